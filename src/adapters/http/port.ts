@@ -1,0 +1,4 @@
+/** A plain look at a health URL. */
+export interface HealthProbe {
+  get(url: string, signal: AbortSignal): Promise<{ readonly status: number; readonly milliseconds: number }>
+}

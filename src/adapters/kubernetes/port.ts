@@ -1,0 +1,186 @@
+import type { Sensitive } from '../../sensitive.ts'
+
+/** One right, in RBAC's terms. `subresource` as in `pods/log`. */
+export interface Permission {
+  readonly group: '' | 'apps' | 'batch' | 'autoscaling'
+  readonly resource: string
+  readonly subresource?: string
+  readonly verb: 'get' | 'list' | 'watch' | 'create' | 'patch' | 'delete'
+  readonly name?: string
+}
+
+export interface DeploymentState {
+  readonly name: string
+  readonly uid: string
+  readonly generation: number
+  readonly resourceVersion: string
+  /** Image of the configured container, exactly as the template has it. */
+  readonly image: string
+  readonly replicas: number
+  readonly availableReplicas: number
+  readonly updatedReplicas: number
+  readonly paused: boolean
+  /** Of the ReplicaSet that the template stands for now. */
+  readonly revision: string
+  readonly replicaSet: { readonly name: string; readonly uid: string } | undefined
+  /** SHA-256 of the pod template: changes exactly when the pods would. */
+  readonly templateHash: string
+  readonly containers: readonly string[]
+  /** Platforms and node facts are read where they are needed; this is what a rollback needs. */
+  readonly revisionHistoryLimit: number
+}
+
+/** What `kubectl rollout status` would say at this moment, with numbers. */
+export interface RolloutProgress {
+  readonly replicas: number
+  readonly updated: number
+  readonly ready: number
+  readonly old: number
+  /** "2 of 3 new pods ready" */
+  readonly line: string
+}
+
+export interface PodState {
+  readonly name: string
+  readonly ready: boolean
+  readonly restarts: number
+  readonly imageID: string
+  readonly image: string
+}
+
+export interface CronJobState {
+  readonly name: string
+  readonly schedule: string
+  readonly suspended: boolean
+  readonly lastScheduleTime: string | undefined
+  readonly lastSuccessfulTime: string | undefined
+  readonly active: number
+  /** The object as it can be applied again: no status, no server-side fields. */
+  readonly manifest: KubernetesObject
+}
+
+export interface KubernetesObject {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [field: string]: unknown }
+  readonly [field: string]: unknown
+}
+
+/** The result of an apply, real or dry: what would change, one line for each field, values never from Secrets. */
+export interface ApplyOutcome {
+  readonly outcome: 'created' | 'changed' | 'unchanged'
+  readonly differences: readonly string[]
+}
+
+export interface SecretKeyState {
+  readonly secretExists: boolean
+  readonly keyExists: boolean
+  /** SHA-256 prefix of the value (see Sensitive.fingerprint); never the value. */
+  readonly fingerprint: string | undefined
+  readonly immutable: boolean
+}
+
+export interface LogLine {
+  readonly pod: string
+  readonly container: string
+  /** RFC 3339 with nanoseconds, as the kubelet stamped it. */
+  readonly timestamp: string
+  readonly text: string
+}
+
+export interface JobOutcome {
+  readonly name: string
+  readonly succeeded: boolean
+  readonly reason: string | undefined
+  readonly logs: readonly string[]
+}
+
+/**
+ * One namespace of one cluster, in the words of the runbook. Every method takes an AbortSignal, has its own time
+ * limit for each request, and raises ClusterError (object, verb, reason, the API's message; `transient` for network
+ * trouble, 429 and 5xx).
+ */
+export interface Cluster {
+  readonly namespace: string
+  serverVersion(signal: AbortSignal): Promise<string>
+  /** Asks SelfSubjectAccessReview for each; returns those that are denied. */
+  missingPermissions(needed: readonly Permission[], signal: AbortSignal): Promise<readonly Permission[]>
+
+  deployment(name: string, container: string, signal: AbortSignal): Promise<DeploymentState | undefined>
+  /** Pods of the ReplicaSet that the deployment's template stands for now. */
+  currentPods(deployment: string, container: string, signal: AbortSignal): Promise<readonly PodState[]>
+  /**
+   * Sets the image of one container (strategic merge patch), records the change cause, and optionally template
+   * annotations (such as the credentials' hash). Equal values change nothing. Safe to repeat. With `dryRun` the server
+   * validates and nothing is stored.
+   * `onlyIfTemplate` guards against another hand: when the template hash differs, raises `deployment_changed`.
+   */
+  setImage(change: ImageChange, signal: AbortSignal): Promise<ApplyOutcome>
+  /**
+   * Watches until the verdict of `kubectl rollout status`. Raises RolloutFailed (code `rollout_failed`) with evidence
+   * when the new pods cannot come up: image cannot be pulled, crash loop, container config error, quota, unschedulable,
+   * progress deadline exceeded.
+   */
+  waitForRollout(wait: RolloutWait, signal: AbortSignal): Promise<RolloutProgress>
+  /** Puts the template of a recorded ReplicaSet back (what `kubectl rollout undo` sends), found by uid. Safe to repeat. */
+  restoreReplicaSet(undo: ReplicaSetUndo, signal: AbortSignal): Promise<ApplyOutcome>
+
+  secretKey(secret: string, key: string, signal: AbortSignal): Promise<SecretKeyState>
+  /** The value itself, wrapped. Only for signing a probe or for keeping it aside in the cluster. */
+  readSecretKey(secret: string, key: string, signal: AbortSignal): Promise<Sensitive | undefined>
+  /** Sets one key, leaves its siblings alone, creates the Secret (type Opaque) when there is none. Safe to repeat. */
+  writeSecretKey(secret: string, key: string, value: Sensitive, signal: AbortSignal): Promise<ApplyOutcome>
+  /** Removes one key; a Secret that this leaves empty is deleted only when `deleteWhenEmpty`. Missing is fine. */
+  removeSecretKey(secret: string, key: string, options: { deleteWhenEmpty: boolean }, signal: AbortSignal): Promise<void>
+
+  cronJob(name: string, signal: AbortSignal): Promise<CronJobState | undefined>
+  /** Server-side apply with Purser's field manager, strict validation. Conflicts raise ClusterError `apply_conflict` naming the other manager. */
+  apply(manifest: KubernetesObject, options: { dryRun: boolean }, signal: AbortSignal): Promise<ApplyOutcome>
+  suspendCronJob(name: string, suspended: boolean, signal: AbortSignal): Promise<void>
+  /** Deletes with its Jobs (background). Missing is fine. */
+  deleteCronJob(name: string, signal: AbortSignal): Promise<void>
+  /** As `kubectl create job --from`; `jobName` makes it safe to repeat. Waits for Complete or Failed and brings the last log lines. */
+  runCronJobNow(cronJob: string, jobName: string, signal: AbortSignal): Promise<JobOutcome>
+
+  /** Sum of container restarts over the current pods. */
+  restarts(deployment: string, container: string, signal: AbortSignal): Promise<number>
+  /**
+   * Follows every pod of the deployment, across restarts and reschedules, from `since` (RFC 3339) on, until the signal
+   * fires (then it returns normally). No line twice after a reconnect.
+   */
+  followLogs(
+    follow: { readonly deployment: string; readonly container: string; readonly since: string },
+    onLine: (line: LogLine) => void,
+    signal: AbortSignal,
+  ): Promise<void>
+}
+
+export interface ImageChange {
+  readonly deployment: string
+  readonly container: string
+  /** `repository@sha256:…` */
+  readonly image: string
+  readonly changeCause: string
+  readonly templateAnnotations?: Readonly<Record<string, string>>
+  readonly onlyIfTemplate?: string
+  readonly dryRun?: boolean
+}
+
+export interface RolloutWait {
+  readonly deployment: string
+  readonly container: string
+  /** The image that must come up; when someone else changes the template meanwhile, raises `deployment_changed`. */
+  readonly image: string
+  /** How long a bad sign may last before it counts, ms (default 20 000). */
+  readonly graceMs?: number
+  readonly onProgress: (progress: RolloutProgress) => void
+}
+
+export interface ReplicaSetUndo {
+  readonly deployment: string
+  readonly container: string
+  readonly replicaSetUid: string
+  /** Fallback when the ReplicaSet is gone: the image to set. */
+  readonly image: string
+  readonly changeCause: string
+}

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto'
+import { inspect } from 'node:util'
+
+/**
+ * A secret value in memory. It cannot be printed by accident: string conversion, JSON and `util.inspect` show a
+ * placeholder. Only the adapter that must hand the value to the outside calls `reveal()`.
+ */
+export class Sensitive {
+  readonly #value: string
+
+  constructor(value: string) {
+    this.#value = value
+  }
+
+  reveal(): string {
+    return this.#value
+  }
+
+  /** First 12 hex digits of the SHA-256: enough to compare two secrets, useless to guess one. */
+  get fingerprint(): string {
+    return fingerprintOf(this.#value)
+  }
+
+  toString(): string {
+    return '[secret]'
+  }
+
+  toJSON(): string {
+    return '[secret]'
+  }
+
+  [inspect.custom](): string {
+    return '[secret]'
+  }
+}
+
+export function fingerprintOf(value: string): string {
+  return createHash('sha256').update(value).digest('hex').slice(0, 12)
+}
