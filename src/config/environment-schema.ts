@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { checkFields, environmentVariable, objectName } from './fields.ts'
+
+const person = z
+  .string()
+  .regex(/^[UWS][A-Z0-9]+$/, 'must be a Slack user id (U…) or user group id (S…), not a name')
+  .describe('A Slack user id (U…) or user group id (S…).')
+
+const channel = z
+  .string()
+  .regex(/^[CGD][A-Z0-9]+$/, 'must be a Slack channel id (C…), not its name: channel details show it at the bottom')
+  .describe('A Slack channel id (C…).')
+
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL, as in https://api.example.com/health' })
+
+const policySchema = checkFields(
+  z.strictObject({
+    deployers: z.array(person).min(1).describe('Who may start, retry, cancel and roll back runs here.'),
+    approvers: z.array(person).min(1).describe('Who may approve a plan.'),
+    approvals: z.int().min(1).default(1).describe('How many different people must approve a plan.'),
+    selfApproval: z.boolean().default(false).describe('Whether the person who asked for a run may approve it.'),
+    rollbackApprovals: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe('How many must approve a rollback. 0: it starts as soon as a deployer confirms the dialog.'),
+    channels: z.array(channel).min(1).describe('The channels in which commands for this environment are taken.'),
+    approvalExpiryMinutes: z.number().positive().default(60).describe('How long a plan waits for its approval.'),
+    rollbackButtonHours: z.number().min(0).default(24).describe('How long a finished run keeps its Roll back button.'),
+  }),
+  ['deployers', 'approvers', 'approvals', 'selfApproval', 'rollbackApprovals'],
+  ({ deployers, approvers, approvals, selfApproval, rollbackApprovals }, problem) => {
+    // A group's size is unknown here.
+    if ([...approvers].some(isGroup)) return
+    for (const [field, needed] of Object.entries({ approvals, rollbackApprovals })) {
+      const distinct = new Set(approvers)
+      if (needed > distinct.size) {
+        problem([field], `asks for ${needed} people, but only ${distinct.size} may approve; lower it or add approvers`)
+        continue
+      }
+      if (selfApproval) continue
+      const stuck = deployers.filter((id) => !isGroup(id) && distinct.has(id) && distinct.size - 1 < needed)
+      if (stuck.length > 0) {
+        problem(
+          [field],
+          `${stuck.join(', ')} could never get a run approved; add an approver, lower it or set selfApproval`,
+        )
+      }
+    }
+  },
+)
+
+function isGroup(id: string): boolean {
+  return id.startsWith('S')
+}
+
+export const environmentSchema = checkFields(
+  z.strictObject({
+    namespace: objectName.describe('Kubernetes namespace of the service.'),
+    clusterContext: z.string().min(1).exactOptional().describe('Context of the kubeconfig. Default: its current one.'),
+    databaseUrlEnv: environmentVariable.describe("Environment variable that holds the service's database URL."),
+    stripe: z.strictObject({
+      secretKeyEnv: environmentVariable.describe('Environment variable that holds the Stripe API key.'),
+      mode: z.enum(['live', 'test']).describe('Which kind of key it must be.'),
+    }),
+    webhookUrl: httpUrl.describe('The URL to which Stripe delivers its events.'),
+    healthUrl: httpUrl.describe('Answers 200 when the service is well.'),
+    baseUrl: httpUrl.describe('Where the service is reached; handed to the end-to-end tests.'),
+    policy: policySchema.describe('Who may do what here, and where.'),
+    contacts: z
+      .strictObject({
+        onCall: z.string().min(1).exactOptional().describe('Who is called when a run fails: a user group or a phone.'),
+        devops: z.string().min(1).exactOptional().describe('Slack channel of the DevOps team.'),
+        database: z.string().min(1).exactOptional().describe('Who knows the database.'),
+      })
+      .prefault({})
+      .describe('Named in the messages about failures.'),
+  }),
+  ['stripe', 'webhookUrl'],
+  ({ stripe, webhookUrl }, problem) => {
+    if (stripe.mode === 'live' && !webhookUrl.startsWith('https:')) {
+      problem(['webhookUrl'], 'must begin with https: Stripe delivers live events nowhere else')
+    }
+  },
+)
+
+export type EnvironmentConfig = z.infer<typeof environmentSchema>
+export type PolicyConfig = EnvironmentConfig['policy']
+export type ContactsConfig = EnvironmentConfig['contacts']

@@ -1,0 +1,217 @@
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import { Sensitive } from '../sensitive.ts'
+import { ConfigError } from './config-error.ts'
+import type { PurserConfig } from './purser-yaml.ts'
+
+const url = (protocols: RegExp, example: string) =>
+  z.url({ protocol: protocols, error: `must be a URL as in ${example}` })
+
+const environmentSchema = z.object({
+  PURSER_CONFIG: z.string().default('purser.yaml'),
+  PURSER_ROLE: z.enum(['bot', 'worker', 'all'], { error: 'must be bot, worker or all' }).default('all'),
+  PURSER_INSTANCE: z.string().optional(),
+  STATE_DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://purser:password@host:5432/purser').describe(
+    'PostgreSQL database of Purser itself',
+  ),
+  REDIS_URL: url(/^rediss?$/, 'redis://host:6379').optional(),
+  SLACK_BOT_TOKEN: z
+    .string()
+    .startsWith('xoxb-', 'must be a bot token, which begins with xoxb-')
+    .describe('bot token of the Slack app, xoxb-…'),
+  SLACK_APP_TOKEN: z
+    .string()
+    .startsWith('xapp-', 'must be an app-level token, which begins with xapp-')
+    .optional()
+    .describe('app-level token with connections:write, xapp-…; needed in socket mode'),
+  SLACK_SIGNING_SECRET: z.string().optional().describe('signing secret of the Slack app; needed in http mode'),
+  SLACK_MODE: z.enum(['socket', 'http'], { error: 'must be socket or http' }).default('socket'),
+  SLACK_API_URL: url(/^https?$/, 'https://slack.com/api/').optional(),
+  PORT: z.coerce
+    .number({ error: 'must be a port number' })
+    .int('must be a port number')
+    .min(0, 'must be a port number')
+    .max(65535, 'must be a port number')
+    .default(3000),
+  STRIPE_API_BASE: url(/^https?$/, 'https://api.stripe.com').optional(),
+  KUBECONFIG: z.string().optional(),
+  PURSER_DATA_DIR: z.string().default('./data'),
+  PURSER_BACKUP_DIR: z.string().optional(),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+      error: 'must be trace, debug, info, warn, error, fatal or silent',
+    })
+    .default('info'),
+  REGISTRY_MIRRORS: z
+    .string()
+    .regex(/^[^=,\s]+=[^=,\s]+(,[^=,\s]+=[^=,\s]+)*$/, 'must be host=mirror pairs, as in docker.io=127.0.0.1:5000')
+    .optional(),
+})
+
+export type Role = 'bot' | 'worker' | 'all'
+
+/** How Slack's commands and button presses reach Purser. */
+export type SlackReceiving =
+  | { readonly mode: 'socket'; readonly appToken: Sensitive }
+  | { readonly mode: 'http'; readonly signingSecret: Sensitive }
+
+/** The environment, read once. Secrets are Sensitive; everything unset is `undefined`. */
+export interface Settings {
+  readonly role: Role
+  /** Names this process in records of who works on what. */
+  readonly instance: string
+  readonly stateDatabaseUrl: Sensitive
+  /** Undefined: BullMQ works on the state database. */
+  readonly redisUrl: Sensitive | undefined
+  readonly slack: {
+    readonly botToken: Sensitive
+    readonly apiUrl: string | undefined
+    /** Undefined in the role `worker`, which only speaks. */
+    readonly receiving: SlackReceiving | undefined
+  }
+  /** Health endpoint, and Slack's requests in http mode. */
+  readonly port: number
+  readonly stripeApiBase: string | undefined
+  readonly kubeconfig: string | undefined
+  /** Absolute. Holds backups, the mirror and the workspaces. */
+  readonly dataDirectory: string
+  readonly backupDirectory: string
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+  /** Registry host → host that is asked instead. */
+  readonly registryMirrors: ReadonlyMap<string, string>
+  /** Values of the variables that purser.yaml names. Optional credentials that are not set are absent. */
+  readonly secrets: ReadonlyMap<string, Sensitive>
+  /** Everything secret that this process knows, for masking. */
+  readonly everySecret: readonly Sensitive[]
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Where purser.yaml is; needed before anything else can be read. */
+export function configPath(env: Environment): string {
+  return resolve(withoutEmpty(env)['PURSER_CONFIG'] ?? 'purser.yaml')
+}
+
+/** Raises ConfigError listing every problem. Values never appear in it. */
+export function readSettings(env: Environment, config: PurserConfig): Settings {
+  const given = withoutEmpty(env)
+  const read = environmentSchema.safeParse(given)
+  const problems = [
+    ...(read.success ? [] : read.error.issues.map(describeIssue)),
+    ...receivingProblems(given),
+    ...namedVariables(config)
+      .filter(({ name, required }) => required && given[name] === undefined)
+      .map(({ name, usedBy }) => `${name}: is not set; ${usedBy} in purser.yaml names it`),
+  ]
+  if (!read.success || problems.length > 0) {
+    throw new ConfigError('the environment', problems, 'Set these environment variables and start again.')
+  }
+
+  const values = read.data
+  const secrets = new Map<string, Sensitive>()
+  for (const { name } of namedVariables(config)) {
+    const value = given[name]
+    if (value !== undefined) secrets.set(name, new Sensitive(value))
+  }
+  const optional = (value: string | undefined) => (value === undefined ? undefined : new Sensitive(value))
+  const stateDatabaseUrl = new Sensitive(values.STATE_DATABASE_URL)
+  const redisUrl = optional(values.REDIS_URL)
+  const botToken = new Sensitive(values.SLACK_BOT_TOKEN)
+  const slackSecrets = [optional(values.SLACK_APP_TOKEN), optional(values.SLACK_SIGNING_SECRET)]
+  const dataDirectory = resolve(values.PURSER_DATA_DIR)
+
+  return {
+    role: values.PURSER_ROLE,
+    instance: values.PURSER_INSTANCE ?? `${hostname()}-${process.pid}`,
+    stateDatabaseUrl,
+    redisUrl,
+    slack: { botToken, apiUrl: values.SLACK_API_URL, receiving: receivingOf(values) },
+    port: values.PORT,
+    stripeApiBase: values.STRIPE_API_BASE,
+    kubeconfig: values.KUBECONFIG,
+    dataDirectory,
+    backupDirectory: resolve(values.PURSER_BACKUP_DIR ?? join(dataDirectory, 'backups')),
+    logLevel: values.LOG_LEVEL,
+    registryMirrors: mirrorsOf(values.REGISTRY_MIRRORS),
+    secrets,
+    everySecret: [stateDatabaseUrl, redisUrl, botToken, ...slackSecrets, ...secrets.values()].filter(
+      (secret) => secret !== undefined,
+    ),
+  }
+}
+
+/** A secret that `readSettings` has seen to be set, or an optional credential. Raises ConfigError when it is not there. */
+export function secretOf(settings: Settings, name: string): Sensitive {
+  const secret = settings.secrets.get(name)
+  if (secret === undefined) throw new ConfigError('the environment', [`${name}: is not set`])
+  return secret
+}
+
+/** `NAME=` in an env file means "not set", as people expect. */
+function withoutEmpty(env: Environment): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  )
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const name = String(issue.path[0])
+  if (issue.code === 'invalid_type' || issue.path.length === 0) {
+    const field =
+      name in environmentSchema.shape
+        ? environmentSchema.shape[name as keyof typeof environmentSchema.shape]
+        : undefined
+    const meaning = field?.description
+    return `${name}: is not set${meaning === undefined ? '' : ` (${meaning})`}`
+  }
+  return `${name}: ${issue.message}`
+}
+
+function receivingProblems(given: Readonly<Record<string, string>>): string[] {
+  if (given['PURSER_ROLE'] === 'worker') return []
+  const http = given['SLACK_MODE'] === 'http'
+  if (http && given['SLACK_SIGNING_SECRET'] === undefined) {
+    return ['SLACK_SIGNING_SECRET: is not set; SLACK_MODE=http needs it (Slack app, Basic Information)']
+  }
+  if (!http && given['SLACK_APP_TOKEN'] === undefined) {
+    return ['SLACK_APP_TOKEN: is not set; socket mode needs it (xapp-…, or set SLACK_MODE=http)']
+  }
+  return []
+}
+
+function receivingOf(values: z.infer<typeof environmentSchema>): SlackReceiving | undefined {
+  if (values.PURSER_ROLE === 'worker') return undefined
+  if (values.SLACK_MODE === 'http') {
+    return { mode: 'http', signingSecret: new Sensitive(values.SLACK_SIGNING_SECRET ?? '') }
+  }
+  return { mode: 'socket', appToken: new Sensitive(values.SLACK_APP_TOKEN ?? '') }
+}
+
+function mirrorsOf(text: string | undefined): ReadonlyMap<string, string> {
+  const pairs = (text ?? '').split(',').filter((pair) => pair !== '')
+  return new Map(pairs.map((pair) => pair.split('=') as [string, string]))
+}
+
+interface NamedVariable {
+  readonly name: string
+  /** Missing credentials are told by the preflight phase, which checks them one by one. */
+  readonly required: boolean
+  readonly usedBy: string
+}
+
+function namedVariables({ service, environments }: PurserConfig): NamedVariable[] {
+  const all: NamedVariable[] = []
+  for (const [environment, { databaseUrlEnv, stripe }] of Object.entries(environments)) {
+    all.push(
+      { name: databaseUrlEnv, required: true, usedBy: `environments.${environment}.databaseUrlEnv` },
+      { name: stripe.secretKeyEnv, required: true, usedBy: `environments.${environment}.stripe.secretKeyEnv` },
+    )
+  }
+  for (const [child, name] of Object.entries(service.e2e.envFrom)) {
+    all.push({ name, required: true, usedBy: `service.e2e.envFrom.${child}` })
+  }
+  for (const { env } of service.credentials) all.push({ name: env, required: false, usedBy: 'service.credentials' })
+  // One line a variable, however many places name it.
+  return all.filter((variable, index) => all.findIndex(({ name }) => name === variable.name) === index)
+}

@@ -1,0 +1,86 @@
+import { z } from 'zod'
+
+/** Reports a problem at a path below the checked value. */
+export type Problem = (path: readonly (string | number)[], message: string) => void
+
+/**
+ * A check across fields that runs as soon as *these* fields are sound, whatever else is wrong beside them: zod alone
+ * would hold it back until the whole object is valid, and people would meet their problems one after the other.
+ */
+export function checkFields<Schema extends z.ZodType<object>, Field extends keyof z.output<Schema> & string>(
+  schema: Schema,
+  fields: readonly Field[],
+  check: (value: Pick<z.output<Schema>, Field>, problem: Problem) => void,
+): Schema {
+  return schema.check(
+    z.superRefine(
+      (value, context) => {
+        check(value, (path, message) => context.addIssue({ code: 'custom', path: [...path], message }))
+      },
+      {
+        when: ({ value, issues }) =>
+          typeof value === 'object' &&
+          value !== null &&
+          issues.every((issue) => {
+            const [first] = issue.path ?? []
+            return first === undefined ? issue.code === 'unrecognized_keys' : !fields.some((field) => field === first)
+          }),
+      },
+    ),
+  )
+}
+
+/** A list whose items have distinct names. */
+export function distinctBy<Item extends z.ZodType>(item: Item, key: string) {
+  return z.array(item).superRefine((items, context) => {
+    const seen = new Set<unknown>()
+    for (const [index, entry] of items.entries()) {
+      const name: unknown = (entry as Record<string, unknown>)[key]
+      if (seen.has(name)) {
+        context.addIssue({ code: 'custom', path: [index, key], message: `${String(name)} is there twice; rename one` })
+      }
+      seen.add(name)
+    }
+  })
+}
+
+/** A DNS-1123 subdomain, as Kubernetes wants the names of its objects. */
+export const objectName = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be a Kubernetes name: lower-case letters, digits and dashes')
+  .max(253)
+
+export const shortName = z
+  .string()
+  .regex(/^[A-Za-z0-9][\w-]*$/, 'must be a short name of letters, digits, dashes and underscores, without spaces')
+
+export const environmentVariable = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the NAME of an environment variable, never the secret itself')
+
+/** Below the top of the service's repository; never outside it. */
+export const repositoryPath = z
+  .string()
+  .min(1)
+  .refine(
+    (path) => !path.startsWith('/') && !path.split('/').includes('..'),
+    'must be a path inside the repository: without a leading slash and without ..',
+  )
+
+export const argv = z.tuple([z.string().min(1)], z.string(), {
+  error: 'must be a list of words as in [npm, run, build]: it runs without a shell',
+})
+
+export const minutes = z.number().positive()
+
+/** Matched without regard to case, as the runbook's `grep -i`. */
+export const pattern = z.string().superRefine((source, context) => {
+  try {
+    new RegExp(source, 'i')
+  } catch (error) {
+    context.addIssue({
+      code: 'custom',
+      message: `is no valid regular expression (${error instanceof Error ? error.message : String(error)})`,
+    })
+  }
+})

@@ -1,0 +1,57 @@
+import { z } from 'zod'
+
+/** One line a problem: where (path, line), what is wrong, and what belongs there. */
+export function describeIssues(
+  issues: readonly z.core.$ZodIssue[],
+  schema: z.ZodType,
+  lineOf: (path: readonly PropertyKey[]) => number | undefined,
+): string[] {
+  const outline = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+  return issues.map((issue) => {
+    const line = lineOf(issue.path)
+    const place = `${pathText(issue.path)}${line === undefined ? '' : ` (line ${line})`}`
+    return `${place}: ${messageOf(issue, nodeAt(outline, issue.path))}`
+  })
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  const text = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
+  return text === '' ? 'the file' : text.replace(/^\./, '')
+}
+
+type Outline = z.core.JSONSchema.BaseSchema
+
+function messageOf(issue: z.core.$ZodIssue, expected: Outline | undefined): string {
+  const meaning = expected?.description === undefined ? '' : ` (${expected.description})`
+  if (issue.code === 'unrecognized_keys') {
+    const known = Object.keys(expected?.properties ?? {})
+    return `unknown key ${issue.keys.join(', ')}; remove or rename it. Known here: ${known.join(', ')}`
+  }
+  if (issue.code === 'invalid_key') {
+    return `the key ${issue.issues.map((inner) => inner.message).join('; ')}`
+  }
+  if (issue.message.endsWith('received undefined')) return `is missing; add it${meaning}`
+  return `${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}${meaning}`
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1)
+}
+
+/** What the JSON Schema says about a path; undefined when it leaves the schema. */
+function nodeAt(outline: Outline, path: readonly PropertyKey[]): Outline | undefined {
+  let node: Outline | undefined = outline
+  for (const part of path) {
+    if (node === undefined) return undefined
+    const { properties, additionalProperties, items, prefixItems } = node as {
+      properties?: Record<string, Outline>
+      additionalProperties?: Outline | boolean
+      items?: Outline
+      prefixItems?: Outline[]
+    }
+    if (typeof part === 'number') node = prefixItems?.[part] ?? items
+    else
+      node = properties?.[String(part)] ?? (typeof additionalProperties === 'object' ? additionalProperties : undefined)
+  }
+  return node
+}

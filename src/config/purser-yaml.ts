@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs'
+import { LineCounter, parseDocument, type Document } from 'yaml'
+import { z } from 'zod'
+import { ConfigError } from './config-error.ts'
+import { environmentSchema } from './environment-schema.ts'
+import { checkFields } from './fields.ts'
+import { describeIssues } from './problems.ts'
+import { serviceSchema } from './service-schema.ts'
+
+const environments = checkFields(z.record(z.string(), environmentSchema), [], (all, problem) => {
+  const names = Object.keys(all)
+  if (names.length === 0) problem([], 'must name at least one environment')
+  for (const name of names) {
+    if (!/^[a-z][a-z0-9-]*$/.test(name)) {
+      problem([name], 'the name must be lower-case letters, digits and dashes, as in production or eu-staging')
+    }
+  }
+}).describe('Where the service runs: each environment with its own database, cluster, Stripe account and policy.')
+
+/** purser.yaml: the service and its environments. Secrets are never in it, only the names of environment variables. */
+export const purserSchema = checkFields(
+  z.strictObject({
+    service: serviceSchema,
+    environments,
+    defaultEnvironment: z
+      .string()
+      .exactOptional()
+      .describe('The environment of a command that names none. Default: production, or the only one.'),
+  }),
+  ['defaultEnvironment'],
+  ({ defaultEnvironment, ...file }, problem) => {
+    const names = environmentNames(file)
+    if (names.length === 0) return
+    if (defaultEnvironment !== undefined && !names.includes(defaultEnvironment)) {
+      problem(
+        ['defaultEnvironment'],
+        `names ${defaultEnvironment}, which does not exist; write one of: ${names.join(', ')}`,
+      )
+    }
+    if (defaultEnvironment === undefined && names.length > 1 && !names.includes('production')) {
+      problem(['defaultEnvironment'], `is missing and there is no production; write one of: ${names.join(', ')}`)
+    }
+  },
+).transform((file) => ({
+  ...file,
+  defaultEnvironment: file.defaultEnvironment ?? defaultOf(Object.keys(file.environments)),
+}))
+
+/** Looks at the names only, so an environment with a problem inside still counts. */
+function environmentNames(file: object): readonly string[] {
+  return 'environments' in file && typeof file.environments === 'object' ? Object.keys(file.environments ?? {}) : []
+}
+
+function defaultOf(names: readonly string[]): string {
+  return names.includes('production') ? 'production' : (names[0] ?? 'production')
+}
+
+export type PurserConfig = z.infer<typeof purserSchema>
+
+/** Raises ConfigError listing every problem of the file. */
+export function readPurserYaml(path: string): PurserConfig {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ConfigError(path, [`the file cannot be read: ${reason}`], 'Set PURSER_CONFIG to the path of purser.yaml.')
+  }
+  return parsePurserYaml(text, path)
+}
+
+/** `fileName` is only for messages. */
+export function parsePurserYaml(text: string, fileName: string): PurserConfig {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  if (document.errors.length > 0) {
+    throw new ConfigError(
+      fileName,
+      document.errors.map((error) => {
+        const { line, col } = lines.linePos(error.pos[0])
+        return `line ${line}, column ${col}: ${error.message}`
+      }),
+    )
+  }
+  const parsed = purserSchema.safeParse(document.toJS() ?? {})
+  if (parsed.success) return parsed.data
+  throw new ConfigError(
+    fileName,
+    describeIssues(parsed.error.issues, purserSchema, (path) => lineOf(document, lines, path)),
+  )
+}
+
+/** The line of the value at `path`, or of the nearest thing around it that is there. */
+function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true)
+    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) {
+      const start: unknown = node.range[0]
+      if (typeof start === 'number') return lines.linePos(start).line
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,269 @@
+import { z } from 'zod'
+import {
+  argv,
+  checkFields,
+  distinctBy,
+  environmentVariable,
+  minutes,
+  objectName,
+  pattern,
+  repositoryPath,
+  shortName,
+} from './fields.ts'
+import { readOnlySqlProblem } from './read-only-sql.ts'
+
+const readOnlySql = z.string().superRefine((sql, context) => {
+  const message = readOnlySqlProblem(sql)
+  if (message !== undefined) context.addIssue({ code: 'custom', message })
+})
+
+const limits = {
+  atMost: z.number().exactOptional().describe('More than this is a failure.'),
+  atLeast: z.number().exactOptional().describe('Less than this is a failure.'),
+}
+
+const imageSchema = z.strictObject({
+  repository: z
+    .string()
+    .regex(/^[^\s@]+$/, 'must be a repository as in valuecanvas/api or ghcr.io/acme/api, without a digest')
+    .regex(/^(?!.*:[^/]*$)/, 'must not carry a tag: the version of the command becomes the tag')
+    .describe('As in the Deployment, without tag: valuecanvas/api, ghcr.io/acme/api, 127.0.0.1:5000/valuecanvas/api.'),
+  build: z.literal('none').default('none').describe('Who builds the image. none: CI has pushed it before the deploy.'),
+})
+
+const migrationsSchema = checkFields(
+  z.strictObject({
+    directory: repositoryPath.describe('Where the migration files are: <digits>_<name>.sql.'),
+    baseline: z
+      // YAML reads bare digits as a number.
+      .union([z.string().regex(/^\d+$/), z.int().nonnegative()], {
+        error: 'must be the digits that begin a migration file name',
+      })
+      .transform(String)
+      .exactOptional()
+      .describe('Files up to and including these digits were applied before Purser came.'),
+    lockTimeoutSeconds: z
+      .number()
+      .positive()
+      .default(2)
+      .describe('How long a migration waits for a lock before a retry.'),
+    statementTimeoutMinutes: minutes.default(5).describe('How long one statement may take.'),
+    expect: distinctBy(
+      z.strictObject({
+        file: z
+          .string()
+          .regex(/^\d+[\w.-]*$/, 'must be a migration file name, as in 20260101091000_billing_audit_log.sql'),
+        tables: z
+          .array(
+            z
+              .string()
+              .regex(/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$/, 'must be a table, as in grace_periods or public.grace_periods'),
+          )
+          .min(1),
+      }),
+      'file',
+    )
+      .default([])
+      .describe('Which tables must exist after a migration file was applied.'),
+  }),
+  ['baseline', 'expect'],
+  ({ baseline, expect }, problem) => {
+    if (baseline === undefined) return
+    for (const [index, { file }] of expect.entries()) {
+      const digits = /^\d+/.exec(file)?.[0] ?? '0'
+      if (BigInt(digits) <= BigInt(baseline)) {
+        problem(
+          ['expect', index, 'file'],
+          `is not newer than the baseline ${baseline}, so it never runs; remove one of them`,
+        )
+      }
+    }
+  },
+)
+
+const preflightSchema = z.strictObject({
+  commands: distinctBy(
+    z.strictObject({
+      name: z.string().min(1).describe('Shown on the board.'),
+      run: argv.describe('Program and arguments; runs without a shell at the top of a checkout of the planned commit.'),
+      timeoutMinutes: minutes.default(10),
+    }),
+    'name',
+  )
+    .default([])
+    .describe('Tests and builds that must pass before anything changes. They run side by side.'),
+})
+
+const credentialSchema = z.strictObject({
+  env: environmentVariable.describe('Environment variable of Purser that holds it.'),
+  kind: z
+    .enum(['stripe-secret-key', 'postgres-url', 'stripe-webhook-secret', 'text'])
+    .describe('What it must look like. Its value is never printed.'),
+  optional: z.boolean().default(false),
+})
+
+const stripeSchema = z.strictObject({
+  secret: z
+    .strictObject({
+      name: objectName.describe('Name of the Kubernetes Secret.'),
+      key: z
+        .string()
+        .regex(/^[-._a-zA-Z0-9]+$/, 'must be a key of a Kubernetes Secret')
+        .describe('Key within it.'),
+    })
+    .describe("Where the service's pods read the webhook signing secret."),
+  events: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^(\*|[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?)$/,
+          'must be an event type or a family, as in invoice.paid or invoice.*',
+        ),
+    )
+    .min(1)
+    .describe('Event types the endpoint gets; invoice.* stands for the whole family.'),
+})
+
+const cronJobSchema = z.strictObject({
+  name: objectName.describe('metadata.name of the CronJob.'),
+  manifest: repositoryPath.describe('Manifest file in the repository.'),
+  tryOnce: z.boolean().default(false).describe('Run it once by hand, suspended, before its schedule is resumed.'),
+})
+
+const commandPlaceholders = ['environment', 'version']
+const valuePlaceholders = [...commandPlaceholders, 'webhookUrl', 'baseUrl']
+
+const e2eSchema = checkFields(
+  z.strictObject({
+    run: argv.describe('Program and arguments; {environment} and {version} are filled in.'),
+    timeoutMinutes: minutes.default(10),
+    env: z
+      .record(environmentVariable, z.string())
+      .default({})
+      .describe('Environment of the script; {environment}, {version}, {webhookUrl} and {baseUrl} are filled in.'),
+    envFrom: z
+      .record(environmentVariable, environmentVariable)
+      .default({})
+      .describe('Environment of the script taken from Purser: NAME_IN_THE_SCRIPT: NAME_IN_PURSER. For secrets.'),
+  }),
+  ['run', 'env', 'envFrom'],
+  ({ run, env, envFrom }, problem) => {
+    for (const [index, word] of run.entries()) {
+      unknownPlaceholders(word, commandPlaceholders).forEach((text) => problem(['run', index], text))
+    }
+    for (const [name, value] of Object.entries(env)) {
+      unknownPlaceholders(value, valuePlaceholders).forEach((text) => problem(['env', name], text))
+      if (name in envFrom) problem(['envFrom', name], 'is set in env too; remove one of them')
+    }
+  },
+)
+
+function unknownPlaceholders(text: string, known: readonly string[]): string[] {
+  return [...text.matchAll(/\{(\w+)\}/g)]
+    .map((match) => match[1] ?? '')
+    .filter((name) => !known.includes(name))
+    .map((name) => `has an unknown placeholder {${name}}; known: ${known.map((each) => `{${each}}`).join(', ')}`)
+}
+
+const metricSchema = z.strictObject({
+  name: shortName,
+  title: z.string().min(1).describe('Shown on the board and in the chart.'),
+  sql: readOnlySql.describe('One SELECT that answers with one number.'),
+  unit: z.string().min(1).exactOptional(),
+  ...limits,
+  compare: z
+    .enum(['value', 'growth'])
+    .default('value')
+    .describe('What the limits are for: the value itself, or its growth since monitoring began.'),
+})
+
+const monitorSchema = z.strictObject({
+  minutes: minutes.default(30).describe('How long to watch; fractions are allowed.'),
+  everySeconds: z.number().positive().default(15).describe('Time between two samples.'),
+  metrics: distinctBy(metricSchema, 'name').default([]),
+  logs: z
+    .strictObject({
+      include: z.array(pattern).default([]).describe('Only log lines that match one of these count. None: all lines.'),
+      errors: z.array(pattern).default([]).describe('Lines that match one of these are errors.'),
+      maxErrors: z.int().min(0).default(0).describe('More error lines than this fail the phase.'),
+    })
+    .prefault({})
+    .describe('Regular expressions, matched without regard to case.'),
+  maxRestarts: z.int().min(0).default(0).describe('More container restarts than this fail the phase.'),
+})
+
+const verifySchema = z.strictObject({
+  queries: distinctBy(
+    z.strictObject({
+      name: shortName,
+      title: z.string().min(1),
+      sql: readOnlySql.describe('One SELECT; its rows are shown as they are.'),
+      ...limits,
+    }),
+    'name',
+  ).default([]),
+  timeoutSeconds: z.number().positive().default(10).describe('How long one query may take.'),
+})
+
+function budget(defaultMinutes: number) {
+  return z.strictObject({ minutes: minutes.default(defaultMinutes) }).prefault({})
+}
+
+/** Minutes from the headings of the runbook. */
+const phasesSchema = z.strictObject({
+  preflight: budget(5),
+  migrate: budget(5),
+  rollout: budget(10),
+  stripe: budget(5),
+  cronjobs: budget(5),
+  e2e: budget(10),
+  monitor: budget(30),
+})
+
+export const serviceSchema = z
+  .strictObject({
+    name: objectName.describe('What people call it; shown in every message.'),
+    repository: z.string().min(1).describe('Git URL or path of the repository. Versions are its tags.'),
+    image: imageSchema,
+    deployment: objectName.describe('Name of the Kubernetes Deployment.'),
+    container: objectName.describe('Name of the container in it that gets the image.'),
+    migrations: migrationsSchema,
+    preflight: preflightSchema.prefault({}),
+    credentials: distinctBy(credentialSchema, 'env')
+      .default([])
+      .describe('Checked before anything changes: present, well-formed, of the right mode.'),
+    stripe: stripeSchema,
+    cronJobs: distinctBy(cronJobSchema, 'name').default([]),
+    e2e: e2eSchema,
+    monitor: monitorSchema.prefault({}),
+    verify: verifySchema.prefault({}),
+    phases: phasesSchema.prefault({}).describe('Expected duration of each phase, shown against the real one.'),
+    rollback: z
+      .strictObject({
+        strict: z
+          .boolean()
+          .default(false)
+          .describe("true: the runbook's literal steps. false: put back what stood there before."),
+      })
+      .prefault({}),
+    rollout: z
+      .strictObject({
+        graceSeconds: z.number().min(0).default(20).describe('How long a bad sign must last before it is a verdict.'),
+        timeoutMinutes: minutes.default(15),
+      })
+      .prefault({}),
+  })
+  .describe('What is deployed.')
+
+export type ServiceConfig = z.infer<typeof serviceSchema>
+export type MigrationsConfig = ServiceConfig['migrations']
+export type PreflightCommandConfig = ServiceConfig['preflight']['commands'][number]
+export type CredentialConfig = ServiceConfig['credentials'][number]
+export type CronJobConfig = ServiceConfig['cronJobs'][number]
+export type E2eConfig = ServiceConfig['e2e']
+export type MonitorConfig = ServiceConfig['monitor']
+export type MetricConfig = MonitorConfig['metrics'][number]
+export type VerifyConfig = ServiceConfig['verify']
+export type VerifyQueryConfig = VerifyConfig['queries'][number]
+export type PhaseBudgets = ServiceConfig['phases']
