@@ -1,0 +1,50 @@
+import type { Json } from './json.ts'
+
+export type EffectKind = 'migration' | 'image' | 'stripe-endpoint' | 'secret-key' | 'cronjob'
+
+/**
+ * - `started`: what stood there is recorded, the change may or may not have happened
+ * - `applied`: the change is known to stand
+ * - `undone`: a rollback put back what was there
+ */
+export type EffectStatus = 'started' | 'applied' | 'undone'
+
+/** A change outside Purser, with a record of what stood there before. */
+export interface Effect {
+  readonly id: number
+  readonly run: number
+  readonly phase: string
+  readonly kind: EffectKind
+  readonly target: string
+  readonly before: Json
+  readonly after: Json | undefined
+  readonly status: EffectStatus
+  readonly at: Date
+}
+
+export interface ImageBefore {
+  readonly image: string
+  readonly replicaSet: { readonly name: string; readonly uid: string } | null
+  readonly templateHash: string
+  readonly version: string | null
+}
+
+export interface EndpointBefore {
+  /** Null when the run created the endpoint. */
+  readonly id: string | null
+  readonly enabledEvents: readonly string[]
+  readonly status: 'enabled' | 'disabled'
+}
+
+export interface SecretBefore {
+  readonly secretExists: boolean
+  readonly keyExists: boolean
+  readonly fingerprint: string | null
+  /** Key of the same Secret under which the former value is kept: it never leaves the cluster. */
+  readonly keptUnder: string | null
+}
+
+export interface CronJobBefore {
+  /** The manifest that stood there; null when the run created the CronJob. */
+  readonly manifest: Json
+}

@@ -1,0 +1,177 @@
+import type { DeployPlan } from './plan.ts'
+import type { UndoPlan } from './undo-plan.ts'
+
+export type RunKind = 'deploy' | 'rollback' | 'restore' | 'verify' | 'diagnose'
+
+/**
+ * - `planning`: facts are being gathered, nothing outside changes
+ * - `awaiting_approval`: people must approve the plan; holds nothing, expires
+ * - `executing`: phases run; holds the environment's lane
+ * - `cancelling`: someone cancelled, the phase under way is being stopped; still holds the lane
+ * - `failed`: a phase failed; people decide: retry, roll back, leave it
+ * - `left`: failed, and left as it is by a person's decision
+ * - `planned`: a dry run whose plan is complete
+ */
+export type RunStatus =
+  | 'planning'
+  | 'awaiting_approval'
+  | 'executing'
+  | 'cancelling'
+  | 'failed'
+  | 'left'
+  | 'planned'
+  | 'succeeded'
+  | 'rejected'
+  | 'expired'
+  | 'cancelled'
+
+export type DeployPhase = 'preflight' | 'migrate' | 'rollout' | 'stripe' | 'cronjobs' | 'e2e' | 'monitor'
+export type PhaseName = 'plan' | DeployPhase | 'undo' | 'check' | 'verify'
+export type PhaseStatus = 'pending' | 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
+
+/** Why something stopped, as stored and shown. Everything in it has been masked. */
+export interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string
+  readonly evidence: readonly string[]
+}
+
+export interface PhaseState {
+  readonly name: PhaseName
+  readonly status: PhaseStatus
+  /** Rises with each retry by a person; steps are recorded for each attempt anew. */
+  readonly attempt: number
+  /** Rises each time a worker takes the phase; writes with an older epoch are refused. */
+  readonly epoch: number
+  readonly budgetMinutes: number
+  /** What happens now, or what came of it: one line. */
+  readonly line: string
+  readonly failure: Failure | undefined
+  readonly startedAt: Date | undefined
+  readonly finishedAt: Date | undefined
+}
+
+export interface Approval {
+  readonly user: string
+  readonly decision: 'approved' | 'rejected'
+  /** The plan that this person saw; an approval of another plan does not count. */
+  readonly planHash: string
+  readonly at: Date
+  readonly reason: string | undefined
+}
+
+export interface Run {
+  /** `#42` */
+  readonly number: number
+  readonly kind: RunKind
+  readonly service: string
+  readonly environment: string
+  readonly status: RunStatus
+  /** Tag of the release; for a rollback the version that is taken back; empty for verify. */
+  readonly version: string
+  readonly dryRun: boolean
+  /** The run that a rollback undoes. */
+  readonly parent: number | undefined
+  readonly requestedBy: string
+  readonly channel: string
+  readonly reason: string | undefined
+  readonly plan: DeployPlan | UndoPlan | undefined
+  readonly planHash: string | undefined
+  readonly approvalsNeeded: number
+  readonly approvals: readonly Approval[]
+  readonly phases: readonly PhaseState[]
+  /** Why the plan itself could not be made, or why the run has to be approved again. */
+  readonly failure: Failure | undefined
+  readonly verification: Verification | undefined
+  readonly rolledBackBy: number | undefined
+  /** True when something outside was changed that a rollback can put back. */
+  readonly hasEffects: boolean
+  /** Compare-and-set counter: rises with every change of the row. */
+  readonly rev: number
+  readonly createdAt: Date
+  readonly expiresAt: Date | undefined
+  readonly startedAt: Date | undefined
+  readonly finishedAt: Date | undefined
+}
+
+export type Verdict = 'pass' | 'warn' | 'fail' | 'unknown'
+
+/** One thing that was looked at: value, threshold, verdict, time. */
+export interface Check {
+  readonly name: string
+  readonly title: string
+  readonly verdict: Verdict
+  /** What was seen, in a few words: "3 of 3 pods ready on sha256:abc…". */
+  readonly value: string
+  /** What was expected: "≥ 1", "none". */
+  readonly threshold: string
+  readonly milliseconds: number
+}
+
+/** Result of `/billing verify` and of the end of a deploy: the same checks, the same words. */
+export interface Verification {
+  readonly at: string
+  readonly counts: readonly Check[]
+  readonly state: readonly Check[]
+  /** The runbook's seven success criteria; empty for a verify. */
+  readonly criteria: readonly Check[]
+}
+
+export interface MetricSample {
+  readonly metric: string
+  readonly at: Date
+  readonly value: number
+}
+
+export const deployPhases = [
+  'preflight',
+  'migrate',
+  'rollout',
+  'stripe',
+  'cronjobs',
+  'e2e',
+  'monitor',
+] as const satisfies readonly DeployPhase[]
+
+/** The chapters of each kind of run, in order. `plan` is worked out before approval and is no chapter. */
+export function phasesOf(kind: RunKind): readonly PhaseName[] {
+  switch (kind) {
+    case 'deploy':
+      return ['plan', ...deployPhases]
+    case 'rollback':
+      return ['undo', 'check']
+    case 'verify':
+      return ['verify']
+    case 'restore':
+    case 'diagnose':
+      return []
+  }
+}
+
+export const phaseTitles: Readonly<Record<PhaseName, string>> = {
+  plan: 'Plan',
+  preflight: 'Pre-flight checks and backup',
+  migrate: 'Apply database migrations',
+  rollout: 'Deploy application code',
+  stripe: 'Configure Stripe webhook',
+  cronjobs: 'Deploy cron jobs',
+  e2e: 'Run end-to-end tests',
+  monitor: 'Monitor',
+  undo: 'Put back what the run changed',
+  check: 'Check the previous version',
+  verify: 'Verify billing',
+}
+
+export const settledStatuses: readonly RunStatus[] = ['left', 'planned', 'succeeded', 'rejected', 'expired', 'cancelled']
+
+/** Statuses that hold the environment's lane (the unique index says the same). */
+export const laneStatuses: readonly RunStatus[] = ['executing', 'cancelling']
+
+export function isDeployPlan(plan: Run['plan']): plan is DeployPlan {
+  return plan?.kind === 'deploy'
+}
+
+export function isUndoPlan(plan: Run['plan']): plan is UndoPlan {
+  return plan?.kind === 'undo'
+}

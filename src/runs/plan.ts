@@ -1,0 +1,71 @@
+import { canonicalJson, sha256 } from './json.ts'
+
+export interface LintFinding {
+  readonly rule: string
+  readonly message: string
+  readonly line: number
+  /** `block`: takes a heavy lock or destroys something; `advise`: worth knowing. */
+  readonly severity: 'block' | 'advise'
+}
+
+export interface PlannedMigration {
+  readonly file: string
+  readonly version: string
+  readonly sha256: string
+  readonly findings: readonly LintFinding[]
+}
+
+export interface PlannedCronJob {
+  readonly name: string
+  readonly manifest: string
+  readonly schedule: string
+  readonly outcome: 'created' | 'changed' | 'unchanged'
+  readonly differences: readonly string[]
+}
+
+/** What stands in the cluster when the plan is made. */
+export interface CurrentRelease {
+  readonly image: string
+  /** The version tag, when the image or its digest can be traced to one. */
+  readonly version: string | undefined
+  readonly revision: string
+  readonly replicas: number
+  readonly templateHash: string
+}
+
+/** What a deploy *will* do, computed read-only. Its hash is what people approve. */
+export interface DeployPlan {
+  readonly kind: 'deploy'
+  readonly version: string
+  readonly environment: string
+  readonly commit: { readonly sha: string; readonly subject: string }
+  readonly image: {
+    /** `repository@sha256:…`: what the Deployment gets. */
+    readonly reference: string
+    readonly digest: string
+    readonly platforms: readonly string[]
+    readonly revision: string | undefined
+  }
+  readonly current: CurrentRelease
+  readonly migrations: readonly PlannedMigration[]
+  readonly cluster: readonly string[]
+  readonly stripe: {
+    readonly action: 'create' | 'replace' | 'update' | 'enable' | 'keep'
+    readonly endpoint: string | undefined
+    readonly events: readonly string[]
+    readonly added: readonly string[]
+    readonly removed: readonly string[]
+    readonly secret: 'missing' | 'present' | 'mismatch'
+  }
+  readonly cronJobs: readonly PlannedCronJob[]
+  /** What a rollback would do, in its order. */
+  readonly rollback: readonly string[]
+  readonly risks: readonly string[]
+  readonly estimateMinutes: number
+  readonly monitorMinutes: number
+}
+
+/** Binds an approval to what was seen. Plans hold no times, so the same facts give the same hash. */
+export function hashOfPlan(plan: unknown): string {
+  return sha256(canonicalJson(plan))
+}

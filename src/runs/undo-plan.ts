@@ -1,0 +1,72 @@
+import type { CronJobBefore, Effect, EndpointBefore, ImageBefore, SecretBefore } from './effects.ts'
+
+export interface UndoStep {
+  readonly effect: number
+  readonly kind: Effect['kind']
+  readonly target: string
+  /** One line, for the dialog and the board. */
+  readonly line: string
+}
+
+/** Exactly what a rollback will undo, newest first, and what it will not. */
+export interface UndoPlan {
+  readonly kind: 'undo'
+  readonly run: number
+  readonly steps: readonly UndoStep[]
+  /** Said plainly to whoever confirms: what stays as it is. */
+  readonly stays: readonly string[]
+}
+
+/**
+ * Pure: from the recorded effects to the list in the dialog. `strict` forces the runbook's literal steps (disable the
+ * endpoint and delete the CronJobs even when they stood there before).
+ */
+export function planUndo(run: number, effects: readonly Effect[], options: { strict: boolean }): UndoPlan {
+  const open = effects.filter((effect) => effect.status !== 'undone').sort((a, b) => b.id - a.id)
+  const steps = open
+    .filter((effect) => effect.kind !== 'migration')
+    .map((effect) => ({
+      effect: effect.id,
+      kind: effect.kind,
+      target: effect.target,
+      line: lineFor(effect, options.strict),
+    }))
+  const migrations = open.filter((effect) => effect.kind === 'migration').map((effect) => effect.target)
+  return { kind: 'undo', run, steps, stays: staysFor(migrations) }
+}
+
+function staysFor(migrations: readonly string[]): readonly string[] {
+  if (migrations.length === 0) return []
+  const list = [...migrations].sort().join(', ')
+  return [
+    `The schema is not rolled back: ${list} stay${migrations.length === 1 ? 's' : ''} applied. ` +
+      'The migrations are additive; going back further means restoring the backup.',
+  ]
+}
+
+function lineFor(effect: Effect, strict: boolean): string {
+  switch (effect.kind) {
+    case 'image': {
+      const before = effect.before as unknown as ImageBefore
+      return `Deployment ${effect.target}: back to ${before.version ?? before.image}`
+    }
+    case 'stripe-endpoint': {
+      const before = effect.before as unknown as EndpointBefore
+      if (before.id === null || strict) return `Stripe endpoint ${effect.target}: disable`
+      const events = `${before.enabledEvents.length} events`
+      return `Stripe endpoint ${effect.target}: back to ${before.status} with ${events}`
+    }
+    case 'secret-key': {
+      const before = effect.before as unknown as SecretBefore
+      if (before.keyExists) return `Secret ${effect.target}: put the former value back`
+      return before.secretExists ? `Secret ${effect.target}: remove the key` : `Secret ${effect.target}: delete`
+    }
+    case 'cronjob': {
+      const before = effect.before as unknown as CronJobBefore
+      if (before.manifest === null || strict) return `CronJob ${effect.target}: delete`
+      return `CronJob ${effect.target}: back to the former manifest`
+    }
+    case 'migration':
+      return `Migration ${effect.target}: stays`
+  }
+}
