@@ -1,0 +1,132 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { stat } from 'node:fs/promises'
+import { constants } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CommandError } from './errors.ts'
+
+export interface ChildRequest {
+  readonly argv: readonly [string, ...string[]]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+  readonly timeoutMs: number
+  readonly onStdout: (chunk: Buffer) => void
+  readonly onStderr: (chunk: Buffer) => void
+}
+
+export interface ChildOutcome {
+  /** 128 + signal number when a signal ended it, as shells count. */
+  readonly exitCode: number
+  readonly milliseconds: number
+}
+
+const graceMs = 5_000
+/** How long a program that has exited may keep its output open through children it left behind. */
+const lingerMs = 1_000
+const inherited = ['PATH', 'HOME', 'LANG', 'TMPDIR'] as const
+
+export function childEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
+  const base: Record<string, string> = {}
+  for (const name of inherited) {
+    const value = process.env[name]
+    if (value !== undefined) base[name] = value
+  }
+  return { ...base, ...env }
+}
+
+/**
+ * Runs one program in a process group of its own and returns when nothing of the group is left. On abort or time-out
+ * the group gets SIGTERM, after 5 s SIGKILL; then the abort reason or `command_timed_out` is thrown.
+ */
+export async function runChild(request: ChildRequest, signal: AbortSignal): Promise<ChildOutcome> {
+  signal.throwIfAborted()
+  const started = performance.now()
+  const [program, ...args] = request.argv
+  const child = spawn(program, args, {
+    cwd: request.cwd,
+    env: childEnvironment(request.env),
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  child.stdout.on('data', request.onStdout)
+  child.stderr.on('data', request.onStderr)
+  const limit = AbortSignal.timeout(request.timeoutMs)
+  const stop = AbortSignal.any([signal, limit])
+  const exitCode = await whenOver(child, stop).catch(async (error: unknown) => {
+    throw await notStarted(program, request.cwd, error)
+  })
+  if (stop.aborted) {
+    signal.throwIfAborted()
+    throw new CommandError('command_timed_out', `running ${program}: not done after ${describe(request.timeoutMs)}`, {
+      hint: 'See what it was doing last; raise its time limit if it only needs longer.',
+    })
+  }
+  return { exitCode, milliseconds: Math.round(performance.now() - started) }
+}
+
+async function whenOver(child: ChildProcess, stop: AbortSignal): Promise<number> {
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const exited = new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
+  })
+  let ending: Promise<void> | undefined
+  const end = (): void => {
+    if (child.pid !== undefined) ending ??= endGroup(child.pid)
+  }
+  if (stop.aborted) end()
+  else stop.addEventListener('abort', end, { once: true })
+  try {
+    const code = await exited
+    await Promise.race([closed, sleep(lingerMs, undefined, { ref: false })])
+    // What a program leaves running in its group is not part of its work: it would outlive the workspace.
+    end()
+    await ending
+    child.stdout?.destroy()
+    child.stderr?.destroy()
+    await closed
+    return code
+  } finally {
+    stop.removeEventListener('abort', end)
+  }
+}
+
+/** Ends a process group: SIGTERM, after the grace time SIGKILL. Resolves when nobody of it is left. */
+export async function endGroup(group: number, grace: number = graceMs): Promise<void> {
+  if (!signalGroup(group, 'SIGTERM')) return
+  const deadline = performance.now() + grace
+  while (signalGroup(group, 0)) {
+    if (performance.now() > deadline) {
+      signalGroup(group, 'SIGKILL')
+      return
+    }
+    await sleep(20)
+  }
+}
+
+function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(-group, signal)
+    return true
+  } catch {
+    return false // ESRCH: nobody left
+  }
+}
+
+async function notStarted(program: string, cwd: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && 'code' in error)) return error
+  const directory = await stat(cwd).catch(() => undefined)
+  if (!directory?.isDirectory()) {
+    return new CommandError('workspace_missing', `running ${program}: there is no directory ${cwd}`, { cause: error })
+  }
+  if (error.code === 'ENOENT') {
+    return new CommandError('command_not_found', `running ${program}: there is no such program on this machine`, {
+      hint: `Install ${program} where the worker runs, or correct the command in the configuration.`,
+      cause: error,
+    })
+  }
+  return new CommandError('command_not_started', `running ${program}: ${error.message}`, { cause: error })
+}
+
+function describe(ms: number): string {
+  return ms < 120_000 ? `${Math.round(ms / 100) / 10} s` : `${Math.round(ms / 60_000)} min`
+}
