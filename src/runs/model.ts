@@ -163,7 +163,14 @@ export const phaseTitles: Readonly<Record<PhaseName, string>> = {
   verify: 'Verify billing',
 }
 
-export const settledStatuses: readonly RunStatus[] = ['left', 'planned', 'succeeded', 'rejected', 'expired', 'cancelled']
+export const settledStatuses: readonly RunStatus[] = [
+  'left',
+  'planned',
+  'succeeded',
+  'rejected',
+  'expired',
+  'cancelled',
+]
 
 /** Statuses that hold the environment's lane (the unique index says the same). */
 export const laneStatuses: readonly RunStatus[] = ['executing', 'cancelling']

@@ -1,0 +1,82 @@
+import type { ThreadPost } from './posts.ts'
+import type { StateDatabase } from './state-database.ts'
+
+/** Where a run's board stands in Slack, and what of the truth it shows. */
+export interface BoardState {
+  readonly channel: string | undefined
+  readonly ts: string | undefined
+  /** Of the message as last sent: an equal one is not sent again. */
+  readonly hash: string | undefined
+  readonly postedAt: Date | undefined
+  /** The run's `rev` that was shown last. */
+  readonly shownRev: number
+}
+
+export interface WaitingPost {
+  readonly id: number
+  readonly post: ThreadPost
+  /** Set when an earlier try may have reached Slack before its worker died. */
+  readonly claimedAt: Date | undefined
+}
+
+/** What the publisher remembers between two posts. */
+export class BoardStore {
+  readonly #db: StateDatabase
+
+  constructor(db: StateDatabase) {
+    this.#db = db
+  }
+
+  async board(run: number): Promise<BoardState> {
+    const { rows } = await this.#db.query<{
+      board_channel: string | null
+      board_ts: string | null
+      board_hash: string | null
+      board_posted_at: Date | null
+      board_rev: string
+    }>('select board_channel, board_ts, board_hash, board_posted_at, board_rev from purser.runs where number = $1', [
+      run,
+    ])
+    const row = rows[0]
+    return {
+      channel: row?.board_channel ?? undefined,
+      ts: row?.board_ts ?? undefined,
+      hash: row?.board_hash ?? undefined,
+      postedAt: row?.board_posted_at ?? undefined,
+      shownRev: Number(row?.board_rev ?? 0),
+    }
+  }
+
+  async shown(
+    run: number,
+    board: { readonly channel: string; readonly ts: string; readonly hash: string; readonly rev: number },
+  ): Promise<void> {
+    await this.#db.query(
+      `update purser.runs set board_channel = $2, board_ts = $3, board_hash = $4, board_rev = $5, board_posted_at = now()
+       where number = $1`,
+      [run, board.channel, board.ts, board.hash, board.rev],
+    )
+  }
+
+  /** The state changed but the message would be the same. */
+  async unchanged(run: number, rev: number): Promise<void> {
+    await this.#db.query('update purser.runs set board_rev = $2 where number = $1', [run, rev])
+  }
+
+  /** Waiting posts of the thread, oldest first. */
+  async waiting(run: number): Promise<readonly WaitingPost[]> {
+    const { rows } = await this.#db.query<{ id: string; post: ThreadPost; claimed_at: Date | null }>(
+      'select id, post, claimed_at from purser.posts where run = $1 and posted_at is null order by id limit 200',
+      [run],
+    )
+    return rows.map((row) => ({ id: Number(row.id), post: row.post, claimedAt: row.claimed_at ?? undefined }))
+  }
+
+  async claim(posts: readonly number[]): Promise<void> {
+    await this.#db.query('update purser.posts set claimed_at = now() where id = any($1)', [posts])
+  }
+
+  async posted(posts: readonly number[]): Promise<void> {
+    await this.#db.query('update purser.posts set posted_at = now() where id = any($1)', [posts])
+  }
+}

@@ -1,0 +1,288 @@
+import type { AuditEvent } from './audit.ts'
+import { auditEvents, recordAudit } from './audit.ts'
+import type { Effect } from './effects.ts'
+import { LaneBusy, TransitionRefused, UnknownRun } from './errors.ts'
+import type { RunEvent, Transition } from './lifecycle.ts'
+import { initialState, transition } from './lifecycle.ts'
+import type { Failure, MetricSample, PhaseName, Run, RunKind, Verification } from './model.ts'
+import { hashOfPlan } from './plan.ts'
+import type { ThreadPost } from './posts.ts'
+import type { RunRow } from './rows.ts'
+import { runOf, selectRun } from './rows.ts'
+import type { Sql, StateDatabase } from './state-database.ts'
+
+export interface NewRun {
+  readonly kind: RunKind
+  readonly service: string
+  readonly environment: string
+  readonly version: string
+  readonly dryRun: boolean
+  readonly parent: number | undefined
+  readonly requestedBy: string
+  readonly channel: string
+  readonly reason: string | undefined
+  readonly plan: Run['plan']
+  readonly approvalsNeeded: number
+  readonly phases: readonly { readonly name: PhaseName; readonly budgetMinutes: number }[]
+  readonly expiresInMinutes: number
+}
+
+/** A stored change, and the phase whose job must now be enqueued (the reconciler does it when this process dies first). */
+export interface Applied {
+  readonly run: Run
+  readonly enqueue: PhaseName | undefined
+}
+
+/** What a change brings along, stored in the same transaction. */
+export interface Alongside {
+  readonly plan?: Run['plan']
+  readonly failure?: Failure | undefined
+  readonly verification?: Verification
+  readonly line?: string
+  readonly expiresInMinutes?: number
+  readonly posts?: readonly ThreadPost[]
+  readonly reason?: string | undefined
+}
+
+export interface Who {
+  readonly actor: string
+  readonly source: string
+}
+
+export interface RunFilter {
+  readonly environment?: string
+  readonly kinds?: readonly RunKind[]
+  readonly statuses?: readonly Run['status'][]
+  readonly limit?: number
+}
+
+/** The truth about runs. Every change is one transaction: compare-and-set, audit event, posts. */
+export class RunStore {
+  readonly #db: StateDatabase
+
+  constructor(db: StateDatabase) {
+    this.#db = db
+  }
+
+  /** Raises LaneBusy when the run would execute at once and the lane is taken. */
+  async create(input: NewRun): Promise<Applied> {
+    const phases = input.phases.map((phase) => ({ name: phase.name, status: 'pending' as const, attempt: 1 }))
+    const start = initialState({ kind: input.kind, approvalsNeeded: input.approvalsNeeded, phases })
+    return this.#guardingLane(input.environment, async (sql) => {
+      const number = await insertRun(sql, this.#db.mask(input), start.status)
+      await insertPhases(sql, number, input, start.enqueue)
+      await recordAudit(sql, this.#db.mask, {
+        run: number,
+        actor: input.requestedBy,
+        source: input.channel,
+        kind: 'requested',
+        text: `${input.kind} ${input.version} in ${input.environment}${input.dryRun ? ' (dry run)' : ''}`,
+      })
+      return { run: await load(sql, number), enqueue: start.enqueue }
+    })
+  }
+
+  async find(number: number): Promise<Run | undefined> {
+    const { rows } = await this.#db.query<RunRow>(`${selectRun} where r.number = $1`, [number])
+    return rows[0] === undefined ? undefined : runOf(rows[0])
+  }
+
+  /** Raises UnknownRun. */
+  async get(number: number): Promise<Run> {
+    const run = await this.find(number)
+    if (run === undefined) throw new UnknownRun(number)
+    return run
+  }
+
+  /** Newest first. */
+  async list(filter: RunFilter): Promise<readonly Run[]> {
+    const { rows } = await this.#db.query<RunRow>(
+      `${selectRun} where ($1::text is null or r.environment = $1) and ($2::text[] is null or r.kind = any($2))
+       and ($3::text[] is null or r.status = any($3)) order by r.number desc limit $4`,
+      [filter.environment ?? null, filter.kinds ?? null, filter.statuses ?? null, filter.limit ?? 10],
+    )
+    return rows.map(runOf)
+  }
+
+  /**
+   * Applies an event of the lifecycle. Raises TransitionRefused when the state does not allow it and LaneBusy when the
+   * run would need the lane that another holds; nothing changes then.
+   */
+  async apply(number: number, event: RunEvent, who: Who, alongside: Alongside = {}): Promise<Applied> {
+    const environment = (await this.get(number)).environment
+    return this.#guardingLane(environment, (sql) => this.applyIn(sql, number, event, who, alongside))
+  }
+
+  /** The same inside a transaction of the caller. */
+  async applyIn(sql: Sql, number: number, event: RunEvent, who: Who, alongside: Alongside): Promise<Applied> {
+    await sql.query('select 1 from purser.runs where number = $1 for update', [number])
+    const run = await load(sql, number)
+    const next = transition(run, event)
+    if (!next.ok) throw new TransitionRefused(number, next)
+    const told = this.#db.mask(alongside)
+    if (event.type === 'approved' || event.type === 'rejected') await insertDecision(sql, run, event, told.reason)
+    await storeTransition(sql, run, next, told)
+    for (const post of told.posts ?? []) await insertPost(sql, number, post)
+    await recordAudit(sql, this.#db.mask, { run: number, ...who, kind: event.type, text: auditText(event, told) })
+    return { run: await load(sql, number), enqueue: next.enqueue }
+  }
+
+  async effects(run: number): Promise<readonly Effect[]> {
+    const { rows } = await this.#db.query<Omit<Effect, 'id' | 'run'> & { id: string; run: string }>(
+      'select * from purser.effects where run = $1 order by id',
+      [run],
+    )
+    return rows.map((row) => ({ ...row, id: Number(row.id), run: Number(row.run), after: row.after ?? undefined }))
+  }
+
+  async samples(run: number): Promise<readonly MetricSample[]> {
+    const { rows } = await this.#db.query<{ metric: string; at: Date; value: number }>(
+      'select metric, at, value from purser.samples where run = $1 order by at, metric',
+      [run],
+    )
+    return rows
+  }
+
+  async events(run: number): Promise<readonly AuditEvent[]> {
+    return auditEvents(this.#db, run)
+  }
+
+  /** For what is no transition: a refused command, a lock. */
+  async audit(event: { run: number | undefined; kind: string; text: string } & Who): Promise<void> {
+    await this.#db.transaction((sql) => recordAudit(sql, this.#db.mask, event))
+  }
+
+  async post(run: number, post: ThreadPost, key?: string): Promise<void> {
+    await insertPost(this.#db, run, this.#db.mask(post), key)
+  }
+
+  async #guardingLane<T>(environment: string, work: (sql: Sql) => Promise<T>): Promise<T> {
+    try {
+      return await this.#db.transaction(work)
+    } catch (error) {
+      if (!isLaneViolation(error)) throw error
+      const holders = await this.list({ environment, statuses: ['executing', 'cancelling'] })
+      throw new LaneBusy(environment, holders.find((run) => run.kind !== 'verify')?.number)
+    }
+  }
+}
+
+async function load(sql: Sql, number: number): Promise<Run> {
+  const { rows } = await sql.query<RunRow>(`${selectRun} where r.number = $1`, [number])
+  if (rows[0] === undefined) throw new UnknownRun(number)
+  return runOf(rows[0])
+}
+
+async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promise<number> {
+  const planHash = input.plan === undefined ? null : hashOfPlan(input.plan)
+  const { rows } = await sql.query<{ number: string }>(
+    `insert into purser.runs (kind, service, environment, status, version, dry_run, parent, requested_by, channel, reason,
+       plan, plan_hash, approvals_needed, expires_at, started_at)
+     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13, now() + make_interval(mins => $14), case when $4 = 'executing' then now() end)
+     returning number`,
+    [
+      input.kind,
+      input.service,
+      input.environment,
+      status,
+      input.version,
+      input.dryRun,
+      input.parent ?? null,
+      input.requestedBy,
+      input.channel,
+      input.reason ?? null,
+      input.plan === undefined ? null : JSON.stringify(input.plan),
+      planHash,
+      input.approvalsNeeded,
+      input.expiresInMinutes,
+    ],
+  )
+  return Number(rows[0]?.number)
+}
+
+async function insertPhases(sql: Sql, run: number, input: NewRun, queued: PhaseName | undefined): Promise<void> {
+  for (const [ordinal, phase] of input.phases.entries())
+    await sql.query(
+      'insert into purser.phases (run, ordinal, name, status, budget_minutes) values ($1, $2, $3, $4, $5)',
+      [run, ordinal, phase.name, phase.name === queued ? 'queued' : 'pending', phase.budgetMinutes],
+    )
+}
+
+async function insertDecision(
+  sql: Sql,
+  run: Run,
+  event: Extract<RunEvent, { type: 'approved' | 'rejected' }>,
+  reason: string | undefined,
+): Promise<void> {
+  const planHash = event.type === 'approved' ? event.planHash : (run.planHash ?? '')
+  await sql.query(
+    `insert into purser.approvals (run, user_id, decision, plan_hash, reason) values ($1, $2, $3, $4, $5)
+     on conflict (run, user_id, plan_hash) do update set decision = excluded.decision, reason = excluded.reason`,
+    [run.number, event.by, event.type, planHash, reason ?? null],
+  )
+}
+
+async function storeTransition(
+  sql: Sql,
+  run: Run,
+  next: Extract<Transition, { ok: true }>,
+  alongside: Alongside,
+): Promise<void> {
+  for (const phase of next.phases)
+    await sql.query(
+      `update purser.phases set status = $3, attempt = $4,
+         failure = case when $3 = 'failed' then $5::jsonb end,
+         line = case when $3 in ('queued', 'pending') then '' else coalesce($6, line) end,
+         started_at = case when $3 in ('queued', 'pending') then null else started_at end,
+         finished_at = case when $3 in ('succeeded', 'failed', 'cancelled') then now() end,
+         stumbles = case when $3 = 'queued' then 0 else stumbles end,
+         worker = null
+       where run = $1 and name = $2`,
+      [
+        run.number,
+        phase.name,
+        phase.status,
+        phase.attempt,
+        alongside.failure === undefined ? null : JSON.stringify(alongside.failure),
+        alongside.line ?? null,
+      ],
+    )
+  await sql.query(
+    `update purser.runs set status = $3, rev = rev + 1,
+       plan = coalesce($4::jsonb, plan), plan_hash = coalesce($5, plan_hash),
+       failure = $6::jsonb, verification = coalesce($7::jsonb, verification), reason = coalesce(reason, $9),
+       expires_at = case when $8::int is null then expires_at else now() + make_interval(mins => $8) end,
+       started_at = case when $3 = 'executing' then coalesce(started_at, now()) else started_at end,
+       finished_at = case when $3 in ('failed','left','planned','succeeded','rejected','expired','cancelled') then now() end
+     where number = $1 and rev = $2`,
+    [
+      run.number,
+      run.rev,
+      next.status,
+      alongside.plan === undefined ? null : JSON.stringify(alongside.plan),
+      alongside.plan === undefined ? null : hashOfPlan(alongside.plan),
+      alongside.failure === undefined ? null : JSON.stringify(alongside.failure),
+      alongside.verification === undefined ? null : JSON.stringify(alongside.verification),
+      alongside.expiresInMinutes ?? null,
+      alongside.reason ?? null,
+    ],
+  )
+}
+
+export async function insertPost(sql: Sql, run: number, post: ThreadPost, key?: string): Promise<void> {
+  await sql.query(
+    `insert into purser.posts (run, key, post) values ($1, $2, $3)
+     on conflict (run, key) do nothing`,
+    [run, key ?? null, JSON.stringify(post)],
+  )
+}
+
+function auditText(event: RunEvent, alongside: Alongside): string {
+  const phase = 'phase' in event ? `${event.phase}: ` : ''
+  const about = alongside.failure?.message ?? alongside.line ?? alongside.reason ?? ''
+  return `${phase}${about}`.trim()
+}
+
+function isLaneViolation(error: unknown): boolean {
+  return error instanceof Error && 'constraint' in error && error.constraint === 'runs_lane'
+}

@@ -1,0 +1,77 @@
+import pg from 'pg'
+import type { Pool, PoolClient, QueryResultRow } from 'pg'
+import { PurserError } from '../errors.ts'
+
+/** Masks every secret in anything that is about to be stored. */
+export type Mask = <T>(value: T) => T
+
+/** Runs SQL on the pool or inside a transaction; the stores take either. */
+export interface Sql {
+  query<R extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<{ rows: R[]; rowCount: number }>
+}
+
+export class StateDatabaseError extends PurserError {
+  constructor(message: string, cause: unknown) {
+    super('state_database', message, {
+      cause,
+      transient: true,
+      hint: 'Check STATE_DATABASE_URL and that its Postgres answers.',
+    })
+  }
+}
+
+/** Purser's own Postgres. Every statement has a time limit; nothing that leaves here is unmasked. */
+export class StateDatabase implements Sql {
+  readonly pool: Pool
+  readonly mask: Mask
+
+  constructor(pool: Pool, mask: Mask) {
+    this.pool = pool
+    this.mask = mask
+  }
+
+  async query<R extends QueryResultRow>(text: string, values: readonly unknown[] = []) {
+    return sqlOn(this.pool).query<R>(text, values)
+  }
+
+  /** All of `work` or nothing. The callback must use the `Sql` it is given. */
+  async transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect()
+    let broken: Error | undefined
+    try {
+      await client.query('begin')
+      const result = await work(sqlOn(client))
+      await client.query('commit')
+      return result
+    } catch (error) {
+      await client.query('rollback').catch((failure: unknown) => {
+        broken = failure instanceof Error ? failure : new Error(String(failure))
+      })
+      throw error
+    } finally {
+      client.release(broken)
+    }
+  }
+}
+
+/** A pool for the state database: 10 s for a statement, 5 s for a connection. */
+export function statePool(connectionString: string, onError: (error: Error) => void): Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max: 12,
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 10_000,
+    application_name: 'purser',
+  })
+  pool.on('error', onError)
+  return pool
+}
+
+function sqlOn(target: Pool | PoolClient): Sql {
+  return {
+    async query<R extends QueryResultRow>(text: string, values: readonly unknown[] = []) {
+      const result = await target.query<R>(text, [...values])
+      return { rows: result.rows, rowCount: result.rowCount ?? 0 }
+    },
+  }
+}
