@@ -1,0 +1,234 @@
+import { randomUUID } from 'node:crypto'
+import Stripe from 'stripe'
+import { Sensitive } from '../../sensitive.ts'
+import { withoutCredentials } from '../http/client.ts'
+import { exchange, retrying, startOfBody } from '../http/request.ts'
+import { StripeTrouble, stripeTrouble } from './errors.ts'
+import { STRIPE_API_VERSION } from './events.ts'
+import type {
+  NewWebhookEndpoint,
+  ProbeAnswer,
+  StripeAccount,
+  WebhookEndpoint,
+  WebhookEndpointChange,
+  WebhookProbe,
+} from './port.ts'
+
+export interface StripeOptions {
+  /** `sk_…` or a restricted `rk_…`, live or test. */
+  readonly secretKey: Sensitive
+  /** `http://127.0.0.1:port` of a simulator; Stripe itself when unset. */
+  readonly apiBase?: string
+  /** Of one request; a call may make three attempts. */
+  readonly timeoutMs?: number
+  /** Pause before the second attempt; doubles. */
+  readonly retryDelayMs?: number
+}
+
+/** Undelivered events beyond this many say nothing more to a reader. */
+const UNDELIVERED_LIMIT = 1_000
+
+export function openStripe({
+  secretKey,
+  apiBase,
+  timeoutMs = 20_000,
+  retryDelayMs = 500,
+}: StripeOptions): StripeAccount {
+  const keyMode = modeOf(secretKey)
+  const address = addressOf(apiBase)
+
+  /**
+   * The SDK takes no AbortSignal, so each call gets a client whose `fetch` carries it. The SDK's own retries are off
+   * because their pauses cannot be interrupted; the ones here can.
+   */
+  function sdkUnder(signal: AbortSignal): Stripe {
+    const abortableFetch: typeof fetch = (input, init) => {
+      const signals = init?.signal ? [init.signal, signal] : [signal]
+      return fetch(input, { ...init, signal: AbortSignal.any(signals) })
+    }
+    const httpClient = Stripe.createFetchHttpClient(abortableFetch)
+    const options = {
+      apiVersion: STRIPE_API_VERSION,
+      httpClient,
+      maxNetworkRetries: 0,
+      telemetry: false,
+      timeout: timeoutMs,
+    }
+    return new Stripe(secretKey.reveal(), { ...options, ...address })
+  }
+
+  async function call<T>(doing: string, signal: AbortSignal, act: (sdk: Stripe) => Promise<T>): Promise<T> {
+    signal.throwIfAborted()
+    const sdk = sdkUnder(signal)
+    const once = () =>
+      act(sdk).catch((error: unknown) => {
+        signal.throwIfAborted()
+        throw stripeTrouble(doing, error)
+      })
+    const atLeastMs = (error: unknown) => (error instanceof StripeTrouble ? error.retryAfterMs : undefined)
+    return retrying(once, { attempts: 3, delayMs: retryDelayMs, atLeastMs, signal })
+  }
+
+  return {
+    keyMode,
+    account: (signal) =>
+      call('reading the Stripe account', signal, async (sdk) => {
+        const account = await sdk.accounts.retrieveCurrent()
+        return { id: account.id, livemode: undefined } // an account object does not tell its mode
+      }),
+    endpoints: (signal) =>
+      call('listing webhook endpoints', signal, async (sdk) => {
+        const endpoints: WebhookEndpoint[] = []
+        for await (const endpoint of sdk.webhookEndpoints.list({ limit: 100 })) endpoints.push(asEndpoint(endpoint))
+        return endpoints
+      }),
+    endpoint: (id, signal) =>
+      absentAsUndefined(
+        call(`reading webhook endpoint ${id}`, signal, async (sdk) =>
+          asEndpoint(await sdk.webhookEndpoints.retrieve(id)),
+        ),
+      ),
+    createEndpoint: (endpoint, signal) =>
+      call(`creating the webhook endpoint for ${endpoint.url}`, signal, (sdk) => create(sdk, endpoint)),
+    updateEndpoint: (id, change, signal) =>
+      call(`updating webhook endpoint ${id}`, signal, async (sdk) =>
+        asEndpoint(await sdk.webhookEndpoints.update(id, updateParams(change))),
+      ),
+    async deleteEndpoint(id, signal) {
+      await absentAsUndefined(call(`deleting webhook endpoint ${id}`, signal, (sdk) => sdk.webhookEndpoints.del(id)))
+    },
+    undelivered: (since, signal) =>
+      call('listing undelivered events', signal, async (sdk) => {
+        const created = { gte: Math.floor(since.getTime() / 1000) }
+        const events = sdk.events.list({ created, delivery_success: false, limit: 100 })
+        return (await events.autoPagingToArray({ limit: UNDELIVERED_LIMIT })).map(({ id, type }) => ({ id, type }))
+      }),
+  }
+}
+
+async function create(sdk: Stripe, { url, enabledEvents, metadata, description, idempotencyKey }: NewWebhookEndpoint) {
+  const params = {
+    url,
+    enabled_events: eventNames(enabledEvents),
+    metadata: { ...metadata },
+    description,
+    api_version: STRIPE_API_VERSION,
+  }
+  const created = await sdk.webhookEndpoints.create(params, { idempotencyKey })
+  if (!created.secret) {
+    throw new StripeTrouble(
+      'stripe_request_refused',
+      `creating the webhook endpoint for ${url}: the answer holds no signing secret`,
+      {
+        hint: `delete webhook endpoint ${created.id} and try again`,
+      },
+    )
+  }
+  return { endpoint: asEndpoint(created), signingSecret: new Sensitive(created.secret) }
+}
+
+function updateParams({
+  enabledEvents,
+  disabled,
+  metadata,
+}: WebhookEndpointChange): Stripe.WebhookEndpointUpdateParams {
+  return {
+    ...(enabledEvents && { enabled_events: eventNames(enabledEvents) }),
+    ...(disabled !== undefined && { disabled }),
+    ...(metadata && { metadata: { ...metadata } }),
+  }
+}
+
+/** Stripe, not the compiler, has the last word on names: an endpoint being restored may hold ones that this SDK no longer knows. */
+function eventNames(events: readonly string[]): Stripe.WebhookEndpointCreateParams.EnabledEvent[] {
+  return [...events] as Stripe.WebhookEndpointCreateParams.EnabledEvent[]
+}
+
+function asEndpoint(endpoint: Stripe.WebhookEndpoint): WebhookEndpoint {
+  return {
+    id: endpoint.id,
+    url: endpoint.url,
+    enabledEvents: endpoint.enabled_events,
+    status: endpoint.status === 'enabled' ? 'enabled' : 'disabled',
+    apiVersion: endpoint.api_version,
+    livemode: endpoint.livemode,
+    metadata: endpoint.metadata,
+    description: endpoint.description,
+  }
+}
+
+async function absentAsUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof StripeTrouble && error.code === 'stripe_not_found') return undefined
+    throw error
+  }
+}
+
+function modeOf(secretKey: Sensitive): 'live' | 'test' {
+  const mode = /^(?:sk|rk)_(live|test)_\w+$/.exec(secretKey.reveal())?.[1]
+  if (mode === 'live' || mode === 'test') return mode
+  throw new StripeTrouble('stripe_key_malformed', 'reading the Stripe key: it is not a secret key', {
+    hint: 'a secret key begins with sk_live_, sk_test_, rk_live_ or rk_test_; whsec_ and pk_ are other things',
+  })
+}
+
+function addressOf(apiBase: string | undefined): Pick<Stripe.StripeConfig, 'host' | 'port' | 'protocol'> {
+  if (apiBase === undefined) return {}
+  const base = URL.canParse(apiBase) ? new URL(apiBase) : undefined
+  if (!base || !/^https?:$/.test(base.protocol)) {
+    throw new StripeTrouble('stripe_request_refused', `reading the Stripe address: ${apiBase} is not an http(s) URL`, {
+      hint: 'STRIPE_API_BASE looks like http://127.0.0.1:12111; leave it unset for Stripe itself',
+    })
+  }
+  const protocol = base.protocol === 'http:' ? 'http' : 'https'
+  return { protocol, host: base.hostname, port: base.port || (protocol === 'http' ? 80 : 443) }
+}
+
+/** Raises `NoAnswer` when the URL gives none. Redirects are not followed: Stripe counts a 3xx as a failed delivery. */
+export function webhookProbe({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}): WebhookProbe {
+  async function post(
+    url: string,
+    body: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<ProbeAnswer> {
+    const started = performance.now()
+    const init: RequestInit = {
+      method: 'POST',
+      redirect: 'manual',
+      headers: { 'content-type': 'application/json; charset=utf-8', 'user-agent': 'Purser webhook probe', ...headers },
+      body,
+    }
+    return exchange(url, init, { doing: `probing ${withoutCredentials(url)}`, timeoutMs, signal }, async (response) => {
+      const text = await startOfBody(response, 200)
+      return { status: response.status, milliseconds: Math.round(performance.now() - started), body: text }
+    })
+  }
+
+  return {
+    async signed(url, secret, signal) {
+      const payload = JSON.stringify(probeEvent(), null, 2)
+      const signature = Stripe.webhooks.generateTestHeaderString({ payload, secret: secret.reveal() })
+      return post(url, payload, { 'stripe-signature': signature }, signal)
+    },
+    unsigned: (url, signal) => post(url, '{"test": true}', {}, signal),
+  }
+}
+
+/** Shaped like any event, of a type that no handler acts on; whoever finds it in a table sees where it came from. */
+function probeEvent(): Readonly<Record<string, unknown>> {
+  const id = `evt_purser_probe_${randomUUID().replaceAll('-', '')}`
+  return {
+    id,
+    object: 'event',
+    api_version: STRIPE_API_VERSION,
+    created: Math.floor(Date.now() / 1000),
+    data: { object: { id: 'purser_probe', object: 'purser.probe' } },
+    livemode: false,
+    pending_webhooks: 1,
+    request: { id: null, idempotency_key: null },
+    type: 'purser.probe',
+  }
+}

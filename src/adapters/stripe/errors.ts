@@ -1,0 +1,156 @@
+import Stripe from 'stripe'
+import { PurserError, type ErrorFacts } from '../../errors.ts'
+import { networkReason } from '../http/request.ts'
+
+export type StripeTroubleCode =
+  | 'stripe_key_malformed'
+  | 'stripe_key_rejected'
+  | 'stripe_permission_missing'
+  | 'stripe_not_found'
+  | 'stripe_request_refused'
+  | 'stripe_endpoint_limit'
+  | 'stripe_idempotency_conflict'
+  | 'stripe_rate_limited'
+  | 'stripe_unreachable'
+  | 'stripe_server_error'
+
+export interface StripeFacts extends ErrorFacts {
+  readonly requestId?: string | undefined
+  readonly type?: string | undefined
+  readonly status?: number | undefined
+  readonly retryAfterMs?: number | undefined
+}
+
+export class StripeTrouble extends PurserError {
+  declare readonly code: StripeTroubleCode
+  /** What Stripe's support and the dashboard's log ask for: `req_…`. */
+  readonly requestId: string | undefined
+  /** The SDK's name of the error: `StripePermissionError`, … */
+  readonly type: string | undefined
+  readonly status: number | undefined
+  readonly retryAfterMs: number | undefined
+
+  constructor(code: StripeTroubleCode, message: string, facts: StripeFacts = {}) {
+    super(code, message, facts)
+    this.requestId = facts.requestId
+    this.type = facts.type
+    this.status = facts.status
+    this.retryAfterMs = facts.retryAfterMs
+  }
+}
+
+/**
+ * `doing` is what was being done, in lower case. The SDK's error is not kept as `cause`: it carries the answer's
+ * headers and body, and whatever prints causes would print them.
+ */
+export function stripeTrouble(doing: string, error: unknown): StripeTrouble {
+  if (error instanceof StripeTrouble) return error
+  if (!(error instanceof Stripe.errors.StripeError)) {
+    return new StripeTrouble('stripe_request_refused', `${doing}: ${masked(String(error))}`, { cause: error })
+  }
+  if (error instanceof Stripe.errors.StripeConnectionError) return unreachable(doing, error)
+  const { code, hint, transient } = verdictOn(error)
+  return new StripeTrouble(code, `${doing}: ${masked(error.message)}`, {
+    hint,
+    transient,
+    evidence: evidenceOf(error),
+    requestId: error.requestId || undefined,
+    type: error.type,
+    status: error.statusCode,
+    retryAfterMs: retryAfter(error),
+  })
+}
+
+function unreachable(doing: string, error: Stripe.errors.StripeConnectionError): StripeTrouble {
+  const inner: unknown = error.detail
+  const why = /timeout/i.test(error.message)
+    ? 'no answer from Stripe in time'
+    : `no answer from Stripe: ${networkReason(inner ?? error)}`
+  return new StripeTrouble('stripe_unreachable', `${doing}: ${why}`, {
+    hint: 'check the way out to api.stripe.com (or STRIPE_API_BASE) and status.stripe.com; the call is safe to repeat',
+    transient: true,
+    type: error.type,
+  })
+}
+
+interface Verdict {
+  readonly code: StripeTroubleCode
+  readonly hint: string
+  readonly transient: boolean
+}
+
+function verdictOn(error: Stripe.errors.StripeError): Verdict {
+  const { errors } = Stripe
+  if (error.statusCode === 409 || error.code === 'idempotency_key_in_use') {
+    return {
+      code: 'stripe_idempotency_conflict',
+      hint: 'the same request is still under way; repeat it in a moment',
+      transient: true,
+    }
+  }
+  if (error instanceof errors.StripeAuthenticationError) {
+    return {
+      code: 'stripe_key_rejected',
+      hint: 'put a valid secret key of this account into the environment and restart Purser',
+      transient: false,
+    }
+  }
+  if (error instanceof errors.StripePermissionError) {
+    return {
+      code: 'stripe_permission_missing',
+      hint: 'give the restricted key Webhook Endpoints: write and Events: read',
+      transient: false,
+    }
+  }
+  if (error instanceof errors.StripeIdempotencyError) {
+    const hint =
+      'the key was used with other parameters; look for the endpoint of the earlier attempt before trying again'
+    return { code: 'stripe_idempotency_conflict', hint, transient: false }
+  }
+  if (error instanceof errors.StripeRateLimitError) {
+    return {
+      code: 'stripe_rate_limited',
+      hint: 'wait a moment; something else may be using up the account’s request rate',
+      transient: true,
+    }
+  }
+  if (error instanceof errors.StripeInvalidRequestError) return refusal(error)
+  return { code: 'stripe_server_error', hint: 'look at status.stripe.com; the call is safe to repeat', transient: true }
+}
+
+function refusal(error: Stripe.errors.StripeError): Verdict {
+  if (error.code === 'resource_missing' || error.statusCode === 404) {
+    return {
+      code: 'stripe_not_found',
+      hint: 'it may have been deleted, or the key is of another account or mode',
+      transient: false,
+    }
+  }
+  if (/maximum of \d+ .*webhook endpoints/i.test(error.message)) {
+    const hint = 'delete webhook endpoints that nobody uses in the Stripe dashboard (Developers > Webhooks)'
+    return { code: 'stripe_endpoint_limit', hint, transient: false }
+  }
+  const hint = error.param
+    ? `look at the value of ${error.param}`
+    : 'look the request id up in the Stripe dashboard (Developers > Logs)'
+  return { code: 'stripe_request_refused', hint, transient: false }
+}
+
+function evidenceOf(error: Stripe.errors.StripeError): readonly string[] {
+  const facts = [`HTTP ${error.statusCode ?? '?'} ${error.rawType ?? error.type}`]
+  if (error.code) facts.push(`code ${error.code}`)
+  if (error.param) facts.push(`param ${error.param}`)
+  if (error.requestId) facts.push(`request ${error.requestId}`)
+  return facts
+}
+
+function retryAfter(error: Stripe.errors.StripeError): number | undefined {
+  const seconds = Number(error.headers?.['retry-after'])
+  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined
+}
+
+/** Stripe repeats a wrong key half starred out; even that half stays here. The long lists of allowed values go, too. */
+function masked(text: string): string {
+  const safe = text.replace(/\b(sk|rk|pk)_(live|test)_[\w*]+/g, '$1_$2_…').replace(/\bwhsec_\w+/g, 'whsec_…')
+  return safe.length > 400 ? `${safe.slice(0, 400)}…` : safe
+}
