@@ -1,0 +1,131 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import {
+  ImagePullFailure,
+  type ContainerRuntime,
+  type ContainerSpec,
+  type RunningContainer,
+} from '../kubernetes/runtime.ts'
+import { parseReference, unpullable, type PublishedImage } from './images.ts'
+
+export interface ServiceRuntimeOptions {
+  /** The bare repository of the service. */
+  readonly repository: string
+  /** Unpacked images are kept here. */
+  readonly workDirectory: string
+  /** What the registry offers; a function when the registry is filled later. */
+  readonly images: readonly PublishedImage[] | (() => readonly PublishedImage[])
+}
+
+const run = promisify(execFile)
+/** The images' own packages: the service needs `pg`, which is installed here anyway. */
+const packages = dirname(dirname(createRequire(import.meta.url).resolve('pg/package.json')))
+const endsWithParent = fileURLToPath(new URL('./ends-with-parent.mjs', import.meta.url))
+const entrypoint = ['node', 'src/server.mjs']
+
+/** Runs the sample service's images as processes of this machine: an image is the repository's tree at its tag. */
+export function serviceRuntime(options: ServiceRuntimeOptions): ContainerRuntime {
+  const root = resolve(options.workDirectory)
+  const offered = (): readonly PublishedImage[] =>
+    typeof options.images === 'function' ? options.images() : options.images
+  const unpacked = new Map<string, Promise<string>>()
+
+  function find(image: string): { readonly published: PublishedImage; readonly imageID: string } | undefined {
+    const { name, repository, tag, digest } = parseReference(image)
+    const published = offered().find(
+      (one) => one.repository === repository && (digest === undefined ? one.tag === tag : one.digest === digest),
+    )
+    return published && { published, imageID: `${name}@${published.digest}` }
+  }
+
+  return {
+    async pull(image) {
+      const found = find(image)
+      if (!found || found.published.tag === unpullable) {
+        const name = JSON.stringify(image)
+        throw new ImagePullFailure(
+          `failed to pull and unpack image ${name}: failed to resolve reference ${name}: ${image}: not found: manifest unknown`,
+        )
+      }
+      const { tag } = found.published
+      const tree = unpacked.get(tag) ?? unpack(options.repository, tag, join(root, tag))
+      unpacked.set(tag, tree)
+      await tree.catch((error: unknown) => {
+        unpacked.delete(tag)
+        throw error
+      })
+      return { imageID: found.imageID }
+    },
+    start(spec, onLog) {
+      const tag = find(spec.image)?.published.tag
+      return startProcess(spec, join(root, tag ?? 'unknown'), onLog)
+    },
+  }
+}
+
+async function unpack(repository: string, tag: string, tree: string): Promise<string> {
+  if (await stat(tree).catch(() => undefined)) return tree
+  const partial = `${tree}.${process.pid}.partial`
+  await rm(partial, { recursive: true, force: true })
+  await mkdir(partial, { recursive: true })
+  const env = { ...process.env, GIT_DIR: repository, GIT_WORK_TREE: partial, GIT_INDEX_FILE: `${partial}.index` }
+  await run('git', ['-c', 'core.hooksPath=/dev/null', 'checkout', '--force', tag, '--', '.'], { env, cwd: partial })
+  await rm(`${partial}.index`, { force: true })
+  await rename(partial, tree)
+  return tree
+}
+
+function startProcess(spec: ContainerSpec, tree: string, onLog: (line: string) => void): RunningContainer {
+  const [program = '', ...args] = [...(spec.command.length > 0 ? spec.command : entrypoint), ...spec.args]
+  const child = spawn(program === 'node' ? process.execPath : program, args, {
+    cwd: tree,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: tree,
+      HOSTNAME: spec.podName,
+      HOST: '127.0.0.1',
+      PORT: String(spec.port),
+      NODE_PATH: packages,
+      NODE_OPTIONS: `--import=${endsWithParent}`,
+      ...spec.env,
+    },
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  child.stdin.on('error', () => {})
+  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLog)
+  const exited = new Promise<{ exitCode: number }>((settle) => {
+    child.once('error', (error) => {
+      onLog(`starting the container: ${error.message}`)
+      settle({ exitCode: 128 })
+    })
+    child.once('close', (code, signal) => settle({ exitCode: code ?? 128 + (signal ? constants.signals[signal] : 0) }))
+  })
+  return { exited, stop: (graceMs) => stop(child, exited, graceMs) }
+}
+
+async function stop(child: ChildProcess, exited: Promise<unknown>, graceMs: number): Promise<void> {
+  const group = child.pid
+  if (group !== undefined && signalGroup(group, 'SIGTERM')) {
+    const deadline = performance.now() + graceMs
+    while (signalGroup(group, 0) && performance.now() < deadline) await sleep(20)
+    signalGroup(group, 'SIGKILL')
+  }
+  await exited
+}
+
+function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(-group, signal)
+    return true
+  } catch {
+    return false // nobody left
+  }
+}

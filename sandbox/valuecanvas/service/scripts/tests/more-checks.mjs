@@ -1,0 +1,4 @@
+/** Checks of single releases; none at present. */
+export function checks() {
+  return {}
+}
