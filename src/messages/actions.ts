@@ -1,0 +1,101 @@
+import type { Button } from '@slack/types'
+import { can } from '../runs/lifecycle.ts'
+import type { Run } from '../runs/model.ts'
+import { button, type ButtonLook, type Question } from './message.ts'
+import { subject } from './state.ts'
+
+export const actionIds = {
+  approve: 'approve',
+  reject: 'reject',
+  retryPhase: 'retry_phase',
+  rollBack: 'roll_back',
+  cancel: 'cancel',
+  details: 'details',
+  leave: 'leave',
+} as const
+
+export const viewIds = { rollback: 'rollback_dialog', details: 'plan_details' } as const
+
+/** What a button carries: the run, and the plan that its presser saw. A stale ticket is refused by the run, not here. */
+export function ticket(run: Pick<Run, 'number' | 'planHash'>): string {
+  return JSON.stringify({ run: run.number, plan: run.planHash })
+}
+
+export function readTicket(value: string): { run: number; plan: string | undefined } | undefined {
+  let read: unknown
+  try {
+    read = JSON.parse(value)
+  } catch {
+    return undefined
+  }
+  if (typeof read !== 'object' || read === null || !('run' in read)) return undefined
+  const { run } = read
+  const plan = 'plan' in read ? read.plan : undefined
+  if (typeof run !== 'number' || !Number.isSafeInteger(run) || run < 1) return undefined
+  if (plan !== undefined && typeof plan !== 'string') return undefined
+  return { run, plan }
+}
+
+/** The buttons that fit the state, and no other: what the lifecycle would refuse is not offered. */
+export function buttonsFor(run: Run, now: Date, rollbackUntil: Date | undefined): Button[] {
+  if (run.rolledBackBy !== undefined) return []
+  const make = (id: keyof typeof actionIds, text: string, look: ButtonLook = {}) =>
+    button(text, actionIds[id], ticket(run), { label: `${text}: run #${run.number}`, ...look })
+  const buttons: Button[] = []
+  const shows = run.status === 'awaiting_approval' || run.status === 'executing' || run.status === 'planned'
+
+  if (can('approved', run)) buttons.push(make('approve', 'Approve', { style: 'primary' }))
+  if (can('rejected', run)) buttons.push(make('reject', 'Reject', { style: 'danger', confirm: reject(run) }))
+  if (can('retry', run)) buttons.push(make('retryPhase', readOnly(run) ? 'Retry' : 'Retry phase', { style: 'primary' }))
+  if (mayRollBack(run, now, rollbackUntil)) buttons.push(make('rollBack', 'Roll back', { style: 'danger' }))
+  if (can('leave', run) && !readOnly(run)) buttons.push(make('leave', 'Leave it'))
+  if (can('cancel', run) && run.status === 'planning') buttons.push(make('cancel', 'Cancel'))
+  if (can('cancel', run) && run.status === 'executing') {
+    buttons.push(make('cancel', 'Cancel', readOnly(run) ? {} : { style: 'danger', confirm: cancel(run) }))
+  }
+  if (shows && run.plan !== undefined) buttons.push(make('details', 'Details'))
+  return buttons
+}
+
+/** A dialog follows that lists what will be undone, so this button needs no question of its own. */
+function mayRollBack(run: Run, now: Date, until: Date | undefined): boolean {
+  if (run.kind !== 'deploy' || run.dryRun || !run.hasEffects || run.rolledBackBy !== undefined) return false
+  switch (run.status) {
+    case 'failed':
+    case 'left':
+    case 'cancelled':
+      return true
+    case 'succeeded':
+      return until !== undefined && now < until
+    case 'planning':
+    case 'awaiting_approval':
+    case 'executing':
+    case 'cancelling':
+    case 'planned':
+    case 'rejected':
+    case 'expired':
+      return false
+  }
+}
+
+function readOnly(run: Run): boolean {
+  return run.kind === 'verify' || run.kind === 'diagnose'
+}
+
+function reject(run: Run): Question {
+  return {
+    title: `Reject run #${run.number}?`,
+    text: `${subject(run)} ends here and nothing is changed. To go on later, a new plan is needed.`,
+    verb: 'Reject',
+    deny: 'Keep waiting',
+  }
+}
+
+function cancel(run: Run): Question {
+  return {
+    title: `Cancel run #${run.number}?`,
+    text: `${subject(run)}: the phase under way is stopped. What was changed so far stands until someone rolls it back.`,
+    verb: 'Cancel the run',
+    deny: 'Let it run',
+  }
+}

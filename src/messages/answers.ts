@@ -1,0 +1,119 @@
+import { phaseTitles, type Run } from '../runs/model.ts'
+import { capped, code, context, escape, mention, message, section, sections, words, type Message } from './message.ts'
+import { chapters, currentPhase, failedPhase, stateWords, subject } from './state.ts'
+import { ago, duration, elapsed, localTime } from './time.ts'
+
+interface CommandHelp {
+  readonly usage: string
+  readonly does: string
+}
+
+const commands: readonly CommandHelp[] = [
+  { usage: 'deploy VERSION [ENV] [--dry-run]', does: 'make a plan, ask for approval, run the runbook' },
+  { usage: 'plan VERSION [ENV]', does: 'show what a deploy would do; changes nothing' },
+  { usage: 'status [#N]', does: 'what runs and what waits' },
+  { usage: 'verify [ENV]', does: 'check counts and state; changes nothing' },
+  { usage: 'rollback [#N]', does: 'show what would be undone, then undo it' },
+  { usage: 'retry [#N]', does: 'run the failed phase again' },
+  { usage: 'cancel [#N]', does: 'stop a run; what was changed so far stands' },
+  { usage: 'history [#N]', does: 'finished runs, or everything that happened in one' },
+  { usage: 'help', does: 'this page' },
+]
+
+/** Every command on one screen. */
+export function help(): Message {
+  const lines = commands.map((it) => `${code(`/billing ${it.usage}`)} – ${it.does}`)
+  const notes = 'Without ENV the default environment is meant; without #N the newest run that fits.'
+  return message(['Purser runs the billing deployment runbook.', ...lines, notes].join('\n'), [
+    section(
+      ['*Purser runs the billing deployment runbook.* Nothing changes before someone approves.', ...lines].join('\n'),
+    ),
+    context(notes),
+  ])
+}
+
+/** Says no, why, and what to do instead. Both texts are plain. */
+export function refusal(text: string, next?: string): Message {
+  const lines = [text, ...(next === undefined || next === '' ? [] : [next])].map((line) => words(line, 1400) || '–')
+  return message(lines.join('\n'), [section(lines.join('\n'))])
+}
+
+/** `usage` is that of the nearest command, or of the help when nothing is near. */
+export function unknownCommand(typed: string, nearest: string | undefined, usage: string): Message {
+  const wrong = typed.trim() === '' ? 'A command is missing.' : `${code(typed, 100)} is not a command of Purser.`
+  const meant = nearest === undefined ? '' : ` Did you mean ${code(nearest, 100)}?`
+  const text = `${wrong}${meant} Nothing was done.\nUsage: ${code(usage, 300)}\n${code('/billing help')} lists every command.`
+  return message(text, [section(text)])
+}
+
+/** Runs that are under way or wait for people; one run when somebody asked for it by number. */
+export function statusMessage(runs: readonly Run[], now: Date): Message {
+  if (runs.length === 0) {
+    const text = `Nothing runs and nothing waits. ${code('/billing deploy VERSION')} starts a run.`
+    return message(text, [section(text)])
+  }
+  const lines = runs.map((run) => `${runLine(run)}${progress(run, now)}`)
+  return listMessage(lines, 'not listed', `${code('/billing status #N')} shows one of them.`)
+}
+
+/** Newest first, as given. */
+export function historyMessage(runs: readonly Run[], now: Date): Message {
+  if (runs.length === 0) {
+    const text = `No run has finished yet. ${code('/billing deploy VERSION')} starts one.`
+    return message(text, [section(text)])
+  }
+  const lines = runs.map((run) => {
+    const took = elapsed(run, now)
+    const time = took === undefined || run.finishedAt === undefined ? '' : ` in ${duration(took)}`
+    return `${runLine(run)}${time}, ${ago(run.finishedAt ?? run.createdAt, now)}, asked by ${mention(run.requestedBy)}`
+  })
+  return listMessage(lines, 'not listed', `${code('/billing history #N')} tells everything that happened in one.`)
+}
+
+export interface HistoryEvent {
+  readonly at: Date
+  readonly actor: string
+  readonly kind: string
+  readonly text: string
+}
+
+/** Everything that happened in a run, oldest first; when it is too long the oldest are counted, not shown. */
+export function runHistoryMessage(run: Run, events: readonly HistoryEvent[]): Message {
+  const head = `*#${run.number}* ${words(subject(run), 250)}: ${words(stateWords(run), 100)}`
+  const lines = events.map(
+    (event) =>
+      `${localTime(event.at, '{date_short_pretty} {time}')} ${mention(event.actor)} – ${words(event.text || event.kind, 300)}`,
+  )
+  const kept: string[] = []
+  let length = 0
+  for (const line of [...lines].reverse()) {
+    length += line.length + 1
+    if (length > 8000) break
+    kept.unshift(line)
+  }
+  const left = lines.length - kept.length
+  const told = [...(left === 0 ? [] : [`… ${left} earlier events are not shown`]), ...kept]
+  const empty = events.length === 0 ? ['Nothing is recorded yet.'] : []
+  return message(`${head}, ${events.length} events`, sections([head, ...empty, ...told]))
+}
+
+function listMessage(lines: readonly string[], rest: string, note: string): Message {
+  const kept = capped(lines, { lines: 25, chars: 8000, rest })
+  return message(kept.join('\n'), [...sections(kept), context(note)])
+}
+
+function runLine(run: Run): string {
+  return `*#${run.number}* ${words(subject(run), 150)}${run.dryRun ? ' (dry run)' : ''}: ${escape(stateWords(run))}`
+}
+
+function progress(run: Run, now: Date): string {
+  const failed = failedPhase(run)
+  if (run.status === 'failed' && failed !== undefined) return ` at ${phaseTitles[failed.name]}`
+  const phase = currentPhase(run)
+  if (run.status !== 'executing' || phase === undefined) return ''
+  const all = chapters(run)
+  const took = elapsed(run, now)
+  const line = phase.line === '' ? '' : `, ${words(phase.line, 120)}`
+  const since = took === undefined ? '' : `, ${duration(took)} so far`
+  return `, phase ${all.indexOf(phase) + 1} of ${all.length} (${phaseTitles[phase.name]}${line})${since}`
+}

@@ -1,0 +1,183 @@
+import type { Block, KnownBlock } from '@slack/types'
+import { countApprovals } from '../runs/lifecycle.ts'
+import { isDeployPlan, isUndoPlan, type Run } from '../runs/model.ts'
+import type { DeployPlan } from '../runs/plan.ts'
+import { buttonsFor } from './actions.ts'
+import { checkLine, checkTable } from './checks.ts'
+import {
+  actions,
+  capped,
+  context,
+  counted,
+  header,
+  mention,
+  mentions,
+  message,
+  section,
+  words,
+  type Message,
+} from './message.ts'
+import { phaseCards } from './phase-cards.ts'
+import { cronJobLine, estimate, fromTo, migrationLine, stripeLine } from './plan-text.ts'
+import { chapters, stateLines, title, type StateView } from './state.ts'
+import { duration, elapsed, localTime } from './time.ts'
+
+type Blocks = readonly (KnownBlock | Block)[]
+
+/** The one message of a run: always a rendering of its state, never of what was said before. */
+export function boardMessage(run: Run, view: StateView): Message {
+  const state = stateLines(run, view)
+  return message([`#${run.number} ${words(title(run), 250)}.`, ...state].join('\n'), [
+    header(title(run)),
+    section(`${sign(run)} ${state.join('\n')}`),
+    ...body(run, view),
+    context(contextLine(run), timeLine(run, view)),
+    ...actions(buttonsFor(run, view.now, view.rollbackUntil)),
+  ])
+}
+
+function body(run: Run, view: StateView): Blocks {
+  switch (run.kind) {
+    case 'deploy':
+      return deployBody(run, view)
+    case 'rollback':
+      return rollbackBody(run, view)
+    case 'verify':
+      return [...criteriaBlocks(run), ...verificationTable(run, true)]
+    case 'restore':
+    case 'diagnose':
+      return phaseBlocks(run, view)
+  }
+}
+
+function deployBody(run: Run, view: StateView): Blocks {
+  const plan = isDeployPlan(run.plan) ? run.plan : undefined
+  const undecided = ['planning', 'awaiting_approval', 'planned'].includes(run.status)
+  const summary = plan === undefined ? [] : undecided ? planSummary(plan) : [section(planInOneLine(plan))]
+  const phases = phaseBlocks(run, view)
+  if (undecided) return [...summary, ...phases]
+  return [...summary, ...criteriaBlocks(run), ...phases, ...verificationTable(run, false)]
+}
+
+/** Phases are shown once they can run: a dry run and a plan that was never approved have none to show. */
+function phaseBlocks(run: Run, view: StateView): Blocks {
+  const all = chapters(run)
+  const begun = all.some((phase) => phase.status !== 'pending')
+  const toCome = run.status === 'awaiting_approval' || run.status === 'executing'
+  return all.length > 0 && (begun || toCome) ? [phaseCards(run, view.now)] : []
+}
+
+function rollbackBody(run: Run, view: StateView): Blocks {
+  const plan = isUndoPlan(run.plan) ? run.plan : undefined
+  const of = run.parent === undefined ? [] : [section(`Takes back run *#${run.parent}*, newest change first.`)]
+  const stays = (plan?.stays ?? []).map((line) => `• ${words(line, 600)}`)
+  const kept = capped(stays, { lines: 6, chars: 2000, rest: 'in the thread' })
+  return [
+    ...of,
+    ...(plan !== undefined && plan.steps.length === 0 ? [section('There is nothing to undo.')] : []),
+    ...phaseBlocks(run, view),
+    ...(kept.length === 0 ? [] : [section(`*What stays as it is*\n${kept.join('\n')}`)]),
+    ...criteriaBlocks(run),
+    ...verificationTable(run, false),
+  ]
+}
+
+/** While people decide: risks first, then what changes. */
+function planSummary(plan: DeployPlan): Blocks {
+  const risks = plan.risks.map((risk) => `• ${words(risk, 250)}`)
+  const told = capped(risks, { lines: 8, chars: 1500, rest: 'in the thread' })
+  const heading = plan.risks.length === 0 ? '*Risks:* none found' : `*${counted(plan.risks.length, 'risk')}*`
+  return [section([heading, ...told].join('\n')), section(planLines(plan).join('\n'))]
+}
+
+function planLines(plan: DeployPlan): readonly string[] {
+  const migrations = plan.migrations.map((it) => `• ${words(migrationLine(it), 250)}`)
+  const cronJobs = plan.cronJobs.map((it) => `• ${words(cronJobLine(it), 250)}`)
+  return [
+    fromTo(plan),
+    words(plan.commit.subject, 200),
+    `*Migrations:* ${plan.migrations.length === 0 ? 'none pending' : `${plan.migrations.length} pending`}`,
+    ...capped(migrations, { lines: 10, chars: 1100, rest: 'in the thread' }),
+    `*Stripe:* ${stripeLine(plan.stripe)}`,
+    `*CronJobs:* ${plan.cronJobs.length === 0 ? 'none' : ''}`.trimEnd(),
+    ...capped(cronJobs, { lines: 6, chars: 700, rest: 'in the thread' }),
+    `*Estimate:* ${estimate(plan)}`,
+  ].filter((line) => line !== '')
+}
+
+/** Once it was decided: what it was about, and that the whole of it is in the thread. */
+function planInOneLine(plan: DeployPlan): string {
+  const changed = plan.cronJobs.filter((job) => job.outcome !== 'unchanged').length
+  const parts = [
+    counted(plan.migrations.length, 'migration'),
+    stripeLine(plan.stripe),
+    `${counted(changed, 'CronJob')} new or changed`,
+    counted(plan.risks.length, 'risk'),
+  ]
+  return `${fromTo(plan)}\n${parts.join(' · ')}`
+}
+
+function criteriaBlocks(run: Run): Blocks {
+  const criteria = run.verification?.criteria ?? []
+  if (criteria.length === 0) return []
+  const lines = capped(
+    criteria.map((check) => checkLine(check)),
+    { lines: 10, chars: 2000, rest: 'in the thread' },
+  )
+  return [section(['*Success criteria*', ...lines].join('\n'))]
+}
+
+/** Counts for a deploy, which has its criteria above; counts and state for a verification. */
+function verificationTable(run: Run, whole: boolean): Blocks {
+  const seen = run.verification
+  if (seen === undefined) return []
+  const checks = whole ? [...seen.counts, ...seen.state] : seen.counts
+  if (checks.length === 0) return whole ? [section('Nothing is configured to be checked.')] : []
+  const cap = whole ? { rows: 40, chars: 5500 } : { rows: 15, chars: 1800 }
+  const { table, left } = checkTable(checks, cap)
+  return left === 0 ? [table] : [table, context(`… and ${left} more in the thread`)]
+}
+
+/** Decorates the words that follow it; they say the same. */
+function sign(run: Run): string {
+  switch (run.status) {
+    case 'planning':
+    case 'executing':
+    case 'cancelling':
+      return ':hourglass_flowing_sand:'
+    case 'awaiting_approval':
+      return ':raised_hand:'
+    case 'failed':
+    case 'left':
+      return ':x:'
+    case 'planned':
+      return ':memo:'
+    case 'succeeded':
+      return ':white_check_mark:'
+    case 'rejected':
+    case 'expired':
+    case 'cancelled':
+      return ':no_entry_sign:'
+  }
+}
+
+function contextLine(run: Run): string {
+  const approved = run.approvals.filter((it) => it.decision === 'approved' && it.planHash === run.planHash)
+  const users = [...new Set(approved.map((it) => it.user))]
+  const count = `${countApprovals(run)} of ${run.approvalsNeeded}`
+  return [
+    `Run #${run.number}`,
+    `asked by ${mention(run.requestedBy)}`,
+    ...(run.approvalsNeeded === 0 ? ['no approval needed'] : []),
+    ...(users.length > 0 ? [`approved by ${mentions(users)} (${count})`] : []),
+    ...(users.length === 0 && run.approvalsNeeded > 0 && !run.dryRun ? [`approvals: ${count}`] : []),
+    ...(run.reason === undefined || run.reason === '' ? [] : [`reason: ${words(run.reason, 200)}`]),
+  ].join(' · ')
+}
+
+function timeLine(run: Run, view: StateView): string {
+  const took = elapsed(run, view.now)
+  if (run.startedAt === undefined || took === undefined) return `asked at ${localTime(run.createdAt)}`
+  const length = run.finishedAt === undefined ? `${duration(took)} so far` : `${duration(took)} in all`
+  return `started at ${localTime(run.startedAt)} · ${length}`
+}

@@ -1,0 +1,64 @@
+import type { RawTextElement, TableBlock } from '@slack/types'
+import type { Check, Verdict } from '../runs/model.ts'
+import { clip, oneLine, words } from './message.ts'
+import { milliseconds } from './time.ts'
+
+/** A sign is never alone: a word stands beside it. */
+export function verdictWords(verdict: Verdict): string {
+  switch (verdict) {
+    case 'pass':
+      return '✓ passed'
+    case 'warn':
+      return '! warning'
+    case 'fail':
+      return '✗ failed'
+    case 'unknown':
+      return '? unknown'
+  }
+}
+
+/** mrkdwn: "✓ passed – All database migrations applied: 3 of 3" */
+export function checkLine(check: Check, max = 150): string {
+  const expected = check.verdict === 'pass' || check.threshold === '' ? '' : ` (expected ${words(check.threshold, 80)})`
+  return `${verdictWords(check.verdict)} – ${words(check.title, 80)}: ${words(check.value, max) || 'no value'}${expected}`
+}
+
+export interface CheckTable {
+  readonly table: TableBlock
+  /** Rows that did not fit. */
+  readonly left: number
+}
+
+/** The checks as a table; what has to be looked at comes first. A message takes one table. */
+export function checkTable(checks: readonly Check[], cap: { rows: number; chars: number }): CheckTable {
+  const rows: RawTextElement[][] = []
+  let length = 0
+  for (const check of [...checks].sort((a, b) => weight(b) - weight(a))) {
+    const row = [
+      cell(verdictWords(check.verdict), 20),
+      cell(check.title, 70),
+      cell(check.value, 100),
+      cell(check.threshold, 60),
+      cell(milliseconds(check.milliseconds), 20),
+    ]
+    length += row.reduce((sum, { text }) => sum + text.length, 0)
+    if (rows.length === cap.rows || length > cap.chars) break
+    rows.push(row)
+  }
+  const head = ['Verdict', 'Check', 'Seen', 'Expected', 'Time'].map((text) => cell(text, 20))
+  const wrapped = { is_wrapped: true }
+  const table: TableBlock = {
+    type: 'table',
+    rows: [head, ...rows],
+    column_settings: [{ is_wrapped: false }, wrapped, wrapped, wrapped, { align: 'right' }],
+  }
+  return { table, left: checks.length - rows.length }
+}
+
+function weight(check: Check): number {
+  return { fail: 3, unknown: 2, warn: 1, pass: 0 }[check.verdict]
+}
+
+function cell(text: string, max: number): RawTextElement {
+  return { type: 'raw_text', text: clip(oneLine(text), max) || '–' }
+}

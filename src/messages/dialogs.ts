@@ -1,0 +1,85 @@
+import type { Block, KnownBlock, ModalView } from '@slack/types'
+import { phaseTitles, type Run } from '../runs/model.ts'
+import type { UndoPlan } from '../runs/undo-plan.ts'
+import { viewIds } from './actions.ts'
+import { capped, plainText, section, sections, words } from './message.ts'
+import { planSections, rendered } from './plan-sections.ts'
+import { chapters, stateWords, subject } from './state.ts'
+import { duration, minutes } from './time.ts'
+
+/** Exactly what a rollback will undo, in its order, and what stays, before anyone confirms. */
+export function rollbackView(run: Run, undo: UndoPlan, privateMetadata: string): ModalView {
+  const nothing = undo.steps.length === 0
+  const steps = undo.steps.map((step, index) => `${index + 1}. ${words(step.line, 500)}`)
+  const stays = undo.stays.map((line) => `• ${words(line, 1200)}`)
+  const kept = capped(stays, { lines: 100, chars: 20_000, rest: 'in the plan of the rollback' })
+  const blocks: (KnownBlock | Block)[] = [
+    section(`*${words(subject(run), 300)}* (run #${run.number}, ${words(stateWords(run), 100)})`),
+    ...(nothing
+      ? [section('There is nothing to undo: no change of this run stands.')]
+      : sections([
+          '*This is undone, in this order:*',
+          ...capped(steps, { lines: 200, chars: 60_000, rest: 'in the plan of the rollback' }),
+        ])),
+    ...(kept.length === 0 ? [] : sections(['*This stays as it is:*', ...kept])),
+    ...(nothing ? [] : [reasonInput()]),
+  ]
+  return {
+    type: 'modal',
+    callback_id: viewIds.rollback,
+    private_metadata: privateMetadata,
+    title: plainText(`Roll back #${run.number}`, 24),
+    close: plainText(nothing ? 'Close' : 'Keep it', 24),
+    ...(nothing ? {} : { submit: plainText('Roll back', 24) }),
+    blocks,
+  }
+}
+
+function reasonInput(): KnownBlock {
+  return {
+    type: 'input',
+    block_id: 'reason',
+    optional: true,
+    label: plainText('Why (stays in the record)'),
+    element: {
+      type: 'plain_text_input',
+      action_id: 'reason',
+      multiline: true,
+      max_length: 500,
+      placeholder: plainText('For example: webhooks fail since the deploy'),
+    },
+  }
+}
+
+/** The plan in full and, once it runs, how each phase stands. No `now` here: times are those of finished phases. */
+export function detailsView(run: Run): ModalView {
+  const begun = chapters(run).some((phase) => phase.status !== 'pending')
+  const blocks: (KnownBlock | Block)[] = [
+    section(`*${words(subject(run), 300)}*: ${words(stateWords(run), 100)}`),
+    ...(begun ? rendered({ title: 'Phases', lines: chapters(run).map(phaseLine) }, detailRoom) : []),
+    ...planSections(run, detailRoom),
+  ]
+  return {
+    type: 'modal',
+    callback_id: viewIds.details,
+    title: plainText(`Run #${run.number}`, 24),
+    close: plainText('Close', 24),
+    blocks,
+  }
+}
+
+/**
+ * A view takes 100 blocks of 3,000 characters and 250 KB in all: nine chapters of this size, with two lines of at most
+ * 1,400 characters in each section, stay below both.
+ */
+const detailRoom = { chars: 18_000, rest: 'in the report of the run' }
+
+function phaseLine(phase: Run['phases'][number]): string {
+  const took =
+    phase.startedAt === undefined || phase.finishedAt === undefined
+      ? `${minutes(phase.budgetMinutes)} planned`
+      : `${duration(phase.finishedAt.getTime() - phase.startedAt.getTime())} of ${minutes(phase.budgetMinutes)}`
+  const attempt = phase.attempt > 1 ? `, attempt ${phase.attempt}` : ''
+  const line = phase.status === 'failed' ? (phase.failure?.message ?? phase.line) : phase.line
+  return `${phaseTitles[phase.name]}: ${phase.status}, ${took}${attempt}${line === '' ? '' : ` – ${line}`}`
+}

@@ -1,0 +1,97 @@
+import type { PlanBlock, RichTextBlock, RichTextList, TaskCardBlock } from '@slack/types'
+import { isUndoPlan, phaseTitles, settledStatuses, type PhaseState, type Run } from '../runs/model.ts'
+import { capped, clip, counted, oneLine } from './message.ts'
+import { chapters } from './state.ts'
+import { duration, elapsed, minutes } from './time.ts'
+
+/** The chapters as Slack's plan block: a card each, with its time against its budget and one line. */
+export function phaseCards(run: Run, now: Date): PlanBlock {
+  const all = chapters(run)
+  const done = all.filter((phase) => phase.status === 'succeeded').length
+  return {
+    type: 'plan',
+    title: `${counted(all.length, 'phase')}, ${done} done`,
+    tasks: all.map((phase) => card(run, phase, now)),
+  }
+}
+
+function card(run: Run, phase: PhaseState, now: Date): TaskCardBlock {
+  return {
+    type: 'task_card',
+    task_id: `${run.number}-${phase.name}`,
+    title: phaseTitles[phase.name],
+    status: cardStatus(phase),
+    details: details(run, phase, now),
+  }
+}
+
+function cardStatus(phase: PhaseState): TaskCardBlock['status'] {
+  switch (phase.status) {
+    case 'pending':
+    case 'queued':
+      return 'pending'
+    case 'running':
+      return 'in_progress'
+    case 'succeeded':
+      return 'complete'
+    case 'failed':
+    case 'cancelled':
+      return 'error'
+  }
+}
+
+function details(run: Run, phase: PhaseState, now: Date): RichTextBlock {
+  const list = phase.name === 'undo' ? undoList(run) : []
+  return {
+    type: 'rich_text',
+    elements: [{ type: 'rich_text_section', elements: [{ type: 'text', text: phaseLine(run, phase, now) }] }, ...list],
+  }
+}
+
+function undoList(run: Run): readonly RichTextList[] {
+  if (!isUndoPlan(run.plan) || run.plan.steps.length === 0) return []
+  const lines = run.plan.steps.map((step) => clip(oneLine(step.line), 250) || '–')
+  return [
+    {
+      type: 'rich_text_list',
+      style: 'ordered',
+      elements: capped(lines, { lines: 20, chars: 3500, rest: 'in the thread' }).map((text) => ({
+        type: 'rich_text_section',
+        elements: [{ type: 'text', text }],
+      })),
+    },
+  ]
+}
+
+/** "done in 1m 12s of 10 min: 3 of 3 pods updated": the state is always a word. */
+export function phaseLine(run: Run, phase: PhaseState, now: Date): string {
+  const told = phase.status === 'failed' ? (phase.failure?.message ?? phase.line) : phase.line
+  const line = told === '' ? '' : `: ${clip(oneLine(told), 220)}`
+  const attempt = phase.attempt > 1 ? ` (attempt ${phase.attempt})` : ''
+  return `${phaseState(run, phase, now)}${attempt}${line}`
+}
+
+/** "running, 1m 12s of 10 min" */
+export function phaseState(run: Run, phase: PhaseState, now: Date): string {
+  const budget = minutes(phase.budgetMinutes)
+  const took = elapsed(phase, now)
+  const time = took === undefined ? '' : ` ${duration(took)} of ${budget}`
+  switch (phase.status) {
+    case 'pending':
+      return settledStatuses.includes(run.status) ? 'not run' : `waiting, ${budget} planned`
+    case 'queued':
+      return `about to start, ${budget} planned`
+    case 'running':
+      return time === '' ? `running, ${budget} planned` : `running,${time}${late(phase, took)}`
+    case 'succeeded':
+      return time === '' ? 'done' : `done in${time}`
+    case 'failed':
+      return time === '' ? 'failed' : `failed after${time}`
+    case 'cancelled':
+      return time === '' ? 'cancelled' : `cancelled after${time}`
+  }
+}
+
+function late(phase: PhaseState, took: number | undefined): string {
+  return took !== undefined && phase.budgetMinutes > 0 && took > phase.budgetMinutes * 60_000 ? ', over its budget' : ''
+}

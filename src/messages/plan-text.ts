@@ -1,0 +1,138 @@
+import type { CurrentRelease, DeployPlan, PlannedCronJob, PlannedMigration } from '../runs/plan.ts'
+import type { UndoPlan } from '../runs/undo-plan.ts'
+import { code, counted, words } from './message.ts'
+import { minutes } from './time.ts'
+
+/** A part of the plan as plain text, one fact a line: rendered as mrkdwn, in dialogs, and in the report. */
+export interface Chapter {
+  readonly title: string
+  readonly lines: readonly string[]
+  /** Shown as it is, in a code block. */
+  readonly verbatim?: boolean
+}
+
+/** "sha256:0123456789ab", or undefined when the reference names no digest. */
+export function shortDigest(reference: string): string | undefined {
+  const digest = /sha256:[0-9a-f]{12}/.exec(reference)
+  return digest?.[0]
+}
+
+export function shortSha(sha: string): string {
+  return sha.slice(0, 7)
+}
+
+/** mrkdwn: "*v1.1.0* (`sha256:…`) → *v1.2.0* (`d4e5f6a`, `sha256:…`)" */
+export function fromTo(plan: DeployPlan): string {
+  const digest = shortDigest(plan.image.digest)
+  const next = [code(shortSha(plan.commit.sha)), ...(digest === undefined ? [] : [code(digest)])].join(', ')
+  return `${fromWords(plan.current)} → *${words(plan.version, 60)}* (${next})`
+}
+
+function fromWords(current: CurrentRelease): string {
+  const digest = shortDigest(current.image)
+  if (current.version === undefined) return code(digest ?? current.image)
+  return `*${words(current.version, 60)}*${digest === undefined ? '' : ` (${code(digest)})`}`
+}
+
+export function migrationLine(migration: PlannedMigration): string {
+  const flags = migration.findings.map((finding) => {
+    const weight = finding.severity === 'block' ? 'flagged' : 'worth knowing'
+    return `${weight}: ${finding.message} (${finding.rule}, line ${finding.line})`
+  })
+  return [migration.file, ...flags].join(' – ')
+}
+
+export function stripeLine(stripe: DeployPlan['stripe']): string {
+  const events = counted(stripe.events.length, 'event')
+  switch (stripe.action) {
+    case 'create':
+      return `the endpoint will be created with ${events}`
+    case 'replace':
+      return `the endpoint will be replaced by a new one with ${events}`
+    case 'update':
+      return `the endpoint's events change: ${stripe.added.length} added, ${stripe.removed.length} removed, ${events} then`
+    case 'enable':
+      return `the endpoint will be enabled with ${events}`
+    case 'keep':
+      return `the endpoint stays as it is, with ${events}`
+  }
+}
+
+export function secretLine(secret: DeployPlan['stripe']['secret']): string {
+  switch (secret) {
+    case 'missing':
+      return 'the signing secret is not in the cluster yet'
+    case 'present':
+      return 'the signing secret is in the cluster'
+    case 'mismatch':
+      return "the signing secret in the cluster is not this endpoint's"
+  }
+}
+
+export function cronJobLine(job: PlannedCronJob): string {
+  switch (job.outcome) {
+    case 'created':
+      return `${job.name} (${job.schedule}) is new`
+    case 'changed':
+      return `${job.name} (${job.schedule}) changes: ${job.differences.join('; ')}`
+    case 'unchanged':
+      return `${job.name} (${job.schedule}) stays as it is`
+  }
+}
+
+export function estimate(plan: DeployPlan): string {
+  return `${minutes(plan.estimateMinutes)} + ${minutes(plan.monitorMinutes)} of monitoring`
+}
+
+/** Everything the plan says, risks first. */
+export function planChapters(plan: DeployPlan): readonly Chapter[] {
+  const { stripe } = plan
+  return [
+    { title: 'Risks', lines: plan.risks.length === 0 ? ['none found'] : plan.risks },
+    {
+      title: 'Version',
+      lines: [
+        `now: ${plan.current.version ?? 'unknown version'}, image ${plan.current.image}, ` +
+          `revision ${plan.current.revision}, ${counted(plan.current.replicas, 'replica')}`,
+        `then: ${plan.version}, commit ${plan.commit.sha} (${plan.commit.subject})`,
+        `image ${plan.image.reference} for ${plan.image.platforms.join(', ') || 'an unknown platform'}`,
+      ],
+    },
+    {
+      title: `Migrations (${plan.migrations.length} pending)`,
+      lines: plan.migrations.length === 0 ? ['none'] : plan.migrations.map(migrationLine),
+    },
+    { title: 'Cluster', lines: plan.cluster.length === 0 ? ['no difference'] : plan.cluster, verbatim: true },
+    {
+      title: 'Stripe',
+      lines: [
+        stripeLine(stripe),
+        ...(stripe.endpoint === undefined ? [] : [`endpoint ${stripe.endpoint}`]),
+        secretLine(stripe.secret),
+        ...names('added', stripe.added),
+        ...names('removed', stripe.removed),
+        ...names('all', stripe.events),
+      ],
+    },
+    { title: 'CronJobs', lines: plan.cronJobs.length === 0 ? ['none'] : plan.cronJobs.map(cronJobLine) },
+    { title: 'A rollback would, in this order', lines: plan.rollback.length === 0 ? ['undo nothing'] : plan.rollback },
+    { title: 'Estimate', lines: [estimate(plan)] },
+  ]
+}
+
+/** A few names a line, so that a long list can be folded without cutting through one. */
+function names(title: string, all: readonly string[]): readonly string[] {
+  const lines: string[] = []
+  for (let from = 0; from < all.length; from += 6) lines.push(all.slice(from, from + 6).join(', '))
+  return lines.map((line, index) => (index === 0 ? `${title} (${all.length}): ${line}` : line))
+}
+
+export function undoChapters(plan: UndoPlan): readonly Chapter[] {
+  return [
+    {
+      title: `Undone, in this order (run #${plan.run})`,
+      lines: plan.steps.length === 0 ? ['nothing'] : plan.steps.map((step, index) => `${index + 1}. ${step.line}`),
+    },
+    { title: 'What stays', lines: plan.stays.length === 0 ? ['nothing'] : plan.stays },
+  ]
+}

@@ -1,0 +1,156 @@
+import {
+  isDeployPlan,
+  isUndoPlan,
+  phaseTitles,
+  type Check,
+  type Failure,
+  type MetricSample,
+  type PhaseState,
+  type Run,
+} from '../runs/model.ts'
+import { verdictWords } from './checks.ts'
+import { counted, oneLine } from './message.ts'
+import { estimate, planChapters, undoChapters, type Chapter } from './plan-text.ts'
+import { chapters, failureOf, stateWords, subject } from './state.ts'
+import { duration, milliseconds, minutes, utc } from './time.ts'
+
+/** The file at the end of a run: everything, nothing cut off. */
+export function reportMarkdown(run: Run, samples: readonly MetricSample[]): string {
+  const parts = [
+    `# Run #${run.number}: ${inline(subject(run))}`,
+    facts(run),
+    failureText(run),
+    approvals(run),
+    phases(run),
+    verification(run),
+    metrics(samples),
+    plan(run),
+  ]
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`
+}
+
+function facts(run: Run): string {
+  const took =
+    run.startedAt === undefined || run.finishedAt === undefined
+      ? undefined
+      : duration(run.finishedAt.getTime() - run.startedAt.getTime())
+  const lines = [
+    `**State:** ${stateWords(run)}`,
+    `**Asked by:** ${inline(run.requestedBy)}, ${utc(run.createdAt)}`,
+    ...(run.reason === undefined || run.reason === '' ? [] : [`**Reason:** ${inline(run.reason)}`]),
+    ...(run.parent === undefined ? [] : [`**Takes back:** run #${run.parent}`]),
+    ...(run.startedAt === undefined ? [] : [`**Started:** ${utc(run.startedAt)}`]),
+    ...(run.finishedAt === undefined ? [] : [`**Finished:** ${utc(run.finishedAt)}`]),
+    ...(took === undefined ? [] : [`**Total time:** ${took}`]),
+    ...(isDeployPlan(run.plan) ? [`**Estimate:** ${estimate(run.plan)}`] : []),
+    ...(run.planHash === undefined ? [] : [`**Plan hash:** ${inline(run.planHash)}`]),
+  ]
+  return lines.map((line) => `- ${line}`).join('\n')
+}
+
+function failureText(run: Run): string {
+  const failure = failureOf(run)
+  return failure === undefined ? '' : `## What failed\n\n${failureLines(failure)}`
+}
+
+function failureLines(failure: Failure): string {
+  const hint = failure.hint === undefined ? [] : [`What can be done: ${inline(failure.hint)}`]
+  const evidence = failure.evidence.length === 0 ? [] : [fenced(failure.evidence)]
+  return [`${inline(failure.message)} (${inline(failure.code)})`, ...hint, ...evidence].join('\n\n')
+}
+
+function approvals(run: Run): string {
+  if (run.approvals.length === 0)
+    return `## Approvals\n\n${counted(run.approvalsNeeded, 'approval')} needed, none given.`
+  const rows = run.approvals.map((it) => [
+    it.user,
+    it.decision,
+    utc(it.at),
+    it.planHash === run.planHash ? 'this plan' : 'an earlier plan',
+    it.reason ?? '',
+  ])
+  return `## Approvals\n\n${table(['Who', 'Decision', 'When', 'Of', 'Reason'], rows)}`
+}
+
+function phases(run: Run): string {
+  const rows = chapters(run).map((phase) => [
+    phaseTitles[phase.name],
+    phase.status,
+    took(phase),
+    minutes(phase.budgetMinutes),
+    String(phase.attempt),
+    phase.failure?.message ?? phase.line,
+  ])
+  return rows.length === 0
+    ? ''
+    : `## Phases\n\n${table(['Phase', 'State', 'Took', 'Budget', 'Attempt', 'Result'], rows)}`
+}
+
+function took(phase: PhaseState): string {
+  if (phase.startedAt === undefined || phase.finishedAt === undefined) return '–'
+  return duration(phase.finishedAt.getTime() - phase.startedAt.getTime())
+}
+
+function verification(run: Run): string {
+  const seen = run.verification
+  if (seen === undefined) return ''
+  const part = (title: string, checks: readonly Check[]) =>
+    checks.length === 0
+      ? []
+      : [`## ${title}\n\n${table(['Verdict', 'Check', 'Seen', 'Expected', 'Time'], checks.map(checkRow))}`]
+  return [
+    ...part('Success criteria', seen.criteria),
+    ...part('Counts', seen.counts),
+    ...part('State', seen.state),
+  ].join('\n\n')
+}
+
+function checkRow(check: Check): readonly string[] {
+  return [verdictWords(check.verdict), check.title, check.value, check.threshold, milliseconds(check.milliseconds)]
+}
+
+function metrics(samples: readonly MetricSample[]): string {
+  const names = [...new Set(samples.map((sample) => sample.metric))]
+  if (names.length === 0) return ''
+  const rows = names.map((name) => {
+    const mine = samples.filter((sample) => sample.metric === name).sort((a, b) => a.at.getTime() - b.at.getTime())
+    const values = mine.map((sample) => sample.value)
+    const least = values.reduce((a, b) => Math.min(a, b))
+    const most = values.reduce((a, b) => Math.max(a, b))
+    return [name, String(least), String(values[values.length - 1]), String(most), String(values.length)]
+  })
+  return `## Metrics while monitoring\n\n${table(['Metric', 'Min', 'Last', 'Max', 'Samples'], rows)}`
+}
+
+function plan(run: Run): string {
+  if (run.plan === undefined) return ''
+  const parts = isUndoPlan(run.plan) ? undoChapters(run.plan) : planChapters(run.plan)
+  return ['## Plan', ...parts.map(chapterText)].join('\n\n')
+}
+
+function chapterText(chapter: Chapter): string {
+  const heading = `### ${inline(chapter.title)}`
+  if (chapter.verbatim === true) return `${heading}\n\n${fenced(chapter.lines)}`
+  const lines = chapter.lines.map((line) => (/^\d+\. /.test(line) ? inline(line) : `- ${inline(line)}`))
+  return `${heading}\n\n${lines.join('\n')}`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const row = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => inline(cell).replaceAll('|', '\\|') || '–').join(' | ')} |`
+  return [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n')
+}
+
+/** A fence longer than any run of backticks inside it. */
+function fenced(lines: readonly string[]): string {
+  const longest = Math.max(
+    2,
+    ...lines.map((line) => Math.max(0, ...(line.match(/`+/g) ?? []).map((run) => run.length))),
+  )
+  const fence = '`'.repeat(longest + 1)
+  return [`${fence}text`, ...lines, fence].join('\n')
+}
+
+function inline(text: string): string {
+  return oneLine(text).replaceAll('<', '&lt;')
+}

@@ -1,0 +1,233 @@
+import { isUndoPlan, phaseTitles, type Failure, type PhaseState, type Run } from '../runs/model.ts'
+import { countApprovals } from '../runs/lifecycle.ts'
+import { counted, joined, mention, mentions, words } from './message.ts'
+import { duration, elapsed, localTime, minutes } from './time.ts'
+
+/** What a run is about, as plain text: "valuecanvas-api v1.2.0 → production". */
+export function subject(run: Run): string {
+  switch (run.kind) {
+    case 'deploy':
+      return `${run.service} ${run.version} → ${run.environment}`
+    case 'rollback':
+      return `${run.service}: roll back ${run.version} on ${run.environment}`
+    case 'verify':
+      return `${run.service}: verify ${run.environment}`
+    case 'restore':
+      return `${run.service}: restore ${run.environment}`
+    case 'diagnose':
+      return `${run.service}: diagnose ${run.environment}`
+  }
+}
+
+/** The state in a few words, beside the subject. */
+export function stateWords(run: Run): string {
+  const rollback = run.rolledBackBy === undefined ? '' : `, see rollback #${run.rolledBackBy}`
+  switch (run.status) {
+    case 'planning':
+      return 'planning'
+    case 'awaiting_approval':
+      return 'waiting for approval'
+    case 'executing':
+      return 'running'
+    case 'cancelling':
+      return 'being cancelled'
+    case 'failed':
+      return `failed${rollback}`
+    case 'left':
+      return `failed, left as it is${rollback}`
+    case 'planned':
+      return 'dry run, plan ready'
+    case 'succeeded':
+      return `succeeded${rollback}`
+    case 'rejected':
+      return 'rejected'
+    case 'expired':
+      return 'expired'
+    case 'cancelled':
+      return `cancelled${rollback}`
+  }
+}
+
+/** Plain text for the top of the board. */
+export function title(run: Run): string {
+  if (run.status === 'planning' && run.kind === 'deploy') {
+    return `Planning ${run.version} → ${run.environment}${run.dryRun ? ' (dry run)' : ''}`
+  }
+  return `${subject(run)}: ${stateWords(run)}`
+}
+
+export function failedPhase(run: Run): PhaseState | undefined {
+  return run.phases.find((phase) => phase.status === 'failed')
+}
+
+/** Why the run stopped: the failed phase's reason, or the run's own. */
+export function failureOf(run: Run): Failure | undefined {
+  return failedPhase(run)?.failure ?? run.failure
+}
+
+/** The chapter under way, or the next one that will be. */
+export function currentPhase(run: Run): PhaseState | undefined {
+  return (
+    run.phases.find((phase) => phase.status === 'running') ??
+    run.phases.find((phase) => phase.status === 'queued') ??
+    run.phases.find((phase) => phase.status === 'pending')
+  )
+}
+
+/** The runbook's chapters; planning is worked out before approval and is none. */
+export function chapters(run: Run): readonly PhaseState[] {
+  return run.phases.filter((phase) => phase.name !== 'plan')
+}
+
+/** What is left of the budgets of the phases to come, in milliseconds. */
+export function budgetLeft(run: Run, now: Date): number {
+  return chapters(run)
+    .filter((phase) => phase.status !== 'succeeded')
+    .reduce((sum, phase) => sum + Math.max(0, phase.budgetMinutes * 60_000 - (elapsed(phase, now) ?? 0)), 0)
+}
+
+export interface StateView {
+  readonly now: Date
+  readonly rollbackUntil: Date | undefined
+  readonly onCall: string | undefined
+  readonly approvers: readonly string[]
+}
+
+/** mrkdwn: where the run stands, who must act, and what happens next. Nothing here depends on an emoji. */
+export function stateLines(run: Run, view: StateView): readonly string[] {
+  switch (run.status) {
+    case 'planning':
+      return planningLines(run)
+    case 'awaiting_approval':
+      return waitingLines(run, view)
+    case 'executing':
+      return runningLines(run, view)
+    case 'cancelling':
+      return ['*Being cancelled.* The phase under way is being stopped; nothing new starts.']
+    case 'failed':
+      return failedLines(run, view)
+    case 'left':
+      return [`*Failed and left as it is* by a person's decision.${reasonOf(run)}`, ...rollbackOffer(run)]
+    case 'planned':
+      return ['*Dry run: the plan is complete.* Nothing was changed and nothing will be.']
+    case 'succeeded':
+      return succeededLines(run, view)
+    case 'rejected':
+      return [`*Rejected*${rejectedBy(run)}. Nothing was changed. A new \`deploy\` makes a new plan.`]
+    case 'expired':
+      return ['*Expired*: nobody approved in time. Nothing was changed. A new `deploy` makes a new plan.']
+    case 'cancelled':
+      return cancelledLines(run)
+  }
+}
+
+function planningLines(run: Run): readonly string[] {
+  const line = run.phases.find((phase) => phase.name === 'plan')?.line ?? ''
+  const again = run.failure === undefined ? [] : [`The plan is made again: ${words(run.failure.message, 400)}`]
+  return [`*Planning.* ${line === '' ? 'Only reading' : words(line, 200)}. Nothing changes before approval.`, ...again]
+}
+
+function waitingLines(run: Run, view: StateView): readonly string[] {
+  const missing = Math.max(0, run.approvalsNeeded - countApprovals(run))
+  const until = run.expiresAt === undefined ? '' : ` The plan expires at ${localTime(run.expiresAt)}.`
+  const who = view.approvers.length === 0 ? 'an approver' : mentions(view.approvers, 'or')
+  const again = run.failure === undefined ? [] : [`Approval is asked again: ${words(run.failure.message, 400)}`]
+  const what = `*Waiting for approval* (${countApprovals(run)} of ${run.approvalsNeeded})`
+  return [`${what}: ${counted(missing, 'approval')} needed from ${who}.${until}`, ...again]
+}
+
+function runningLines(run: Run, view: StateView): readonly string[] {
+  const phase = currentPhase(run)
+  if (phase === undefined) return ['*Running.*']
+  const all = chapters(run)
+  const place = all.length > 1 ? ` phase ${all.indexOf(phase) + 1} of ${all.length}:` : ''
+  const left = budgetLeft(run, view.now)
+  const rest = all.length > 1 && left > 0 ? ` At most ${duration(left)} left if every phase uses its budget.` : ''
+  return [`*Running*${place} ${phaseTitles[phase.name]}.${rest}`]
+}
+
+function failedLines(run: Run, view: StateView): readonly string[] {
+  const phase = failedPhase(run)
+  const failure = failureOf(run)
+  const at = phase === undefined ? '' : ` at ${phaseTitles[phase.name]}`
+  const hint = failure?.hint === undefined ? [] : [`*What can be done:* ${words(failure.hint, 400)}`]
+  const onCall = view.onCall === undefined ? '' : ` On call: ${mention(view.onCall)}.`
+  const evidence = failure !== undefined && failure.evidence.length > 0 ? ' The evidence is in the thread.' : ''
+  if (run.rolledBackBy !== undefined) return [`*Failed${at}.*${reasonOf(run)}`, rollbackSeen(run.rolledBackBy)]
+  return [`*Failed${at}.*${reasonOf(run)}${evidence}`, ...hint, `${choices(run)}${onCall}`]
+}
+
+/** What the buttons of a failed run do, in words. */
+export function choices(run: Run): string {
+  if (run.kind === 'verify' || run.kind === 'diagnose') return 'Nothing was changed. Retry to look again.'
+  const undo = run.kind === 'deploy' && run.hasEffects && run.rolledBackBy === undefined
+  const options = ['retry the phase', ...(undo ? ['roll back'] : []), 'leave it']
+  const state = run.hasEffects ? 'What was changed so far stands.' : 'Nothing outside was changed.'
+  return `${state} Someone has to decide: ${joined(options, 'or')}.`
+}
+
+function succeededLines(run: Run, view: StateView): readonly string[] {
+  const took = elapsed(run, view.now)
+  const time = took === undefined ? '' : ` in ${duration(took)}`
+  const lines = [`*Succeeded*${time}${estimateOf(run)}.${verdictOf(run)}`]
+  if (run.rolledBackBy !== undefined) return [...lines, rollbackSeen(run.rolledBackBy)]
+  const open = run.kind === 'deploy' && run.hasEffects && view.rollbackUntil !== undefined
+  if (!open || view.rollbackUntil <= view.now) return lines
+  return [...lines, `It can be rolled back here until ${localTime(view.rollbackUntil, '{date_short_pretty} {time}')}.`]
+}
+
+function cancelledLines(run: Run): readonly string[] {
+  if (!run.hasEffects) return ['*Cancelled.* Nothing outside was changed.']
+  return ['*Cancelled.* What was changed before stands.', ...rollbackOffer(run)]
+}
+
+function rollbackOffer(run: Run): readonly string[] {
+  if (run.rolledBackBy !== undefined) return [rollbackSeen(run.rolledBackBy)]
+  if (run.kind === 'deploy' && run.hasEffects)
+    return ['*Roll back* shows what would be undone before anything happens.']
+  return []
+}
+
+function rollbackSeen(number: number): string {
+  return `The rollback is run *#${number}*.`
+}
+
+function reasonOf(run: Run): string {
+  const failure = failureOf(run)
+  return failure === undefined ? '' : ` ${words(failure.message, 600)}.`.replace(/([.!?…])\.$/, '$1')
+}
+
+function rejectedBy(run: Run): string {
+  const rejection = run.approvals.findLast((approval) => approval.decision === 'rejected')
+  if (rejection === undefined) return ''
+  const reason = rejection.reason === undefined || rejection.reason === '' ? '' : `: “${words(rejection.reason, 300)}”`
+  return ` by ${mention(rejection.user)}${reason}`
+}
+
+/** " (estimate 35 min + 30 min of monitoring)" */
+export function estimateOf(run: Run): string {
+  if (run.plan === undefined || isUndoPlan(run.plan)) return ''
+  return ` (estimate ${minutes(run.plan.estimateMinutes)} + ${minutes(run.plan.monitorMinutes)} of monitoring)`
+}
+
+function verdictOf(run: Run): string {
+  const seen = run.verification
+  if (seen === undefined) return ''
+  if (seen.criteria.length > 0) {
+    const met = seen.criteria.filter((check) => check.verdict === 'pass').length
+    return ` ${met} of ${seen.criteria.length} success criteria are met.`
+  }
+  return ` ${tally([...seen.counts, ...seen.state])}.`
+}
+
+/** "5 passed, 1 warning, 1 failed" */
+export function tally(checks: readonly { readonly verdict: 'pass' | 'warn' | 'fail' | 'unknown' }[]): string {
+  const of = (verdict: string) => checks.filter((check) => check.verdict === verdict).length
+  const parts = [
+    `${of('pass')} passed`,
+    ...(of('warn') > 0 ? [counted(of('warn'), 'warning')] : []),
+    ...(of('fail') > 0 ? [`${of('fail')} failed`] : []),
+    ...(of('unknown') > 0 ? [`${of('unknown')} unknown`] : []),
+  ]
+  return checks.length === 0 ? 'nothing was checked' : parts.join(', ')
+}

@@ -1,0 +1,180 @@
+import type { Block, KnownBlock } from '@slack/types'
+import { countApprovals } from '../runs/lifecycle.ts'
+import { isDeployPlan, phaseTitles, type Run, type Verification } from '../runs/model.ts'
+import type { ThreadPost } from '../runs/posts.ts'
+import { checkLine, checkTable } from './checks.ts'
+import {
+  capped,
+  codeBlock,
+  context,
+  counted,
+  mention,
+  mentions,
+  message,
+  section,
+  sections,
+  words,
+  type Message,
+} from './message.ts'
+import { planSections } from './plan-sections.ts'
+import { choices, subject, tally } from './state.ts'
+import { localTime } from './time.ts'
+
+type Post<Kind extends ThreadPost['kind']> = Extract<ThreadPost, { kind: Kind }>
+type Blocks = readonly (KnownBlock | Block)[]
+
+/** One post in the thread of a run's board. */
+export function threadMessage(post: ThreadPost, run: Run): Message {
+  switch (post.kind) {
+    case 'plan':
+      return planPost(run)
+    case 'approval_request':
+      return approvalRequest(post, run)
+    case 'decision':
+      return decision(post, run)
+    case 'output':
+      return output(post)
+    case 'note':
+      return note(post)
+    case 'failed':
+      return failed(post, run)
+    case 'verification':
+      return verification(post.verification, run)
+    case 'report':
+      return message(`The report of run #${run.number} is the file ${words(post.fileName, 200)}.`, [
+        section(`The report of run #${run.number} is the file ${words(post.fileName, 200)}.`),
+      ])
+  }
+}
+
+function planPost(run: Run): Message {
+  const head = `The plan of run #${run.number}: ${words(subject(run), 250)}`
+  const risks = isDeployPlan(run.plan) ? `, ${counted(run.plan.risks.length, 'risk')}` : ''
+  // Eight chapters of 1,050 characters and their headings stay within the budget of a message.
+  const room = { chars: 1050, rest: 'under *Details* on the board' }
+  return message(`${head}${risks}. Nothing outside was changed to make it.`, [
+    section(`*${head}*`),
+    ...planSections(run, room),
+  ])
+}
+
+function approvalRequest(post: Post<'approval_request'>, run: Run): Message {
+  const missing = Math.max(1, run.approvalsNeeded - countApprovals(run))
+  const who = post.approvers.length === 0 ? 'An approver' : mentions(post.approvers, 'or')
+  const until = run.expiresAt === undefined ? '' : ` The plan expires at ${localTime(run.expiresAt)}.`
+  const text =
+    `${who}: ${words(subject(run), 250)} (run #${run.number}) needs ${counted(missing, 'approval')}. ` +
+    `Read the plan above, then press *Approve* or *Reject* on the board.${until}`
+  const risks = isDeployPlan(run.plan) ? run.plan.risks.map((risk) => `• ${words(risk, 250)}`) : []
+  const told = capped(risks, { lines: 5, chars: 1200, rest: 'in the plan above' })
+  return message([text, ...told].join('\n'), [
+    section(text),
+    ...(told.length === 0 ? [] : [section(['*Risks*', ...told].join('\n'))]),
+  ])
+}
+
+function decision(post: Post<'decision'>, run: Run): Message {
+  const reason = post.reason === undefined || post.reason === '' ? '' : `\n>${words(post.reason, 600)}`
+  const text = `${decided(post, run)}${reason}`
+  return message(text, [section(text)])
+}
+
+function decided(post: Post<'decision'>, run: Run): string {
+  const who = mention(post.user)
+  const number = `run #${run.number}`
+  switch (post.decision) {
+    case 'approved': {
+      const count = `${countApprovals(run)} of ${run.approvalsNeeded}`
+      const open = run.status === 'awaiting_approval' ? 'More approvals are needed before it starts.' : 'It goes ahead.'
+      return `${who} *approved* ${number} (${count}). ${open}`
+    }
+    case 'rejected':
+      return `${who} *rejected* ${number}. Nothing was changed.`
+    case 'cancelled': {
+      const left = run.hasEffects ? 'What was changed so far stands.' : 'Nothing outside was changed.'
+      return `${who} *cancelled* ${number}. ${left}`
+    }
+    case 'retried':
+      return `${who} *retries* ${number}: the failed phase runs again, the ones before it do not.`
+    case 'left':
+      return `${who} *left* ${number} as it is. Nothing more happens by itself.`
+  }
+}
+
+function output(post: Post<'output'>): Message {
+  const title = words(post.title, 200)
+  const head = `*${title || 'Output'}* (${counted(post.lines.length, 'line')})`
+  const text = post.lines.join('\n')
+  const cut = text.length > 2800
+  return message(
+    `${title || 'Output'}: ${words(post.lines.findLast((line) => line.trim() !== '') ?? 'no output', 500)}`,
+    [section(cut ? `${head}: the end of it` : head), codeBlock(text)],
+  )
+}
+
+function note(post: Post<'note'>): Message {
+  const lines = post.text.split('\n').map((line) => words(line, 900))
+  const kept = capped(lines, { lines: 60, chars: 2800, rest: 'lines' })
+  const text = kept.join('\n').trim() || '–'
+  return message(text, sections([text]))
+}
+
+function failed(post: Post<'failed'>, run: Run): Message {
+  const { failure } = post
+  const what = `${phaseTitles[post.phase]} failed in run #${run.number} (${words(subject(run), 250)})`
+  const reason = words(failure.message, 800)
+  const hint = failure.hint === undefined ? '' : words(failure.hint, 600)
+  const onCall = post.onCall === undefined || post.onCall === '' ? '' : `On call: ${mention(post.onCall)}, please look.`
+  const next = run.rolledBackBy === undefined ? choices(run) : `The rollback is run #${run.rolledBackBy}.`
+  const evidence = tellingFirst(failure.evidence)
+  const blocks: Blocks = [
+    section(`:x: *${what}*\n${reason}`),
+    ...(evidence.length === 0 ? [] : [codeBlock(evidence.join('\n'))]),
+    section([...(hint === '' ? [] : [`*What can be done:* ${hint}`]), next].join('\n')),
+    ...(onCall === '' ? [] : [section(onCall)]),
+  ]
+  return message([`${what}: ${reason}`, hint, next, onCall].filter((part) => part !== '').join('\n'), blocks)
+}
+
+const telling = /\b(error|fatal|panic|exception|failed|failure|denied|refused|timed? ?out|not found|cannot|violates)\b/i
+
+/**
+ * Short evidence is shown as it is. Of long evidence, the lines that name an error come first, then its end in its own
+ * order: whoever reads on a phone sees the reason without scrolling.
+ */
+export function tellingFirst(evidence: readonly string[]): readonly string[] {
+  const whole = evidence.join('\n')
+  if (evidence.length <= 12 && whole.length <= 2700) return evidence
+  const cut = (line: string) => (line.length > 300 ? `${line.slice(0, 299)}…` : line)
+  const first = evidence
+    .filter((line) => telling.test(line))
+    .slice(0, 5)
+    .map(cut)
+  const room = 2700 - first.join('\n').length - 60
+  const end: string[] = []
+  let length = 0
+  for (const line of evidence.map(cut).reverse()) {
+    length += line.length + 1
+    if (length > room || end.length === 40) break
+    end.unshift(line)
+  }
+  const left = evidence.length - end.length
+  const gap = left === 0 ? [] : [`… ${counted(left, 'earlier line')} not shown in full`]
+  return [...first, ...(first.length === 0 ? [] : ['']), ...gap, ...end]
+}
+
+function verification(seen: Verification, run: Run): Message {
+  const checks = [...seen.counts, ...seen.state]
+  const criteria = capped(
+    seen.criteria.map((check) => checkLine(check)),
+    { lines: 20, chars: 2400, rest: 'in the report' },
+  )
+  const text = `Verification of ${words(run.service, 100)} on ${words(run.environment, 100)}: ${tally([...checks, ...seen.criteria])}.`
+  const { table, left } = checkTable(checks, { rows: 60, chars: 6000 })
+  return message([text, ...criteria].join('\n'), [
+    section(text),
+    ...(criteria.length === 0 ? [] : [section(['*Success criteria*', ...criteria].join('\n'))]),
+    ...(checks.length === 0 ? [] : [table]),
+    ...(left === 0 ? [] : [context(`… and ${left} more in the report`)]),
+  ])
+}

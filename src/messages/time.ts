@@ -1,0 +1,60 @@
+const second = 1000
+const minute = 60 * second
+const hour = 60 * minute
+const day = 24 * hour
+
+/** "under 1s", "45s", "1m 12s", "1h 05m", "2d 3h": for people, never negative. */
+export function duration(ms: number): string {
+  const whole = Math.max(0, Math.floor(ms / second) * second)
+  if (whole === 0 && ms > 0) return 'under 1s'
+  if (whole < minute) return `${whole / second}s`
+  if (whole < hour) {
+    const seconds = (whole % minute) / second
+    return seconds === 0 ? `${whole / minute}m` : `${Math.floor(whole / minute)}m ${pad(seconds)}s`
+  }
+  if (whole < day) return `${Math.floor(whole / hour)}h ${pad(Math.floor((whole % hour) / minute))}m`
+  return `${Math.floor(whole / day)}d ${Math.floor((whole % day) / hour)}h`
+}
+
+/** How long a check took: "12 ms", "1.2 s". */
+export function milliseconds(ms: number): string {
+  return ms < second ? `${Math.round(ms)} ms` : `${(ms / second).toFixed(1)} s`
+}
+
+/** A budget or an estimate: "10 min", "1.5 min", "30 s" (the sandbox scales its monitoring down). */
+export function minutes(count: number): string {
+  if (count > 0 && count < 1) return `${Math.round(count * 60)} s`
+  return `${Math.round(count * 10) / 10} min`
+}
+
+/** "2026-01-01 09:05 UTC" */
+export function utc(at: Date): string {
+  return `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+}
+
+/** mrkdwn that each reader sees in the own time zone: https://docs.slack.dev/messaging/formatting-message-text#date-formatting */
+export function localTime(at: Date, format: '{time}' | '{date_short_pretty} {time}' = '{time}'): string {
+  return `<!date^${Math.floor(at.getTime() / second)}^${format}|${utc(at)}>`
+}
+
+/** "just now", "12m ago", "3h ago", "2d ago" */
+export function ago(at: Date, now: Date): string {
+  const ms = now.getTime() - at.getTime()
+  if (ms < minute) return 'just now'
+  if (ms < hour) return `${Math.floor(ms / minute)}m ago`
+  if (ms < day) return `${Math.floor(ms / hour)}h ago`
+  return `${Math.floor(ms / day)}d ago`
+}
+
+/** Time from start to end, or to now while there is no end; undefined before the start. */
+export function elapsed(
+  span: { readonly startedAt: Date | undefined; readonly finishedAt: Date | undefined },
+  now: Date,
+): number | undefined {
+  if (span.startedAt === undefined) return undefined
+  return Math.max(0, (span.finishedAt ?? now).getTime() - span.startedAt.getTime())
+}
+
+function pad(count: number): string {
+  return String(count).padStart(2, '0')
+}
