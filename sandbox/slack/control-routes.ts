@@ -1,0 +1,152 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { z } from 'zod'
+import type { SlackControl } from './control.ts'
+import { bodyOf, jsonOf, reply, replyJson } from './http.ts'
+import type { Json } from './model.ts'
+import type { Workspace } from './workspace.ts'
+
+const at = { userId: z.string(), channelId: z.string() }
+const values = z.record(z.string(), z.record(z.string(), z.string())).default({})
+const fault = z.object({
+  method: z.string().exactOptional(),
+  delayMs: z.number().exactOptional(),
+  status: z.number().exactOptional(),
+  error: z.string().exactOptional(),
+  retryAfter: z.number().exactOptional(),
+  loseAnswer: z.boolean().exactOptional(),
+  times: z.number().exactOptional(),
+})
+
+type Route = (given: Json, control: SlackControl) => unknown
+
+function route<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  act: (given: z.output<z.ZodObject<Shape>>, control: SlackControl) => unknown,
+): Route {
+  const schema = z.object(shape)
+  return (given, control) => act(schema.parse(given) as z.output<z.ZodObject<Shape>>, control)
+}
+
+/** What other processes and the page may do: POST /control/<name> with one JSON object. */
+const routes: Readonly<Record<string, Route>> = {
+  type: route({ ...at, text: z.string(), threadTs: z.string().optional() }, (it, control) =>
+    control.type(it.userId, it.channelId, it.text, it.threadTs),
+  ),
+  press: route({ ...at, messageTs: z.string(), actionId: z.string(), value: z.string().optional() }, (it, control) =>
+    control.press(it.userId, it.channelId, it.messageTs, it.actionId, it.value),
+  ),
+  pressInView: route(
+    { userId: z.string(), actionId: z.string(), value: z.string().optional(), values },
+    (it, control) => control.pressInView(it.userId, it.actionId, it.value, it.values),
+  ),
+  openView: route({ userId: z.string() }, (it, control) => control.openView(it.userId) ?? null),
+  submitView: route({ userId: z.string(), values }, (it, control) => control.submitView(it.userId, it.values)),
+  closeView: route({ userId: z.string(), all: z.boolean().default(false) }, async (it, control) => {
+    await control.closeView(it.userId, it.all)
+    return {}
+  }),
+  openHome: route({ userId: z.string() }, async (it, control) => {
+    await control.openHome(it.userId)
+    return {}
+  }),
+  messages: route({ ...at }, (it, control) => control.messagesSeenBy(it.userId, it.channelId)),
+  thread: route({ ...at, threadTs: z.string() }, (it, control) =>
+    control.threadSeenBy(it.userId, it.channelId, it.threadTs),
+  ),
+  plainText: route({ ...at }, (it, control) =>
+    control.messagesSeenBy(it.userId, it.channelId).map((message) => control.plainText(message)),
+  ),
+  uploads: route({}, (_it, control) =>
+    control.uploads.map((upload) => ({ ...upload, content: upload.content.toString('utf8') })),
+  ),
+  apiCalls: route({ method: z.string().optional() }, (it, control) => control.apiCalls(it.method)),
+  setFault: route({ fault }, (it, control) => {
+    control.setFault(it.fault)
+    return {}
+  }),
+  clearFaults: route({}, (_it, control) => {
+    control.clearFaults()
+    return {}
+  }),
+  disconnectSockets: route(
+    { reason: z.enum(['warning', 'refresh_requested', 'link_disabled', 'too_many_websockets']) },
+    (it, control) => {
+      control.disconnectSockets(it.reason)
+      return {}
+    },
+  ),
+  dropSockets: route({}, (_it, control) => {
+    control.dropSockets()
+    return {}
+  }),
+  loseAcks: route({ times: z.number() }, (it, control) => {
+    control.loseAcks(it.times)
+    return {}
+  }),
+}
+
+export interface PageFacts {
+  readonly command: string
+  readonly commandHints: readonly { readonly usage: string; readonly description: string }[]
+}
+
+export async function controlRoute(
+  name: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  world: { readonly control: SlackControl; readonly workspace: Workspace; readonly page: PageFacts },
+): Promise<void> {
+  const { control, workspace, page } = world
+  if (request.method === 'GET' && name === 'state') {
+    const user = new URL(request.url ?? '/', 'http://localhost').searchParams.get('user') ?? ''
+    return replyJson(response, 200, stateFor(user, workspace, control, page))
+  }
+  if (request.method === 'GET' && name === 'events') return streamEvents(response, control)
+  const act = Object.hasOwn(routes, name) ? routes[name] : undefined
+  // Other sites' pages can post forms here, but not JSON.
+  const isJson = (request.headers['content-type'] ?? '').startsWith('application/json')
+  if (act === undefined || request.method !== 'POST' || !isJson) return reply(response, 404, 'no such control')
+  try {
+    const result = await act(jsonOf(await bodyOf(request)) ?? {}, control)
+    replyJson(response, 200, result ?? {})
+  } catch (error) {
+    replyJson(response, 400, { error: error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message })
+  }
+}
+
+/** Everything the page shows to one person. */
+function stateFor(userId: string, workspace: Workspace, control: SlackControl, page: PageFacts): Json {
+  const people = [...workspace.users.values()]
+  const user = people.find((known) => known.id === userId) ?? people.find((known) => !known.isBot)!
+  const channels = [...workspace.channels.values()].filter((channel) => channel.members.has(user.id))
+  return {
+    ...page,
+    me: user.id,
+    bot: workspace.botUserId,
+    connections: control.connections,
+    users: people,
+    userGroups: [...workspace.userGroups.values()],
+    channels: channels.map((channel) => ({
+      id: channel.id,
+      name: channel.name,
+      kind: channel.kind,
+      messages: workspace
+        .messagesIn(channel.id)
+        .filter((message) => message.visible_to === undefined || message.visible_to === user.id),
+    })),
+    views: workspace.viewsOf(user.id),
+    home: workspace.homes.get(user.id) ?? null,
+  }
+}
+
+const told = ['message', 'update', 'delete', 'ephemeral', 'view', 'home'] as const
+
+/** Server-sent events: one line for everything that changed; the page then asks for the state. */
+function streamEvents(response: ServerResponse, control: SlackControl): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
+  response.write('retry: 1000\n\ndata: hello\n\n')
+  const stops = told.map((event) => control.on(event, () => response.write(`data: ${event}\n\n`)))
+  response.on('close', () => {
+    for (const stop of stops) stop()
+  })
+}

@@ -1,0 +1,285 @@
+import type { ActionResult, AppLink } from './app-link.ts'
+import { submitDialog, type SubmitResult, type ViewValues, viewState } from './dialogs.ts'
+import { elementState, interactiveElements } from './elements.ts'
+import type { ApiCall, Block, Fault, Json, Message, Upload, View } from './model.ts'
+import { plainText } from './plain-text.ts'
+import type { DisconnectReason, SocketMode } from './socket-mode.ts'
+import type { WebApi } from './web-api.ts'
+import type { Workspace, WorkspaceEvents } from './workspace.ts'
+
+export interface ControlParts {
+  readonly workspace: Workspace
+  readonly app: AppLink
+  readonly webApi: WebApi
+  readonly socket: SocketMode
+  readonly command: string
+}
+
+/** The hands and eyes of the people in the workspace, and the switches of the simulator. */
+export class SlackControl {
+  readonly #parts: ControlParts
+
+  constructor(parts: ControlParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Types a line. A slash command goes to the app and resolves once it is acknowledged, with the immediate reply;
+   * anything else becomes a message.
+   */
+  async type(userId: string, channelId: string, text: string, threadTs?: string): Promise<ActionResult> {
+    const { workspace, app, command } = this.#parts
+    this.#inside(userId, channelId)
+    if (!text.startsWith('/')) {
+      const message = workspace.post({
+        channel: channelId,
+        user: userId,
+        text: this.#mentions(text),
+        ...(threadTs === undefined ? {} : { threadTs }),
+      })
+      return { ok: true, reply: message }
+    }
+    const [, name = '', rest = ''] = /^(\S+)\s?([^]*)$/.exec(text) ?? []
+    if (threadTs !== undefined) return app.refuse(userId, channelId, `${name} is not supported in threads. Sorry!`)
+    if (name !== command) return app.refuse(userId, channelId, `${name} is not a valid command.`)
+    return app.command(userId, channelId, name, this.#mentions(escapedText(rest.trim())))
+  }
+
+  /**
+   * Presses a button or chooses an option of a message the person sees, any confirmation accepted. `value` picks the
+   * option of a menu, or one of several buttons with the same action id. Resolves once the app acknowledged.
+   */
+  async press(
+    userId: string,
+    channelId: string,
+    messageTs: string,
+    actionId: string,
+    value?: string,
+  ): Promise<ActionResult> {
+    const message = this.#visible(userId, channelId).find((seen) => seen.ts === messageTs)
+    if (message === undefined) throw new Error(`${userId} sees no message ${messageTs} in ${channelId}`)
+    const { action, state } = pressed(message.blocks ?? [], actionId, value)
+    return this.#parts.app.messageAction(userId, message, action, { values: state })
+  }
+
+  /** Presses a button or chooses an option in the open dialog, or on App Home when no dialog is open. */
+  async pressInView(userId: string, actionId: string, value?: string, values: ViewValues = {}): Promise<ActionResult> {
+    const view = this.openView(userId) ?? this.homeOf(userId)
+    if (view === undefined) throw new Error(`${userId} has neither a dialog nor App Home open`)
+    const { action, state } = pressed(view.blocks, actionId, value)
+    return this.#parts.app.viewAction(userId, view, action, { values: { ...viewState(view, values).values, ...state } })
+  }
+
+  /** The dialog on top of this person's screen. */
+  openView(userId: string): View | undefined {
+    return this.#parts.workspace.viewsOf(userId).at(-1)
+  }
+
+  /** Submits the open dialog; inputs that are not named keep what they start with. */
+  submitView(userId: string, values: ViewValues = {}): Promise<SubmitResult> {
+    return submitDialog(this.#parts.workspace, this.#parts.app, userId, values)
+  }
+
+  /** Cancels the open dialog; `all` closes the whole stack, as the × does. */
+  async closeView(userId: string, all = false): Promise<void> {
+    const { workspace, app } = this.#parts
+    const stack = workspace.viewsOf(userId)
+    const gone = all ? stack : stack.slice(-1)
+    workspace.setViews(userId, all ? [] : stack.slice(0, -1))
+    for (const view of gone.toReversed()) if (view.notify_on_close === true) await app.closed(userId, view, all)
+  }
+
+  /** Opens App Home, which sends `app_home_opened`. */
+  async openHome(userId: string): Promise<void> {
+    const { workspace, app } = this.#parts
+    const view = workspace.homes.get(userId)
+    await app.event({
+      type: 'app_home_opened',
+      user: userId,
+      channel: workspace.directChannel(userId).id,
+      tab: 'home',
+      ...(view === undefined ? {} : { view }),
+    })
+  }
+
+  homeOf(userId: string): View | undefined {
+    return this.#parts.workspace.homes.get(userId)
+  }
+
+  /** The channel as this person sees it, oldest first: without replies, with the person's own ephemeral messages. */
+  messagesSeenBy(userId: string, channelId: string): readonly Message[] {
+    return this.#visible(userId, channelId).filter(
+      (message) => message.thread_ts === undefined || message.reply_broadcast === true,
+    )
+  }
+
+  /** The replies of a thread as this person sees them, oldest first. */
+  threadSeenBy(userId: string, channelId: string, threadTs: string): readonly Message[] {
+    return this.#visible(userId, channelId).filter((message) => message.thread_ts === threadTs)
+  }
+
+  /** The direct conversation of this person with the bot. */
+  directChannel(userId: string): string {
+    return this.#parts.workspace.directChannel(userId).id
+  }
+
+  get uploads(): readonly Upload[] {
+    return this.#parts.workspace.uploads
+  }
+
+  /** Every call of the Web API so far, oldest first. */
+  apiCalls(method?: string): readonly ApiCall[] {
+    return this.#parts.webApi.calls.filter((call) => method === undefined || call.method === method)
+  }
+
+  /** Makes calls of the Web API go wrong; returns what takes the fault back. */
+  setFault(fault: Fault): () => void {
+    return this.#parts.webApi.setFault(fault)
+  }
+
+  clearFaults(): void {
+    this.#parts.webApi.clearFaults()
+  }
+
+  /** How many Socket Mode connections the app holds. */
+  get connections(): number {
+    return this.#parts.socket.connections
+  }
+
+  /** Asks every connection to leave, as Slack does now and then. */
+  disconnectSockets(reason: DisconnectReason): void {
+    this.#parts.socket.disconnect(reason)
+  }
+
+  dropSockets(): void {
+    this.#parts.socket.drop()
+  }
+
+  /** The next `times` acknowledgements over Socket Mode get lost on their way. */
+  loseAcks(times: number): void {
+    this.#parts.socket.loseAcks(times)
+  }
+
+  /** A message as readable plain text, blocks included. */
+  plainText(message: Message): string {
+    return plainText(message, (id) => this.nameOf(id))
+  }
+
+  /** The name of a person, channel or group by id. */
+  nameOf(id: string): string | undefined {
+    const { users, channels, userGroups } = this.#parts.workspace
+    return users.get(id)?.realName ?? channels.get(id)?.name ?? userGroups.get(id)?.handle
+  }
+
+  /** Returns what stops the listening. */
+  on<Event extends keyof WorkspaceEvents>(
+    event: Event,
+    listener: (...args: WorkspaceEvents[Event]) => void,
+  ): () => void {
+    const { workspace } = this.#parts
+    const call = listener as (...args: unknown[]) => void
+    workspace.on(event as string as 'call', call)
+    return () => workspace.off(event as string as 'call', call)
+  }
+
+  /**
+   * Resolves with what `find` returns as soon as that is something; looks again after everything that happens.
+   * Raises Error after `timeoutMs`, naming `what`.
+   */
+  waitFor<Found>(
+    find: () => Found | undefined | null | false,
+    timeoutMs: number,
+    what = 'what was waited for',
+    signal?: AbortSignal,
+  ): Promise<Found> {
+    return new Promise((resolve, reject) => {
+      const stops: (() => void)[] = []
+      const end = (act: () => void) => {
+        for (const stop of stops) stop()
+        act()
+      }
+      const look = () => {
+        try {
+          const found = find()
+          if (found !== undefined && found !== null && found !== false) end(() => resolve(found))
+          return found
+        } catch (error) {
+          return end(() => reject(error as Error))
+        }
+      }
+      const limit = setTimeout(
+        () => end(() => reject(new Error(`waiting for ${what}: not seen within ${timeoutMs} ms`))),
+        timeoutMs,
+      )
+      stops.push(() => clearTimeout(limit))
+      const abort = () => end(() => reject(signal?.reason as Error))
+      signal?.addEventListener('abort', abort)
+      stops.push(() => signal?.removeEventListener('abort', abort))
+      for (const event of ['message', 'update', 'delete', 'ephemeral', 'view', 'home', 'upload', 'call'] as const) {
+        stops.push(this.on(event, () => void look()))
+      }
+      look()
+    })
+  }
+
+  #visible(userId: string, channelId: string): readonly Message[] {
+    this.#inside(userId, channelId)
+    return this.#parts.workspace
+      .messagesIn(channelId)
+      .filter((message) => message.visible_to === undefined || message.visible_to === userId)
+  }
+
+  #inside(userId: string, channelId: string): void {
+    const { workspace } = this.#parts
+    if (!workspace.users.has(userId)) throw new Error(`there is no user ${userId}`)
+    const channel = workspace.channels.get(channelId)
+    if (channel === undefined) throw new Error(`there is no channel ${channelId}`)
+    if (!channel.members.has(userId)) throw new Error(`${userId} is not in ${channelId}`)
+  }
+
+  /** `@dana` and `#billing` become Slack's markup, as with `should_escape: true`. */
+  #mentions(text: string): string {
+    const { users, channels } = this.#parts.workspace
+    return text.replace(/(^|\s)([@#])([\w.-]+)/g, (whole, before: string, sign: string, name: string) => {
+      const user = sign === '@' ? [...users.values()].find((known) => known.name === name) : undefined
+      if (user !== undefined) return `${before}<@${user.id}>`
+      const channel = sign === '#' ? [...channels.values()].find((known) => known.name === name) : undefined
+      return channel === undefined ? whole : `${before}<#${channel.id}|${channel.name}>`
+    })
+  }
+}
+
+function escapedText(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
+
+function pressed(
+  blocks: readonly Block[],
+  actionId: string,
+  value: string | undefined,
+): { action: Json; state: Record<string, Record<string, Json>> } {
+  const all = interactiveElements(blocks)
+  const named = all.filter(({ element }) => element.action_id === actionId)
+  const found =
+    named.length > 1 && value !== undefined
+      ? (named.find(({ element }) => element.value === value) ?? named[0])
+      : named[0]
+  if (found === undefined) {
+    const known = all.map(({ element }) => String(element.action_id)).join(', ')
+    throw new Error(`there is nothing to press with action id ${actionId}; there is ${known || 'nothing'}`)
+  }
+  const { block, element } = found
+  const base = { action_id: actionId, block_id: block.block_id, type: element.type }
+  if (element.type === 'button' || element.type === 'icon_button') {
+    const { text, style, url } = element
+    const action = { ...base, text, ...(element.value === undefined ? {} : { value: element.value }) }
+    return {
+      action: { ...action, ...(style === undefined ? {} : { style }), ...(url === undefined ? {} : { url }) },
+      state: {},
+    }
+  }
+  if (element.type === 'feedback_buttons') return { action: { ...base, value }, state: {} }
+  const entry = elementState(element, value)
+  const state = element.type === 'overflow' ? {} : { [block.block_id]: { [actionId]: entry } }
+  return { action: { ...base, ...entry }, state }
+}

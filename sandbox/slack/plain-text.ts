@@ -1,0 +1,187 @@
+import { readFileSync } from 'node:fs'
+import type { Block, Json, Message } from './model.ts'
+
+const emoji = JSON.parse(readFileSync(new URL('emoji.json', import.meta.url), 'utf8')) as Record<string, string>
+
+/** The name of a person, channel or group by its id. */
+export type NameOf = (id: string) => string | undefined
+
+const taskMarks: Readonly<Record<string, string>> = { pending: '·', in_progress: '▸', complete: '✓', error: '✗' }
+
+/** A message as people would read it aloud: for transcripts in a terminal. */
+export function plainText(
+  message: Pick<Message, 'text' | 'blocks' | 'files'>,
+  nameOf: NameOf = () => undefined,
+): string {
+  const body = message.blocks === undefined ? markup(message.text, nameOf) : blocksText(message.blocks, nameOf)
+  const files = (message.files ?? []).map((file) => `[file ${file.name}, ${file.size} bytes]`)
+  return [body, ...files].filter((part) => part !== '').join('\n')
+}
+
+function blocksText(blocks: readonly Json[], nameOf: NameOf): string {
+  return blocks
+    .map((block) => blockText(block as Block, nameOf))
+    .filter((part) => part !== '')
+    .join('\n')
+}
+
+function blockText(block: Block, nameOf: NameOf): string {
+  const read = (part: unknown) => textOf(part, nameOf)
+  switch (block.type) {
+    case 'header':
+      return `# ${read(block.text)}`
+    case 'section':
+      return lines(read(block.text), ...list(block.fields).map(read), elementText(block.accessory, nameOf))
+    case 'context':
+      return list(block.elements).map(read).join('  ·  ')
+    case 'divider':
+      return '────────'
+    case 'markdown':
+    case 'alert':
+      return read(block.text)
+    case 'image':
+      return `[image: ${String(block.alt_text)}]`
+    case 'plan':
+      return lines(String(block.title), ...list(block.tasks).map((task) => taskText(task, nameOf)))
+    case 'task_card':
+      return taskText(block, nameOf)
+    case 'rich_text':
+      return richText(block, nameOf)
+    case 'table':
+    case 'data_table':
+      return lines(typeof block.caption === 'string' ? block.caption : '', tableText(block, nameOf))
+    case 'data_visualization':
+      return chartText(block)
+    case 'actions':
+    case 'context_actions':
+      return list(block.elements)
+        .map((element) => elementText(element, nameOf))
+        .join(' ')
+    case 'input':
+      return `${read(block.label)}: ${elementText(block.element, nameOf)}`
+    case 'card':
+      return lines(
+        read(block.title),
+        read(block.subtitle),
+        read(block.body),
+        ...list(block.actions).map((element) => elementText(element, nameOf)),
+      )
+    case 'carousel':
+      return blocksText(list(block.elements), nameOf)
+    case 'container':
+      return lines(read(block.title ?? block.rich_text_title), blocksText(list(block.child_blocks), nameOf))
+    default:
+      return ''
+  }
+}
+
+function taskText(task: Json, nameOf: NameOf): string {
+  const mark = taskMarks[String(task.status ?? 'pending')] ?? '·'
+  const more = [task.details, task.output]
+    .filter((part) => part !== undefined)
+    .flatMap((part) => richText(part as Json, nameOf).split('\n'))
+  return lines(`  ${mark} ${String(task.title)}`, ...more.map((line) => `      ${line}`))
+}
+
+function elementText(element: unknown, nameOf: NameOf): string {
+  if (typeof element !== 'object' || element === null) return ''
+  const it = element as Json
+  if (it.type === 'image') return `[image: ${String(it.alt_text)}]`
+  const label = textOf(it.text ?? it.placeholder, nameOf)
+  return `[${label === '' ? String(it.type).replaceAll('_', ' ') : label}]`
+}
+
+function textOf(part: unknown, nameOf: NameOf): string {
+  if (part === undefined || part === null) return ''
+  if (typeof part === 'string') return part
+  const it = part as Json
+  if (it.type === 'rich_text') return richText(it, nameOf)
+  if (it.type === 'image') return `[image: ${String(it.alt_text)}]`
+  if (it.type === 'plain_text') return shortcodes(String(it.text))
+  if (it.type === 'raw_number') return String(it.text ?? it.value)
+  return typeof it.text === 'string' ? markup(it.text, nameOf) : ''
+}
+
+/** mrkdwn without its marks: links show their label and address, mentions their name. */
+function markup(text: string, nameOf: NameOf): string {
+  const named = text.replace(/<([^<>]+)>/g, (_whole, inside: string) => {
+    const [target = '', label] = inside.split('|')
+    if (target.startsWith('@')) return `@${nameOf(target.slice(1)) ?? label ?? target.slice(1)}`
+    if (target.startsWith('#')) return `#${nameOf(target.slice(1)) ?? label ?? target.slice(1)}`
+    if (target.startsWith('!subteam^')) return `@${nameOf(target.slice('!subteam^'.length)) ?? label ?? 'group'}`
+    if (target.startsWith('!date^')) return label ?? ''
+    if (target.startsWith('!')) return `@${target.slice(1)}`
+    return label === undefined || label === target ? target : `${label} (${target})`
+  })
+  const unmarked = named
+    .replace(/```\n?([^]*?)\n?```/g, '$1')
+    .replace(/(^|[\s(])\*([^*\n]+)\*(?=$|[\s).,:;!?])/gm, '$1$2')
+    .replace(/(^|[\s(])_([^_\n]+)_(?=$|[\s).,:;!?])/gm, '$1$2')
+    .replace(/`([^`\n]+)`/g, '$1')
+  return shortcodes(unmarked).replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
+}
+
+function shortcodes(text: string): string {
+  return text.replace(/:([a-z0-9_+-]+):/g, (whole, name: string) => emoji[name] ?? whole)
+}
+
+function richText(block: Json, nameOf: NameOf): string {
+  return list(block.elements)
+    .map((part) => {
+      if (part.type !== 'rich_text_list') return inline(part, nameOf)
+      const indent = '  '.repeat(typeof part.indent === 'number' ? part.indent : 0)
+      const items = list(part.elements).map((item) => inline(item, nameOf))
+      return items
+        .map((item, index) => `${indent}${part.style === 'ordered' ? `${index + 1}.` : '•'} ${item}`)
+        .join('\n')
+    })
+    .join('\n')
+}
+
+function inline(part: Json, nameOf: NameOf): string {
+  return list(part.elements)
+    .map((piece) => {
+      if (piece.type === 'emoji') return emoji[String(piece.name)] ?? `:${String(piece.name)}:`
+      if (piece.type === 'link')
+        return piece.text === undefined ? String(piece.url) : `${String(piece.text)} (${String(piece.url)})`
+      if (piece.type === 'user') return `@${nameOf(String(piece.user_id)) ?? String(piece.user_id)}`
+      if (piece.type === 'usergroup') return `@${nameOf(String(piece.usergroup_id)) ?? String(piece.usergroup_id)}`
+      if (piece.type === 'channel') return `#${nameOf(String(piece.channel_id)) ?? String(piece.channel_id)}`
+      if (piece.type === 'broadcast') return `@${String(piece.range)}`
+      if (piece.type === 'date') return String(piece.fallback ?? new Date(Number(piece.timestamp) * 1000).toISOString())
+      return String(piece.text ?? piece.value ?? '')
+    })
+    .join('')
+    .replace(/\n$/, '')
+}
+
+function tableText(block: Json, nameOf: NameOf): string {
+  const rows = (block.rows as Json[][]).map((row) => row.map((cell) => textOf(cell, nameOf).replaceAll('\n', ' ')))
+  const widths = rows[0]?.map((_head, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+function chartText(block: Json): string {
+  const chart = (block.chart ?? {}) as Json
+  const series = list(chart.series).map((one) => {
+    const points = list(one.data).map((point) => `${String(point.label)} ${String(point.value)}`)
+    return `  ${String(one.name)}: ${points.join(', ')}`
+  })
+  const segments = list(chart.segments).map((one) => `  ${String(one.label)}: ${String(one.value)}`)
+  return lines(`[chart] ${String(block.title)}`, ...series, ...segments)
+}
+
+function list(value: unknown): readonly Json[] {
+  return Array.isArray(value) ? (value as Json[]) : []
+}
+
+function lines(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('\n')
+}
