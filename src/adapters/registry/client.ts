@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto'
+import { PurserError } from '../../errors.ts'
+import { retrying } from '../http/request.ts'
+import type { CredentialsOf } from './credentials.ts'
+import { ImageError, registryWords } from './errors.ts'
+import { nearestTags } from './nearest.ts'
+import type { ImageRegistry, ResolvedImage } from './port.ts'
+import { checkTag, parseRepository } from './reference.ts'
+import { RegistrySession, type RegistryAnswer } from './session.ts'
+
+export interface RegistryOptions {
+  /** Plain http for registries on this machine. On unless set to false, as in container engines. */
+  readonly insecureLoopback?: boolean
+  /** Asked with the registry's name as in references: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
+  readonly credentials?: CredentialsOf
+  /** Registry → `host[:port]` or URL that answers in its place; there is no falling back to the original. */
+  readonly mirrors?: Readonly<Record<string, string>>
+  /** Of one request; a resolution makes three. */
+  readonly timeoutMs?: number
+  /** Pause before the second attempt; doubles. */
+  readonly retryDelayMs?: number
+}
+
+/** All four: a registry answers 404 "manifest unknown" for an existing image whose media type is not listed. */
+const MANIFEST_TYPES = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+].join(', ')
+
+const REVISION_LABEL = 'org.opencontainers.image.revision'
+/** `tags/list` pages read for a suggestion; a registry may hold tens of thousands. */
+const SUGGESTION_PAGES = 5
+
+interface Descriptor {
+  readonly digest: string
+  readonly platform?: { readonly os?: string; readonly architecture?: string; readonly variant?: string }
+}
+
+interface Manifest {
+  readonly manifests?: readonly Descriptor[]
+  readonly config?: Descriptor
+}
+
+interface ImageConfig {
+  readonly os?: string
+  readonly architecture?: string
+  readonly variant?: string
+  readonly config?: { readonly Labels?: Readonly<Record<string, string>> | null } | null
+}
+
+export function openRegistry(options: RegistryOptions = {}): ImageRegistry {
+  const { insecureLoopback = true, credentials, mirrors = {}, timeoutMs = 15_000, retryDelayMs = 500 } = options
+  return {
+    async resolve(name, tag, signal) {
+      const repository = parseRepository(name, { insecureLoopback, mirrors })
+      checkTag(tag)
+      const doing = `resolving ${name}:${tag}`
+      const access = { repository, credentials: credentials?.(repository.registry), timeoutMs, signal, doing }
+      const atLeastMs = (error: unknown) => (error instanceof ImageError ? error.retryAfterMs : undefined)
+      const once = () => resolveIn(new RegistrySession(access), { name, tag, doing })
+      return retrying(once, { attempts: 3, delayMs: retryDelayMs, atLeastMs, signal })
+    },
+  }
+}
+
+interface Wanted {
+  readonly name: string
+  readonly tag: string
+  readonly doing: string
+}
+
+async function resolveIn(session: RegistrySession, wanted: Wanted): Promise<ResolvedImage> {
+  const answer = await session.get(`manifests/${wanted.tag}`, MANIFEST_TYPES)
+  if (answer.status === 404) throw await notFound(session, wanted, answer)
+  expectOk(answer, wanted)
+  const digest = verifiedDigest(answer, wanted)
+  const top = parse<Manifest>(answer, wanted)
+  // buildx adds attestations as manifests of the platform unknown/unknown; nobody can run these.
+  const images = top.manifests?.filter(({ platform }) => platform?.os !== 'unknown')
+  const platforms = (images ?? []).flatMap(({ platform }) => (platform ? [platformName(platform)] : []))
+  const config = await configOf(session, images ? await manifestOf(session, images[0], wanted) : top, wanted)
+  return {
+    digest,
+    platforms: images ? platforms : config?.os ? [platformName(config)] : [],
+    revision: config?.config?.Labels?.[REVISION_LABEL] || undefined,
+  }
+}
+
+/** The commit is the same for all platforms of one build, so the first one tells it. */
+async function manifestOf(
+  session: RegistrySession,
+  descriptor: Descriptor | undefined,
+  wanted: Wanted,
+): Promise<Manifest | undefined> {
+  if (!descriptor) return undefined
+  return parse<Manifest>(await content(session, `manifests/${descriptor.digest}`, descriptor.digest, wanted), wanted)
+}
+
+async function configOf(
+  session: RegistrySession,
+  manifest: Manifest | undefined,
+  wanted: Wanted,
+): Promise<ImageConfig | undefined> {
+  if (!manifest?.config) return undefined
+  return parse<ImageConfig>(
+    await content(session, `blobs/${manifest.config.digest}`, manifest.config.digest, wanted),
+    wanted,
+  )
+}
+
+/** Fetches by digest and trusts nothing else. */
+async function content(
+  session: RegistrySession,
+  path: string,
+  digest: string,
+  wanted: Wanted,
+): Promise<RegistryAnswer> {
+  const answer = await session.get(path, path.startsWith('manifests/') ? MANIFEST_TYPES : '*/*')
+  expectOk(answer, wanted)
+  const served = `sha256:${sha256(answer.bytes)}`
+  if (digest.startsWith('sha256:') && served !== digest) throw mismatch(wanted, digest, served)
+  return answer
+}
+
+/** The digest is of the exact bytes; the header must say the same, and so must a digest that was asked for. */
+function verifiedDigest({ bytes, headers }: RegistryAnswer, wanted: Wanted): string {
+  const served = `sha256:${sha256(bytes)}`
+  const claimed = headers.get('docker-content-digest')
+  if (claimed?.startsWith('sha256:') && claimed !== served) throw mismatch(wanted, claimed, served)
+  if (wanted.tag.startsWith('sha256:') && wanted.tag !== served) throw mismatch(wanted, wanted.tag, served)
+  return served
+}
+
+function mismatch({ doing }: Wanted, promised: string, served: string): ImageError {
+  return new ImageError('image_digest_mismatch', `${doing}: the registry's bytes do not match their digest`, {
+    hint: 'do not deploy this image; look for a broken proxy or mirror between Purser and the registry',
+    evidence: [`promised ${promised}`, `received ${served}`],
+  })
+}
+
+async function notFound(
+  session: RegistrySession,
+  { name, tag, doing }: Wanted,
+  answer: RegistryAnswer,
+): Promise<ImageError> {
+  const words = registryWords(answer.bytes.toString())
+  const tags = await tagsOf(session).catch((error: unknown) => {
+    // Many registries forbid listing or answer it with something else; the verdict stays "not found".
+    if (error instanceof PurserError || error instanceof SyntaxError) return undefined
+    throw error
+  })
+  if (tags === undefined) {
+    return new ImageError('image_not_found', `${doing}: not in the registry`, {
+      hint: 'check that the image was built and pushed',
+      evidence: words,
+    })
+  }
+  const near = nearestTags(tag, tags)
+  const hint =
+    near.length > 0
+      ? `the nearest tags of ${name} are ${near.join(', ')}`
+      : `${name} has no tags yet; was the image built and pushed?`
+  return new ImageError('image_not_found', `${doing}: the registry has no such tag`, { hint, evidence: words })
+}
+
+/** Undefined when the repository does not exist or does not list. */
+async function tagsOf(session: RegistrySession): Promise<readonly string[] | undefined> {
+  const tags: string[] = []
+  let path: string | undefined = 'tags/list?n=1000'
+  for (let page = 0; path !== undefined && page < SUGGESTION_PAGES; page += 1) {
+    const answer: RegistryAnswer = await session.get(path, 'application/json')
+    if (answer.status !== 200) return page === 0 ? undefined : tags
+    const list = JSON.parse(answer.bytes.toString()) as { readonly tags?: readonly string[] | null }
+    tags.push(...(list.tags ?? []))
+    const next = /<[^>]*(\?[^>]+)>;\s*rel="?next/.exec(answer.headers.get('link') ?? '')?.[1]
+    path = next === undefined ? undefined : `tags/list${next}`
+  }
+  return tags
+}
+
+function expectOk({ status, bytes }: RegistryAnswer, { doing }: Wanted): void {
+  if (status === 200) return
+  const hint = 'the registry listed something that it does not serve; try again or push the image again'
+  throw new ImageError('image_registry_trouble', `${doing}: the registry answered HTTP ${status}`, {
+    hint,
+    evidence: registryWords(bytes.toString()),
+  })
+}
+
+function parse<T>({ bytes }: RegistryAnswer, { doing }: Wanted): T {
+  try {
+    return JSON.parse(bytes.toString()) as T
+  } catch (error) {
+    const hint = 'check the registry’s address: something else seems to answer there'
+    throw new ImageError('image_registry_trouble', `${doing}: the answer is not a manifest`, { hint, cause: error })
+  }
+}
+
+function platformName({ os, architecture, variant }: NonNullable<Descriptor['platform']>): string {
+  return [os, architecture, variant].filter(Boolean).join('/')
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}

@@ -1,0 +1,37 @@
+import { PurserError, type ErrorFacts } from '../../errors.ts'
+
+export type ImageErrorCode =
+  | 'image_not_found'
+  | 'image_access_denied'
+  | 'image_digest_mismatch'
+  | 'image_registry_limited'
+  | 'image_registry_trouble'
+
+export class ImageError extends PurserError {
+  declare readonly code: ImageErrorCode
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    code: ImageErrorCode,
+    message: string,
+    facts: ErrorFacts & { readonly retryAfterMs?: number | undefined } = {},
+  ) {
+    super(code, message, facts)
+    this.retryAfterMs = facts.retryAfterMs
+  }
+}
+
+interface RegistryErrorBody {
+  readonly errors?: readonly { readonly code?: unknown; readonly message?: unknown }[]
+}
+
+/** `MANIFEST_UNKNOWN: manifest unknown` from `{"errors":[…]}`; the plain text of anything else. */
+export function registryWords(body: string): readonly string[] {
+  try {
+    const { errors } = JSON.parse(body) as RegistryErrorBody
+    if (Array.isArray(errors)) return errors.map(({ code, message }) => `${String(code)}: ${String(message)}`)
+  } catch {
+    // a proxy's HTML page, for instance
+  }
+  return body.trim() === '' ? [] : [body.trim().slice(0, 200)]
+}

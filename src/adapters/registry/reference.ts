@@ -1,0 +1,57 @@
+import { PurserError } from '../../errors.ts'
+
+export interface Repository {
+  /** As people and credentials name the registry: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
+  readonly registry: string
+  /** Where its API is: `https://registry-1.docker.io`. */
+  readonly origin: string
+  /** `library/nginx`, `valuecanvas/api` */
+  readonly path: string
+}
+
+export interface Addressing {
+  /** Plain http for registries on this machine, as container engines do. */
+  readonly insecureLoopback: boolean
+  /** Registry → `host[:port]` or URL that answers instead of it. */
+  readonly mirrors: Readonly<Record<string, string>>
+}
+
+const DOCKER_HUB = 'docker.io'
+/** distribution/reference: lower case, separated by one of `.`, `_`, `__` or dashes. */
+const PATH = /^[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*$/
+const HOST =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/
+const TAG = /^\w[\w.-]{0,127}$/
+
+/** Docker's rule: the first part is a registry if it has a dot or a port, or is `localhost`; otherwise it is Docker Hub. */
+export function parseRepository(name: string, { insecureLoopback, mirrors }: Addressing): Repository {
+  const slash = name.indexOf('/')
+  const first = slash < 0 ? '' : name.slice(0, slash)
+  const named = first === 'localhost' || /[.:]/.test(first)
+  const rest = named ? name.slice(slash + 1) : name
+  const registry = !named || /^(index\.|registry-1\.)?docker\.io$/.test(first) ? DOCKER_HUB : first
+  const path = registry === DOCKER_HUB && !rest.includes('/') ? `library/${rest}` : rest
+  if (!PATH.test(path) || !HOST.test(registry)) {
+    throw new PurserError('image_name_malformed', `reading the image name ${name}: not a repository name`, {
+      hint: 'it looks like valuecanvas/api or registry.example.com/team/api: lower case, without a tag',
+    })
+  }
+  return { registry, origin: originOf(mirrors[registry] ?? registry, insecureLoopback), path }
+}
+
+export function checkTag(tag: string): void {
+  if (TAG.test(tag) || /^sha256:[0-9a-f]{64}$/.test(tag)) return
+  throw new PurserError('image_name_malformed', `reading the image tag ${tag}: not a tag`, {
+    hint: 'a tag has letters, digits, dots, dashes and underscores only, as in v1.2.0',
+  })
+}
+
+function originOf(address: string, insecureLoopback: boolean): string {
+  if (/^https?:\/\//.test(address)) return new URL(address).origin
+  const host = address === DOCKER_HUB ? 'registry-1.docker.io' : address
+  return `${insecureLoopback && isLoopback(host) ? 'http' : 'https'}://${host}`
+}
+
+export function isLoopback(host: string): boolean {
+  return /^(localhost|127(?:\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host)
+}
