@@ -64,6 +64,9 @@ function mayRollBack(run: Run, now: Date, until: Date | undefined): boolean {
     case 'failed':
     case 'left':
     case 'cancelled':
+    // Their plan was outdated after phases had run, and nobody approved the new one.
+    case 'rejected':
+    case 'expired':
       return true
     case 'succeeded':
       return until !== undefined && now < until
@@ -72,8 +75,6 @@ function mayRollBack(run: Run, now: Date, until: Date | undefined): boolean {
     case 'executing':
     case 'cancelling':
     case 'planned':
-    case 'rejected':
-    case 'expired':
       return false
   }
 }

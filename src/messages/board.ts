@@ -4,6 +4,7 @@ import { isDeployPlan, isUndoPlan, type Run } from '../runs/model.ts'
 import type { DeployPlan } from '../runs/plan.ts'
 import { buttonsFor } from './actions.ts'
 import { checkLine, checkTable } from './checks.ts'
+import { list } from './list.ts'
 import {
   actions,
   capped,
@@ -18,7 +19,7 @@ import {
   type Message,
 } from './message.ts'
 import { phaseCards } from './phase-cards.ts'
-import { cronJobLine, estimate, fromTo, migrationLine, stripeLine } from './plan-text.ts'
+import { cronJobLine, estimate, fromTo, migrationLine, secretLine, stripeLine } from './plan-text.ts'
 import { chapters, stateLines, title, type StateView } from './state.ts'
 import { duration, elapsed, localTime } from './time.ts'
 
@@ -70,13 +71,13 @@ function phaseBlocks(run: Run, view: StateView): Blocks {
 function rollbackBody(run: Run, view: StateView): Blocks {
   const plan = isUndoPlan(run.plan) ? run.plan : undefined
   const of = run.parent === undefined ? [] : [section(`Takes back run *#${run.parent}*, newest change first.`)]
-  const stays = (plan?.stays ?? []).map((line) => `• ${words(line, 600)}`)
-  const kept = capped(stays, { lines: 6, chars: 2000, rest: 'in the thread' })
+  const stays = plan?.stays ?? []
+  const style = { line: 600, cap: { lines: 6, chars: 2000, rest: 'in the thread' } }
   return [
     ...of,
     ...(plan !== undefined && plan.steps.length === 0 ? [section('There is nothing to undo.')] : []),
     ...phaseBlocks(run, view),
-    ...(kept.length === 0 ? [] : [section(`*What stays as it is*\n${kept.join('\n')}`)]),
+    ...(stays.length === 0 ? [] : list('What stays as it is', stays, style)),
     ...criteriaBlocks(run),
     ...verificationTable(run, false),
   ]
@@ -84,25 +85,18 @@ function rollbackBody(run: Run, view: StateView): Blocks {
 
 /** While people decide: risks first, then what changes. */
 function planSummary(plan: DeployPlan): Blocks {
-  const risks = plan.risks.map((risk) => `• ${words(risk, 250)}`)
-  const told = capped(risks, { lines: 8, chars: 1500, rest: 'in the thread' })
-  const heading = plan.risks.length === 0 ? '*Risks:* none found' : `*${counted(plan.risks.length, 'risk')}*`
-  return [section([heading, ...told].join('\n')), section(planLines(plan).join('\n'))]
-}
-
-function planLines(plan: DeployPlan): readonly string[] {
-  const migrations = plan.migrations.map((it) => `• ${words(migrationLine(it), 250)}`)
-  const cronJobs = plan.cronJobs.map((it) => `• ${words(cronJobLine(it), 250)}`)
+  const risks = plan.risks.length === 0 ? 'No risks found' : counted(plan.risks.length, 'risk')
+  const pending =
+    plan.migrations.length === 0 ? 'No migrations pending' : `Migrations: ${plan.migrations.length} pending`
+  const cronJobs = plan.cronJobs.length === 0 ? 'No CronJobs' : 'CronJobs'
+  const rest = 'in the thread'
   return [
-    fromTo(plan),
-    words(plan.commit.subject, 200),
-    `*Migrations:* ${plan.migrations.length === 0 ? 'none pending' : `${plan.migrations.length} pending`}`,
-    ...capped(migrations, { lines: 10, chars: 1100, rest: 'in the thread' }),
-    `*Stripe:* ${stripeLine(plan.stripe)}`,
-    `*CronJobs:* ${plan.cronJobs.length === 0 ? 'none' : ''}`.trimEnd(),
-    ...capped(cronJobs, { lines: 6, chars: 700, rest: 'in the thread' }),
-    `*Estimate:* ${estimate(plan)}`,
-  ].filter((line) => line !== '')
+    ...list(risks, plan.risks, { line: 250, cap: { lines: 8, chars: 1500, rest } }),
+    section(`${fromTo(plan)}\n${words(plan.commit.subject, 200)}`),
+    ...list(pending, plan.migrations.map(migrationLine), { line: 250, cap: { lines: 10, chars: 1100, rest } }),
+    ...list(cronJobs, plan.cronJobs.map(cronJobLine), { line: 250, cap: { lines: 6, chars: 700, rest } }),
+    section(`*Stripe:* ${stripeLine(plan.stripe)}; ${secretLine(plan.stripe.secret)}\n*Estimate:* ${estimate(plan)}`),
+  ]
 }
 
 /** Once it was decided: what it was about, and that the whole of it is in the thread. */
@@ -153,12 +147,20 @@ function sign(run: Run): string {
     case 'planned':
       return ':memo:'
     case 'succeeded':
-      return ':white_check_mark:'
+      return checksSign(run)
     case 'rejected':
     case 'expired':
     case 'cancelled':
       return ':no_entry_sign:'
   }
+}
+
+/** A verification that ran to its end is not a good one yet. */
+function checksSign(run: Run): string {
+  if (run.kind !== 'verify' || run.verification === undefined) return ':white_check_mark:'
+  const verdicts = [...run.verification.counts, ...run.verification.state].map((check) => check.verdict)
+  if (verdicts.includes('fail')) return ':x:'
+  return verdicts.every((verdict) => verdict === 'pass') ? ':white_check_mark:' : ':warning:'
 }
 
 function contextLine(run: Run): string {

@@ -2,7 +2,8 @@ import type { Block, KnownBlock, ModalView } from '@slack/types'
 import { phaseTitles, type Run } from '../runs/model.ts'
 import type { UndoPlan } from '../runs/undo-plan.ts'
 import { viewIds } from './actions.ts'
-import { capped, plainText, section, sections, words } from './message.ts'
+import { list } from './list.ts'
+import { plainText, section, words } from './message.ts'
 import { planSections, rendered } from './plan-sections.ts'
 import { chapters, stateWords, subject } from './state.ts'
 import { duration, minutes } from './time.ts'
@@ -10,18 +11,19 @@ import { duration, minutes } from './time.ts'
 /** Exactly what a rollback will undo, in its order, and what stays, before anyone confirms. */
 export function rollbackView(run: Run, undo: UndoPlan, privateMetadata: string): ModalView {
   const nothing = undo.steps.length === 0
-  const steps = undo.steps.map((step, index) => `${index + 1}. ${words(step.line, 500)}`)
-  const stays = undo.stays.map((line) => `• ${words(line, 1200)}`)
-  const kept = capped(stays, { lines: 100, chars: 20_000, rest: 'in the plan of the rollback' })
+  const rest = 'in the plan of the rollback'
+  const steps = { ordered: true, line: 500, cap: { lines: 200, chars: 60_000, rest } }
+  const stays = { line: 1200, cap: { lines: 100, chars: 20_000, rest } }
   const blocks: (KnownBlock | Block)[] = [
     section(`*${words(subject(run), 300)}* (run #${run.number}, ${words(stateWords(run), 100)})`),
     ...(nothing
       ? [section('There is nothing to undo: no change of this run stands.')]
-      : sections([
-          '*This is undone, in this order:*',
-          ...capped(steps, { lines: 200, chars: 60_000, rest: 'in the plan of the rollback' }),
-        ])),
-    ...(kept.length === 0 ? [] : sections(['*This stays as it is:*', ...kept])),
+      : list(
+          'This is undone, in this order:',
+          undo.steps.map((step) => step.line),
+          steps,
+        )),
+    ...(undo.stays.length === 0 ? [] : list('This stays as it is:', undo.stays, stays)),
     ...(nothing ? [] : [reasonInput()]),
   ]
   return {

@@ -80,7 +80,7 @@ export function phaseState(run: Run, phase: PhaseState, now: Date): string {
     case 'pending':
       return settledStatuses.includes(run.status) ? 'not run' : `waiting, ${budget} planned`
     case 'queued':
-      return `about to start, ${budget} planned`
+      return phase.stumbles > 0 ? 'tries again after passing trouble' : `about to start, ${budget} planned`
     case 'running':
       return time === '' ? `running, ${budget} planned` : `running,${time}${late(phase, took)}`
     case 'succeeded':

@@ -9,6 +9,8 @@ export interface Chapter {
   readonly lines: readonly string[]
   /** Shown as it is, in a code block. */
   readonly verbatim?: boolean
+  /** The order of the lines matters. */
+  readonly ordered?: boolean
 }
 
 /** "sha256:0123456789ab", or undefined when the reference names no digest. */
@@ -115,7 +117,11 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
       ],
     },
     { title: 'CronJobs', lines: plan.cronJobs.length === 0 ? ['none'] : plan.cronJobs.map(cronJobLine) },
-    { title: 'A rollback would, in this order', lines: plan.rollback.length === 0 ? ['undo nothing'] : plan.rollback },
+    {
+      title: 'A rollback would, in this order',
+      lines: plan.rollback.length === 0 ? ['undo nothing'] : plan.rollback,
+      ordered: plan.rollback.length > 0,
+    },
     { title: 'Estimate', lines: [estimate(plan)] },
   ]
 }
@@ -131,7 +137,8 @@ export function undoChapters(plan: UndoPlan): readonly Chapter[] {
   return [
     {
       title: `Undone, in this order (run #${plan.run})`,
-      lines: plan.steps.length === 0 ? ['nothing'] : plan.steps.map((step, index) => `${index + 1}. ${step.line}`),
+      lines: plan.steps.length === 0 ? ['nothing'] : plan.steps.map((step) => step.line),
+      ordered: plan.steps.length > 0,
     },
     { title: 'What stays', lines: plan.stays.length === 0 ? ['nothing'] : plan.stays },
   ]

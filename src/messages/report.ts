@@ -131,7 +131,9 @@ function plan(run: Run): string {
 function chapterText(chapter: Chapter): string {
   const heading = `### ${inline(chapter.title)}`
   if (chapter.verbatim === true) return `${heading}\n\n${fenced(chapter.lines)}`
-  const lines = chapter.lines.map((line) => (/^\d+\. /.test(line) ? inline(line) : `- ${inline(line)}`))
+  const lines = chapter.lines.map(
+    (line, index) => `${chapter.ordered === true ? `${index + 1}.` : '-'} ${inline(line)}`,
+  )
   return `${heading}\n\n${lines.join('\n')}`
 }
 

@@ -1,4 +1,4 @@
-import { isUndoPlan, phaseTitles, type Failure, type PhaseState, type Run } from '../runs/model.ts'
+import { isUndoPlan, phaseTitles, type Failure, type PhaseName, type PhaseState, type Run } from '../runs/model.ts'
 import { countApprovals } from '../runs/lifecycle.ts'
 import { counted, joined, mention, mentions, words } from './message.ts'
 import { duration, elapsed, localTime, minutes } from './time.ts'
@@ -38,7 +38,7 @@ export function stateWords(run: Run): string {
     case 'planned':
       return 'dry run, plan ready'
     case 'succeeded':
-      return `succeeded${rollback}`
+      return run.kind === 'verify' ? verifyWords(run) : `succeeded${rollback}`
     case 'rejected':
       return 'rejected'
     case 'expired':
@@ -46,6 +46,11 @@ export function stateWords(run: Run): string {
     case 'cancelled':
       return `cancelled${rollback}`
   }
+}
+
+function verifyWords(run: Run): string {
+  if (run.verification === undefined) return 'finished'
+  return tally([...run.verification.counts, ...run.verification.state])
 }
 
 /** Plain text for the top of the board. */
@@ -113,11 +118,11 @@ export function stateLines(run: Run, view: StateView): readonly string[] {
     case 'succeeded':
       return succeededLines(run, view)
     case 'rejected':
-      return [`*Rejected*${rejectedBy(run)}. Nothing was changed. A new \`deploy\` makes a new plan.`]
+      return [`*Rejected*${rejectedBy(run)}. ${soFar(run)} ${afresh(run)}`, ...rollbackOffer(run)]
     case 'expired':
-      return ['*Expired*: nobody approved in time. Nothing was changed. A new `deploy` makes a new plan.']
+      return [`*Expired*: nobody approved in time. ${soFar(run)} ${afresh(run)}`, ...rollbackOffer(run)]
     case 'cancelled':
-      return cancelledLines(run)
+      return [`*Cancelled.* ${soFar(run)}`, ...rollbackOffer(run)]
   }
 }
 
@@ -159,16 +164,16 @@ function failedLines(run: Run, view: StateView): readonly string[] {
 
 /** What the buttons of a failed run do, in words. */
 export function choices(run: Run): string {
-  if (run.kind === 'verify' || run.kind === 'diagnose') return 'Nothing was changed. Retry to look again.'
+  if (run.kind === 'verify' || run.kind === 'diagnose') return `${soFar(run)} Retry to look again.`
   const undo = run.kind === 'deploy' && run.hasEffects && run.rolledBackBy === undefined
   const options = ['retry the phase', ...(undo ? ['roll back'] : []), 'leave it']
-  const state = run.hasEffects ? 'What was changed so far stands.' : 'Nothing outside was changed.'
-  return `${state} Someone has to decide: ${joined(options, 'or')}.`
+  return `${soFar(run)} Someone has to decide: ${joined(options, 'or')}.`
 }
 
 function succeededLines(run: Run, view: StateView): readonly string[] {
   const took = elapsed(run, view.now)
   const time = took === undefined ? '' : ` in ${duration(took)}`
+  if (run.kind === 'verify') return [`*Checked*${time}.${verdictOf(run)} ${soFar(run)}`]
   const lines = [`*Succeeded*${time}${estimateOf(run)}.${verdictOf(run)}`]
   if (run.rolledBackBy !== undefined) return [...lines, rollbackSeen(run.rolledBackBy)]
   const open = run.kind === 'deploy' && run.hasEffects && view.rollbackUntil !== undefined
@@ -176,9 +181,22 @@ function succeededLines(run: Run, view: StateView): readonly string[] {
   return [...lines, `It can be rolled back here until ${localTime(view.rollbackUntil, '{date_short_pretty} {time}')}.`]
 }
 
-function cancelledLines(run: Run): readonly string[] {
-  if (!run.hasEffects) return ['*Cancelled.* Nothing outside was changed.']
-  return ['*Cancelled.* What was changed before stands.', ...rollbackOffer(run)]
+const changing: readonly PhaseName[] = ['migrate', 'rollout', 'stripe', 'cronjobs', 'e2e', 'monitor', 'undo', 'check']
+
+/** What stands outside now. Migrations are changes too, although no rollback puts them back. */
+export function soFar(run: Run): string {
+  if (run.kind === 'verify' || run.kind === 'diagnose') return 'Nothing was changed.'
+  if (run.rolledBackBy !== undefined) return `Run #${run.rolledBackBy} takes its changes back.`
+  if (run.hasEffects) return 'What was changed so far stands.'
+  const began = run.phases.some((phase) => changing.includes(phase.name) && phase.status !== 'pending')
+  if (!began) return 'Nothing outside was changed.'
+  return run.kind === 'rollback'
+    ? 'What was put back so far stands.'
+    : 'Apart from migrations, nothing outside was changed.'
+}
+
+function afresh(run: Run): string {
+  return run.kind === 'rollback' ? 'A new `rollback` asks again.' : 'A new `deploy` makes a new plan.'
 }
 
 function rollbackOffer(run: Run): readonly string[] {

@@ -3,6 +3,7 @@ import { countApprovals } from '../runs/lifecycle.ts'
 import { isDeployPlan, phaseTitles, type Run, type Verification } from '../runs/model.ts'
 import type { ThreadPost } from '../runs/posts.ts'
 import { checkLine, checkTable } from './checks.ts'
+import { list } from './list.ts'
 import {
   capped,
   codeBlock,
@@ -17,7 +18,7 @@ import {
   type Message,
 } from './message.ts'
 import { planSections } from './plan-sections.ts'
-import { choices, subject, tally } from './state.ts'
+import { choices, soFar, subject, tally } from './state.ts'
 import { localTime } from './time.ts'
 
 type Post<Kind extends ThreadPost['kind']> = Extract<ThreadPost, { kind: Kind }>
@@ -51,7 +52,7 @@ function planPost(run: Run): Message {
   const head = `The plan of run #${run.number}: ${words(subject(run), 250)}`
   const risks = isDeployPlan(run.plan) ? `, ${counted(run.plan.risks.length, 'risk')}` : ''
   // Eight chapters of 1,050 characters and their headings stay within the budget of a message.
-  const room = { chars: 1050, rest: 'under *Details* on the board' }
+  const room = { chars: 1050, rest: 'under Details on the board' }
   return message(`${head}${risks}. Nothing outside was changed to make it.`, [
     section(`*${head}*`),
     ...planSections(run, room),
@@ -65,12 +66,10 @@ function approvalRequest(post: Post<'approval_request'>, run: Run): Message {
   const text =
     `${who}: ${words(subject(run), 250)} (run #${run.number}) needs ${counted(missing, 'approval')}. ` +
     `Read the plan above, then press *Approve* or *Reject* on the board.${until}`
-  const risks = isDeployPlan(run.plan) ? run.plan.risks.map((risk) => `• ${words(risk, 250)}`) : []
-  const told = capped(risks, { lines: 5, chars: 1200, rest: 'in the plan above' })
-  return message([text, ...told].join('\n'), [
-    section(text),
-    ...(told.length === 0 ? [] : [section(['*Risks*', ...told].join('\n'))]),
-  ])
+  const risks = isDeployPlan(run.plan) ? run.plan.risks : []
+  const style = { line: 250, cap: { lines: 5, chars: 1200, rest: 'in the plan above' } }
+  const known = risks.length === 0 ? '' : ` ${counted(risks.length, 'risk')} known.`
+  return message(`${text}${known}`, [section(text), ...(risks.length === 0 ? [] : list('Risks', risks, style))])
 }
 
 function decision(post: Post<'decision'>, run: Run): Message {
@@ -89,11 +88,9 @@ function decided(post: Post<'decision'>, run: Run): string {
       return `${who} *approved* ${number} (${count}). ${open}`
     }
     case 'rejected':
-      return `${who} *rejected* ${number}. Nothing was changed.`
-    case 'cancelled': {
-      const left = run.hasEffects ? 'What was changed so far stands.' : 'Nothing outside was changed.'
-      return `${who} *cancelled* ${number}. ${left}`
-    }
+      return `${who} *rejected* ${number}. ${soFar(run)}`
+    case 'cancelled':
+      return `${who} *cancelled* ${number}. ${soFar(run)}`
     case 'retried':
       return `${who} *retries* ${number}: the failed phase runs again, the ones before it do not.`
     case 'left':

@@ -1,0 +1,202 @@
+import fc from 'fast-check'
+import {
+  phasesOf,
+  type Check,
+  type Failure,
+  type PhaseState,
+  type Run,
+  type Verification,
+} from '../../src/runs/model.ts'
+import type { DeployPlan } from '../../src/runs/plan.ts'
+import type { ThreadPost } from '../../src/runs/posts.ts'
+import type { UndoPlan } from '../../src/runs/undo-plan.ts'
+
+/** Runs with whatever the outside may put into them: empty, long, several lines, Slack's own marks, any script. */
+
+const nasty = fc.constantFrom(
+  '',
+  '\n',
+  '<!channel> & <b>',
+  '`*_~`',
+  '😀'.repeat(200),
+  '&'.repeat(2000),
+  'x'.repeat(5000),
+)
+const text = fc.oneof(
+  { weight: 4, arbitrary: fc.string({ unit: 'grapheme', maxLength: 60 }) },
+  { weight: 1, arbitrary: nasty },
+)
+const id = fc.constantFrom('U01DANA00', 'U02ALEX00', 'S01ONCALL', 'a telephone number', 'purser')
+const hash = fc.constantFrom('a'.repeat(64), 'b'.repeat(64))
+const at = fc.integer({ min: 0, max: 200_000_000 }).map((ms) => new Date(Date.UTC(2026, 0, 5) + ms))
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
+const many = <T>(arbitrary: fc.Arbitrary<T>, most: number) =>
+  fc.oneof(fc.array(arbitrary, { maxLength: 4 }), fc.array(arbitrary, { minLength: most, maxLength: most }))
+const count = fc.integer({ min: 0, max: 100_000 })
+
+const failure: fc.Arbitrary<Failure> = fc
+  .record({ code: text, message: text, hint: maybe(text), evidence: many(text, 60) })
+  .map(({ hint, ...rest }) => (hint === undefined ? rest : { ...rest, hint }))
+
+const check: fc.Arbitrary<Check> = fc.record({
+  name: text,
+  title: text,
+  verdict: fc.constantFrom('pass', 'warn', 'fail', 'unknown'),
+  value: text,
+  threshold: text,
+  milliseconds: fc.integer({ min: 0, max: 60_000 }),
+})
+
+export const arbitraryVerification: fc.Arbitrary<Verification> = fc.record({
+  at: fc.constant('2026-01-05T14:19:00Z'),
+  counts: many(check, 80),
+  state: many(check, 80),
+  criteria: many(check, 20),
+})
+
+export const arbitraryPlan: fc.Arbitrary<DeployPlan> = fc.record({
+  kind: fc.constant('deploy'),
+  version: text,
+  environment: text,
+  commit: fc.record({ sha: text, subject: text }),
+  image: fc.record({ reference: text, digest: text, platforms: many(text, 5), revision: maybe(text) }),
+  current: fc.record({ image: text, version: maybe(text), revision: text, replicas: count, templateHash: text }),
+  migrations: many(
+    fc.record({
+      file: text,
+      version: text,
+      sha256: text,
+      findings: fc.array(
+        fc.record({ rule: text, message: text, line: count, severity: fc.constantFrom('block', 'advise') }),
+        { maxLength: 5 },
+      ),
+    }),
+    60,
+  ),
+  cluster: many(text, 200),
+  stripe: fc.record({
+    action: fc.constantFrom('create', 'replace', 'update', 'enable', 'keep'),
+    endpoint: maybe(text),
+    events: many(text, 250),
+    added: many(text, 100),
+    removed: many(text, 100),
+    secret: fc.constantFrom('missing', 'present', 'mismatch'),
+  }),
+  cronJobs: many(
+    fc.record({
+      name: text,
+      manifest: text,
+      schedule: text,
+      outcome: fc.constantFrom('created', 'changed', 'unchanged'),
+      differences: many(text, 30),
+    }),
+    30,
+  ),
+  rollback: many(text, 80),
+  risks: many(text, 60),
+  estimateMinutes: fc.integer({ min: 0, max: 500 }),
+  monitorMinutes: fc.double({ min: 0, max: 60, noNaN: true }),
+})
+
+export const arbitraryUndo: fc.Arbitrary<UndoPlan> = fc.record({
+  kind: fc.constant('undo'),
+  run: count,
+  steps: many(
+    fc.record({
+      effect: count,
+      kind: fc.constantFrom('migration', 'image', 'stripe-endpoint', 'secret-key', 'cronjob'),
+      target: text,
+      line: text,
+    }),
+    80,
+  ),
+  stays: many(text, 40),
+})
+
+const phaseFields = {
+  status: fc.constantFrom('pending', 'queued', 'running', 'succeeded', 'failed', 'cancelled') as fc.Arbitrary<
+    PhaseState['status']
+  >,
+  attempt: fc.integer({ min: 1, max: 9 }),
+  epoch: count,
+  stumbles: fc.integer({ min: 0, max: 3 }),
+  budgetMinutes: fc.double({ min: 0, max: 120, noNaN: true }),
+  line: text,
+  failure: maybe(failure),
+  startedAt: maybe(at),
+  finishedAt: maybe(at),
+}
+
+export const arbitraryRun: fc.Arbitrary<Run> = fc
+  .constantFrom('deploy', 'rollback', 'verify', 'restore', 'diagnose')
+  .chain((kind) =>
+    fc.record({
+      number: fc.integer({ min: 1, max: 1_000_000 }),
+      kind: fc.constant(kind),
+      service: text,
+      environment: text,
+      status: fc.constantFrom(
+        'planning',
+        'awaiting_approval',
+        'executing',
+        'cancelling',
+        'failed',
+        'left',
+        'planned',
+        'succeeded',
+        'rejected',
+        'expired',
+        'cancelled',
+      ),
+      version: text,
+      dryRun: fc.boolean(),
+      parent: maybe(count),
+      requestedBy: id,
+      channel: fc.constant('C01BILLING'),
+      reason: maybe(text),
+      plan: maybe<Run['plan'] & object>(kind === 'rollback' ? arbitraryUndo : arbitraryPlan),
+      planHash: maybe(hash),
+      approvalsNeeded: fc.integer({ min: 0, max: 5 }),
+      approvals: many(
+        fc.record({
+          user: id,
+          decision: fc.constantFrom('approved', 'rejected'),
+          planHash: hash,
+          at,
+          reason: maybe(text),
+        }),
+        12,
+      ),
+      phases: fc.tuple(...phasesOf(kind).map((name) => fc.record({ name: fc.constant(name), ...phaseFields }))),
+      failure: maybe(failure),
+      verification: maybe(arbitraryVerification),
+      rolledBackBy: maybe(count),
+      hasEffects: fc.boolean(),
+      rev: count,
+      createdAt: at,
+      expiresAt: maybe(at),
+      startedAt: maybe(at),
+      finishedAt: maybe(at),
+    }),
+  )
+
+export const arbitraryPost: fc.Arbitrary<ThreadPost> = fc.oneof(
+  fc.constant({ kind: 'plan' } as const),
+  fc.record({ kind: fc.constant('approval_request' as const), approvers: many(id, 30) }),
+  fc.record({
+    kind: fc.constant('decision' as const),
+    user: id,
+    decision: fc.constantFrom('approved', 'rejected', 'cancelled', 'retried', 'left'),
+    reason: text,
+  }),
+  fc.record({ kind: fc.constant('output' as const), title: text, lines: many(text, 300) }),
+  fc.record({ kind: fc.constant('note' as const), text }),
+  fc.record({
+    kind: fc.constant('failed' as const),
+    phase: fc.constantFrom('plan', 'migrate', 'undo', 'verify'),
+    failure,
+    onCall: maybe(id),
+  }),
+  fc.record({ kind: fc.constant('verification' as const), verification: arbitraryVerification }),
+  fc.record({ kind: fc.constant('report' as const), fileName: text, markdown: text }),
+)

@@ -1,0 +1,256 @@
+import { deployPhases, type Check, type PhaseState, type Run, type Verification } from '../../src/runs/model.ts'
+import type { DeployPlan } from '../../src/runs/plan.ts'
+import type { UndoPlan } from '../../src/runs/undo-plan.ts'
+
+/** Runs in their typical states, as people meet them. */
+
+export const now = new Date('2026-01-05T14:20:00Z')
+export const dana = 'U01DANA00'
+export const alex = 'U02ALEX00'
+
+const digest = `sha256:${'4f'.repeat(32)}`
+
+export const plan: DeployPlan = {
+  kind: 'deploy',
+  version: 'v1.2.0',
+  environment: 'production',
+  commit: { sha: 'd4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1d2e3', subject: 'Retry webhooks & keep grace periods' },
+  image: {
+    reference: `valuecanvas/api@${digest}`,
+    digest,
+    platforms: ['linux/amd64', 'linux/arm64'],
+    revision: 'd4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1d2e3',
+  },
+  current: {
+    image: `valuecanvas/api@sha256:${'ab'.repeat(32)}`,
+    version: 'v1.1.0',
+    revision: '7',
+    replicas: 3,
+    templateHash: '6d9f',
+  },
+  migrations: [
+    {
+      file: '20260101091000_billing_audit_log.sql',
+      version: '20260101091000',
+      sha256: 'a'.repeat(64),
+      findings: [{ rule: 'access-exclusive', message: 'takes an ACCESS EXCLUSIVE lock', line: 12, severity: 'block' }],
+    },
+    { file: '20260101092000_grace_periods.sql', version: '20260101092000', sha256: 'b'.repeat(64), findings: [] },
+    { file: '20260101093000_webhook_retry.sql', version: '20260101093000', sha256: 'c'.repeat(64), findings: [] },
+  ],
+  cluster: [
+    '~ spec.template.spec.containers[0].image',
+    '-   valuecanvas/api@sha256:abab',
+    '+   valuecanvas/api@sha256:4f4f',
+  ],
+  stripe: {
+    action: 'create',
+    endpoint: undefined,
+    events: Array.from({ length: 38 }, (_, index) => `invoice.event_${index}`),
+    added: [],
+    removed: [],
+    secret: 'missing',
+  },
+  cronJobs: [
+    {
+      name: 'webhook-retry',
+      manifest: 'k8s/cronjobs/webhook-retry.yaml',
+      schedule: '*/5 * * * *',
+      outcome: 'created',
+      differences: [],
+    },
+  ],
+  rollback: ['Delete CronJob webhook-retry', 'Disable the Stripe endpoint', 'Deployment back to v1.1.0'],
+  risks: ['20260101091000_billing_audit_log.sql takes an ACCESS EXCLUSIVE lock: writers wait while it runs'],
+  estimateMinutes: 35,
+  monitorMinutes: 30,
+}
+
+export const undo: UndoPlan = {
+  kind: 'undo',
+  run: 42,
+  steps: [
+    { effect: 9, kind: 'cronjob', target: 'webhook-retry', line: 'CronJob webhook-retry: delete' },
+    { effect: 8, kind: 'stripe-endpoint', target: 'we_1', line: 'Stripe endpoint we_1: disable' },
+    { effect: 7, kind: 'image', target: 'valuecanvas-api', line: 'Deployment valuecanvas-api: back to v1.1.0' },
+  ],
+  stays: ['The schema is not rolled back: 20260101091000_billing_audit_log.sql stays applied.'],
+}
+
+function check(name: string, title: string, value: string, more: Partial<Check> = {}): Check {
+  return { name, title, verdict: 'pass', value, threshold: '', milliseconds: 12, ...more }
+}
+
+export const verification: Verification = {
+  at: '2026-01-05T14:19:00Z',
+  counts: [
+    check('webhook_events', 'Webhook events of the last hour', '212 processed, 3 not', { threshold: '≥ 1' }),
+    check('dead_letters', 'Dead letter queue', '4', { verdict: 'fail', threshold: '0', milliseconds: 1234 }),
+  ],
+  state: [check('pods', 'Pods', '3 of 3 ready')],
+  criteria: [
+    check('migrations', 'All database migrations applied', '3 of 3'),
+    check('application', 'Application deployed and healthy', '3 of 3 pods ready'),
+    check('stripe', 'Stripe webhook receiving events', '212 in the last hour'),
+    check('cronjobs', 'CronJobs running on schedule', '1 of 1'),
+    check('e2e', 'E2E tests passing', '14 of 14'),
+    check('logs', 'No errors in logs', '0 errors'),
+    check('metrics', 'Metrics showing normal activity', '4 of 4 within their limits'),
+  ],
+}
+
+export function phase(name: PhaseState['name'], more: Partial<PhaseState> = {}): PhaseState {
+  return {
+    name,
+    status: 'pending',
+    attempt: 1,
+    epoch: 0,
+    stumbles: 0,
+    budgetMinutes: 10,
+    line: '',
+    failure: undefined,
+    startedAt: undefined,
+    finishedAt: undefined,
+    ...more,
+  }
+}
+
+/** Phases before `at` have succeeded, the one at it is as given, the rest waits. */
+function phasesUpTo(at: number, current: Partial<PhaseState> = {}): readonly PhaseState[] {
+  const done = {
+    status: 'succeeded',
+    startedAt: minutesAgo(12),
+    finishedAt: minutesAgo(11),
+    line: 'as planned',
+  } as const
+  return [
+    phase('plan', { ...done, budgetMinutes: 2 }),
+    ...deployPhases.map((name, index) => phase(name, index < at ? done : index === at ? current : {})),
+  ]
+}
+
+export function minutesAgo(minutes: number): Date {
+  return new Date(now.getTime() - minutes * 60_000)
+}
+
+export function deploy(more: Partial<Run> = {}): Run {
+  return {
+    number: 42,
+    kind: 'deploy',
+    service: 'valuecanvas-api',
+    environment: 'production',
+    status: 'awaiting_approval',
+    version: 'v1.2.0',
+    dryRun: false,
+    parent: undefined,
+    requestedBy: dana,
+    channel: 'C01BILLING',
+    reason: undefined,
+    plan,
+    planHash: 'e'.repeat(64),
+    approvalsNeeded: 1,
+    approvals: [],
+    phases: phasesUpTo(0),
+    failure: undefined,
+    verification: undefined,
+    rolledBackBy: undefined,
+    hasEffects: false,
+    rev: 3,
+    createdAt: minutesAgo(15),
+    expiresAt: new Date('2026-01-05T15:20:00Z'),
+    startedAt: undefined,
+    finishedAt: undefined,
+    ...more,
+  }
+}
+
+const approvals = [
+  { user: alex, decision: 'approved', planHash: 'e'.repeat(64), at: minutesAgo(13), reason: undefined },
+] as const
+
+const begun = { approvals, startedAt: minutesAgo(12), hasEffects: true } as const
+const ended = { ...begun, finishedAt: minutesAgo(1) } as const
+
+export const planning = deploy({
+  status: 'planning',
+  plan: undefined,
+  planHash: undefined,
+  phases: [
+    phase('plan', { status: 'running', line: 'comparing migrations' }),
+    ...deployPhases.map((name) => phase(name)),
+  ],
+})
+export const waiting = deploy()
+export const executing = deploy({
+  ...begun,
+  status: 'executing',
+  phases: phasesUpTo(2, {
+    status: 'running',
+    startedAt: new Date(now.getTime() - 72_000),
+    line: '2 of 3 pods updated',
+  }),
+})
+export const failed = deploy({
+  ...begun,
+  status: 'failed',
+  phases: phasesUpTo(2, {
+    status: 'failed',
+    startedAt: minutesAgo(4),
+    finishedAt: minutesAgo(1),
+    failure: {
+      code: 'rollout_stuck',
+      message: 'rolling out valuecanvas-api: 0 of 3 pods became ready',
+      hint: 'Read the pod log in the thread, then retry or roll back.',
+      evidence: ['Error: Cannot find module <./billing>', 'exit code 1'],
+    },
+  }),
+})
+export const succeeded = deploy({ ...ended, status: 'succeeded', phases: phasesUpTo(7), verification })
+export const rollback = deploy({
+  number: 43,
+  kind: 'rollback',
+  status: 'executing',
+  parent: 42,
+  plan: undo,
+  startedAt: minutesAgo(1),
+  approvalsNeeded: 0,
+  reason: 'webhooks fail',
+  phases: [
+    phase('undo', { status: 'running', startedAt: minutesAgo(1), line: 'disabling the endpoint' }),
+    phase('check'),
+  ],
+})
+export const verify = deploy({
+  number: 44,
+  kind: 'verify',
+  status: 'succeeded',
+  version: '',
+  plan: undefined,
+  planHash: undefined,
+  approvalsNeeded: 0,
+  startedAt: minutesAgo(1),
+  finishedAt: now,
+  verification: { ...verification, criteria: [] },
+  phases: [phase('verify', { status: 'succeeded', startedAt: minutesAgo(1), finishedAt: now })],
+})
+
+/** By name, for tables of tests and for the gallery. */
+export const examples: Readonly<Record<string, Run>> = {
+  planning,
+  waiting,
+  executing,
+  cancelling: { ...executing, status: 'cancelling' },
+  failed,
+  left: { ...failed, status: 'left' },
+  planned: deploy({ status: 'planned', dryRun: true }),
+  succeeded,
+  rejected: deploy({
+    status: 'rejected',
+    approvals: [{ ...approvals[0], decision: 'rejected', reason: 'not on a Friday' }],
+  }),
+  expired: deploy({ status: 'expired' }),
+  cancelled: { ...executing, status: 'cancelled' },
+  'rolled back': { ...failed, status: 'left', rolledBackBy: 43 },
+  rollback,
+  verify,
+}

@@ -1,0 +1,67 @@
+import fc from 'fast-check'
+import { describe, it } from 'vitest'
+import * as answers from '../../src/messages/answers.ts'
+import { boardMessage } from '../../src/messages/board.ts'
+import { detailsView, rollbackView } from '../../src/messages/dialogs.ts'
+import { threadMessage } from '../../src/messages/thread.ts'
+import { arbitraryPost, arbitraryRun, arbitraryUndo } from './arbitrary-run.ts'
+import { examples, now } from './example-runs.ts'
+import { expectSlackTakes, expectSlackTakesView } from './slack-takes.ts'
+
+const runs = { numRuns: 150 }
+const text = fc.string({ unit: 'grapheme', maxLength: 5000 })
+const view = fc.record({
+  now: fc.constant(now),
+  rollbackUntil: fc.constantFrom(undefined, new Date(now.getTime() + 3_600_000)),
+  onCall: fc.constantFrom(undefined, 'S01ONCALL', '+49 30 1234'),
+  approvers: fc.array(fc.constantFrom('U01DANA00', 'S01APPROVERS'), { maxLength: 40 }),
+})
+
+describe('Slack takes every message, and it keeps the size budget', () => {
+  it.each(Object.entries(examples))('the board of a run: %s', (_, run) => {
+    expectSlackTakes(
+      boardMessage(run, { now, rollbackUntil: undefined, onCall: 'S01ONCALL', approvers: ['S01APPROVERS'] }),
+    )
+  })
+
+  it('the board of any run', () => {
+    fc.assert(
+      fc.property(arbitraryRun, view, (run, seen) => expectSlackTakes(boardMessage(run, seen))),
+      runs,
+    )
+  })
+
+  it('any post in the thread of any run', () => {
+    fc.assert(
+      fc.property(arbitraryPost, arbitraryRun, (post, run) => expectSlackTakes(threadMessage(post, run))),
+      runs,
+    )
+  })
+
+  it('the dialogs of any run', () => {
+    fc.assert(
+      fc.property(arbitraryRun, arbitraryUndo, (run, undo) => {
+        expectSlackTakesView(rollbackView(run, undo, 'ticket'))
+        expectSlackTakesView(detailsView(run))
+      }),
+      runs,
+    )
+  })
+
+  it('the private answers about any runs', () => {
+    const some = fc.array(arbitraryRun, { maxLength: 40 })
+    const event = fc.record({ at: fc.constant(now), actor: fc.constantFrom('U01DANA00', 'purser'), kind: text, text })
+    fc.assert(
+      fc.property(some, fc.array(event, { maxLength: 80 }), text, (all, events, typed) => {
+        expectSlackTakes(answers.statusMessage(all, now))
+        expectSlackTakes(answers.historyMessage(all, now))
+        const [run] = all
+        if (run !== undefined) expectSlackTakes(answers.runHistoryMessage(run, events))
+        expectSlackTakes(answers.refusal(typed, typed))
+        expectSlackTakes(answers.unknownCommand(typed, undefined, 'help'))
+      }),
+      { numRuns: 40 },
+    )
+    expectSlackTakes(answers.help())
+  })
+})
