@@ -1,0 +1,70 @@
+import type { Sensitive } from '../../sensitive.ts'
+import { explain } from './errors.ts'
+import { defaultLedgerSchema, ledgerIn } from './ledger.ts'
+import { applyMigration } from './migrate.ts'
+import { transactionPooled } from './pooling.ts'
+import type { DatabaseFacts, QueryAnswer, ServiceDatabase } from './port.ts'
+import { withSession, type Session } from './session.ts'
+
+export interface DatabaseOptions {
+  readonly url: Sensitive
+  /** Schema of Purser's own tables in the service's database; `purser` by default. */
+  readonly ledgerSchema?: string
+}
+
+/** One connection for each call, so nothing is left open and a server restart between two calls goes unnoticed. */
+export function openDatabase({ url, ledgerSchema }: DatabaseOptions): ServiceDatabase {
+  const ledger = ledgerIn(ledgerSchema ?? defaultLedgerSchema)
+  return {
+    facts: (signal) =>
+      withSession(url, 'reading the facts of the database', signal, (session) => readFacts(session, url, signal)),
+    ledger: (signal) => withSession(url, 'reading the migration ledger', signal, (session) => ledger.entries(session)),
+    apply: (migration, signal) => applyMigration(url, ledger, migration, signal),
+    missingTables: (tables, signal) =>
+      withSession(url, 'looking for tables', signal, (session) => missingTables(session, tables)),
+    query: (sql, { timeoutMs }, signal) =>
+      withSession(url, 'querying the database', signal, (session) => readOnlyQuery(session, sql, timeoutMs)),
+  }
+}
+
+async function readFacts(session: Session, url: Sensitive, signal: AbortSignal): Promise<DatabaseFacts> {
+  const { rows } = await session.query<Omit<DatabaseFacts, 'transactionPooled' | 'sizeBytes'> & { size: string }>(`
+    select current_setting('server_version') as "serverVersion",
+      current_setting('server_version_num')::int as "serverVersionNumber",
+      current_database() as database, current_user::text as "user",
+      pg_is_in_recovery() as "inRecovery", pg_database_size(current_database())::text as size`)
+  const [row] = rows
+  if (!row) throw new Error('the server answered with no row')
+  const { size, ...facts } = row
+  return { ...facts, sizeBytes: Number(size), transactionPooled: await transactionPooled(session, url, signal) }
+}
+
+async function missingTables(session: Session, tables: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await session.query<{ name: string }>(
+    `select name from unnest($1::text[]) with ordinality as wanted (name, place)
+     where not exists (select from pg_class where oid = to_regclass(name) and relkind in ('r', 'p'))
+     order by place`,
+    [tables],
+  )
+  return rows.map((row) => row.name)
+}
+
+async function readOnlyQuery(session: Session, sql: string, timeoutMs: number): Promise<QueryAnswer> {
+  await session.query('begin read only')
+  await session.query(`set local statement_timeout = ${Math.round(timeoutMs)}`)
+  try {
+    const request = {
+      text: sql,
+      rowMode: 'array' as const,
+      // In the extended protocol the server takes exactly one statement: nothing can follow a `commit`.
+      queryMode: 'extended',
+      types: { getTypeParser: () => (value: string) => value },
+    }
+    const answer = await session.query<(string | null)[]>(request)
+    return { columns: answer.fields.map((field) => field.name), rows: answer.rows }
+  } catch (error) {
+    throw explain('querying the database', error, sql)
+  } finally {
+    await session.query('rollback').catch(() => {})
+  }
+}

@@ -1,0 +1,170 @@
+import { PurserError, type ErrorFacts } from '../../errors.ts'
+
+export interface DatabaseErrorFacts extends ErrorFacts {
+  /** SQLSTATE, when the server answered. */
+  readonly sqlState?: string
+}
+
+export class DatabaseError extends PurserError {
+  readonly sqlState: string | undefined
+
+  constructor(code: string, message: string, facts: DatabaseErrorFacts = {}) {
+    super(code, message, facts)
+    this.sqlState = facts.sqlState
+  }
+}
+
+export class BackupError extends PurserError {}
+
+interface Meaning {
+  readonly code: string
+  readonly hint?: string
+  readonly transient?: boolean
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const meanings: Readonly<Record<string, Meaning>> = {
+  '55P03': {
+    code: 'lock_not_available',
+    transient: true,
+    hint: 'End the sessions that hold the lock, or try again when there is less traffic.',
+  },
+  '40P01': { code: 'deadlock', transient: true, hint: 'Two transactions waited for each other; try again.' },
+  '40001': { code: 'serialization_failure', transient: true, hint: 'Try again.' },
+  '57P01': { code: 'connection_lost', transient: true, hint: 'The server ended the session; try again.' },
+  '57P02': { code: 'connection_lost', transient: true, hint: 'The server crashed and is recovering; try again.' },
+  '57P03': { code: 'database_starting', transient: true, hint: 'The server is starting or stopping; try again.' },
+  '53300': {
+    code: 'too_many_connections',
+    transient: true,
+    hint: 'All connections of the server are in use; free some or raise max_connections.',
+  },
+  '53100': { code: 'disk_full', hint: 'The server has no disk space left.' },
+  '28P01': { code: 'authentication_failed', hint: 'Check the user and password of the database address.' },
+  '28000': { code: 'authentication_failed', hint: 'Check pg_hba.conf and the user of the database address.' },
+  '3D000': { code: 'database_missing', hint: 'Check the database name in the address.' },
+  '42501': { code: 'permission_denied', hint: 'Grant the missing right to the user of the database address.' },
+  '42601': { code: 'syntax_error', hint: 'Correct the SQL.' },
+  '42P01': {
+    code: 'undefined_table',
+    hint: 'The table does not exist here: check the order of the migrations and the search_path.',
+  },
+  '42703': { code: 'undefined_column', hint: 'The column does not exist here: check the order of the migrations.' },
+  '42P07': {
+    code: 'already_exists',
+    hint: 'The object exists although the ledger does not know the migration: compare the schema before going on.',
+  },
+  '42710': {
+    code: 'already_exists',
+    hint: 'The object exists although the ledger does not know the migration: compare the schema before going on.',
+  },
+  '42701': {
+    code: 'already_exists',
+    hint: 'The column exists although the ledger does not know the migration: compare the schema before going on.',
+  },
+  '25001': {
+    code: 'not_in_transaction',
+    hint: 'The statement cannot run inside a transaction; give it a migration of its own that is run by hand.',
+  },
+  '25006': { code: 'read_only', hint: 'Only reading is allowed here; is this a standby?' },
+  '23505': { code: 'unique_violation', hint: 'Existing rows contradict the new constraint; clean them up first.' },
+  '23502': { code: 'not_null_violation', hint: 'Existing rows contradict the new constraint; fill them first.' },
+  '23503': { code: 'foreign_key_violation', hint: 'Existing rows contradict the new constraint; clean them up first.' },
+  '23514': { code: 'check_violation', hint: 'Existing rows contradict the new constraint; clean them up first.' },
+}
+
+const classes: Readonly<Record<string, Meaning>> = {
+  '08': { code: 'connection_lost', transient: true, hint: 'Check that the server is reachable; try again.' },
+  '53': { code: 'insufficient_resources', transient: true },
+  '57': { code: 'operator_intervention', transient: true },
+}
+
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EPIPE',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+])
+const lostMessages =
+  /^(Connection terminated|timeout expired|Client has encountered a connection error|Client was closed)/
+
+interface ServerMessage {
+  readonly message: string
+  readonly code?: string
+  readonly detail?: string
+  readonly hint?: string
+  readonly where?: string
+  readonly position?: string
+}
+
+/** Tells in our terms what `pg` threw. `sql` is what was sent, so that the place can be shown. */
+export function explain(doing: string, thrown: unknown, sql?: string): Error {
+  if (thrown instanceof PurserError) return thrown
+  if (!(thrown instanceof Error)) return new DatabaseError('database_failed', `${doing}: ${String(thrown)}`)
+  const server: ServerMessage = thrown
+  const state = server.code
+  if (state !== undefined && networkCodes.has(state)) return unreachable(doing, describeNetwork(thrown), thrown)
+  // Node gives up on several addresses of one host with an AggregateError that has no message.
+  if (thrown instanceof AggregateError || lostMessages.test(thrown.message))
+    return unreachable(doing, describeNetwork(thrown), thrown)
+  if (state === undefined || !/^[0-9A-Z]{5}$/.test(state)) {
+    return new DatabaseError('database_failed', `${doing}: ${thrown.message}`, { cause: thrown })
+  }
+  const meaning = meaningOf(state, thrown.message)
+  return new DatabaseError(meaning.code, `${doing}: ${thrown.message}`, {
+    ...(meaning.hint === undefined ? {} : { hint: meaning.hint }),
+    transient: meaning.transient ?? false,
+    evidence: evidenceOf(server, sql),
+    sqlState: state,
+    cause: thrown,
+  })
+}
+
+function meaningOf(state: string, message: string): Meaning {
+  if (state === '57014') {
+    return message.includes('statement timeout')
+      ? {
+          code: 'statement_timeout',
+          hint: 'The statement needs longer than its time limit allows; raise the limit or split the work.',
+        }
+      : { code: 'query_cancelled', hint: 'Somebody cancelled the statement on the server.' }
+  }
+  return meanings[state] ?? classes[state.slice(0, 2)] ?? { code: 'database_failed' }
+}
+
+function unreachable(doing: string, why: string, cause: Error): DatabaseError {
+  return new DatabaseError('database_unreachable', `${doing}: ${why}`, {
+    hint: 'Check that the database server runs and can be reached from here.',
+    transient: true,
+    cause,
+  })
+}
+
+function describeNetwork(error: Error): string {
+  if (error instanceof AggregateError) return error.errors.map(String).join('; ') || 'no address answered'
+  return error.message
+}
+
+function evidenceOf(server: ServerMessage, sql: string | undefined): readonly string[] {
+  const lines = [`ERROR ${server.code}: ${server.message}`]
+  // "Key (email)=(dana@example.com) already exists": which column helps, whose data does not.
+  if (server.detail)
+    lines.push(`DETAIL: ${server.detail.replaceAll(/\)=\(.*?\)(?= |$)/g, ')=(…)').replaceAll(/\(.*\)\.$/g, '(…).')}`)
+  if (server.hint) lines.push(`HINT: ${server.hint}`)
+  if (sql !== undefined && server.position !== undefined) lines.push(...excerpt(sql, Number(server.position)))
+  return lines
+}
+
+/** The line of SQL at a character position that counts from 1, with a mark below it as psql makes it. */
+function excerpt(sql: string, position: number): readonly string[] {
+  // The server counts characters, JavaScript UTF-16 units.
+  const before = [...sql].slice(0, position - 1).join('')
+  const start = before.lastIndexOf('\n') + 1
+  const line = sql.slice(start).split('\n', 1)[0] ?? ''
+  const label = `LINE ${before.split('\n').length}: `
+  return [`${label}${line.slice(0, 200)}`, `${' '.repeat(label.length + Math.min(before.length - start, 200))}^`]
+}
