@@ -31,7 +31,8 @@ function messageOf(issue: z.core.$ZodIssue, expected: Outline | undefined): stri
     return `the key ${issue.issues.map((inner) => inner.message).join('; ')}`
   }
   if (issue.message.endsWith('received undefined')) return `is missing; add it${meaning}`
-  return `${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}${meaning}`
+  const text = issue.code === 'custom' ? issue.message : lowerFirst(issue.message.replace(/^Invalid input: /, ''))
+  return `${text}${meaning}`
 }
 
 function lowerFirst(text: string): string {

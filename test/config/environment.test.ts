@@ -1,0 +1,86 @@
+import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { ConfigError } from '../../src/config/config-error.ts'
+import { readSettings, secretOf } from '../../src/config/environment.ts'
+import { readPurserYaml } from '../../src/config/purser-yaml.ts'
+
+const config = readPurserYaml(fileURLToPath(new URL('../../purser.yaml', import.meta.url)))
+
+const complete = {
+  STATE_DATABASE_URL: 'postgres://purser:statepassword@127.0.0.1:5432/purser',
+  SLACK_BOT_TOKEN: 'xoxb-1-token',
+  SLACK_APP_TOKEN: 'xapp-1-token',
+  PRODUCTION_DATABASE_URL: 'postgres://app:livepassword@db/billing',
+  STAGING_DATABASE_URL: 'postgres://app:stagingpassword@db/billing',
+  STRIPE_SECRET_KEY: 'sk_live_123456789',
+  STAGING_STRIPE_SECRET_KEY: 'sk_test_123456789',
+}
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    readSettings(env, config)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe('reading the environment', () => {
+  it('knows every secret that purser.yaml names, and shows none', () => {
+    const settings = readSettings({ ...complete, STRIPE_WEBHOOK_SECRET: 'whsec_abcdef' }, config)
+    expect(secretOf(settings, 'PRODUCTION_DATABASE_URL').reveal()).toBe(complete.PRODUCTION_DATABASE_URL)
+    expect(settings.everySecret.map((secret) => secret.reveal()).toSorted()).toEqual(
+      [...Object.values(complete), 'whsec_abcdef'].toSorted(),
+    )
+    expect(inspect(settings, { depth: 9 }) + JSON.stringify(settings)).not.toMatch(/password|sk_live|whsec|token-/)
+    expect(settings).toMatchObject({ role: 'all', port: 3000, redisUrl: undefined, logLevel: 'info' })
+    expect(settings.backupDirectory).toBe(`${settings.dataDirectory}/backups`)
+  })
+
+  it('tells every problem at once and never a value', () => {
+    const problems = problemsOf({
+      STATE_DATABASE_URL: 'mysql://secretvalue',
+      SLACK_BOT_TOKEN: 'wrongtoken',
+      PURSER_ROLE: 'boss',
+      PORT: 'http',
+      REGISTRY_MIRRORS: 'docker.io',
+      STRIPE_SECRET_KEY: '',
+    })
+    expect(problems.map((problem) => problem.split(':')[0]).toSorted()).toEqual([
+      'PORT',
+      'PRODUCTION_DATABASE_URL',
+      'PURSER_ROLE',
+      'REGISTRY_MIRRORS',
+      'SLACK_APP_TOKEN',
+      'SLACK_BOT_TOKEN',
+      'STAGING_DATABASE_URL',
+      'STAGING_STRIPE_SECRET_KEY',
+      'STATE_DATABASE_URL',
+      'STRIPE_SECRET_KEY',
+    ])
+    expect(problems.join()).not.toMatch(/secretvalue|wrongtoken/)
+    expect(problems.join()).toContain('environments.production.databaseUrlEnv in purser.yaml names it')
+  })
+
+  it('asks for what the way of receiving needs, and a worker for neither', () => {
+    const { SLACK_APP_TOKEN: _, ...withoutAppToken } = complete
+    expect(problemsOf(withoutAppToken).join()).toMatch(/^SLACK_APP_TOKEN: .*socket mode/)
+    expect(problemsOf({ ...withoutAppToken, SLACK_MODE: 'http' }).join()).toMatch(/^SLACK_SIGNING_SECRET/)
+    expect(readSettings({ ...withoutAppToken, PURSER_ROLE: 'worker' }, config).slack.receiving).toBeUndefined()
+    const http = readSettings({ ...complete, SLACK_MODE: 'http', SLACK_SIGNING_SECRET: 'signing' }, config)
+    expect(http.slack.receiving?.mode).toBe('http')
+  })
+
+  it('reads registry mirrors as pairs', () => {
+    const { registryMirrors } = readSettings(
+      { ...complete, REGISTRY_MIRRORS: 'docker.io=127.0.0.1:5000,ghcr.io=mirror:80' },
+      config,
+    )
+    expect([...registryMirrors]).toEqual([
+      ['docker.io', '127.0.0.1:5000'],
+      ['ghcr.io', 'mirror:80'],
+    ])
+  })
+})

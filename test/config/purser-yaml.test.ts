@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, it, describe } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { ConfigError } from '../../src/config/config-error.ts'
+import { purserJsonSchema } from '../../src/config/json-schema.ts'
+import { parsePurserYaml, readPurserYaml } from '../../src/config/purser-yaml.ts'
+
+const committed = fileURLToPath(new URL('../../purser.yaml', import.meta.url))
+const text = readFileSync(committed, 'utf8')
+
+/** The committed file with one value set at a path (or removed with undefined). */
+function withValue(...edits: [path: string, value: unknown][]): string {
+  const file = parse(text) as Record<string, unknown>
+  for (const [path, value] of edits) {
+    const keys = path.split('.')
+    const last = keys.pop() ?? ''
+    const holder = keys.reduce((node, key) => node[key] as Record<string, unknown>, file)
+    if (value === undefined) delete holder[last]
+    else holder[last] = value
+  }
+  return stringify(file)
+}
+
+function problemsOf(yaml: string): readonly string[] {
+  try {
+    parsePurserYaml(yaml, 'purser.yaml')
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe("the committed purser.yaml is the runbook's case", () => {
+  const config = readPurserYaml(committed)
+
+  it('names what the runbook names', () => {
+    const { service, environments, defaultEnvironment } = config
+    expect(service.image.repository).toBe('valuecanvas/api')
+    expect(service.stripe).toEqual({
+      secret: { name: 'stripe-credentials', key: 'webhook-secret' },
+      events: ['invoice.*', 'customer.subscription.*', 'charge.*'],
+    })
+    expect(service.preflight.commands.map(({ run }) => run.join(' '))).toEqual([
+      'npm test -- --run src/services/billing/__tests__/',
+      'npm test -- --run src/config/__tests__/billing.test.ts',
+      'npm run build',
+    ])
+    expect(service.verify.queries).toHaveLength(4)
+    expect(Object.values(service.phases).map(({ minutes }) => minutes)).toEqual([5, 5, 10, 5, 5, 10, 30])
+    expect(environments['production']?.webhookUrl).toBe('https://api.valuecanvas.com/api/billing/webhooks/stripe')
+    expect(defaultEnvironment).toBe('production')
+  })
+})
+
+describe('a purser.yaml with problems', () => {
+  it('tells all of them at once, each with its path, its line and the fix', () => {
+    const yaml = withValue(
+      ['service.deployment', undefined],
+      ['service.image.repository', 'valuecanvas/api:v1'],
+      ['service.migrations.baseline', 20260101092000],
+      ['service.monitor.metrics.0.atMoost', 3],
+      ['environments.production.policy.approvals', 'two'],
+      ['environments.staging.stripe.mode', 'sandbox'],
+      ['defaultEnvironment', 'prod'],
+    )
+    const problems = problemsOf(yaml)
+
+    const line = yaml.split('\n').findIndex((each) => each.includes('approvals: two')) + 1
+    expect(problems).toContainEqual(
+      expect.stringMatching(
+        new RegExp(`^environments\\.production\\.policy\\.approvals \\(line ${line}\\): expected number`),
+      ),
+    )
+    const paths = problems.map((problem) => problem.split(/[ :]/)[0])
+    expect(paths.toSorted()).toEqual([
+      'defaultEnvironment',
+      'environments.production.policy.approvals',
+      'environments.staging.stripe.mode',
+      'service.deployment',
+      'service.image.repository',
+      'service.migrations.expect[0].file',
+      'service.migrations.expect[1].file',
+      'service.monitor.metrics[0]',
+    ])
+  })
+
+  it.each<[string, string, unknown, RegExp]>([
+    ['a shell string for a command', 'service.e2e.run', 'npm test', /e2e\.run.*must be a list of words/],
+    [
+      'an unknown placeholder',
+      'service.e2e.env',
+      { A: '{nope}' },
+      /unknown placeholder \{nope\}; known: \{environment\}/,
+    ],
+    [
+      'a regex that does not compile',
+      'service.monitor.logs.errors',
+      ['(billing'],
+      /errors\[0\].*no valid regular expression/,
+    ],
+    ['a query that writes', 'service.verify.queries.0.sql', 'DELETE FROM x', /sql.*must begin with SELECT or WITH/],
+    ['two statements', 'service.verify.queries.0.sql', "SELECT ';' ; DROP TABLE x", /sql.*holds 2 statements/],
+    ['an empty query', 'service.verify.queries.0.sql', ' ; -- nothing', /sql.*is empty/],
+    [
+      'a manifest outside the repository',
+      'service.cronJobs.0.manifest',
+      '../x.yaml',
+      /must be a path inside the repository/,
+    ],
+    [
+      'one name twice',
+      'service.verify.queries.1.name',
+      'webhook_events',
+      /queries\[1\]\.name.*webhook_events is there twice/,
+    ],
+    [
+      'live Stripe without https',
+      'environments.production.webhookUrl',
+      'http://a.example/x',
+      /webhookUrl.*must begin with https/,
+    ],
+    [
+      'a channel name',
+      'environments.production.policy.channels',
+      ['#deploys'],
+      /channels\[0\].*must be a Slack channel id/,
+    ],
+    ['no channel', 'environments.production.policy.channels', [], /channels.*>=1 items/],
+    ['more approvals than approvers', 'environments.production.policy.approvers', [], /approvers/],
+    ['no environment', 'environments', {}, /^environments.*at least one environment/],
+  ])('refuses %s', (_, path, value, message) => {
+    expect(problemsOf(withValue([path, value])).join('\n')).toMatch(message)
+  })
+
+  it('refuses a quorum that can never be reached, by anyone or by one deployer', () => {
+    const policy = 'environments.production.policy'
+    const people = (approvals: number): string =>
+      withValue(
+        [`${policy}.deployers`, ['UDANA']],
+        [`${policy}.approvers`, ['UDANA', 'UALEX']],
+        [`${policy}.approvals`, approvals],
+      )
+    expect(problemsOf(people(1))).toEqual([])
+    expect(problemsOf(people(2)).join()).toMatch(/UDANA could never get a run approved/)
+    expect(problemsOf(people(3)).join()).toMatch(/asks for 3 people, but only 2 may approve/)
+  })
+
+  it('says where YAML itself is broken', () => {
+    expect(problemsOf('service:\n  name: [a\nb: 2').join()).toMatch(/^line 3, column 1: /)
+  })
+
+  it('treats an empty file as one that lacks everything', () => {
+    expect(problemsOf('').map((problem) => problem.split(':')[0])).toEqual(['service', 'environments'])
+  })
+})
+
+it('takes the only environment for the default, and accepts digits that YAML reads as a number', () => {
+  const file = parse(text) as { environments: Record<string, unknown>; defaultEnvironment?: string }
+  delete file.environments['production']
+  delete file.defaultEnvironment
+  const config = parsePurserYaml(stringify(file).replace('"20260101090000"', '20260101090000'), 'purser.yaml')
+  expect(config.defaultEnvironment).toBe('staging')
+  expect(config.service.migrations.baseline).toBe('20260101090000')
+})
+
+it('keeps purser.schema.json fresh (npm run schema writes it)', () => {
+  const schema = readFileSync(new URL('../../purser.schema.json', import.meta.url), 'utf8')
+  expect(JSON.parse(schema)).toEqual(purserJsonSchema())
+  expect(text).toMatch(/^# yaml-language-server: \$schema=\.\/purser\.schema\.json\n/)
+})
