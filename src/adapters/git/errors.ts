@@ -1,0 +1,3 @@
+import { PurserError } from '../../errors.ts'
+
+export class RepositoryError extends PurserError {}

@@ -1,0 +1,82 @@
+import { mkdir, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RepositoryError } from './errors.ts'
+import { git, gitText, lines, type GitAnswer, type GitRequest } from './git.ts'
+
+export interface Mirror {
+  readonly directory: string
+  /** Brings branches and tags to what the origin has now. */
+  fetch(signal: AbortSignal): Promise<void>
+  /** Runs git in the mirror. */
+  ask(args: readonly string[], doing: string, signal: AbortSignal): Promise<GitAnswer>
+}
+
+export interface MirrorOptions {
+  readonly url: string
+  readonly mirrorDirectory: string
+  readonly timeoutMs: number
+}
+
+/** Other workers on this machine may fetch into the same mirror: git's own locks then refuse one of them for a moment. */
+const lockTries = 6
+
+export function openMirror({ url, mirrorDirectory, timeoutMs }: MirrorOptions): Mirror {
+  const directory = resolve(mirrorDirectory)
+  const request = (args: readonly string[], doing: string): GitRequest => ({
+    args: [`--git-dir=${directory}`, ...args],
+    cwd: directory,
+    doing,
+    timeoutMs,
+    // By environment: the address may hold a token, which must not stand in argv or on disk.
+    config: { 'remote.origin.url': url },
+    masked: [url],
+  })
+
+  async function fetchOnce(signal: AbortSignal): Promise<void> {
+    const doing = 'fetching the repository'
+    await mkdir(directory, { recursive: true })
+    if (!(await stat(join(directory, 'HEAD')).catch(() => undefined))) {
+      await gitText(
+        { args: ['init', '--quiet', '--bare', '--template=', directory], cwd: directory, doing, timeoutMs },
+        signal,
+      )
+    }
+    const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']
+    const fetching = request(
+      ['fetch', '--quiet', '--prune', '--no-tags', '--no-write-fetch-head', 'origin', ...refs],
+      doing,
+    )
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await git(fetching, signal)
+      if (answer.exitCode === 0) return
+      const locked = /cannot lock ref|\.lock': File exists|unable to create .*lock/i.test(answer.stderr)
+      if (!locked || attempt >= lockTries) throw fetchFailed(doing, url, answer)
+      await sleep(50 * 2 ** attempt, undefined, { signal }).catch(() => signal.throwIfAborted())
+    }
+  }
+
+  return {
+    directory,
+    fetch: fetchOnce,
+    ask: (args, doing, signal) => git(request(args, doing), signal),
+  }
+}
+
+function fetchFailed(doing: string, url: string, { stderr }: GitAnswer): RepositoryError {
+  const evidence = lines(stderr, [url])
+  if (/Authentication failed|Permission denied|could not read Username|403/.test(stderr)) {
+    const hint = 'Check the credentials of the repository and that they may read it.'
+    return new RepositoryError('repository_denied', `${doing}: access is denied`, { hint, evidence })
+  }
+  if (/does not appear to be a git repository|Repository not found|does not exist|not found/i.test(stderr)) {
+    const hint = 'Check the repository’s address in the configuration.'
+    return new RepositoryError('repository_missing', `${doing}: there is no such repository`, { hint, evidence })
+  }
+  const hint = 'Check that the repository can be reached from here; try again.'
+  return new RepositoryError('repository_unreachable', `${doing}: it cannot be reached`, {
+    hint,
+    evidence,
+    transient: true,
+  })
+}

@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { dirname, posix, resolve } from 'node:path'
+import { RepositoryError } from './errors.ts'
+import { gitFailed, gitText } from './git.ts'
+import { openMirror, type Mirror } from './mirror.ts'
+import { nearest } from './nearest.ts'
+import type { Commit, Repository, Tag } from './port.ts'
+
+export interface RepositoryOptions {
+  readonly url: string
+  /** Where the bare mirror is kept; made when missing. */
+  readonly mirrorDirectory: string
+  /** Of each call of git. */
+  readonly timeoutMs?: number
+}
+
+const defaultTimeoutMs = 60_000
+
+export function openRepository(options: RepositoryOptions): Repository {
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  const mirror = openMirror({ ...options, timeoutMs })
+  return {
+    async resolveVersion(version, signal) {
+      await mirror.fetch(signal)
+      return resolveTag(mirror, version, signal)
+    },
+    async tags(signal) {
+      await mirror.fetch(signal)
+      return listTags(mirror, signal)
+    },
+    list: (commit, directory, signal) => list(mirror, checkedCommit(commit), checkedPath(directory), signal),
+    read: (commit, path, signal) => read(mirror, checkedCommit(commit), checkedPath(path), signal),
+    checkout: (commit, directory, signal) =>
+      checkout(mirror, checkedCommit(commit), resolve(directory), timeoutMs, signal),
+    discard: (directory) => rm(directory, { recursive: true, force: true, maxRetries: 3 }),
+  }
+}
+
+async function resolveTag(mirror: Mirror, version: string, signal: AbortSignal): Promise<Commit> {
+  const doing = `looking for version ${JSON.stringify(version)}`
+  // A tag's name may not look like an option, a range or a path upwards; git refuses most of it too.
+  const plausible = /^[A-Za-z0-9][\w.+/-]{0,199}$/.test(version) && !version.includes('..')
+  if (plausible) {
+    const format = '--format=%H%x00%cI%x00%s'
+    const answer = await mirror.ask(['log', '-1', format, `refs/tags/${version}^{commit}`, '--'], doing, signal)
+    if (answer.exitCode === 0) {
+      const [sha = '', committedAt = '', subject = ''] = answer.stdout.toString().trimEnd().split('\0')
+      return { sha, subject, committedAt }
+    }
+  }
+  const names = (await listTags(mirror, signal)).map((tag) => tag.name)
+  const near = nearest(version, names)
+  throw new RepositoryError('unknown_version', `${doing}: the repository has no such tag`, {
+    hint: near.length > 0 ? `Nearest: ${near.join(', ')}.` : 'The repository has no tags at all.',
+    evidence: near,
+  })
+}
+
+async function listTags(mirror: Mirror, signal: AbortSignal): Promise<readonly Tag[]> {
+  const format =
+    '--format=%(refname:strip=2)%00%(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)%00%(creatordate:iso-strict)'
+  const args = ['for-each-ref', '--sort=-version:refname', '--sort=-creatordate', format, 'refs/tags/']
+  const answer = await mirror.ask(args, 'listing the tags', signal)
+  if (answer.exitCode !== 0) throw gitFailed({ args, cwd: '', doing: 'listing the tags', timeoutMs: 0 }, answer)
+  return answer.stdout
+    .toString()
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const [name = '', sha = '', createdAt = ''] = line.split('\0')
+      return { name, sha, createdAt }
+    })
+}
+
+async function list(
+  mirror: Mirror,
+  commit: string,
+  directory: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const doing = `listing ${directory || '.'} at ${commit.slice(0, 7)}`
+  const place = directory === '' ? [] : [`${directory}/`]
+  const args = ['ls-tree', '-z', commit, '--', ...place]
+  const answer = await mirror.ask(args, doing, signal)
+  if (answer.exitCode !== 0) throw unknownObject(doing, answer.stderr)
+  return answer.stdout
+    .toString()
+    .split('\0')
+    .flatMap((entry) => /^\d+ blob \S+\t(.*)$/s.exec(entry)?.[1] ?? [])
+    .map((path) => posix.basename(path))
+    .sort()
+}
+
+async function read(mirror: Mirror, commit: string, path: string, signal: AbortSignal): Promise<string> {
+  const doing = `reading ${path} at ${commit.slice(0, 7)}`
+  const answer = await mirror.ask(['cat-file', 'blob', `${commit}:${path}`], doing, signal)
+  if (answer.exitCode !== 0) throw unknownObject(doing, answer.stderr)
+  return answer.stdout.toString()
+}
+
+function unknownObject(doing: string, stderr: string): RepositoryError {
+  const evidence = stderr.split('\n').filter(Boolean).slice(-3)
+  return new RepositoryError('file_missing', `${doing}: it is not there`, {
+    hint: 'Check the path in the configuration against the repository at this version.',
+    evidence,
+  })
+}
+
+/**
+ * A clone that borrows the mirror's objects, so it costs one checkout. It is made aside and then moved into place: a
+ * half-made one is never taken for a whole one.
+ */
+async function checkout(
+  mirror: Mirror,
+  commit: string,
+  directory: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const doing = `checking out ${commit.slice(0, 7)}`
+  const aside = `${directory}.${randomBytes(4).toString('hex')}.partial`
+  await mkdir(dirname(directory), { recursive: true })
+  try {
+    const clone = ['clone', '--quiet', '--shared', '--no-checkout', '--template=', '--', mirror.directory, aside]
+    await gitText({ args: clone, cwd: dirname(directory), doing, timeoutMs }, signal)
+    const args = ['checkout', '--quiet', '--force', '--detach', commit, '--']
+    await gitText({ args, cwd: aside, doing, timeoutMs }, signal)
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 })
+    await rename(aside, directory)
+  } catch (error) {
+    await rm(aside, { recursive: true, force: true })
+    throw error
+  }
+}
+
+function checkedCommit(commit: string): string {
+  if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(commit)) return commit
+  throw new RepositoryError(
+    'unknown_commit',
+    `reading the repository: ${JSON.stringify(commit)} is not a full commit id`,
+  )
+}
+
+function checkedPath(path: string): string {
+  const normal = posix.normalize(path).replace(/\/+$/, '')
+  if (path.includes('\0') || normal.startsWith('/') || normal.split('/').includes('..')) {
+    throw new RepositoryError('file_missing', `reading the repository: ${JSON.stringify(path)} is outside of it`)
+  }
+  return normal === '.' ? '' : normal.replace(/^\.\//, '')
+}

@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto'
+import pg from 'pg'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { ApplyMigration, MigrationFile, ServiceDatabase } from '../../src/adapters/postgres/port.ts'
+import { ask, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
+
+const never = new AbortController().signal
+
+export function migrationFile(name: string, sql: string): MigrationFile {
+  return { version: name.split('_')[0] ?? '', name, sha256: createHash('sha256').update(sql).digest('hex'), sql }
+}
+
+export function migration(name: string, sql: string, more: Partial<ApplyMigration> = {}): ApplyMigration {
+  const file = migrationFile(name, sql)
+  return { file, run: 42, release: 'v1.2.0', lockTimeoutMs: 1_000, statementTimeoutMs: 20_000, ...more }
+}
+
+/** What every ServiceDatabase promises, on the server of TEST_DATABASE_URL or on our own. */
+export function databaseContract(name: string, open: (url: string) => ServiceDatabase): void {
+  describe(name, () => {
+    let postgres: TestPostgres
+    let url: string
+    let database: ServiceDatabase
+
+    beforeAll(async () => {
+      postgres = await startTestPostgres()
+    }, 60_000)
+    afterAll(() => postgres.close())
+    beforeEach(async () => {
+      url = await postgres.database()
+      database = open(url)
+    })
+
+    it('tells what kind of server it talks to', async () => {
+      const facts = await database.facts(never)
+      expect(facts).toMatchObject({ transactionPooled: false, inRecovery: false })
+      expect(facts.database).toBe(new URL(url).pathname.slice(1))
+      expect(facts.serverVersionNumber).toBeGreaterThan(130_000)
+      expect(facts.sizeBytes).toBeGreaterThan(1_000_000)
+    })
+
+    it('applies a migration once, with its row in the ledger', async () => {
+      const audit = migration(
+        '20260101_audit.sql',
+        'create table audit (id bigint); create table audit_more (id bigint);',
+      )
+      expect(await database.ledger(never)).toEqual([])
+      expect((await database.apply(audit, never)).outcome).toBe('applied')
+      expect((await database.apply(audit, never)).outcome).toBe('already_applied')
+      const { version, name: fileName, sha256 } = audit.file
+      expect(await database.ledger(never)).toMatchObject([{ version, name: fileName, sha256 }])
+      expect(await database.missingTables(['audit', 'public.audit_more', 'grace_periods'], never)).toEqual([
+        'grace_periods',
+      ])
+    })
+
+    it('leaves nothing behind, not even a ledger, when a later statement fails', async () => {
+      const sql = 'create table totals (id bigint);\n\ninsert into totals\nselect amount_total from pg_class;'
+      await expect(database.apply(migration('20260201_totals.sql', sql), never)).rejects.toMatchObject({
+        code: 'undefined_column',
+        sqlState: '42703',
+        transient: false,
+        evidence: [expect.stringContaining('42703'), 'LINE 4: select amount_total from pg_class;', '               ^'],
+      })
+      expect(await database.missingTables(['totals'], never)).toEqual(['totals'])
+      expect(await ask(url, `select nspname from pg_namespace where nspname = 'purser'`)).toEqual([])
+    })
+
+    it('stops at a migration whose text changed after it was applied', async () => {
+      await database.apply(migration('1_a.sql', 'create table a (id bigint)'), never)
+      const edited = migration('1_a.sql', 'create table a (id bigint, extra text)')
+      await expect(database.apply(edited, never)).rejects.toMatchObject({ code: 'migration_drift' })
+    })
+
+    it.each([
+      ['create table b (id bigint);\nCOMMIT;\ncreate table c (id bigint)', 'line 2 ends the transaction'],
+      ['begin;\ncreate table b (id bigint);\nend', 'line 1 ends the transaction'],
+      [
+        'create table b (id bigint);\n\n-- fast\ncreate index concurrently on b (id)',
+        'line 4 cannot run in a transaction',
+      ],
+    ])('refuses a file that would escape its transaction: %j', async (sql, why) => {
+      await expect(database.apply(migration('1_b.sql', sql), never)).rejects.toMatchObject({
+        code: 'migration_not_transactional',
+        message: expect.stringContaining(why),
+      })
+      expect(await database.missingTables(['b'], never)).toEqual(['b'])
+    })
+
+    it('runs functions whose bodies look like transaction control', async () => {
+      const sql = `
+        create function one() returns int language plpgsql as $$ begin return 1; end; $$;
+        create function two() returns int language sql begin atomic select case when true then 2 end; select 2; end;
+        comment on function one() is 'commit; -- not really';`
+      expect((await database.apply(migration('1_functions.sql', sql), never)).outcome).toBe('applied')
+    })
+
+    it('tries again when a lock is not free, names who holds it, and goes on when it is', async () => {
+      await ask(url, 'create table busy (id bigint)')
+      const holder = await transactionOn(
+        url,
+        `set application_name = 'report'; begin; select * from busy where 'a' <> 'secret'`,
+      )
+      const retries: (readonly string[])[] = []
+      const onRetry = (_attempt: number, blockers: readonly string[]): void => {
+        retries.push(blockers)
+        void holder.end()
+      }
+      const add = migration('1_busy.sql', 'alter table busy add column more text', { lockTimeoutMs: 400, onRetry })
+      expect((await database.apply(add, never)).outcome).toBe('applied')
+      expect(retries[0]?.[0]).toMatch(/^pid \d+ \(report, idle in transaction for \d+ s\): .*select \* from busy/)
+      expect(retries[0]?.[0]).not.toContain('secret')
+    })
+
+    it('gives two workers that apply the same migration at the same time one effect', async () => {
+      const slow = migration('1_slow.sql', 'create table slow (id bigint); select pg_sleep(0.3)')
+      const outcomes = await Promise.all([database.apply(slow, never), database.apply(slow, never)])
+      expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual(['already_applied', 'applied'])
+    })
+
+    it('cancels a migration on the server, not only here', async () => {
+      const cancel = new AbortController()
+      const reason = new Error('cancelled by Dana')
+      const long = migration('1_long.sql', 'create table long (id bigint); select pg_sleep(60) as purser_sleeps')
+      const running = database.apply(long, cancel.signal)
+      running.catch(() => {})
+      await vi.waitFor(async () => expect(await sleepers(url)).toHaveLength(1), { timeout: 5_000 })
+      cancel.abort(reason)
+      await expect(running).rejects.toBe(reason)
+      expect(await sleepers(url)).toEqual([])
+      expect(await database.missingTables(['long'], never)).toEqual(['long'])
+    })
+
+    it('ends a migration that takes longer than it may', async () => {
+      const long = migration('1_long.sql', 'select pg_sleep(60)', { statementTimeoutMs: 200 })
+      await expect(database.apply(long, never)).rejects.toMatchObject({ code: 'statement_timeout', transient: false })
+    })
+
+    it('keeps customer data out of its errors', async () => {
+      await ask(
+        url,
+        `create table people (email text); insert into people values ('dana@example.com'), ('dana@example.com')`,
+      )
+      const unique = migration('1_unique.sql', 'create unique index on people (email)')
+      const error: unknown = await database.apply(unique, never).catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'unique_violation' })
+      expect(JSON.stringify((error as { evidence: unknown }).evidence)).not.toContain('dana@')
+    })
+
+    it('answers queries as text, and lets none write', async () => {
+      const answer = await database.query(`select 1 as n, null as nothing, true as yes`, { timeoutMs: 1_000 }, never)
+      expect(answer).toEqual({ columns: ['n', 'nothing', 'yes'], rows: [['1', null, 't']] })
+      await ask(url, 'create table kept (id bigint)')
+      const write = (sql: string) => database.query(sql, { timeoutMs: 300 }, never)
+      await expect(write('drop table kept')).rejects.toMatchObject({ code: 'read_only' })
+      await expect(write('commit; drop table kept')).rejects.toMatchObject({ code: 'syntax_error' })
+      await expect(write('select pg_sleep(10)')).rejects.toMatchObject({ code: 'statement_timeout' })
+      expect(await database.missingTables(['kept'], never)).toEqual([])
+    })
+
+    it('tells Supabase’s own ledger what it applied', async () => {
+      const table =
+        'create table supabase_migrations.schema_migrations (version text primary key, statements text[], name text)'
+      await ask(url, `create schema supabase_migrations; ${table}`)
+      await database.apply(migration('20260101_audit.sql', 'create table audit (id bigint)'), never)
+      expect(await ask(url, 'select version, name from supabase_migrations.schema_migrations')).toEqual([
+        { version: '20260101', name: 'audit' },
+      ])
+    })
+
+    it('calls a server that cannot be reached a passing trouble, without its password', async () => {
+      const error: unknown = await open('postgresql://purser:hunter2@127.0.0.1:1/app')
+        .facts(never)
+        .catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'database_unreachable', transient: true })
+      expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain('hunter2')
+    })
+  })
+}
+
+async function transactionOn(url: string, sql: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  await client.query(sql)
+  return client
+}
+
+function sleepers(url: string): Promise<Record<string, unknown>[]> {
+  return ask(
+    url,
+    `select pid from pg_stat_activity where query like '%purser_sleeps%' and state = 'active' and pid <> pg_backend_pid()`,
+  )
+}

@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { startPostgres, type PostgresServer } from '../../sandbox/postgres/server.ts'
+
+export interface TestPostgres {
+  /** A fresh, empty database; its address. */
+  database(): Promise<string>
+  /** Undefined when TEST_DATABASE_URL names the server. */
+  readonly server: PostgresServer | undefined
+  close(): Promise<void>
+}
+
+/** The server that TEST_DATABASE_URL names (its user must be allowed to create databases), else one of our own. */
+export async function startTestPostgres(): Promise<TestPostgres> {
+  const given = process.env['TEST_DATABASE_URL']
+  const directory = given === undefined ? await mkdtemp(join(tmpdir(), 'purser-test-postgres-')) : undefined
+  const server = directory === undefined ? undefined : await startPostgres({ directory })
+  const made: string[] = []
+  const admin = (): string => given ?? server?.adminUrl ?? ''
+  return {
+    server,
+    async database() {
+      const name = `purser_test_${randomBytes(5).toString('hex')}`
+      await ask(admin(), `create database ${name} template template0`)
+      made.push(name)
+      const url = new URL(admin())
+      url.pathname = `/${name}`
+      return url.href
+    },
+    async close() {
+      if (given !== undefined) for (const name of made) await ask(given, `drop database ${name} with (force)`)
+      await server?.close()
+      if (directory !== undefined) await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Runs SQL on a connection of its own; rows of the last statement. */
+export async function ask(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    const answer: pg.QueryResult | pg.QueryResult[] = await client.query(sql)
+    return Array.isArray(answer) ? (answer.at(-1)?.rows ?? []) : answer.rows
+  } finally {
+    await client.end()
+  }
+}
