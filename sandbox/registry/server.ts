@@ -135,11 +135,14 @@ class Registry {
     if (!this.#admits(request, repository)) return this.#challenge(url, repository, answer)
     if (url.pathname === '/v2/') return answer(200, { 'content-type': 'application/json' }, '{}')
     const shelves = this.#repositories.get(repository)
-    if (!shelves) return refuse(answer, 404, 'NAME_UNKNOWN', 'repository name not known to registry')
-    if (kind === 'tags') return listTags(shelves, repository, url, answer)
+    if (kind === 'tags' && !shelves) {
+      return refuse(answer, 404, 'NAME_UNKNOWN', 'repository name not known to registry', {}, { name: repository })
+    }
+    if (kind === 'tags' && shelves) return listTags(shelves, repository, url, answer)
     const found = kind === 'blobs' ? blobIn(shelves, reference) : manifestIn(shelves, reference)
-    if (!found && kind === 'blobs') return refuse(answer, 404, 'BLOB_UNKNOWN', 'blob unknown to registry')
-    if (!found) return refuse(answer, 404, 'MANIFEST_UNKNOWN', 'manifest unknown')
+    if (!found && kind === 'blobs')
+      return refuse(answer, 404, 'BLOB_UNKNOWN', 'blob unknown to registry', {}, reference)
+    if (!found) return refuse(answer, 404, 'MANIFEST_UNKNOWN', 'manifest unknown', {}, { Tag: reference })
     const unaccepted = kind === 'manifests' ? refusalOf(found.content.mediaType, request.headers.accept) : undefined
     if (unaccepted !== undefined) return refuse(answer, 404, 'MANIFEST_UNKNOWN', unaccepted)
     const { digest, content } = found
@@ -187,12 +190,10 @@ function refuse(
   code: string,
   message: string,
   headers: Record<string, string> = {},
+  detail?: unknown,
 ): void {
-  answer(
-    status,
-    { 'content-type': 'application/json; charset=utf-8', ...headers },
-    `${JSON.stringify({ errors: [{ code, message }] })}\n`,
-  )
+  const body = JSON.stringify({ errors: [{ code, message, detail }] })
+  answer(status, { 'content-type': 'application/json; charset=utf-8', ...headers }, `${body}\n`)
 }
 
 function partsOf(path: string): { readonly repository: string; readonly kind: string; readonly reference: string } {
@@ -201,20 +202,19 @@ function partsOf(path: string): { readonly repository: string; readonly kind: st
   return { repository, kind, reference }
 }
 
-function manifestIn(
-  { tags, manifests }: Shelves,
-  reference: string,
-): { readonly digest: string; readonly content: Content } | undefined {
-  const digest = reference.startsWith('sha256:') ? reference : tags.get(reference)?.digest
-  const content = digest === undefined ? undefined : manifests.get(digest)
+interface Found {
+  readonly digest: string
+  readonly content: Content
+}
+
+function manifestIn(shelves: Shelves | undefined, reference: string): Found | undefined {
+  const digest = reference.startsWith('sha256:') ? reference : shelves?.tags.get(reference)?.digest
+  const content = digest === undefined ? undefined : shelves?.manifests.get(digest)
   return digest === undefined || content === undefined ? undefined : { digest, content }
 }
 
-function blobIn(
-  { blobs }: Shelves,
-  digest: string,
-): { readonly digest: string; readonly content: Content } | undefined {
-  const content = blobs.get(digest)
+function blobIn(shelves: Shelves | undefined, digest: string): Found | undefined {
+  const content = shelves?.blobs.get(digest)
   return content && { digest, content }
 }
 
