@@ -112,7 +112,7 @@ export function stateLines(run: Run, view: StateView): readonly string[] {
     case 'failed':
       return failedLines(run, view)
     case 'left':
-      return [`*Failed and left as it is* by a person's decision.${reasonOf(run)}`, ...rollbackOffer(run)]
+      return [`*Failed and left as it is* by a person's decision.${reasonOf(run)}`, soFar(run), ...rollbackOffer(run)]
     case 'planned':
       return ['*Dry run: the plan is complete.* Nothing was changed and nothing will be.']
     case 'succeeded':
@@ -147,7 +147,7 @@ function runningLines(run: Run, view: StateView): readonly string[] {
   const all = chapters(run)
   const place = all.length > 1 ? ` phase ${all.indexOf(phase) + 1} of ${all.length}:` : ''
   const left = budgetLeft(run, view.now)
-  const rest = all.length > 1 && left > 0 ? ` At most ${duration(left)} left if every phase uses its budget.` : ''
+  const rest = all.length > 1 && left > 0 ? ` ${duration(left)} of the phases' budgets left.` : ''
   return [`*Running*${place} ${phaseTitles[phase.name]}.${rest}`]
 }
 
@@ -200,7 +200,7 @@ function afresh(run: Run): string {
 }
 
 function rollbackOffer(run: Run): readonly string[] {
-  if (run.rolledBackBy !== undefined) return [rollbackSeen(run.rolledBackBy)]
+  if (run.rolledBackBy !== undefined) return []
   if (run.kind === 'deploy' && run.hasEffects)
     return ['*Roll back* shows what would be undone before anything happens.']
   return []

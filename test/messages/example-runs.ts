@@ -254,3 +254,30 @@ export const examples: Readonly<Record<string, Run>> = {
   rollback,
   verify,
 }
+
+const long = '&'.repeat(5000)
+const many = <T>(value: T) => Array.from({ length: 250 }, () => value)
+const longCheck: Check = check(long, long, long, { verdict: 'fail', threshold: long })
+const longFailure = { code: long, message: long, hint: long, evidence: many(long) }
+
+/** Everything as long and as often as it may come from outside. */
+export const largest: Run = {
+  ...failed,
+  reason: long,
+  failure: longFailure,
+  phases: failed.phases.map((it) => ({ ...it, status: 'failed', failure: longFailure, line: long })),
+  verification: { at: long, counts: many(longCheck), state: many(longCheck), criteria: many(longCheck) },
+  plan: {
+    ...plan,
+    version: long,
+    commit: { sha: long, subject: long },
+    current: { ...plan.current, image: long, version: long, revision: long },
+    risks: many(long),
+    cluster: many(long),
+    rollback: many(long),
+    migrations: many({ file: long, version: long, sha256: long, findings: [] }),
+    stripe: { ...plan.stripe, endpoint: long, events: many(long), added: many(long), removed: many(long) },
+    cronJobs: many({ name: long, manifest: long, schedule: long, outcome: 'changed', differences: [long] }),
+  },
+}
+export const largestUndo: UndoPlan = { ...undo, steps: many({ ...undo.steps[0]!, line: long }), stays: many(long) }

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest'
+import { boardMessage } from '../../src/messages/board.ts'
+import type { Run } from '../../src/runs/model.ts'
+import * as example from './example-runs.ts'
+import { expectSlackTakes, shown } from './slack-takes.ts'
+
+const { now } = example
+const tomorrow = new Date(now.getTime() + 24 * 3_600_000)
+
+function board(run: Run, rollbackUntil: Date | undefined = tomorrow) {
+  const message = boardMessage(run, { now, rollbackUntil, onCall: 'S01ONCALL', approvers: ['S01APPROVERS'] })
+  return { message, text: message.text, seen: shown(message.blocks) }
+}
+
+describe('the board', () => {
+  it('says within its first line what is planned and where', () => {
+    const { seen, text } = board(example.planning)
+    expect(seen).toContain('Planning v1.2.0 → production')
+    expect(seen).toContain('comparing migrations')
+    expect(text).toContain('Nothing changes before approval')
+  })
+
+  it('shows risks before what changes, and who has to approve until when', () => {
+    const { seen, text } = board(example.waiting)
+    expect(seen.indexOf('ACCESS EXCLUSIVE lock: writers wait')).toBeLessThan(seen.indexOf('*v1.1.0*'))
+    expect(seen).toContain('*v1.1.0* (`sha256:abababababab`) → *v1.2.0* (`d4e5f6a`, `sha256:4f4f4f4f4f4f`)')
+    expect(seen).toContain('Migrations: 3 pending')
+    expect(seen).toContain('will be created with 38 events')
+    expect(seen).toContain('webhook-retry (*/5 * * * *) is new')
+    expect(seen).toContain('35 min + 30 min of monitoring')
+    expect(text).toContain('1 approval needed from <!subteam^S01APPROVERS>')
+    expect(text).toContain('2026-01-05 15:20 UTC')
+  })
+
+  it('shows each chapter with its time against its budget and one line', () => {
+    const plan = board(example.executing).message.blocks?.find((block) => block.type === 'plan')
+    const tasks = plan !== undefined && 'tasks' in plan ? (plan.tasks ?? []) : []
+    expect(tasks.map((task) => task.status)).toEqual([
+      'complete',
+      'complete',
+      'in_progress',
+      'pending',
+      'pending',
+      'pending',
+      'pending',
+    ])
+    expect(shown(tasks[2])).toContain('running, 1m 12s of 10 min: 2 of 3 pods updated')
+    expect(board(example.executing).text).toContain('phase 3 of 7: Deploy application code')
+  })
+
+  it('names the failed chapter, its reason, what stands and what people can do', () => {
+    const { seen, text } = board(example.failed)
+    for (const told of [seen, text]) {
+      expect(told).toContain('Failed at Deploy application code')
+      expect(told).toContain('0 of 3 pods became ready')
+      expect(told).toContain('What was changed so far stands')
+      expect(told).toContain('retry the phase, roll back or leave it')
+    }
+    expect(seen).toContain('The evidence is in the thread')
+  })
+
+  it('does not claim that nothing was changed once migrations have run', () => {
+    expect(board({ ...example.failed, hasEffects: false }).seen).toContain('Apart from migrations, nothing outside')
+    const early = { ...example.failed, hasEffects: false, phases: [example.phase('preflight', { status: 'failed' })] }
+    expect(board(early).seen).toContain('Nothing outside was changed')
+  })
+
+  it('reads as a report when the run has succeeded', () => {
+    const { seen } = board(example.succeeded)
+    expect(seen).toContain('*Succeeded* in 11m (estimate 35 min + 30 min of monitoring)')
+    expect(seen).toContain('7 of 7 success criteria are met')
+    expect(seen).toContain('✓ passed – E2E tests passing: 14 of 14')
+    expect(seen).toContain('Dead letter queue')
+    expect(seen).toContain('approved by <@U02ALEX00> (1 of 1)')
+  })
+
+  it('shows a verification that found trouble as one, worst first', () => {
+    const { seen, text } = board(example.verify)
+    expect(text).toContain('2 passed, 1 failed')
+    expect(seen).toContain(':x: *Checked*')
+    expect(seen.indexOf('Dead letter queue')).toBeLessThan(seen.indexOf('Webhook events'))
+  })
+
+  it('lists what a rollback undoes and says plainly what stays', () => {
+    const { seen } = board(example.rollback)
+    expect(seen).toContain('CronJob webhook-retry: delete')
+    expect(seen).toContain('The schema is not rolled back')
+    expect(seen).toContain('*#42*')
+  })
+
+  it('counts what it folds and says where the rest is', () => {
+    const risks = Array.from({ length: 30 }, (_, index) => `risk number ${index}`)
+    const { seen } = board({ ...example.waiting, plan: { ...example.plan, risks } })
+    expect(seen).toContain('risk number 7')
+    expect(seen).not.toContain('risk number 8')
+    expect(seen).toContain('… and 22 more in the thread')
+  })
+
+  it('does not let text from outside mention anyone or break the layout', () => {
+    const { message, seen } = board({
+      ...example.failed,
+      reason: '<!channel> & <https://evil.example|press here>',
+      failure: undefined,
+    })
+    expect(seen).toContain('&lt;!channel&gt; &amp; &lt;https://evil.example|press here&gt;')
+    expect(JSON.stringify(message)).not.toContain('<!channel>')
+  })
+
+  it('keeps the budget when everything is as long as it can be', () => {
+    for (const status of ['awaiting_approval', 'executing', 'failed', 'succeeded'] as const) {
+      expectSlackTakes(board({ ...example.largest, status }).message)
+    }
+  })
+})

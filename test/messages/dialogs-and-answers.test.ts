@@ -1,0 +1,110 @@
+import type { RichTextBlock } from '@slack/types'
+import { describe, expect, it } from 'vitest'
+import { viewIds } from '../../src/messages/actions.ts'
+import * as answers from '../../src/messages/answers.ts'
+import { detailsView, rollbackView } from '../../src/messages/dialogs.ts'
+import * as example from './example-runs.ts'
+import { expectSlackTakes, expectSlackTakesView, shown } from './slack-takes.ts'
+
+const { now } = example
+
+function isRichText(block: { type: string }): block is RichTextBlock {
+  return block.type === 'rich_text'
+}
+
+describe('the rollback dialog', () => {
+  it('lists exactly what is undone, in order, and what stays, and asks why', () => {
+    const view = rollbackView(example.failed, example.undo, 'ticket')
+    expectSlackTakesView(view)
+    const seen = shown(view.blocks)
+    const places = example.undo.steps.map((step) => seen.indexOf(step.line))
+    expect(places).toEqual([...places].sort((a, b) => a - b))
+    expect(places[0]).toBeGreaterThan(0)
+    expect(seen).toContain('The schema is not rolled back')
+    expect(view).toMatchObject({
+      callback_id: viewIds.rollback,
+      private_metadata: 'ticket',
+      submit: { text: 'Roll back' },
+    })
+    expect(view.blocks.at(-1)).toMatchObject({ block_id: 'reason', optional: true, element: { action_id: 'reason' } })
+  })
+
+  it('numbers a list that takes several blocks to its end', () => {
+    const steps = Array.from({ length: 80 }, (_, index) => ({
+      effect: index,
+      kind: 'cronjob' as const,
+      target: 'x',
+      line: `step ${index} ${'x'.repeat(200)}`,
+    }))
+    const view = rollbackView(example.failed, { ...example.undo, steps }, '')
+    expectSlackTakesView(view)
+    const lists = view.blocks.flatMap((block) => (isRichText(block) ? block.elements : []))
+    const offsets = lists.filter((it) => it.type === 'rich_text_list').map((it) => ('offset' in it ? it.offset : 0))
+    expect(offsets.length).toBeGreaterThan(2)
+    expect(offsets[1]).toBe(13)
+    expect(shown(view.blocks)).toContain('step 79')
+  })
+
+  it('cannot be submitted when nothing is left to undo', () => {
+    const view = rollbackView(example.failed, { ...example.undo, steps: [] }, '')
+    expectSlackTakesView(view)
+    expect(view.submit).toBeUndefined()
+    expect(shown(view.blocks)).toContain('nothing to undo')
+  })
+})
+
+it('the details tell the plan in full and how each phase stands', () => {
+  const seen = shown(detailsView(example.executing).blocks)
+  expect(seen).toContain('Apply database migrations: succeeded, 1m of 10 min')
+  expect(seen).toContain('Deploy application code: running')
+  expect(seen).toContain(example.plan.commit.sha)
+  expect(seen).toContain('invoice.event_37')
+})
+
+it('dialogs keep the limits of a view when everything is as long as it can be', () => {
+  expectSlackTakesView(detailsView(example.largest))
+  expectSlackTakesView(detailsView({ ...example.largest, kind: 'rollback', plan: example.largestUndo }))
+  expectSlackTakesView(rollbackView(example.largest, example.largestUndo, ''))
+})
+
+describe('private answers', () => {
+  it('help shows every command', () => {
+    for (const name of ['deploy', 'plan', 'status', 'verify', 'rollback', 'retry', 'cancel', 'history', 'help']) {
+      expect(answers.help().text).toContain(`/billing ${name}`)
+    }
+  })
+
+  it('a wrong command is answered with the nearest right one', () => {
+    const answer = answers.unknownCommand('deplyo <!here>', 'deploy', '/billing deploy VERSION [ENV]')
+    expectSlackTakes(answer)
+    expect(answer.text).toContain('`deplyo &lt;!here&gt;` is not a command of Purser. Did you mean `deploy`?')
+    expect(answer.text).toContain('Usage: `/billing deploy VERSION [ENV]`')
+  })
+
+  it('status tells where each run stands', () => {
+    const { text } = answers.statusMessage([example.executing, example.failed], now)
+    expect(text).toContain('running, phase 3 of 7 (Deploy application code, 2 of 3 pods updated), 12m so far')
+    expect(text).toContain('failed at Deploy application code')
+    expect(answers.statusMessage([], now).text).toContain('Nothing runs and nothing waits')
+  })
+
+  it('history tells when and how a run ended, and everything that happened in one', () => {
+    expect(answers.historyMessage([example.succeeded], now).text).toContain('succeeded in 11m, 1m ago')
+    const events = [{ at: now, actor: 'U01DANA00', kind: 'asked', text: 'asked for a deploy' }]
+    expect(shown(answers.runHistoryMessage(example.succeeded, events).blocks)).toContain(
+      '<@U01DANA00> – asked for a deploy',
+    )
+  })
+
+  it('a history that is too long keeps the newest events and counts the others', () => {
+    const events = Array.from({ length: 400 }, (_, index) => ({
+      at: now,
+      actor: 'purser',
+      kind: 'x',
+      text: `event ${index}`,
+    }))
+    const seen = shown(answers.runHistoryMessage(example.succeeded, events).blocks)
+    expect(seen).toContain('event 399')
+    expect(seen).toMatch(/… \d+ earlier events are not shown/)
+  })
+})

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import { tellingFirst, threadMessage } from '../../src/messages/thread.ts'
+import type { ThreadPost } from '../../src/runs/posts.ts'
+import * as example from './example-runs.ts'
+import { expectSlackTakes, shown } from './slack-takes.ts'
+
+function post(it: ThreadPost, run = example.waiting) {
+  const message = threadMessage(it, run)
+  expectSlackTakes(message)
+  return { text: message.text, seen: shown(message.blocks) }
+}
+
+describe('a post in the thread', () => {
+  it('tells the whole plan: every event, every difference, the order of a rollback', () => {
+    const { seen } = post({ kind: 'plan' })
+    expect(seen).toContain('invoice.event_37')
+    expect(seen).toContain('+   valuecanvas/api@sha256:4f4f')
+    expect(seen).toContain('Disable the Stripe endpoint')
+    expect(seen).toContain('the signing secret is not in the cluster yet')
+    expect(seen).not.toContain('more under Details')
+  })
+
+  it('folds what does not fit with a count and its place', () => {
+    const risks = Array.from({ length: 100 }, (_, index) => `risk number ${index} of very many`)
+    const { seen } = post({ kind: 'plan' }, { ...example.waiting, plan: { ...example.plan, risks } })
+    expect(seen).toMatch(/… and \d+ more under Details on the board/)
+  })
+
+  it('asks the approvers by mentioning people and groups', () => {
+    const { text, seen } = post({ kind: 'approval_request', approvers: ['S01APPROVERS', 'U02ALEX00'] })
+    expect(text).toContain('<!subteam^S01APPROVERS> or <@U02ALEX00>')
+    expect(seen).toContain('needs 1 approval')
+    expect(seen).toContain('ACCESS EXCLUSIVE')
+  })
+
+  it('tells a decision, its reason and what happens next', () => {
+    const rejected = { ...example.waiting, status: 'rejected' as const }
+    const { text } = post({ kind: 'decision', user: 'U02ALEX00', decision: 'rejected', reason: 'a <b> day' }, rejected)
+    expect(text).toBe('<@U02ALEX00> *rejected* run #42. Nothing outside was changed.\n>a &lt;b&gt; day')
+    const open = post({ kind: 'decision', user: 'U02ALEX00', decision: 'approved' }, example.waiting)
+    expect(open.text).toContain('More approvals are needed')
+    const going = post({ kind: 'decision', user: 'U02ALEX00', decision: 'approved' }, example.executing)
+    expect(going.text).toContain('(1 of 1). It goes ahead.')
+  })
+
+  it('keeps the end of long output, where it says what happened', () => {
+    const lines = Array.from({ length: 500 }, (_, index) => `line ${index} of the test run`)
+    const { text, seen } = post({ kind: 'output', title: 'billing tests', lines })
+    expect(text).toBe('billing tests: line 499 of the test run')
+    expect(seen).toContain('*billing tests* (500 lines): the end of it')
+    expect(seen).toContain('line 499')
+    expect(seen).not.toContain('line 12 ')
+  })
+
+  it('shows what failed, the evidence, what can be done, and calls the people on call once', () => {
+    const failure = example.failed.phases[3]?.failure
+    if (failure === undefined) throw new Error('the example has a failure')
+    const { seen, text } = post({ kind: 'failed', phase: 'rollout', failure, onCall: 'S01ONCALL' }, example.failed)
+    expect(seen).toContain('Deploy application code failed')
+    expect(seen).toContain('Error: Cannot find module <./billing>')
+    expect(seen).toContain('Read the pod log in the thread')
+    expect(seen.split('<!subteam^S01ONCALL>')).toHaveLength(2)
+    expect(text).toContain('0 of 3 pods became ready')
+  })
+})
+
+it('keeps the budget when everything is as long as it can be', () => {
+  const { largest } = example
+  post({ kind: 'plan' }, largest)
+  post({ kind: 'plan' }, { ...largest, kind: 'rollback', plan: example.largestUndo })
+  post({ kind: 'approval_request', approvers: Array.from({ length: 99 }, () => 'U01DANA00') }, largest)
+  const { failure, verification } = largest
+  if (failure === undefined || verification === undefined) throw new Error('the largest run has both')
+  post({ kind: 'failed', phase: 'rollout', failure, onCall: 'S01ONCALL' }, largest)
+  post({ kind: 'verification', verification }, largest)
+  post({ kind: 'output', title: failure.message, lines: failure.evidence }, largest)
+  post({ kind: 'note', text: failure.evidence.join('\n') }, largest)
+})
+
+describe('evidence', () => {
+  it('stays as it is when it is short', () => {
+    expect(tellingFirst(['starting', 'Error: no', 'bye'])).toEqual(['starting', 'Error: no', 'bye'])
+  })
+
+  it('has the lines that name an error first when it is long, and then its end in order', () => {
+    const lines = Array.from({ length: 100 }, (_, index) => (index === 3 ? 'FATAL: password denied' : `line ${index}`))
+    const told = tellingFirst(lines)
+    expect(told[0]).toBe('FATAL: password denied')
+    expect(told.at(-1)).toBe('line 99')
+    expect(told).toContain('… 60 earlier lines not shown in full')
+    expect(told.join('\n').length).toBeLessThanOrEqual(2800)
+  })
+})
