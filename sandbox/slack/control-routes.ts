@@ -87,6 +87,8 @@ const routes: Readonly<Record<string, Route>> = {
 
 export interface PageFacts {
   readonly command: string
+  /** The app is reached by HTTP: no connection of its own shows whether it is there. */
+  readonly http: boolean
   readonly commandHints: readonly { readonly usage: string; readonly description: string }[]
 }
 

@@ -94,7 +94,7 @@ export async function startSlack(options: SlackOptions): Promise<SlackSimulator>
     control: world.control,
     async close() {
       closing.abort()
-      world.socket.close()
+      await world.socket.close()
       await closed(server)
     },
   }
@@ -130,7 +130,7 @@ function assemble(options: SlackOptions, origin: string, closing: AbortSignal): 
   const eventRetriesMs = options.eventRetriesMs ?? slackEventRetriesMs
   const app = new AppLink({ workspace, triggers, responseUrls, delivery, eventRetriesMs, closing })
   const command = options.command ?? '/billing'
-  const page = { command, commandHints: options.commandHints ?? billingHints }
+  const page = { command, http: options.http !== undefined, commandHints: options.commandHints ?? billingHints }
   const control = new SlackControl({ workspace, app, webApi, socket, command })
   return { webApi, socket, control, workspace, files, responseUrls, page, host: new URL(origin).host }
 }

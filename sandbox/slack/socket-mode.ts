@@ -133,11 +133,25 @@ export class SocketMode implements Delivery {
     this.#acksToLose = times
   }
 
-  close(): void {
+  /** Says goodbye to every connection; one that does not answer is cut. */
+  async close(): Promise<void> {
     this.#closing.abort()
-    for (const connection of [...this.#connections]) connection.terminate()
+    await Promise.all([...this.#connections].map((connection) => farewell(connection)))
     this.#server.close()
   }
+}
+
+const farewellMs = 500
+
+function farewell(connection: WebSocket): Promise<void> {
+  return new Promise((resolve) => {
+    const limit = setTimeout(() => connection.terminate(), farewellMs)
+    connection.on('close', () => {
+      clearTimeout(limit)
+      resolve()
+    })
+    connection.close(1001)
+  })
 }
 
 function debugInfo(): Json {
