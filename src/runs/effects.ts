@@ -22,21 +22,22 @@ export interface Effect {
   readonly at: Date
 }
 
-export interface ImageBefore {
+// Type aliases, not interfaces: these are stored as Json.
+export type ImageBefore = {
   readonly image: string
   readonly replicaSet: { readonly name: string; readonly uid: string } | null
   readonly templateHash: string
   readonly version: string | null
 }
 
-export interface EndpointBefore {
+export type EndpointBefore = {
   /** Null when the run created the endpoint. */
   readonly id: string | null
   readonly enabledEvents: readonly string[]
   readonly status: 'enabled' | 'disabled'
 }
 
-export interface SecretBefore {
+export type SecretBefore = {
   readonly secretExists: boolean
   readonly keyExists: boolean
   readonly fingerprint: string | null
@@ -44,7 +45,7 @@ export interface SecretBefore {
   readonly keptUnder: string | null
 }
 
-export interface CronJobBefore {
+export type CronJobBefore = {
   /** The manifest that stood there; null when the run created the CronJob. */
   readonly manifest: Json
 }

@@ -45,8 +45,8 @@ const allowedIn = {
   rejected: ['awaiting_approval'],
   expired: ['awaiting_approval'],
   phase_succeeded: ['executing', 'cancelling', 'planning'],
-  phase_failed: ['planning', 'executing'],
-  plan_outdated: ['executing'],
+  phase_failed: ['planning', 'executing', 'cancelling'],
+  plan_outdated: ['executing', 'cancelling'],
   retry: ['failed'],
   cancel: ['planning', 'awaiting_approval', 'executing'],
   stopped: ['cancelling'],
@@ -72,8 +72,9 @@ export function transition(run: RunState, event: RunEvent): Transition {
     case 'phase_succeeded':
       return afterSuccess(run, event.phase)
     case 'phase_failed':
-      return moved('failed', [change(run, event.phase, 'failed')])
+      return moved(run.status === 'cancelling' ? 'cancelled' : 'failed', [change(run, event.phase, 'failed')])
     case 'plan_outdated':
+      if (run.status === 'cancelling') return moved('cancelled', [change(run, event.phase, 'cancelled')])
       return moved('planning', [change(run, event.phase, 'pending'), again(run, 'plan')], 'plan')
     case 'retry':
       return afterRetry(run)

@@ -44,6 +44,8 @@ export interface PhaseState {
   readonly attempt: number
   /** Rises each time a worker takes the phase; writes with an older epoch are refused. */
   readonly epoch: number
+  /** Passing trouble (a lost connection, a 503) met so far in this attempt. */
+  readonly stumbles: number
   readonly budgetMinutes: number
   /** What happens now, or what came of it: one line. */
   readonly line: string

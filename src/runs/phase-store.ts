@@ -88,15 +88,16 @@ export class PhaseStore {
     await this.#db.query(`update purser.phases set status = 'queued', worker = null where ${fence}`, keyOf(claim))
   }
 
-  /** Counts passing trouble and gives the phase back; returns how often that has happened in this attempt. */
-  async stumble(claim: Claim, line: string): Promise<number> {
-    return this.#fenced(claim, async (sql) => {
-      const { rows } = await sql.query<{ stumbles: number }>(
-        `update purser.phases set status = 'queued', worker = null, stumbles = stumbles + 1, line = $5 where ${fence} returning stumbles`,
-        [...keyOf(claim), this.#db.mask(line)],
+  /** Counts passing trouble and gives the phase back; the reconciler leaves it alone for `pauseMs`. */
+  async stumble(claim: Claim, line: string, pauseMs: number): Promise<void> {
+    await this.#fenced(claim, async (sql) => {
+      await sql.query(
+        `update purser.phases set status = 'queued', worker = null, stumbles = stumbles + 1, line = $5,
+           heartbeat_at = now() + make_interval(secs => $6)
+         where ${fence}`,
+        [...keyOf(claim), this.#db.mask(line), pauseMs / 1000],
       )
       await this.#touch(sql, claim.run)
-      return rows[0]?.stumbles ?? 1
     })
   }
 
@@ -203,8 +204,8 @@ export class PhaseStore {
     )
   }
 
-  async samples(run: number): Promise<readonly MetricSample[]> {
-    return this.#runs.samples(run)
+  async samples(run: number, since: Date): Promise<readonly MetricSample[]> {
+    return (await this.#runs.samples(run)).filter((sample) => sample.at >= since)
   }
 
   /** Error lines of the logs, each once however often the logs are read again. */
@@ -217,10 +218,10 @@ export class PhaseStore {
     )
   }
 
-  async logFindings(run: number): Promise<readonly { readonly pod: string; readonly line: string }[]> {
+  async logFindings(run: number, since: Date): Promise<readonly { readonly pod: string; readonly line: string }[]> {
     const { rows } = await this.#db.query<{ pod: string; line: string }>(
-      'select pod, line from purser.log_findings where run = $1 order by stamp limit 1000',
-      [run],
+      'select pod, line from purser.log_findings where run = $1 and stamp::timestamptz >= $2 order by stamp limit 1000',
+      [run, since],
     )
     return rows
   }

@@ -25,5 +25,5 @@ export type ThreadPost =
       readonly onCall: string | undefined
     }
   | { readonly kind: 'verification'; readonly verification: Verification }
-  /** Uploaded as a file. */
-  | { readonly kind: 'report'; readonly fileName: string; readonly markdown: string }
+  /** Rendered when it is posted, and uploaded as a file. */
+  | { readonly kind: 'report'; readonly fileName: string }

@@ -43,6 +43,7 @@ interface PhaseRow {
   status: PhaseStatus
   attempt: number
   epoch: number
+  stumbles: number
   budget_minutes: number
   line: string
   failure: Failure | null
@@ -104,6 +105,7 @@ function phaseOf(row: PhaseRow): PhaseState {
     status: row.status,
     attempt: row.attempt,
     epoch: row.epoch,
+    stumbles: row.stumbles,
     budgetMinutes: row.budget_minutes,
     line: row.line,
     failure: row.failure ?? undefined,

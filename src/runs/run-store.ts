@@ -178,7 +178,7 @@ async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promis
   const { rows } = await sql.query<{ number: string }>(
     `insert into purser.runs (kind, service, environment, status, version, dry_run, parent, requested_by, channel, reason,
        plan, plan_hash, approvals_needed, expires_at, started_at)
-     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13, now() + make_interval(mins => $14), case when $4 = 'executing' then now() end)
+     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13, now() + make_interval(secs => $14 * 60), case when $4 = 'executing' then now() end)
      returning number`,
     [
       input.kind,
@@ -251,7 +251,7 @@ async function storeTransition(
     `update purser.runs set status = $3, rev = rev + 1,
        plan = coalesce($4::jsonb, plan), plan_hash = coalesce($5, plan_hash),
        failure = $6::jsonb, verification = coalesce($7::jsonb, verification), reason = coalesce(reason, $9),
-       expires_at = case when $8::int is null then expires_at else now() + make_interval(mins => $8) end,
+       expires_at = case when $8::double precision is null then expires_at else now() + make_interval(secs => $8 * 60) end,
        started_at = case when $3 = 'executing' then coalesce(started_at, now()) else started_at end,
        finished_at = case when $3 in ('failed','left','planned','succeeded','rejected','expired','cancelled') then now() end
      where number = $1 and rev = $2`,

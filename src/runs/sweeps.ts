@@ -22,7 +22,7 @@ export class Sweeps {
     const { rows } = await this.#db.query<{ run: string; name: PhaseName; attempt: number; epoch: number }>(
       `select p.run, p.name, p.attempt, p.epoch from purser.phases p join purser.runs r on r.number = p.run
        where r.status in ('planning', 'executing', 'cancelling')
-         and (p.status = 'queued' or (p.status = 'running' and p.heartbeat_at < now() - make_interval(secs => $1)))`,
+         and ((p.status = 'queued' and (p.heartbeat_at is null or p.heartbeat_at < now() - interval '3 seconds')) or (p.status = 'running' and p.heartbeat_at < now() - make_interval(secs => $1)))`,
       [staleMs / 1000],
     )
     return rows.map((row) => ({ run: Number(row.run), phase: row.name, attempt: row.attempt, epoch: row.epoch }))

@@ -1,7 +1,10 @@
 import type { CronJobBefore, Effect, EndpointBefore, ImageBefore, SecretBefore } from './effects.ts'
 
 export interface UndoStep {
+  /** The oldest record of this target: it tells what stood there before the run. */
   readonly effect: number
+  /** All records that are settled with it. */
+  readonly covers: readonly number[]
   readonly kind: Effect['kind']
   readonly target: string
   /** One line, for the dialog and the board. */
@@ -23,14 +26,19 @@ export interface UndoPlan {
  */
 export function planUndo(run: number, effects: readonly Effect[], options: { strict: boolean }): UndoPlan {
   const open = effects.filter((effect) => effect.status !== 'undone').sort((a, b) => b.id - a.id)
-  const steps = open
-    .filter((effect) => effect.kind !== 'migration')
-    .map((effect) => ({
-      effect: effect.id,
-      kind: effect.kind,
-      target: effect.target,
-      line: lineFor(effect, options.strict),
-    }))
+  const steps: UndoStep[] = []
+  for (const newest of open) {
+    const same = open.filter((it) => it.kind === newest.kind && it.target === newest.target)
+    const oldest = same.at(-1) ?? newest
+    if (newest.kind === 'migration' || newest !== same[0]) continue
+    steps.push({
+      effect: oldest.id,
+      covers: same.map((it) => it.id),
+      kind: oldest.kind,
+      target: oldest.target,
+      line: lineFor(oldest, options.strict),
+    })
+  }
   const migrations = open.filter((effect) => effect.kind === 'migration').map((effect) => effect.target)
   return { kind: 'undo', run, steps, stays: staysFor(migrations) }
 }

@@ -1,0 +1,79 @@
+import { PurserError } from '../errors.ts'
+import type { Failure } from '../runs/model.ts'
+
+/** Why the work of a phase was stopped from outside. The abort reason of its signal. */
+export class Stopped extends PurserError {
+  readonly why: 'cancelled' | 'shutdown' | 'fenced' | 'time_limit' | 'lost_contact'
+  constructor(why: Stopped['why'], message: string, hint?: string) {
+    super(why, message, hint === undefined ? {} : { hint })
+    this.why = why
+  }
+}
+
+export type Verdict =
+  /** Another worker owns the phase: write nothing. */
+  | 'walk_away'
+  | 'cancelled'
+  /** Back into the queue at once, for another process. */
+  | 'hand_back'
+  | 'plan_again'
+  | 'retry'
+  | 'fail'
+
+const mostStumbles = 5
+
+/** The one place that maps errors to retry or fail. `stumbles`: passing trouble so far in this attempt. */
+export function verdictOn(error: unknown, signal: AbortSignal, stumbles: number): Verdict {
+  const stopped: unknown = signal.aborted ? signal.reason : error
+  if (stopped instanceof Stopped) return verdictOnStop(stopped)
+  if (!(error instanceof PurserError)) return isPassing(error) && stumbles < mostStumbles ? 'retry' : 'fail'
+  if (error.code === 'fenced_out') return 'walk_away'
+  if (error.code === 'plan_outdated') return 'plan_again'
+  return error.transient && stumbles < mostStumbles ? 'retry' : 'fail'
+}
+
+/** Pause before passing trouble is tried again: 1, 2, 4, 8, 16 s. */
+export function backoffMs(stumbles: number): number {
+  return 1_000 * 2 ** Math.min(stumbles, 4)
+}
+
+export function failureOf(error: unknown, signal: AbortSignal): Failure {
+  const cause: unknown = signal.aborted && signal.reason instanceof Stopped ? signal.reason : error
+  if (cause instanceof PurserError) {
+    return {
+      code: cause.code,
+      message: cause.message,
+      evidence: cause.evidence,
+      ...(cause.hint === undefined ? {} : { hint: cause.hint }),
+    }
+  }
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return { code: 'unexpected', message, evidence: stackOf(cause), hint: 'This is a fault of Purser: please report it.' }
+}
+
+function verdictOnStop(stopped: Stopped): Verdict {
+  switch (stopped.why) {
+    case 'cancelled':
+      return 'cancelled'
+    case 'shutdown':
+      return 'hand_back'
+    case 'fenced':
+    case 'lost_contact':
+      return 'walk_away'
+    case 'time_limit':
+      return 'fail'
+  }
+}
+
+/** Lost connections of libraries that know nothing of our errors (the state database first of all). */
+function isPassing(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return (
+    /^(ECONN|ETIMEDOUT|EPIPE|EAI_AGAIN|57P0|08|53300)/.test(code) ||
+    /Connection terminated|timeout exceeded/i.test(String(error))
+  )
+}
+
+function stackOf(error: unknown): readonly string[] {
+  return error instanceof Error && error.stack !== undefined ? error.stack.split('\n').slice(0, 8) : []
+}

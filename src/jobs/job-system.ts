@@ -1,0 +1,68 @@
+import type { Logger } from 'pino'
+import type { PhaseName, Run } from '../runs/model.ts'
+import type { WantedPhase } from '../runs/sweeps.ts'
+import type { PhaseExecutor, PhaseJob } from './phase-executor.ts'
+import type { Publisher, PublishJob } from './publisher.ts'
+import type { OpenQueue, QueueSystem } from './queues.ts'
+
+const sweepEveryMs = 3_000
+const phasesAtOnce = 4
+const boardsAtOnce = 4
+
+/** The three queues by name: phases to execute, runs to publish, the sweep. */
+export class JobSystem {
+  readonly #queues: QueueSystem
+  readonly #phases: OpenQueue<PhaseJob>
+  readonly #publish: OpenQueue<PublishJob>
+  readonly #sweep: OpenQueue<Record<string, never>>
+  readonly #log: Logger
+
+  constructor(queues: QueueSystem, log: Logger) {
+    this.#queues = queues
+    this.#phases = queues.queue('purser-phases')
+    this.#publish = queues.queue('purser-publish')
+    this.#sweep = queues.queue('purser-sweep')
+    this.#log = log
+  }
+
+  /** Adds the job of a phase. When the store is away this only logs: the reconciler adds it later. */
+  async enqueue(run: Run, phase: PhaseName): Promise<void> {
+    const state = run.phases.find((it) => it.name === phase)
+    if (state === undefined) return
+    await this.#unlessAway('phase', () =>
+      this.enqueueWanted({ run: run.number, phase, attempt: state.attempt, epoch: state.epoch }),
+    )
+  }
+
+  /** The id carries the epoch: the same want is added once, a new one always. */
+  async enqueueWanted(wanted: WantedPhase): Promise<void> {
+    const { run, phase, attempt, epoch } = wanted
+    await this.#phases.add({ run, phase, attempt }, { jobId: `run-${run}-${phase}-a${attempt}-e${epoch}` })
+  }
+
+  /** Marks a run as having news. While its job runs or waits, marks fold into one more run of it. */
+  async publish(run: number): Promise<void> {
+    await this.#unlessAway('publish', () =>
+      this.#publish.add({ run }, { deduplication: { id: `run-${run}`, keepLastIfActive: true } }),
+    )
+  }
+
+  startWorkers(handlers: {
+    readonly executor: PhaseExecutor
+    readonly publisher: Publisher
+    readonly sweep: () => Promise<void>
+  }): void {
+    this.#queues.work<PhaseJob>('purser-phases', phasesAtOnce, (job) => handlers.executor.handle(job))
+    this.#queues.work<PublishJob>('purser-publish', boardsAtOnce, (job) => handlers.publisher.handle(job))
+    this.#queues.work('purser-sweep', 1, () => handlers.sweep())
+    void this.#unlessAway('sweep', () => this.#sweep.every(sweepEveryMs, {}))
+  }
+
+  async #unlessAway(what: string, add: () => Promise<void>): Promise<void> {
+    try {
+      await add()
+    } catch (error) {
+      this.#log.warn({ err: error, what }, 'queue store is away; the reconciler adds the job when it is back')
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import type { EnvironmentConfig } from '../config/environment-schema.ts'
+import type { ServiceConfig } from '../config/service-schema.ts'
+import type { Change, PhaseContext, PhaseRecords } from '../runbook/context.ts'
+import type { World } from '../runbook/world.ts'
+import type { Json } from '../runs/json.ts'
+import type { Run } from '../runs/model.ts'
+import type { Claim, PhaseStore } from '../runs/phase-store.ts'
+
+export interface ContextInput {
+  readonly claim: Claim
+  readonly run: Run
+  readonly service: ServiceConfig
+  readonly environment: EnvironmentConfig
+  readonly world: World
+  readonly phases: PhaseStore
+  readonly publish: (run: number) => Promise<void>
+  readonly signal: AbortSignal
+}
+
+/** The phase's view of the truth: every write goes through the claim, so a late worker can write nothing. */
+export function contextFor(input: ContextInput): PhaseContext {
+  const { claim, phases, signal } = input
+  const context: PhaseContext = {
+    run: input.run,
+    service: input.service,
+    environment: input.environment,
+    world: input.world,
+    signal,
+    records: recordsFor(claim, phases),
+
+    async step<T extends Json | void>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+      signal.throwIfAborted()
+      const past = await phases.beginStep(claim, name)
+      if (past.finished) return past.result as T
+      const result = await act(signal)
+      await phases.finishStep(claim, name, result ?? null)
+      return result
+    },
+
+    async change<B extends Json, A extends Json | undefined>(name: string, change: Change<B, A>): Promise<A> {
+      return context.step(name, async () => {
+        const effect = await phases.beginEffect(claim, change.kind, change.target, () => change.before(signal))
+        signal.throwIfAborted()
+        const after = await change.act(effect.before as B, signal)
+        await phases.settleEffect(claim, effect.id, 'applied', after)
+        return after
+      }) as Promise<A>
+    },
+
+    async report(line) {
+      await phases.report(claim, line)
+      await input.publish(claim.run)
+    },
+
+    async tell(post, key) {
+      await phases.post(claim, post, key)
+      await input.publish(claim.run)
+    },
+  }
+  return context
+}
+
+function recordsFor(claim: Claim, phases: PhaseStore): PhaseRecords {
+  return {
+    backup: () => phases.backup(claim.run),
+    recordBackup: async (backup) => phases.recordBackup(claim, (await phases.run(claim.run)).environment, backup),
+    samples: (since) => phases.samples(claim.run, since),
+    recordSample: (sample) => phases.recordSample(claim, sample),
+    logFindings: (since) => phases.logFindings(claim.run, since),
+    recordLogFinding: (finding) => phases.recordLogFinding(claim, finding),
+    effectsOf: (run) => phases.effects(run),
+    undone: (effect) => phases.settleEffect(claim, effect, 'undone'),
+  }
+}

@@ -1,0 +1,148 @@
+import type { Logger } from 'pino'
+import type { Chat, OutgoingMessage } from '../adapters/slack/port.ts'
+import type { PurserConfig } from '../config/purser-yaml.ts'
+import { PurserError } from '../errors.ts'
+import { boardMessage } from '../messages/board.ts'
+import { reportMarkdown } from '../messages/report.ts'
+import { threadMessage } from '../messages/thread.ts'
+import type { BoardState, BoardStore, WaitingPost } from '../runs/board-store.ts'
+import { canonicalJson, sha256 } from '../runs/json.ts'
+import type { Run } from '../runs/model.ts'
+import type { RunStore } from '../runs/run-store.ts'
+import { rollbackUntil } from '../runs/rollback-window.ts'
+import type { TakenJob } from './queues.ts'
+
+export type PublishJob = { readonly run: number }
+
+export interface PublisherDependencies {
+  readonly runs: RunStore
+  readonly boards: BoardStore
+  readonly chat: Chat
+  readonly config: PurserConfig
+  readonly mask: <T>(value: T) => T
+  readonly log: Logger
+}
+
+/** Slack allows one message a second in a channel; edits share a budget of the whole workspace. */
+const pauseMs = 1_000
+const troublePauseMs = 2_000
+const requestTimeoutMs = 20_000
+
+/**
+ * Renders the board and the thread from the truth, whatever the job's history: at most one post and one edit a second for
+ * a run, an unchanged board is not sent, a rate limit is waited out, the last state always arrives.
+ */
+export class Publisher {
+  readonly #deps: PublisherDependencies
+
+  constructor(deps: PublisherDependencies) {
+    this.#deps = deps
+  }
+
+  async handle(job: TakenJob<PublishJob>): Promise<void> {
+    const { runs, boards, log } = this.#deps
+    const board = await boards.board(job.data.run)
+    const due = (board.postedAt?.getTime() ?? 0) + pauseMs - Date.now()
+    if (due > 0) return job.defer(due)
+    const run = await runs.get(job.data.run)
+    const signal = AbortSignal.timeout(requestTimeoutMs)
+    try {
+      const shown = await this.#publishBoard(run, board, signal)
+      const more = shown === undefined ? false : await this.#publishThread(run, shown, signal)
+      if (!more) return
+    } catch (error) {
+      const again = pauseAfter(error)
+      log.warn({ err: error, run: run.number, again }, 'publishing to Slack')
+      if (again === undefined) return this.#giveUp(run)
+      return job.defer(again)
+    }
+    return job.defer(pauseMs)
+  }
+
+  /** Posts or edits the board when its message differs from the one sent last. */
+  async #publishBoard(run: Run, board: BoardState, signal: AbortSignal): Promise<BoardState | undefined> {
+    if (board.ts !== undefined && board.shownRev === run.rev) return board
+    const policy = this.#deps.config.environments[run.environment]
+    const message = this.#deps.mask(
+      boardMessage(run, {
+        now: new Date(),
+        rollbackUntil: policy === undefined ? undefined : rollbackUntil(run, policy.policy.rollbackButtonHours),
+        onCall: policy?.contacts.onCall,
+        approvers: policy?.policy.approvers ?? [],
+      }),
+    )
+    const hash = hashOf(message)
+    if (hash === board.hash) {
+      if (board.shownRev !== run.rev) await this.#deps.boards.unchanged(run.number, run.rev)
+      return board
+    }
+    const posted = await this.#send(run, board, message, signal)
+    await this.#deps.boards.shown(run.number, { ...posted, hash, rev: run.rev })
+    return { ...board, ...posted }
+  }
+
+  async #send(run: Run, board: BoardState, message: OutgoingMessage, signal: AbortSignal) {
+    if (board.channel === undefined || board.ts === undefined)
+      return this.#deps.chat.post(run.channel, message, {}, signal)
+    const posted = { channel: board.channel, ts: board.ts }
+    await this.#deps.chat.update(posted, message, signal)
+    return posted
+  }
+
+  /** Posts what waits first for the thread; true when more waits. */
+  async #publishThread(run: Run, board: BoardState, signal: AbortSignal): Promise<boolean> {
+    const waiting = await this.#deps.boards.waiting(run.number)
+    const batch = joined(waiting)
+    if (batch === undefined || board.channel === undefined || board.ts === undefined) return false
+    await this.#deps.boards.claim(batch.ids)
+    if (batch.post.kind === 'report') {
+      const { fileName } = batch.post
+      const content = this.#deps.mask(reportMarkdown(run, await this.#deps.runs.samples(run.number)))
+      const where = { channel: board.channel, threadTs: board.ts }
+      await this.#deps.chat.uploadText(where, { name: fileName, title: fileName, content }, signal)
+    } else {
+      const message = this.#deps.mask(threadMessage(batch.post, run))
+      await this.#deps.chat.post(board.channel, message, { threadTs: board.ts }, signal)
+    }
+    await this.#deps.boards.posted(batch.ids)
+    return waiting.length > batch.ids.length
+  }
+
+  /** Slack refuses for good (channel gone, not a member): the run goes on, the log says it, nothing is tried for ever. */
+  async #giveUp(run: Run): Promise<void> {
+    const waiting = await this.#deps.boards.waiting(run.number)
+    await this.#deps.boards.posted(waiting.map((it) => it.id))
+    await this.#deps.boards.unchanged(run.number, run.rev)
+  }
+}
+
+const mostJoinedLines = 40
+
+/** The first waiting post; output with the same title that follows it directly is joined to it. */
+export function joined(
+  waiting: readonly WaitingPost[],
+): { readonly ids: readonly number[]; readonly post: WaitingPost['post'] } | undefined {
+  const first = waiting[0]
+  if (first === undefined) return undefined
+  if (first.post.kind !== 'output') return { ids: [first.id], post: first.post }
+  const ids: number[] = []
+  const lines: string[] = []
+  for (const { id, post } of waiting) {
+    if (post.kind !== 'output' || post.title !== first.post.title) break
+    if (lines.length > 0 && lines.length + post.lines.length > mostJoinedLines) break
+    ids.push(id)
+    lines.push(...post.lines)
+  }
+  return { ids, post: { ...first.post, lines } }
+}
+
+/** Undefined: trying again would not help. */
+function pauseAfter(error: unknown): number | undefined {
+  if (error instanceof PurserError && 'retryAfterMs' in error) return Number(error.retryAfterMs)
+  if (error instanceof PurserError && !error.transient) return undefined
+  return troublePauseMs
+}
+
+function hashOf(message: OutgoingMessage): string {
+  return sha256(canonicalJson(message))
+}

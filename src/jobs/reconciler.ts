@@ -1,0 +1,45 @@
+import type { Logger } from 'pino'
+import type { PurserConfig } from '../config/purser-yaml.ts'
+import { PurserError } from '../errors.ts'
+import type { RunStore } from '../runs/run-store.ts'
+import type { Sweeps, WantedPhase } from '../runs/sweeps.ts'
+import { staleMs } from './phase-executor.ts'
+
+export interface ReconcilerDependencies {
+  readonly runs: RunStore
+  readonly sweeps: Sweeps
+  readonly config: PurserConfig
+  readonly enqueue: (wanted: WantedPhase) => Promise<void>
+  readonly publish: (run: number) => Promise<void>
+  readonly log: Logger
+}
+
+const who = { actor: 'purser', source: 'reconciler' }
+
+/**
+ * Makes the queue agree with the truth: phases that are wanted get a job again, plans nobody approved expire, boards
+ * that lag are published. Safe to run anywhere, any time, twice.
+ */
+export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
+  const { runs, sweeps, log } = deps
+  for (const wanted of await sweeps.wantedPhases(staleMs)) {
+    if (wanted.epoch > 0) log.info({ ...wanted }, 'taking up a phase again')
+    await deps.enqueue(wanted)
+  }
+  for (const run of await sweeps.expired())
+    await unlessSettled(runs.apply(run, { type: 'expired' }, who, { line: 'nobody approved in time' }))
+  for (const { run, phase } of await sweeps.idleCancellations())
+    await unlessSettled(runs.apply(run, { type: 'stopped', phase }, who))
+  for (const [name, environment] of Object.entries(deps.config.environments))
+    await sweeps.rollbackButtonsPast(environment.policy.rollbackButtonHours, name)
+  for (const run of await sweeps.unpublished()) await deps.publish(run)
+}
+
+/** Someone was faster: that is what compare-and-set is for. */
+async function unlessSettled(change: Promise<unknown>): Promise<void> {
+  try {
+    await change
+  } catch (error) {
+    if (!(error instanceof PurserError && error.code === 'wrong_status')) throw error
+  }
+}

@@ -1,0 +1,69 @@
+import type { EnvironmentConfig } from '../config/environment-schema.ts'
+import type { ServiceConfig } from '../config/service-schema.ts'
+import type { BackupRecord } from '../runs/backups.ts'
+import type { Effect, EffectKind } from '../runs/effects.ts'
+import type { Json } from '../runs/json.ts'
+import type { MetricSample, Run, Verification } from '../runs/model.ts'
+import type { DeployPlan } from '../runs/plan.ts'
+import type { ThreadPost } from '../runs/posts.ts'
+import type { World } from './world.ts'
+
+/** What a phase says when it is done. */
+export interface PhaseResult {
+  /** One line that stays on the board: "3 migrations applied". */
+  readonly line: string
+  readonly plan?: Run['plan']
+  readonly verification?: Verification
+}
+
+export interface Change<B extends Json, A extends Json | undefined> {
+  readonly kind: EffectKind
+  readonly target: string
+  /** What stands there now. Asked once for each phase of a run, never again after a crash or a retry. */
+  readonly before: (signal: AbortSignal) => Promise<B>
+  /** Looks before it acts: it may run again after a crash. */
+  readonly act: (before: B, signal: AbortSignal) => Promise<A>
+}
+
+/** What a phase is handed. Phases are plain functions of it; they know no queue, no Slack and no clock. */
+export interface PhaseContext {
+  readonly run: Run
+  readonly service: ServiceConfig
+  readonly environment: EnvironmentConfig
+  readonly world: World
+  /** Fires on cancel, time limit, shutdown, and when another worker has taken the phase. */
+  readonly signal: AbortSignal
+  /**
+   * Runs `act` once and stores its result; when the phase is taken up again by another worker a finished step gives
+   * back what was stored. A step that was under way runs again, so it must be safe to repeat.
+   */
+  step<T extends Json | void>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T>
+  /** A step that changes the outside: records what stood there first. The rollback is computed from these records. */
+  change<B extends Json, A extends Json | undefined>(name: string, change: Change<B, A>): Promise<A>
+  /** What happens now, in one line of the board. */
+  report(line: string): Promise<void>
+  /** Puts something into the thread. With a key it is posted once for the run, however often this line runs. */
+  tell(post: ThreadPost, key?: string): Promise<void>
+  readonly records: PhaseRecords
+}
+
+/** What phases read and write of the truth beside steps and effects. */
+export interface PhaseRecords {
+  backup(): Promise<BackupRecord | undefined>
+  recordBackup(backup: BackupRecord): Promise<void>
+  samples(since: Date): Promise<readonly MetricSample[]>
+  recordSample(sample: MetricSample): Promise<void>
+  logFindings(since: Date): Promise<readonly { readonly pod: string; readonly line: string }[]>
+  recordLogFinding(finding: { readonly pod: string; readonly stamp: string; readonly line: string }): Promise<void>
+  /** Effects of another run (the one that a rollback undoes). */
+  effectsOf(run: number): Promise<readonly Effect[]>
+  undone(effect: number): Promise<void>
+}
+
+export type Phase = (context: PhaseContext) => Promise<PhaseResult>
+
+/** The plan of a deploy; every phase after planning has one. */
+export function planOf(run: Run): DeployPlan {
+  if (run.plan?.kind !== 'deploy') throw new Error(`run #${run.number} has no deploy plan`)
+  return run.plan
+}

@@ -1,0 +1,76 @@
+import { confirmPlan } from './confirm-plan.ts'
+import type { Phase, PhaseContext } from './context.ts'
+import { planOf } from './context.ts'
+import { CheckFailed, PlanOutdated } from './errors.ts'
+import { expectedTables, migrationFiles } from './migrations.ts'
+
+/** Chapter 1, Apply Database Migrations: each pending file in its own transaction, in order; then the tables are verified. */
+export const migrate: Phase = async (context) => {
+  const plan = planOf(context.run)
+  await confirmPlan(context)
+  await requireProvenBackup(context)
+  const files = await migrationFiles(context.world, context.service.migrations, plan.commit.sha, context.signal)
+
+  for (const [index, planned] of plan.migrations.entries()) {
+    const file = files.find((it) => it.name === planned.file)
+    if (file?.sha256 !== planned.sha256) throw new PlanOutdated(`${planned.file} is not the file that was planned`)
+    await context.report(`migration ${index + 1} of ${plan.migrations.length}: ${file.name}`)
+    await context.change(`apply ${file.name}`, {
+      kind: 'migration',
+      target: file.name,
+      before: async () => ({ applied: false }),
+      act: (_before, signal) => applyFile(context, file, signal),
+    })
+  }
+
+  const tables = expectedTables(files, context.service.migrations)
+  await context.step('verify tables', () => verifyTables(context, tables))
+  const count = plan.migrations.length
+  const applied = count === 0 ? 'nothing pending' : `${count} migration${count === 1 ? '' : 's'} applied`
+  return { line: `${applied}, ${tables.length} expected tables exist` }
+}
+
+type File = Awaited<ReturnType<typeof migrationFiles>>[number]
+
+async function applyFile(context: PhaseContext, file: File, signal: AbortSignal) {
+  const { migrations } = context.service
+  const outcome = await context.world.database.apply(
+    {
+      file,
+      run: context.run.number,
+      release: context.run.version,
+      lockTimeoutMs: migrations.lockTimeoutSeconds * 1_000,
+      statementTimeoutMs: migrations.statementTimeoutMinutes * 60_000,
+      onRetry: (attempt, blockers) =>
+        void context
+          .report(
+            `${file.name}: waiting for a lock (try ${attempt}), held by ${blockers.join(', ') || 'another session'}`,
+          )
+          .catch(() => undefined),
+    },
+    signal,
+  )
+  return { outcome: outcome.outcome, milliseconds: Math.round(outcome.milliseconds) }
+}
+
+/** Promise 2 of the design: no migration without a backup that was verified, and verified again now. */
+async function requireProvenBackup(context: PhaseContext): Promise<void> {
+  const backup = await context.records.backup()
+  if (backup === undefined)
+    throw new CheckFailed('no_backup', 'starting migrations: this run has no proven backup', {
+      hint: 'Retry from pre-flight with a new deploy.',
+    })
+  await context.step('verify the backup again', async (signal) => {
+    const manifest = await context.world.backups.verify(backup.file, signal)
+    if (manifest.sha256 !== backup.sha256)
+      throw new CheckFailed('backup_changed', `backup ${backup.file} is not the file that pre-flight made`)
+  })
+}
+
+async function verifyTables({ world, signal }: PhaseContext, tables: readonly string[]): Promise<void> {
+  const missing = await world.database.missingTables(tables, signal)
+  if (missing.length > 0)
+    throw new CheckFailed('tables_missing', `verifying migrations: ${missing.join(', ')} do not exist`, {
+      hint: 'The files ran, but did not create them: compare them with service.migrations.expect in purser.yaml.',
+    })
+}

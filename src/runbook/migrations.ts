@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto'
+import type { LedgerEntry, MigrationFile } from '../adapters/postgres/port.ts'
+import type { MigrationFinding } from '../adapters/squawk/port.ts'
+import type { MigrationsConfig } from '../config/service-schema.ts'
+import type { LintFinding } from '../runs/plan.ts'
+import { CheckFailed } from './errors.ts'
+import type { World } from './world.ts'
+
+/** The migration files of a commit, oldest first. */
+export async function migrationFiles(
+  world: World,
+  config: MigrationsConfig,
+  commit: string,
+  signal: AbortSignal,
+): Promise<readonly MigrationFile[]> {
+  const names = await world.repository.list(commit, config.directory, signal)
+  const files = names.filter((name) => /^\d+.*\.sql$/.test(name)).sort(byVersion)
+  return Promise.all(
+    files.map(async (name) => {
+      const sql = await world.repository.read(commit, `${config.directory}/${name}`, signal)
+      return { version: versionOf(name), name, sql, sha256: createHash('sha256').update(sql).digest('hex') }
+    }),
+  )
+}
+
+/** Pure: files newer than the baseline that the ledger does not have. Raises when an applied file was edited since. */
+export function pendingMigrations(
+  files: readonly MigrationFile[],
+  ledger: readonly LedgerEntry[],
+  config: MigrationsConfig,
+): readonly MigrationFile[] {
+  const applied = new Map(ledger.map((entry) => [entry.version, entry]))
+  const drifted = files.filter((file) => {
+    const entry = applied.get(file.version)
+    return entry !== undefined && entry.sha256 !== file.sha256
+  })
+  if (drifted.length > 0)
+    throw new CheckFailed(
+      'migration_drift',
+      `comparing with the ledger: ${names(drifted)} changed after being applied`,
+      {
+        hint: 'An applied migration is never edited: restore the file and write a new migration.',
+        evidence: drifted.map(
+          (file) =>
+            `${file.name}: sha256 ${file.sha256.slice(0, 12)} now, ${applied.get(file.version)?.sha256.slice(0, 12)} when applied`,
+        ),
+      },
+    )
+  const baseline = config.baseline === undefined ? -1n : BigInt(config.baseline)
+  return files.filter((file) => BigInt(file.version) > baseline && !applied.has(file.version))
+}
+
+/** Tables that must exist once these files are applied. */
+export function expectedTables(
+  files: readonly Pick<MigrationFile, 'name'>[],
+  config: MigrationsConfig,
+): readonly string[] {
+  const present = new Set(files.map((file) => file.name))
+  return config.expect.filter((it) => present.has(it.file)).flatMap((it) => it.tables)
+}
+
+/** Rules that lock a table for long or destroy data; the rest is good advice. Names are squawk's. */
+const blocking = new Set([
+  'adding-foreign-key-constraint',
+  'adding-not-nullable-field',
+  'adding-required-field',
+  'ban-drop-column',
+  'ban-drop-database',
+  'ban-drop-table',
+  'ban-truncate-cascade',
+  'changing-column-type',
+  'constraint-missing-not-valid',
+  'disallowed-unique-constraint',
+  'renaming-column',
+  'renaming-table',
+  'require-concurrent-index-creation',
+  'require-concurrent-index-deletion',
+  'transaction-nesting',
+  'syntax-error',
+])
+
+/** Purser sets these time-outs itself for every migration. */
+const settled = new Set(['require-lock-timeout', 'require-statement-timeout'])
+
+export function severity(findings: readonly MigrationFinding[]): readonly LintFinding[] {
+  return findings
+    .filter((finding) => !settled.has(finding.rule))
+    .map((finding) => ({ ...finding, severity: blocking.has(finding.rule) ? 'block' : 'advise' }))
+}
+
+function versionOf(name: string): string {
+  return /^\d+/.exec(name)?.[0] ?? '0'
+}
+
+function byVersion(a: string, b: string): number {
+  const difference = BigInt(versionOf(a)) - BigInt(versionOf(b))
+  return difference === 0n ? a.localeCompare(b) : difference < 0n ? -1 : 1
+}
+
+function names(files: readonly MigrationFile[]): string {
+  return files.map((file) => file.name).join(', ')
+}

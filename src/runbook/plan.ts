@@ -1,0 +1,260 @@
+import type { DeploymentState, SecretKeyState } from '../adapters/kubernetes/port.ts'
+import type { MigrationFile } from '../adapters/postgres/port.ts'
+import { expandEventPatterns } from '../adapters/stripe/events.ts'
+import type { DeployPlan, PlannedCronJob, PlannedMigration } from '../runs/plan.ts'
+import type { Phase, PhaseContext } from './context.ts'
+import { CheckFailed } from './errors.ts'
+import { cronJobManifest, tagOf } from './manifests.ts'
+import { migrationFiles, pendingMigrations, severity } from './migrations.ts'
+import type { EndpointDecision } from './webhook-endpoint.ts'
+import { decideEndpoint } from './webhook-endpoint.ts'
+
+/** What the deploy will do, from read-only looks at every side. Changes nothing; the same facts give the same plan. */
+export const plan: Phase = async (context) => {
+  const { world, service, environment, run, signal } = context
+  await context.report('reading the repository and the registry')
+  const commit = await world.repository.resolveVersion(run.version, signal)
+  const image = await world.registry.resolve(service.image.repository, run.version, signal)
+  requireSameCommit(run.version, commit.sha, image.revision)
+  const reference = `${service.image.repository}@${image.digest}`
+
+  await context.report('looking at the cluster, the database and Stripe')
+  const [deployment, migrations, endpoint, cronJobs] = await Promise.all([
+    currentDeployment(context),
+    planMigrations(context, commit.sha),
+    planEndpoint(context),
+    planCronJobs(context, commit.sha, reference),
+  ])
+  const dryRun = await world.cluster.setImage(
+    {
+      deployment: service.deployment,
+      container: service.container,
+      image: reference,
+      changeCause: causeOf(context),
+      dryRun: true,
+    },
+    signal,
+  )
+  const made: DeployPlan = {
+    kind: 'deploy',
+    version: run.version,
+    environment: run.environment,
+    commit: { sha: commit.sha, subject: commit.subject },
+    image: { reference, digest: image.digest, platforms: image.platforms, revision: image.revision },
+    current: {
+      image: deployment.image,
+      version: await versionOf(context, deployment.image),
+      revision: deployment.revision,
+      replicas: deployment.replicas,
+      templateHash: deployment.templateHash,
+    },
+    migrations: migrations.planned,
+    cluster: dryRun.differences,
+    stripe: {
+      action: endpoint.action,
+      endpoint: endpoint.endpoint?.id,
+      events: expandedEvents(context),
+      added: endpoint.added,
+      removed: endpoint.removed,
+      secret: endpoint.secret,
+    },
+    cronJobs,
+    rollback: rollbackPreview(context, deployment, endpoint, cronJobs),
+    risks: risksOf(context, deployment, migrations.planned, endpoint, image.revision, dryRun.outcome === 'unchanged'),
+    estimateMinutes: estimateOf(context),
+    monitorMinutes: service.monitor.minutes,
+  }
+  const line = `${made.current.version ?? made.current.image} → ${run.version} in ${environment.namespace}`
+  return { line, plan: made }
+}
+
+/** Event types of the configured patterns; a pattern that matches none is a mistake in the configuration. */
+export function expandedEvents({ service }: Pick<PhaseContext, 'service'>): readonly string[] {
+  const { events, unmatched } = expandEventPatterns(service.stripe.events)
+  if (unmatched.length > 0)
+    throw new CheckFailed('unknown_event_pattern', `expanding event patterns: ${unmatched.join(', ')} match nothing`, {
+      hint: 'Correct service.stripe.events in purser.yaml; the names are those of the pinned Stripe API version.',
+    })
+  return events
+}
+
+/** Raises PlanOutdated's facts as text: what differs between the approved plan and the world, if anything. */
+export async function driftOf(context: PhaseContext, approved: DeployPlan): Promise<string | undefined> {
+  const { world, service, signal, run } = context
+  const [commit, image, deployment] = await Promise.all([
+    world.repository.resolveVersion(run.version, signal),
+    world.registry.resolve(service.image.repository, run.version, signal),
+    currentDeployment(context),
+  ])
+  if (commit.sha !== approved.commit.sha)
+    return `tag ${run.version} moved from ${approved.commit.sha.slice(0, 7)} to ${commit.sha.slice(0, 7)}`
+  if (image.digest !== approved.image.digest) return `image tag ${run.version} moved to ${image.digest.slice(0, 19)}…`
+  const ours = deployment.image === approved.image.reference
+  if (!ours && deployment.templateHash !== approved.current.templateHash)
+    return `someone else changed deployment ${service.deployment} (it runs ${deployment.image})`
+  return undefined
+}
+
+export async function currentDeployment({
+  world,
+  service,
+  environment,
+  signal,
+}: PhaseContext): Promise<DeploymentState> {
+  const deployment = await world.cluster.deployment(service.deployment, service.container, signal)
+  if (deployment === undefined)
+    throw new CheckFailed(
+      'deployment_missing',
+      `reading deployment ${service.deployment}: namespace ${environment.namespace} has none`,
+      {
+        hint: 'Purser updates a deployment, it does not create one: apply it once by hand.',
+      },
+    )
+  if (!deployment.containers.includes(service.container))
+    throw new CheckFailed(
+      'container_missing',
+      `reading deployment ${service.deployment}: no container ${service.container}`,
+      {
+        hint: `It has ${deployment.containers.join(', ')}; correct service.container in purser.yaml.`,
+      },
+    )
+  if (deployment.paused)
+    throw new CheckFailed('deployment_paused', `deployment ${service.deployment} is paused`, {
+      hint: `kubectl rollout resume deployment/${service.deployment} -n ${environment.namespace}`,
+    })
+  return deployment
+}
+
+export function causeOf({ run }: Pick<PhaseContext, 'run'>): string {
+  return `Purser run #${run.number}: ${run.kind} ${run.version}`
+}
+
+function requireSameCommit(version: string, sha: string, revision: string | undefined): void {
+  if (revision === undefined || revision === sha) return
+  throw new CheckFailed(
+    'image_of_another_commit',
+    `comparing image and tag: the image ${version} was built from ${revision.slice(0, 7)}, the tag is ${sha.slice(0, 7)}`,
+    {
+      hint: 'Build and push the image from the tagged commit, or deploy the version that the image was built from.',
+    },
+  )
+}
+
+async function planMigrations(
+  { world, service, signal }: PhaseContext,
+  commit: string,
+): Promise<{ readonly planned: readonly PlannedMigration[] }> {
+  const [files, ledger, facts] = await Promise.all([
+    migrationFiles(world, service.migrations, commit, signal),
+    world.database.ledger(signal),
+    world.database.facts(signal),
+  ])
+  const pending = pendingMigrations(files, ledger, service.migrations)
+  const lint = async (file: MigrationFile): Promise<PlannedMigration> => ({
+    file: file.name,
+    version: file.version,
+    sha256: file.sha256,
+    findings: severity(await world.lint.check(file.sql, facts.serverVersion, signal)),
+  })
+  return { planned: await Promise.all(pending.map(lint)) }
+}
+
+async function planEndpoint(
+  context: PhaseContext,
+): Promise<EndpointDecision & { readonly secretState: SecretKeyState }> {
+  const { world, service, environment, signal } = context
+  const { name, key } = service.stripe.secret
+  const [endpoints, secret] = await Promise.all([
+    world.stripe.endpoints(signal),
+    world.cluster.secretKey(name, key, signal),
+  ])
+  const decision = decideEndpoint({ url: environment.webhookUrl, events: expandedEvents(context), endpoints, secret })
+  return { ...decision, secretState: secret }
+}
+
+async function planCronJobs(
+  { world, service, environment, signal }: PhaseContext,
+  commit: string,
+  image: string,
+): Promise<readonly PlannedCronJob[]> {
+  return Promise.all(
+    service.cronJobs.map(async ({ name, manifest }) => {
+      const text = await world.repository.read(commit, manifest, signal)
+      const release = {
+        file: manifest,
+        name,
+        namespace: environment.namespace,
+        repository: service.image.repository,
+        image,
+      }
+      const { object, schedule } = cronJobManifest(text, release)
+      const { outcome, differences } = await world.cluster.apply(object, { dryRun: true }, signal)
+      return { name, manifest, schedule, outcome, differences }
+    }),
+  )
+}
+
+const mostTagsTried = 10
+
+/** Which version runs now: the image's tag, or the newest tag that has its digest. */
+async function versionOf({ world, service, signal }: PhaseContext, image: string): Promise<string | undefined> {
+  const tag = tagOf(image)
+  if (tag !== undefined) return tag
+  const digest = image.split('@')[1]
+  const tags = (await world.repository.tags(signal)).slice(0, mostTagsTried)
+  const digests = await Promise.all(
+    tags.map((it) => world.registry.resolve(service.image.repository, it.name, signal).catch(() => undefined)),
+  )
+  return tags[digests.findIndex((it) => it?.digest === digest)]?.name
+}
+
+function rollbackPreview(
+  { service, environment }: PhaseContext,
+  deployment: DeploymentState,
+  endpoint: EndpointDecision,
+  cronJobs: readonly PlannedCronJob[],
+): readonly string[] {
+  const created = endpoint.action === 'create' || endpoint.action === 'replace'
+  return [
+    ...cronJobs.map(
+      (it) => `CronJob ${it.name}: ${it.outcome === 'created' ? 'delete' : 'back to the former manifest'}`,
+    ),
+    `Stripe endpoint ${environment.webhookUrl}: ${created ? 'disable' : 'back to its former events and state'}`,
+    `Deployment ${service.deployment}: back to ${tagOf(deployment.image) ?? deployment.image}`,
+    ...(created ? [`Secret ${service.stripe.secret.name}/${service.stripe.secret.key}: back to what it was`] : []),
+    'The schema stays: migrations are not rolled back.',
+  ]
+}
+
+function risksOf(
+  { service }: PhaseContext,
+  deployment: DeploymentState,
+  migrations: readonly PlannedMigration[],
+  endpoint: EndpointDecision,
+  revision: string | undefined,
+  sameImage: boolean,
+): readonly string[] {
+  const locks = migrations.flatMap((migration) =>
+    migration.findings
+      .filter((finding) => finding.severity === 'block')
+      .map((finding) => `${migration.file}:${finding.line} ${finding.rule}: ${finding.message}`),
+  )
+  return [
+    ...locks,
+    ...(sameImage ? ['The deployment already runs this image: no pod will be replaced.'] : []),
+    ...(revision === undefined ? ['The image does not say which commit it was built from.'] : []),
+    ...(deployment.revisionHistoryLimit === 0 ? ['revisionHistoryLimit is 0: the former ReplicaSet is not kept.'] : []),
+    ...(deployment.availableReplicas < deployment.replicas
+      ? [`Only ${deployment.availableReplicas} of ${deployment.replicas} pods are available now.`]
+      : []),
+    ...(endpoint.action === 'replace'
+      ? [`Secret ${service.stripe.secret.name} does not hold the endpoint's signing secret: the endpoint is replaced.`]
+      : []),
+  ]
+}
+
+/** The runbook's deployment steps, without pre-flight and monitoring, as its "Total Duration" counts them. */
+function estimateOf({ service }: PhaseContext): number {
+  const { migrate, rollout, stripe, cronjobs, e2e } = service.phases
+  return migrate.minutes + rollout.minutes + stripe.minutes + cronjobs.minutes + e2e.minutes
+}

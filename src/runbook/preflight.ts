@@ -1,0 +1,170 @@
+import type { CredentialConfig, PreflightCommandConfig } from '../config/service-schema.ts'
+import type { BackupRecord } from '../runs/backups.ts'
+import { confirmPlan } from './confirm-plan.ts'
+import type { Phase, PhaseContext } from './context.ts'
+import { CheckFailed } from './errors.ts'
+import { OutputStream } from './output-stream.ts'
+import { describePermission, neededPermissions } from './permissions.ts'
+import { sideBySide } from './side-by-side.ts'
+import { inWorkspace } from './workspace.ts'
+
+/** Pre-Flight Checklist: tests and build pass, credentials are right, Purser may do what it must, the backup is proven. */
+export const preflight: Phase = async (context) => {
+  const { service } = context
+  await confirmPlan(context)
+  await context.report('checking out the planned commit')
+  await inWorkspace(context, async (workspace) => {
+    await context.report('tests, build, credentials, permissions and backup')
+    await sideBySide(
+      [
+        // Tests before build, one after the other: they share the workspace.
+        () => runCommands(context, service.preflight.commands, workspace),
+        () => context.step('check credentials', () => checkCredentials(context)),
+        () => context.step('check cluster permissions', () => checkPermissions(context)),
+        () => backUp(context),
+      ],
+      context.signal,
+    )
+  })
+  const backup = await context.records.backup()
+  const tests = `${service.preflight.commands.length} commands passed`
+  return { line: `${tests}, backup ${backup?.file} (${megabytes(backup?.bytes ?? 0)}) proven` }
+}
+
+async function runCommands(
+  context: PhaseContext,
+  commands: readonly PreflightCommandConfig[],
+  workspace: string,
+): Promise<void> {
+  for (const command of commands)
+    await context.step(`run: ${command.name}`, () => runCommand(context, command, workspace))
+}
+
+async function runCommand(context: PhaseContext, command: PreflightCommandConfig, workspace: string) {
+  const output = new OutputStream(context, command.name)
+  try {
+    const outcome = await context.world.commands.run(
+      {
+        argv: command.run,
+        cwd: workspace,
+        env: { CI: 'true' },
+        timeoutMs: command.timeoutMinutes * 60_000,
+        onLine: output.line,
+      },
+      context.signal,
+    )
+    if (outcome.exitCode !== 0)
+      throw new CheckFailed(
+        'command_failed',
+        `${command.name}: ${command.run.join(' ')} exited with ${outcome.exitCode}`,
+        {
+          evidence: outcome.tail.slice(-40),
+          hint: 'Fix it in the repository and tag a new version.',
+        },
+      )
+    return { milliseconds: outcome.milliseconds }
+  } finally {
+    await output.end()
+  }
+}
+
+/** Present, well-formed, of the right mode, and accepted by the other side. Values are never shown. */
+async function checkCredentials(context: PhaseContext): Promise<void> {
+  const { world, service, environment, signal } = context
+  const problems = service.credentials.flatMap((credential) => credentialProblem(context, credential))
+  if (world.stripe.keyMode !== environment.stripe.mode)
+    problems.push(
+      `${environment.stripe.secretKeyEnv} is a ${world.stripe.keyMode} key; ${context.run.environment} needs a ${environment.stripe.mode} key`,
+    )
+  if (problems.length > 0)
+    throw new CheckFailed('bad_credentials', `checking credentials: ${problems.join('; ')}`, {
+      hint: "Correct the variables in Purser's environment and restart it, then retry the phase.",
+    })
+  const [database, account] = await Promise.all([world.database.facts(signal), world.stripe.account(signal)])
+  if (database.transactionPooled)
+    throw new CheckFailed(
+      'transaction_pooler',
+      `${environment.databaseUrlEnv} goes through a transaction-mode pooler`,
+      {
+        hint: 'Use the direct connection or the session pooler (port 5432): locks and settings do not hold otherwise.',
+      },
+    )
+  if (database.inRecovery)
+    throw new CheckFailed('database_read_only', `${environment.databaseUrlEnv} names a read replica`, {
+      hint: 'Use the address of the primary.',
+    })
+  const live = environment.stripe.mode === 'live'
+  if (account.livemode !== undefined && account.livemode !== live)
+    throw new CheckFailed('wrong_stripe_mode', `Stripe says that this key is ${account.livemode ? 'live' : 'test'}`)
+}
+
+const formats: Readonly<Record<CredentialConfig['kind'], RegExp>> = {
+  'stripe-secret-key': /^(sk|rk)_(live|test)_\w{8,}$/,
+  'postgres-url': /^postgres(ql)?:\/\/[^/]+\/.+$/,
+  'stripe-webhook-secret': /^whsec_\w{8,}$/,
+  text: /^.+$/s,
+}
+
+function credentialProblem({ world }: PhaseContext, credential: CredentialConfig): string[] {
+  const value = world.secret(credential.env)
+  if (value === undefined) return credential.optional ? [] : [`${credential.env} is not set`]
+  return formats[credential.kind].test(value.reveal())
+    ? []
+    : [`${credential.env} does not look like a ${credential.kind}`]
+}
+
+async function checkPermissions({ world, service, environment, signal }: PhaseContext): Promise<void> {
+  const missing = await world.cluster.missingPermissions(neededPermissions(service), signal)
+  if (missing.length === 0) return
+  throw new CheckFailed('missing_permissions', `Purser may not: ${missing.map(describePermission).join('; ')}`, {
+    hint: `Grant them in namespace ${environment.namespace} (deploy/rbac.yaml is the Role that Purser needs).`,
+  })
+}
+
+/** The backup without which no migration starts. Its name is the run's: a repeat verifies what is there. */
+async function backUp(context: PhaseContext): Promise<void> {
+  const { world, run } = context
+  await context.step('back up the database', async (signal) => {
+    const [client, server] = await Promise.all([world.backups.clientVersion(signal), world.database.facts(signal)])
+    const serverMajor = Math.floor(server.serverVersionNumber / 10_000)
+    if (client.major < serverMajor)
+      throw new CheckFailed(
+        'client_tools_too_old',
+        `pg_dump ${client.text} cannot dump a PostgreSQL ${serverMajor} server`,
+        {
+          hint: `Install postgresql-client-${serverMajor} where Purser runs.`,
+        },
+      )
+    const manifest = await world.backups.create(
+      backupName(run.environment, run.number, run.createdAt),
+      () => undefined,
+      signal,
+    )
+    const backup: BackupRecord = {
+      file: manifest.file,
+      database: manifest.database,
+      bytes: manifest.bytes,
+      sha256: manifest.sha256,
+      tables: manifest.tables.length,
+      finishedAt: manifest.finishedAt,
+    }
+    await context.records.recordBackup(backup)
+    await context.tell(
+      {
+        kind: 'note',
+        text: `Backup ${backup.file}: ${megabytes(backup.bytes)}, ${backup.tables} tables, sha256 ${backup.sha256.slice(0, 12)}, read through from end to end.`,
+      },
+      'backup',
+    )
+  })
+}
+
+/** `backup_20261122_081530_production_run42`, as the runbook names them, and unique for the run. */
+function backupName(environment: string, run: number, at: Date): string {
+  const stamp = at.toISOString().replace(/[-:]/g, '').replace('T', '_').slice(0, 15)
+  return `backup_${stamp}_${environment}_run${run}`
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
+}

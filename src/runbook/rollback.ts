@@ -1,0 +1,111 @@
+import type { KubernetesObject } from '../adapters/kubernetes/port.ts'
+import type { CronJobBefore, Effect, EndpointBefore, ImageBefore, SecretBefore } from '../runs/effects.ts'
+import type { UndoStep } from '../runs/undo-plan.ts'
+import { healthState, rolloutState } from './checks.ts'
+import type { Phase, PhaseContext } from './context.ts'
+import { CheckFailed } from './errors.ts'
+import { causeOf } from './plan.ts'
+
+/** Rollback Procedure: puts back what the run changed, newest first, exactly as the dialog listed it. */
+export const undo: Phase = async (context) => {
+  const plan = context.run.plan
+  if (plan?.kind !== 'undo') throw new Error(`run #${context.run.number} has no list of what to undo`)
+  const effects = await context.records.effectsOf(plan.run)
+  for (const [index, step] of plan.steps.entries()) {
+    const effect = effects.find((it) => it.id === step.effect)
+    if (effect === undefined) throw new Error(`effect ${step.effect} of run #${plan.run} is gone`)
+    await context.report(`${index + 1} of ${plan.steps.length}: ${step.line}`)
+    await context.step(step.line, async (signal) => {
+      await undoEffect(context, effect, signal)
+      for (const covered of step.covers) await context.records.undone(covered)
+    })
+  }
+  await tellDone(context, plan.steps, plan.stays)
+  return { line: `${plan.steps.length} changes of #${plan.run} put back` }
+}
+
+/** Verify rollback: the former version runs and answers. */
+export const checkAfterRollback: Phase = async (context) => {
+  await context.report('checking the deployment and its health')
+  const [pods, health] = await Promise.all([rolloutState(context), healthState(context)])
+  if (pods.verdict === 'pass' && health.verdict === 'pass') return { line: `${pods.value}; health ${health.value}` }
+  throw new CheckFailed('rollback_unhealthy', `checking the rollback: ${pods.value}; health ${health.value}`, {
+    hint: `kubectl describe deployment ${context.service.deployment} -n ${context.environment.namespace} tells more.`,
+  })
+}
+
+async function undoEffect(context: PhaseContext, effect: Effect, signal: AbortSignal): Promise<void> {
+  switch (effect.kind) {
+    case 'image':
+      return undoImage(context, effect.target, effect.before as ImageBefore, signal)
+    case 'stripe-endpoint':
+      return undoEndpoint(context, effect, signal)
+    case 'secret-key':
+      return undoSecret(context, effect.target, effect.before as SecretBefore, signal)
+    case 'cronjob':
+      return undoCronJob(context, effect.target, effect.before as CronJobBefore, signal)
+    case 'migration':
+      return
+  }
+}
+
+async function undoImage(context: PhaseContext, deployment: string, before: ImageBefore, signal: AbortSignal) {
+  const { world, service } = context
+  const changeCause = causeOf(context)
+  const common = { deployment, container: service.container, image: before.image, changeCause }
+  if (before.replicaSet === null) await world.cluster.setImage(common, signal)
+  else await world.cluster.restoreReplicaSet({ ...common, replicaSetUid: before.replicaSet.uid }, signal)
+  await world.cluster.waitForRollout(
+    {
+      deployment,
+      container: service.container,
+      image: before.image,
+      graceMs: service.rollout.graceSeconds * 1_000,
+      onProgress: (progress) => void context.report(progress.line).catch(() => undefined),
+    },
+    AbortSignal.any([signal, AbortSignal.timeout(service.rollout.timeoutMinutes * 60_000)]),
+  )
+}
+
+/** One that the run created is disabled (its deliveries can still be looked at); another gets its former state back. */
+async function undoEndpoint(context: PhaseContext, effect: Effect, signal: AbortSignal): Promise<void> {
+  const { world, service } = context
+  const before = effect.before as EndpointBefore
+  const id = before.id ?? (await createdId(context, effect, signal))
+  if (id === undefined || (await world.stripe.endpoint(id, signal)) === undefined) return
+  if (before.id === null || service.rollback.strict) {
+    await world.stripe.updateEndpoint(id, { disabled: true }, signal)
+    return
+  }
+  const change = { enabledEvents: before.enabledEvents, disabled: before.status === 'disabled' }
+  await world.stripe.updateEndpoint(id, change, signal)
+}
+
+/** A crash may have come between the creation and its record: then the endpoint itself tells which run made it. */
+async function createdId({ world }: PhaseContext, effect: Effect, signal: AbortSignal): Promise<string | undefined> {
+  const recorded = effect.after as { readonly id?: string } | undefined
+  if (recorded?.id !== undefined) return recorded.id
+  const endpoints = await world.stripe.endpoints(signal)
+  return endpoints.find((it) => it.url === effect.target && it.metadata['purser_run'] === String(effect.run))?.id
+}
+
+async function undoSecret({ world }: PhaseContext, target: string, before: SecretBefore, signal: AbortSignal) {
+  const [secret = '', key = ''] = target.split('/')
+  if (before.keptUnder === null)
+    return world.cluster.removeSecretKey(secret, key, { deleteWhenEmpty: !before.secretExists }, signal)
+  const kept = await world.cluster.readSecretKey(secret, before.keptUnder, signal)
+  // Gone: an earlier try of this step had already put it back.
+  if (kept === undefined) return
+  await world.cluster.writeSecretKey(secret, key, kept, signal)
+  await world.cluster.removeSecretKey(secret, before.keptUnder, { deleteWhenEmpty: false }, signal)
+}
+
+async function undoCronJob({ world, service }: PhaseContext, name: string, before: CronJobBefore, signal: AbortSignal) {
+  if (before.manifest === null || service.rollback.strict) return world.cluster.deleteCronJob(name, signal)
+  await world.cluster.apply(before.manifest as unknown as KubernetesObject, { dryRun: false }, signal)
+}
+
+async function tellDone(context: PhaseContext, steps: readonly UndoStep[], stays: readonly string[]): Promise<void> {
+  const lines = [...steps.map((step) => `✓ ${step.line}`), ...stays]
+  await context.tell({ kind: 'note', text: lines.join('\n') }, 'undone')
+}

@@ -1,0 +1,89 @@
+import type { DeploymentState, PodState } from '../adapters/kubernetes/port.ts'
+import type { ImageBefore } from '../runs/effects.ts'
+import { confirmPlan } from './confirm-plan.ts'
+import type { Phase, PhaseContext } from './context.ts'
+import { planOf } from './context.ts'
+import { provideCredentials } from './credentials.ts'
+import { CheckFailed, PlanOutdated } from './errors.ts'
+import { causeOf, currentDeployment } from './plan.ts'
+
+/** Chapter 2, Deploy Application Code: credentials before pods, then the image by digest, watched to its verdict. */
+export const rollout: Phase = async (context) => {
+  const { world, service, run } = context
+  const plan = planOf(run)
+  await confirmPlan(context)
+  await provideCredentials(context)
+
+  await context.report(`setting the image to ${run.version}`)
+  await context.change('set the image', {
+    kind: 'image',
+    target: service.deployment,
+    before: async () => imageBefore(await currentDeployment(context), plan.current.version),
+    act: (_before, signal) => setImage(context, signal),
+  })
+
+  await context.step('watch the rollout', async (signal) => {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(service.rollout.timeoutMinutes * 60_000)])
+    await world.cluster.waitForRollout(
+      {
+        deployment: service.deployment,
+        container: service.container,
+        image: plan.image.reference,
+        graceMs: service.rollout.graceSeconds * 1_000,
+        onProgress: (progress) => void context.report(progress.line).catch(() => undefined),
+      },
+      limit,
+    )
+  })
+  const pods = await world.cluster.currentPods(service.deployment, service.container, context.signal)
+  requireDigest(pods, plan.image.digest, plan.image.platforms.length > 1)
+  const ready = pods.filter((pod) => pod.ready).length
+  return { line: `${ready} of ${pods.length} pods run ${run.version} (${plan.image.digest.slice(0, 19)}…)` }
+}
+
+async function setImage(context: PhaseContext, signal: AbortSignal) {
+  const { world, service } = context
+  const plan = planOf(context.run)
+  const { name, key } = service.stripe.secret
+  const current = await currentDeployment(context)
+  const secret = await world.cluster.secretKey(name, key, signal)
+  // Somebody else's change since the approval: not ours to overwrite.
+  if (current.image !== plan.image.reference && current.templateHash !== plan.current.templateHash)
+    throw new PlanOutdated(`someone else changed deployment ${service.deployment} (it runs ${current.image})`)
+  await world.cluster.setImage(
+    {
+      deployment: service.deployment,
+      container: service.container,
+      image: plan.image.reference,
+      changeCause: causeOf(context),
+      // Pods read the Secret when they start: another secret must give other pods, even for the same image.
+      templateAnnotations: secret.fingerprint === undefined ? {} : { 'purser/stripe-credentials': secret.fingerprint },
+      onlyIfTemplate: current.templateHash,
+    },
+    signal,
+  )
+  return { image: plan.image.reference }
+}
+
+export function imageBefore(deployment: DeploymentState, version: string | undefined): ImageBefore {
+  return {
+    image: deployment.image,
+    replicaSet: deployment.replicaSet ?? null,
+    templateHash: deployment.templateHash,
+    version: version ?? null,
+  }
+}
+
+/** A runtime may report the digest of the index or of the platform's manifest: only a single-platform image must agree. */
+function requireDigest(pods: readonly PodState[], digest: string, multiPlatform: boolean): void {
+  const strangers = pods.filter((pod) => pod.imageID !== '' && !pod.imageID.endsWith(digest))
+  if (multiPlatform || strangers.length === 0) return
+  throw new CheckFailed(
+    'wrong_image',
+    `checking pods: ${strangers.map((pod) => pod.name).join(', ')} run another image`,
+    {
+      evidence: strangers.map((pod) => `${pod.name}: ${pod.imageID}`),
+      hint: 'Somebody changed the deployment during the rollout: look at kubectl rollout history.',
+    },
+  )
+}

@@ -1,0 +1,27 @@
+import type { PhaseName } from '../runs/model.ts'
+import type { Phase } from './context.ts'
+import { cronjobs } from './cronjobs.ts'
+import { e2e } from './e2e.ts'
+import { migrate } from './migrate.ts'
+import { monitor } from './monitor.ts'
+import { plan } from './plan.ts'
+import { preflight } from './preflight.ts'
+import { checkAfterRollback, undo } from './rollback.ts'
+import { rollout } from './rollout.ts'
+import { stripe } from './stripe.ts'
+import { verify } from './verify.ts'
+
+/** The table of contents: every chapter by the name that runs know it by. */
+export const runbook: Readonly<Record<PhaseName, Phase>> = {
+  plan,
+  preflight,
+  migrate,
+  rollout,
+  stripe,
+  cronjobs,
+  e2e,
+  monitor,
+  undo,
+  check: checkAfterRollback,
+  verify,
+}
