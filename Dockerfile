@@ -1,10 +1,10 @@
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --no-audit --no-fund
+RUN npm install --no-save --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
-RUN npx tsc -p tsconfig.build.json && npm prune --omit=dev --no-audit --no-fund
+RUN npx tsc -p tsconfig.build.json && npm prune --no-save --omit=dev --no-audit --no-fund
 
 FROM node:24-bookworm-slim
 # pg_dump must not be older than the server it backs up: take the newest major from PostgreSQL's own archive.

@@ -53,15 +53,20 @@ async function install(root, missing) {
   const npm = process.env.npm_execpath?.endsWith('npm-cli.js')
     ? [process.execPath, process.env.npm_execpath]
     : [process.platform === 'win32' ? 'npm.cmd' : 'npm']
-  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--progress=false', '--loglevel=http']
-  const child = spawn(npm[0], [...npm.slice(1), ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  // Not `npm ci`: it refuses a lock file without the optional packages of other platforms, and such a lock file is what
+  // npm writes where a registry mirror lacks them. With --no-save, npm keeps to the lock file and does not touch it.
+  const args = ['install', '--no-save', '--include=dev', '--no-audit', '--no-fund', '--progress=false']
+  const child = spawn(npm[0], [...npm.slice(1), ...args, '--loglevel=http'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 
   let fetched = 0
   const tail = []
   const onText = (text) => {
     for (const line of text.toString().split('\n')) {
       if (/^npm http (fetch|cache)/.test(line)) fetched++
-      else if (line.trim() !== '' && !/^npm warn Unknown/.test(line)) tail.push(line)
+      else if (line.trim() !== '' && !line.startsWith('npm warn')) tail.push(line)
     }
     if (tail.length > 30) tail.splice(0, tail.length - 30)
   }
@@ -86,7 +91,7 @@ async function install(root, missing) {
   clearInterval(timer)
   if (tty) say('\r')
   if (code !== 0) {
-    say(`${tail.join('\n')}\nInstalling packages: npm ci ended with ${code}. Its last lines stand above.\n`)
+    say(`${tail.join('\n')}\nInstalling packages: npm install ended with ${code}. Its last lines stand above.\n`)
     process.exit(1)
   }
   say(`Packages installed in ${seconds()}.\n`)

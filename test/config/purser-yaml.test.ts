@@ -73,7 +73,7 @@ describe('a purser.yaml with problems', () => {
         new RegExp(`^environments\\.production\\.policy\\.approvals \\(line ${line}\\): expected number`),
       ),
     )
-    const paths = problems.map((problem) => problem.split(/[ :]/)[0])
+    const paths = problems.map((problem) => problem.replace(/[ :].*/, ''))
     expect(paths.toSorted()).toEqual([
       'defaultEnvironment',
       'environments.production.policy.approvals',
