@@ -1,5 +1,6 @@
-import { mkdir, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RepositoryError } from './errors.ts'
 import { git, gitText, lines, type GitAnswer, type GitRequest } from './git.ts'
@@ -35,13 +36,7 @@ export function openMirror({ url, mirrorDirectory, timeoutMs }: MirrorOptions): 
 
   async function fetchOnce(signal: AbortSignal): Promise<void> {
     const doing = 'fetching the repository'
-    await mkdir(directory, { recursive: true })
-    if (!(await stat(join(directory, 'HEAD')).catch(() => undefined))) {
-      await gitText(
-        { args: ['init', '--quiet', '--bare', '--template=', directory], cwd: directory, doing, timeoutMs },
-        signal,
-      )
-    }
+    if (!(await stat(join(directory, 'HEAD')).catch(() => undefined))) await begin(directory, timeoutMs, signal)
     const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']
     const fetching = request(
       ['fetch', '--quiet', '--prune', '--no-tags', '--no-write-fetch-head', 'origin', ...refs],
@@ -61,6 +56,18 @@ export function openMirror({ url, mirrorDirectory, timeoutMs }: MirrorOptions): 
     fetch: fetchOnce,
     ask: (args, doing, signal) => git(request(args, doing), signal),
   }
+}
+
+/** Makes the empty mirror aside and moves it into place: two workers may begin at once. */
+async function begin(directory: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  const aside = `${directory}.${randomBytes(4).toString('hex')}.partial`
+  await mkdir(dirname(directory), { recursive: true })
+  const args = ['init', '--quiet', '--bare', '--template=', '--', aside]
+  await gitText({ args, cwd: dirname(directory), doing: 'making the mirror of the repository', timeoutMs }, signal)
+  await rename(aside, directory).catch(async (error: unknown) => {
+    await rm(aside, { recursive: true, force: true })
+    if (!(await stat(join(directory, 'HEAD')).catch(() => undefined))) throw error
+  })
 }
 
 function fetchFailed(doing: string, url: string, { stderr }: GitAnswer): RepositoryError {

@@ -29,10 +29,15 @@ export function openRepository(options: RepositoryOptions): Repository {
       await mirror.fetch(signal)
       return listTags(mirror, signal)
     },
-    list: (commit, directory, signal) => list(mirror, checkedCommit(commit), checkedPath(directory), signal),
-    read: (commit, path, signal) => read(mirror, checkedCommit(commit), checkedPath(path), signal),
-    checkout: (commit, directory, signal) =>
-      checkout(mirror, checkedCommit(commit), resolve(directory), timeoutMs, signal),
+    async list(commit, directory, signal) {
+      return list(mirror, checkedCommit(commit), checkedPath(directory), signal)
+    },
+    async read(commit, path, signal) {
+      return read(mirror, checkedCommit(commit), checkedPath(path), signal)
+    },
+    async checkout(commit, directory, signal) {
+      await checkout(mirror, checkedCommit(commit), resolve(directory), timeoutMs, signal)
+    },
     discard: (directory) => rm(directory, { recursive: true, force: true, maxRetries: 3 }),
   }
 }

@@ -1,0 +1,117 @@
+import { execFile } from 'node:child_process'
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { nearest } from '../../src/adapters/git/nearest.ts'
+import type { Repository } from '../../src/adapters/git/port.ts'
+import { openRepository } from '../../src/adapters/git/repository.ts'
+import { buildServiceRepository, type ServiceRepository } from '../../sandbox/valuecanvas/repository.ts'
+
+const never = new AbortController().signal
+const run = promisify(execFile)
+let directory: string
+let origin: ServiceRepository
+let repository: Repository
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'purser-git-'))
+  origin = await buildServiceRepository({ directory: join(directory, 'origin.git') })
+  repository = openRepository({ url: origin.url, mirrorDirectory: join(directory, 'mirror.git') })
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+const commitOf = (tag: string): string => origin.commits[tag] ?? ''
+
+describe('the service’s repository', () => {
+  it('resolves a version to its commit', async () => {
+    expect(await repository.resolveVersion('v1.2.0', never)).toEqual({
+      sha: commitOf('v1.2.0'),
+      subject: 'Take billing events from Stripe',
+      committedAt: '2025-12-05T14:30:00+00:00',
+    })
+  })
+
+  it.each(['v1.2', 'v9.9.9', '1.2.0', '--upload-pack=touch /tmp/x', '../main', 'main', 'v1.2.0..v1.1.0', ''])(
+    'does not know %j and names the nearest tags',
+    async (version) => {
+      await expect(repository.resolveVersion(version, never)).rejects.toMatchObject({
+        code: 'unknown_version',
+        hint: expect.stringMatching(/^Nearest: v1/),
+      })
+    },
+  )
+
+  it('guesses what somebody meant', () => {
+    expect(nearest('1.2.0', ['v1.1.0', 'v1.2.0', 'v2.0.0'], 1)).toEqual(['v1.2.0'])
+    expect(nearest('v1.3.0-badimag', ['v1.3.0-crash', 'v1.3.0-badimage'], 1)).toEqual(['v1.3.0-badimage'])
+  })
+
+  it('sees a tag that was added or moved after the last look', async () => {
+    expect((await repository.tags(never)).map((tag) => tag.name)).not.toContain('v1.2.1')
+    await run('git', ['--git-dir', origin.url, 'tag', 'v1.2.1', commitOf('v1.2.0')])
+    expect((await repository.resolveVersion('v1.2.1', never)).sha).toBe(commitOf('v1.2.0'))
+    await run('git', ['--git-dir', origin.url, 'tag', '--force', 'v1.2.1', commitOf('v1.1.0')])
+    expect((await repository.resolveVersion('v1.2.1', never)).sha).toBe(commitOf('v1.1.0'))
+    await run('git', ['--git-dir', origin.url, 'tag', '--delete', 'v1.2.1'])
+    expect((await repository.tags(never)).map((tag) => tag.name)).not.toContain('v1.2.1')
+  })
+
+  it('lists tags newest first, with the commit an annotated tag stands for', async () => {
+    const tags = await repository.tags(never)
+    expect(tags[0]).toMatchObject({ name: 'v1.3.0-noisy', sha: commitOf('v1.3.0-noisy') })
+    expect(tags.at(-1)?.name).toBe('v1.1.0')
+  })
+
+  it('lists and reads files at a commit', async () => {
+    const names = await repository.list(commitOf('v1.2.0'), 'supabase/migrations/', never)
+    expect(names).toHaveLength(6)
+    expect(names.at(-1)).toBe('20260101093000_webhook_retry.sql')
+    expect(await repository.list(commitOf('v1.2.0'), 'no/such', never)).toEqual([])
+    expect(await repository.read(commitOf('v1.1.0'), 'package.json', never)).toContain('"1.1.0"')
+    for (const path of ['gone.yaml', '../secret', '/etc/passwd']) {
+      await expect(repository.read(commitOf('v1.2.0'), path, never)).rejects.toMatchObject({ code: 'file_missing' })
+    }
+    await expect(repository.read('--help', 'package.json', never)).rejects.toMatchObject({ code: 'unknown_commit' })
+  })
+
+  it('makes a clean checkout, and makes it clean again', async () => {
+    const workspace = join(directory, 'workspaces', 'run-42')
+    await repository.checkout(commitOf('v1.2.0'), workspace, never)
+    await writeFile(join(workspace, 'package.json'), 'changed')
+    await writeFile(join(workspace, 'left-over.txt'), 'x')
+    await repository.checkout(commitOf('v1.2.0'), workspace, never)
+    expect(await readFile(join(workspace, 'package.json'), 'utf8')).toContain('"1.2.0"')
+    await expect(access(join(workspace, 'left-over.txt'))).rejects.toThrow('ENOENT')
+    const { stdout } = await run('git', ['rev-parse', 'HEAD'], { cwd: workspace })
+    expect(stdout.trim()).toBe(commitOf('v1.2.0'))
+    await repository.discard(workspace)
+    await repository.discard(workspace)
+    await expect(access(workspace)).rejects.toThrow('ENOENT')
+  })
+
+  it('lets several workers use the same mirror at once', async () => {
+    const mirrorDirectory = join(directory, 'shared.git')
+    const workers = Array.from({ length: 4 }, () => openRepository({ url: origin.url, mirrorDirectory }))
+    const commits = await Promise.all(workers.map((worker) => worker.resolveVersion('v1.1.0', never)))
+    expect(new Set(commits.map((commit) => commit.sha))).toEqual(new Set([commitOf('v1.1.0')]))
+  })
+
+  it('tells a missing repository from one that cannot be reached, and keeps its token to itself', async () => {
+    const open = (url: string) =>
+      openRepository({ url, mirrorDirectory: join(directory, 'other.git'), timeoutMs: 10_000 })
+    await expect(open(join(directory, 'nowhere')).tags(never)).rejects.toMatchObject({ code: 'repository_missing' })
+    const error: unknown = await open('http://robot:hunter2@127.0.0.1:1/api.git')
+      .tags(never)
+      .catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'repository_unreachable', transient: true })
+    expect(JSON.stringify(error) + String(error)).not.toContain('hunter2')
+    expect(await readFile(join(directory, 'other.git', 'config'), 'utf8')).not.toContain('hunter2')
+  })
+
+  it('rethrows the reason of an abort', async () => {
+    const reason = new Error('cancelled by Dana')
+    await expect(repository.tags(AbortSignal.abort(reason))).rejects.toBe(reason)
+  })
+})
