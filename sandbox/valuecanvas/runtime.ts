@@ -113,19 +113,20 @@ function startProcess(spec: ContainerSpec, tree: string, onLog: (line: string) =
 
 async function stop(child: ChildProcess, exited: Promise<unknown>, graceMs: number): Promise<void> {
   const group = child.pid
-  if (group !== undefined && signalGroup(group, 'SIGTERM')) {
-    const deadline = performance.now() + graceMs
-    while (signalGroup(group, 0) && performance.now() < deadline) await sleep(20)
-    signalGroup(group, 'SIGKILL')
+  if (group !== undefined && child.exitCode === null && child.signalCode === null) {
+    signalGroup(group, 'SIGTERM')
+    const late = new AbortController()
+    await Promise.race([exited, sleep(graceMs, undefined, { signal: late.signal }).catch(() => {})])
+    late.abort()
   }
+  if (group !== undefined) signalGroup(group, 'SIGKILL')
   await exited
 }
 
-function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
+function signalGroup(group: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-group, signal)
-    return true
   } catch {
-    return false // nobody left
+    // Nobody left.
   }
 }

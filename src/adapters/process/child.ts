@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CommandError } from './errors.ts'
+import { endGroup } from './group.ts'
 
 export interface ChildRequest {
   readonly argv: readonly [string, ...string[]]
@@ -71,7 +72,7 @@ async function whenOver(child: ChildProcess, stop: AbortSignal): Promise<number>
   })
   let ending: Promise<void> | undefined
   const end = (): void => {
-    if (child.pid !== undefined) ending ??= endGroup(child.pid)
+    if (child.pid !== undefined) ending ??= endGroup(child.pid, graceMs)
   }
   if (stop.aborted) end()
   else stop.addEventListener('abort', end, { once: true })
@@ -87,28 +88,6 @@ async function whenOver(child: ChildProcess, stop: AbortSignal): Promise<number>
     return code
   } finally {
     stop.removeEventListener('abort', end)
-  }
-}
-
-/** Ends a process group: SIGTERM, after the grace time SIGKILL. Resolves when nobody of it is left. */
-export async function endGroup(group: number, grace: number = graceMs): Promise<void> {
-  if (!signalGroup(group, 'SIGTERM')) return
-  const deadline = performance.now() + grace
-  while (signalGroup(group, 0)) {
-    if (performance.now() > deadline) {
-      signalGroup(group, 'SIGKILL')
-      return
-    }
-    await sleep(20)
-  }
-}
-
-function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    process.kill(-group, signal)
-    return true
-  } catch {
-    return false // ESRCH: nobody left
   }
 }
 
