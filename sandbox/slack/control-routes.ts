@@ -141,7 +141,7 @@ function stateFor(userId: string, workspace: Workspace, control: SlackControl, p
   }
 }
 
-const told = ['message', 'update', 'delete', 'ephemeral', 'view', 'home'] as const
+const told = ['message', 'update', 'delete', 'ephemeral', 'view', 'home', 'connection'] as const
 
 /** Server-sent events: one line for everything that changed; the page then asks for the state. */
 function streamEvents(response: ServerResponse, control: SlackControl): void {

@@ -215,7 +215,17 @@ export class SlackControl {
       const abort = () => end(() => reject(signal?.reason as Error))
       signal?.addEventListener('abort', abort)
       stops.push(() => signal?.removeEventListener('abort', abort))
-      for (const event of ['message', 'update', 'delete', 'ephemeral', 'view', 'home', 'upload', 'call'] as const) {
+      for (const event of [
+        'message',
+        'update',
+        'delete',
+        'ephemeral',
+        'view',
+        'home',
+        'upload',
+        'call',
+        'connection',
+      ] as const) {
         stops.push(this.on(event, () => void look()))
       }
       look()

@@ -113,7 +113,7 @@ interface World {
 
 function assemble(options: SlackOptions, origin: string, closing: AbortSignal): World {
   const workspace = new Workspace({ ...options, botUserId: options.botUserId ?? 'U0PURSER' })
-  const socket = new SocketMode()
+  const socket = new SocketMode(() => workspace.emit('connection'))
   const triggers = new Triggers()
   const files = new Files()
   const responseUrls = new ResponseUrls(workspace, origin)

@@ -17,8 +17,13 @@ export class SocketMode implements Delivery {
   readonly #connections: WebSocket[] = []
   readonly #waiting = new Map<string, (body: Json) => void>()
   readonly #closing = new AbortController()
+  readonly #onChange: () => void
   #turn = 0
   #acksToLose = 0
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange
+  }
 
   /** The path and query of a new connection; good for one use. */
   newLink(): string {
@@ -47,11 +52,13 @@ export class SocketMode implements Delivery {
       return
     }
     this.#connections.push(connection)
+    this.#onChange()
     const ping = setInterval(() => connection.ping(), 10_000)
     connection.on('close', () => {
       clearInterval(ping)
       const place = this.#connections.indexOf(connection)
       if (place >= 0) this.#connections.splice(place, 1)
+      this.#onChange()
     })
     connection.on('error', () => connection.terminate())
     connection.on('message', (data: Buffer) => this.#receive(data.toString('utf8')))

@@ -26,6 +26,8 @@ export interface WorkspaceEvents {
   home: [{ readonly userId: string; readonly view: View }]
   upload: [Upload]
   call: []
+  /** A Socket Mode connection came or went. */
+  connection: []
 }
 
 export interface NewMessage {

@@ -1,6 +1,6 @@
 import { renderBlocks } from './blocks.js'
 import { confirmed, Dialog } from './dialog.js'
-import { h, safeUrl } from './dom.js'
+import { h, icon, safeUrl } from './dom.js'
 import { loadEmoji, mrkdwn } from './markup.js'
 
 // What this browser looks at; everything else comes from the server with every change.
@@ -165,7 +165,7 @@ function drawSidebar() {
         'aria-current': here ? 'page' : undefined,
         onclick: () => visit(channel.id),
       },
-      h('span.sign', {}, channel.kind === 'direct' ? '⚓' : channel.kind === 'private' ? '🔒' : '#'),
+      h('span.sign', {}, channel.kind === 'direct' ? '⚓' : channel.kind === 'private' ? icon('lock') : '#'),
       channelName(channel),
       count > 0 && !here && h('span.count', {}, count),
     )
@@ -190,7 +190,7 @@ function drawSidebar() {
           draw()
         },
       },
-      h('span.sign', {}, '⌂'),
+      h('span.sign', {}, icon('home')),
       'Purser home',
     ),
     h(
@@ -371,7 +371,7 @@ function messageNode(message, channel, withReplies, compact) {
     h(
       'div.content',
       {},
-      message.is_ephemeral && h('div.only', {}, '👁 Only visible to you'),
+      message.is_ephemeral && h('div.only', {}, icon('eye'), ' Only visible to you'),
       !compact &&
         h(
           'div.by',
@@ -386,7 +386,7 @@ function messageNode(message, channel, withReplies, compact) {
         h(
           'a.file',
           { href: safeUrl(file.url), download: file.name },
-          h('span.file-icon', {}, '📄'),
+          h('span.file-icon', {}, icon('file')),
           h('span', {}, h('strong', {}, file.title), h('span.muted', {}, `${file.name} · ${sizeOf(file.size)}`)),
         ),
       ),
@@ -430,7 +430,7 @@ function buildComposer() {
     'form.composer',
     {},
     hints,
-    h('div.box', {}, box, h('button.send', { type: 'submit', 'aria-label': 'Send' }, '➤')),
+    h('div.box', {}, box, h('button.send', { type: 'submit', 'aria-label': 'Send' }, icon('send'))),
   )
   let offered = []
   let chosen = 0

@@ -37,3 +37,16 @@ export function svg(name, attributes = {}, ...children) {
 export function safeUrl(url) {
   return /^(https?:|mailto:|slack:)/i.test(url) ? url : undefined
 }
+
+const icons = {
+  eye: 'M1 8s2.6-4.5 7-4.5S15 8 15 8s-2.6 4.5-7 4.5S1 8 1 8Zm7 2.2a2.2 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4Z',
+  file: 'M4 1.5h5L13 5.5v9H4zM9 1.5v4h4M6 8.5h5M6 11h5',
+  lock: 'M4 7.5h8v6H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5',
+  home: 'M2 8 8 2.5 14 8M3.5 7v6.5h9V7M6.5 13.5v-4h3v4',
+  send: 'M2 13.5 14.5 8 2 2.5l2 5.5zM4 8h5',
+}
+
+/** A line drawing: emoji look different, or like empty boxes, on every machine. */
+export function icon(name) {
+  return svg('svg', { viewBox: '0 0 16 16', class: 'icon', 'aria-hidden': 'true' }, svg('path', { d: icons[name] }))
+}
