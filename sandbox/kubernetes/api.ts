@@ -1,0 +1,468 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+import { parse as parseYaml } from 'yaml'
+
+import { AccessRules } from './access.ts'
+import { tooLarge } from './admission.ts'
+import { type Propagation, deleteObject } from './controllers/garbage.ts'
+import type { Kubelet } from './controllers/kubelet.ts'
+import { serveLog } from './log-endpoint.ts'
+import { type Deployment, type JsonMap, type KubeObject, type Pod, isMap } from './objects.ts'
+import { type Resource, apiVersionOf, discovery, jobs, openapi, pods, resourceOf } from './resources.ts'
+import { type Matches, fieldSelector, labelSelector } from './selectors.ts'
+import {
+  StatusError,
+  badRequest,
+  forbiddenValue,
+  invalid,
+  methodNotAllowed,
+  modified,
+  noSuchResource,
+  notFound,
+  pluralDetails,
+  unauthorized,
+} from './status.ts'
+import type { Store } from './store.ts'
+import { table } from './tables.ts'
+import { streamWatch } from './watch.ts'
+import { type WriteRequest, Writes } from './writes.ts'
+
+const BODY_LIMIT = 3_145_728
+const DEFAULT_WATCH_SECONDS = 1_800
+const OPEN_PATHS = ['/version', '/readyz', '/livez', '/healthz']
+const VERSION = {
+  major: '1',
+  minor: '26',
+  gitVersion: 'v1.26.4',
+  gitCommit: 'simulated',
+  gitTreeState: 'clean',
+  buildDate: '2023-04-12T12:00:00Z',
+  goVersion: 'go1.19.8',
+  compiler: 'gc',
+  platform: 'linux/amd64',
+}
+
+/** Where a request points. */
+interface Target {
+  readonly resource: Resource
+  readonly namespace: string | undefined
+  readonly name: string | undefined
+  readonly subresource: string | undefined
+}
+
+interface Call {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly query: URLSearchParams
+  readonly user: string
+}
+
+/** The HTTP face of the store. */
+export class Api {
+  readonly #store: Store
+  readonly #kubelet: Kubelet
+  readonly #access: AccessRules
+  readonly #writes: Writes
+  readonly #watches = new Set<() => void>()
+
+  constructor(store: Store, kubelet: Kubelet, access: AccessRules) {
+    this.#store = store
+    this.#kubelet = kubelet
+    this.#access = access
+    this.#writes = new Writes(store)
+  }
+
+  create(resource: Resource, namespace: string | undefined, object: JsonMap): KubeObject {
+    return this.#writes.create(
+      {
+        resource,
+        namespace,
+        name: undefined,
+        manager: 'seed',
+        force: false,
+        dryRun: false,
+        fieldValidation: 'Strict',
+        warn: () => undefined,
+      },
+      object,
+    )
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#answer(request, response)
+    } catch (error) {
+      if (response.headersSent) return void response.end()
+      const status = error instanceof StatusError ? error : new StatusError(500, undefined, String(error))
+      send(response, status.code, status.body())
+    }
+  }
+
+  endWatches(): void {
+    for (const stop of [...this.#watches]) stop()
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://cluster')
+    const path = url.pathname
+    if (OPEN_PATHS.some((open) => path === open || path.startsWith(`${open}/`))) {
+      if (path === '/version') return send(response, 200, VERSION)
+      return sendText(response, 200, 'ok')
+    }
+    const user = this.#access.authenticate(request.headers.authorization)
+    if (user === undefined) throw unauthorized()
+    const call: Call = { request, response, query: url.searchParams, user }
+    const document = discovery(path, request.headers.host ?? '') ?? openapi(path)
+    if (document !== undefined) return send(response, 200, document)
+    if (path === '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews') return this.#review(call)
+    const target = targetOf(path)
+    if (target === undefined) return sendText(response, 404, '404 page not found\n')
+    if (target === 'unknown') throw noSuchResource()
+    return this.#serve(call, target)
+  }
+
+  async #serve(call: Call, target: Target): Promise<void> {
+    const { request, query } = call
+    const watching = query.get('watch') === 'true' || query.get('watch') === '1'
+    const verb = verbOf(request.method ?? 'GET', target.name !== undefined, watching)
+    if (verb === undefined) throw methodNotAllowed()
+    this.#access.require(call.user, { ...target, verb })
+    if (target.subresource !== undefined) return this.#serveSubresource(call, target, verb)
+    switch (verb) {
+      case 'get':
+        return this.#sendObject(call, 200, target.resource, this.#writes.shown(this.#find(target)))
+      case 'list':
+        return this.#list(call, target)
+      case 'watch':
+        return this.#watch(call, target)
+      case 'delete':
+        return this.#delete(call, target)
+      case 'create': {
+        const body = await documentOf(request)
+        return this.#sendObject(call, 201, target.resource, this.#writes.create(writeOf(call, target), body))
+      }
+      case 'update': {
+        const body = await documentOf(request)
+        return this.#sendObject(call, 200, target.resource, this.#writes.replace(writeOf(call, target), body))
+      }
+      case 'patch': {
+        const text = (await bodyOf(request)).toString()
+        const { object, created } = this.#writes.patch(writeOf(call, target), contentType(request), text)
+        return this.#sendObject(call, created ? 201 : 200, target.resource, object)
+      }
+      default:
+        throw methodNotAllowed()
+    }
+  }
+
+  async #serveSubresource(call: Call, target: Target, verb: string): Promise<void> {
+    const { resource, subresource } = target
+    if (!resource.subresources?.includes(subresource ?? '')) throw noSuchResource()
+    const object = this.#find(target)
+    if (subresource === 'log') {
+      const pod = object as Pod
+      return serveLog(pod, call.query, (name) => this.#kubelet.logs(pod, name), call.request, call.response)
+    }
+    if (subresource === 'scale') return this.#scale(call, target, object as Deployment, verb)
+    if (verb === 'get') return this.#sendObject(call, 200, resource, object)
+    const text = (await bodyOf(call.request)).toString()
+    const type = verb === 'update' ? 'application/merge-patch+json' : contentType(call.request)
+    return this.#sendObject(call, 200, resource, this.#writes.patchStatus(writeOf(call, target), type, text))
+  }
+
+  /** `autoscaling/v1` Scale; kubectl's PUT comes without a Content-Type. */
+  async #scale(call: Call, target: Target, deployment: Deployment, verb: string): Promise<void> {
+    if (verb === 'get') return send(call.response, 200, scaleOf(deployment))
+    const body = await documentOf(call.request)
+    const spec = isMap(body.spec) ? body.spec : {}
+    const metadata = isMap(body.metadata) ? body.metadata : {}
+    const { resourceVersion } = metadata
+    if (resourceVersion !== undefined && resourceVersion !== deployment.metadata.resourceVersion)
+      throw modified(target.resource, deployment.metadata.name)
+    const patch = JSON.stringify({ spec: { replicas: spec.replicas ?? deployment.spec.replicas } })
+    const write = writeOf(call, target)
+    const { object } = this.#writes.patch(write, 'application/merge-patch+json', patch)
+    return send(call.response, 200, scaleOf(object as Deployment))
+  }
+
+  #find({ resource, namespace, name }: Target): KubeObject {
+    const object = this.#store.get(resource, namespace, name ?? '')
+    if (object === undefined) throw notFound(resource, name ?? '')
+    return object
+  }
+
+  async #list(call: Call, target: Target): Promise<void> {
+    const { query, response } = call
+    const { resource, namespace } = target
+    const wanted = query.get('resourceVersion') ?? undefined
+    await this.#checkVersion(wanted, query.get('resourceVersionMatch') ?? undefined)
+    const found = this.#store.list(resource, namespace).filter(selection(query, resource))
+    const page = pageOf(found, query, this.#store.revision)
+    if (acceptsTable(call.request)) return send(response, 200, table(resource, page.items, page.metadata))
+    const items = page.items.map((object) => {
+      const { kind: _kind, apiVersion: _apiVersion, ...item } = this.#writes.shown(object)
+      return item
+    })
+    const apiVersion = apiVersionOf(resource)
+    return send(response, 200, { kind: `${resource.kind}List`, apiVersion, metadata: page.metadata, items })
+  }
+
+  async #checkVersion(wanted: string | undefined, match: string | undefined): Promise<void> {
+    if (wanted === undefined || wanted === '0') {
+      if (match === undefined || wanted !== undefined) return
+      throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [
+        forbiddenValue('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'),
+      ])
+    }
+    if (!/^\d+$/.test(wanted))
+      throw new StatusError(
+        500,
+        undefined,
+        `resourceVersion: Invalid value: "${wanted}": strconv.ParseUint: parsing "${wanted}": invalid syntax`,
+      )
+    if (match === 'Exact' && Number(wanted) < this.#store.oldestRevision)
+      throw new StatusError(410, 'Expired', 'The resourceVersion for the provided list is too old.')
+    if (Number(wanted) <= this.#store.revision) return
+    throw new StatusError(
+      504,
+      'Timeout',
+      `Timeout: Too large resource version: ${wanted}, current: ${this.#store.revision}`,
+      {
+        causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+        retryAfterSeconds: 1,
+      },
+    )
+  }
+
+  #watch(call: Call, target: Target): void {
+    const { query, response } = call
+    const byName = target.name === undefined ? () => true : (object: KubeObject) => object.metadata.name === target.name
+    const matches = selection(query, target.resource)
+    const seconds = Number(query.get('timeoutSeconds') ?? DEFAULT_WATCH_SECONDS)
+    const stop = streamWatch(this.#store, response, {
+      resource: target.resource,
+      namespace: target.namespace,
+      matches: (object) => byName(object) && matches(object),
+      resourceVersion: query.get('resourceVersion') || undefined,
+      bookmarks: query.get('allowWatchBookmarks') === 'true',
+      timeoutMs: seconds * 1_000,
+      asTable: acceptsTable(call.request),
+      show: (object) => this.#writes.shown(object),
+    })
+    this.#watches.add(stop)
+    response.on('close', () => this.#watches.delete(stop))
+  }
+
+  async #delete(call: Call, target: Target): Promise<void> {
+    const { resource } = target
+    if (target.name === undefined) throw methodNotAllowed()
+    const object = this.#find(target)
+    const body = await documentOf(call.request)
+    const hasBody = Object.keys(body).length > 0
+    const option = (name: string) => (hasBody ? body[name] : (call.query.get(name) ?? undefined))
+    checkPreconditions(resource, object, body)
+    const wanted = option('propagationPolicy') as Propagation | undefined
+    if (resource === jobs && wanted === undefined)
+      call.response.appendHeader(
+        'warning',
+        '299 - "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning"',
+      )
+    const propagation = wanted ?? (resource === jobs ? 'Orphan' : 'Background')
+    const grace = option('gracePeriodSeconds')
+    if (isDry(hasBody ? body.dryRun : call.query.get('dryRun'))) return this.#sendObject(call, 200, resource, object)
+    const seconds = grace === undefined ? undefined : Number(grace)
+    const deleted = deleteObject(this.#store, resource, object, propagation, seconds)
+    if (resource === pods || propagation === 'Foreground') return this.#sendObject(call, 200, resource, deleted)
+    const details = { ...pluralDetails(resource, object.metadata.name), uid: object.metadata.uid }
+    return send(call.response, 200, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details })
+  }
+
+  async #review(call: Call): Promise<void> {
+    if (call.request.method !== 'POST') throw methodNotAllowed()
+    const body = await documentOf(call.request)
+    const spec = isMap(body.spec) ? body.spec : {}
+    const attributes = spec.resourceAttributes ?? spec.nonResourceAttributes
+    if (!isMap(attributes))
+      throw invalid({ group: 'authorization.k8s.io', kind: '' }, '', [
+        {
+          reason: 'FieldValueInvalid',
+          message:
+            'Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes must be specified',
+          field: 'spec.resourceAttributes',
+        },
+      ])
+    const text = (field: string) => (typeof attributes[field] === 'string' ? String(attributes[field]) : undefined)
+    const { group: _, ...named } = attributes
+    const allowed = this.#access.allows({
+      verb: text('verb') ?? '',
+      group: text('group') ?? '',
+      resource: text('resource') ?? '',
+      subresource: text('subresource'),
+      namespace: text('namespace'),
+      name: text('name'),
+    })
+    send(call.response, 201, {
+      kind: 'SelfSubjectAccessReview',
+      apiVersion: 'authorization.k8s.io/v1',
+      metadata: { creationTimestamp: null },
+      spec: spec.resourceAttributes === undefined ? spec : { resourceAttributes: text('group') ? attributes : named },
+      status: allowed ? { allowed, reason: 'RBAC: allowed by the sandbox' } : { allowed },
+    })
+  }
+
+  #sendObject(call: Call, code: number, resource: Resource, object: KubeObject): void {
+    if (!acceptsTable(call.request)) return send(call.response, code, { ...shape(resource), ...object })
+    const metadata = { resourceVersion: object.metadata.resourceVersion }
+    return send(call.response, code, table(resource, [object], metadata))
+  }
+}
+
+const shape = (resource: Resource) => ({ kind: resource.kind, apiVersion: apiVersionOf(resource) })
+
+function targetOf(path: string): Target | 'unknown' | undefined {
+  const match = /^\/(?:api|apis\/([^/]+))\/(v1[a-z0-9]*)\/(.+)$/.exec(path)
+  if (match === null) return undefined
+  const [, group = '', version = '', rest = ''] = match
+  const parts = rest.split('/').map(decodeURIComponent)
+  const scoped = parts[0] === 'namespaces' && parts.length > 2
+  const [plural = '', name, subresource] = scoped ? parts.slice(2) : parts
+  const resource = resourceOf(group, version, plural)
+  if (resource !== undefined) return { resource, namespace: scoped ? parts[1] : undefined, name, subresource }
+  return ['', 'apps', 'batch', 'authorization.k8s.io'].includes(group) ? 'unknown' : undefined
+}
+
+function verbOf(method: string, named: boolean, watching: boolean): string | undefined {
+  if (method === 'GET') return watching ? 'watch' : named ? 'get' : 'list'
+  if (method === 'POST') return named ? undefined : 'create'
+  if (method === 'DELETE') return named ? 'delete' : undefined
+  if (!named) return undefined
+  return method === 'PUT' ? 'update' : method === 'PATCH' ? 'patch' : undefined
+}
+
+function writeOf(call: Call, target: Target): WriteRequest {
+  const { query, request, response } = call
+  const agent = (request.headers['user-agent'] ?? 'unknown').split('/')[0] ?? 'unknown'
+  const validation = query.get('fieldValidation')
+  if (query.has('dryRun') && !isDry(query.get('dryRun')))
+    throw invalid({ group: 'meta.k8s.io', kind: 'CreateOptions' }, '', [
+      {
+        reason: 'FieldValueNotSupported',
+        message: `Unsupported value: []string{"${query.get('dryRun')}"}: supported values: "All"`,
+        field: 'dryRun',
+      },
+    ])
+  const applying = contentType(request) === 'application/apply-patch+yaml'
+  return {
+    resource: target.resource,
+    namespace: target.namespace,
+    name: target.name,
+    manager: query.get('fieldManager') ?? (applying ? undefined : agent),
+    force: query.get('force') === 'true',
+    dryRun: isDry(query.get('dryRun')),
+    fieldValidation: validation === 'Strict' || validation === 'Ignore' ? validation : 'Warn',
+    warn: (text) => response.appendHeader('warning', `299 - ${JSON.stringify(text)}`),
+  }
+}
+
+const isDry = (value: unknown) => value === 'All' || (Array.isArray(value) && value.includes('All'))
+
+function selection(query: URLSearchParams, resource: Resource): Matches {
+  const labels = labelSelector(query.get('labelSelector') ?? '')
+  const fields = fieldSelector(query.get('fieldSelector') ?? '', resource)
+  return (object) => labels(object) && fields(object)
+}
+
+function pageOf(found: KubeObject[], query: URLSearchParams, revision: number) {
+  const metadata: JsonMap = { resourceVersion: String(revision) }
+  const limitText = query.get('limit') ?? '0'
+  if (!/^\d+$/.test(limitText)) throw badRequest(`strconv.ParseInt: parsing "${limitText}": invalid syntax`)
+  const limit = Number(limitText)
+  const token = query.get('continue')
+  const start = token ? continueAfter(token) : undefined
+  const rest = start === undefined ? found : found.filter((object) => object.metadata.name > start)
+  if (limit === 0 || rest.length <= limit) return { items: rest, metadata }
+  const items = rest.slice(0, limit)
+  const last = items.at(-1)?.metadata.name ?? ''
+  metadata.continue = Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: `${last}\0` })).toString(
+    'base64url',
+  )
+  if (!query.get('labelSelector') && !query.get('fieldSelector')) metadata.remainingItemCount = rest.length - limit
+  return { items, metadata }
+}
+
+function continueAfter(token: string): string {
+  try {
+    const { start } = JSON.parse(Buffer.from(token, 'base64url').toString()) as { start: string }
+    return start.replace(/\0$/, '')
+  } catch (error) {
+    throw badRequest(`invalid continue token: continue key is not valid: ${(error as Error).message}`)
+  }
+}
+
+function scaleOf({ metadata, spec, status }: Deployment): object {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata
+  const selector = Object.entries(spec.selector.matchLabels).map(([key, value]) => `${key}=${value}`)
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: spec.replicas === 0 ? {} : { replicas: spec.replicas },
+    status: { replicas: status.replicas ?? 0, selector: selector.join(',') },
+  }
+}
+
+function checkPreconditions(resource: Resource, object: KubeObject, body: JsonMap): void {
+  const { uid } = isMap(body.preconditions) ? body.preconditions : {}
+  if (uid === undefined || uid === object.metadata.uid) return
+  throw new StatusError(
+    409,
+    'Conflict',
+    `Operation cannot be fulfilled on ${resource.kind} "${object.metadata.name}": the UID in the precondition (${String(uid)}) does not match the UID in record (${object.metadata.uid}). The object might have been deleted and then recreated`,
+    { name: object.metadata.name, kind: resource.kind },
+  )
+}
+
+const contentType = (request: IncomingMessage) => (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? ''
+
+const acceptsTable = (request: IncomingMessage) => (request.headers.accept ?? '').includes('as=Table')
+
+async function documentOf(request: IncomingMessage): Promise<JsonMap> {
+  const body = await bodyOf(request)
+  if (body.length === 0) return {}
+  const type = contentType(request)
+  if (!['', 'application/json', 'application/yaml', 'application/merge-patch+json'].includes(type))
+    throw new StatusError(
+      415,
+      'UnsupportedMediaType',
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+    )
+  let document: unknown
+  try {
+    document = type === 'application/yaml' ? parseYaml(body.toString()) : JSON.parse(body.toString())
+  } catch (error) {
+    throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`)
+  }
+  if (!isMap(document)) throw badRequest('the object provided is unrecognized')
+  return document
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > BODY_LIMIT) throw tooLarge(BODY_LIMIT)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function send(response: ServerResponse, code: number, body: object): void {
+  response.writeHead(code, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
+  response.end(`${JSON.stringify(body)}\n`)
+}
+
+function sendText(response: ServerResponse, code: number, body: string): void {
+  response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' })
+  response.end(body)
+}

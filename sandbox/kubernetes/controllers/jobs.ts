@@ -1,0 +1,143 @@
+import { Recorder } from '../events.ts'
+import { type Condition, type Job, type Pod, conditionOf, ownedBy, randomSuffix, timestamp } from '../objects.ts'
+import { jobs, pods } from '../resources.ts'
+import type { Store } from '../store.ts'
+import { deleteObject } from './garbage.ts'
+import { type Controller, WorkQueue, fromKey, keyFor } from './work-queue.ts'
+
+/** A real controller waits 10 s, doubling, before it tries a failed pod again; here it is a tenth of that. */
+const RETRY_MS = 1_000
+
+/** Runs one pod at a time to completion; `parallelism` above 1 and indexed Jobs are not imitated. */
+export class JobController implements Controller {
+  readonly #store: Store
+  readonly #events: Recorder
+  readonly #queue = new WorkQueue((key) => this.#sync(key))
+  readonly #unsubscribe: () => void
+
+  constructor(store: Store) {
+    this.#store = store
+    this.#events = new Recorder(store, 'job-controller')
+    this.#unsubscribe = store.onChange(({ resource, object }) => {
+      if (resource === jobs) this.#queue.add(keyFor(object))
+      if (resource !== pods) return
+      const owner = object.metadata.ownerReferences?.find((reference) => reference.controller)
+      if (owner?.kind === 'Job') this.#queue.add(`${object.metadata.namespace}/${owner.name}`)
+    })
+  }
+
+  close(): void {
+    this.#unsubscribe()
+    this.#queue.close()
+  }
+
+  #sync(key: string): void {
+    const [namespace, name] = fromKey(key)
+    const job = this.#store.get<Job>(jobs, namespace, name)
+    if (job === undefined || job.metadata.deletionTimestamp !== undefined || isFinished(job)) return
+    if (job.spec.suspend === true) return
+    const own = this.#store.list<Pod>(pods, namespace).filter((pod) => ownedBy(pod, job))
+    const active = own.filter((pod) => pod.status.phase === 'Pending' || pod.status.phase === 'Running')
+    const succeeded = own.filter((pod) => pod.status.phase === 'Succeeded').length
+    const failed = own.filter((pod) => pod.status.phase === 'Failed').length
+    const startTime = job.status.startTime ?? timestamp()
+    if (succeeded >= (job.spec.completions ?? 1)) return this.#complete(job, succeeded, failed, startTime)
+    const verdict = this.#failure(job, failed, own, startTime)
+    if (verdict !== undefined) return this.#fail(job, active, failed, startTime, verdict)
+    const running = active.length > 0 ? active : this.#retry(job, own, failed)
+    const ready = active.filter((pod) => conditionOf(pod.status.conditions, 'Ready')?.status === 'True').length
+    this.#write(job, { startTime, ...counted({ active: running.length, succeeded, failed }), ready })
+  }
+
+  #failure(
+    job: Job,
+    failed: number,
+    own: readonly Pod[],
+    startTime: string,
+  ): [reason: string, text: string] | undefined {
+    const deadline = job.spec.activeDeadlineSeconds
+    if (deadline !== undefined) {
+      const left = Date.parse(startTime) + deadline * 1_000 - Date.now()
+      if (left <= 0) return ['DeadlineExceeded', 'Job was active longer than specified deadline']
+      this.#queue.addAfter(keyFor(job), left)
+    }
+    const restarts = own
+      .flatMap((pod) => pod.status.containerStatuses ?? [])
+      .reduce((sum, status) => sum + status.restartCount, 0)
+    const tries = job.spec.template.spec.restartPolicy === 'OnFailure' ? restarts : failed
+    const limit = job.spec.backoffLimit ?? 6
+    const exceeded = job.spec.template.spec.restartPolicy === 'OnFailure' ? limit > 0 && tries >= limit : tries > limit
+    return exceeded ? ['BackoffLimitExceeded', 'Job has reached the specified backoff limit'] : undefined
+  }
+
+  #retry(job: Job, own: readonly Pod[], failed: number): Pod[] {
+    const ended = own
+      .flatMap((pod) => pod.status.containerStatuses ?? [])
+      .map((one) => one.state.terminated?.finishedAt)
+    const last = Math.max(0, ...ended.map((at) => Date.parse(at ?? '') || 0))
+    const wait = failed === 0 ? 0 : last + RETRY_MS * 2 ** (failed - 1) - Date.now()
+    if (wait > 0) {
+      this.#queue.addAfter(keyFor(job), wait)
+      return []
+    }
+    return [this.#createPod(job)]
+  }
+
+  #createPod(job: Job): Pod {
+    const { template } = job.spec
+    const { name, namespace, uid } = job.metadata
+    const { creationTimestamp: _, ...metadata } = template.metadata ?? {}
+    const owner = { apiVersion: 'batch/v1', kind: 'Job', name, uid: uid ?? '' }
+    const pod = this.#store.create<Pod>(pods, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        ...metadata,
+        name: `${name}-${randomSuffix()}`,
+        generateName: `${name}-`,
+        ...(namespace === undefined ? {} : { namespace }),
+        ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
+      },
+      spec: { ...template.spec, priority: 0, enableServiceLinks: true, preemptionPolicy: 'PreemptLowerPriority' },
+      status: { phase: 'Pending', qosClass: 'BestEffort' },
+    })
+    this.#events.record(job, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
+    return pod
+  }
+
+  #complete(job: Job, succeeded: number, failed: number, startTime: string): void {
+    const condition = ended('Complete')
+    const status = { conditions: [condition], startTime, completionTime: timestamp() }
+    this.#write(job, { ...status, ...counted({ succeeded, failed }), ready: 0 })
+    this.#events.record(job, 'Normal', 'Completed', 'Job completed')
+  }
+
+  #fail(job: Job, active: readonly Pod[], failed: number, startTime: string, verdict: [string, string]): void {
+    const [reason, message] = verdict
+    for (const pod of active) {
+      deleteObject(this.#store, pods, pod, 'Background')
+      this.#events.record(job, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)
+    }
+    const conditions = [{ ...ended('Failed'), reason, message }]
+    this.#write(job, { conditions, startTime, ...counted({ failed: failed + active.length }), ready: 0 })
+    this.#events.record(job, 'Warning', reason, message)
+  }
+
+  #write(job: Job, status: Job['status']): void {
+    this.#store.update<Job>(jobs, { ...job, status: { ...status, uncountedTerminatedPods: {} } })
+  }
+}
+
+export function isFinished(job: Job): boolean {
+  return (job.status.conditions ?? []).some(
+    ({ type, status }) => status === 'True' && (type === 'Complete' || type === 'Failed'),
+  )
+}
+
+function ended(type: 'Complete' | 'Failed'): Condition {
+  return { type, status: 'True', lastProbeTime: timestamp(), lastTransitionTime: timestamp() }
+}
+
+function counted(counters: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counters).filter(([, count]) => count > 0))
+}

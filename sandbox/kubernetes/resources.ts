@@ -1,0 +1,175 @@
+/** The kinds that the simulator serves, and the discovery and OpenAPI documents that kubectl needs for them. */
+
+export interface Resource {
+  readonly group: '' | 'apps' | 'batch'
+  readonly version: 'v1'
+  readonly plural: string
+  readonly kind: string
+  readonly namespaced: boolean
+  readonly shortNames?: readonly string[]
+  readonly subresources?: readonly string[]
+  /** False for kinds whose `metadata.generation` a real server leaves out. */
+  readonly generation?: boolean
+  readonly inAll?: boolean
+}
+
+const core = { group: '', version: 'v1', namespaced: true } as const
+const apps = { group: 'apps', version: 'v1', namespaced: true, generation: true, inAll: true } as const
+const batch = { group: 'batch', version: 'v1', namespaced: true, generation: true, inAll: true } as const
+
+export const namespaces: Resource = {
+  ...core,
+  plural: 'namespaces',
+  kind: 'Namespace',
+  namespaced: false,
+  shortNames: ['ns'],
+}
+export const pods: Resource = {
+  ...core,
+  plural: 'pods',
+  kind: 'Pod',
+  shortNames: ['po'],
+  subresources: ['log', 'status'],
+  inAll: true,
+}
+export const secrets: Resource = { ...core, plural: 'secrets', kind: 'Secret' }
+export const configMaps: Resource = { ...core, plural: 'configmaps', kind: 'ConfigMap', shortNames: ['cm'] }
+export const events: Resource = { ...core, plural: 'events', kind: 'Event', shortNames: ['ev'] }
+export const deployments: Resource = {
+  ...apps,
+  plural: 'deployments',
+  kind: 'Deployment',
+  shortNames: ['deploy'],
+  subresources: ['scale', 'status'],
+}
+export const replicaSets: Resource = {
+  ...apps,
+  plural: 'replicasets',
+  kind: 'ReplicaSet',
+  shortNames: ['rs'],
+  subresources: ['status'],
+}
+export const jobs: Resource = { ...batch, plural: 'jobs', kind: 'Job', subresources: ['status'] }
+export const cronJobs: Resource = {
+  ...batch,
+  plural: 'cronjobs',
+  kind: 'CronJob',
+  shortNames: ['cj'],
+  subresources: ['status'],
+}
+
+export const resources: readonly Resource[] = [
+  configMaps,
+  events,
+  namespaces,
+  pods,
+  secrets,
+  deployments,
+  replicaSets,
+  cronJobs,
+  jobs,
+]
+
+export function apiVersionOf(resource: Pick<Resource, 'group' | 'version'>): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
+}
+
+export function resourceOf(group: string, version: string, plural: string): Resource | undefined {
+  return resources.find((one) => one.group === group && one.version === version && one.plural === plural)
+}
+
+export function resourceOfKind(apiVersion: string, kind: string): Resource | undefined {
+  return resources.find((one) => apiVersionOf(one) === apiVersion && one.kind === kind)
+}
+
+const VERBS = ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch']
+const GROUPS = ['apps', 'batch', 'authorization.k8s.io'] as const
+
+function resourceList(group: string): object[] {
+  return resources
+    .filter((one) => one.group === group)
+    .flatMap((one) => [
+      {
+        name: one.plural,
+        singularName: '',
+        namespaced: one.namespaced,
+        kind: one.kind,
+        verbs: VERBS,
+        ...(one.shortNames ? { shortNames: one.shortNames } : {}),
+        ...(one.inAll ? { categories: ['all'] } : {}),
+      },
+      ...(one.subresources ?? []).map((name) => subresource(one, name)),
+    ])
+}
+
+function subresource(of: Resource, name: string): object {
+  const shared = { name: `${of.plural}/${name}`, singularName: '', namespaced: of.namespaced }
+  if (name === 'log') return { ...shared, kind: of.kind, verbs: ['get'] }
+  const verbs = ['get', 'patch', 'update']
+  if (name === 'scale') return { ...shared, group: 'autoscaling', version: 'v1', kind: 'Scale', verbs }
+  return { ...shared, kind: of.kind, verbs }
+}
+
+function group(name: string): object {
+  const version = { groupVersion: `${name}/v1`, version: 'v1' }
+  return { name, versions: [version], preferredVersion: version }
+}
+
+/** kubectl refuses a command when a discovery document is missing, and falls back from nothing. */
+export function discovery(path: string, address: string): object | undefined {
+  if (path === '/api') {
+    const clients = [{ clientCIDR: '0.0.0.0/0', serverAddress: address }]
+    return { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: clients }
+  }
+  if (path === '/apis') return { kind: 'APIGroupList', apiVersion: 'v1', groups: GROUPS.map(group) }
+  if (path === '/api/v1') return { kind: 'APIResourceList', groupVersion: 'v1', resources: resourceList('') }
+  const named = GROUPS.find((name) => path === `/apis/${name}` || path === `/apis/${name}/v1`)
+  if (named === undefined) return undefined
+  if (path === `/apis/${named}`) return { kind: 'APIGroup', apiVersion: 'v1', ...group(named) }
+  const served = named === 'authorization.k8s.io' ? [accessReview] : resourceList(named)
+  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: `${named}/v1`, resources: served }
+}
+
+const accessReview = {
+  name: 'selfsubjectaccessreviews',
+  singularName: '',
+  namespaced: false,
+  kind: 'SelfSubjectAccessReview',
+  verbs: ['create'],
+}
+
+const OPENAPI_GROUPS = { 'api/v1': '', 'apis/apps/v1': 'apps', 'apis/batch/v1': 'batch' } as const
+
+/** `kubectl apply` only wants to know that PATCH takes `fieldValidation`, `dryRun` and `fieldManager`. */
+export function openapi(path: string): object | undefined {
+  if (path === '/openapi/v3') {
+    const paths = Object.keys(OPENAPI_GROUPS).map((key) => [key, { serverRelativeURL: `/openapi/v3/${key}?hash=1` }])
+    return { paths: Object.fromEntries(paths) }
+  }
+  const key = Object.keys(OPENAPI_GROUPS).find((name) => path === `/openapi/v3/${name}`)
+  if (key === undefined) return undefined
+  const served = resources.filter((one) => one.group === OPENAPI_GROUPS[key as keyof typeof OPENAPI_GROUPS])
+  return {
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes', version: 'v1.26.4' },
+    paths: Object.fromEntries(served.map((one) => [openapiPath(key, one), { patch: openapiPatch(one) }])),
+  }
+}
+
+function openapiPath(prefix: string, resource: Resource): string {
+  return `/${prefix}/${resource.namespaced ? 'namespaces/{namespace}/' : ''}${resource.plural}/{name}`
+}
+
+function openapiPatch(resource: Resource): object {
+  const parameter = (name: string, type: string) => ({ name, in: 'query', schema: { type, uniqueItems: true } })
+  return {
+    operationId: `patch${resource.kind}`,
+    parameters: [
+      ...['dryRun', 'fieldManager', 'fieldValidation'].map((name) => parameter(name, 'string')),
+      parameter('force', 'boolean'),
+    ],
+    responses: {},
+    'x-kubernetes-action': 'patch',
+    'x-kubernetes-group-version-kind': { group: resource.group, version: resource.version, kind: resource.kind },
+  }
+}

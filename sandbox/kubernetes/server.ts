@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+import { stringify } from 'yaml'
+
+import { AccessRules, type Denial } from './access.ts'
+import { Api } from './api.ts'
+import { CronJobController } from './controllers/cron-jobs.ts'
+import { DeploymentController } from './controllers/deployments.ts'
+import { GarbageCollector } from './controllers/garbage.ts'
+import { JobController } from './controllers/jobs.ts'
+import { Kubelet } from './controllers/kubelet.ts'
+import { ReplicaSetController } from './controllers/replica-sets.ts'
+import { type IngressTarget, createIngress } from './ingress.ts'
+import { type JsonMap, type KubeObject, isMap } from './objects.ts'
+import { type Resource, namespaces, resourceOfKind, resources } from './resources.ts'
+import type { ContainerRuntime } from './runtime.ts'
+import { Store } from './store.ts'
+
+export interface KubernetesOptions {
+  readonly runtime: ContainerRuntime
+  readonly namespaces: readonly string[]
+  readonly token?: string
+  /** Manifests created at the start, each with its namespace. */
+  readonly seed?: readonly object[]
+  readonly ingress?: IngressTarget
+}
+
+export interface KubernetesSimulator {
+  readonly url: string
+  readonly token: string
+  /** Stands for the service's public address; undefined without the `ingress` option. */
+  readonly ingressUrl: string | undefined
+  kubeconfig(namespace: string): string
+  read(kind: string, namespace: string, name: string): KubeObject | undefined
+  list(kind: string, namespace: string): readonly KubeObject[]
+  /** Replaces what the token may not do. */
+  deny(denials: readonly Denial[]): void
+  /** Forgets the history of changes: open watches go on, later ones from an old resourceVersion get 410. */
+  compact(): void
+  /** Stops every container and closes every connection. */
+  close(): Promise<void>
+}
+
+export async function startKubernetes(options: KubernetesOptions): Promise<KubernetesSimulator> {
+  const token = options.token ?? randomBytes(24).toString('base64url')
+  const store = new Store()
+  const access = new AccessRules(token)
+  const kubelet = new Kubelet(store, options.runtime)
+  const controllers = [
+    new DeploymentController(store),
+    new ReplicaSetController(store),
+    new JobController(store),
+    new CronJobController(store),
+    new GarbageCollector(store),
+  ]
+  const api = new Api(store, kubelet, access)
+  const server = http.createServer((request, response) => void api.handle(request, response))
+  const ingress = options.ingress && createIngress(store, kubelet, options.ingress)
+  const url = await listen(server)
+  const ingressUrl = ingress && (await listen(ingress))
+  for (const name of options.namespaces) createNamespace(store, name)
+  for (const manifest of options.seed ?? []) plant(api, manifest)
+  return {
+    url,
+    token,
+    ingressUrl,
+    kubeconfig: (namespace) => kubeconfigFor(url, token, namespace),
+    read: (kind, namespace, name) => store.get(kindNamed(kind), namespace, name),
+    list: (kind, namespace) => store.list(kindNamed(kind), namespace),
+    deny: (denials) => access.deny(denials),
+    compact: () => store.compact(),
+    close: async () => {
+      api.endWatches()
+      for (const controller of controllers) controller.close()
+      await kubelet.close()
+      await Promise.all([stop(server), ...(ingress ? [stop(ingress)] : [])])
+    },
+  }
+}
+
+function createNamespace(store: Store, name: string): void {
+  store.create(namespaces, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
+    spec: { finalizers: ['kubernetes'] },
+    status: { phase: 'Active' },
+  })
+}
+
+function plant(api: Api, manifest: object): void {
+  const { apiVersion, kind, metadata } = manifest as Partial<KubeObject>
+  const resource = resourceOfKind(apiVersion ?? '', kind ?? '')
+  if (resource === undefined) throw new Error(`seeding the cluster: ${apiVersion} ${kind} is not a kind it knows`)
+  const namespace = isMap(metadata) && typeof metadata.namespace === 'string' ? metadata.namespace : undefined
+  if (resource.namespaced && namespace === undefined)
+    throw new Error(`seeding the cluster: ${kind} ${metadata?.name} names no namespace`)
+  api.create(resource, namespace, manifest as JsonMap)
+}
+
+function kindNamed(kind: string): Resource {
+  const found = resources.find((resource) => resource.kind === kind)
+  if (found === undefined) throw new Error(`the simulated cluster has no kind ${kind}`)
+  return found
+}
+
+/** client-node refuses plain http unless TLS verification is switched off. */
+function kubeconfigFor(server: string, token: string, namespace: string): string {
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'sandbox', cluster: { server, 'insecure-skip-tls-verify': true } }],
+    users: [{ name: 'sandbox', user: { token } }],
+    contexts: [{ name: 'sandbox', context: { cluster: 'sandbox', user: 'sandbox', namespace } }],
+    'current-context': 'sandbox',
+  })
+}
+
+async function listen(server: http.Server): Promise<string> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+async function stop(server: http.Server): Promise<void> {
+  const closed = once(server, 'close')
+  server.close()
+  server.closeAllConnections()
+  await closed
+}
