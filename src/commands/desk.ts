@@ -1,0 +1,131 @@
+import type { Logger } from 'pino'
+import type { ModalView } from '@slack/types'
+import type { EnvironmentConfig } from '../config/environment-schema.ts'
+import type { PurserConfig } from '../config/purser-yaml.ts'
+import { PurserError } from '../errors.ts'
+import type { Message } from '../messages/message.ts'
+import { refusal } from '../messages/answers.ts'
+import { notAllowed } from '../messages/not-allowed.ts'
+import type { LockStore } from '../runs/lock-store.ts'
+import type { PhaseName, Run } from '../runs/model.ts'
+import type { Applied, RunStore } from '../runs/run-store.ts'
+import type { Permit, Person, Right } from './authorise.ts'
+import { permit } from './authorise.ts'
+
+/** Who asks, and where. */
+export interface Ask {
+  readonly user: string
+  readonly channel: string
+}
+
+export type Answer =
+  /** The board or the thread tells. */
+  | { readonly kind: 'silent' }
+  /** Only the person who asked sees it. */
+  | { readonly kind: 'tell'; readonly message: Message }
+  | { readonly kind: 'open'; readonly view: ModalView }
+
+/** What commands are handed. */
+export interface Desk {
+  readonly runs: RunStore
+  readonly locks: LockStore
+  readonly config: PurserConfig
+  readonly jobs: {
+    enqueue(run: Run, phase: PhaseName): Promise<void>
+    publish(run: number): Promise<void>
+  }
+  /** Members of a Slack user group. */
+  readonly membersOf: (group: string) => Promise<readonly string[]>
+  readonly now: () => Date
+  readonly log: Logger
+}
+
+export const silent: Answer = { kind: 'silent' }
+
+export function tell(message: Message): Answer {
+  return { kind: 'tell', message }
+}
+
+export function refuse(text: string, next?: string): Answer {
+  return tell(refusal(text, next))
+}
+
+/** Raised by guards: the answer is the refusal, and the attempt goes into the audit. */
+export class NotAllowed extends PurserError {
+  readonly permit: Extract<Permit, { ok: false }>
+  constructor(refused: Extract<Permit, { ok: false }>) {
+    super(`not_allowed_${refused.reason}`, refused.text)
+    this.permit = refused
+  }
+}
+
+export function environmentOf(desk: Desk, name: string): EnvironmentConfig {
+  const environment = desk.config.environments[name]
+  if (environment === undefined)
+    throw new PurserError('unknown_environment', `there is no environment ${name} in purser.yaml any more`)
+  return environment
+}
+
+/** Raises NotAllowed. */
+export async function guard(desk: Desk, ask: Ask, right: Right, environment: string): Promise<void> {
+  const { policy } = environmentOf(desk, environment)
+  const verdict = permit(await personOf(desk, ask, environment), right, environment, policy)
+  if (!verdict.ok) throw new NotAllowed(verdict)
+}
+
+/** Raises `environment_locked`, naming who locked it and why. */
+export async function guardLock(desk: Desk, environment: string): Promise<void> {
+  const lock = await desk.locks.find(environment)
+  if (lock === undefined) return
+  throw new PurserError('environment_locked', `${environment} is locked: ${lock.reason}`, {
+    hint: 'When the reason is gone: /billing unlock',
+  })
+}
+
+export async function personOf(desk: Desk, ask: Ask, environment: string): Promise<Person> {
+  const { policy } = environmentOf(desk, environment)
+  const among = async (allowed: readonly string[]) => {
+    if (allowed.includes(ask.user)) return true
+    const groups = allowed.filter((id) => id.startsWith('S'))
+    const members = await Promise.all(groups.map((group) => desk.membersOf(group)))
+    return members.flat().includes(ask.user)
+  }
+  const [mayDeploy, mayApprove] = await Promise.all([among(policy.deployers), among(policy.approvers)])
+  return { ...ask, mayDeploy, mayApprove }
+}
+
+/** After a stored change: the board is told, the next phase gets its job. */
+export async function follow(desk: Desk, applied: Applied): Promise<void> {
+  await desk.jobs.publish(applied.run.number)
+  if (applied.enqueue !== undefined) await desk.jobs.enqueue(applied.run, applied.enqueue)
+}
+
+/** Runs a command; every refusal becomes one clear ephemeral answer, everything else is told and logged. */
+export async function answering(desk: Desk, ask: Ask, what: string, act: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await act()
+  } catch (error) {
+    if (error instanceof NotAllowed) {
+      const source = ask.channel
+      await desk.runs.audit({
+        run: undefined,
+        actor: ask.user,
+        source,
+        kind: 'refused',
+        text: `${what}: ${error.message}`,
+      })
+      return tell(notAllowed(error.permit))
+    }
+    if (error instanceof PurserError && !error.transient)
+      return refuse(`${sentence(error.message)} Nothing was changed.`, error.hint)
+    desk.log.error({ err: error, what }, 'command failed')
+    return refuse(
+      'Purser could not do that now; nothing was changed.',
+      'Its database may be away: try again in a minute.',
+    )
+  }
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
+}

@@ -1,0 +1,61 @@
+import { help, historyMessage, runHistoryMessage, statusMessage } from '../messages/answers.ts'
+import { detailsView } from '../messages/dialogs.ts'
+import type { Answer, Ask, Desk } from './desk.ts'
+import { follow, guard, silent, tell } from './desk.ts'
+
+/** `/billing verify [ENV]`: counts and state, as a run of its own beside whatever else runs. */
+export async function verify(ask: Ask, environment: string | undefined, desk: Desk): Promise<Answer> {
+  const name = environment ?? desk.config.defaultEnvironment
+  await guard(desk, ask, 'look', name)
+  const applied = await desk.runs.create({
+    kind: 'verify',
+    service: desk.config.service.name,
+    environment: name,
+    version: '',
+    dryRun: false,
+    parent: undefined,
+    requestedBy: ask.user,
+    channel: ask.channel,
+    reason: undefined,
+    plan: undefined,
+    approvalsNeeded: 0,
+    phases: [{ name: 'verify', budgetMinutes: 1 }],
+    expiresInMinutes: 5,
+  })
+  await follow(desk, applied)
+  return silent
+}
+
+/** `/billing status [#N]`: what runs and what waits, or one run. */
+export async function status(ask: Ask, asked: number | undefined, desk: Desk): Promise<Answer> {
+  if (asked !== undefined) {
+    const run = await desk.runs.get(asked)
+    await guard(desk, ask, 'look', run.environment)
+    return tell(statusMessage([run], desk.now()))
+  }
+  await guard(desk, ask, 'look', desk.config.defaultEnvironment)
+  const statuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
+  return tell(statusMessage(await desk.runs.list({ statuses }), desk.now()))
+}
+
+/** `/billing history [#N]`: finished runs, or every event of one. */
+export async function history(ask: Ask, asked: number | undefined, desk: Desk): Promise<Answer> {
+  if (asked !== undefined) {
+    const run = await desk.runs.get(asked)
+    await guard(desk, ask, 'look', run.environment)
+    return tell(runHistoryMessage(run, await desk.runs.events(asked)))
+  }
+  await guard(desk, ask, 'look', desk.config.defaultEnvironment)
+  return tell(historyMessage(await desk.runs.list({ limit: 10 }), desk.now()))
+}
+
+/** The Details button: the plan in full. */
+export async function details(ask: Ask, ticket: { run: number }, desk: Desk): Promise<Answer> {
+  const run = await desk.runs.get(ticket.run)
+  await guard(desk, ask, 'look', run.environment)
+  return { kind: 'open', view: detailsView(run) }
+}
+
+export function showHelp(): Answer {
+  return tell(help())
+}

@@ -1,0 +1,143 @@
+import { z } from 'zod'
+import { nearest } from '../nearest.ts'
+
+/** What people can type after `/billing`. */
+export type Command =
+  | {
+      readonly name: 'deploy' | 'plan'
+      readonly version: string
+      readonly environment: string | undefined
+      readonly dryRun: boolean
+    }
+  | { readonly name: 'verify' | 'unlock'; readonly environment: string | undefined }
+  | { readonly name: 'status' | 'rollback' | 'retry' | 'cancel' | 'history'; readonly run: number | undefined }
+  | { readonly name: 'lock'; readonly reason: string }
+  | { readonly name: 'help' }
+
+export type CommandName = Command['name']
+
+export type Parsed =
+  | { readonly ok: true; readonly command: Command }
+  | {
+      readonly ok: false
+      readonly kind: 'unknown'
+      readonly typed: string
+      readonly nearest: string | undefined
+      readonly usage: string
+    }
+  | { readonly ok: false; readonly kind: 'wrong'; readonly text: string; readonly usage: string }
+
+export const usages: Readonly<Record<CommandName, string>> = {
+  deploy: '/billing deploy VERSION [ENV] [--dry-run]',
+  plan: '/billing plan VERSION [ENV]',
+  status: '/billing status [#N]',
+  verify: '/billing verify [ENV]',
+  rollback: '/billing rollback [#N]',
+  retry: '/billing retry [#N]',
+  cancel: '/billing cancel [#N]',
+  history: '/billing history [#N]',
+  lock: '/billing lock REASON',
+  unlock: '/billing unlock [ENV]',
+  help: '/billing help',
+}
+
+/** As git and registries allow in a tag, and nothing that a shell or a URL could read another way. */
+const version = z
+  .string()
+  .regex(/^v?\d+\.\d+\.\d+(-[0-9A-Za-z][0-9A-Za-z.-]*)?$/)
+  .max(128)
+const runNumber = z
+  .string()
+  .regex(/^#?[1-9]\d{0,9}$/)
+  .transform((text) => Number(text.replace('#', '')))
+const reason = z.string().trim().min(3).max(300)
+
+/** Pure: the text after `/billing`, into a command or one clear problem. `environments` are the configured names. */
+export function parseCommand(text: string, environments: readonly string[]): Parsed {
+  const words = text
+    .trim()
+    .split(/\s+/)
+    .filter((word) => word !== '')
+  const [first = 'help', ...rest] = words
+  const name = first.toLowerCase()
+  if (!isCommand(name)) {
+    const near = nearest(name, Object.keys(usages), 1)[0] as CommandName | undefined
+    return { ok: false, kind: 'unknown', typed: first, nearest: near, usage: usages[near ?? 'help'] }
+  }
+  switch (name) {
+    case 'deploy':
+    case 'plan':
+      return parseDeploy(name, rest, environments)
+    case 'verify':
+    case 'unlock':
+      return parseEnvironment(name, rest, environments)
+    case 'status':
+    case 'rollback':
+    case 'retry':
+    case 'cancel':
+    case 'history':
+      return parseRun(name, rest)
+    case 'lock':
+      return parseLock(text.trim().slice(first.length))
+    case 'help':
+      return { ok: true, command: { name } }
+  }
+}
+
+function parseDeploy(name: 'deploy' | 'plan', words: readonly string[], environments: readonly string[]): Parsed {
+  const flags = words.filter((word) => word.startsWith('-'))
+  const [asked, environment, ...extra] = words.filter((word) => !word.startsWith('-'))
+  if (asked === undefined) return wrong(name, 'Which version?')
+  if (!version.safeParse(asked).success)
+    return wrong(name, `${asked} is not a version. A version looks like v1.2.0 and is a tag of the repository.`)
+  const unknown = flags.find((flag) => name === 'plan' || flag !== '--dry-run')
+  if (unknown !== undefined) return wrong(name, `${name} has no option ${unknown}.`)
+  if (extra.length > 0) return wrong(name, `${extra.join(' ')} is too much.`)
+  const problem = environmentProblem(name, environment, environments)
+  if (problem !== undefined) return problem
+  return { ok: true, command: { name, version: asked, environment, dryRun: name === 'plan' || flags.length > 0 } }
+}
+
+function parseEnvironment(
+  name: 'verify' | 'unlock',
+  words: readonly string[],
+  environments: readonly string[],
+): Parsed {
+  const [environment, ...extra] = words
+  if (extra.length > 0) return wrong(name, `${extra.join(' ')} is too much.`)
+  return environmentProblem(name, environment, environments) ?? { ok: true, command: { name, environment } }
+}
+
+function parseRun(name: 'status' | 'rollback' | 'retry' | 'cancel' | 'history', words: readonly string[]): Parsed {
+  const [asked, ...extra] = words
+  if (extra.length > 0) return wrong(name, `${extra.join(' ')} is too much.`)
+  if (asked === undefined) return { ok: true, command: { name, run: undefined } }
+  const run = runNumber.safeParse(asked)
+  if (!run.success) return wrong(name, `${asked} is not a run. A run has a number, as in #42.`)
+  return { ok: true, command: { name, run: run.data } }
+}
+
+function parseLock(rest: string): Parsed {
+  const given = reason.safeParse(rest)
+  if (!given.success) return wrong('lock', 'Say why, in 3 to 300 letters: others will read it.')
+  return { ok: true, command: { name: 'lock', reason: given.data } }
+}
+
+function environmentProblem(
+  name: CommandName,
+  asked: string | undefined,
+  environments: readonly string[],
+): Parsed | undefined {
+  if (asked === undefined || environments.includes(asked)) return undefined
+  const near = nearest(asked, environments, 1)[0]
+  const meant = near === undefined ? '' : ` Did you mean ${near}?`
+  return wrong(name, `There is no environment ${asked}.${meant} There are: ${environments.join(', ')}.`)
+}
+
+function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(usages, name)
+}
+
+function wrong(name: CommandName, text: string): Parsed {
+  return { ok: false, kind: 'wrong', text, usage: usages[name] }
+}

@@ -1,0 +1,96 @@
+import { z } from 'zod'
+import { rollbackView } from '../messages/dialogs.ts'
+import type { Run } from '../runs/model.ts'
+import { hashOfPlan } from '../runs/plan.ts'
+import { rollbackUntil } from '../runs/rollback-window.ts'
+import type { UndoPlan } from '../runs/undo-plan.ts'
+import { planUndo } from '../runs/undo-plan.ts'
+import type { Answer, Ask, Desk } from './desk.ts'
+import { environmentOf, follow, guard, guardLock, refuse, silent } from './desk.ts'
+
+const Metadata = z.object({ run: z.number().int().positive(), hash: z.string(), channel: z.string() })
+
+/** `/billing rollback [#N]` and the Roll back button: shows exactly what would be undone; changes nothing yet. */
+export async function askRollback(ask: Ask, asked: number | undefined, desk: Desk): Promise<Answer> {
+  const run = asked === undefined ? await newestDeployWithEffects(desk) : await desk.runs.get(asked)
+  if (run === undefined)
+    return refuse('There is no deploy whose changes could be undone.', '/billing history shows what there was.')
+  await guard(desk, ask, 'deploy', run.environment)
+  const problem = whyNot(run, desk)
+  if (problem !== undefined) return refuse(problem)
+  const undo = await undoOf(run, desk)
+  if (undo.steps.length === 0) return refuse(`Run #${run.number} has changed nothing that could be put back.`)
+  const metadata = JSON.stringify({ run: run.number, hash: hashOfPlan(undo), channel: ask.channel })
+  return { kind: 'open', view: rollbackView(run, undo, metadata) }
+}
+
+/** The dialog was confirmed: a run of its own begins, if what it listed is still what would be undone. */
+export async function confirmRollback(
+  user: string,
+  privateMetadata: string,
+  reason: string | undefined,
+  desk: Desk,
+): Promise<Answer> {
+  const { run: number, hash, channel } = Metadata.parse(JSON.parse(privateMetadata))
+  const run = await desk.runs.get(number)
+  await guard(desk, { user, channel }, 'deploy', run.environment)
+  await guardLock(desk, run.environment)
+  const undo = await undoOf(run, desk)
+  const problem = whyNot(run, desk)
+  if (problem !== undefined) return refuse(problem)
+  if (hashOfPlan(undo) !== hash)
+    return refuse(
+      'What would be undone has changed since the dialog was opened.',
+      'Press Roll back again and look at the new list.',
+    )
+  const { policy } = environmentOf(desk, run.environment)
+  const applied = await desk.runs.create({
+    kind: 'rollback',
+    service: run.service,
+    environment: run.environment,
+    version: run.version,
+    dryRun: false,
+    parent: run.number,
+    requestedBy: user,
+    channel: run.channel,
+    reason: reason === undefined || reason.trim() === '' ? undefined : reason.trim(),
+    plan: undo,
+    approvalsNeeded: policy.rollbackApprovals,
+    phases: rollbackBudgets,
+    expiresInMinutes: policy.approvalExpiryMinutes,
+  })
+  if (policy.rollbackApprovals > 0)
+    await desk.runs.post(applied.run.number, { kind: 'approval_request', approvers: policy.approvers })
+  await follow(desk, applied)
+  await desk.runs.post(run.number, { kind: 'note', text: `Rolled back by run #${applied.run.number}.` })
+  await desk.jobs.publish(run.number)
+  return silent
+}
+
+/** The runbook's "Rollback Time: 10 minutes", and a few more to look at the result. */
+const rollbackBudgets = [
+  { name: 'undo', budgetMinutes: 10 },
+  { name: 'check', budgetMinutes: 5 },
+] as const
+
+async function undoOf(run: Run, desk: Desk): Promise<UndoPlan> {
+  return planUndo(run.number, await desk.runs.effects(run.number), { strict: desk.config.service.rollback.strict })
+}
+
+async function newestDeployWithEffects(desk: Desk): Promise<Run | undefined> {
+  const runs = await desk.runs.list({ kinds: ['deploy'], limit: 20 })
+  return runs.find((run) => run.hasEffects && run.rolledBackBy === undefined)
+}
+
+/** Pure: why this run cannot be rolled back (now). */
+function whyNot(run: Run, desk: Desk): string | undefined {
+  if (run.kind !== 'deploy') return `Run #${run.number} is a ${run.kind}; only deploys can be rolled back.`
+  if (run.rolledBackBy !== undefined)
+    return `Run #${run.number} is already being rolled back, or was, by run #${run.rolledBackBy}.`
+  if (run.status === 'executing' || run.status === 'cancelling')
+    return `Run #${run.number} is still running. Cancel it first: /billing cancel #${run.number}`
+  const until = rollbackUntil(run, environmentOf(desk, run.environment).policy.rollbackButtonHours)
+  if (run.status === 'succeeded' && until !== undefined && until < desk.now())
+    return `Run #${run.number} ended more than ${environmentOf(desk, run.environment).policy.rollbackButtonHours} h ago; deploy the version you want instead.`
+  return undefined
+}

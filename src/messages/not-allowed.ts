@@ -1,0 +1,17 @@
+import { escape, mentions, message, section, type Message } from './message.ts'
+
+export interface NotAllowed {
+  readonly text: string
+  /** Users and groups who may. */
+  readonly ask: readonly string[]
+  /** Channels in which it is allowed. */
+  readonly channels: readonly string[]
+}
+
+/** Why not, and who can or where: nothing was changed. */
+export function notAllowed({ text, ask, channels }: NotAllowed): Message {
+  const people = ask.length === 0 ? '' : ` Ask ${mentions(ask, 'or')}.`
+  const places = channels.length === 0 ? '' : ` Type it in ${channels.map((id) => `<#${id}>`).join(' or ')}.`
+  const whole = `${escape(text)}${people}${places} Nothing was changed.`
+  return message(whole, [section(whole)])
+}
