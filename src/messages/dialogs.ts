@@ -12,8 +12,8 @@ import { duration, minutes } from './time.ts'
 export function rollbackView(run: Run, undo: UndoPlan, privateMetadata: string): ModalView {
   const nothing = undo.steps.length === 0
   const rest = 'in the plan of the rollback'
-  const steps = { ordered: true, line: 500, cap: { lines: 200, chars: 60_000, rest } }
-  const stays = { line: 1200, cap: { lines: 100, chars: 20_000, rest } }
+  const steps = { ordered: true, line: 500, cap: { lines: 200, chars: 40_000, rest } }
+  const stays = { line: 1200, cap: { lines: 100, chars: 12_000, rest } }
   const blocks: (KnownBlock | Block)[] = [
     section(`*${words(subject(run), 300)}* (run #${run.number}, ${words(stateWords(run), 100)})`),
     ...(nothing
@@ -71,10 +71,10 @@ export function detailsView(run: Run): ModalView {
 }
 
 /**
- * A view takes 100 blocks of 3,000 characters and 250 KB in all: nine chapters of this size, with two lines of at most
- * 1,400 characters in each section, stay below both.
+ * A view takes 100 blocks of 3,000 characters and 250 KB in all: nine chapters of this size stay below both, even
+ * in a script that takes three bytes for a character.
  */
-const detailRoom = { chars: 18_000, rest: 'in the report of the run' }
+const detailRoom = { chars: 8500, rest: 'in the report of the run' }
 
 function phaseLine(phase: Run['phases'][number]): string {
   const took =

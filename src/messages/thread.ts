@@ -51,8 +51,8 @@ export function threadMessage(post: ThreadPost, run: Run): Message {
 function planPost(run: Run): Message {
   const head = `The plan of run #${run.number}: ${words(subject(run), 250)}`
   const risks = isDeployPlan(run.plan) ? `, ${counted(run.plan.risks.length, 'risk')}` : ''
-  // Eight chapters of 1,050 characters and their headings stay within the budget of a message.
-  const room = { chars: 1050, rest: 'under Details on the board' }
+  // Eight chapters of 1,150 characters and their headings stay within the budget of a message.
+  const room = { chars: 1150, rest: 'under Details on the board' }
   return message(`${head}${risks}. Nothing outside was changed to make it.`, [
     section(`*${head}*`),
     ...planSections(run, room),

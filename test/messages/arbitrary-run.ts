@@ -104,6 +104,7 @@ export const arbitraryUndo: fc.Arbitrary<UndoPlan> = fc.record({
   steps: many(
     fc.record({
       effect: count,
+      covers: fc.array(count, { maxLength: 3 }),
       kind: fc.constantFrom('migration', 'image', 'stripe-endpoint', 'secret-key', 'cronjob'),
       target: text,
       line: text,

@@ -109,6 +109,8 @@ describe('the board', () => {
   it('keeps the budget when everything is as long as it can be', () => {
     for (const status of ['awaiting_approval', 'executing', 'failed', 'succeeded'] as const) {
       expectSlackTakes(board({ ...example.largest, status }).message)
+      expectSlackTakes(board({ ...example.largest, status, kind: 'verify' }).message)
+      expectSlackTakes(board({ ...example.largest, status, kind: 'rollback', plan: example.largestUndo }).message)
     }
   })
 })

@@ -32,6 +32,7 @@ describe('the rollback dialog', () => {
   it('numbers a list that takes several blocks to its end', () => {
     const steps = Array.from({ length: 80 }, (_, index) => ({
       effect: index,
+      covers: [index],
       kind: 'cronjob' as const,
       target: 'x',
       line: `step ${index} ${'x'.repeat(200)}`,

@@ -70,9 +70,15 @@ export const undo: UndoPlan = {
   kind: 'undo',
   run: 42,
   steps: [
-    { effect: 9, kind: 'cronjob', target: 'webhook-retry', line: 'CronJob webhook-retry: delete' },
-    { effect: 8, kind: 'stripe-endpoint', target: 'we_1', line: 'Stripe endpoint we_1: disable' },
-    { effect: 7, kind: 'image', target: 'valuecanvas-api', line: 'Deployment valuecanvas-api: back to v1.1.0' },
+    { effect: 9, covers: [9], kind: 'cronjob', target: 'webhook-retry', line: 'CronJob webhook-retry: delete' },
+    { effect: 8, covers: [8], kind: 'stripe-endpoint', target: 'we_1', line: 'Stripe endpoint we_1: disable' },
+    {
+      effect: 7,
+      covers: [7],
+      kind: 'image',
+      target: 'valuecanvas-api',
+      line: 'Deployment valuecanvas-api: back to v1.1.0',
+    },
   ],
   stays: ['The schema is not rolled back: 20260101091000_billing_audit_log.sql stays applied.'],
 }

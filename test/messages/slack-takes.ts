@@ -15,7 +15,7 @@ export function expectSlackTakes(message: Message): void {
 
 export function expectSlackTakesView(view: View): void {
   expect(validateView(view).map(problemText)).toEqual([])
-  expect(JSON.stringify(view).length).toBeLessThan(250_000)
+  expect(Buffer.byteLength(JSON.stringify(view))).toBeLessThan(250_000)
 }
 
 /** Every text that a reader of these blocks would see, one a line. */
