@@ -176,16 +176,17 @@ async function endLeftover(home: Home): Promise<void> {
   const file = await readFile(join(home.data, 'postmaster.pid'), 'utf8').catch(() => '')
   const pid = Number(file.split('\n')[0])
   if (!Number.isInteger(pid) || pid <= 1 || file.split('\n')[1] !== home.data) return
-  const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
-  if (name.trim() !== 'postgres') return
-  for (let waited = 0; waited < 200; waited += 1) {
-    try {
-      process.kill(pid, waited === 0 ? 'SIGINT' : waited === 100 ? 'SIGQUIT' : 0)
-    } catch {
-      return
-    }
+  for (let waited = 0; waited < 200 && (await isPostgres(pid)); waited += 1) {
+    if (waited === 0) process.kill(pid, 'SIGINT')
+    if (waited === 100) process.kill(pid, 'SIGQUIT')
     await sleep(50)
   }
+}
+
+/** By its name, since a process id may belong to somebody else by now. An ended one that nobody has collected has no command line. */
+async function isPostgres(pid: number): Promise<boolean> {
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+  return (commandLine.split('\0')[0] ?? '').endsWith('postgres')
 }
 
 async function freePort(): Promise<number> {
