@@ -142,9 +142,9 @@ export class AppLink {
     }
   }
 
-  /** Sends an event and repeats it until the app acknowledges; resolves to whether it did. */
+  /** Sends an event; one that was not acknowledged is repeated later. Resolves after the first try to its outcome. */
   async event(event: Json): Promise<boolean> {
-    const { workspace, delivery, eventRetriesMs, closing } = this.#options
+    const { workspace, delivery } = this.#options
     const payload = {
       token: 'sandbox',
       team_id: teamId,
@@ -165,14 +165,20 @@ export class AppLink {
         },
       ],
     }
-    let ack = await delivery.send('events_api', payload)
+    const ack = await delivery.send('events_api', payload)
+    if (!ack.ok) void this.#repeat(payload, ack)
+    return ack.ok
+  }
+
+  async #repeat(payload: Json, first: Ack): Promise<void> {
+    const { delivery, eventRetriesMs, closing } = this.#options
+    let ack = first
     for (const [index, waitMs] of eventRetriesMs.entries()) {
-      if (ack.ok || closing.aborted) break
+      if (ack.ok) return
       await delay(waitMs, undefined, { signal: closing }).catch(() => undefined)
-      if (closing.aborted) break
+      if (closing.aborted) return
       const reason = ack.error === 'operation_timeout' ? 'http_timeout' : 'connection_failed'
       ack = await delivery.send('events_api', payload, { attempt: index + 1, reason })
     }
-    return ack.ok
   }
 }
