@@ -24,7 +24,7 @@ function route<Shape extends z.ZodRawShape>(
   act: (given: z.output<z.ZodObject<Shape>>, control: SlackControl) => unknown,
 ): Route {
   const schema = z.object(shape)
-  return (given, control) => act(schema.parse(given) as z.output<z.ZodObject<Shape>>, control)
+  return (given, control) => act(schema.parse(given), control)
 }
 
 /** What other processes and the page may do: POST /control/<name> with one JSON object. */

@@ -204,7 +204,7 @@ export class SlackControl {
           if (found !== undefined && found !== null && found !== false) end(() => resolve(found))
           return found
         } catch (error) {
-          return end(() => reject(error as Error))
+          return end(() => reject(error))
         }
       }
       const limit = setTimeout(

@@ -19,12 +19,14 @@ let answer: { status: number; body: string }
 beforeEach(async () => {
   delivered = []
   answer = { status: 200, body: '' }
-  app = createServer(async (request, response) => {
+  app = createServer((request, response) => {
     const chunks: Buffer[] = []
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
-    const body = Buffer.concat(chunks).toString('utf8')
-    delivered.push({ headers: request.headers, body, fields: Object.fromEntries(new URLSearchParams(body)) })
-    response.writeHead(answer.status).end(answer.body)
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString('utf8')
+      delivered.push({ headers: request.headers, body, fields: Object.fromEntries(new URLSearchParams(body)) })
+      response.writeHead(answer.status).end(answer.body)
+    })
   })
   await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
   const { port } = app.address() as AddressInfo

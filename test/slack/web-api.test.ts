@@ -96,7 +96,7 @@ describe('what goes wrong on purpose', () => {
     expect((await call('auth.test')).body).toMatchObject({ error: 'fatal_error' })
     expect((await call('auth.test')).body).toMatchObject({ ok: true })
     slack.control.setFault({ method: 'chat.postMessage', loseAnswer: true, times: 1 })
-    await expect(post({ text: 'lost' })).rejects.toThrow()
+    await expect(post({ text: 'lost' })).rejects.toThrow('fetch failed')
     expect(slack.control.messagesSeenBy(dana, channel).map(({ text }) => text)).toEqual(['lost'])
   })
 

@@ -325,7 +325,7 @@ function drawMessages(container, messages, channel, withReplies) {
       last.user === message.user &&
       !message.is_ephemeral === !last.is_ephemeral &&
       Number(message.ts) - Number(last.ts) < 300 &&
-      !(last.reply_count > 0 && withReplies)
+      !(last.reply_count > 0)
     last = message
     const signature = JSON.stringify([message, compact, look.user])
     const old = known.get(message.ts)
