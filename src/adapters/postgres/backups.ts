@@ -7,6 +7,7 @@ import type { Sensitive } from '../../sensitive.ts'
 import { readArchive, readThrough, type Archive } from './archive.ts'
 import { BackupError, explain } from './errors.ts'
 import { libpqEnvironment } from './libpq.ts'
+import { refusePooled } from './pooling.ts'
 import type { BackupManifest, Backups } from './port.ts'
 import { withSession } from './session.ts'
 import { runTool } from './tools.ts'
@@ -162,6 +163,7 @@ function dumpFailed(doing: string, exitCode: number, complaints: readonly string
 /** Ordinary tables with contents of their own, as `schema name`: what the dump must hold. */
 async function tablesOf(url: Sensitive, signal: AbortSignal): Promise<readonly string[]> {
   return withSession(url, 'listing the tables to back up', signal, async (session) => {
+    await refusePooled(session, url, signal)
     const { rows } = await session.query<{ name: string }>(`
       select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Sensitive } from '../../sensitive.ts'
+import { requestCancel } from './cancel-request.ts'
 import { DatabaseError, explain } from './errors.ts'
 
 /** pg's own typings leave out what every client has once connected. */
-export type Session = pg.Client & { readonly processID: number }
+export type Session = pg.Client & { readonly processID: number; readonly secretKey: number }
 
 const connectLimitMs = 10_000
 /** How long a cancelled statement may take to end on the server before its connection is cut. */
@@ -27,7 +28,7 @@ export async function withSession<T>(
   const over = new AbortController()
   let cancelling: Promise<void> | undefined
   const onAbort = (): void => {
-    cancelling = cancel(url, client, over.signal)
+    cancelling = cancel(client, over.signal)
   }
   signal.addEventListener('abort', onAbort, { once: true })
   try {
@@ -60,25 +61,16 @@ function newClient(url: Sensitive): Session {
 }
 
 /** Cancels what the session is doing until its work is over: between two statements there is nothing to cancel yet. */
-async function cancel(url: Sensitive, client: Session, over: AbortSignal): Promise<void> {
+async function cancel(client: Session, over: AbortSignal): Promise<void> {
   if (!client.processID) return destroy(client)
-  // Work that looks at the signal itself is over at once; then no connection is needed.
-  await sleep(20, undefined, { signal: over }).catch(() => {})
-  if (over.aborted) return
-  const helper = newClient(url)
-  helper.on('error', () => {})
   const deadline = performance.now() + cancelLimitMs
-  try {
-    await helper.connect()
-    while (!over.aborted && performance.now() < deadline) {
-      await helper.query('select pg_cancel_backend($1)', [client.processID])
-      await sleep(100, undefined, { signal: over }).catch(() => {})
-    }
-    if (!over.aborted) destroy(client)
-  } catch {
-    destroy(client)
-  } finally {
-    await helper.end().catch(() => {})
+  for (;;) {
+    // Work that looks at the signal itself is over at once; then nothing needs to be sent.
+    await sleep(25, undefined, { signal: over }).catch(() => {})
+    if (over.aborted) return
+    if (performance.now() > deadline) return destroy(client)
+    await requestCancel(client)
+    await sleep(75, undefined, { signal: over }).catch(() => {})
   }
 }
 
