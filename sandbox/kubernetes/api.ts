@@ -103,13 +103,13 @@ export class Api {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://cluster')
+    const { url, authorization } = credentialsOf(request)
     const path = url.pathname
     if (OPEN_PATHS.some((open) => path === open || path.startsWith(`${open}/`))) {
       if (path === '/version') return send(response, 200, VERSION)
       return sendText(response, 200, 'ok')
     }
-    const user = this.#access.authenticate(request.headers.authorization)
+    const user = this.#access.authenticate(authorization)
     if (user === undefined) throw unauthorized()
     const call: Call = { request, response, query: url.searchParams, user }
     const document = discovery(path, request.headers.host ?? '') ?? openapi(path)
@@ -315,6 +315,18 @@ export class Api {
     const metadata = { resourceVersion: object.metadata.resourceVersion }
     return send(call.response, code, table(resource, [object], metadata))
   }
+}
+
+/**
+ * kubectl sends its bearer token only over TLS, so a kubeconfig for plain http carries it in the server's path:
+ * `/token/<token>/api/…`. A header counts too, as it does for a real server.
+ */
+function credentialsOf(request: IncomingMessage): { url: URL; authorization: string | undefined } {
+  const url = new URL(request.url ?? '/', 'http://cluster')
+  const [, token, rest] = /^\/token\/([^/]+)(\/.*)?$/.exec(url.pathname) ?? []
+  if (token === undefined) return { url, authorization: request.headers.authorization }
+  url.pathname = rest ?? '/'
+  return { url, authorization: `Bearer ${token}` }
 }
 
 const shape = (resource: Resource) => ({ kind: resource.kind, apiVersion: apiVersionOf(resource) })

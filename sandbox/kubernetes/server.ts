@@ -107,12 +107,12 @@ function kindNamed(kind: string): Resource {
   return found
 }
 
-/** client-node refuses plain http unless TLS verification is switched off. */
+/** client-node refuses plain http unless TLS verification is switched off; kubectl keeps the token for TLS, see api.ts. */
 function kubeconfigFor(server: string, token: string, namespace: string): string {
   return stringify({
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'sandbox', cluster: { server, 'insecure-skip-tls-verify': true } }],
+    clusters: [{ name: 'sandbox', cluster: { server: `${server}/token/${token}`, 'insecure-skip-tls-verify': true } }],
     users: [{ name: 'sandbox', user: { token } }],
     contexts: [{ name: 'sandbox', context: { cluster: 'sandbox', user: 'sandbox', namespace } }],
     'current-context': 'sandbox',
