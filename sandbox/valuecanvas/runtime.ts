@@ -1,4 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
@@ -35,7 +36,8 @@ export function serviceRuntime(options: ServiceRuntimeOptions): ContainerRuntime
   const root = resolve(options.workDirectory)
   const offered = (): readonly PublishedImage[] =>
     typeof options.images === 'function' ? options.images() : options.images
-  const unpacked = new Map<string, Promise<string>>()
+  /** Image tag to its tree. */
+  const unpacked = new Map<string, string>()
 
   function find(image: string): { readonly published: PublishedImage; readonly imageID: string } | undefined {
     const { name, repository, tag, digest } = parseReference(image)
@@ -55,30 +57,31 @@ export function serviceRuntime(options: ServiceRuntimeOptions): ContainerRuntime
         )
       }
       const { tag } = found.published
-      const tree = unpacked.get(tag) ?? unpack(options.repository, tag, join(root, tag))
-      unpacked.set(tag, tree)
-      await tree.catch((error: unknown) => {
-        unpacked.delete(tag)
-        throw error
-      })
+      unpacked.set(tag, await unpack(options.repository, tag, root))
       return { imageID: found.imageID }
     },
     start(spec, onLog) {
-      const tag = find(spec.image)?.published.tag
-      return startProcess(spec, join(root, tag ?? 'unknown'), onLog)
+      const tag = find(spec.image)?.published.tag ?? ''
+      return startProcess(spec, unpacked.get(tag) ?? join(root, 'never-pulled'), onLog)
     },
   }
 }
 
-async function unpack(repository: string, tag: string, tree: string): Promise<string> {
+/** The tree of the tag's commit, unpacked once; another sandbox may do the same at the same moment. */
+async function unpack(repository: string, tag: string, root: string): Promise<string> {
+  const { stdout } = await run('git', [`--git-dir=${repository}`, 'rev-parse', `refs/tags/${tag}^{commit}`])
+  const commit = stdout.trim()
+  const tree = join(root, `${tag}-${commit.slice(0, 12)}`)
   if (await stat(tree).catch(() => undefined)) return tree
-  const partial = `${tree}.${process.pid}.partial`
-  await rm(partial, { recursive: true, force: true })
+  const partial = `${tree}.${randomBytes(4).toString('hex')}.partial`
   await mkdir(partial, { recursive: true })
   const env = { ...process.env, GIT_DIR: repository, GIT_WORK_TREE: partial, GIT_INDEX_FILE: `${partial}.index` }
-  await run('git', ['-c', 'core.hooksPath=/dev/null', 'checkout', '--force', tag, '--', '.'], { env, cwd: partial })
+  await run('git', ['-c', 'core.hooksPath=/dev/null', 'checkout', '--force', commit, '--', '.'], { env, cwd: partial })
   await rm(`${partial}.index`, { force: true })
-  await rename(partial, tree)
+  await rename(partial, tree).catch(async (error: unknown) => {
+    await rm(partial, { recursive: true, force: true })
+    if (!(await stat(tree).catch(() => undefined))) throw error
+  })
   return tree
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # End-to-end checks of the billing system against a running environment. Reads BILLING_API_URL and DATABASE_URL
-# (STRIPE_WEBHOOK_SECRET is optional: with it a signed probe is sent too). Changes nothing.
+# (optional: EXPECTED_VERSION, by default that of this checkout; STRIPE_WEBHOOK_SECRET, with which a signed probe is sent
+# too). Changes nothing.
 # usage: billing-e2e.sh --env=NAME
 set -euo pipefail
 
