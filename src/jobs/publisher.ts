@@ -23,8 +23,10 @@ export interface PublisherDependencies {
   readonly log: Logger
 }
 
-/** Slack allows one message a second in a channel; edits share a budget of the whole workspace. */
+/** Slack allows one message a second in a channel. */
 const pauseMs = 1_000
+/** Edits share a budget of about 50 a minute in the whole workspace: a running board need not show every second. */
+const runningPauseMs = 2_000
 const troublePauseMs = 2_000
 const requestTimeoutMs = 20_000
 
@@ -42,9 +44,10 @@ export class Publisher {
   async handle(job: TakenJob<PublishJob>): Promise<void> {
     const { runs, boards, log } = this.#deps
     const board = await boards.board(job.data.run)
-    const due = (board.postedAt?.getTime() ?? 0) + pauseMs - Date.now()
-    if (due > 0) return job.defer(due)
     const run = await runs.get(job.data.run)
+    const pace = run.status === 'executing' ? runningPauseMs : pauseMs
+    const due = (board.postedAt?.getTime() ?? 0) + pace - Date.now()
+    if (due > 0) return job.defer(due)
     const signal = AbortSignal.timeout(requestTimeoutMs)
     try {
       const shown = await this.#publishBoard(run, board, signal)

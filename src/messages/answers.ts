@@ -17,6 +17,8 @@ const commands: readonly CommandHelp[] = [
   { usage: 'retry [#N]', does: 'run the failed phase again' },
   { usage: 'cancel [#N]', does: 'stop a run; what was changed so far stands' },
   { usage: 'history [#N]', does: 'finished runs, or everything that happened in one' },
+  { usage: 'lock REASON', does: 'let nothing start or be approved in the default environment' },
+  { usage: 'unlock [ENV]', does: 'open it again' },
   { usage: 'help', does: 'this page' },
 ]
 

@@ -4,7 +4,7 @@ import { dirname, posix, resolve } from 'node:path'
 import { RepositoryError } from './errors.ts'
 import { gitFailed, gitText } from './git.ts'
 import { openMirror, type Mirror } from './mirror.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../../nearest.ts'
 import type { Commit, Repository, Tag } from './port.ts'
 
 export interface RepositoryOptions {

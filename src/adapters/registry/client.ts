@@ -3,7 +3,7 @@ import { PurserError } from '../../errors.ts'
 import { retrying } from '../http/request.ts'
 import type { CredentialsOf } from './credentials.ts'
 import { ImageError, registryWords } from './errors.ts'
-import { nearestTags } from './nearest.ts'
+import { nearest } from '../../nearest.ts'
 import type { ImageRegistry, ResolvedImage } from './port.ts'
 import { checkTag, parseRepository } from './reference.ts'
 import { RegistrySession, type RegistryAnswer } from './session.ts'
@@ -157,7 +157,7 @@ async function notFound(
       evidence: words,
     })
   }
-  const near = nearestTags(tag, tags)
+  const near = nearest(tag, tags)
   const hint =
     near.length > 0
       ? `the nearest tags of ${name} are ${near.join(', ')}`

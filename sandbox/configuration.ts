@@ -1,0 +1,32 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { parseDocument } from 'yaml'
+import { channels, onCallGroup, people } from './people.ts'
+
+export interface ConfigurationFacts {
+  readonly repository: string
+  readonly publicUrl: string
+  /** Length of the monitor phase, seconds. */
+  readonly monitorSeconds: number
+}
+
+const committed = fileURLToPath(new URL('../purser.yaml', import.meta.url))
+
+/** The committed purser.yaml with the sandbox's addresses, people and a short watch; nothing else differs. */
+export async function writeConfiguration(path: string, facts: ConfigurationFacts): Promise<void> {
+  const yaml = parseDocument(await readFile(committed, 'utf8'))
+  const production = ['environments', 'production']
+  yaml.deleteIn(['environments', 'staging'])
+  yaml.setIn(['service', 'repository'], facts.repository)
+  yaml.setIn(['service', 'monitor', 'minutes'], facts.monitorSeconds / 60)
+  yaml.setIn(['service', 'monitor', 'everySeconds'], 2)
+  yaml.setIn([...production, 'stripe', 'mode'], 'test')
+  yaml.setIn([...production, 'webhookUrl'], `${facts.publicUrl}/api/billing/webhooks/stripe`)
+  yaml.setIn([...production, 'healthUrl'], `${facts.publicUrl}/health`)
+  yaml.setIn([...production, 'baseUrl'], facts.publicUrl)
+  yaml.setIn([...production, 'policy', 'deployers'], [people.dana.id])
+  yaml.setIn([...production, 'policy', 'approvers'], [people.alex.id, people.dana.id])
+  yaml.setIn([...production, 'policy', 'channels'], [channels.deploys.id])
+  yaml.setIn([...production, 'contacts', 'onCall'], onCallGroup.id)
+  await writeFile(path, yaml.toString())
+}

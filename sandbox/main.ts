@@ -1,0 +1,107 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { startBot } from './bot.ts'
+import { play } from './play.ts'
+import { followChannel } from './transcript.ts'
+import type { World } from './world.ts'
+import { namespace, startWorld } from './world.ts'
+
+const usage = `usage: npm run sandbox [-- options]
+  --play "deploy v1.2.0; verify; rollback"   types the commands, approves as Alex, exits 0 only on success
+  --keep                                     after --play: leave the world up and print its addresses
+  --monitor SECONDS                          length of the monitor phase (30)
+  --port PORT                                of the Slack page (4400)
+  --directory DIR                            where the world is kept (.sandbox)
+  --http                                     Slack reaches Purser by signed HTTP instead of Socket Mode
+REDIS_URL in the environment makes Purser use that Redis for its queue.`
+
+const write = (line: string) => process.stdout.write(`${line}\n`)
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      play: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+      monitor: { type: 'string', default: '30' },
+      port: { type: 'string', default: '4400' },
+      directory: { type: 'string', default: fileURLToPath(new URL('../.sandbox', import.meta.url)) },
+      http: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    write(usage)
+    return 0
+  }
+  const monitorSeconds = Number(values.monitor)
+  const slackPort = Number(values.port)
+  if (!(monitorSeconds > 0) || !Number.isInteger(slackPort))
+    throw new Error(`--monitor and --port take numbers\n${usage}`)
+  const began = Date.now()
+  const world = await startWorld({
+    directory: values.directory,
+    monitorSeconds,
+    slackPort,
+    slackMode: values.http ? 'http' : 'socket',
+    redisUrl: process.env['REDIS_URL'],
+    onStep: (line) => write(`starting ${line} …`),
+  })
+  const bot = startBot(world.environment, join(values.directory, 'purser.log'))
+  const close = async () => {
+    await bot.stop()
+    await world.close()
+  }
+  try {
+    write('starting Purser …')
+    await bot.ready
+    write(`ready after ${((Date.now() - began) / 1_000).toFixed(1)} s\n`)
+    if (values.play === undefined) {
+      tellAddresses(world)
+      await untilInterrupted()
+      return 0
+    }
+    const stop = followChannel(world.slack, write)
+    const outcomes = await play(world.slack, values.play, write)
+    stop()
+    write('')
+    for (const { line, ok, why } of outcomes) write(`${ok ? 'ok    ' : 'FAILED'} ${line}: ${why}`)
+    if (values.keep) {
+      tellAddresses(world)
+      await untilInterrupted()
+    }
+    return outcomes.every((outcome) => outcome.ok) ? 0 : 1
+  } finally {
+    await close()
+  }
+}
+
+function tellAddresses(world: World): void {
+  write(`Open ${world.slack.pageUrl} – you are Dana, Alex or Sam; type /billing deploy v1.2.0 in #billing-deploys
+
+  service    ${world.publicUrl}/health
+  database   psql ${world.serviceDatabaseUrl}
+  cluster    kubectl --kubeconfig ${world.kubeconfig} get all -n ${namespace}
+  Stripe     curl ${world.stripe.url}/v1/webhook_endpoints -u ${world.environment['STRIPE_SECRET_KEY']}:
+  registry   curl ${world.registry.url}/v2/valuecanvas/api/tags/list
+  Purser     psql ${world.stateDatabaseUrl}   (schema purser)
+  backups    ${world.backups}
+  log        ${join(world.directory, 'purser.log')}
+
+Ctrl-C ends everything.`)
+}
+
+function untilInterrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', () => resolve())
+    process.once('SIGTERM', () => resolve())
+  })
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
+  },
+)

@@ -1,0 +1,213 @@
+import { existsSync } from 'node:fs'
+import http from 'node:http'
+import https from 'node:https'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+
+import { KubeConfig } from '@kubernetes/client-node'
+
+import { type JsonMap, isMap } from './api-objects.ts'
+import { ClusterError } from './errors.ts'
+
+export interface ConnectionOptions {
+  readonly kubeconfig?: string
+  readonly context?: string
+  readonly requestTimeoutMs: number
+}
+
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly body?: unknown
+  /** Required for PATCH: the API refuses a patch without one. */
+  readonly contentType?: string
+  /** For the error message: "reading deployment valuecanvas-api". */
+  readonly doing: string
+}
+
+/**
+ * Requests to one API server. Credentials, CA, proxies and token refresh come from client-node's KubeConfig; the
+ * transport is Node's own, because the generated calls take no AbortSignal and drop the fields their models do not know,
+ * `Log` raises an uncaught error when a followed log is aborted, and `Watch` ends after 30 quiet seconds.
+ */
+export class Connection {
+  readonly #config: KubeConfig
+  readonly #server: string
+  readonly #timeoutMs: number
+
+  constructor(options: ConnectionOptions) {
+    this.#config = loadConfig(options)
+    const server = this.#config.getCurrentCluster()?.server
+    if (server === undefined)
+      throw new ClusterError('cluster_config', 'opening the cluster: the kubeconfig has no current context', {
+        hint: 'Name a context that exists, or set current-context in the kubeconfig.',
+      })
+    this.#server = server.replace(/\/$/, '')
+    this.#timeoutMs = options.requestTimeoutMs
+  }
+
+  async json<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
+    const body = await this.text(request, signal)
+    return JSON.parse(body) as T
+  }
+
+  /** Undefined for 404, whatever was not found. */
+  async find<T>(request: ApiRequest, signal: AbortSignal): Promise<T | undefined> {
+    try {
+      return await this.json<T>(request, signal)
+    } catch (error) {
+      if (error instanceof ClusterError && error.status === 404) return undefined
+      throw error
+    }
+  }
+
+  async text(request: ApiRequest, signal: AbortSignal): Promise<string> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs)
+    const both = AbortSignal.any([signal, timeout])
+    try {
+      const response = await this.#send(request, both)
+      const body = await text(response)
+      if (isSuccess(response)) return body
+      throw refusal(request, response.statusCode ?? 0, body)
+    } catch (error) {
+      throw this.#translated(error, request, signal, timeout)
+    }
+  }
+
+  /** Lines of a watch or a followed log. Ends when the server ends it; raises when the connection breaks or the signal fires. */
+  async *lines(request: ApiRequest, signal: AbortSignal): AsyncGenerator<string> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs)
+    const opening = new AbortController()
+    const giveUp = () => opening.abort(timeout.reason)
+    timeout.addEventListener('abort', giveUp, { once: true })
+    try {
+      const response = await this.#send(request, AbortSignal.any([signal, opening.signal]))
+      timeout.removeEventListener('abort', giveUp)
+      if (!isSuccess(response)) throw refusal(request, response.statusCode ?? 0, await text(response))
+      // readline forwards no error of its input: without this listener a broken stream would be an uncaught one.
+      let broken: unknown
+      response.on('error', (error) => (broken = error))
+      try {
+        yield* createInterface({ input: response, crlfDelay: Infinity })
+      } finally {
+        response.destroy()
+      }
+      if (broken !== undefined) throw broken
+      signal.throwIfAborted()
+    } catch (error) {
+      throw this.#translated(error, request, signal, timeout)
+    } finally {
+      timeout.removeEventListener('abort', giveUp)
+    }
+  }
+
+  async #send(request: ApiRequest, signal: AbortSignal): Promise<http.IncomingMessage> {
+    signal.throwIfAborted()
+    const url = new URL(this.#server + request.path)
+    for (const [key, value] of Object.entries(request.query ?? {}))
+      if (value !== undefined) url.searchParams.set(key, String(value))
+    const payload = request.body === undefined ? undefined : JSON.stringify(request.body)
+    const options: https.RequestOptions = {
+      method: request.method,
+      signal,
+      headers: {
+        accept: 'application/json',
+        'user-agent': 'purser',
+        ...(payload === undefined ? {} : { 'content-length': Buffer.byteLength(payload) }),
+        ...(payload === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
+      },
+    }
+    await this.#config.applyToHTTPSOptions(options)
+    keepAlive(options.agent)
+    const { request: open } = url.protocol === 'https:' ? https : http
+    return new Promise((resolve, reject) => open(url, options, resolve).on('error', reject).end(payload))
+  }
+
+  #translated(error: unknown, request: ApiRequest, signal: AbortSignal, timeout: AbortSignal): unknown {
+    if (error instanceof ClusterError) return error
+    if (signal.aborted) return signal.reason
+    const why = timeout.aborted ? `no answer within ${this.#timeoutMs / 1_000} s` : reasonOf(error)
+    return new ClusterError('cluster_unreachable', `${request.doing}: ${why}`, {
+      transient: true,
+      cause: error,
+      hint: 'The cluster did not answer; check that its API server is reachable from here.',
+    })
+  }
+}
+
+/** One connection for many requests: the agents that client-node makes close theirs after each. */
+function keepAlive(agent: unknown): void {
+  if (agent instanceof http.Agent) Object.assign(agent, { keepAlive: true })
+}
+
+/**
+ * `--kubeconfig`, then KUBECONFIG, then the pod's ServiceAccount, then ~/.kube/config. client-node itself would go on to
+ * http://localhost:8080 without a word; here that is an error.
+ */
+function loadConfig({ kubeconfig, context }: ConnectionOptions): KubeConfig {
+  const config = new KubeConfig()
+  try {
+    const fallback = path.join(homedir(), '.kube', 'config')
+    if (kubeconfig !== undefined) config.loadFromFile(kubeconfig)
+    else if (process.env.KUBECONFIG) config.loadFromDefault()
+    else if (process.env.KUBERNETES_SERVICE_HOST) config.loadFromCluster()
+    else if (existsSync(fallback)) config.loadFromFile(fallback)
+    else throw new Error('there is no kubeconfig and this is not a pod')
+  } catch (error) {
+    throw new ClusterError('cluster_config', `opening the cluster: ${reasonOf(error)}`, {
+      cause: error,
+      hint: 'Set KUBECONFIG to a readable kubeconfig file.',
+    })
+  }
+  if (context === undefined) return config
+  if (config.getContextObject(context) === null)
+    throw new ClusterError('cluster_config', `opening the cluster: the kubeconfig has no context "${context}"`)
+  config.setCurrentContext(context)
+  return config
+}
+
+const isSuccess = (response: http.IncomingMessage) => (response.statusCode ?? 0) >= 200 && (response.statusCode ?? 0) < 300
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as NodeJS.ErrnoException
+  return error.message || code || error.name
+}
+
+/** These 500s come without a reason and will never go away by themselves. */
+const LASTING = /field not declared in schema|does not contain declared merge key/
+
+function refusal(request: ApiRequest, status: number, body: string): ClusterError {
+  const answer = statusOf(body)
+  const message = typeof answer.message === 'string' ? answer.message : body.trim().slice(0, 300) || `HTTP ${status}`
+  const reason = typeof answer.reason === 'string' ? answer.reason : undefined
+  const causes = isMap(answer.details) && Array.isArray(answer.details.causes) ? answer.details.causes : []
+  const evidence = causes.filter(isMap).map((cause) => `${String(cause.field ?? cause.reason)}: ${String(cause.message)}`)
+  return new ClusterError(codeFor(status), `${request.doing}: ${message}${reason === undefined ? '' : ` (${reason})`}`, {
+    status,
+    evidence,
+    transient: status === 429 || (status >= 500 && !LASTING.test(message)),
+    ...(reason === undefined ? {} : { reason }),
+    ...(status === 403 ? { hint: 'Give the bot this right in the namespace; deploy/ has the Role it needs.' } : {}),
+  })
+}
+
+function codeFor(status: number) {
+  if (status === 401) return 'cluster_unauthorized'
+  if (status === 403) return 'cluster_forbidden'
+  if (status === 404) return 'cluster_not_found'
+  if (status === 409) return 'cluster_conflict'
+  return status === 429 || status >= 500 ? 'cluster_server_error' : 'cluster_refused'
+}
+
+function statusOf(body: string): JsonMap {
+  try {
+    const parsed: unknown = JSON.parse(body)
+    return isMap(parsed) ? parsed : {}
+  } catch {
+    return {}
+  }
+}

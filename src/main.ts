@@ -1,0 +1,189 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import type { Logger } from 'pino'
+import { openRepository } from './adapters/git/repository.ts'
+import { healthProbe } from './adapters/http/client.ts'
+import { openCluster } from './adapters/kubernetes/client.ts'
+import { openBackups } from './adapters/postgres/backups.ts'
+import { openDatabase } from './adapters/postgres/database.ts'
+import { openCommands } from './adapters/process/commands.ts'
+import { openRegistry } from './adapters/registry/client.ts'
+import { dockerConfigCredentials } from './adapters/registry/credentials.ts'
+import { openChat } from './adapters/slack/client.ts'
+import { openSlackApp } from './adapters/slack/app.ts'
+import { openMigrationLint } from './adapters/squawk/client.ts'
+import { openStripe, webhookProbe } from './adapters/stripe/client.ts'
+import type { Desk } from './commands/desk.ts'
+import { connect } from './commands/slack-app.ts'
+import type { Settings } from './config/environment.ts'
+import { configPath, readSettings, secretOf } from './config/environment.ts'
+import { ConfigError } from './config/config-error.ts'
+import type { PurserConfig } from './config/purser-yaml.ts'
+import { readPurserYaml } from './config/purser-yaml.ts'
+import { JobSystem } from './jobs/job-system.ts'
+import { PhaseExecutor } from './jobs/phase-executor.ts'
+import { Publisher } from './jobs/publisher.ts'
+import { openQueues } from './jobs/queues.ts'
+import { reconcile } from './jobs/reconciler.ts'
+import { createMask, maskDeep } from './masking.ts'
+import { runbook } from './runbook/runbook.ts'
+import type { World } from './runbook/world.ts'
+import { BoardStore } from './runs/board-store.ts'
+import { LockStore } from './runs/lock-store.ts'
+import { PhaseStore } from './runs/phase-store.ts'
+import { RunStore } from './runs/run-store.ts'
+import { migrateStateDatabase } from './runs/schema.ts'
+import { StateDatabase, statePool } from './runs/state-database.ts'
+import { Sweeps } from './runs/sweeps.ts'
+
+const slashCommand = '/billing'
+
+/** Builds everything once, hands it down, and returns what ends it in good order. */
+async function start(config: PurserConfig, settings: Settings, log: Logger): Promise<() => Promise<void>> {
+  const maskText = createMask(settings.everySecret)
+  const mask = <T>(value: T): T => maskDeep(value, maskText)
+  const pool = statePool(settings.stateDatabaseUrl.reveal(), (error) =>
+    log.warn({ err: error }, 'state database connection lost'),
+  )
+  await migrateStateDatabase(pool)
+  const db = new StateDatabase(pool, mask)
+  const runs = new RunStore(db)
+  const phases = new PhaseStore(db, runs)
+  const chat = openChat({
+    token: settings.slack.botToken.reveal(),
+    ...(settings.slack.apiUrl === undefined ? {} : { apiUrl: settings.slack.apiUrl }),
+  })
+  const queues = await openQueues({
+    redisUrl: settings.redisUrl?.reveal(),
+    stateDatabaseUrl: settings.stateDatabaseUrl.reveal(),
+    log,
+  })
+  const jobs = new JobSystem(queues, log)
+  const publish = (run: number) => jobs.publish(run)
+  const executor = new PhaseExecutor({
+    runs,
+    phases,
+    config,
+    worldOf: worlds(config, settings),
+    runbook,
+    enqueue: (run, phase) => jobs.enqueue(run, phase),
+    publish,
+    worker: settings.instance,
+    log,
+  })
+
+  if (settings.role !== 'bot') {
+    const sweeps = new Sweeps(db)
+    const enqueue = (wanted: Parameters<JobSystem['enqueueWanted']>[0]) => jobs.enqueueWanted(wanted)
+    const sweep = () => reconcile({ runs, sweeps, config, enqueue, publish, log })
+    jobs.startWorkers({
+      executor,
+      publisher: new Publisher({ runs, boards: new BoardStore(db), chat, config, mask, log }),
+      sweep,
+    })
+    await sweep().catch((error: unknown) => log.warn({ err: error }, 'first sweep'))
+  }
+  const desk: Desk = {
+    runs,
+    locks: new LockStore(db),
+    config,
+    jobs: { enqueue: (run, phase) => jobs.enqueue(run, phase), publish },
+    membersOf: (group) => chat.groupMembers(group, AbortSignal.timeout(10_000)),
+    now: () => new Date(),
+    log,
+  }
+  const slack = await openSlackApp(settings.slack, { port: settings.port, log }, (app) =>
+    connect(app, slashCommand, desk),
+  )
+  log.info({ store: queues.store, role: settings.role }, 'purser is ready')
+
+  return async () => {
+    log.info('shutting down')
+    await slack.close()
+    executor.shutDown()
+    await queues.close()
+    await pool.end()
+  }
+}
+
+/** One world for each environment, built when it is first needed. */
+function worlds(config: PurserConfig, settings: Settings): (environment: string) => World {
+  const commands = openCommands()
+  const shared = {
+    lint: openMigrationLint(commands),
+    webhook: webhookProbe(),
+    registry: openRegistry({
+      credentials: dockerConfigCredentials(),
+      mirrors: Object.fromEntries(settings.registryMirrors),
+    }),
+    repository: openRepository({
+      url: config.service.repository,
+      mirrorDirectory: join(settings.dataDirectory, 'mirror.git'),
+    }),
+    commands,
+    health: healthProbe(),
+    secret: (name: string) => settings.secrets.get(name),
+    workspaces: join(settings.dataDirectory, 'workspaces'),
+  }
+  const built = new Map<string, World>()
+  return (name) => {
+    const known = built.get(name)
+    if (known !== undefined) return known
+    const environment = config.environments[name]
+    if (environment === undefined) throw new ConfigError('purser.yaml', [`environments.${name}: is gone`])
+    const database = secretOf(settings, environment.databaseUrlEnv)
+    const world: World = {
+      ...shared,
+      cluster: openCluster({
+        namespace: environment.namespace,
+        ...(settings.kubeconfig === undefined ? {} : { kubeconfig: settings.kubeconfig }),
+        ...(environment.clusterContext === undefined ? {} : { context: environment.clusterContext }),
+      }),
+      database: openDatabase({ url: database }),
+      backups: openBackups({ url: database, directory: settings.backupDirectory }),
+      stripe: openStripe({
+        secretKey: secretOf(settings, environment.stripe.secretKeyEnv),
+        ...(settings.stripeApiBase === undefined ? {} : { apiBase: settings.stripeApiBase }),
+      }),
+    }
+    built.set(name, world)
+    return world
+  }
+}
+
+/** npm and terminals may each deliver a signal: the second one changes nothing. */
+function endWith(close: () => Promise<void>, log: Logger): void {
+  let ending = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      if (ending) return
+      ending = true
+      close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ err: error }, 'shutting down')
+          process.exit(1)
+        },
+      )
+    })
+}
+
+try {
+  const config = readPurserYaml(configPath(process.env))
+  const settings = readSettings(process.env, config)
+  await mkdir(join(settings.dataDirectory, 'workspaces'), { recursive: true })
+  const maskLine = createMask(settings.everySecret)
+  const log = pino(
+    { level: settings.logLevel, base: { instance: settings.instance } },
+    // The last exit for secrets: whatever is logged leaves masked.
+    { write: (line: string) => void process.stdout.write(maskLine(line)) },
+  )
+  endWith(await start(config, settings, log), log)
+} catch (error) {
+  process.stderr.write(
+    `${error instanceof ConfigError ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
+  )
+  if (error instanceof ConfigError && error.hint !== undefined) process.stderr.write(`${error.hint}\n`)
+  process.exit(1)
+}
