@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
-import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ApplyMigration, MigrationFile, ServiceDatabase } from '../../src/adapters/postgres/port.ts'
-import { ask, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
+import { ask, sessionWith, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
 
 const never = new AbortController().signal
 
@@ -97,7 +96,7 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
 
     it('tries again when a lock is not free, names who holds it, and goes on when it is', async () => {
       await ask(url, 'create table busy (id bigint)')
-      const holder = await transactionOn(
+      const holder = await sessionWith(
         url,
         `set application_name = 'report'; begin; select * from busy where 'a' <> 'secret'`,
       )
@@ -176,14 +175,6 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
       expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain('hunter2')
     })
   })
-}
-
-async function transactionOn(url: string, sql: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url })
-  client.on('error', () => {})
-  await client.connect()
-  await client.query(sql)
-  return client
 }
 
 function sleepers(url: string): Promise<Record<string, unknown>[]> {

@@ -8,7 +8,7 @@ import { openBackups } from '../../src/adapters/postgres/backups.ts'
 import { libpqEnvironment } from '../../src/adapters/postgres/libpq.ts'
 import type { Backups } from '../../src/adapters/postgres/port.ts'
 import { Sensitive } from '../../src/sensitive.ts'
-import { ask, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
+import { ask, sessionWith, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
 
 const never = new AbortController().signal
 const quiet = (): void => {}
@@ -88,7 +88,7 @@ describe('backups of the service database', () => {
     const locked = await postgres.database()
     await ask(locked, 'create table held (id bigint)')
     const blocked = openBackups({ url: new Sensitive(locked), directory })
-    const holder = ask(locked, 'begin; lock table held; select pg_sleep(2) as purser_holds')
+    const holder = await sessionWith(locked, 'begin; lock table held')
     const waiting = `select wait_event_type from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
     const cancel = new AbortController()
     const reason = new Error('cancelled by Dana')
@@ -99,7 +99,7 @@ describe('backups of the service database', () => {
     await expect(running).rejects.toBe(reason)
     expect(await readdir(directory)).toEqual([])
     expect(await ask(locked, waiting)).toEqual([])
-    await holder
+    await holder.end()
   })
 
   it('says what is wrong in words: address, password, name, tools', async () => {
