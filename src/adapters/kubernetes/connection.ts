@@ -87,15 +87,11 @@ export class Connection {
       const response = await this.#send(request, AbortSignal.any([signal, opening.signal]))
       timeout.removeEventListener('abort', giveUp)
       if (!isSuccess(response)) throw refusal(request, response.statusCode ?? 0, await text(response))
-      // readline forwards no error of its input: without this listener a broken stream would be an uncaught one.
-      let broken: unknown
-      response.on('error', (error) => (broken = error))
       try {
         yield* createInterface({ input: response, crlfDelay: Infinity })
       } finally {
         response.destroy()
       }
-      if (broken !== undefined) throw broken
       signal.throwIfAborted()
     } catch (error) {
       throw this.#translated(error, request, signal, timeout)
@@ -169,7 +165,8 @@ function loadConfig({ kubeconfig, context }: ConnectionOptions): KubeConfig {
   return config
 }
 
-const isSuccess = (response: http.IncomingMessage) => (response.statusCode ?? 0) >= 200 && (response.statusCode ?? 0) < 300
+const isSuccess = (response: http.IncomingMessage) =>
+  (response.statusCode ?? 0) >= 200 && (response.statusCode ?? 0) < 300
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
@@ -185,14 +182,20 @@ function refusal(request: ApiRequest, status: number, body: string): ClusterErro
   const message = typeof answer.message === 'string' ? answer.message : body.trim().slice(0, 300) || `HTTP ${status}`
   const reason = typeof answer.reason === 'string' ? answer.reason : undefined
   const causes = isMap(answer.details) && Array.isArray(answer.details.causes) ? answer.details.causes : []
-  const evidence = causes.filter(isMap).map((cause) => `${String(cause.field ?? cause.reason)}: ${String(cause.message)}`)
-  return new ClusterError(codeFor(status), `${request.doing}: ${message}${reason === undefined ? '' : ` (${reason})`}`, {
-    status,
-    evidence,
-    transient: status === 429 || (status >= 500 && !LASTING.test(message)),
-    ...(reason === undefined ? {} : { reason }),
-    ...(status === 403 ? { hint: 'Give the bot this right in the namespace; deploy/ has the Role it needs.' } : {}),
-  })
+  const evidence = causes
+    .filter(isMap)
+    .map((cause) => `${String(cause.field ?? cause.reason)}: ${String(cause.message)}`)
+  return new ClusterError(
+    codeFor(status),
+    `${request.doing}: ${message}${reason === undefined ? '' : ` (${reason})`}`,
+    {
+      status,
+      evidence,
+      transient: status === 429 || (status >= 500 && !LASTING.test(message)),
+      ...(reason === undefined ? {} : { reason }),
+      ...(status === 403 ? { hint: 'Give the bot this right in the namespace; deploy/ has the Role it needs.' } : {}),
+    },
+  )
 }
 
 function codeFor(status: number) {

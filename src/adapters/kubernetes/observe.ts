@@ -87,4 +87,3 @@ function isGone(error: unknown): boolean {
 
 /** `metadata.name=x` for a list or watch of one object: what RBAC with resourceNames allows. */
 export const byName = (name: string) => ({ fieldSelector: `metadata.name=${name}` })
-

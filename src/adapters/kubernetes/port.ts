@@ -131,7 +131,12 @@ export interface Cluster {
   /** Sets one key, leaves its siblings alone, creates the Secret (type Opaque) when there is none. Safe to repeat. */
   writeSecretKey(secret: string, key: string, value: Sensitive, signal: AbortSignal): Promise<ApplyOutcome>
   /** Removes one key; a Secret that this leaves empty is deleted only when `deleteWhenEmpty`. Missing is fine. */
-  removeSecretKey(secret: string, key: string, options: { deleteWhenEmpty: boolean }, signal: AbortSignal): Promise<void>
+  removeSecretKey(
+    secret: string,
+    key: string,
+    options: { deleteWhenEmpty: boolean },
+    signal: AbortSignal,
+  ): Promise<void>
 
   cronJob(name: string, signal: AbortSignal): Promise<CronJobState | undefined>
   /** Server-side apply with Purser's field manager, strict validation. Conflicts raise ClusterError `apply_conflict` naming the other manager. */

@@ -1,0 +1,94 @@
+import { applyManifest } from './apply.ts'
+import { Connection } from './connection.ts'
+import { CronJobs } from './cron-jobs.ts'
+import { Deployments } from './deployments.ts'
+import { followLogs } from './follow-logs.ts'
+import { pathsIn } from './paths.ts'
+import type { Cluster, Permission } from './port.ts'
+import { Secrets } from './secrets.ts'
+import { waitForRollout } from './wait-for-rollout.ts'
+
+export interface ClusterOptions {
+  /** Path of a kubeconfig. Without it: KUBECONFIG, then the pod's ServiceAccount, then ~/.kube/config. */
+  readonly kubeconfig?: string
+  readonly context?: string
+  readonly namespace: string
+  /** For one request, not for a watch or a followed log (default 15 s). */
+  readonly requestTimeoutMs?: number
+}
+
+const REQUEST_TIMEOUT_MS = 15_000
+
+/** Reads the kubeconfig and sends nothing yet. Raises ClusterError `cluster_config`. */
+export function openCluster(options: ClusterOptions): Cluster {
+  const { namespace, kubeconfig, context, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options
+  const connection = new Connection({
+    requestTimeoutMs,
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    ...(context === undefined ? {} : { context }),
+  })
+  const paths = pathsIn(namespace)
+  const deployments = new Deployments(connection, paths)
+  const secrets = new Secrets(connection, paths)
+  const cronJobs = new CronJobs(connection, paths)
+  return {
+    namespace,
+    serverVersion: async (signal) => {
+      const request = { method: 'GET', path: '/version', doing: "reading the cluster's version" } as const
+      return (await connection.json<{ gitVersion: string }>(request, signal)).gitVersion
+    },
+    missingPermissions: async (needed, signal) => {
+      const allowed = await Promise.all(needed.map((one) => isAllowed(connection, namespace, one, signal)))
+      return needed.filter((_, index) => !allowed[index])
+    },
+    deployment: (name, container, signal) => deployments.state(name, container, signal),
+    currentPods: (name, container, signal) => deployments.currentPods(name, container, signal),
+    setImage: (change, signal) => deployments.setImage(change, signal),
+    waitForRollout: async (wait, signal) => {
+      const deployment = await deployments.require(wait.deployment, 'rolling out', signal)
+      return waitForRollout(connection, paths, deployment, wait, signal)
+    },
+    restoreReplicaSet: (undo, signal) => deployments.restore(undo, signal),
+    secretKey: (secret, key, signal) => secrets.state(secret, key, signal),
+    readSecretKey: (secret, key, signal) => secrets.read(secret, key, signal),
+    writeSecretKey: (secret, key, value, signal) => secrets.write(secret, key, value, signal),
+    removeSecretKey: (secret, key, { deleteWhenEmpty }, signal) => secrets.remove(secret, key, deleteWhenEmpty, signal),
+    cronJob: (name, signal) => cronJobs.state(name, signal),
+    apply: (manifest, how, signal) => applyManifest(connection, namespace, manifest, how, signal),
+    suspendCronJob: (name, suspended, signal) => cronJobs.suspend(name, suspended, signal),
+    deleteCronJob: (name, signal) => cronJobs.delete(name, signal),
+    runCronJobNow: (name, jobName, signal) => cronJobs.runNow(name, jobName, signal),
+    restarts: async (name, container, signal) => {
+      const pods = await deployments.currentPods(name, container, signal)
+      return pods.reduce((sum, pod) => sum + pod.restarts, 0)
+    },
+    followLogs: async ({ deployment: name, container, since }, onLine, signal) => {
+      const deployment = await deployments.require(name, 'following the logs of', signal)
+      await followLogs(connection, paths, deployment, { container, since }, onLine, signal)
+    },
+  }
+}
+
+async function isAllowed(
+  connection: Connection,
+  namespace: string,
+  permission: Permission,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { group, resource, subresource, verb, name } = permission
+  const resourceAttributes = { namespace, group, resource, subresource, verb, name }
+  const review = await connection.json<{ status?: { allowed?: boolean } }>(
+    {
+      method: 'POST',
+      path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+      body: {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectAccessReview',
+        spec: { resourceAttributes },
+      },
+      doing: `asking whether ${verb} ${resource} is allowed`,
+    },
+    signal,
+  )
+  return review.status?.allowed === true
+}

@@ -1,0 +1,219 @@
+import {
+  type ApiList,
+  type CronJob,
+  type Job,
+  type JsonMap,
+  type Pod,
+  conditionOf,
+  controlledBy,
+  isMap,
+} from './api-objects.ts'
+import { FIELD_MANAGER } from './apply.ts'
+import type { Connection } from './connection.ts'
+import { ClusterError } from './errors.ts'
+import { byName, observe } from './observe.ts'
+import type { Paths } from './paths.ts'
+import type { CronJobState, JobOutcome, KubernetesObject } from './port.ts'
+import { podSigns } from './rollout-verdict.ts'
+
+const LOG_LINES = 50
+const POD_GRACE_MS = 20_000
+const LOOK_MS = 1_000
+
+export class CronJobs {
+  readonly #connection: Connection
+  readonly #paths: Paths
+
+  constructor(connection: Connection, paths: Paths) {
+    this.#connection = connection
+    this.#paths = paths
+  }
+
+  async state(name: string, signal: AbortSignal): Promise<CronJobState | undefined> {
+    const found = await this.#find(name, signal)
+    if (found === undefined) return undefined
+    return {
+      name,
+      schedule: found.spec.schedule,
+      suspended: found.spec.suspend === true,
+      lastScheduleTime: found.status?.lastScheduleTime,
+      lastSuccessfulTime: found.status?.lastSuccessfulTime,
+      active: found.status?.active?.length ?? 0,
+      manifest: manifestOf(found),
+    }
+  }
+
+  async suspend(name: string, suspended: boolean, signal: AbortSignal): Promise<void> {
+    const doing = `${suspended ? 'suspending' : 'resuming'} cronjob ${name}`
+    await this.#connection.text(
+      {
+        method: 'PATCH',
+        path: `${this.#paths.cronJobs}/${name}`,
+        query: { fieldManager: FIELD_MANAGER },
+        body: { spec: { suspend: suspended } },
+        contentType: 'application/merge-patch+json',
+        doing,
+      },
+      signal,
+    )
+  }
+
+  async delete(name: string, signal: AbortSignal): Promise<void> {
+    const path = `${this.#paths.cronJobs}/${name}`
+    const body = { propagationPolicy: 'Background' }
+    await this.#connection.find({ method: 'DELETE', path, body, doing: `deleting cronjob ${name}` }, signal)
+  }
+
+  async runNow(name: string, jobName: string, signal: AbortSignal): Promise<JobOutcome> {
+    const cronJob = await this.#find(name, signal)
+    if (cronJob === undefined)
+      throw new ClusterError(
+        'cluster_not_found',
+        `running cronjob ${name}: there is no such cronjob in the namespace`,
+        {
+          status: 404,
+        },
+      )
+    const job = await this.#ensureJob(cronJob, jobName, signal)
+    const end = await this.#waitForEnd(job, signal)
+    return { name: jobName, ...end, logs: await this.#logs(job, signal) }
+  }
+
+  async #ensureJob(cronJob: CronJob, jobName: string, signal: AbortSignal): Promise<Job> {
+    const doing = `starting job ${jobName}`
+    const query = { fieldManager: FIELD_MANAGER }
+    try {
+      const body = jobFrom(cronJob, jobName)
+      return await this.#connection.json<Job>({ method: 'POST', path: this.#paths.jobs, query, body, doing }, signal)
+    } catch (error) {
+      if (!(error instanceof ClusterError) || error.reason !== 'AlreadyExists') throw error
+      const path = `${this.#paths.jobs}/${jobName}`
+      const existing = await this.#connection.json<Job>({ method: 'GET', path, doing }, signal)
+      if (controlledBy(existing, cronJob.metadata.uid)) return existing
+      throw new ClusterError(
+        'cluster_conflict',
+        `${doing}: a job of that name exists and is not of ${cronJob.metadata.name}`,
+        {
+          status: 409,
+          cause: error,
+        },
+      )
+    }
+  }
+
+  async #waitForEnd(job: Job, signal: AbortSignal): Promise<{ succeeded: boolean; reason: string | undefined }> {
+    const over = new AbortController()
+    const inside = AbortSignal.any([signal, over.signal])
+    const { name, uid } = job.metadata
+    const doing = `watching job ${name}`
+    let pods: readonly Pod[] = []
+    const since = new Map<string, number>()
+    return await new Promise<{ succeeded: boolean; reason: string | undefined }>((resolve, reject) => {
+      const look = (jobs: readonly Job[]) => {
+        const current = jobs.find((one) => one.metadata.uid === uid)
+        const conditions = current?.status?.conditions
+        const failed = conditionOf(conditions, 'Failed')
+        if (conditionOf(conditions, 'Complete')?.status === 'True') resolve({ succeeded: true, reason: undefined })
+        else if (failed?.status === 'True') resolve({ succeeded: false, reason: textOf(failed) })
+        else if (current === undefined) resolve({ succeeded: false, reason: 'the job was deleted while it ran' })
+      }
+      const hopeless = () => {
+        for (const sign of pods.flatMap((pod) => podSigns(pod, POD_GRACE_MS))) {
+          const key = `${sign.pod}/${sign.reason}`
+          if (!since.has(key)) since.set(key, Date.now())
+          if (sign.reason === 'CrashLoopBackOff' || Date.now() - (since.get(key) ?? 0) < sign.afterMs) continue
+          resolve({ succeeded: false, reason: `${sign.reason}: ${sign.message}` })
+        }
+      }
+      const timer = setInterval(hopeless, LOOK_MS)
+      inside.addEventListener('abort', () => clearInterval(timer), { once: true })
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      const podQuery = { labelSelector: `job-name=${name}` }
+      observe<Job>(this.#connection, { path: this.#paths.jobs, query: byName(name), doing }, look, inside).catch(reject)
+      observe<Pod>(
+        this.#connection,
+        { path: this.#paths.pods, query: podQuery, doing },
+        (found) => {
+          pods = found.filter((pod) => controlledBy(pod, uid))
+          hopeless()
+        },
+        inside,
+      ).catch(reject)
+    }).finally(() => over.abort())
+  }
+
+  /** The last lines of each of the job's pods, oldest pod first; a pod that never started has none. */
+  async #logs(job: Job, signal: AbortSignal): Promise<readonly string[]> {
+    const { name, uid } = job.metadata
+    const query = { labelSelector: `job-name=${name}` }
+    const doing = `reading the logs of job ${name}`
+    const list = await this.#connection.json<ApiList<Pod>>(
+      { method: 'GET', path: this.#paths.pods, query, doing },
+      signal,
+    )
+    const own = list.items.filter((pod) => controlledBy(pod, uid))
+    const byAge = [...own].sort((a, b) =>
+      (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''),
+    )
+    const lines: string[] = []
+    for (const pod of byAge) {
+      const path = this.#paths.log(pod.metadata.name)
+      const container = pod.spec.containers[0]?.name
+      const text = await this.#connection
+        .text({ method: 'GET', path, query: { tailLines: LOG_LINES, container }, doing }, signal)
+        .catch((error: unknown) => {
+          if (error instanceof ClusterError && (error.status === 400 || error.status === 404)) return ''
+          throw error
+        })
+      lines.push(...text.split('\n').filter((line) => line !== ''))
+    }
+    return lines.slice(-LOG_LINES)
+  }
+
+  #find(name: string, signal: AbortSignal): Promise<CronJob | undefined> {
+    const path = `${this.#paths.cronJobs}/${name}`
+    return this.#connection.find<CronJob>({ method: 'GET', path, doing: `reading cronjob ${name}` }, signal)
+  }
+}
+
+const textOf = ({ reason, message }: { reason?: string; message?: string }) =>
+  [reason, message].filter((part) => part !== undefined && part !== '').join(': ')
+
+/** What `kubectl create job --from` sends. */
+function jobFrom({ metadata, spec }: CronJob, name: string): object {
+  const { labels, annotations } = spec.jobTemplate.metadata ?? {}
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name,
+      ...(labels ? { labels } : {}),
+      annotations: { ...annotations, 'cronjob.kubernetes.io/instantiate': 'manual' },
+      ownerReferences: [
+        { apiVersion: 'batch/v1', kind: 'CronJob', name: metadata.name, uid: metadata.uid, controller: true },
+      ],
+    },
+    spec: spec.jobTemplate.spec,
+  }
+}
+
+const SERVER_FIELDS = new Set([
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'managedFields',
+  'selfLink',
+])
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+
+function manifestOf(cronJob: CronJob): KubernetesObject {
+  const { status: _, metadata, ...rest } = cronJob
+  const kept = Object.fromEntries(Object.entries(metadata).filter(([field]) => !SERVER_FIELDS.has(field)))
+  if (isMap(kept.annotations)) {
+    const { [LAST_APPLIED]: _, ...annotations } = kept.annotations as JsonMap
+    kept.annotations = annotations
+    if (Object.keys(annotations).length === 0) delete kept.annotations
+  }
+  return { ...rest, apiVersion: 'batch/v1', kind: 'CronJob', metadata: { ...kept, name: metadata.name } }
+}
