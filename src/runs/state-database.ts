@@ -58,7 +58,7 @@ export class StateDatabase implements Sql {
 export function statePool(connectionString: string, onError: (error: Error) => void): Pool {
   const pool = new pg.Pool({
     connectionString,
-    max: 12,
+    max: 8,
     connectionTimeoutMillis: 5_000,
     statement_timeout: 10_000,
     application_name: 'purser',

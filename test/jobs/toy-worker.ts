@@ -1,0 +1,87 @@
+/**
+ * A worker process with a toy runbook: real stores, real queue, real executor. Every act of a step is written to the
+ * table `acts` before it ends, so that a test can count what really happened.
+ * argv: name of the worker; environment: STATE_DATABASE_URL, REDIS_URL.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import pg from 'pg'
+import { pino } from 'pino'
+import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
+import { JobSystem } from '../../src/jobs/job-system.ts'
+import { PhaseExecutor } from '../../src/jobs/phase-executor.ts'
+import { Publisher } from '../../src/jobs/publisher.ts'
+import { openQueues } from '../../src/jobs/queues.ts'
+import { reconcile } from '../../src/jobs/reconciler.ts'
+import type { Phase } from '../../src/runbook/context.ts'
+import type { World } from '../../src/runbook/world.ts'
+import { BoardStore } from '../../src/runs/board-store.ts'
+import { PhaseStore } from '../../src/runs/phase-store.ts'
+import { RunStore } from '../../src/runs/run-store.ts'
+import { migrateStateDatabase } from '../../src/runs/schema.ts'
+import { StateDatabase, statePool } from '../../src/runs/state-database.ts'
+import { Sweeps } from '../../src/runs/sweeps.ts'
+import { readFileSync } from 'node:fs'
+
+const worker = process.argv[2] ?? 'worker'
+const stateDatabaseUrl = process.env['STATE_DATABASE_URL'] ?? ''
+const log = pino({ level: process.env['LOG_LEVEL'] ?? 'fatal', base: { worker } }, pino.destination(2))
+const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
+const acts = new pg.Pool({ connectionString: stateDatabaseUrl, max: 2 })
+
+/** Four steps of 1.5 s; the run's `reason` may ask for another ending. */
+const verify: Phase = async (context) => {
+  for (const name of ['one', 'two', 'three', 'four'])
+    await context.step(name, async (signal) => {
+      await acts.query('insert into acts (worker, step, what) values ($1, $2, $3)', [worker, name, 'began'])
+      await pause(1_500, undefined, { signal })
+      await acts.query('insert into acts (worker, step, what) values ($1, $2, $3)', [worker, name, 'ended'])
+      return { by: worker }
+    })
+  return { line: `done by ${worker}` }
+}
+
+const pool = statePool(stateDatabaseUrl, (error) => log.warn({ err: error }, 'state database'))
+await migrateStateDatabase(pool)
+await acts
+  .query(
+    'create table if not exists acts (id serial primary key, worker text, step text, what text, at timestamptz default clock_timestamp())',
+  )
+  .catch(() => undefined)
+const db = new StateDatabase(pool, (value) => value)
+const runs = new RunStore(db)
+const queues = await openQueues({ redisUrl: process.env['REDIS_URL'], stateDatabaseUrl, log })
+const jobs = new JobSystem(queues, log)
+const publish = (run: number) => jobs.publish(run)
+const executor = new PhaseExecutor({
+  runs,
+  phases: new PhaseStore(db, runs),
+  config,
+  worldOf: () => ({}) as World,
+  runbook: { verify },
+  enqueue: (run, phase) => jobs.enqueue(run, phase),
+  publish,
+  worker,
+  log,
+})
+const publisher = new Publisher({
+  runs,
+  boards: new BoardStore(db),
+  chat: {
+    post: async (channel) => ({ channel, ts: '1.000001' }),
+    update: async () => undefined,
+    uploadText: async () => undefined,
+    permalink: async () => undefined,
+    groupMembers: async () => [],
+  },
+  config,
+  mask: (value) => value,
+  log,
+})
+const sweep = () =>
+  reconcile({ runs, sweeps: new Sweeps(db), config, enqueue: (wanted) => jobs.enqueueWanted(wanted), publish, log })
+jobs.startWorkers({ executor, publisher, sweep })
+process.on('SIGTERM', () => {
+  executor.shutDown()
+  void queues.close().then(() => process.exit(0))
+})
+process.stdout.write('ready\n')

@@ -1,0 +1,67 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+
+export interface TestRedis {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** True when there is a Redis to test with: one that TEST_REDIS_URL names, or the `redis-server` of this machine. */
+export const redisIsHere =
+  process.env['TEST_REDIS_URL'] !== undefined || spawnSync('redis-server', ['--version']).status === 0
+
+if (!redisIsHere) process.stderr.write('skipped: tests on Redis need redis-server (apt-get install redis-server)\n')
+if (!redisIsHere && process.env['CI'] !== undefined) throw new Error('CI must have redis-server: see .ci/run')
+
+/** A Redis of this test's own, with its data in a directory that goes with it. */
+export async function startTestRedis(): Promise<TestRedis> {
+  const given = process.env['TEST_REDIS_URL']
+  if (given !== undefined) return { url: given, close: async () => undefined }
+  const directory = await mkdtemp(join(tmpdir(), 'purser-test-redis-'))
+  const port = await freePort()
+  const options = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    directory,
+    '--appendonly',
+    'yes',
+    '--maxmemory-policy',
+    'noeviction',
+  ]
+  const child = spawn('redis-server', options, { stdio: 'ignore' })
+  const url = `redis://127.0.0.1:${port}`
+  await ping(url)
+  return {
+    url,
+    close: async () => {
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGTERM')
+      await ended
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function ping(url: string): Promise<void> {
+  const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 })
+  client.on('error', () => undefined)
+  await client.ping()
+  client.disconnect()
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(address !== null && typeof address === 'object' ? address.port : 0))
+    })
+  })
+}
