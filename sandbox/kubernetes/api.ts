@@ -424,7 +424,9 @@ function scaleOf({ metadata, spec, status }: Deployment): object {
 }
 
 function checkPreconditions(resource: Resource, object: KubeObject, body: JsonMap): void {
-  const { uid } = isMap(body.preconditions) ? body.preconditions : {}
+  const { uid, resourceVersion } = isMap(body.preconditions) ? body.preconditions : {}
+  if (resourceVersion !== undefined && resourceVersion !== object.metadata.resourceVersion)
+    throw modified(resource, object.metadata.name)
   if (uid === undefined || uid === object.metadata.uid) return
   throw new StatusError(
     409,

@@ -9,7 +9,7 @@ import {
 
 /**
  * Containers that are HTTP servers inside the test. The image's tag or digest name says how they behave: `missing` cannot be
- * pulled, `crash` exits at once, `unready` never answers 200. Jobs print two lines and end; with `fail` in the image they exit 1.
+ * pulled, `crash` exits at once, `unready` never answers 200. Jobs print two lines and end; with the command `fail` they exit 1.
  */
 export function fakeRuntime(): ContainerRuntime & { readonly started: readonly ContainerSpec[] } {
   const started: ContainerSpec[] = []
@@ -37,7 +37,7 @@ export function digestOf(image: string): string {
 }
 
 function job(spec: ContainerSpec, onLog: (line: string) => void): RunningContainer {
-  return ended(spec.image.includes('fail') ? 1 : 0, () => onLog('retried 3 webhooks'))
+  return ended(spec.command.includes('fail') ? 1 : 0, () => onLog('retried 3 webhooks'))
 }
 
 function ended(exitCode: number, before: () => void): RunningContainer {

@@ -63,8 +63,12 @@ export function openCluster(options: ClusterOptions): Cluster {
       return pods.reduce((sum, pod) => sum + pod.restarts, 0)
     },
     followLogs: async ({ deployment: name, container, since }, onLine, signal) => {
-      const deployment = await deployments.require(name, 'following the logs of', signal)
-      await followLogs(connection, paths, deployment, { container, since }, onLine, signal)
+      try {
+        const deployment = await deployments.require(name, 'following the logs of', signal)
+        await followLogs(connection, paths, deployment, { container, since }, onLine, signal)
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
     },
   }
 }

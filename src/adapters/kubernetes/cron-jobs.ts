@@ -102,6 +102,7 @@ export class CronJobs {
   }
 
   async #waitForEnd(job: Job, signal: AbortSignal): Promise<{ succeeded: boolean; reason: string | undefined }> {
+    signal.throwIfAborted()
     const over = new AbortController()
     const inside = AbortSignal.any([signal, over.signal])
     const { name, uid } = job.metadata
@@ -127,7 +128,7 @@ export class CronJobs {
       }
       const timer = setInterval(hopeless, LOOK_MS)
       inside.addEventListener('abort', () => clearInterval(timer), { once: true })
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
       const podQuery = { labelSelector: `job-name=${name}` }
       observe<Job>(this.#connection, { path: this.#paths.jobs, query: byName(name), doing }, look, inside).catch(reject)
       observe<Pod>(

@@ -35,6 +35,7 @@ export async function waitForRollout(
   wait: RolloutWait,
   signal: AbortSignal,
 ): Promise<RolloutProgress> {
+  signal.throwIfAborted()
   const over = new AbortController()
   const inside = AbortSignal.any([signal, over.signal])
   const watcher = new RolloutWatcher(connection, paths, wait)
@@ -50,7 +51,7 @@ export async function waitForRollout(
     const timer = setInterval(look, TICK_MS)
     const stop = () => clearInterval(timer)
     inside.addEventListener('abort', stop, { once: true })
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
     const watched = [
       observe<Deployment>(
         connection,
