@@ -44,7 +44,11 @@ export function openStripe({
   function sdkUnder(signal: AbortSignal): Stripe {
     const abortableFetch: typeof fetch = (input, init) => {
       const signals = init?.signal ? [init.signal, signal] : [signal]
-      return fetch(input, { ...init, signal: AbortSignal.any(signals) })
+      // fetch counts the body itself; with an undici 7 in the process (client-node's), Node 20's fetch refuses a
+      // request whose length the SDK has set too.
+      const headers = new Headers(init?.headers)
+      headers.delete('content-length')
+      return fetch(input, { ...init, headers, signal: AbortSignal.any(signals) })
     }
     const httpClient = Stripe.createFetchHttpClient(abortableFetch)
     const options = {
