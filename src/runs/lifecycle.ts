@@ -17,7 +17,7 @@ export type RunEvent =
 export type RunEventType = RunEvent['type']
 
 /** The part of a run that decides. */
-export type RunState = Pick<Run, 'status' | 'kind' | 'dryRun' | 'planHash' | 'approvalsNeeded'> & {
+export type RunState = Pick<Run, 'status' | 'kind' | 'dryRun' | 'planHash' | 'approvalsNeeded' | 'rolledBackBy'> & {
   readonly phases: readonly Pick<PhaseState, 'name' | 'status' | 'attempt'>[]
   readonly approvals: readonly Pick<Approval, 'user' | 'decision' | 'planHash'>[]
 }
@@ -44,7 +44,7 @@ const allowedIn = {
   approved: ['awaiting_approval'],
   rejected: ['awaiting_approval'],
   expired: ['awaiting_approval'],
-  phase_succeeded: ['executing', 'cancelling', 'planning'],
+  phase_succeeded: ['executing', 'cancelling'],
   phase_failed: ['planning', 'executing', 'cancelling'],
   plan_outdated: ['executing', 'cancelling'],
   retry: ['failed'],
@@ -60,6 +60,8 @@ export function can(event: RunEventType, run: Pick<Run, 'status'>): boolean {
 /** The lifecycle of every run: state and event in, next state out. Pure; the store applies it with compare-and-set. */
 export function transition(run: RunState, event: RunEvent): Transition {
   if (!can(event.type, run)) return refuse('wrong_status', `the run is ${inWords(run.status)}`)
+  if ('phase' in event && event.type !== 'stopped' && !underWay(run).some((phase) => phase.name === event.phase))
+    return refuse('wrong_status', `${event.phase} is not under way`)
   switch (event.type) {
     case 'planned':
       return afterPlanning(run)
@@ -74,14 +76,13 @@ export function transition(run: RunState, event: RunEvent): Transition {
     case 'phase_failed':
       return moved(run.status === 'cancelling' ? 'cancelled' : 'failed', [change(run, event.phase, 'failed')])
     case 'plan_outdated':
-      if (run.status === 'cancelling') return moved('cancelled', [change(run, event.phase, 'cancelled')])
-      return moved('planning', [change(run, event.phase, 'pending'), again(run, 'plan')], 'plan')
+      return afterDrift(run, event.phase)
     case 'retry':
       return afterRetry(run)
     case 'cancel':
       return afterCancel(run)
     case 'stopped':
-      return moved('cancelled', [change(run, event.phase, 'cancelled')])
+      return moved('cancelled', stopAll(run))
     case 'leave':
       return moved('left')
   }
@@ -116,10 +117,10 @@ function afterPlanning(run: RunState): Transition {
 function afterApproval(run: RunState, by: string, planHash: string): Transition {
   if (planHash !== run.planHash) return refuse('stale_plan', 'the plan has changed since this button was shown')
   const mine = run.approvals.some((approval) => approval.user === by && approval.planHash === planHash)
-  if (mine) return refuse('already_decided', 'you have already approved this plan')
   const approvals = [...run.approvals, { user: by, decision: 'approved' as const, planHash }]
-  if (countApprovals({ approvals, planHash: run.planHash }) < run.approvalsNeeded) return moved(run.status)
-  return startNext(run, [])
+  // Enough may have approved before: a plan that was made again can come out the same.
+  if (countApprovals({ approvals, planHash: run.planHash }) >= run.approvalsNeeded) return startNext(run, [])
+  return mine ? refuse('already_decided', 'you have already approved this plan') : moved(run.status)
 }
 
 function afterSuccess(run: RunState, phase: PhaseName): Transition {
@@ -128,7 +129,20 @@ function afterSuccess(run: RunState, phase: PhaseName): Transition {
   return startNext(run, [done])
 }
 
+/**
+ * Nothing done under the old plan counts for the new one: another commit has other tests and other migrations. Phases
+ * look before they act, so doing them anew repeats no effect.
+ */
+function afterDrift(run: RunState, phase: PhaseName): Transition {
+  if (run.status === 'cancelling') return moved('cancelled', stopAll(run))
+  if (!run.phases.some((it) => it.name === 'plan')) return moved('failed', [change(run, phase, 'failed')])
+  const begun = run.phases.filter((it) => it.name !== 'plan' && it.status !== 'pending')
+  return moved('planning', [again(run, 'plan'), ...begun.map((it) => again(run, it.name, 'pending'))], 'plan')
+}
+
 function afterRetry(run: RunState): Transition {
+  if (run.rolledBackBy !== undefined)
+    return refuse('wrong_status', `run #${run.rolledBackBy} takes its changes back; deploy again instead`)
   const failed = run.phases.find((phase) => phase.status === 'failed')
   if (failed === undefined) return refuse('wrong_status', 'no phase has failed')
   return moved(failed.name === 'plan' ? 'planning' : 'executing', [again(run, failed.name)], failed.name)
@@ -136,11 +150,15 @@ function afterRetry(run: RunState): Transition {
 
 function afterCancel(run: RunState): Transition {
   if (run.status === 'executing') return moved('cancelling')
-  const open = run.phases.filter((phase) => phase.status === 'queued' || phase.status === 'running')
-  return moved(
-    'cancelled',
-    open.map((phase) => change(run, phase.name, 'cancelled')),
-  )
+  return moved('cancelled', stopAll(run))
+}
+
+function stopAll(run: RunState): readonly PhaseChange[] {
+  return underWay(run).map((phase) => change(run, phase.name, 'cancelled'))
+}
+
+function underWay(run: RunState): RunState['phases'] {
+  return run.phases.filter((phase) => phase.status === 'queued' || phase.status === 'running')
 }
 
 /** Queues the first phase that has not succeeded; without one, the run has succeeded. */
@@ -155,8 +173,8 @@ function change(run: RunState, name: PhaseName, status: PhaseStatus): PhaseChang
   return { name, status, attempt: attemptOf(run, name) }
 }
 
-function again(run: RunState, name: PhaseName): PhaseChange {
-  return { name, status: 'queued', attempt: attemptOf(run, name) + 1 }
+function again(run: RunState, name: PhaseName, status: 'queued' | 'pending' = 'queued'): PhaseChange {
+  return { name, status, attempt: attemptOf(run, name) + 1 }
 }
 
 function attemptOf(run: RunState, name: PhaseName): number {

@@ -40,7 +40,7 @@ export interface Failure {
 export interface PhaseState {
   readonly name: PhaseName
   readonly status: PhaseStatus
-  /** Rises with each retry by a person; steps are recorded for each attempt anew. */
+  /** Rises with each retry by a person and with each new plan; steps are recorded for each attempt anew. */
   readonly attempt: number
   /** Rises each time a worker takes the phase; writes with an older epoch are refused. */
   readonly epoch: number
