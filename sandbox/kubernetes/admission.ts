@@ -185,7 +185,11 @@ function deploymentCauses({ spec }: Deployment, before: Deployment | undefined):
       message: `Invalid value: ${goMap(labels)}: \`selector\` does not match template \`labels\``,
     })
   if (before !== undefined && wanted !== undefined && !same(before.spec.selector, spec.selector))
-    causes.push(invalidValue('spec.selector', spec.selector, 'field is immutable'))
+    causes.push({
+      reason: 'FieldValueInvalid',
+      field: 'spec.selector',
+      message: `Invalid value: v1.LabelSelector{MatchLabels:${goMap(wanted)}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: field is immutable`,
+    })
   return [...causes, ...podCauses(spec.template.spec, 'spec.template.spec')]
 }
 

@@ -138,11 +138,11 @@ export class Api {
       case 'delete':
         return this.#delete(call, target)
       case 'create': {
-        const body = await documentOf(request)
+        const body = await documentOf(request, target.resource.kind)
         return this.#sendObject(call, 201, target.resource, this.#writes.create(writeOf(call, target), body))
       }
       case 'update': {
-        const body = await documentOf(request)
+        const body = await documentOf(request, target.resource.kind)
         return this.#sendObject(call, 200, target.resource, this.#writes.replace(writeOf(call, target), body))
       }
       case 'patch': {
@@ -173,7 +173,7 @@ export class Api {
   /** `autoscaling/v1` Scale; kubectl's PUT comes without a Content-Type. */
   async #scale(call: Call, target: Target, deployment: Deployment, verb: string): Promise<void> {
     if (verb === 'get') return send(call.response, 200, scaleOf(deployment))
-    const body = await documentOf(call.request)
+    const body = await documentOf(call.request, 'Scale')
     const spec = isMap(body.spec) ? body.spec : {}
     const metadata = isMap(body.metadata) ? body.metadata : {}
     const { resourceVersion } = metadata
@@ -214,12 +214,7 @@ export class Api {
         forbiddenValue('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'),
       ])
     }
-    if (!/^\d+$/.test(wanted))
-      throw new StatusError(
-        500,
-        undefined,
-        `resourceVersion: Invalid value: "${wanted}": strconv.ParseUint: parsing "${wanted}": invalid syntax`,
-      )
+    requireNumber(wanted)
     if (match === 'Exact' && Number(wanted) < this.#store.oldestRevision)
       throw new StatusError(410, 'Expired', 'The resourceVersion for the provided list is too old.')
     if (Number(wanted) <= this.#store.revision) return
@@ -238,6 +233,7 @@ export class Api {
     const { query, response } = call
     const byName = target.name === undefined ? () => true : (object: KubeObject) => object.metadata.name === target.name
     const matches = selection(query, target.resource)
+    requireNumber(query.get('resourceVersion') || '0')
     const seconds = Number(query.get('timeoutSeconds') ?? DEFAULT_WATCH_SECONDS)
     const stop = streamWatch(this.#store, response, {
       resource: target.resource,
@@ -257,7 +253,7 @@ export class Api {
     const { resource } = target
     if (target.name === undefined) throw methodNotAllowed()
     const object = this.#find(target)
-    const body = await documentOf(call.request)
+    const body = await documentOf(call.request, 'DeleteOptions')
     const hasBody = Object.keys(body).length > 0
     const option = (name: string) => (hasBody ? body[name] : (call.query.get(name) ?? undefined))
     checkPreconditions(resource, object, body)
@@ -267,6 +263,14 @@ export class Api {
         'warning',
         '299 - "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning"',
       )
+    if (wanted !== undefined && !['Foreground', 'Background', 'Orphan'].includes(wanted))
+      throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [
+        {
+          reason: 'FieldValueNotSupported',
+          message: `Unsupported value: "${wanted}": supported values: "Foreground", "Background", "Orphan", "nil"`,
+          field: 'propagationPolicy',
+        },
+      ])
     const propagation = wanted ?? (resource === jobs ? 'Orphan' : 'Background')
     const grace = option('gracePeriodSeconds')
     if (isDry(hasBody ? body.dryRun : call.query.get('dryRun'))) return this.#sendObject(call, 200, resource, object)
@@ -279,7 +283,7 @@ export class Api {
 
   async #review(call: Call): Promise<void> {
     if (call.request.method !== 'POST') throw methodNotAllowed()
-    const body = await documentOf(call.request)
+    const body = await documentOf(call.request, 'SelfSubjectAccessReview')
     const spec = isMap(body.spec) ? body.spec : {}
     const attributes = spec.resourceAttributes ?? spec.nonResourceAttributes
     if (!isMap(attributes))
@@ -327,6 +331,14 @@ function credentialsOf(request: IncomingMessage): { url: URL; authorization: str
   if (token === undefined) return { url, authorization: request.headers.authorization }
   url.pathname = rest ?? '/'
   return { url, authorization: `Bearer ${token}` }
+}
+
+const qualifiedKind = ({ group, kind }: Resource) => (group === '' ? kind : `${kind}.${group}`)
+
+function requireNumber(resourceVersion: string): void {
+  if (/^\d+$/.test(resourceVersion)) return
+  const why = `strconv.ParseUint: parsing "${resourceVersion}": invalid syntax`
+  throw new StatusError(500, undefined, `resourceVersion: Invalid value: "${resourceVersion}": ${why}`)
 }
 
 const shape = (resource: Resource) => ({ kind: resource.kind, apiVersion: apiVersionOf(resource) })
@@ -425,22 +437,24 @@ function scaleOf({ metadata, spec, status }: Deployment): object {
 
 function checkPreconditions(resource: Resource, object: KubeObject, body: JsonMap): void {
   const { uid, resourceVersion } = isMap(body.preconditions) ? body.preconditions : {}
+  const mismatch = (what: string, wanted: unknown, is: string | undefined, how: string) =>
+    new StatusError(
+      409,
+      'Conflict',
+      `Operation cannot be fulfilled on ${qualifiedKind(resource)} "${object.metadata.name}": the ${what} in the precondition (${String(wanted)}) does not match the ${what} in record (${is}). The object might have been ${how}`,
+      { ...pluralDetails(resource, object.metadata.name), kind: resource.kind },
+    )
+  if (uid !== undefined && uid !== object.metadata.uid)
+    throw mismatch('UID', uid, object.metadata.uid, 'deleted and then recreated')
   if (resourceVersion !== undefined && resourceVersion !== object.metadata.resourceVersion)
-    throw modified(resource, object.metadata.name)
-  if (uid === undefined || uid === object.metadata.uid) return
-  throw new StatusError(
-    409,
-    'Conflict',
-    `Operation cannot be fulfilled on ${resource.kind} "${object.metadata.name}": the UID in the precondition (${String(uid)}) does not match the UID in record (${object.metadata.uid}). The object might have been deleted and then recreated`,
-    { name: object.metadata.name, kind: resource.kind },
-  )
+    throw mismatch('ResourceVersion', resourceVersion, object.metadata.resourceVersion, 'modified')
 }
 
 const contentType = (request: IncomingMessage) => (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? ''
 
 const acceptsTable = (request: IncomingMessage) => (request.headers.accept ?? '').includes('as=Table')
 
-async function documentOf(request: IncomingMessage): Promise<JsonMap> {
+async function documentOf(request: IncomingMessage, kind: string): Promise<JsonMap> {
   const body = await bodyOf(request)
   if (body.length === 0) return {}
   const type = contentType(request)
@@ -448,13 +462,17 @@ async function documentOf(request: IncomingMessage): Promise<JsonMap> {
     throw new StatusError(
       415,
       'UnsupportedMediaType',
-      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
     )
   let document: unknown
   try {
     document = type === 'application/yaml' ? parseYaml(body.toString()) : JSON.parse(body.toString())
   } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`)
+    const text = body.toString()
+    const why = (error as Error).message.replace('Unexpected end', 'unexpected end')
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why} (${text.slice(0, 100)})`,
+    )
   }
   if (!isMap(document)) throw badRequest('the object provided is unrecognized')
   return document

@@ -17,17 +17,16 @@ export function strategicMerge(target: unknown, patch: unknown, schema: Schema):
   if (!isMap(patch)) return patch
   if (patch.$patch === 'replace') return without(patch, '$patch')
   const result: JsonMap = isMap(target) ? { ...target } : {}
+  const directives = Object.entries(patch).filter(([field]) => field.startsWith('$'))
   for (const [field, value] of Object.entries(patch)) {
-    if (field.startsWith('$')) {
-      applyDirective(result, field, value, schema)
-      continue
-    }
+    if (field.startsWith('$')) continue
     const inner = child(schema, field)
     if (value === null) delete result[field]
     else if (Array.isArray(value) && inner !== 'any' && 'patchKey' in inner && inner.patchKey !== undefined)
       result[field] = mergeList(result[field], value, inner.items, inner.patchKey)
     else result[field] = strategicMerge(result[field], value, inner)
   }
+  for (const [directive, value] of directives) applyDirective(result, directive, value, schema)
   return result
 }
 
@@ -55,6 +54,7 @@ function applyDirective(result: JsonMap, directive: string, value: unknown, sche
 
 function mergeList(target: unknown, patch: readonly unknown[], items: Schema, key: string): unknown[] {
   const result = Array.isArray(target) ? [...target] : []
+  const added: unknown[] = []
   if (patch.some((item) => isMap(item) && item.$patch === 'replace'))
     return patch.filter((item) => !(isMap(item) && item.$patch === 'replace'))
   for (const item of patch) {
@@ -67,9 +67,10 @@ function mergeList(target: unknown, patch: readonly unknown[], items: Schema, ke
     if (item.$patch === 'delete') {
       if (at >= 0) result.splice(at, 1)
     } else if (at >= 0) result[at] = strategicMerge(result[at], item, items)
-    else result.push(strategicMerge(undefined, item, items))
+    else added.push(strategicMerge(undefined, item, items))
   }
-  return result
+  // A real server puts new items first.
+  return [...added, ...result]
 }
 
 function without(map: JsonMap, field: string): JsonMap {
