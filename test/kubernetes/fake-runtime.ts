@@ -58,6 +58,7 @@ function service(spec: ContainerSpec, onLog: (line: string) => void): RunningCon
     request.on('end', () => response.writeHead(status).end(JSON.stringify({ pod: spec.podName, env: spec.env })))
   })
   const exited = new Promise<{ exitCode: number }>((resolve) => server.on('close', () => resolve({ exitCode: 143 })))
+  server.on('error', () => server.emit('close'))
   server.listen(spec.port, '127.0.0.1')
   const stop = async () => {
     server.close()

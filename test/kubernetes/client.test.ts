@@ -1,0 +1,190 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+import { type KubernetesSimulator, startKubernetes } from '../../sandbox/kubernetes/server.ts'
+import { openCluster } from '../../src/adapters/kubernetes/client.ts'
+import { differences } from '../../src/adapters/kubernetes/differences.ts'
+import { ClusterError } from '../../src/adapters/kubernetes/errors.ts'
+import type { Cluster, KubernetesObject, LogLine } from '../../src/adapters/kubernetes/port.ts'
+import { digestProblem } from '../../src/adapters/kubernetes/rollout-verdict.ts'
+import { Sensitive } from '../../src/sensitive.ts'
+import { fakeRuntime } from './fake-runtime.ts'
+
+const NAMESPACE = 'production'
+const signal = AbortSignal.timeout(120_000)
+
+describe('the cluster client', () => {
+  let simulator: KubernetesSimulator
+  let directory: string
+  let kubeconfig: string
+  let cluster: Cluster
+
+  beforeEach(async () => {
+    simulator = await startKubernetes({ runtime: fakeRuntime(), namespaces: [NAMESPACE], seed: [deployment] })
+    directory = await mkdtemp(path.join(tmpdir(), 'purser-client-'))
+    kubeconfig = path.join(directory, 'config')
+    await writeFile(kubeconfig, simulator.kubeconfig(NAMESPACE))
+    cluster = openCluster({ kubeconfig, namespace: NAMESPACE })
+  })
+  afterEach(async () => {
+    await simulator.close()
+    await rm(directory, { recursive: true })
+  })
+
+  const wait = (image: string) =>
+    cluster.waitForRollout({ deployment: 'api', container: 'api', image, onProgress: () => undefined }, signal)
+
+  it('says at once when there is no kubeconfig or no such context', () => {
+    const missing = path.join(directory, 'nothing')
+    expect(() => openCluster({ kubeconfig: missing, namespace: 'x' })).toThrow(/opening the cluster: .*ENOENT/)
+    expect(() => openCluster({ kubeconfig, context: 'moon', namespace: 'x' })).toThrow('no context "moon"')
+  })
+
+  it('names the rights that are missing, and the one that a refusal was about', async () => {
+    simulator.deny([{ verb: 'patch', resource: 'deployments' }, { resource: 'pods/log' }])
+    const needed = [
+      { group: 'apps', resource: 'deployments', verb: 'get' },
+      { group: 'apps', resource: 'deployments', verb: 'patch' },
+      { group: '', resource: 'pods', subresource: 'log', verb: 'get' },
+    ] as const
+    expect(await cluster.missingPermissions(needed, signal)).toEqual(needed.slice(1))
+    const change = { deployment: 'api', container: 'api', image: 'api:v2', changeCause: 'x' }
+    await expect(cluster.setImage(change, signal)).rejects.toMatchObject({
+      code: 'cluster_forbidden',
+      transient: false,
+      message: expect.stringMatching(/^setting the image of deployment api: .*cannot patch resource "deployments"/),
+    })
+  })
+
+  it('tells trouble that may pass from trouble that stays', async () => {
+    await writeFile(kubeconfig, simulator.kubeconfig(NAMESPACE).replaceAll(simulator.token, 'stale'))
+    const stale = openCluster({ kubeconfig, namespace: NAMESPACE })
+    await expect(stale.deployment('api', 'api', signal)).rejects.toMatchObject({
+      code: 'cluster_unauthorized',
+      transient: false,
+    })
+    await simulator.close()
+    const gone = await cluster.deployment('api', 'api', signal).catch((error: unknown) => error)
+    expect(gone).toBeInstanceOf(ClusterError)
+    expect(gone).toMatchObject({ code: 'cluster_unreachable', transient: true })
+  })
+
+  it('never forces a field that someone else manages, and names who', async () => {
+    await patchAs('platform-team', cronJob('5 3 * * *'))
+    const refusal = await cluster.apply(cronJob('6 3 * * *'), { dryRun: true }, signal).catch((error: unknown) => error)
+    expect(refusal).toMatchObject({
+      code: 'apply_conflict',
+      message: 'applying CronJob retry: platform-team manages fields that the manifest sets',
+      evidence: ['.spec.schedule: conflict with "platform-team"'],
+    })
+  })
+
+  it('keeps the value of a Secret out of refusals', async () => {
+    const frozen = { metadata: { name: 'frozen' }, stringData: { key: 'old' }, immutable: true }
+    await send('POST', `/api/v1/namespaces/${NAMESPACE}/secrets`, frozen, 'application/json')
+    const value = new Sensitive('whsec_very_secret')
+    const refusal = await cluster.writeSecretKey('frozen', 'key', value, signal).catch((error: unknown) => error)
+    expect(refusal).toMatchObject({ code: 'secret_immutable' })
+    const bad = await cluster.writeSecretKey('frozen2', 'bad key!', value, signal).catch((error: unknown) => error)
+    const shown = JSON.stringify([refusal, bad, String(bad), (bad as ClusterError).evidence])
+    expect(shown).not.toContain('whsec')
+    expect(shown).not.toContain(Buffer.from('whsec_very_secret').toString('base64'))
+  })
+
+  it('goes on waiting for a rollout when the API forgets what has been watched', async () => {
+    await wait('api:v1')
+    const change = { deployment: 'api', container: 'api', image: 'api:v2', changeCause: 'x' }
+    await cluster.setImage(change, signal)
+    const waiting = wait('api:v2')
+    simulator.compact()
+    expect(await waiting).toMatchObject({ updated: 2, old: 0 })
+  })
+
+  it('says that a paused deployment will not roll out', async () => {
+    await wait('api:v1')
+    const path = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/api`
+    await send('PATCH', path, { spec: { paused: true } }, 'application/merge-patch+json')
+    await cluster.setImage({ deployment: 'api', container: 'api', image: 'api:v2', changeCause: 'x' }, signal)
+    await expect(wait('api:v2')).rejects.toMatchObject({ code: 'deployment_paused' })
+  })
+
+  it('follows a container through its crashes without losing or repeating a line', async () => {
+    await wait('api:v1')
+    const lines: LogLine[] = []
+    const abort = new AbortController()
+    const since = { deployment: 'api', container: 'api', since: '2020-01-01T00:00:00Z' }
+    const following = cluster.followLogs(since, (line) => lines.push(line), abort.signal)
+    await cluster.setImage({ deployment: 'api', container: 'api', image: 'api:crash', changeCause: 'x' }, signal)
+    const crashes = () => lines.filter((line) => line.text === 'Error: STRIPE_KEY is not set')
+    await vi.waitFor(() => expect(crashes().length).toBeGreaterThanOrEqual(3), { timeout: 15_000 })
+    abort.abort()
+    await following
+    const stamps = lines.map((line) => `${line.pod} ${line.timestamp}`)
+    expect(new Set(stamps).size).toBe(stamps.length)
+  })
+
+  async function patchAs(manager: string, manifest: KubernetesObject): Promise<void> {
+    const target = `/apis/batch/v1/namespaces/${NAMESPACE}/cronjobs/${manifest.metadata.name}?fieldManager=${manager}`
+    await send('PATCH', target, manifest, 'application/apply-patch+yaml')
+  }
+
+  async function send(method: string, target: string, body: object, type: string): Promise<void> {
+    const headers = { authorization: `Bearer ${simulator.token}`, 'content-type': type }
+    const response = await fetch(simulator.url + target, { method, headers, body: JSON.stringify(body) })
+    expect(response.status).toBeLessThan(300)
+  }
+})
+
+describe('differences', () => {
+  it('names the field and both values, but never a value of a Secret', () => {
+    const before = { kind: 'Secret', data: { a: 'MQ==', b: 'MQ==' }, metadata: { resourceVersion: '1' } }
+    const after = { kind: 'Secret', data: { a: 'Mg==', c: 'MQ==' }, metadata: { resourceVersion: '2' } }
+    expect(differences(before, after)).toEqual(['data.a: changed', 'data.b: removed', 'data.c: added'])
+    const containers = (image: string) => ({ spec: { containers: [{ name: 'x' }, { name: 'api', image }] } })
+    expect(differences(containers('v1'), containers('v2'))).toEqual(['spec.containers[api].image: v1 → v2'])
+  })
+})
+
+describe('the digest of the running pods', () => {
+  const [wanted, other] = ['a', 'b'].map((digit) => `sha256:${digit.repeat(64)}`) as [string, string]
+  const pods = (...ids: string[]) =>
+    ids.map((imageID, index) => ({
+      metadata: { name: `p${index}`, uid: `${index}`, resourceVersion: '1' },
+      spec: { containers: [] },
+      status: { containerStatuses: [{ name: 'api', ready: true, restartCount: 0, image: '', imageID }] },
+    }))
+
+  it.each([
+    ['all as asked for', pods(`r@${wanted}`, `r@${wanted}`), undefined],
+    ['all with the digest of their platform', pods(`r@${other}`, `r@${other}`), undefined],
+    ['no digest known', pods('', ''), undefined],
+    ['a mix', pods(`r@${wanted}`, `r@${other}`), expect.stringContaining(other)],
+  ])('%s', (_, running, problem) => {
+    expect(digestProblem(running, 'api', `r@${wanted}`)).toEqual(problem)
+  })
+})
+
+const labels = { app: 'api' }
+const deployment = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'api', namespace: NAMESPACE },
+  spec: {
+    replicas: 2,
+    selector: { matchLabels: labels },
+    template: { metadata: { labels }, spec: { containers: [{ name: 'api', image: 'api:v1' }] } },
+  },
+}
+
+function cronJob(schedule: string): KubernetesObject {
+  const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'job', image: 'job:v1' }] } }
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata: { name: 'retry' },
+    spec: { schedule, jobTemplate: { spec: { template } } },
+  }
+}
