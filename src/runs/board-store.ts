@@ -58,9 +58,14 @@ export class BoardStore {
     )
   }
 
-  /** The state changed but the message would be the same. */
+  /** The state changed but the message would be the same. For a finished run that is as good as posting it again. */
   async unchanged(run: number, rev: number): Promise<void> {
-    await this.#db.query('update purser.runs set board_rev = $2 where number = $1', [run, rev])
+    await this.#db.query(
+      `update purser.runs set board_rev = $2,
+         board_posted_at = case when finished_at is null then board_posted_at else now() end
+       where number = $1`,
+      [run, rev],
+    )
   }
 
   /** Waiting posts of the thread, oldest first. */

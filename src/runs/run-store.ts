@@ -3,7 +3,7 @@ import { auditEvents, recordAudit } from './audit.ts'
 import type { Effect } from './effects.ts'
 import { LaneBusy, TransitionRefused, UnknownRun } from './errors.ts'
 import type { RunEvent, Transition } from './lifecycle.ts'
-import { initialState, transition } from './lifecycle.ts'
+import { initialState, inWords, transition } from './lifecycle.ts'
 import type { Failure, MetricSample, PhaseName, Run, RunKind, Verification } from './model.ts'
 import { hashOfPlan } from './plan.ts'
 import type { ThreadPost } from './posts.ts'
@@ -115,10 +115,15 @@ export class RunStore {
 
   /** The same inside a transaction of the caller. */
   async applyIn(sql: Sql, number: number, event: RunEvent, who: Who, alongside: Alongside): Promise<Applied> {
-    await sql.query('select 1 from purser.runs where number = $1 for update', [number])
+    const { rows } = await sql.query<{ expired: boolean | null }>(
+      'select expires_at < now() as expired from purser.runs where number = $1 for update',
+      [number],
+    )
     const run = await load(sql, number)
     const next = transition(run, event)
     if (!next.ok) throw new TransitionRefused(number, next)
+    // The sweep may not have come by yet: nobody approves what stood for longer than the policy allows.
+    if (event.type === 'approved' && rows[0]?.expired) throw new TransitionRefused(number, tooLate)
     const told = this.#db.mask(alongside)
     if (event.type === 'approved' || event.type === 'rejected') await insertDecision(sql, run, event, told.reason)
     await storeTransition(sql, run, next, told)
@@ -166,6 +171,8 @@ export class RunStore {
     }
   }
 }
+
+const tooLate = { ok: false, reason: 'wrong_status', text: `the run is ${inWords('expired')}` } as const
 
 async function load(sql: Sql, number: number): Promise<Run> {
   const { rows } = await sql.query<RunRow>(`${selectRun} where r.number = $1`, [number])
@@ -250,7 +257,8 @@ async function storeTransition(
   await sql.query(
     `update purser.runs set status = $3, rev = rev + 1,
        plan = coalesce($4::jsonb, plan), plan_hash = coalesce($5, plan_hash),
-       failure = $6::jsonb, verification = coalesce($7::jsonb, verification), reason = coalesce(reason, $9),
+       -- Why a plan had to be made again is told until it is decided on.
+       failure = case when $3 = 'awaiting_approval' then coalesce($6::jsonb, failure) else $6::jsonb end, verification = coalesce($7::jsonb, verification), reason = coalesce(reason, $9),
        expires_at = case when $8::double precision is null then expires_at else now() + make_interval(secs => $8 * 60) end,
        started_at = case when $3 = 'executing' then coalesce(started_at, now()) else started_at end,
        finished_at = case when $3 in ('failed','left','planned','succeeded','rejected','expired','cancelled') then now() end

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { Pool, PoolClient, QueryResultRow } from 'pg'
 import { PurserError } from '../errors.ts'
+import { maskDeep } from '../masking.ts'
 
 /** Masks every secret in anything that is about to be stored. */
 export type Mask = <T>(value: T) => T
@@ -27,7 +28,7 @@ export class StateDatabase implements Sql {
 
   constructor(pool: Pool, mask: Mask) {
     this.pool = pool
-    this.mask = mask
+    this.mask = (value) => maskDeep(mask(value), storable)
   }
 
   async query<R extends QueryResultRow>(text: string, values: readonly unknown[] = []) {
@@ -65,6 +66,11 @@ export function statePool(connectionString: string, onError: (error: Error) => v
   })
   pool.on('error', onError)
   return pool
+}
+
+/** Programs print what Postgres cannot store: NUL bytes, halves of surrogate pairs. Each becomes U+FFFD. */
+function storable(text: string): string {
+  return text.replace(/\0|\p{Surrogate}/gu, '\ufffd')
 }
 
 function sqlOn(target: Pool | PoolClient): Sql {

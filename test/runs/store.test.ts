@@ -1,0 +1,191 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { TransitionRefused } from '../../src/runs/errors.ts'
+import { hashOfPlan } from '../../src/runs/plan.ts'
+import { plan, undo } from '../messages/example-runs.ts'
+import type { Truth } from './truth.ts'
+import { openTruth } from './truth.ts'
+
+let truth: Truth
+beforeAll(async () => {
+  truth = await openTruth()
+})
+beforeEach(() => truth.reset())
+afterAll(() => truth.close())
+
+const dana = { actor: 'UDANA', source: 'CDEPLOYS' }
+
+describe('compare and set', () => {
+  it('lets one of two simultaneous approvals win and tells the other', async () => {
+    const run = await truth.waiting()
+    const presses = await Promise.allSettled([truth.approve(run, 'UALEX'), truth.approve(run, 'UBO')])
+    const [lost] = presses.flatMap((it) => (it.status === 'rejected' ? [it.reason as TransitionRefused] : []))
+    expect(presses.filter((it) => it.status === 'fulfilled')).toHaveLength(1)
+    expect(lost).toMatchObject({ code: 'wrong_status', message: `run #${run.number}: the run is running` })
+    const now = await truth.runs.get(run.number)
+    expect(now.approvals).toHaveLength(1)
+    expect(now.phases.filter((phase) => phase.status === 'queued').map((phase) => phase.name)).toEqual(['preflight'])
+  })
+
+  it('counts two people who press at the same moment as two', async () => {
+    const run = await truth.waiting({ approvalsNeeded: 2 })
+    await Promise.all([truth.approve(run, 'UALEX'), truth.approve(run, 'UBO')])
+    expect(await truth.runs.get(run.number)).toMatchObject({ status: 'executing', approvals: [{}, {}] })
+  })
+
+  it('raises the revision with every change', async () => {
+    const run = await truth.waiting()
+    const { run: approved } = await truth.approve(run)
+    expect(approved.rev).toBe(run.rev + 1)
+  })
+
+  it('says which run there is not', async () => {
+    await expect(truth.runs.get(99)).rejects.toMatchObject({ code: 'unknown_run', message: 'there is no run #99' })
+    await expect(truth.runs.apply(99, { type: 'cancel', by: 'UDANA' }, dana)).rejects.toThrow('there is no run #99')
+  })
+})
+
+describe('approvals', () => {
+  it('are bound to the plan: a ticket of a former plan changes nothing', async () => {
+    const run = await truth.waiting()
+    const before = await truth.everything()
+    const stale = truth.runs.apply(run.number, { type: 'approved', by: 'UALEX', planHash: 'f'.repeat(64) }, dana)
+    await expect(stale).rejects.toMatchObject({ code: 'stale_plan' })
+    expect(await truth.everything()).toEqual(before)
+  })
+
+  it('are asked for anew, with the reason, when the plan was outdated', async () => {
+    const claim = await truth.under('migrate')
+    const failure = { code: 'plan_outdated', message: 'tag v1.2.0 moved', evidence: [] }
+    await truth.phases.finish(claim, { type: 'plan_outdated', phase: 'migrate' }, { failure })
+    const other = { ...plan, commit: { ...plan.commit, sha: '0'.repeat(40) } }
+    const again = await truth.claim(claim.run, 'plan')
+    const { run } = await truth.phases.finish(again, { type: 'planned' }, { plan: other })
+    expect(run).toMatchObject({ status: 'awaiting_approval', planHash: hashOfPlan(other), failure })
+    expect(run.phases.slice(1).every((phase) => phase.status === 'pending')).toBe(true)
+    const approved = await truth.approve(run)
+    expect(approved).toMatchObject({ run: { status: 'executing', failure: undefined }, enqueue: 'preflight' })
+  })
+
+  it('come too late once the plan has expired, even before anybody has swept it up', async () => {
+    const run = await truth.waiting()
+    await truth.pool.query(`update purser.runs set expires_at = now() - interval '1 second'`)
+    expect(await truth.sweeps.expired()).toEqual([run.number])
+    await expect(truth.approve(run)).rejects.toMatchObject({ code: 'wrong_status' })
+    expect((await truth.runs.get(run.number)).status).toBe('awaiting_approval')
+  })
+
+  it.each([30, 0.5])('are waited for as long as asked: %d minutes, counted from the plan', async (minutes) => {
+    const { run } = await truth.create({ expiresInMinutes: 999 })
+    const claim = await truth.claim(run.number, 'plan')
+    const planned = await truth.phases.finish(claim, { type: 'planned' }, { plan, expiresInMinutes: minutes })
+    const left = ((planned.run.expiresAt?.getTime() ?? 0) - Date.now()) / 60_000
+    expect(left).toBeGreaterThan(minutes - 0.2)
+    expect(left).toBeLessThanOrEqual(minutes + 0.05)
+    expect(await truth.sweeps.expired()).toEqual([])
+  })
+})
+
+describe('the lane', () => {
+  it('lets one deploy execute in an environment and names it to the next, which stays as it was', async () => {
+    const first = await truth.under('preflight')
+    const second = await truth.waiting()
+    await expect(truth.approve(second)).rejects.toMatchObject({ code: 'lane_busy', holder: first.run })
+    expect(await truth.runs.get(second.number)).toMatchObject({ status: 'awaiting_approval', approvals: [] })
+  })
+
+  it('gives way to only one of two deploys approved at the same moment', async () => {
+    const [one, two] = [await truth.waiting(), await truth.waiting()]
+    const presses = await Promise.allSettled([truth.approve(one), truth.approve(two)])
+    expect(presses.map((it) => it.status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(await truth.runs.list({ statuses: ['executing'] })).toHaveLength(1)
+  })
+
+  it('is held by nobody who only waits for approval', async () => {
+    await truth.waiting()
+    await truth.approve(await truth.waiting())
+    expect(await truth.runs.list({ statuses: ['awaiting_approval', 'executing'] })).toHaveLength(2)
+  })
+
+  it('is one for each environment', async () => {
+    await truth.under('migrate')
+    expect((await truth.approve(await truth.waiting({ environment: 'staging' }))).run.status).toBe('executing')
+  })
+
+  it('is not needed to verify, which may run beside a deploy and beside another verify', async () => {
+    await truth.under('migrate')
+    for (const _ of [1, 2])
+      expect(await truth.create({ kind: 'verify', approvalsNeeded: 0, version: '' })).toMatchObject({
+        run: { status: 'executing' },
+        enqueue: 'verify',
+      })
+  })
+
+  it('is refused to a rollback while the deploy is still being cancelled, and no run is left behind', async () => {
+    const deploy = await truth.under('migrate')
+    await truth.runs.apply(deploy.run, { type: 'cancel', by: 'UDANA' }, dana)
+    const rollback = truth.create({ kind: 'rollback', plan: undo, approvalsNeeded: 0, parent: deploy.run })
+    await expect(rollback).rejects.toMatchObject({ code: 'lane_busy', holder: deploy.run })
+    expect(await truth.runs.list({})).toHaveLength(1)
+  })
+
+  it('is free again after a failure; a retry must have it back', async () => {
+    const failed = await truth.failedAt('migrate')
+    const next = await truth.under('preflight')
+    const retried = truth.runs.apply(failed.number, { type: 'retry', by: 'UDANA' }, dana)
+    await expect(retried).rejects.toMatchObject({ code: 'lane_busy', holder: next.run })
+  })
+})
+
+describe('what a run carries', () => {
+  it('gives back what was put in', async () => {
+    const { run } = await truth.create({ kind: 'rollback', plan: undo, approvalsNeeded: 1, reason: 'broken' })
+    expect(run).toMatchObject({ plan: undo, planHash: hashOfPlan(undo), reason: 'broken', status: 'awaiting_approval' })
+    expect(await truth.runs.find(run.number)).toEqual(run)
+  })
+
+  it('tells of the rollback that takes its changes back, and is not retried then', async () => {
+    const failed = await truth.failedAt('e2e')
+    const { run } = await truth.create({ kind: 'rollback', plan: undo, approvalsNeeded: 0, parent: failed.number })
+    expect((await truth.runs.get(failed.number)).rolledBackBy).toBe(run.number)
+    await expect(truth.runs.apply(failed.number, { type: 'retry', by: 'UDANA' }, dana)).rejects.toThrow(
+      `run #${run.number} takes its changes back`,
+    )
+  })
+
+  it('lists the newest first, by environment, kind and status', async () => {
+    const deploy = await truth.waiting()
+    const staging = await truth.waiting({ environment: 'staging' })
+    const { run: verify } = await truth.create({ kind: 'verify', approvalsNeeded: 0 })
+    const numbers = async (filter: Parameters<Truth['runs']['list']>[0]) =>
+      (await truth.runs.list(filter)).map((run) => run.number)
+    expect(await numbers({})).toEqual([verify.number, staging.number, deploy.number])
+    expect(await numbers({ environment: 'staging' })).toEqual([staging.number])
+    expect(await numbers({ kinds: ['deploy'], limit: 1 })).toEqual([staging.number])
+    expect(await numbers({ statuses: ['executing'] })).toEqual([verify.number])
+  })
+
+  it('takes in whatever a program prints, also what Postgres cannot store', async () => {
+    const claim = await truth.under('e2e')
+    const failure = { code: 'e2e_failed', message: 'nul \u0000 byte', evidence: ['half a smile \ud83d', 'fine 😀'] }
+    const { run } = await truth.phases.finish(claim, { type: 'phase_failed', phase: 'e2e' }, { failure })
+    expect(run.phases.find((phase) => phase.name === 'e2e')?.failure).toEqual({
+      code: 'e2e_failed',
+      message: 'nul \ufffd byte',
+      evidence: ['half a smile \ufffd', 'fine 😀'],
+    })
+  })
+})
+
+describe('the sweep for past rollback buttons', () => {
+  it('touches a board once, not with every sweep for ever', async () => {
+    const run = await truth.succeeded()
+    await truth.boards.shown(run.number, { channel: 'C1', ts: '1.1', hash: 'h', rev: run.rev })
+    await truth.pool.query(
+      `update purser.runs set finished_at = now() - interval '25 hours', board_posted_at = now() - interval '25 hours'`,
+    )
+    expect(await truth.sweeps.rollbackButtonsPast(24, 'production')).toEqual([run.number])
+    // The publisher finds the same message as before: there was no button.
+    await truth.boards.unchanged(run.number, run.rev + 1)
+    expect(await truth.sweeps.rollbackButtonsPast(24, 'production')).toEqual([])
+  })
+})
