@@ -85,7 +85,10 @@ export class PhaseStore {
 
   /** Gives the phase back unfinished (shutdown). */
   async release(claim: Claim): Promise<void> {
-    await this.#db.query(`update purser.phases set status = 'queued', worker = null where ${fence}`, keyOf(claim))
+    await this.#db.query(
+      `update purser.phases set status = 'queued', worker = null where ${fence} and status = 'running'`,
+      keyOf(claim),
+    )
   }
 
   /** Counts passing trouble and gives the phase back; the reconciler leaves it alone for `pauseMs`. */
@@ -175,7 +178,7 @@ export class PhaseStore {
       sql.query(
         `insert into purser.backups (run, environment, manifest) values ($1, $2, $3)
          on conflict (run) do update set manifest = excluded.manifest, at = now()`,
-        [claim.run, environment, JSON.stringify(backup)],
+        [claim.run, environment, JSON.stringify(this.#db.mask(backup))],
       ),
     )
   }
@@ -213,7 +216,7 @@ export class PhaseStore {
     await this.#fenced(claim, (sql) =>
       sql.query(
         'insert into purser.log_findings (run, pod, stamp, line) values ($1, $2, $3, $4) on conflict do nothing',
-        [claim.run, finding.pod, finding.stamp, this.#db.mask(finding.line.slice(0, 2000))],
+        [claim.run, finding.pod, finding.stamp, this.#db.mask(finding.line).slice(0, 2000)],
       ),
     )
   }

@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { auditChainIsWhole } from '../../src/runs/audit.ts'
+import type { Truth } from './truth.ts'
+import { knownSecret, openTruth } from './truth.ts'
+
+let truth: Truth
+beforeAll(async () => {
+  truth = await openTruth()
+})
+beforeEach(() => truth.reset())
+afterAll(() => truth.close())
+
+const dana = { actor: 'UDANA', source: 'CDEPLOYS' }
+
+describe('the audit', () => {
+  it('tells the whole story of a run, who and from where', async () => {
+    const run = await truth.waiting()
+    await truth.approve(run)
+    await truth.runs.apply(run.number, { type: 'cancel', by: 'UDANA' }, dana)
+    const told = (await truth.runs.events(run.number)).map((it) =>
+      `${it.actor} ${it.source} ${it.kind} ${it.text}`.trim(),
+    )
+    expect(told).toEqual([
+      'UDANA CDEPLOYS requested deploy v1.2.0 in production',
+      'purser worker-1 planned',
+      'UALEX CDEPLOYS approved',
+      'UDANA CDEPLOYS cancel',
+    ])
+  })
+
+  it('keeps nothing of a change that was refused', async () => {
+    const run = await truth.waiting()
+    const before = (await truth.everything())['audit_events']
+    await truth.runs.apply(run.number, { type: 'retry', by: 'UDANA' }, dana).catch(() => undefined)
+    expect((await truth.everything())['audit_events']).toEqual(before)
+  })
+
+  it.each([
+    ['changed', `update purser.audit_events set actor = 'USAM'`],
+    ['deleted', 'delete from purser.audit_events'],
+    ['emptied', 'truncate purser.audit_events'],
+  ])('cannot be %s', async (_, sql) => {
+    await truth.waiting()
+    await expect(truth.pool.query(sql)).rejects.toThrow('append-only')
+  })
+
+  it('is one unbroken chain, also when many write at once', async () => {
+    const runs = await Promise.all(Array.from({ length: 8 }, () => truth.create()))
+    await Promise.all(runs.map(({ run }) => truth.runs.apply(run.number, { type: 'cancel', by: 'UDANA' }, dana)))
+    expect(await truth.runs.events(runs[0]?.run.number ?? 0)).toHaveLength(2)
+    expect(await auditChainIsWhole(truth.db)).toBe(true)
+  })
+
+  it.each([
+    ['a word was changed', `update purser.audit_events set text = 'deploy v9.9.9 in production' where id = 2`],
+    ['a time was changed', `update purser.audit_events set at = at - interval '1 hour' where id = 2`],
+    ['an event was put on another run', 'update purser.audit_events set run = 1 where id = 2'],
+    ['an event was taken out', 'delete from purser.audit_events where id = 2'],
+    [
+      'two events changed places',
+      'update purser.audit_events set id = case id when 2 then 9 else 8 end where id in (2, 3)',
+    ],
+  ])('gives it away when %s by someone with all rights', async (_, sql) => {
+    for (let made = 0; made < 4; made += 1) await truth.create()
+    expect(await auditChainIsWhole(truth.db)).toBe(true)
+    await truth.pool.query('alter table purser.audit_events disable trigger audit_append_only')
+    await truth.pool.query('alter table purser.audit_events alter id drop identity')
+    await truth.pool.query(sql)
+    expect(await auditChainIsWhole(truth.db)).toBe(false)
+  })
+})
+
+describe('a secret that this process knows, and one that only looks like one', () => {
+  const leak = `refused ${knownSecret} and sk_live_51HxAbCdEfGhIjKl at postgres://app:pw-for-app@db/live`
+
+  it('reach no table, by whatever way they come', async () => {
+    const { run } = await truth.create({ reason: leak })
+    const planning = await truth.claim(run.number, 'plan')
+    await truth.phases.report(planning, leak)
+    await truth.phases.stumble(planning, leak, 0)
+    await truth.phases.finish(
+      await truth.claim(run.number, 'plan'),
+      { type: 'phase_failed', phase: 'plan' },
+      { failure: { code: 'x', message: leak, hint: leak, evidence: [leak] }, line: leak },
+    )
+    const claim = await truth.under('preflight')
+    await truth.phases.beginStep(claim, 'run')
+    await truth.phases.finishStep(claim, 'run', { deep: [{ inside: leak }] })
+    const effect = await truth.phases.beginEffect(claim, 'cronjob', 'webhook-retry', async () => ({ manifest: leak }))
+    await truth.phases.settleEffect(claim, effect.id, 'applied', { said: leak })
+    await truth.phases.post(claim, { kind: 'output', title: leak, lines: [leak] })
+    await truth.runs.post(claim.run, { kind: 'note', text: leak })
+    await truth.phases.recordBackup(claim, 'production', {
+      file: 'f',
+      database: leak,
+      bytes: 1,
+      sha256: '',
+      tables: 1,
+      finishedAt: '',
+    })
+    await truth.locks.lock('staging', leak, 'UDANA', 'CDEPLOYS')
+    await truth.runs.audit({ run: undefined, ...dana, kind: 'refused', text: leak })
+    const stored = JSON.stringify(await truth.everything())
+    expect(stored).toContain('[masked]')
+    for (const secret of [knownSecret, 'AbCdEfGhIjKl', 'pw-for-app']) expect(stored).not.toContain(secret)
+  })
+
+  it('are masked in a log line before it is cut: half a secret is one too', async () => {
+    const claim = await truth.under('monitor')
+    const line = `${'x'.repeat(2_000 - 12)} ${knownSecret}`
+    await truth.phases.recordLogFinding(claim, { pod: 'api-1', stamp: '2026-01-05T10:00:00Z', line })
+    expect(JSON.stringify(await truth.everything())).not.toContain(knownSecret.slice(0, 10))
+  })
+})

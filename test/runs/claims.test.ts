@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Claim } from '../../src/runs/phase-store.ts'
+import type { Truth } from './truth.ts'
+import { openTruth, staleMs } from './truth.ts'
+
+let truth: Truth
+beforeAll(async () => {
+  truth = await openTruth()
+})
+beforeEach(() => truth.reset())
+afterAll(() => truth.close())
+
+const dana = { actor: 'UDANA', source: 'CDEPLOYS' }
+
+describe('taking a phase', () => {
+  const take = (claim: Claim, attempt = claim.attempt) =>
+    truth.phases.claim(claim.run, claim.phase, attempt, 'worker-2', staleMs)
+
+  it('is held while its worker lives, taken over when the worker has been silent, settled when it is done', async () => {
+    const claim = await truth.under('migrate')
+    expect(await take(claim)).toEqual({ kind: 'held' })
+    await truth.silentFor(claim, 9)
+    expect(await take(claim)).toEqual({
+      kind: 'claimed',
+      claim: { ...claim, epoch: claim.epoch + 1, worker: 'worker-2' },
+    })
+    const mine = { ...claim, epoch: claim.epoch + 1 }
+    await truth.phases.finish(mine, { type: 'phase_succeeded', phase: 'migrate' }, {})
+    expect(await take(claim)).toEqual({ kind: 'settled' })
+  })
+
+  it('is won by one of two workers who find it at the same moment', async () => {
+    const claim = await truth.under('migrate')
+    await truth.silentFor(claim, 60)
+    const outcomes = await Promise.all([take(claim), take(claim), take(claim)])
+    expect(outcomes.map((it) => it.kind).sort()).toEqual(['claimed', 'held', 'held'])
+  })
+
+  it('is settled for a job of a former attempt, and before its turn', async () => {
+    const failed = await truth.failedAt('migrate')
+    await truth.runs.apply(failed.number, { type: 'retry', by: 'UDANA' }, dana)
+    const of = (phase: 'migrate' | 'rollout', attempt: number) =>
+      truth.phases.claim(failed.number, phase, attempt, 'worker-2', staleMs)
+    expect(await of('migrate', 1)).toEqual({ kind: 'settled' })
+    expect(await of('rollout', 1)).toEqual({ kind: 'settled' })
+    expect(await of('migrate', 2)).toMatchObject({ kind: 'claimed', claim: { attempt: 2 } })
+  })
+
+  it('is settled once the run was cancelled', async () => {
+    const { run } = await truth.create()
+    await truth.runs.apply(run.number, { type: 'cancel', by: 'UDANA' }, dana)
+    expect(await truth.phases.claim(run.number, 'plan', 1, 'worker-1', staleMs)).toEqual({ kind: 'settled' })
+  })
+
+  it('tells its worker at the next heartbeat that somebody cancelled', async () => {
+    const claim = await truth.under('e2e')
+    expect(await truth.phases.heartbeat(claim)).toEqual({ cancelled: false })
+    await truth.runs.apply(claim.run, { type: 'cancel', by: 'UDANA' }, dana)
+    expect(await truth.phases.heartbeat(claim)).toEqual({ cancelled: true })
+  })
+
+  it('is wanted by the sweep when it is queued or its worker is silent, and left alone in its pause', async () => {
+    const claim = await truth.under('migrate')
+    expect(await truth.sweeps.wantedPhases(staleMs)).toEqual([])
+    await truth.silentFor(claim, 9)
+    const wanted = { run: claim.run, phase: 'migrate', attempt: 1, epoch: claim.epoch }
+    expect(await truth.sweeps.wantedPhases(staleMs)).toEqual([wanted])
+    await truth.phases.stumble(claim, 'the cluster did not answer', 30_000)
+    expect(await truth.sweeps.wantedPhases(staleMs)).toEqual([])
+    await truth.silentFor(claim, 9)
+    expect(await truth.sweeps.wantedPhases(staleMs)).toEqual([wanted])
+  })
+})
+
+describe('a worker that lost its phase to another', () => {
+  const writes: [string, (claim: Claim, effect: number) => Promise<unknown>][] = [
+    ['a heartbeat', (claim) => truth.phases.heartbeat(claim)],
+    ['a line', (claim) => truth.phases.report(claim, 'late')],
+    ['a step', (claim) => truth.phases.beginStep(claim, 'late')],
+    ['the end of a step', (claim) => truth.phases.finishStep(claim, 'begun', 'late')],
+    ['an effect', (claim) => truth.phases.beginEffect(claim, 'image', 'late', async () => ({}))],
+    ['what came of an effect', (claim, effect) => truth.phases.settleEffect(claim, effect, 'applied', 'late')],
+    ['a post', (claim) => truth.phases.post(claim, { kind: 'note', text: 'late' })],
+    ['a sample', (claim) => truth.phases.recordSample(claim, { metric: 'late', at: new Date(), value: 1 })],
+    [
+      'a finding',
+      (claim) => truth.phases.recordLogFinding(claim, { pod: 'late', stamp: '2026-01-05T00:00:00Z', line: '' }),
+    ],
+    ['a stumble', (claim) => truth.phases.stumble(claim, 'late', 1_000)],
+    [
+      'a backup',
+      (claim) =>
+        truth.phases.recordBackup(claim, 'production', {
+          file: 'late',
+          database: '',
+          bytes: 1,
+          sha256: '',
+          tables: 1,
+          finishedAt: '',
+        }),
+    ],
+    ['success', (claim) => truth.phases.finish(claim, { type: 'phase_succeeded', phase: 'rollout' }, { line: 'late' })],
+    ['failure', (claim) => truth.phases.finish(claim, { type: 'phase_failed', phase: 'rollout' }, { line: 'late' })],
+  ]
+
+  it('can write nothing, whatever it tries', async () => {
+    const late = await truth.under('rollout')
+    await truth.phases.beginStep(late, 'begun')
+    const effect = await truth.phases.beginEffect(late, 'image', 'valuecanvas-api', async () => ({ image: 'v1' }))
+    await truth.takenOver(late)
+    const before = await truth.everything()
+    for (const [what, write] of writes) {
+      await expect(write(late, effect.id), what).rejects.toMatchObject({ code: 'fenced_out' })
+      expect(await truth.everything(), what).toEqual(before)
+    }
+  })
+
+  it('cannot give back what is no longer its own', async () => {
+    const late = await truth.under('rollout')
+    const heir = await truth.takenOver(late)
+    await truth.phases.release(late)
+    expect(await truth.phases.heartbeat(heir)).toEqual({ cancelled: false })
+  })
+
+  it('cannot bring a phase back to life that it has ended itself', async () => {
+    const claim = await truth.under('rollout')
+    await truth.phases.finish(claim, { type: 'phase_succeeded', phase: 'rollout' }, {})
+    await truth.phases.release(claim)
+    const rollout = (await truth.runs.get(claim.run)).phases.find((phase) => phase.name === 'rollout')
+    expect(rollout?.status).toBe('succeeded')
+  })
+})
+
+describe('steps', () => {
+  it('give back what was stored when another worker takes the phase up', async () => {
+    const claim = await truth.under('preflight')
+    expect(await truth.phases.beginStep(claim, 'back up')).toEqual({ finished: false })
+    const result = { file: 'backup.dump', bytes: 12.5, nothing: null, list: [1, 'two', { three: 3 }] }
+    await truth.phases.finishStep(claim, 'back up', result)
+    const heir = await truth.takenOver(claim)
+    expect(await truth.phases.beginStep(heir, 'back up')).toEqual({ finished: true, result })
+  })
+
+  it('that were under way begin again, and that is counted', async () => {
+    const claim = await truth.under('preflight')
+    await truth.phases.beginStep(claim, 'test')
+    const heir = await truth.takenOver(claim)
+    expect(await truth.phases.beginStep(heir, 'test')).toEqual({ finished: false })
+    const { rows } = await truth.pool.query('select times_begun from purser.steps')
+    expect(rows).toEqual([{ times_begun: 2 }])
+  })
+
+  it('are all done anew when a person retries the phase', async () => {
+    const claim = await truth.under('e2e')
+    await truth.phases.beginStep(claim, 'run')
+    await truth.phases.finishStep(claim, 'run', 'passed')
+    await truth.phases.finish(claim, { type: 'phase_failed', phase: 'e2e' }, {})
+    await truth.runs.apply(claim.run, { type: 'retry', by: 'UDANA' }, dana)
+    expect(await truth.phases.beginStep(await truth.claim(claim.run, 'e2e'), 'run')).toEqual({ finished: false })
+  })
+})
+
+describe('effects', () => {
+  it('keep what stood there first, through a crash and a retry, and look only once', async () => {
+    const claim = await truth.under('rollout')
+    const look = vi.fn(async () => ({ image: 'v1.1.0' }))
+    await truth.phases.beginEffect(claim, 'image', 'valuecanvas-api', look)
+    const heir = await truth.takenOver(claim)
+    const again = await truth.phases.beginEffect(heir, 'image', 'valuecanvas-api', async () => ({ image: 'v1.2.0' }))
+    expect(again).toMatchObject({ before: { image: 'v1.1.0' }, status: 'started' })
+    await truth.phases.settleEffect(heir, again.id, 'applied', { image: 'v1.2.0' })
+    await truth.phases.finish(heir, { type: 'phase_failed', phase: 'rollout' }, {})
+    await truth.runs.apply(claim.run, { type: 'retry', by: 'UDANA' }, dana)
+    const retry = await truth.claim(claim.run, 'rollout')
+    expect(await truth.phases.beginEffect(retry, 'image', 'valuecanvas-api', look)).toMatchObject({
+      before: { image: 'v1.1.0' },
+      after: { image: 'v1.2.0' },
+      status: 'applied',
+    })
+    expect(look).toHaveBeenCalledTimes(1)
+  })
+
+  it('are something to roll back, unless all that was done are migrations', async () => {
+    const claim = await truth.under('migrate')
+    await truth.phases.beginEffect(claim, 'migration', '1_a.sql', async () => ({ applied: false }))
+    expect((await truth.runs.get(claim.run)).hasEffects).toBe(false)
+    const { id } = await truth.phases.beginEffect(claim, 'image', 'valuecanvas-api', async () => ({}))
+    expect((await truth.runs.get(claim.run)).hasEffects).toBe(true)
+    await truth.phases.settleEffect(claim, id, 'undone')
+    expect((await truth.runs.get(claim.run)).hasEffects).toBe(false)
+  })
+})
+
+describe('what a phase records beside', () => {
+  it('posts once with a key, however often the line runs', async () => {
+    const claim = await truth.under('preflight')
+    for (const text of ['first', 'second']) await truth.phases.post(claim, { kind: 'note', text }, 'backup')
+    expect((await truth.boards.waiting(claim.run)).map((it) => it.post)).toEqual([{ kind: 'note', text: 'first' }])
+  })
+
+  it('keeps an error line once, however often the logs are read', async () => {
+    const claim = await truth.under('monitor')
+    const finding = { pod: 'api-1', stamp: '2026-01-05T10:00:00.123456789Z', line: 'ERROR billing' }
+    await truth.phases.recordLogFinding(claim, finding)
+    await truth.phases.recordLogFinding(claim, finding)
+    expect(await truth.phases.logFindings(claim.run, new Date('2026-01-05T09:00:00Z'))).toEqual([
+      { pod: 'api-1', line: 'ERROR billing' },
+    ])
+    expect(await truth.phases.logFindings(claim.run, new Date('2026-01-05T11:00:00Z'))).toEqual([])
+  })
+})
