@@ -8,6 +8,7 @@ import { type Propagation, deleteObject } from './controllers/garbage.ts'
 import type { Kubelet } from './controllers/kubelet.ts'
 import { serveLog } from './log-endpoint.ts'
 import { type Deployment, type JsonMap, type KubeObject, type Pod, isMap } from './objects.ts'
+import { decodeProtobuf } from './protobuf.ts'
 import { type Resource, apiVersionOf, discovery, jobs, openapi, pods, resourceOf } from './resources.ts'
 import { type Matches, fieldSelector, labelSelector } from './selectors.ts'
 import {
@@ -458,6 +459,7 @@ async function documentOf(request: IncomingMessage, kind: string): Promise<JsonM
   const body = await bodyOf(request)
   if (body.length === 0) return {}
   const type = contentType(request)
+  if (type === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(body)
   if (!['', 'application/json', 'application/yaml', 'application/merge-patch+json'].includes(type))
     throw new StatusError(
       415,

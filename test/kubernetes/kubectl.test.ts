@@ -74,24 +74,20 @@ describe.skipIf(!present)("the runbook's kubectl commands, against the simulator
     expect(await kubectl('apply', '-f', 'cronjob.yaml')).toBe('cronjob.batch/webhook-retry created')
     expect(await kubectl('apply', '-f', 'cronjob.yaml')).toBe('cronjob.batch/webhook-retry unchanged')
     expect(await kubectl('get', 'cronjobs')).toMatch(/webhook-retry +\*\/5 \* \* \* \* +True +0 +<none>/)
-    const job = await kubectl(
-      'create',
-      'job',
-      'by-hand',
-      '--from=cronjob/webhook-retry',
-      '--dry-run=client',
-      '-o',
-      'yaml',
-    )
-    await writeFile(path.join(home, 'job.yaml'), job)
-    await kubectl('apply', '-f', 'job.yaml')
+    await kubectl('create', 'job', 'by-hand', '--from=cronjob/webhook-retry')
     await kubectl('wait', '--for=condition=complete', 'job/by-hand', '--timeout=20s')
     expect(await kubectl('logs', '-l', 'job-name=by-hand')).toContain('retried 3 webhooks')
     await kubectl('delete', 'cronjob', 'webhook-retry')
     await kubectl('wait', '--for=delete', 'job/by-hand', '--timeout=20s')
   })
 
-  it('applies a Secret from a pipe without touching its other keys', async () => {
+  it('creates a Secret and answers what is allowed', async () => {
+    await kubectl('create', 'secret', 'generic', 'plain', '--from-literal=key=value')
+    expect(await kubectl('get', 'secret', 'plain', '-o', 'jsonpath={.data.key}')).toBe('dmFsdWU=')
+    expect(await kubectl('auth', 'can-i', 'patch', 'deployments.apps')).toBe('yes')
+  })
+
+  it('patches one key of a Secret without touching its other keys', async () => {
     await writeFile(path.join(home, 'one.yaml'), secret('webhook-secret: b25l'))
     await kubectl('apply', '--server-side', '-f', 'one.yaml')
     await kubectl('patch', 'secret', 'stripe-credentials', '-p', '{"stringData":{"secret-key":"two"}}')

@@ -99,11 +99,12 @@ export class ContainerWorker {
         this.#setup.event('Normal', 'Pulled', `Successfully pulled image "${image}"`)
         return !signal.aborted
       } catch (error) {
-        if (!(error instanceof ImagePullFailure)) throw error
         if (signal.aborted) return false
-        this.#setup.event('Warning', 'Failed', `Failed to pull image "${image}": ${error.message}`)
+        const message =
+          error instanceof ImagePullFailure ? error.message : `rpc error: code = Unknown desc = ${String(error)}`
+        this.#setup.event('Warning', 'Failed', `Failed to pull image "${image}": ${message}`)
         this.#setup.event('Warning', 'Failed', 'Error: ErrImagePull')
-        this.#set({ waiting: { reason: 'ErrImagePull', message: error.message } })
+        this.#set({ waiting: { reason: 'ErrImagePull', message } })
         await pause(1_000, signal)
         if (signal.aborted) return false
         this.#setup.event('Normal', 'BackOff', `Back-off pulling image "${image}"`)
