@@ -10,13 +10,15 @@ export interface Outcome {
   readonly why: string
 }
 
-const endings = /: (succeeded|failed|cancelled|rejected|expired|dry run|\d+ (?:of \d+ )?checks?|all \d+)/
+/** States in which the board will still say something else. */
+const unfinished = /^Planning |: (planning|waiting for approval|running|being cancelled)/
+const bad = /: (failed|cancelled|rejected|expired|.*\b(failed|unknown))/
 const runLimitMs = 240_000
 const answerLimitMs = 15_000
 
 /**
  * Plays commands as people would: `deploy v1.2.0; verify; rollback`. Dana types, Alex approves; `sam: deploy v1.2.0` has
- * somebody else type. Stops at the first line that does not succeed.
+ * somebody else type. Every line is played, whatever became of the one before.
  */
 export async function play(
   slack: SlackSimulator,
@@ -28,7 +30,6 @@ export async function play(
     write(`\n── ${line.who}: /billing ${line.text}`)
     const outcome = await playLine(slack, line.who, line.text)
     outcomes.push(outcome)
-    if (!outcome.ok) break
   }
   return outcomes
 }
@@ -38,9 +39,13 @@ interface Line {
   readonly text: string
 }
 
+const commands = 'deploy|plan|status|verify|rollback|restore|backups|diagnose|retry|cancel|history|lock|unlock|help'
+/** Only a `;` before a command divides: `deploy v1.2.0; rm -rf /` is one line, as somebody might type it. */
+const divider = new RegExp(`;(?=\\s*(?:(?:dana|alex|sam):\\s*)?(?:${commands})\\b)`)
+
 export function linesOf(script: string): readonly Line[] {
   return script
-    .split(/;(?=\s*(?:dana|alex|sam)?:?\s*[a-z]+)/)
+    .split(divider)
     .map((part) => part.trim())
     .filter((part) => part !== '')
     .map((part) => {
@@ -78,7 +83,7 @@ async function followRun(slack: SlackSimulator, text: string, fresh: () => reado
       () => {
         const message = board()
         if (message === undefined) return undefined
-        if (endings.test(titleOf(message))) return { message, done: true }
+        if (!unfinished.test(titleOf(message))) return { message, done: true }
         const state = titleOf(message)
         return /waiting for approval/.test(state) && !pressed.has(state) ? { message, done: false } : undefined
       },
@@ -87,12 +92,26 @@ async function followRun(slack: SlackSimulator, text: string, fresh: () => reado
     )
     if (seen.done) {
       const title = titleOf(seen.message)
-      const ok = !/: (failed|cancelled|rejected|expired)/.test(title) && !/need a look|failed/.test(title)
-      return { line: text, ok, why: title }
+      await quiet(slack)
+      return { line: text, ok: !bad.test(title), why: title }
     }
     pressed.add(titleOf(seen.message))
     await control.press(people.alex.id, channel, seen.message.ts, 'approve')
   }
+}
+
+const quietMs = 2_500
+
+/** Until the bot has said nothing for a while: evidence and reports follow the board. */
+async function quiet(slack: SlackSimulator): Promise<void> {
+  let last = Date.now()
+  const stops = [
+    slack.control.on('message', () => (last = Date.now())),
+    slack.control.on('upload', () => (last = Date.now())),
+  ]
+  const deadline = Date.now() + 30_000
+  while (Date.now() - last < quietMs && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 100))
+  stops.forEach((stop) => stop())
 }
 
 /** The board's header: what the run is, and its state in words. */

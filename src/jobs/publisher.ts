@@ -43,34 +43,35 @@ export class Publisher {
 
   async handle(job: TakenJob<PublishJob>): Promise<void> {
     const { runs, boards, log } = this.#deps
-    const board = await boards.board(job.data.run)
     const run = await runs.get(job.data.run)
-    const pace = run.status === 'executing' ? runningPauseMs : pauseMs
-    const due = (board.postedAt?.getTime() ?? 0) + pace - Date.now()
-    if (due > 0) return job.defer(due)
+    const board = await boards.board(run.number)
+    const due = dueOf(board, run) - Date.now()
     const signal = AbortSignal.timeout(requestTimeoutMs)
     try {
-      const shown = await this.#publishBoard(run, board, signal)
-      const more = shown === undefined ? false : await this.#publishThread(run, shown, signal)
-      if (!more) return
+      const shown = due > 0 ? board : await this.#publishBoard(run, board, signal)
+      const more = await this.#publishThread(run, shown, signal)
+      if (due <= 0 && !more) return
     } catch (error) {
       const again = pauseAfter(error)
       log.warn({ err: error, run: run.number, again }, 'publishing to Slack')
       if (again === undefined) return this.#giveUp(run)
       return job.defer(again)
     }
-    return job.defer(pauseMs)
+    return job.defer(due > 0 ? Math.min(due, pauseMs) : pauseMs)
   }
 
   /** Posts or edits the board when its message differs from the one sent last. */
-  async #publishBoard(run: Run, board: BoardState, signal: AbortSignal): Promise<BoardState | undefined> {
+  async #publishBoard(run: Run, board: BoardState, signal: AbortSignal): Promise<BoardState> {
     if (board.ts !== undefined && board.shownRev === run.rev) return board
     const policy = this.#deps.config.environments[run.environment]
     const message = this.#deps.mask(
       boardMessage(run, {
         now: new Date(),
         rollbackUntil: policy === undefined ? undefined : rollbackUntil(run, policy.policy.rollbackButtonHours),
-        onCall: policy?.contacts.onCall,
+        // Nobody is called out of bed for a plan that could not be made.
+        onCall: run.phases.some((phase) => phase.name === 'plan' && phase.status === 'failed')
+          ? undefined
+          : policy?.contacts.onCall,
         approvers: policy?.policy.approvers ?? [],
       }),
     )
@@ -137,6 +138,12 @@ export function joined(
     lines.push(...post.lines)
   }
   return { ids, post: { ...first.post, lines } }
+}
+
+/** When the board may be sent again, ms since the epoch. */
+function dueOf(board: BoardState, run: Run): number {
+  const pace = run.status === 'executing' ? runningPauseMs : pauseMs
+  return (board.postedAt?.getTime() ?? 0) + pace
 }
 
 /** Undefined: trying again would not help. */

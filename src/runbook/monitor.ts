@@ -42,7 +42,7 @@ export const monitor: Phase = async (context) => {
   await context.tell({ kind: 'report', fileName: `run-${run.number}-${run.version}.md` }, 'report')
   const met = criteria.filter((it) => it.verdict === 'pass').length
   return {
-    line: `${met} of ${criteria.length} success criteria met after ${service.monitor.minutes} min`,
+    line: `${met} of ${criteria.length} success criteria met in ${durationOf(service.monitor.minutes)}`,
     verification: complete,
   }
 }
@@ -150,6 +150,9 @@ function progressLine(config: MonitorConfig, watch: Watch, leftMs: number): stri
     const last = watch.samples.filter((it) => it.metric === metric.name).at(-1)
     return last === undefined ? [] : [`${metric.title} ${last.value}`]
   })
-  const left = leftMs >= 90_000 ? `${Math.round(leftMs / 60_000)} min` : `${Math.round(leftMs / 1_000)} s`
-  return [`${left} left`, `${watch.errorLines} error lines`, ...latest].join(' · ')
+  return [`${durationOf(leftMs / 60_000)} left`, `${watch.errorLines} error lines`, ...latest].join(' · ')
+}
+
+function durationOf(minutes: number): string {
+  return minutes >= 1.5 ? `${Math.round(minutes)} min` : `${Math.round(minutes * 60)} s`
 }
