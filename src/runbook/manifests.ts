@@ -1,4 +1,5 @@
-import { parse } from 'yaml'
+import { parseDocument } from 'yaml'
+import { z } from 'zod'
 import type { KubernetesObject } from '../adapters/kubernetes/port.ts'
 import { CheckFailed } from './errors.ts'
 
@@ -8,17 +9,25 @@ export interface CronJobManifest {
   readonly schedule: string
 }
 
-interface CronJobYaml {
-  apiVersion: string
-  kind: string
-  metadata: { name: string; namespace?: string; labels?: Record<string, string>; [field: string]: unknown }
-  spec: {
-    schedule: string
-    suspend?: boolean
-    jobTemplate: { spec: { template: { spec: { containers: { name: string; image: string }[] } } } }
-    [field: string]: unknown
-  }
-}
+const Container = z.looseObject({ name: z.string(), image: z.string() })
+
+/** Only what Purser reads or changes; the cluster judges the rest. */
+const CronJobYaml = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.literal('CronJob'),
+  metadata: z.looseObject({ name: z.string() }),
+  spec: z.looseObject({
+    schedule: z.string(),
+    suspend: z.boolean().optional(),
+    jobTemplate: z.looseObject({
+      spec: z.looseObject({
+        template: z.looseObject({
+          spec: z.looseObject({ containers: z.array(Container).min(1), initContainers: z.array(Container).optional() }),
+        }),
+      }),
+    }),
+  }),
+})
 
 /**
  * Reads a manifest file and ties it to the release: the environment's namespace, and the planned digest in every
@@ -34,16 +43,14 @@ export function cronJobManifest(
     readonly image: string
   },
 ): CronJobManifest {
-  const read = parse(text) as CronJobYaml | null
-  if (read?.kind !== 'CronJob' || read.metadata.name !== release.name)
-    throw new CheckFailed('bad_manifest', `reading ${release.file}: expected the CronJob ${release.name}`, {
-      hint: 'Correct service.cronJobs in purser.yaml, or the manifest.',
-    })
+  const read = readCronJob(text, release)
   const template = read.spec.jobTemplate.spec.template.spec
-  const containers = template.containers.map((container) =>
-    repositoryOf(container.image) === release.repository ? { ...container, image: release.image } : container,
-  )
-  const podTemplate = { ...read.spec.jobTemplate.spec.template, spec: { ...template, containers } }
+  const released = (container: z.infer<typeof Container>) =>
+    repositoryOf(container.image) === release.repository ? { ...container, image: release.image } : container
+  const containers = template.containers.map(released)
+  const initContainers = template.initContainers?.map(released)
+  const spec = { ...template, containers, ...(initContainers === undefined ? {} : { initContainers }) }
+  const podTemplate = { ...read.spec.jobTemplate.spec.template, spec }
   const object = {
     ...read,
     metadata: { ...read.metadata, namespace: release.namespace },
@@ -54,6 +61,17 @@ export function cronJobManifest(
     },
   }
   return { object, schedule: read.spec.schedule }
+}
+
+function readCronJob(text: string, { file, name }: { file: string; name: string }): z.infer<typeof CronJobYaml> {
+  const document = parseDocument(text)
+  const read = CronJobYaml.safeParse(document.errors.length === 0 ? document.toJS() : undefined)
+  if (read.success && read.data.metadata.name === name) return read.data
+  const problems = document.errors.length > 0 ? document.errors : (read.error?.issues ?? [])
+  throw new CheckFailed('bad_manifest', `reading ${file}: expected the CronJob ${name}`, {
+    hint: 'Correct service.cronJobs in purser.yaml, or the manifest.',
+    evidence: problems.map((it) => ('path' in it ? `${it.path.join('.')}: ${it.message}` : it.message)),
+  })
 }
 
 /** The same object with its schedule held or let go. */

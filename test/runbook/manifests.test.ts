@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest'
+import { cronJobManifest, repositoryOf, suspended, tagOf } from '../../src/runbook/manifests.ts'
+
+const image = `valuecanvas/api@sha256:${'4f'.repeat(32)}`
+const release = {
+  file: 'k8s/cronjobs/webhook-retry.yaml',
+  name: 'webhook-retry',
+  namespace: 'production',
+  repository: 'valuecanvas/api',
+  image,
+}
+
+const manifest = `
+apiVersion: batch/v1
+kind: CronJob
+metadata:
+  name: webhook-retry
+  namespace: somewhere-else
+  labels: { app: billing }
+spec:
+  schedule: '*/5 * * * *'
+  concurrencyPolicy: Forbid
+  jobTemplate:
+    spec:
+      backoffLimit: 2
+      template:
+        spec:
+          restartPolicy: Never
+          initContainers:
+            - { name: wait, image: 'valuecanvas/api:latest', args: [wait] }
+          containers:
+            - name: retry
+              image: valuecanvas/api:latest
+              args: [retry]
+            - name: proxy
+              image: envoyproxy/envoy:v1.30
+`
+
+const podOf = (object: object) =>
+  (object as { spec: { jobTemplate: { spec: { template: { spec: Record<string, unknown> } } } } }).spec.jobTemplate.spec
+    .template.spec
+
+describe('a CronJob of the repository', () => {
+  it("gets the environment's namespace and the planned digest; everything else stays as written", () => {
+    const { object, schedule } = cronJobManifest(manifest, release)
+    expect(schedule).toBe('*/5 * * * *')
+    expect(object).toMatchObject({
+      apiVersion: 'batch/v1',
+      metadata: { name: 'webhook-retry', namespace: 'production', labels: { app: 'billing' } },
+      spec: { concurrencyPolicy: 'Forbid', suspend: false, jobTemplate: { spec: { backoffLimit: 2 } } },
+    })
+    expect(podOf(object)).toEqual({
+      restartPolicy: 'Never',
+      initContainers: [{ name: 'wait', image, args: ['wait'] }],
+      containers: [
+        { name: 'retry', image, args: ['retry'] },
+        { name: 'proxy', image: 'envoyproxy/envoy:v1.30' },
+      ],
+    })
+  })
+
+  it('that is suspended in the repository stays so', () => {
+    const held = manifest.replace('concurrencyPolicy: Forbid', 'suspend: true')
+    expect(cronJobManifest(held, release).object).toMatchObject({ spec: { suspend: true } })
+  })
+
+  it('can be held and let go', () => {
+    const { object } = cronJobManifest(manifest, release)
+    expect(suspended(object, true)).toMatchObject({ spec: { suspend: true, schedule: '*/5 * * * *' } })
+    expect(suspended(suspended(object, true), false)).toEqual(object)
+  })
+
+  it.each([
+    ['is empty', ''],
+    ['is no YAML', 'kind: CronJob\n  spec: ['],
+    ['holds two documents', `${manifest}\n---\n${manifest}`],
+    ['is a list', '- kind: CronJob'],
+    ['is something else', manifest.replace('kind: CronJob', 'kind: Job')],
+    ['is another CronJob', manifest.replace('name: webhook-retry', 'name: grace-period-cleanup')],
+    ['has no metadata', manifest.replace(/metadata:[\s\S]*?spec:/, 'spec:')],
+    ['has no schedule', manifest.replace(/schedule: .*/, '')],
+    ['has no containers', manifest.replace(/ {10}containers:[\s\S]*/, '')],
+    ['has a container without image', manifest.replace('image: envoyproxy/envoy:v1.30', 'command: [x]')],
+  ])('is refused by name when its file %s', (_, text) => {
+    expect(() => cronJobManifest(text, release)).toThrow(
+      expect.objectContaining({ code: 'bad_manifest', message: expect.stringContaining(release.file) }),
+    )
+  })
+})
+
+it.each([
+  ['valuecanvas/api', 'valuecanvas/api', undefined],
+  ['valuecanvas/api:v1.1.0', 'valuecanvas/api', 'v1.1.0'],
+  [image, 'valuecanvas/api', undefined],
+  [`127.0.0.1:5000/valuecanvas/api:v1@sha256:aa`, '127.0.0.1:5000/valuecanvas/api', undefined],
+  ['127.0.0.1:5000/valuecanvas/api', '127.0.0.1:5000/valuecanvas/api', undefined],
+  ['localhost:5000/api:v1', 'localhost:5000/api', 'v1'],
+])('%s is of repository %s and has the tag %s', (whole, repository, tag) => {
+  expect([repositoryOf(whole), tagOf(whole)]).toEqual([repository, tag])
+})
