@@ -62,7 +62,7 @@ function e2ePassed({ run }: PhaseContext): Finding {
 }
 
 function metricsNormal({ service }: PhaseContext, watch: Watch): Finding {
-  const broken = brokenRules(service.monitor, watch).filter((it) => it.rule !== 'logs')
+  const broken = brokenRules(service.monitor, watch, { over: true }).filter((it) => it.rule !== 'logs')
   if (broken.length > 0) return { verdict: 'fail', value: broken.map((it) => it.text).join('; ') }
   const last = service.monitor.metrics.map((metric) => {
     const values = watch.samples.filter((sample) => sample.metric === metric.name)

@@ -14,8 +14,8 @@ export interface BrokenRule {
   readonly text: string
 }
 
-/** Pure: which of the configured limits do not hold. */
-export function brokenRules(config: MonitorConfig, watch: Watch): readonly BrokenRule[] {
+/** Pure: which of the configured limits do not hold. What must have grown by the end is only missed when it is `over`. */
+export function brokenRules(config: MonitorConfig, watch: Watch, { over } = { over: false }): readonly BrokenRule[] {
   const { maxErrors } = config.logs
   return [
     ...(watch.errorLines > maxErrors
@@ -29,11 +29,11 @@ export function brokenRules(config: MonitorConfig, watch: Watch): readonly Broke
           },
         ]
       : []),
-    ...config.metrics.flatMap((metric) => brokenMetric(metric, watch.samples)),
+    ...config.metrics.flatMap((metric) => brokenMetric(metric, watch.samples, over)),
   ]
 }
 
-function brokenMetric(metric: MetricConfig, samples: readonly MetricSample[]): readonly BrokenRule[] {
+function brokenMetric(metric: MetricConfig, samples: readonly MetricSample[], over: boolean): readonly BrokenRule[] {
   const values = samples.filter((sample) => sample.metric === metric.name).map((sample) => sample.value)
   const [first, last] = [values[0], values.at(-1)]
   if (first === undefined || last === undefined) return []
@@ -41,7 +41,8 @@ function brokenMetric(metric: MetricConfig, samples: readonly MetricSample[]): r
   const what = metric.compare === 'growth' ? `grew by ${seen}` : `is ${seen}`
   if (metric.atMost !== undefined && seen > metric.atMost)
     return [{ rule: 'metric', text: `${metric.title} ${what} (at most ${metric.atMost} allowed)` }]
-  if (metric.atLeast !== undefined && seen < metric.atLeast)
+  const mayStillCome = metric.compare === 'growth' && !over
+  if (metric.atLeast !== undefined && seen < metric.atLeast && !mayStillCome)
     return [{ rule: 'metric', text: `${metric.title} ${what} (at least ${metric.atLeast} expected)` }]
   return []
 }
