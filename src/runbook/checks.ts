@@ -121,7 +121,7 @@ interface Limits {
 
 /** Without limits a number is only shown. */
 export function withinLimits(value: number | undefined, { atMost, atLeast }: Limits): Verdict {
-  if (value === undefined) return 'unknown'
+  if (value === undefined || Number.isNaN(value)) return 'unknown'
   if (atMost !== undefined && value > atMost) return 'fail'
   if (atLeast !== undefined && value < atLeast) return 'fail'
   return 'pass'
@@ -132,13 +132,14 @@ export function limitsOf({ atMost, atLeast }: Limits | VerifyQueryConfig): strin
   return parts.length === 0 ? 'shown' : parts.join(', ')
 }
 
-/** Sum of the column `count`, or of the first column that holds numbers; no rows are 0. */
+/** Sum of the column `count`, or of the first column that holds numbers; no rows are 0. Undefined: not a number. */
 export function totalOf({ columns, rows }: QueryAnswer): number | undefined {
   if (rows.length === 0) return 0
+  const holdsNumbers = (column: number) => rows.every((row) => isNumber(row[column]))
   const named = columns.indexOf('count')
-  const column = named >= 0 ? named : columns.findIndex((_, index) => rows.every((row) => isNumber(row[index])))
-  if (column < 0) return undefined
-  return rows.reduce((sum, row) => sum + Number(row[column] ?? 0), 0)
+  const column = named >= 0 ? named : columns.findIndex((_, index) => holdsNumbers(index))
+  if (column < 0 || !holdsNumbers(column)) return undefined
+  return rows.reduce((sum, row) => sum + Number(row[column]), 0)
 }
 
 /** One row of one column: the value. Grouped rows: "12 (processed t), 1 (processed f)". */
@@ -155,7 +156,7 @@ function rowsInWords({ columns, rows }: QueryAnswer): string {
 }
 
 function isNumber(text: string | null | undefined): boolean {
-  return text !== null && text !== undefined && /^-?\d+(\.\d+)?$/.test(text)
+  return text !== null && text !== undefined && /^-?\d+(\.\d+)?(e[+-]?\d+)?$/.test(text)
 }
 
 function shortImage(image: string): string {
