@@ -23,12 +23,18 @@ export async function migrationFiles(
   )
 }
 
-/** Pure: files newer than the baseline that the ledger does not have. Raises when an applied file was edited since. */
+/**
+ * Pure: files newer than the baseline that the ledger does not have. Raises when an applied file was edited since, and
+ * when two files carry the same version.
+ */
 export function pendingMigrations(
   files: readonly MigrationFile[],
   ledger: readonly LedgerEntry[],
   config: MigrationsConfig,
 ): readonly MigrationFile[] {
+  const baseline = config.baseline === undefined ? -1n : BigInt(config.baseline)
+  const ours = files.filter((file) => BigInt(file.version) > baseline)
+  refuseTwins(ours)
   const applied = new Map(ledger.map((entry) => [entry.version, entry]))
   const drifted = files.filter((file) => {
     const entry = applied.get(file.version)
@@ -46,8 +52,18 @@ export function pendingMigrations(
         ),
       },
     )
-  const baseline = config.baseline === undefined ? -1n : BigInt(config.baseline)
-  return files.filter((file) => BigInt(file.version) > baseline && !applied.has(file.version))
+  return ours.filter((file) => !applied.has(file.version))
+}
+
+/** The ledger knows a migration by its version: of two with the same one, the second would never run. */
+function refuseTwins(files: readonly MigrationFile[]): void {
+  const twins = files.filter((file) =>
+    files.some((other) => other !== file && BigInt(other.version) === BigInt(file.version)),
+  )
+  if (twins.length === 0) return
+  throw new CheckFailed('migration_twins', `reading migrations: ${names(twins)} carry the same version`, {
+    hint: 'Give one of them another number; numbers say in which order migrations run.',
+  })
 }
 
 /** Tables that must exist once these files are applied. */
