@@ -1,19 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-import { parse as parseYaml } from 'yaml'
-
-import { AccessRules } from './access.ts'
-import { tooLarge } from './admission.ts'
+import type { AccessRules } from './access.ts'
 import { type Propagation, deleteObject } from './controllers/garbage.ts'
 import type { Kubelet } from './controllers/kubelet.ts'
+import { pageOf, requireNumber, selection } from './lists.ts'
 import { serveLog } from './log-endpoint.ts'
 import { type Deployment, type JsonMap, type KubeObject, type Pod, isMap } from './objects.ts'
-import { decodeProtobuf } from './protobuf.ts'
-import { type Resource, apiVersionOf, discovery, jobs, openapi, pods, resourceOf } from './resources.ts'
-import { type Matches, fieldSelector, labelSelector } from './selectors.ts'
+import {
+  type Target,
+  acceptsTable,
+  bodyOf,
+  contentType,
+  credentialsOf,
+  documentOf,
+  send,
+  sendText,
+  targetOf,
+  verbOf,
+} from './requests.ts'
+import { type Resource, apiVersionOf, discovery, jobs, openapi, pods } from './resources.ts'
 import {
   StatusError,
-  badRequest,
   forbiddenValue,
   invalid,
   methodNotAllowed,
@@ -28,7 +35,6 @@ import { table } from './tables.ts'
 import { streamWatch } from './watch.ts'
 import { type WriteRequest, Writes } from './writes.ts'
 
-const BODY_LIMIT = 3_145_728
 const DEFAULT_WATCH_SECONDS = 1_800
 const OPEN_PATHS = ['/version', '/readyz', '/livez', '/healthz']
 const VERSION = {
@@ -41,14 +47,6 @@ const VERSION = {
   goVersion: 'go1.19.8',
   compiler: 'gc',
   platform: 'linux/amd64',
-}
-
-/** Where a request points. */
-interface Target {
-  readonly resource: Resource
-  readonly namespace: string | undefined
-  readonly name: string | undefined
-  readonly subresource: string | undefined
 }
 
 interface Call {
@@ -322,47 +320,9 @@ export class Api {
   }
 }
 
-/**
- * kubectl sends its bearer token only over TLS, so a kubeconfig for plain http carries it in the server's path:
- * `/token/<token>/api/…`. A header counts too, as it does for a real server.
- */
-function credentialsOf(request: IncomingMessage): { url: URL; authorization: string | undefined } {
-  const url = new URL(request.url ?? '/', 'http://cluster')
-  const [, token, rest] = /^\/token\/([^/]+)(\/.*)?$/.exec(url.pathname) ?? []
-  if (token === undefined) return { url, authorization: request.headers.authorization }
-  url.pathname = rest ?? '/'
-  return { url, authorization: `Bearer ${token}` }
-}
-
 const qualifiedKind = ({ group, kind }: Resource) => (group === '' ? kind : `${kind}.${group}`)
 
-function requireNumber(resourceVersion: string): void {
-  if (/^\d+$/.test(resourceVersion)) return
-  const why = `strconv.ParseUint: parsing "${resourceVersion}": invalid syntax`
-  throw new StatusError(500, undefined, `resourceVersion: Invalid value: "${resourceVersion}": ${why}`)
-}
-
 const shape = (resource: Resource) => ({ kind: resource.kind, apiVersion: apiVersionOf(resource) })
-
-function targetOf(path: string): Target | 'unknown' | undefined {
-  const match = /^\/(?:api|apis\/([^/]+))\/(v1[a-z0-9]*)\/(.+)$/.exec(path)
-  if (match === null) return undefined
-  const [, group = '', version = '', rest = ''] = match
-  const parts = rest.split('/').map(decodeURIComponent)
-  const scoped = parts[0] === 'namespaces' && parts.length > 2
-  const [plural = '', name, subresource] = scoped ? parts.slice(2) : parts
-  const resource = resourceOf(group, version, plural)
-  if (resource !== undefined) return { resource, namespace: scoped ? parts[1] : undefined, name, subresource }
-  return ['', 'apps', 'batch', 'authorization.k8s.io'].includes(group) ? 'unknown' : undefined
-}
-
-function verbOf(method: string, named: boolean, watching: boolean): string | undefined {
-  if (method === 'GET') return watching ? 'watch' : named ? 'get' : 'list'
-  if (method === 'POST') return named ? undefined : 'create'
-  if (method === 'DELETE') return named ? 'delete' : undefined
-  if (!named) return undefined
-  return method === 'PUT' ? 'update' : method === 'PATCH' ? 'patch' : undefined
-}
 
 function writeOf(call: Call, target: Target): WriteRequest {
   const { query, request, response } = call
@@ -391,39 +351,6 @@ function writeOf(call: Call, target: Target): WriteRequest {
 
 const isDry = (value: unknown) => value === 'All' || (Array.isArray(value) && value.includes('All'))
 
-function selection(query: URLSearchParams, resource: Resource): Matches {
-  const labels = labelSelector(query.get('labelSelector') ?? '')
-  const fields = fieldSelector(query.get('fieldSelector') ?? '', resource)
-  return (object) => labels(object) && fields(object)
-}
-
-function pageOf(found: KubeObject[], query: URLSearchParams, revision: number) {
-  const metadata: JsonMap = { resourceVersion: String(revision) }
-  const limitText = query.get('limit') ?? '0'
-  if (!/^\d+$/.test(limitText)) throw badRequest(`strconv.ParseInt: parsing "${limitText}": invalid syntax`)
-  const limit = Number(limitText)
-  const token = query.get('continue')
-  const start = token ? continueAfter(token) : undefined
-  const rest = start === undefined ? found : found.filter((object) => object.metadata.name > start)
-  if (limit === 0 || rest.length <= limit) return { items: rest, metadata }
-  const items = rest.slice(0, limit)
-  const last = items.at(-1)?.metadata.name ?? ''
-  metadata.continue = Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: `${last}\0` })).toString(
-    'base64url',
-  )
-  if (!query.get('labelSelector') && !query.get('fieldSelector')) metadata.remainingItemCount = rest.length - limit
-  return { items, metadata }
-}
-
-function continueAfter(token: string): string {
-  try {
-    const { start } = JSON.parse(Buffer.from(token, 'base64url').toString()) as { start: string }
-    return start.replace(/\0$/, '')
-  } catch (error) {
-    throw badRequest(`invalid continue token: continue key is not valid: ${(error as Error).message}`)
-  }
-}
-
 function scaleOf({ metadata, spec, status }: Deployment): object {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata
   const selector = Object.entries(spec.selector.matchLabels).map(([key, value]) => `${key}=${value}`)
@@ -449,54 +376,4 @@ function checkPreconditions(resource: Resource, object: KubeObject, body: JsonMa
     throw mismatch('UID', uid, object.metadata.uid, 'deleted and then recreated')
   if (resourceVersion !== undefined && resourceVersion !== object.metadata.resourceVersion)
     throw mismatch('ResourceVersion', resourceVersion, object.metadata.resourceVersion, 'modified')
-}
-
-const contentType = (request: IncomingMessage) => (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? ''
-
-const acceptsTable = (request: IncomingMessage) => (request.headers.accept ?? '').includes('as=Table')
-
-async function documentOf(request: IncomingMessage, kind: string): Promise<JsonMap> {
-  const body = await bodyOf(request)
-  if (body.length === 0) return {}
-  const type = contentType(request)
-  if (type === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(body)
-  if (!['', 'application/json', 'application/yaml', 'application/merge-patch+json'].includes(type))
-    throw new StatusError(
-      415,
-      'UnsupportedMediaType',
-      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
-    )
-  let document: unknown
-  try {
-    document = type === 'application/yaml' ? parseYaml(body.toString()) : JSON.parse(body.toString())
-  } catch (error) {
-    const text = body.toString()
-    const why = (error as Error).message.replace('Unexpected end', 'unexpected end')
-    throw badRequest(
-      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why} (${text.slice(0, 100)})`,
-    )
-  }
-  if (!isMap(document)) throw badRequest('the object provided is unrecognized')
-  return document
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > BODY_LIMIT) throw tooLarge(BODY_LIMIT)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
-
-function send(response: ServerResponse, code: number, body: object): void {
-  response.writeHead(code, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
-  response.end(`${JSON.stringify(body)}\n`)
-}
-
-function sendText(response: ServerResponse, code: number, body: string): void {
-  response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' })
-  response.end(body)
 }

@@ -1,9 +1,9 @@
+import { randomBytes } from 'node:crypto'
+
 import type { KubeEvent, KubeObject } from './objects.ts'
 import { timestamp } from './objects.ts'
 import { events } from './resources.ts'
 import type { Store } from './store.ts'
-
-let counter = 0
 
 /** Writes Events as the components do: a repeated one counts up instead of being written again. */
 export class Recorder {
@@ -26,8 +26,7 @@ export class Recorder {
       this.#store.update(events, { ...repeated, count: (repeated.count ?? 1) + 1, lastTimestamp: timestamp() })
       return
     }
-    counter += 1
-    const stamp = (BigInt(Date.now()) * 1_000_000n + BigInt(counter % 1_000_000)).toString(16)
+    const stamp = randomBytes(8).toString('hex')
     this.#store.create<KubeEvent>(events, {
       apiVersion: 'v1',
       kind: 'Event',

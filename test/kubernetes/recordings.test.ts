@@ -99,7 +99,7 @@ describe.skipIf(!existsSync(recordings))('against recordings of a real API serve
     const pod = events
       .map(({ object }) => object)
       .find(({ status }) => JSON.stringify(status)?.includes('CrashLoopBackOff'))
-    const owner = (pod?.metadata as Pod['metadata']).ownerReferences?.[0]?.uid ?? ''
+    const owner = (pod as Pod | undefined)?.metadata.ownerReferences?.[0]?.uid ?? ''
     const view = {
       deployment: { ...deployment, metadata: { ...deployment.metadata, uid: 'd', resourceVersion: '1' } } as Deployment,
       replicaSets: [replicaSet(owner)],

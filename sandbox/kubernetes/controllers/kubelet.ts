@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { Recorder } from '../events.ts'
 import { type Condition, type Container, type ContainerStatus, type Pod, conditionOf, timestamp } from '../objects.ts'
-import { ContainerLog } from '../pod-logs.ts'
+import type { ContainerLog } from '../pod-logs.ts'
 import { pods } from '../resources.ts'
 import type { ContainerRuntime } from '../runtime.ts'
 import type { Store } from '../store.ts'
