@@ -69,7 +69,7 @@ function verdictOnStop(stopped: Stopped): Verdict {
 function isPassing(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return (
-    /^(ECONN|ETIMEDOUT|EPIPE|EAI_AGAIN|57P0|08|53300)/.test(code) ||
+    /^(ECONN|ETIMEDOUT|EPIPE|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|57P0|08|53300|40001|40P01)/.test(code) ||
     /Connection terminated|timeout exceeded/i.test(String(error))
   )
 }

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest'
+import type { Person, Right } from '../../src/commands/authorise.ts'
+import { permit, permitApproval } from '../../src/commands/authorise.ts'
+import type { PolicyConfig } from '../../src/config/environment-schema.ts'
+
+const policy: PolicyConfig = {
+  deployers: ['UDANA'],
+  approvers: ['UALEX', 'UDANA'],
+  approvals: 1,
+  selfApproval: false,
+  rollbackApprovals: 0,
+  channels: ['CDEPLOYS'],
+  approvalExpiryMinutes: 60,
+  rollbackButtonHours: 24,
+}
+
+function person(user: string, mayDeploy: boolean, mayApprove: boolean, channel = 'CDEPLOYS'): Person {
+  return { user, channel, mayDeploy, mayApprove }
+}
+const dana = person('UDANA', true, true)
+const alex = person('UALEX', false, true)
+const sam = person('USAM', false, false)
+
+describe('who may do what', () => {
+  it.each<[string, Person, Right, string]>([
+    ['Dana may deploy', dana, 'deploy', 'ok'],
+    ['Alex may approve', alex, 'approve', 'ok'],
+    ['Alex may not deploy', alex, 'deploy', 'right'],
+    ['Sam may not deploy', sam, 'deploy', 'right'],
+    ['Sam may not approve', sam, 'approve', 'right'],
+    ['Sam may look', sam, 'look', 'ok'],
+    ['Dana may not deploy from another channel', { ...dana, channel: 'CRANDOM' }, 'deploy', 'channel'],
+    ['nobody may look from another channel', { ...dana, channel: 'CRANDOM' }, 'look', 'channel'],
+    ['nobody may do anything from no channel', { ...alex, channel: '' }, 'approve', 'channel'],
+  ])('%s', (_, who, right, outcome) => {
+    const verdict = permit(who, right, 'production', policy)
+    expect(verdict.ok ? 'ok' : verdict.reason).toBe(outcome)
+  })
+
+  it('is told with whom to ask instead', () => {
+    expect(permit(sam, 'deploy', 'production', policy)).toMatchObject({
+      text: 'You may not start or change runs in production.',
+      ask: ['UDANA'],
+    })
+    expect(permit(sam, 'approve', 'production', policy)).toMatchObject({ ask: ['UALEX', 'UDANA'] })
+    expect(permit({ ...dana, channel: 'C1' }, 'look', 'production', policy)).toMatchObject({ channels: ['CDEPLOYS'] })
+  })
+})
+
+describe('an approval', () => {
+  const run = { requestedBy: 'UDANA', environment: 'production' }
+  it.each<[string, Person, Partial<PolicyConfig>, string]>([
+    ['by another person', alex, {}, 'ok'],
+    ['by the person who asked', dana, {}, 'own_run'],
+    ['by the person who asked, where the policy allows it', dana, { selfApproval: true }, 'ok'],
+    ['by someone without the right', sam, {}, 'right'],
+    [
+      'by someone without the right, even where self-approval is allowed',
+      person('UDANA', true, false),
+      { selfApproval: true },
+      'right',
+    ],
+    ['from another channel', { ...alex, channel: 'CRANDOM' }, {}, 'channel'],
+  ])('%s', (_, who, more, outcome) => {
+    const verdict = permitApproval(who, run, { ...policy, ...more })
+    expect(verdict.ok ? 'ok' : verdict.reason).toBe(outcome)
+  })
+
+  it('of an own run is refused with the others who could give it', () => {
+    expect(permitApproval(dana, run, policy)).toMatchObject({
+      text: 'Someone else has to approve a run that you asked for.',
+      ask: ['UALEX'],
+    })
+  })
+})

@@ -1,0 +1,125 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { parseCommand } from '../../src/commands/parse.ts'
+
+const environments = ['production', 'staging']
+const parse = (text: string) => parseCommand(text, environments)
+
+describe('what is understood', () => {
+  it.each<[string, object]>([
+    ['deploy v1.2.0', { name: 'deploy', version: 'v1.2.0', environment: undefined, dryRun: false }],
+    ['deploy 1.2.0 staging', { name: 'deploy', version: '1.2.0', environment: 'staging', dryRun: false }],
+    ['  DEPLOY   v1.2.0   --dry-run ', { name: 'deploy', version: 'v1.2.0', environment: undefined, dryRun: true }],
+    ['deploy --dry-run v1.2.0 staging', { name: 'deploy', version: 'v1.2.0', environment: 'staging', dryRun: true }],
+    ['deploy v1.3.0-badimage', { name: 'deploy', version: 'v1.3.0-badimage', environment: undefined, dryRun: false }],
+    ['plan v2.0.0-rc.1', { name: 'plan', version: 'v2.0.0-rc.1', environment: undefined, dryRun: true }],
+    ['verify', { name: 'verify', environment: undefined }],
+    ['verify staging', { name: 'verify', environment: 'staging' }],
+    ['status', { name: 'status', run: undefined }],
+    ['status #42', { name: 'status', run: 42 }],
+    ['rollback 42', { name: 'rollback', run: 42 }],
+    ['retry', { name: 'retry', run: undefined }],
+    ['cancel #7', { name: 'cancel', run: 7 }],
+    ['history', { name: 'history', run: undefined }],
+    ['lock  release party:  do not touch ', { name: 'lock', reason: 'release party:  do not touch' }],
+    ['unlock staging', { name: 'unlock', environment: 'staging' }],
+    ['help', { name: 'help' }],
+    ['', { name: 'help' }],
+  ])('%s', (text, command) => {
+    expect(parse(text)).toEqual({ ok: true, command })
+  })
+})
+
+describe('what is refused with one clear answer', () => {
+  it.each([
+    ['deploy', 'Which version?'],
+    ['deploy v1.2.0; rm -rf /', 'v1.2.0; is not a version.'],
+    ['deploy v1.2.0;rm', 'v1.2.0;rm is not a version.'],
+    ['deploy $(reboot)', '$(reboot) is not a version.'],
+    ['deploy v1.2.0`id`', 'is not a version.'],
+    ['deploy ../../etc/passwd', 'is not a version.'],
+    ['deploy latest', 'latest is not a version. A version looks like v1.2.0'],
+    ['deploy main', 'main is not a version.'],
+    ['deploy v1.2', 'v1.2 is not a version.'],
+    ['deploy v1.2.0-', 'v1.2.0- is not a version.'],
+    ['deploy v1.2.0+build', 'v1.2.0+build is not a version.'],
+    ['deploy v1.2.0-../x', 'is not a version.'],
+    [`deploy v1.2.0-${'x'.repeat(128)}`, 'is not a version.'],
+    ['deploy v１.2.0', 'is not a version.'],
+    ['deploy v1.2.0 --force', 'deploy has no option --force.'],
+    ['deploy --force v1.2.0', 'deploy has no option --force.'],
+    ['deploy v1.2.0 -rf', 'deploy has no option -rf.'],
+    ['plan v1.2.0 --dry-run', 'plan has no option --dry-run.'],
+    ['deploy v1.2.0 prod', 'There is no environment prod. Did you mean production? There are: production, staging.'],
+    ['deploy v1.2.0 staging now please', 'now please is too much.'],
+    ['verify toString', 'There is no environment toString.'],
+    ['status 4 2', '2 is too much.'],
+    ['status #0', '#0 is not a run.'],
+    ['rollback v1.1.0', 'v1.1.0 is not a run. A run has a number, as in #42.'],
+    ['cancel -1', '-1 is not a run.'],
+    ['retry 99999999999', 'is not a run.'],
+    ['lock', 'Say why'],
+    ['lock x', 'Say why'],
+    [`lock ${'x'.repeat(301)}`, 'Say why'],
+  ])('%s', (text, answer) => {
+    const parsed = parse(text)
+    expect(parsed).toMatchObject({ ok: false, kind: 'wrong', text: expect.stringContaining(answer) })
+    expect(parsed).toMatchObject({ usage: expect.stringContaining(`/billing ${text.split(' ')[0]}`) })
+  })
+
+  it.each([
+    ['deplyo v1.2.0', 'deploy', '/billing deploy VERSION [ENV] [--dry-run]'],
+    ['rolback', 'rollback', '/billing rollback [#N]'],
+    ['stats', 'status', '/billing status [#N]'],
+    ['halp', 'help', '/billing help'],
+  ])('%s: did you mean %s?', (text, nearest, usage) => {
+    expect(parse(text)).toEqual({ ok: false, kind: 'unknown', typed: text.split(' ')[0], nearest, usage })
+  })
+
+  it.each(['constructor', '__proto__', 'hasOwnProperty'])('%s is a word like any other', (text) => {
+    expect(parse(text)).toMatchObject({ ok: false, kind: 'unknown' })
+  })
+})
+
+describe('whatever is typed', () => {
+  const word = fc.oneof(
+    fc.constantFrom(
+      'deploy',
+      'plan',
+      'status',
+      'lock',
+      'unlock',
+      'verify',
+      'retry',
+      '--dry-run',
+      'staging',
+      '#4',
+      ';',
+      '&&',
+    ),
+    fc.constantFrom('v1.2.0', '1.2.3-a.b', 'v1.2.0;', 'v1.2.0\u0000', 'v1.2.0\u200b', '-v1.2.0', 'v1.2.0\n'),
+    fc.string({ unit: 'binary', maxLength: 12 }),
+  )
+  const line = fc.oneof(
+    fc.array(word, { maxLength: 6 }).map((words) => words.join(' ')),
+    fc.array(word, { maxLength: 4 }).map((words) => ['deploy', ...words].join(' ')),
+    fc.string({ unit: 'binary' }),
+  )
+
+  it('there is an answer, and only what is safe in a shell and in a URL becomes a version', () => {
+    fc.assert(
+      fc.property(line, (text) => {
+        const parsed = parse(text)
+        expect(parsed.ok || parsed.usage.startsWith('/billing ')).toBe(true)
+        if (!parsed.ok) return
+        const { command } = parsed
+        if ('version' in command)
+          expect(command.version).toMatch(/^v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z][0-9A-Za-z.-]*)?$/)
+        if ('environment' in command) expect([undefined, ...environments]).toContain(command.environment)
+        if ('run' in command && command.run !== undefined) expect(Number.isSafeInteger(command.run)).toBe(true)
+        if ('reason' in command) expect(command.reason.length).toBeLessThanOrEqual(300)
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+})
