@@ -105,24 +105,25 @@ export async function answering(desk: Desk, ask: Ask, what: string, act: () => P
   try {
     return await act()
   } catch (error) {
-    if (error instanceof NotAllowed) {
-      const source = ask.channel
-      await desk.runs.audit({
-        run: undefined,
-        actor: ask.user,
-        source,
-        kind: 'refused',
-        text: `${what}: ${error.message}`,
-      })
-      return tell(notAllowed(error.permit))
-    }
-    if (error instanceof PurserError && !error.transient)
+    if (error instanceof PurserError && !error.transient) {
+      await noteRefusal(desk, ask, `${what}: ${error.message}`)
+      if (error instanceof NotAllowed) return tell(notAllowed(error.permit))
       return refuse(`${sentence(error.message)} Nothing was changed.`, error.hint)
+    }
     desk.log.error({ err: error, what }, 'command failed')
     return refuse(
       'Purser could not do that now; nothing was changed.',
       'Its database may be away: try again in a minute.',
     )
+  }
+}
+
+/** The answer does not wait for a database that is away. */
+async function noteRefusal(desk: Desk, ask: Ask, text: string): Promise<void> {
+  try {
+    await desk.runs.audit({ run: undefined, actor: ask.user, source: ask.channel, kind: 'refused', text })
+  } catch (error) {
+    desk.log.error({ err: error, text }, 'a refusal could not be audited')
   }
 }
 

@@ -16,7 +16,7 @@ export async function askRollback(ask: Ask, asked: number | undefined, desk: Des
   if (run === undefined)
     return refuse('There is no deploy whose changes could be undone.', '/billing history shows what there was.')
   await guard(desk, ask, 'deploy', run.environment)
-  const problem = whyNot(run, desk)
+  const problem = await whyNot(run, desk)
   if (problem !== undefined) return refuse(problem)
   const undo = await undoOf(run, desk)
   if (undo.steps.length === 0) return refuse(`Run #${run.number} has changed nothing that could be put back.`)
@@ -36,7 +36,7 @@ export async function confirmRollback(
   await guard(desk, { user, channel }, 'deploy', run.environment)
   await guardLock(desk, run.environment)
   const undo = await undoOf(run, desk)
-  const problem = whyNot(run, desk)
+  const problem = await whyNot(run, desk)
   if (problem !== undefined) return refuse(problem)
   if (hashOfPlan(undo) !== hash)
     return refuse(
@@ -82,15 +82,20 @@ async function newestDeployWithEffects(desk: Desk): Promise<Run | undefined> {
   return runs.find((run) => run.hasEffects && run.rolledBackBy === undefined)
 }
 
-/** Pure: why this run cannot be rolled back (now). */
-function whyNot(run: Run, desk: Desk): string | undefined {
+/** Why this run cannot be rolled back (now). */
+async function whyNot(run: Run, desk: Desk): Promise<string | undefined> {
   if (run.kind !== 'deploy') return `Run #${run.number} is a ${run.kind}; only deploys can be rolled back.`
   if (run.rolledBackBy !== undefined)
     return `Run #${run.number} is already being rolled back, or was, by run #${run.rolledBackBy}.`
-  if (run.status === 'executing' || run.status === 'cancelling')
-    return `Run #${run.number} is still running. Cancel it first: /billing cancel #${run.number}`
+  if (['planning', 'awaiting_approval', 'executing', 'cancelling'].includes(run.status))
+    return `Run #${run.number} is still ${run.status === 'awaiting_approval' ? 'waiting' : 'running'}. Cancel it first: /billing cancel #${run.number}`
   const until = rollbackUntil(run, environmentOf(desk, run.environment).policy.rollbackButtonHours)
   if (run.status === 'succeeded' && until !== undefined && until < desk.now())
     return `Run #${run.number} ended more than ${environmentOf(desk, run.environment).policy.rollbackButtonHours} h ago; deploy the version you want instead.`
+  // Undone in the order in which it was done, or what stood there before would be put over what stands there now.
+  const deploys = await desk.runs.list({ environment: run.environment, kinds: ['deploy'], limit: 20 })
+  const above = deploys.find((it) => it.number > run.number && it.hasEffects)
+  if (above !== undefined)
+    return `Run #${above.number} has changed ${run.environment} since. Roll that one back first: /billing rollback #${above.number}`
   return undefined
 }
