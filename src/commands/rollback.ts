@@ -62,7 +62,7 @@ export async function confirmRollback(
   if (policy.rollbackApprovals > 0)
     await desk.runs.post(applied.run.number, { kind: 'approval_request', approvers: policy.approvers })
   await follow(desk, applied)
-  await desk.runs.post(run.number, { kind: 'note', text: `Rolled back by run #${applied.run.number}.` })
+  await desk.runs.post(run.number, { kind: 'note', text: `Run #${applied.run.number} rolls this back.` })
   await desk.jobs.publish(run.number)
   return silent
 }

@@ -14,7 +14,7 @@ export function neededPermissions(service: ServiceConfig): readonly Permission[]
     ...verbs('', 'secrets', ['create']),
     ...cronJobs.flatMap((it) => verbs('batch', 'cronjobs', ['get', 'patch', 'delete'], it.name)),
     ...verbs('batch', 'cronjobs', ['create']),
-    ...verbs('batch', 'jobs', ['get', 'list', 'create']),
+    ...verbs('batch', 'jobs', ['get', 'list', 'watch', 'create']),
   ]
 }
 

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { standingOf } from './standing.ts'
+import { startTown, type Town } from './town.ts'
+
+/** One world for all: each broken version is rolled back before the next, so second and third deploys are tried too. */
+describe('a broken version', () => {
+  let town: Town
+  beforeAll(async () => {
+    town = await startTown()
+    await town.startBot('purser')
+  })
+  afterAll(() => town.close())
+
+  async function failsAt(version: string): Promise<{ board: string; phases: readonly string[]; thread: string }> {
+    const [outcome] = await town.plays(`deploy ${version}`)
+    expect(outcome?.ok).toBe(false)
+    const phases = await town.state(
+      `select name, status from purser.phases where run = (select max(number) from purser.runs) order by ordinal`,
+    )
+    return {
+      board: town.seenBy('dana').at(-1) ?? '',
+      phases: phases.map((it) => `${String(it['name'])} ${String(it['status'])}`),
+      thread: town.threads(),
+    }
+  }
+
+  const upTo = (...statuses: readonly string[]) =>
+    ['plan', 'preflight', 'migrate', 'rollout', 'stripe', 'cronjobs', 'e2e', 'monitor'].map(
+      (name, index) => `${name} ${statuses[index] ?? 'pending'}`,
+    )
+  const ok = 'succeeded'
+
+  it('with a bad migration stops there, names the SQL error, and leaves nothing of that file', async () => {
+    const { board, phases, thread } = await failsAt('v1.3.0-badmigration')
+    expect(phases).toEqual(upTo(ok, ok, 'failed'))
+    expect(board).toContain('column "amount_total" does not exist')
+    expect(board).toMatch(/\[Retry phase\].*\[Leave it\]/)
+    expect(thread).toContain('20260201090000_invoice_totals.sql')
+    expect(await town.service(`select 1 from purser.migrations where version = '20260201090000'`)).toEqual([])
+    // Its first statement had succeeded before the second failed: it is gone too.
+    expect(await town.service(`select 1 from pg_tables where tablename = 'invoice_totals'`)).toEqual([])
+    expect(standingOf(town).image).toBe('valuecanvas/api:v1.1.0')
+  }, 60_000)
+
+  it('with an image that cannot be pulled fails within seconds, with the registry’s own words', async () => {
+    const before = Date.now()
+    const { board, phases, thread } = await failsAt('v1.3.0-badimage')
+    expect(Date.now() - before).toBeLessThan(40_000)
+    expect(phases).toEqual(upTo(ok, ok, ok, 'failed'))
+    expect(board).toContain('manifest unknown')
+    expect(board).toMatch(/\[Retry phase\].*\[Roll back\].*\[Leave it\]/)
+    expect(thread).toContain('@billing-oncall')
+    await rollBack()
+  }, 90_000)
+
+  it('that crashes shows the last lines of the crashed container', async () => {
+    const { board, phases, thread } = await failsAt('v1.3.0-crash')
+    expect(phases).toEqual(upTo(ok, ok, ok, 'failed'))
+    expect(board).toContain('CrashLoopBackOff')
+    expect(thread).toMatch(/Error|Cannot|not found/)
+    await rollBack()
+  }, 90_000)
+
+  it('whose end-to-end test fails shows the failing check', async () => {
+    const { board, phases, thread } = await failsAt('v1.3.0-e2efail')
+    expect(phases).toEqual(upTo(ok, ok, ok, ok, ok, ok, 'failed'))
+    expect(board).toContain('exited with 1')
+    expect(thread).toContain('not ok')
+    await rollBack()
+  }, 90_000)
+
+  it('that logs errors is caught while monitoring, with its lines', async () => {
+    const { board, phases, thread } = await failsAt('v1.3.0-noisy')
+    expect(phases).toEqual(upTo(ok, ok, ok, ok, ok, ok, ok, 'failed'))
+    expect(board).toMatch(/\d+ error lines? in the logs/)
+    expect(thread).toContain('"level":"error"')
+    await rollBack()
+  }, 90_000)
+
+  async function rollBack(): Promise<void> {
+    const [outcome] = await town.plays('rollback')
+    expect(outcome).toMatchObject({ ok: true })
+    const { image, cronJobs, secret, endpoints } = standingOf(town)
+    expect({ image, cronJobs, secret }).toEqual({ image: 'valuecanvas/api:v1.1.0', cronJobs: [], secret: undefined })
+    expect(endpoints.map((it) => it.status)).toEqual(['disabled'])
+  }
+})

@@ -1,0 +1,147 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ask } from '../support/postgres.ts'
+import { redisIsHere, startTestRedis, type TestRedis } from '../support/redis.ts'
+import { standingOf, type Standing } from './standing.ts'
+import { startTown, type Town } from './town.ts'
+
+const run = promisify(execFile)
+const tables = ['billing_audit_log', 'grace_periods', 'webhook_dead_letter_queue']
+
+describe('a first deploy, with the queue on PostgreSQL and Slack over Socket Mode', () => {
+  story(async () => startTown())
+})
+
+describe.runIf(redisIsHere)('a first deploy, with the queue on Redis and Slack over signed HTTP', () => {
+  let redis: TestRedis
+  beforeAll(async () => {
+    redis = await startTestRedis()
+  })
+  afterAll(() => redis.close())
+  story(async () => startTown({ redisUrl: redis.url, slackMode: 'http' }))
+})
+
+function story(open: () => Promise<Town>): void {
+  let town: Town
+  let before: Standing
+  beforeAll(async () => {
+    town = await open()
+    await town.startBot('purser')
+    before = standingOf(town)
+  })
+  afterAll(() => town.close())
+
+  it('goes through all seven phases and meets the seven success criteria', async () => {
+    const [outcome] = await town.plays('deploy v1.2.0')
+    expect(outcome).toMatchObject({ ok: true })
+    const board = town.seenBy('dana').at(-1) ?? ''
+    expect(board).toContain('7 of 7 success criteria are met')
+    expect(board).toContain('7 phases, 7 done')
+    expect(board).toContain('asked by @Dana · approved by @Alex (1 of 1)')
+    expect(town.threads()).toContain('20260101092000_grace_periods.sql')
+    const phases = await town.state(`select name, status, attempt from purser.phases where run = 1 order by ordinal`)
+    expect(phases.map((it) => `${String(it['name'])} ${String(it['status'])}`)).toEqual(
+      ['plan', 'preflight', 'migrate', 'rollout', 'stripe', 'cronjobs', 'e2e', 'monitor'].map(
+        (it) => `${it} succeeded`,
+      ),
+    )
+  }, 120_000)
+
+  it('leaves the tables, the image by digest, one endpoint with its secret in the cluster, and a flowing webhook', async () => {
+    const found = await town.service(
+      `select tablename from pg_tables where tablename in (${tables.map((it) => `'${it}'`).join()})`,
+    )
+    expect(found).toHaveLength(3)
+    const { image, endpoints, secret, cronJobs } = standingOf(town)
+    expect(image).toBe(`valuecanvas/api@${town.world.registry.digestOf('valuecanvas/api', 'v1.2.0')}`)
+    expect(endpoints).toEqual([
+      { url: `${town.world.publicUrl}/api/billing/webhooks/stripe`, status: 'enabled', events: 38 },
+    ])
+    const [endpoint] = town.world.stripe.endpoints()
+    const signing = town.world.stripe.secretOf(endpoint?.id ?? '') ?? ''
+    expect(secret).toBe(createHash('sha256').update(signing).digest('hex'))
+    expect(cronJobs).toEqual(['webhook-retry'])
+    const [events] = await town.service('select count(*)::int as count from webhook_events where processed')
+    expect(events?.['count']).toBeGreaterThan(0)
+  })
+
+  it('has a backup that restores into an empty database', async () => {
+    const [dump] = (await readdir(town.world.backups)).filter((name) => name.endsWith('.dump'))
+    await town.world.postgres.createDatabase('restored')
+    const url = new URL(town.world.postgres.url('restored'))
+    const env = {
+      ...process.env,
+      PGHOST: url.hostname,
+      PGPORT: url.port,
+      PGUSER: url.username,
+      PGPASSWORD: decodeURIComponent(url.password),
+    }
+    await run(
+      'pg_restore',
+      ['--exit-on-error', '--no-owner', '--dbname', 'restored', join(town.world.backups, dump ?? '')],
+      { env },
+    )
+    const [customers] = await ask(url.href, 'select count(*)::int as count from customers')
+    expect(customers?.['count']).toBeGreaterThan(0)
+  })
+
+  it('answers a verification with counts above zero, as a table with times', async () => {
+    const [outcome] = await town.plays('verify')
+    expect(outcome).toMatchObject({ ok: true })
+    const board = town.seenBy('dana').at(-1) ?? ''
+    expect(board).toMatch(/Webhook events of the last hour\s+[1-9]\d* \(processed t\).*ms/)
+    expect(board).toMatch(/CronJob webhook-retry/)
+  }, 60_000)
+
+  it('rolls back to what stood there before, and says that the schema stays', async () => {
+    const [outcome] = await town.plays('rollback')
+    expect(outcome).toMatchObject({ ok: true })
+    const after = standingOf(town)
+    expect(after).toEqual({ ...before, endpoints: [expect.objectContaining({ status: 'disabled' })] })
+    expect(town.seenBy('dana').at(-1)).toContain('The schema is not rolled back')
+    expect(await town.service(`select 1 from pg_tables where tablename = 'grace_periods'`)).toHaveLength(1)
+  }, 60_000)
+
+  it('deploys again after the rollback, still with one endpoint', async () => {
+    const [outcome] = await town.plays('deploy v1.2.0')
+    expect(outcome).toMatchObject({ ok: true })
+    expect(standingOf(town).endpoints).toEqual([expect.objectContaining({ status: 'enabled', events: 38 })])
+  }, 120_000)
+
+  it('sends every board edit for a reason: none twice, none faster than one a second', () => {
+    const latest = new Map<string, { readonly at: number; readonly blocks: unknown }>()
+    const edits = town.world.slack.control.apiCalls('chat.update')
+    expect(edits.length).toBeGreaterThan(10)
+    for (const { at, args } of edits) {
+      const board = String(args['ts'])
+      const earlier = latest.get(board)
+      expect(at - (earlier?.at ?? 0)).toBeGreaterThanOrEqual(950)
+      expect(args['blocks']).not.toEqual(earlier?.blocks)
+      latest.set(board, { at, blocks: args['blocks'] })
+    }
+  })
+
+  it('lets no secret out to Slack, to the log or to the state database', async () => {
+    const secrets = Object.entries(town.world.environment)
+      .filter(([name]) => /TOKEN|SECRET|KEY$|_URL$/.test(name) && !/API_URL/.test(name))
+      .map(([, value]) => value)
+      .concat(town.world.stripe.endpoints().map((it) => town.world.stripe.secretOf(it.id) ?? ''))
+      .filter((value) => value !== '')
+    expect(secrets.length).toBeGreaterThan(5)
+    const slack =
+      JSON.stringify(town.world.slack.control.apiCalls()) +
+      town.world.slack.control.uploads.map((it) => it.content.toString()).join()
+    const env = { ...process.env, PGPASSWORD: new URL(town.world.stateDatabaseUrl).password }
+    const state = new URL(town.world.stateDatabaseUrl)
+    const args = ['-h', state.hostname, '-p', state.port, '-U', state.username, '--schema', 'purser', 'purser']
+    const { stdout: dump } = await run('pg_dump', args, { env, maxBuffer: 100_000_000 })
+    for (const secret of secrets) {
+      expect(slack).not.toContain(secret)
+      expect(dump).not.toContain(secret)
+    }
+  })
+}

@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { standingOf } from './standing.ts'
+import { startTown, type Town } from './town.ts'
+
+describe('killing Purser with kill -9 in the middle of a deploy', () => {
+  let town: Town
+  beforeAll(async () => {
+    town = await startTown({ monitorSeconds: 4 })
+  })
+  afterAll(() => town.close())
+
+  it('ends well, phase after phase, with no effect twice and no board left lying', async () => {
+    let bot = await town.startBot('first')
+    await town.types('dana', '/billing deploy v1.2.0')
+    await town.waitFor('the plan', () => (town.seenBy('dana').at(-1) ?? '').includes('waiting for approval'))
+    await town.presses('alex', 'approve')
+    for (const [index, phase] of ['preflight', 'rollout', 'monitor'].entries()) {
+      await until(async () => statusOf(phase), ['running', 'succeeded'])
+      bot.kill('SIGKILL')
+      await bot.exited
+      bot = await town.startBot(`after-${index}`)
+    }
+    await town.waitFor('the end', () => (town.seenBy('dana').at(-1) ?? '').includes(': succeeded'), 120_000)
+
+    const repeated = await town.state(
+      `select phase, name from purser.steps where times_begun > 1 and finished_at is null`,
+    )
+    expect(repeated).toEqual([])
+    expect(
+      await town.service('select version, count(*)::int from purser.migrations group by 1 having count(*) > 1'),
+    ).toEqual([])
+    expect(standingOf(town).endpoints).toEqual([expect.objectContaining({ status: 'enabled', events: 38 })])
+    const boards = town.seenBy('dana').filter((it) => it.includes('v1.2.0 → production'))
+    expect(boards).toHaveLength(1)
+    expect(boards[0]).toContain('7 of 7 success criteria are met')
+  }, 240_000)
+
+  async function statusOf(phase: string): Promise<string> {
+    const rows = await town.state(`select status from purser.phases where run = 1 and name = '${phase}'`)
+    return String(rows[0]?.['status'])
+  }
+
+  async function until(look: () => Promise<string>, wanted: readonly string[]): Promise<void> {
+    const deadline = Date.now() + 90_000
+    while (!wanted.includes(await look())) {
+      if (Date.now() > deadline) throw new Error(`waited 90 s for ${wanted.join(' or ')}`)
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+  }
+})

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { standingOf, type Standing } from './standing.ts'
+import { startTown, type Town } from './town.ts'
+
+describe('what Purser refuses', () => {
+  let town: Town
+  let before: Standing
+  beforeAll(async () => {
+    town = await startTown()
+    await town.startBot('purser')
+    before = standingOf(town)
+  })
+  afterAll(() => town.close())
+
+  async function answerTo(who: 'dana' | 'alex' | 'sam', text: string): Promise<string> {
+    const earlier = town.toldOnly(who)
+    await town.types(who, text)
+    await town.waitFor(`an answer to ${text}`, () => town.toldOnly(who) !== undefined && town.toldOnly(who) !== earlier)
+    return town.toldOnly(who) ?? ''
+  }
+
+  async function runs(): Promise<number> {
+    return Number((await town.state('select count(*)::int as count from purser.runs'))[0]?.['count'])
+  }
+
+  it.each([
+    ['sam', '/billing deploy v1.2.0', /You may not start or change runs in production\. Ask @Dana/],
+    ['sam', '/billing rollback', /no deploy whose changes could be undone|may not/],
+    ['dana', '/billing deploy v1.2.0; rm -rf /', /v1\.2\.0; is not a version/],
+    ['dana', '/billing deploy', /Which version\?/],
+    ['dana', '/billing deploy v1.2.0 produktion', /no environment produktion\. Did you mean production\?/],
+    ['dana', '/billing deploy v1.2.0 --force', /no option --force/],
+    ['dana', '/billing depoly v1.2.0', /Did you mean deploy\?/],
+    ['dana', '/billing retry #99', /no run #99/],
+    ['dana', '/billing cancel', /Nothing is running or waiting/],
+  ] as const)('%s typing %s gets one clear answer and nothing changes', async (who, text, expected) => {
+    const count = await runs()
+    expect(await answerTo(who, text)).toMatch(expected)
+    expect(await runs()).toBe(count)
+    expect(standingOf(town)).toEqual(before)
+  })
+
+  it('an unknown version is told with the nearest ones, and nothing outside changes', async () => {
+    const [outcome] = await town.plays('deploy v9.9.9')
+    expect(outcome?.ok).toBe(false)
+    expect(town.seenBy('dana').at(-1)).toMatch(/no such tag[\s\S]*v1\.2\.0/)
+    expect(standingOf(town)).toEqual(before)
+  })
+
+  it('Dana cannot approve her own run; Sam cannot approve at all; Alex can, once', async () => {
+    await town.types('dana', '/billing deploy v1.2.0')
+    await town.waitFor('the plan', () => (town.seenBy('dana').at(-1) ?? '').includes('waiting for approval'))
+    await town.presses('dana', 'approve')
+    await town.waitFor('a refusal', () => /Someone else has to approve/.test(town.toldOnly('dana') ?? ''))
+    await town.presses('sam', 'approve')
+    await town.waitFor('a refusal', () => /You may not approve/.test(town.toldOnly('sam') ?? ''))
+    expect(await town.state(`select status from purser.runs order by number desc limit 1`)).toEqual([
+      { status: 'awaiting_approval' },
+    ])
+    expect(await town.state('select 1 from purser.effects')).toEqual([])
+    expect(standingOf(town)).toEqual(before)
+    const refused = await town.state(`select actor from purser.audit_events where kind = 'refused'`)
+    expect(refused.map((it) => it['actor'])).toEqual(expect.arrayContaining(['U0SAM', 'U0DANA']))
+
+    await town.presses('alex', 'reject')
+    await town.waitFor('the end', () =>
+      (town.seenBy('dana').findLast((it) => it.includes('→')) ?? '').includes('rejected'),
+    )
+    expect(standingOf(town)).toEqual(before)
+  }, 60_000)
+
+  it('a dry run plans, offers no approval, and changes nothing', async () => {
+    const [outcome] = await town.plays('deploy v1.2.0 --dry-run')
+    expect(outcome).toMatchObject({ ok: true })
+    expect(town.seenBy('dana').at(-1)).toMatch(/dry run/)
+    expect(town.seenBy('dana').at(-1)).not.toContain('[Approve]')
+    expect(standingOf(town)).toEqual(before)
+    expect(await town.service(`select 1 from pg_tables where tablename = 'grace_periods'`)).toEqual([])
+  }, 60_000)
+})

@@ -1,0 +1,90 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startBot, type Bot } from '../../sandbox/bot.ts'
+import { channels, people, type PersonName } from '../../sandbox/people.ts'
+import { play, type Outcome } from '../../sandbox/play.ts'
+import type { Message } from '../../sandbox/slack/model.ts'
+import { startWorld, type World } from '../../sandbox/world.ts'
+import { ask } from '../support/postgres.ts'
+
+/** The whole sandbox with Purser in it, for tests that speak to it as people do. */
+export interface Town {
+  readonly world: World
+  readonly bots: Bot[]
+  /** Plays lines as `npm run sandbox -- --play` does. */
+  plays(script: string): Promise<readonly Outcome[]>
+  types(who: PersonName, text: string): Promise<void>
+  /** Presses a button of the newest board that has it. */
+  presses(who: PersonName, action: string): Promise<void>
+  /** What this person sees in #billing-deploys, newest last, as plain text. */
+  seenBy(who: PersonName): readonly string[]
+  /** Everything in the threads of #billing-deploys. */
+  threads(): string
+  /** Newest message that only this person sees. */
+  toldOnly(who: PersonName): string | undefined
+  waitFor(what: string, find: () => boolean, timeoutMs?: number): Promise<void>
+  /** Rows of Purser's state database. */
+  state(sql: string): Promise<Record<string, unknown>[]>
+  /** Rows of the service's database. */
+  service(sql: string): Promise<Record<string, unknown>[]>
+  startBot(name: string, environment?: Readonly<Record<string, string>>): Promise<Bot>
+  close(): Promise<void>
+}
+
+export interface TownOptions {
+  readonly redisUrl?: string | undefined
+  readonly monitorSeconds?: number
+  readonly slackMode?: 'socket' | 'http'
+}
+
+export async function startTown(options: TownOptions = {}): Promise<Town> {
+  const directory = await mkdtemp(join(tmpdir(), 'purser-town-'))
+  const world = await startWorld({ monitorSeconds: 5, ...options, directory: join(directory, 'world'), slackPort: 0 })
+  const { control } = world.slack
+  const channel = channels.deploys.id
+  const bots: Bot[] = []
+
+  const seen = (who: PersonName): readonly Message[] => control.messagesSeenBy(people[who].id, channel)
+  const town: Town = {
+    world,
+    bots,
+    plays: (script) => play(world.slack, script, () => undefined),
+    types: async (who, text) => {
+      await control.type(people[who].id, channel, text)
+    },
+    presses: async (who, action) => {
+      const board = seen(who).findLast((message) => JSON.stringify(message.blocks ?? []).includes(`"${action}"`))
+      if (board === undefined) throw new Error(`${who} sees no button ${action}`)
+      await control.press(people[who].id, channel, board.ts, action)
+    },
+    seenBy: (who) => seen(who).map((message) => control.plainText(message)),
+    threads: () =>
+      seen('dana')
+        .flatMap((message) => control.threadSeenBy(people.dana.id, channel, message.ts))
+        .map((message) => control.plainText(message))
+        .join('\n'),
+    toldOnly: (who) => {
+      const message = seen(who).findLast((it) => it.is_ephemeral === true)
+      return message === undefined ? undefined : control.plainText(message)
+    },
+    waitFor: async (what, find, timeoutMs = 60_000) => {
+      await control.waitFor(() => find() || undefined, timeoutMs, what)
+    },
+    state: (sql) => ask(world.stateDatabaseUrl, sql),
+    service: (sql) => ask(world.serviceDatabaseUrl, sql),
+    startBot: async (name, environment = {}) => {
+      const log = join(directory, `${name}.log`)
+      const bot = startBot({ ...world.environment, PURSER_INSTANCE: name, ...environment }, log)
+      bots.push(bot)
+      await bot.ready
+      return bot
+    },
+    close: async () => {
+      await Promise.all(bots.map((bot) => bot.stop()))
+      await world.close()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+  return town
+}
