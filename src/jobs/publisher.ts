@@ -99,17 +99,31 @@ export class Publisher {
     const batch = joined(waiting)
     if (batch === undefined || board.channel === undefined || board.ts === undefined) return false
     await this.#deps.boards.claim(batch.ids)
-    if (batch.post.kind === 'report') {
-      const { fileName } = batch.post
-      const content = this.#deps.mask(reportMarkdown(run, await this.#deps.runs.samples(run.number)))
-      const where = { channel: board.channel, threadTs: board.ts }
-      await this.#deps.chat.uploadText(where, { name: fileName, title: fileName, content }, signal)
-    } else {
-      const message = this.#deps.mask(threadMessage(batch.post, run))
-      await this.#deps.chat.post(board.channel, message, { threadTs: board.ts }, signal)
+    try {
+      await this.#say(run, batch.post, { channel: board.channel, threadTs: board.ts }, signal)
+    } catch (error) {
+      if (pauseAfter(error) !== undefined) throw error
+      // This one will never be taken; those behind it may be.
+      this.#deps.log.error({ err: error, run: run.number, post: batch.post.kind }, 'Slack refuses a post for good')
     }
     await this.#deps.boards.posted(batch.ids)
     return waiting.length > batch.ids.length
+  }
+
+  async #say(
+    run: Run,
+    post: WaitingPost['post'],
+    where: { readonly channel: string; readonly threadTs: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (post.kind === 'report') {
+      const { fileName } = post
+      const content = this.#deps.mask(reportMarkdown(run, await this.#deps.runs.samples(run.number)))
+      await this.#deps.chat.uploadText(where, { name: fileName, title: fileName, content }, signal)
+      return
+    }
+    const message = this.#deps.mask(threadMessage(post, run))
+    await this.#deps.chat.post(where.channel, message, { threadTs: where.threadTs }, signal)
   }
 
   /** Slack refuses for good (channel gone, not a member): the run goes on, the log says it, nothing is tried for ever. */
