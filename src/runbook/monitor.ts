@@ -27,7 +27,7 @@ export const monitor: Phase = async (context) => {
   const beginning = await context.step('begin the watch', () => begin(context))
   const until = new Date(beginning.at).getTime() + service.monitor.minutes * 60_000
 
-  const watch = await watching(context, beginning, () => sampleUntil(context, beginning, until))
+  const watch = await watching(context, beginning, (watched) => sampleUntil(watched, beginning, until))
 
   await context.report('judging the success criteria')
   const [verification, criteria] = await Promise.all([lookAround(context), successCriteria(context, watch)])
@@ -52,29 +52,33 @@ async function begin({ world, service, signal }: PhaseContext): Promise<Beginnin
   return { at: new Date().toISOString(), restarts }
 }
 
-/** Follows the logs while `work` runs; the follower ends with it, and its trouble ends the work. */
-async function watching<T>(context: PhaseContext, beginning: Beginning, work: () => Promise<T>): Promise<T> {
+/** Follows the logs while `work` runs. Each ends with the other; a finding that cannot be written down ends both. */
+async function watching<T>(
+  context: PhaseContext,
+  beginning: Beginning,
+  work: (context: PhaseContext) => Promise<T>,
+): Promise<T> {
   const stop = new AbortController()
+  const signal = AbortSignal.any([context.signal, stop.signal])
   const patterns = compile(context.service.monitor)
   let writing: Promise<void> = Promise.resolve()
+  let lose: (reason: unknown) => void = () => undefined
+  const lost = new Promise<never>((_, reject) => (lose = reject))
   const onLine = (line: LogLine) => {
     if (!isError(line.text, patterns)) return
     const finding = { pod: line.pod, stamp: line.timestamp, line: line.text }
-    writing = writing.then(() => context.records.recordLogFinding(finding))
+    writing = writing.then(() => context.records.recordLogFinding(finding)).catch(lose)
   }
   const { deployment, container } = context.service
-  const following = context.world.cluster.followLogs(
-    { deployment, container, since: beginning.at },
-    onLine,
-    AbortSignal.any([context.signal, stop.signal]),
-  )
+  const following = context.world.cluster.followLogs({ deployment, container, since: beginning.at }, onLine, signal)
+  const working = work({ ...context, signal })
   try {
-    const done = await Promise.race([work(), following.then(() => new Promise<never>(() => undefined))])
-    await writing
+    const done = await Promise.race([working, lost, following.then(() => new Promise<never>(() => undefined))])
+    await Promise.race([lost, writing])
     return done
   } finally {
     stop.abort()
-    await following.catch(() => undefined)
+    await Promise.allSettled([working, following])
   }
 }
 
