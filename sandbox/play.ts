@@ -65,9 +65,9 @@ async function playLine(slack: SlackSimulator, who: PersonName, text: string): P
   if ('blocks' in first && 'callback_id' in first) {
     const result = await control.submitView(user, { reason: { reason: 'played in the sandbox' } })
     if (result.result !== 'closed') return { line: text, ok: false, why: `the dialog answered: ${result.result}` }
-  } else if ((first as Message).is_ephemeral === true) {
+  } else if (first.is_ephemeral === true) {
     const answers = /^(help|status|history|unlock|lock)\b/.test(text)
-    return { line: text, ok: answers, why: (first as Message).text }
+    return { line: text, ok: answers, why: first.text }
   }
   return followRun(slack, text, fresh)
 }

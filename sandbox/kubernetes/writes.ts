@@ -160,7 +160,7 @@ export class Writes {
     const { resource } = request
     checkDecodes(resource, body)
     this.#checkUnknown(request, body)
-    const { managedFields: _, ...metadata } = (isMap(body.metadata) ? body.metadata : {}) as JsonMap
+    const { managedFields: _, ...metadata } = isMap(body.metadata) ? body.metadata : {}
     const { namespace: bodyNamespace, generateName, name } = metadata
     if (bodyNamespace !== undefined && bodyNamespace !== request.namespace && resource.namespaced)
       throw badRequest('the namespace of the provided object does not match the namespace sent on the request')

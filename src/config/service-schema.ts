@@ -91,7 +91,9 @@ const preflightSchema = z.strictObject({
     'name',
   )
     .default([])
-    .describe('Tests and builds that must pass before anything changes. They run one after the other, beside the other checks.'),
+    .describe(
+      'Tests and builds that must pass before anything changes. They run one after the other, beside the other checks.',
+    ),
 })
 
 const credentialSchema = z.strictObject({

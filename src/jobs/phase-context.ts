@@ -38,13 +38,13 @@ export function contextFor(input: ContextInput): PhaseContext {
     },
 
     async change<B extends Json, A extends Json | undefined>(name: string, change: Change<B, A>): Promise<A> {
-      return context.step(name, async () => {
+      return context.step<A>(name, async () => {
         const effect = await phases.beginEffect(claim, change.kind, change.target, () => change.before(signal))
         signal.throwIfAborted()
         const after = await change.act(effect.before as B, signal)
         await phases.settleEffect(claim, effect.id, 'applied', after)
         return after
-      }) as Promise<A>
+      })
     },
 
     async report(line) {

@@ -311,6 +311,40 @@ describe('a rollback', () => {
   })
 })
 
+describe('a rollback that must be approved', () => {
+  const careful = () => {
+    const strict = { ...production, policy: { ...policy, rollbackApprovals: 1 } }
+    return openDesk({ config: { ...yaml, environments: { production: strict } } })
+  }
+
+  it('calls those who may, and starts with their approval', async () => {
+    const desk = careful()
+    const rollback = await truth.runs.get(await rollbackOf(await failedWithEffects(), desk))
+    expect(rollback.status).toBe('awaiting_approval')
+    expect((await truth.boards.waiting(rollback.number))[0]?.post.kind).toBe('approval_request')
+    expect(await approves(dana, rollback, desk)).toContain('Someone else has to approve')
+    expect(await approves(alex, rollback, desk)).toBe('')
+    expect((await truth.runs.get(rollback.number)).status).toBe('executing')
+  })
+
+  it('is refused when another one has undone it meanwhile', async () => {
+    const desk = careful()
+    const run = await failedWithEffects()
+    const late = await truth.runs.get(await rollbackOf(run, desk))
+    await rolledBack(run, openDesk())
+    await changesNothing(async () => expect(await approves(alex, late, desk)).toContain('already being rolled back'))
+  })
+
+  it('is refused when another deploy stands on top meanwhile', async () => {
+    const desk = careful()
+    const late = await truth.runs.get(await rollbackOf(await failedWithEffects(), desk))
+    const newer = await failedWithEffects()
+    await changesNothing(async () =>
+      expect(await approves(alex, late, desk)).toContain(`Run #${newer.number} has changed production since`),
+    )
+  })
+})
+
 describe('a locked environment', () => {
   it('takes no deploy, approval, retry or rollback, and says why and what to do', async () => {
     const desk = openDesk()

@@ -81,7 +81,7 @@ describe.skipIf(!existsSync(recordings))('against recordings of a real API serve
       .map(({ object }) => {
         const current = object as unknown as Deployment
         const generation = current.metadata.generation ?? 0
-        if ((object.spec as unknown) !== '=') specs.set(generation, object.spec)
+        if (object.spec !== '=') specs.set(generation, object.spec)
         return { ...current, spec: specs.get(generation) } as Deployment
       })
       .filter(({ metadata, spec }) => metadata.generation === 2 && spec !== undefined)

@@ -52,7 +52,7 @@ export class WorkQueue {
 }
 
 export interface Controller {
-  close(): void
+  close(): void | Promise<void>
 }
 
 export function keyFor(object: { metadata: { namespace?: string; name: string } }): string {

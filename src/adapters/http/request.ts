@@ -49,7 +49,7 @@ export async function startOfBody(response: Response, characters: number): Promi
   if (!response.body) return ''
   const decoder = new TextDecoder()
   let text = ''
-  for await (const chunk of response.body) {
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
     text += decoder.decode(chunk, { stream: true })
     if (text.length >= characters) break // leaving the loop cancels the rest
   }

@@ -1,13 +1,4 @@
-import {
-  type ApiList,
-  type CronJob,
-  type Job,
-  type JsonMap,
-  type Pod,
-  conditionOf,
-  controlledBy,
-  isMap,
-} from './api-objects.ts'
+import { type ApiList, type CronJob, type Job, type Pod, conditionOf, controlledBy, isMap } from './api-objects.ts'
 import { FIELD_MANAGER } from './apply.ts'
 import type { Connection } from './connection.ts'
 import { ClusterError } from './errors.ts'
@@ -212,7 +203,7 @@ function manifestOf(cronJob: CronJob): KubernetesObject {
   const { status: _, metadata, ...rest } = cronJob
   const kept = Object.fromEntries(Object.entries(metadata).filter(([field]) => !SERVER_FIELDS.has(field)))
   if (isMap(kept.annotations)) {
-    const { [LAST_APPLIED]: _, ...annotations } = kept.annotations as JsonMap
+    const { [LAST_APPLIED]: _, ...annotations } = kept.annotations
     kept.annotations = annotations
     if (Object.keys(annotations).length === 0) delete kept.annotations
   }

@@ -33,12 +33,12 @@ export async function followLogs(
     query: { labelSelector: selectorText(deployment.spec.selector.matchLabels ?? {}) },
     doing: `watching the pods of ${deployment.metadata.name}`,
   }
-  let problem: unknown
+  let problem: Error | undefined
   const adopt = (pod: Pod) => {
     const follower = new PodFollower(connection, paths, pod, follow, onLine)
     followers.set(pod.metadata.uid, follower)
     const run = follower.run(inside).catch((error: unknown) => {
-      problem ??= error
+      problem ??= error instanceof Error ? error : new Error(String(error))
       over.abort()
     })
     running.add(run)

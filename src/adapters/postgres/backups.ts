@@ -199,7 +199,11 @@ async function fingerprint(path: string): Promise<{ readonly bytes: number; read
 /** Dump first, manifest last: a manifest says that the file beside it is whole. */
 async function finish(directory: string, partial: string, manifest: BackupManifest): Promise<void> {
   const handle = await open(partial, 'r')
-  await handle.sync().finally(() => handle.close())
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
   await rename(partial, join(directory, manifest.file))
   const path = manifestPath(directory, manifest.file)
   await writeFile(`${path}.partial`, `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600, flush: true })

@@ -86,7 +86,7 @@ export class RegistrySession {
     return exchange(url, { headers }, { doing, timeoutMs, signal }, async (response) => {
       const chunks: Uint8Array[] = []
       let size = 0
-      for await (const chunk of response.body ?? []) {
+      for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
         size += chunk.byteLength
         if (size > LARGEST_BODY)
           throw new ImageError('image_registry_trouble', `${doing}: the answer is larger than a manifest can be`)
