@@ -3,6 +3,7 @@ import { environmentOf, follow, guard, guardLock, NotAllowed, personOf, refuse, 
 import { permitApproval } from './authorise.ts'
 import { PurserError } from '../errors.ts'
 import type { Run } from '../runs/model.ts'
+import { guardUndo } from './rollback.ts'
 
 /** The Approve button: bound to the plan that its presser saw. */
 export async function approve(
@@ -18,6 +19,7 @@ export async function approve(
   )
   if (!verdict.ok) throw new NotAllowed(verdict)
   await guardLock(desk, run.environment)
+  if (run.kind === 'rollback') await guardUndo(run, desk)
   const applied = await desk.runs.apply(
     run.number,
     { type: 'approved', by: ask.user, planHash: ticket.plan ?? '' },

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { rollbackView } from '../messages/dialogs.ts'
+import { PurserError } from '../errors.ts'
 import type { Run } from '../runs/model.ts'
+import { isUndoPlan } from '../runs/model.ts'
 import { hashOfPlan } from '../runs/plan.ts'
 import { rollbackUntil } from '../runs/rollback-window.ts'
 import type { UndoPlan } from '../runs/undo-plan.ts'
@@ -65,6 +67,19 @@ export async function confirmRollback(
   await desk.runs.post(run.number, { kind: 'note', text: `Run #${applied.run.number} rolls this back.` })
   await desk.jobs.publish(run.number)
   return silent
+}
+
+/** Raises `rollback_outdated` when what a waiting rollback would undo is no longer what stands. */
+export async function guardUndo(rollback: Run, desk: Desk): Promise<void> {
+  if (rollback.parent === undefined || !isUndoPlan(rollback.plan)) return
+  const parent = await desk.runs.get(rollback.parent)
+  const effects = ({ steps }: UndoPlan) => steps.map((step) => step.effect).join()
+  const moved = effects(await undoOf(parent, desk)) !== effects(rollback.plan)
+  const problem = (await whyNot(parent, desk)) ?? (moved ? 'What would be undone has changed since' : undefined)
+  if (problem !== undefined)
+    throw new PurserError('rollback_outdated', problem, {
+      hint: 'Reject this one; /billing rollback makes a new list.',
+    })
 }
 
 /** The runbook's "Rollback Time: 10 minutes", and a few more to look at the result. */
