@@ -64,6 +64,7 @@ export class PhaseExecutor {
     const run = await this.#deps.runs.get(claim.run)
     const heart = startHeart(claim, run, this.#deps.phases, this.#stopping.signal)
     try {
+      heart.signal.throwIfAborted()
       log.info('phase begins')
       const result = await this.#work(claim, run, heart.signal)
       heart.signal.throwIfAborted()
@@ -172,9 +173,9 @@ function startHeart(claim: Claim, run: Run, phases: PhaseStore, shutdown: AbortS
   let heardAt = Date.now()
   const beat = async () => {
     try {
-      const { cancelled } = await phases.heartbeat(claim)
+      const heard = await phases.heartbeat(claim)
       heardAt = Date.now()
-      if (cancelled) work.abort(new Stopped('cancelled', 'the run was cancelled'))
+      if (heard.cancelled) work.abort(cancelled())
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'fenced_out')
         work.abort(new Stopped('fenced', error.message))
@@ -189,7 +190,9 @@ function startHeart(claim: Claim, run: Run, phases: PhaseStore, shutdown: AbortS
     const hint = 'Look at what it was doing (above), then retry the phase or roll back.'
     work.abort(new Stopped('time_limit', `stopped after ${Math.round(limitMs / 60_000)} min without an end`, hint))
   }, limitMs)
-  void beat()
+  // Cancelled between two phases: nothing of this one may begin.
+  if (run.status === 'cancelling') work.abort(cancelled())
+  else void beat()
   return {
     signal: AbortSignal.any([work.signal, shutdown]),
     stop: () => {
@@ -197,6 +200,10 @@ function startHeart(claim: Claim, run: Run, phases: PhaseStore, shutdown: AbortS
       clearTimeout(limit)
     },
   }
+}
+
+function cancelled(): Stopped {
+  return new Stopped('cancelled', 'the run was cancelled')
 }
 
 /** Twice the budget, and at least five minutes more: late is shown on the board, this is the end. */

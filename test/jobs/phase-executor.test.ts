@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs'
+import { pino } from 'pino'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
+import { PhaseExecutor } from '../../src/jobs/phase-executor.ts'
+import { PlanOutdated } from '../../src/runbook/errors.ts'
+import type { Phase } from '../../src/runbook/context.ts'
+import type { World } from '../../src/runbook/world.ts'
+import type { PhaseName } from '../../src/runs/model.ts'
+import type { Truth } from '../runs/truth.ts'
+import { openTruth } from '../runs/truth.ts'
+
+let truth: Truth
+beforeAll(async () => {
+  truth = await openTruth()
+})
+beforeEach(() => truth.reset())
+afterAll(() => truth.close())
+
+const dana = { actor: 'UDANA', source: 'CDEPLOYS' }
+const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
+
+/** Executes one job of `phase` by `act`; what was enqueued after it. */
+async function execute(run: number, phase: PhaseName, act: Phase): Promise<readonly string[]> {
+  const enqueued: string[] = []
+  const executor = new PhaseExecutor({
+    runs: truth.runs,
+    phases: truth.phases,
+    config,
+    worldOf: () => ({}) as World,
+    runbook: { [phase]: act },
+    enqueue: async (_, next) => void enqueued.push(next),
+    publish: async () => undefined,
+    worker: 'worker-1',
+    log: pino({ level: 'silent' }),
+  })
+  const attempt = (await truth.runs.get(run)).phases.find((it) => it.name === phase)?.attempt ?? 1
+  const never = () => Promise.reject(new Error('the job is done'))
+  await executor.handle({ data: { run, phase, attempt }, defer: never, handBack: never })
+  return enqueued
+}
+
+it('a run that was cancelled before its next phase began does not begin it', async () => {
+  const { run } = await truth.approve(await truth.waiting())
+  await truth.runs.apply(run.number, { type: 'cancel', by: 'UDANA' }, dana)
+  let begun = 0
+  const act: Phase = async () => {
+    begun += 1
+    return { line: 'done' }
+  }
+  expect(await execute(run.number, 'preflight', act)).toEqual([])
+  expect(begun).toBe(0)
+  expect((await truth.runs.get(run.number)).status).toBe('cancelled')
+})
+
+it('a phase that is done hands over to the next, with its line', async () => {
+  const { run } = await truth.approve(await truth.waiting())
+  expect(await execute(run.number, 'preflight', async () => ({ line: '3 commands passed' }))).toEqual(['migrate'])
+  const preflight = (await truth.runs.get(run.number)).phases[1]
+  expect(preflight).toMatchObject({ status: 'succeeded', line: '3 commands passed' })
+})
+
+it('a phase that fails leaves its evidence in the truth and calls people into the thread', async () => {
+  const { run } = await truth.approve(await truth.waiting())
+  const act: Phase = () => Promise.reject(new Error('x is not a function'))
+  expect(await execute(run.number, 'preflight', act)).toEqual([])
+  const failed = await truth.runs.get(run.number)
+  expect(failed).toMatchObject({ status: 'failed', failure: { code: 'unexpected', message: 'x is not a function' } })
+  const posts = (await truth.boards.waiting(run.number)).map((it) => it.post)
+  expect(posts.at(-1)).toMatchObject({ kind: 'failed', phase: 'preflight', onCall: '[Phone]' })
+})
+
+it('an outdated plan is made again before anything else', async () => {
+  const { run } = await truth.approve(await truth.waiting())
+  const act: Phase = () => Promise.reject(new PlanOutdated('the tag moved'))
+  expect(await execute(run.number, 'preflight', act)).toEqual(['plan'])
+  expect(await truth.runs.get(run.number)).toMatchObject({ status: 'planning', failure: { code: 'plan_outdated' } })
+})
