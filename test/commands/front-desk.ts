@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs'
+import { pino } from 'pino'
+import { expect } from 'vitest'
+import { approve } from '../../src/commands/decide.ts'
+import { deploy } from '../../src/commands/deploy.ts'
+import type { Answer, Ask, Desk } from '../../src/commands/desk.ts'
+import { answering } from '../../src/commands/desk.ts'
+import type { Command } from '../../src/commands/parse.ts'
+import { parseCommand } from '../../src/commands/parse.ts'
+import { askRollback, confirmRollback } from '../../src/commands/rollback.ts'
+import type { PolicyConfig } from '../../src/config/environment-schema.ts'
+import type { PurserConfig } from '../../src/config/purser-yaml.ts'
+import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
+import type { PhaseName, Run } from '../../src/runs/model.ts'
+import type { Truth } from '../runs/truth.ts'
+
+/** People at a desk of real stores and the real purser.yaml; only the queue is a list. */
+
+export const dana: Ask = { user: 'UDANA', channel: 'CDEPLOYS' }
+export const alex: Ask = { user: 'UALEX', channel: 'CDEPLOYS' }
+export const sam: Ask = { user: 'USAM', channel: 'CDEPLOYS' }
+
+const yaml = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
+const people = { deployers: ['UDANA', 'SOPS'], approvers: ['UALEX', 'UDANA'], channels: ['CDEPLOYS'] }
+
+/** The committed purser.yaml with people in it. */
+export function configWith(more: Partial<PolicyConfig> = {}): PurserConfig {
+  const production = yaml.environments['production'] as PurserConfig['environments'][string]
+  const environment = { ...production, policy: { ...production.policy, ...people, ...more } }
+  return { ...yaml, environments: { production: environment, staging: environment } }
+}
+
+/** What the person reads; empty when the board tells. */
+export async function said(desk: Desk, ask: Ask, act: () => Promise<Answer>): Promise<string> {
+  const answer = await answering(desk, ask, '/billing test', act)
+  if (answer.kind === 'open') return JSON.stringify(answer.view)
+  return answer.kind === 'tell' ? answer.message.text : ''
+}
+
+function command<N extends Command['name']>(text: string): Extract<Command, { name: N }> {
+  const parsed = parseCommand(text, ['production', 'staging'])
+  if (!parsed.ok) throw new Error(`${text} is not understood`)
+  return parsed.command as Extract<Command, { name: N }>
+}
+
+export const deploys = (ask: Ask, text: string, desk: Desk) =>
+  said(desk, ask, () => deploy(ask, command<'deploy'>(`deploy ${text}`), desk))
+export const ticketOf = (run: Run) => ({ run: run.number, plan: run.planHash })
+export const approves = (ask: Ask, run: Run, desk: Desk) => said(desk, ask, () => approve(ask, ticketOf(run), desk))
+
+/** What the dialog carries from its opening to its confirmation. */
+export async function dialogOf(run: Run, desk: Desk): Promise<string> {
+  const answer = await askRollback(dana, run.number, desk)
+  if (answer.kind !== 'open') throw new Error('no dialog was opened')
+  return answer.view.private_metadata ?? ''
+}
+
+export function frontDesk(truth: () => Truth) {
+  /** A desk at which people ask; keeps what was enqueued. */
+  function openDesk(more: Partial<Desk> = {}): Desk & { readonly enqueued: string[] } {
+    const enqueued: string[] = []
+    return {
+      runs: truth().runs,
+      locks: truth().locks,
+      config: configWith(),
+      jobs: {
+        enqueue: async (run: Run, phase: PhaseName) => void enqueued.push(`#${run.number} ${phase}`),
+        publish: async () => undefined,
+      },
+      membersOf: async (group) => (group === 'SOPS' ? ['UOLA'] : []),
+      now: () => new Date(),
+      log: pino({ level: 'silent' }),
+      enqueued,
+      ...more,
+    }
+  }
+
+  /** Runs `act` and sees that nothing was changed by it; what the audit says of it. */
+  async function changesNothing(act: () => Promise<unknown>): Promise<readonly string[]> {
+    const { audit_events: known = [], ...before } = await truth().everything()
+    await act()
+    const { audit_events: now = [], ...after } = await truth().everything()
+    expect(after).toEqual(before)
+    const { rows } = await truth().pool.query<{ line: string }>(
+      `select actor || ' ' || kind || ' ' || text as line from purser.audit_events order by id offset $1`,
+      [known.length],
+    )
+    expect(rows).toHaveLength(now.length - known.length)
+    return rows.map((row) => row.line)
+  }
+
+  /** A deploy that changed the image and a CronJob, and then failed. */
+  async function failedWithEffects(): Promise<Run> {
+    const claim = await truth().under('rollout')
+    const image = { image: 'valuecanvas/api:v1.1.0', replicaSet: null, templateHash: 'a', version: 'v1.1.0' }
+    await truth().phases.beginEffect(claim, 'image', 'valuecanvas-api', async () => image)
+    await truth().phases.beginEffect(claim, 'cronjob', 'webhook-retry', async () => ({ manifest: null }))
+    await truth().phases.finish(claim, { type: 'phase_failed', phase: 'rollout' }, {})
+    return truth().runs.get(claim.run)
+  }
+
+  async function rollbackOf(run: Run, desk: Desk): Promise<number> {
+    const metadata = await dialogOf(run, desk)
+    expect(await said(desk, dana, () => confirmRollback('UDANA', metadata, 'broken', desk))).toBe('')
+    return (await truth().runs.list({ kinds: ['rollback'] }))[0]?.number ?? 0
+  }
+
+  async function rolledBack(run: Run, desk: Desk): Promise<void> {
+    if ((await truth().runs.effects(run.number)).length === 0)
+      await truth().pool.query(
+        `insert into purser.effects (run, phase, kind, target, "before", status) values ($1, 'rollout', 'image', 'a', '{"image":"v1"}', 'applied')`,
+        [run.number],
+      )
+    const number = await rollbackOf(run, desk)
+    const undo = await truth().claim(number, 'undo')
+    for (const effect of await truth().runs.effects(run.number))
+      await truth().phases.settleEffect(undo, effect.id, 'undone')
+    await truth().phases.finish(undo, { type: 'phase_succeeded', phase: 'undo' }, {})
+    await truth().phases.finish(await truth().claim(number, 'check'), { type: 'phase_succeeded', phase: 'check' }, {})
+  }
+
+  return { openDesk, changesNothing, failedWithEffects, rollbackOf, rolledBack }
+}
