@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { parse, parseAllDocuments } from 'yaml'
+import { readPurserYaml } from '../../src/config/purser-yaml.ts'
+import { describePermission, neededPermissions } from '../../src/runbook/permissions.ts'
+
+const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url))
+const config = readPurserYaml(path('purser.yaml'))
+
+interface Rule {
+  readonly apiGroups: readonly string[]
+  readonly resources: readonly string[]
+  readonly resourceNames?: readonly string[]
+  readonly verbs: readonly string[]
+}
+
+interface Manifest {
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly namespace: string }
+  readonly rules?: readonly Rule[]
+  readonly subjects?: readonly { readonly kind: string; readonly name: string; readonly namespace: string }[]
+  readonly roleRef?: { readonly kind: string; readonly name: string }
+}
+
+const rbac = parseAllDocuments(readFileSync(path('deploy/rbac.yaml'), 'utf8')).map((it) => it.toJS() as Manifest)
+const only = (kind: string) => {
+  const found = rbac.filter((it) => it.kind === kind)
+  expect(found, kind).toHaveLength(1)
+  return found[0]!
+}
+
+/** One line for each single right, in the words of `describePermission`. */
+function rightsOf(rule: Rule): string[] {
+  const names: readonly (string | undefined)[] = rule.resourceNames ?? [undefined]
+  return rule.apiGroups.flatMap((group) =>
+    rule.resources.flatMap((whole) =>
+      rule.verbs.flatMap((verb) =>
+        names.map((name) => {
+          const kind = group === '' ? whole : `${whole}.${group}`
+          return `${verb} ${kind}${name === undefined ? '' : `/${name}`}`
+        }),
+      ),
+    ),
+  )
+}
+
+describe('deploy/rbac.yaml', () => {
+  it('grants exactly what the pre-flight phase asks for, and grants nothing twice', () => {
+    const granted = (only('Role').rules ?? []).flatMap(rightsOf)
+    expect(granted.toSorted()).toEqual(neededPermissions(config.service).map(describePermission).toSorted())
+  })
+
+  it('grants it in the namespace of production, to the account that Purser runs as', () => {
+    const account = only('ServiceAccount').metadata
+    const role = only('Role').metadata
+    const binding = only('RoleBinding')
+    expect(role.namespace).toBe(config.environments['production']?.namespace)
+    expect(binding.metadata.namespace).toBe(role.namespace)
+    expect(binding.roleRef).toMatchObject({ kind: 'Role', name: role.name })
+    expect(binding.subjects).toEqual([{ kind: 'ServiceAccount', name: account.name, namespace: account.namespace }])
+
+    const purser = parseAllDocuments(readFileSync(path('deploy/purser.yaml'), 'utf8'))
+      .map((it) => it.toJS() as Manifest & { spec: { template: { spec: { serviceAccountName: string } } } })
+      .find((it) => it.kind === 'Deployment')
+    expect(purser?.metadata.namespace).toBe(account.namespace)
+    expect(purser?.spec.template.spec.serviceAccountName).toBe(account.name)
+  })
+})
+
+/** Slack's documentation of each method, and of slash commands: docs.slack.dev/reference/methods. */
+const scopeOf: Readonly<Record<string, string | undefined>> = {
+  'chat.postMessage': 'chat:write',
+  'chat.update': 'chat:write',
+  'chat.getPermalink': undefined,
+  filesUploadV2: 'files:write',
+  'usergroups.users.list': 'usergroups:read',
+}
+
+it('slack-manifest.yaml asks for the scopes of the methods that are called, and for no other', () => {
+  const source = readFileSync(path('src/adapters/slack/client.ts'), 'utf8')
+  const called = [...source.matchAll(/\bclient\.([\w.]+)\(/g)].map((match) => match[1] ?? '')
+  expect(called.toSorted()).toEqual(Object.keys(scopeOf).toSorted())
+
+  const manifest = parse(readFileSync(path('slack-manifest.yaml'), 'utf8')) as {
+    readonly oauth_config: { readonly scopes: { readonly bot: readonly string[] } }
+  }
+  const needed = new Set(['commands', ...called.flatMap((method) => scopeOf[method] ?? [])])
+  expect(manifest.oauth_config.scopes.bot.toSorted()).toEqual([...needed].toSorted())
+})
