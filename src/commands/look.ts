@@ -35,7 +35,10 @@ export async function status(ask: Ask, asked: number | undefined, desk: Desk): P
   }
   await guard(desk, ask, 'look', desk.config.defaultEnvironment)
   const statuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
-  return tell(statusMessage(await desk.runs.list({ statuses }), desk.now()))
+  const open = await desk.runs.list({ statuses })
+  // A verification that failed waits for nobody.
+  const waiting = open.filter((run) => run.kind !== 'verify' || run.status !== 'failed')
+  return tell(statusMessage(waiting, desk.now()))
 }
 
 /** `/billing history [#N]`: finished runs, or every event of one. */

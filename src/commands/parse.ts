@@ -57,6 +57,8 @@ export function parseCommand(text: string, environments: readonly string[]): Par
   const words = text
     .trim()
     .split(/\s+/)
+    // Phones turn two hyphens into a dash.
+    .map((word) => word.replace(/^[—–](?=[a-z])/, '--'))
     .filter((word) => word !== '')
   const [first = 'help', ...rest] = words
   const name = first.toLowerCase()

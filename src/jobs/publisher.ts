@@ -89,8 +89,14 @@ export class Publisher {
     if (board.channel === undefined || board.ts === undefined)
       return this.#deps.chat.post(run.channel, message, {}, signal)
     const posted = { channel: board.channel, ts: board.ts }
-    await this.#deps.chat.update(posted, message, signal)
-    return posted
+    try {
+      await this.#deps.chat.update(posted, message, signal)
+      return posted
+    } catch (error) {
+      if (!(error instanceof PurserError && error.code === 'message_not_found')) throw error
+      // Somebody deleted the board: the run needs one all the same.
+      return this.#deps.chat.post(board.channel, message, {}, signal)
+    }
   }
 
   /** Posts what waits first for the thread; true when more waits. */
@@ -98,7 +104,6 @@ export class Publisher {
     const waiting = await this.#deps.boards.waiting(run.number)
     const batch = joined(waiting)
     if (batch === undefined || board.channel === undefined || board.ts === undefined) return false
-    await this.#deps.boards.claim(batch.ids)
     try {
       await this.#say(run, batch.post, { channel: board.channel, threadTs: board.ts }, signal)
     } catch (error) {
@@ -164,6 +169,8 @@ function dueOf(board: BoardState, run: Run): number {
 function pauseAfter(error: unknown): number | undefined {
   if (error instanceof PurserError && 'retryAfterMs' in error) return Number(error.retryAfterMs)
   if (error instanceof PurserError && !error.transient) return undefined
+  // A fault in our own rendering would be the same at every try.
+  if (error instanceof TypeError || error instanceof RangeError) return undefined
   return troublePauseMs
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { QueryAnswer } from '../adapters/postgres/port.ts'
 import type { VerifyQueryConfig } from '../config/service-schema.ts'
 import type { Check, Verdict } from '../runs/model.ts'
@@ -96,22 +97,29 @@ async function cronJobState({ world, signal }: PhaseContext, name: string): Prom
 
 /** The endpoint is enabled, the service takes signed events and refuses others, and Stripe has nothing left to deliver. */
 export async function webhookState(context: PhaseContext, since: Date): Promise<Finding> {
-  const { world, signal } = context
+  const { signal } = context
   const endpoint = await endpointState(context)
   if (endpoint.verdict === 'fail') return endpoint
   const answer = await probe(context, signal)
   const waiting = await undeliveredForLong(context, since)
   const value = `${endpoint.value}; signed probe ${answer.status} in ${answer.milliseconds} ms; ${waiting} undelivered`
   return { verdict: waiting === 0 ? endpoint.verdict : 'warn', value }
+}
 
-  /** Events on their way right now are no trouble: only those still waiting at the second look count. */
-  async function undeliveredForLong(_: PhaseContext, from: Date): Promise<number> {
-    const first = new Set((await world.stripe.undelivered(from, signal)).map((event) => event.id))
-    if (first.size === 0) return 0
-    await new Promise((resolve) => setTimeout(resolve, 2_000))
-    const second = await world.stripe.undelivered(from, signal)
-    return second.filter((event) => first.has(event.id)).length
+/** Stripe tries again after a failed delivery: only events that stay undelivered this long count. */
+const deliveryPatienceMs = 15_000
+const deliveryLookMs = 1_000
+
+/** Events on their way right now are no trouble: how many of those seen first are still waiting at the last look. */
+async function undeliveredForLong({ world, signal }: PhaseContext, since: Date): Promise<number> {
+  let waiting = (await world.stripe.undelivered(since, signal)).map((event) => event.id)
+  const deadline = Date.now() + deliveryPatienceMs
+  while (waiting.length > 0 && Date.now() < deadline) {
+    await pause(deliveryLookMs, undefined, { signal })
+    const still = new Set((await world.stripe.undelivered(since, signal)).map((event) => event.id))
+    waiting = waiting.filter((id) => still.has(id))
   }
+  return waiting.length
 }
 
 interface Limits {

@@ -32,14 +32,15 @@ export const monitor: Phase = async (context) => {
   await context.report('judging the success criteria')
   const [verification, criteria] = await Promise.all([lookAround(context), successCriteria(context, watch)])
   const complete = { ...verification, criteria }
-  await context.tell({ kind: 'verification', verification: complete }, 'success-criteria')
+  await context.step('tell the criteria', () => context.tell({ kind: 'verification', verification: complete }))
   const missed = criteria.filter((it) => it.verdict === 'fail')
   if (missed.length > 0)
     throw new CheckFailed('criteria_missed', `success criteria not met: ${missed.map((it) => it.title).join('; ')}`, {
       evidence: missed.map((it) => `${it.title}: ${it.value} (expected ${it.threshold})`),
       hint: 'Roll back, or correct the cause and retry the phase.',
     })
-  await context.tell({ kind: 'report', fileName: `run-${run.number}-${run.version}.md` }, 'report')
+  const fileName = `run-${run.number}-${run.version}.md`
+  await context.step('send the report', () => context.tell({ kind: 'report', fileName }))
   const met = criteria.filter((it) => it.verdict === 'pass').length
   return {
     line: `${met} of ${criteria.length} success criteria met in ${durationOf(service.monitor.minutes)}`,

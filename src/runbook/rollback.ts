@@ -102,6 +102,14 @@ async function undoSecret({ world }: PhaseContext, target: string, before: Secre
 
 async function undoCronJob({ world, service }: PhaseContext, name: string, before: CronJobBefore, signal: AbortSignal) {
   if (before.manifest === null || service.rollback.strict) return world.cluster.deleteCronJob(name, signal)
+  if (JSON.stringify(before.manifest).includes('[masked]'))
+    throw new CheckFailed(
+      'manifest_masked',
+      `putting CronJob ${name} back: its former manifest held a secret, which was not recorded`,
+      {
+        hint: 'Apply the former manifest by hand, then retry the phase; secrets belong into a Secret.',
+      },
+    )
   await world.cluster.apply(before.manifest as unknown as KubernetesObject, { dryRun: false }, signal)
 }
 

@@ -15,8 +15,6 @@ export interface BoardState {
 export interface WaitingPost {
   readonly id: number
   readonly post: ThreadPost
-  /** Set when an earlier try may have reached Slack before its worker died. */
-  readonly claimedAt: Date | undefined
 }
 
 /** What the publisher remembers between two posts. */
@@ -70,15 +68,11 @@ export class BoardStore {
 
   /** Waiting posts of the thread, oldest first. */
   async waiting(run: number): Promise<readonly WaitingPost[]> {
-    const { rows } = await this.#db.query<{ id: string; post: ThreadPost; claimed_at: Date | null }>(
-      'select id, post, claimed_at from purser.posts where run = $1 and posted_at is null order by id limit 200',
+    const { rows } = await this.#db.query<{ id: string; post: ThreadPost }>(
+      'select id, post from purser.posts where run = $1 and posted_at is null order by id limit 200',
       [run],
     )
-    return rows.map((row) => ({ id: Number(row.id), post: row.post, claimedAt: row.claimed_at ?? undefined }))
-  }
-
-  async claim(posts: readonly number[]): Promise<void> {
-    await this.#db.query('update purser.posts set claimed_at = now() where id = any($1)', [posts])
+    return rows.map((row) => ({ id: Number(row.id), post: row.post }))
   }
 
   async posted(posts: readonly number[]): Promise<void> {

@@ -113,7 +113,6 @@ const migrations: readonly { readonly version: number; readonly name: string; re
         run        bigint not null references purser.runs (number),
         key        text,
         post       jsonb not null,
-        claimed_at timestamptz,
         posted_at  timestamptz,
         unique (run, key)
       );

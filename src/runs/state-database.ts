@@ -1,6 +1,5 @@
 import pg from 'pg'
 import type { Pool, PoolClient, QueryResultRow } from 'pg'
-import { PurserError } from '../errors.ts'
 import { maskDeep } from '../masking.ts'
 
 /** Masks every secret in anything that is about to be stored. */
@@ -9,16 +8,6 @@ export type Mask = <T>(value: T) => T
 /** Runs SQL on the pool or inside a transaction; the stores take either. */
 export interface Sql {
   query<R extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<{ rows: R[]; rowCount: number }>
-}
-
-export class StateDatabaseError extends PurserError {
-  constructor(message: string, cause: unknown) {
-    super('state_database', message, {
-      cause,
-      transient: true,
-      hint: 'Check STATE_DATABASE_URL and that its Postgres answers.',
-    })
-  }
 }
 
 /** Purser's own Postgres. Every statement has a time limit; nothing that leaves here is unmasked. */

@@ -24,7 +24,7 @@ describe('what goes to the thread as one post', () => {
     ['up to 40 lines', [output('e2e', ...lines(30)), output('e2e', ...lines(10)), output('e2e', 'x')], [1, 2], 40],
     ['more lines that came as one', [output('e2e', ...lines(90)), output('e2e', 'x')], [1], 90],
   ])('%s', (_, posts, ids, count) => {
-    const waiting = posts.map((post, at): WaitingPost => ({ id: at + 1, post, claimedAt: undefined }))
+    const waiting = posts.map((post, at): WaitingPost => ({ id: at + 1, post }))
     const batch = joined(waiting)
     expect(batch?.ids).toEqual(ids)
     if (batch?.post.kind === 'output') expect(batch.post.lines).toHaveLength(count ?? 0)
@@ -180,6 +180,24 @@ describe('the board', () => {
     expect(await publish(claim.run)).toBe(2_000)
     expect(await publish(claim.run)).toBeUndefined()
     expect(slack.boards).toHaveLength(1)
+  })
+
+  it('that somebody deleted is posted again', async () => {
+    const { run } = await published()
+    const ts = (await truth.boards.board(run)).ts
+    slack.refusals.push(new SlackTrouble('message_not_found', 'editing the board'))
+    await truth.runs.apply(run, { type: 'cancel', by: 'UDANA' }, { actor: 'UDANA', source: 'CDEPLOYS' })
+    await publishAll(run)
+    expect(slack.boards.at(-1)).toContain('being cancelled')
+    expect((await truth.boards.board(run)).ts).not.toBe(ts)
+  })
+
+  it('that our own code cannot render is not tried for ever', async () => {
+    const { run } = await published()
+    slack.refusals.push(new TypeError('a fault of ours'))
+    await truth.runs.apply(run, { type: 'cancel', by: 'UDANA' }, { actor: 'UDANA', source: 'CDEPLOYS' })
+    expect(await publish(run)).toBeUndefined()
+    expect(await truth.sweeps.unpublished()).toEqual([])
   })
 
   it('that Slack refuses for good is not tried for ever; the next state is tried again', async () => {
