@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -38,15 +40,17 @@ async function main(): Promise<number> {
   const slackPort = Number(values.port)
   if (!(monitorSeconds > 0) || !Number.isInteger(slackPort))
     throw new Error(`--monitor and --port take numbers\n${usage}`)
+  await refuseTaken(values.directory)
   const began = Date.now()
   const world = await startWorld({
     directory: values.directory,
     monitorSeconds,
-    slackPort,
+    slackPort: await freeOr(slackPort),
     slackMode: values.http ? 'http' : 'socket',
     redisUrl: process.env['REDIS_URL'],
     onStep: (line) => write(`starting ${line} …`),
   })
+  await writeFile(pidFile(values.directory), String(process.pid))
   const bot = startBot(world.environment, join(values.directory, 'purser.log'))
   const close = async () => {
     await bot.stop()
@@ -74,6 +78,34 @@ async function main(): Promise<number> {
   } finally {
     await close()
   }
+}
+
+/** A second world in the same directory would sweep the first one away. */
+async function refuseTaken(directory: string): Promise<void> {
+  const pid = Number(await readFile(pidFile(directory), 'utf8').catch(() => ''))
+  if (!(pid > 0) || !isAlive(pid)) return
+  throw new Error(`A sandbox is running in ${directory} (process ${pid}). End it, or take another --directory.`)
+}
+
+function pidFile(directory: string): string {
+  return join(directory, 'sandbox.pid')
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** The port itself when it is free, any other when it is taken. */
+function freeOr(port: number): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(0))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(port)))
+  })
 }
 
 function tellAddresses(world: World): void {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { approversOf } from '../jobs/approvers.ts'
 import { rollbackView } from '../messages/dialogs.ts'
 import { PurserError } from '../errors.ts'
 import type { Run } from '../runs/model.ts'
@@ -62,7 +63,10 @@ export async function confirmRollback(
     expiresInMinutes: policy.approvalExpiryMinutes,
   })
   if (policy.rollbackApprovals > 0)
-    await desk.runs.post(applied.run.number, { kind: 'approval_request', approvers: policy.approvers })
+    await desk.runs.post(applied.run.number, {
+      kind: 'approval_request',
+      approvers: approversOf(applied.run, policy),
+    })
   await follow(desk, applied)
   await desk.runs.post(run.number, { kind: 'note', text: `Run #${applied.run.number} rolls this back.` })
   await desk.jobs.publish(run.number)

@@ -7,6 +7,7 @@ import type { Claim, PhaseStore } from '../runs/phase-store.ts'
 import type { ThreadPost } from '../runs/posts.ts'
 import type { Alongside, RunStore } from '../runs/run-store.ts'
 import type { RunEvent } from '../runs/lifecycle.ts'
+import { approversOf } from './approvers.ts'
 import { backoffMs, failureOf, Stopped, verdictOn } from './failures.ts'
 import { contextFor } from './phase-context.ts'
 import type { TakenJob } from './queues.ts'
@@ -112,7 +113,7 @@ export class PhaseExecutor {
     const policy = this.#deps.config.environments[run.environment]?.policy
     if (policy === undefined) return {}
     const ask: ThreadPost[] =
-      run.dryRun || run.approvalsNeeded === 0 ? [] : [{ kind: 'approval_request', approvers: policy.approvers }]
+      run.dryRun || run.approvalsNeeded === 0 ? [] : [{ kind: 'approval_request', approvers: approversOf(run, policy) }]
     return { posts: [{ kind: 'plan' }, ...ask], expiresInMinutes: policy.approvalExpiryMinutes }
   }
 

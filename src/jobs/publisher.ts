@@ -10,6 +10,7 @@ import { canonicalJson, sha256 } from '../runs/json.ts'
 import type { Run } from '../runs/model.ts'
 import type { RunStore } from '../runs/run-store.ts'
 import { rollbackUntil } from '../runs/rollback-window.ts'
+import { approversOf } from './approvers.ts'
 import type { TakenJob } from './queues.ts'
 
 export type PublishJob = { readonly run: number }
@@ -72,7 +73,7 @@ export class Publisher {
         onCall: run.phases.some((phase) => phase.name === 'plan' && phase.status === 'failed')
           ? undefined
           : policy?.contacts.onCall,
-        approvers: policy?.policy.approvers ?? [],
+        approvers: policy === undefined ? [] : approversOf(run, policy.policy),
       }),
     )
     const hash = hashOf(message)
