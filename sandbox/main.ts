@@ -41,6 +41,7 @@ async function main(): Promise<number> {
   if (!(monitorSeconds > 0) || !Number.isInteger(slackPort))
     throw new Error(`--monitor and --port take numbers\n${usage}`)
   await refuseTaken(values.directory)
+  const interrupted = interruption()
   const began = Date.now()
   const world = await startWorld({
     directory: values.directory,
@@ -58,21 +59,22 @@ async function main(): Promise<number> {
   }
   try {
     write('starting Purser …')
-    await bot.ready
+    await Promise.race([bot.ready, interrupted])
     write(`ready after ${((Date.now() - began) / 1_000).toFixed(1)} s\n`)
     if (values.play === undefined) {
       tellAddresses(world)
-      await untilInterrupted()
+      await interrupted
       return 0
     }
     const stop = followChannel(world.slack, write)
-    const outcomes = await play(world.slack, values.play, write)
+    const outcomes = await Promise.race([play(world.slack, values.play, write), interrupted])
     stop()
+    if (outcomes === 'interrupted') return 130
     write('')
     for (const { line, ok, why } of outcomes) write(`${ok ? 'ok    ' : 'FAILED'} ${line}: ${why}`)
     if (values.keep) {
       tellAddresses(world)
-      await untilInterrupted()
+      await interrupted
     }
     return outcomes.every((outcome) => outcome.ok) ? 0 : 1
   } finally {
@@ -123,10 +125,10 @@ function tellAddresses(world: World): void {
 Ctrl-C ends everything.`)
 }
 
-function untilInterrupted(): Promise<void> {
+/** From the first second on: whatever has been started must be ended again. */
+function interruption(): Promise<'interrupted'> {
   return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve())
-    process.once('SIGTERM', () => resolve())
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve('interrupted'))
   })
 }
 
