@@ -113,12 +113,21 @@ function markup(text: string, nameOf: NameOf): string {
     if (target.startsWith('!')) return `@${target.slice(1)}`
     return label === undefined || label === target ? target : `${label} (${target})`
   })
-  const unmarked = named
-    .replace(/```\n?([^]*?)\n?```/g, '$1')
-    .replace(/(^|[\s(])\*([^*\n]+)\*(?=$|[\s).,:;!?])/gm, '$1$2')
-    .replace(/(^|[\s(])_([^_\n]+)_(?=$|[\s).,:;!?])/gm, '$1$2')
-    .replace(/`([^`\n]+)`/g, '$1')
+  const blocks = named.split(/```\n?([^]*?)\n?```|`([^`\n]+)`/)
+  // Every third piece is outside code, the two after it are what one kind of code holds.
+  const unmarked = blocks.map((piece, index) => (index % 3 === 0 ? withoutMarks(piece ?? '') : (piece ?? ''))).join('')
   return shortcodes(unmarked).replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
+}
+
+/**
+ * A mark counts where a word may begin and its pair where one may end, with no space on the inside: `*bold*` does,
+ * a schedule like `*\/5 * * * *` does not.
+ */
+function withoutMarks(text: string): string {
+  return ['*', '_', '~'].reduce((left, mark) => {
+    const [open, close] = [`(?<![\\p{L}\\p{N}${mark}])[${mark}](?![\\s${mark}])`, `[${mark}](?![\\p{L}\\p{N}${mark}])`]
+    return left.replace(new RegExp(`${open}([^\\n${mark}]*[^\\s${mark}])${close}`, 'gu'), '$1')
+  }, text)
 }
 
 function shortcodes(text: string): string {

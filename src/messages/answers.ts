@@ -1,5 +1,6 @@
 import { phaseTitles, type Run } from '../runs/model.ts'
-import { capped, code, context, escape, mention, message, section, sections, words, type Message } from './message.ts'
+import { escape } from './marks.ts'
+import { capped, code, context, mention, message, paragraph, paragraphs, words, type Message } from './message.ts'
 import { chapters, currentPhase, failedPhase, stateWords, subject } from './state.ts'
 import { ago, duration, elapsed, localTime } from './time.ts'
 
@@ -27,7 +28,7 @@ export function help(): Message {
   const lines = commands.map((it) => `${code(`/billing ${it.usage}`)} – ${it.does}`)
   const notes = 'Without ENV the default environment is meant; without #N the newest run that fits.'
   return message(['Purser runs the billing deployment runbook.', ...lines, notes].join('\n'), [
-    section(
+    paragraph(
       ['*Purser runs the billing deployment runbook.* Nothing changes before someone approves.', ...lines].join('\n'),
     ),
     context(notes),
@@ -37,7 +38,7 @@ export function help(): Message {
 /** Says no, why, and what to do instead. Both texts are plain. */
 export function refusal(text: string, next?: string): Message {
   const lines = [text, ...(next === undefined || next === '' ? [] : [next])].map((line) => words(line, 1400) || '–')
-  return message(lines.join('\n'), [section(lines.join('\n'))])
+  return message(lines.join('\n'), [paragraph(lines.join('\n'))])
 }
 
 /** `usage` is that of the nearest command, or of the help when nothing is near. */
@@ -45,14 +46,14 @@ export function unknownCommand(typed: string, nearest: string | undefined, usage
   const wrong = typed.trim() === '' ? 'A command is missing.' : `${code(typed, 100)} is not a command of Purser.`
   const meant = nearest === undefined ? '' : ` Did you mean ${code(nearest, 100)}?`
   const text = `${wrong}${meant} Nothing was done.\nUsage: ${code(usage, 300)}\n${code('/billing help')} lists every command.`
-  return message(text, [section(text)])
+  return message(text, [paragraph(text)])
 }
 
 /** Runs that are under way or wait for people; one run when somebody asked for it by number. */
 export function statusMessage(runs: readonly Run[], now: Date): Message {
   if (runs.length === 0) {
     const text = `Nothing runs and nothing waits. ${code('/billing deploy VERSION')} starts a run.`
-    return message(text, [section(text)])
+    return message(text, [paragraph(text)])
   }
   const lines = runs.map((run) => `${runLine(run)}${progress(run, now)}`)
   return listMessage(lines, 'not listed', `${code('/billing status #N')} shows one of them.`)
@@ -62,7 +63,7 @@ export function statusMessage(runs: readonly Run[], now: Date): Message {
 export function historyMessage(runs: readonly Run[], now: Date): Message {
   if (runs.length === 0) {
     const text = `No run has finished yet. ${code('/billing deploy VERSION')} starts one.`
-    return message(text, [section(text)])
+    return message(text, [paragraph(text)])
   }
   const lines = runs.map((run) => {
     const took = elapsed(run, now)
@@ -96,12 +97,12 @@ export function runHistoryMessage(run: Run, events: readonly HistoryEvent[]): Me
   const left = lines.length - kept.length
   const told = [...(left === 0 ? [] : [`… ${left} earlier events are not shown`]), ...kept]
   const empty = events.length === 0 ? ['Nothing is recorded yet.'] : []
-  return message(`${head}, ${events.length} events`, sections([head, ...empty, ...told]))
+  return message(`${head}, ${events.length} events`, paragraphs([head, ...empty, ...told]))
 }
 
 function listMessage(lines: readonly string[], rest: string, note: string): Message {
   const kept = capped(lines, { lines: 25, chars: 8000, rest })
-  return message(kept.join('\n'), [...sections(kept), context(note)])
+  return message(kept.join('\n'), [...paragraphs(kept), context(note)])
 }
 
 function runLine(run: Run): string {

@@ -14,7 +14,7 @@ import {
   mention,
   mentions,
   message,
-  section,
+  paragraph,
   words,
   type Message,
 } from './message.ts'
@@ -30,7 +30,7 @@ export function boardMessage(run: Run, view: StateView): Message {
   const state = stateLines(run, view)
   return message([`#${run.number} ${words(title(run), 250)}.`, ...state].join('\n'), [
     header(title(run)),
-    section(`${sign(run)} ${state.join('\n')}`),
+    paragraph([`${sign(run)} ${state.join('\n')}`, ...whyAsked(run)].join('\n')),
     ...body(run, view),
     context(contextLine(run), timeLine(run, view)),
     ...actions(buttonsFor(run, view.now, view.rollbackUntil)),
@@ -54,7 +54,7 @@ function body(run: Run, view: StateView): Blocks {
 function deployBody(run: Run, view: StateView): Blocks {
   const plan = isDeployPlan(run.plan) ? run.plan : undefined
   const undecided = ['planning', 'awaiting_approval', 'planned'].includes(run.status)
-  const summary = plan === undefined ? [] : undecided ? planSummary(plan) : [section(planInOneLine(plan))]
+  const summary = plan === undefined ? [] : undecided ? planSummary(plan) : [paragraph(planInOneLine(plan))]
   const phases = phaseBlocks(run, view)
   if (undecided) return [...summary, ...phases]
   return [...summary, ...criteriaBlocks(run), ...phases, ...verificationTable(run, false)]
@@ -70,12 +70,12 @@ function phaseBlocks(run: Run, view: StateView): Blocks {
 
 function rollbackBody(run: Run, view: StateView): Blocks {
   const plan = isUndoPlan(run.plan) ? run.plan : undefined
-  const of = run.parent === undefined ? [] : [section(`Takes back run *#${run.parent}*, newest change first.`)]
+  const of = run.parent === undefined ? [] : [paragraph(`Takes back run *#${run.parent}*, newest change first.`)]
   const stays = plan?.stays ?? []
   const style = { line: 600, cap: { lines: 6, chars: 2000, rest: 'in the thread' } }
   return [
     ...of,
-    ...(plan !== undefined && plan.steps.length === 0 ? [section('There is nothing to undo.')] : []),
+    ...(plan !== undefined && plan.steps.length === 0 ? [paragraph('There is nothing to undo.')] : []),
     ...phaseBlocks(run, view),
     ...(stays.length === 0 ? [] : list('What stays as it is', stays, style)),
     ...criteriaBlocks(run),
@@ -92,10 +92,10 @@ function planSummary(plan: DeployPlan): Blocks {
   const rest = 'in the thread'
   return [
     ...list(risks, plan.risks, { line: 250, cap: { lines: 8, chars: 1500, rest } }),
-    section(`${fromTo(plan)}\n${words(plan.commit.subject, 200)}`),
+    paragraph(`${fromTo(plan)}\n${words(plan.commit.subject, 200)}`),
     ...list(pending, plan.migrations.map(migrationLine), { line: 250, cap: { lines: 10, chars: 1100, rest } }),
     ...list(cronJobs, plan.cronJobs.map(cronJobLine), { line: 250, cap: { lines: 6, chars: 700, rest } }),
-    section(`*Stripe:* ${stripeLine(plan.stripe)}; ${secretLine(plan.stripe.secret)}\n*Estimate:* ${estimate(plan)}`),
+    paragraph(`*Stripe:* ${stripeLine(plan.stripe)}; ${secretLine(plan.stripe.secret)}\n*Estimate:* ${estimate(plan)}`),
   ]
 }
 
@@ -118,7 +118,7 @@ function criteriaBlocks(run: Run): Blocks {
     criteria.map((check) => checkLine(check)),
     { lines: 10, chars: 2000, rest: 'in the thread' },
   )
-  return [section(['*Success criteria*', ...lines].join('\n'))]
+  return [paragraph(['*Success criteria*', ...lines].join('\n'))]
 }
 
 /** Counts for a deploy, which has its criteria above; counts and state for a verification. */
@@ -126,7 +126,7 @@ function verificationTable(run: Run, whole: boolean): Blocks {
   const seen = run.verification
   if (seen === undefined) return []
   const checks = whole ? [...seen.counts, ...seen.state] : seen.counts
-  if (checks.length === 0) return whole ? [section('Nothing is configured to be checked.')] : []
+  if (checks.length === 0) return whole ? [paragraph('Nothing is configured to be checked.')] : []
   const cap = whole ? { rows: 40, chars: 5500 } : { rows: 15, chars: 1800 }
   const { table, left } = checkTable(checks, cap)
   return left === 0 ? [table] : [table, context(`… and ${left} more in the thread`)]
@@ -163,6 +163,10 @@ function checksSign(run: Run): string {
   return verdicts.every((verdict) => verdict === 'pass') ? ':white_check_mark:' : ':warning:'
 }
 
+function whyAsked(run: Run): readonly string[] {
+  return run.reason === undefined || run.reason === '' ? [] : [`*Why:* ${words(run.reason, 300)}`]
+}
+
 function contextLine(run: Run): string {
   const approved = run.approvals.filter((it) => it.decision === 'approved' && it.planHash === run.planHash)
   const users = [...new Set(approved.map((it) => it.user))]
@@ -173,7 +177,6 @@ function contextLine(run: Run): string {
     ...(run.approvalsNeeded === 0 ? ['no approval needed'] : []),
     ...(users.length > 0 ? [`approved by ${mentions(users)} (${count})`] : []),
     ...(users.length === 0 && run.approvalsNeeded > 0 && !run.dryRun ? [`approvals: ${count}`] : []),
-    ...(run.reason === undefined || run.reason === '' ? [] : [`reason: ${words(run.reason, 200)}`]),
   ].join(' · ')
 }
 

@@ -3,7 +3,7 @@ import { phaseTitles, type Run } from '../runs/model.ts'
 import type { UndoPlan } from '../runs/undo-plan.ts'
 import { viewIds } from './actions.ts'
 import { list } from './list.ts'
-import { plainText, section, words } from './message.ts'
+import { plainText, paragraph, words } from './message.ts'
 import { planSections, rendered } from './plan-sections.ts'
 import { chapters, stateWords, subject } from './state.ts'
 import { duration, minutes } from './time.ts'
@@ -15,9 +15,9 @@ export function rollbackView(run: Run, undo: UndoPlan, privateMetadata: string):
   const steps = { ordered: true, line: 500, cap: { lines: 200, chars: 40_000, rest } }
   const stays = { line: 1200, cap: { lines: 100, chars: 12_000, rest } }
   const blocks: (KnownBlock | Block)[] = [
-    section(`*${words(subject(run), 300)}* (run #${run.number}, ${words(stateWords(run), 100)})`),
+    paragraph(`*${words(subject(run), 300)}* (run #${run.number}, ${words(stateWords(run), 100)})`),
     ...(nothing
-      ? [section('There is nothing to undo: no change of this run stands.')]
+      ? [paragraph('There is nothing to undo: no change of this run stands.')]
       : list(
           'This is undone, in this order:',
           undo.steps.map((step) => step.line),
@@ -57,7 +57,7 @@ function reasonInput(): KnownBlock {
 export function detailsView(run: Run): ModalView {
   const begun = chapters(run).some((phase) => phase.status !== 'pending')
   const blocks: (KnownBlock | Block)[] = [
-    section(`*${words(subject(run), 300)}*: ${words(stateWords(run), 100)}`),
+    paragraph(`*${words(subject(run), 300)}*: ${words(stateWords(run), 100)}`),
     ...(begun ? rendered({ title: 'Phases', lines: chapters(run).map(phaseLine) }, detailRoom) : []),
     ...planSections(run, detailRoom),
   ]

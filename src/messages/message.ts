@@ -7,8 +7,8 @@ import type {
   KnownBlock,
   PlainTextElement,
   RichTextBlock,
-  SectionBlock,
 } from '@slack/types'
+import { escape, mrkdwn, richText } from './marks.ts'
 
 /** What Purser says. `text` is the whole status in words: notifications and screen readers use nothing else. */
 export interface Message {
@@ -21,12 +21,12 @@ export interface Message {
  * (slackapi/bolt-js #2509, #2867). Every message stays below this.
  */
 export const messageBudget = 10_000
-const sectionLimit = 3000
+const paragraphLimit = 3000
 const textLimit = 3000
 const codeLimit = 2800
 
 export function message(text: string, blocks: readonly (KnownBlock | Block)[]): Message {
-  return { text: cutAtLine(text, textLimit), blocks }
+  return { text: cutAtLine(mrkdwn(text), textLimit), blocks }
 }
 
 export function plainText(text: string, max = 150): PlainTextElement {
@@ -37,19 +37,19 @@ export function header(text: string): HeaderBlock {
   return { type: 'header', text: plainText(text, 150) }
 }
 
-/** Takes mrkdwn: whatever comes from outside has to be escaped before. */
-export function section(mrkdwn: string): SectionBlock {
-  return { type: 'section', text: { type: 'mrkdwn', text: cutAtLine(mrkdwn, sectionLimit) || '–' }, expand: true }
+/** Takes text with marks: whatever comes from outside has to be escaped before, with `words` or `code`. */
+export function paragraph(marked: string): RichTextBlock {
+  return richText(marked, paragraphLimit)
 }
 
-/** Takes mrkdwn, one element each; empty ones are left out. */
-export function context(...mrkdwn: readonly string[]): ContextBlock {
-  const elements = mrkdwn.filter((text) => text !== '').slice(0, 10)
+/** One element each; empty ones are left out. Slack takes mrkdwn here, so text from outside belongs elsewhere. */
+export function context(...marked: readonly string[]): ContextBlock {
+  const elements = marked.filter((text) => text !== '').slice(0, 10)
   return {
     type: 'context',
     elements: (elements.length === 0 ? ['–'] : elements).map((text) => ({
       type: 'mrkdwn',
-      text: cutAtLine(text, sectionLimit),
+      text: cutAtLine(mrkdwn(text), paragraphLimit),
     })),
   }
 }
@@ -105,23 +105,9 @@ export function codeBlock(text: string, max = codeLimit): RichTextBlock {
   }
 }
 
-/** For text between Slack's marks: https://docs.slack.dev/messaging/formatting-message-text#escaping */
-export function escape(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-}
-
-/** One line of escaped text, `max` characters at most once escaped; never cuts through an entity or a character. */
+/** One line of escaped text, of at most `max` characters before it was escaped. */
 export function words(text: string, max = 300): string {
-  const line = oneLine(text)
-  const whole = escape(line)
-  if (whole.length <= max) return whole
-  let kept = ''
-  for (const character of line) {
-    const next = escape(character)
-    if (kept.length + next.length > max - 1) break
-    kept += next
-  }
-  return `${kept.trimEnd()}…`
+  return escape(clip(oneLine(text), max))
 }
 
 /** Inline code, escaped. */
@@ -172,16 +158,16 @@ export function capped(lines: readonly string[], cap: Cap): readonly string[] {
   return left === 0 ? kept : [...kept, `… and ${left} more ${cap.rest}`]
 }
 
-/** Sections that hold all lines, as few as possible. */
-export function sections(lines: readonly string[]): readonly SectionBlock[] {
+/** Paragraphs that hold all lines, as few as possible. */
+export function paragraphs(lines: readonly string[]): readonly RichTextBlock[] {
   const packed: string[] = []
   for (const line of lines) {
     const last = packed[packed.length - 1]
-    if (last !== undefined && last.length + line.length + 1 <= sectionLimit)
+    if (last !== undefined && last.length + line.length + 1 <= paragraphLimit)
       packed[packed.length - 1] = `${last}\n${line}`
     else packed.push(line)
   }
-  return packed.map(section)
+  return packed.map(paragraph)
 }
 
 export function oneLine(text: string): string {
@@ -207,9 +193,9 @@ function keepEnd(text: string, max: number): string {
   return `…\n${whole}`
 }
 
-/** A last guard: whole lines only, so that no mark and no entity is cut through. */
+/** A last guard: whole lines when there are some, and no entity or mention is cut through. */
 function cutAtLine(text: string, max: number): string {
   if (text.length <= max) return text
   const end = text.lastIndexOf('\n', max - 2)
-  return end > 0 ? `${text.slice(0, end)}\n…` : clip(text, max)
+  return end > 0 ? `${text.slice(0, end)}\n…` : `${clip(text, max - 1).replace(/(?:&[a-z]{0,4}|<[^>]*)…$/, '')}…`
 }

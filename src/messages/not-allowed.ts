@@ -1,4 +1,5 @@
-import { escape, mentions, message, section, type Message } from './message.ts'
+import { escape } from './marks.ts'
+import { mentions, message, paragraph, type Message } from './message.ts'
 
 export interface NotAllowed {
   readonly text: string
@@ -13,5 +14,5 @@ export function notAllowed({ text, ask, channels }: NotAllowed): Message {
   const people = ask.length === 0 ? '' : ` Ask ${mentions(ask, 'or')}.`
   const places = channels.length === 0 ? '' : ` Type it in ${channels.map((id) => `<#${id}>`).join(' or ')}.`
   const whole = `${escape(text)}${people}${places} Nothing was changed.`
-  return message(whole, [section(whole)])
+  return message(whole, [paragraph(whole)])
 }

@@ -1,7 +1,7 @@
 import type { Block, KnownBlock } from '@slack/types'
 import { isDeployPlan, isUndoPlan, type Run } from '../runs/model.ts'
 import { list } from './list.ts'
-import { capped, clip, codeBlock, section, words } from './message.ts'
+import { capped, clip, codeBlock, paragraph, words } from './message.ts'
 import { fromTo, planChapters, undoChapters, type Chapter } from './plan-text.ts'
 
 export interface PlanRoom {
@@ -13,10 +13,10 @@ export interface PlanRoom {
 /** The whole plan; a chapter over its room says how much is left out and where it stands. */
 export function planSections(run: Run, room: PlanRoom): readonly (KnownBlock | Block)[] {
   if (isDeployPlan(run.plan)) {
-    return [section(fromTo(run.plan)), ...planChapters(run.plan).flatMap((chapter) => rendered(chapter, room))]
+    return [paragraph(fromTo(run.plan)), ...planChapters(run.plan).flatMap((chapter) => rendered(chapter, room))]
   }
   if (isUndoPlan(run.plan)) return undoChapters(run.plan).flatMap((chapter) => rendered(chapter, room))
-  return [section('There is no plan.')]
+  return [paragraph('There is no plan.')]
 }
 
 export function rendered(chapter: Chapter, room: PlanRoom): readonly (KnownBlock | Block)[] {
@@ -29,5 +29,5 @@ export function rendered(chapter: Chapter, room: PlanRoom): readonly (KnownBlock
     chapter.lines.map((line) => clip(line, 400)),
     { ...cap, chars: Math.min(room.chars, 2600) },
   )
-  return [section(`*${words(chapter.title, 150)}*`), codeBlock(lines.join('\n'))]
+  return [paragraph(`*${words(chapter.title, 150)}*`), codeBlock(lines.join('\n'))]
 }

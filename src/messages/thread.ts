@@ -12,8 +12,8 @@ import {
   mention,
   mentions,
   message,
-  section,
-  sections,
+  paragraph,
+  paragraphs,
   words,
   type Message,
 } from './message.ts'
@@ -43,7 +43,7 @@ export function threadMessage(post: ThreadPost, run: Run): Message {
       return verification(post.verification, run)
     case 'report':
       return message(`The report of run #${run.number} is the file ${words(post.fileName, 200)}.`, [
-        section(`The report of run #${run.number} is the file ${words(post.fileName, 200)}.`),
+        paragraph(`The report of run #${run.number} is the file ${words(post.fileName, 200)}.`),
       ])
   }
 }
@@ -54,7 +54,7 @@ function planPost(run: Run): Message {
   // Eight chapters of 1,150 characters and their headings stay within the budget of a message.
   const room = { chars: 1150, rest: 'under Details on the board' }
   return message(`${head}${risks}. Nothing outside was changed to make it.`, [
-    section(`*${head}*`),
+    paragraph(`*${head}*`),
     ...planSections(run, room),
   ])
 }
@@ -69,13 +69,13 @@ function approvalRequest(post: Post<'approval_request'>, run: Run): Message {
   const risks = isDeployPlan(run.plan) ? run.plan.risks : []
   const style = { line: 250, cap: { lines: 5, chars: 1200, rest: 'in the plan above' } }
   const known = risks.length === 0 ? '' : ` ${counted(risks.length, 'risk')} known.`
-  return message(`${text}${known}`, [section(text), ...(risks.length === 0 ? [] : list('Risks', risks, style))])
+  return message(`${text}${known}`, [paragraph(text), ...(risks.length === 0 ? [] : list('Risks', risks, style))])
 }
 
 function decision(post: Post<'decision'>, run: Run): Message {
   const reason = post.reason === undefined || post.reason === '' ? '' : `\n>${words(post.reason, 600)}`
   const text = `${decided(post, run)}${reason}`
-  return message(text, [section(text)])
+  return message(text, [paragraph(text)])
 }
 
 function decided(post: Post<'decision'>, run: Run): string {
@@ -105,7 +105,7 @@ function output(post: Post<'output'>): Message {
   const cut = text.length > 2800
   return message(
     `${title || 'Output'}: ${words(post.lines.findLast((line) => line.trim() !== '') ?? 'no output', 500)}`,
-    [section(cut ? `${head}: the end of it` : head), codeBlock(text)],
+    [paragraph(cut ? `${head}: the end of it` : head), codeBlock(text)],
   )
 }
 
@@ -113,7 +113,7 @@ function note(post: Post<'note'>): Message {
   const lines = post.text.split('\n').map((line) => words(line, 900))
   const kept = capped(lines, { lines: 60, chars: 2800, rest: 'lines' })
   const text = kept.join('\n').trim() || '–'
-  return message(text, sections([text]))
+  return message(text, paragraphs([text]))
 }
 
 function failed(post: Post<'failed'>, run: Run): Message {
@@ -125,10 +125,10 @@ function failed(post: Post<'failed'>, run: Run): Message {
   const next = run.rolledBackBy === undefined ? choices(run) : `The rollback is run #${run.rolledBackBy}.`
   const evidence = tellingFirst(failure.evidence)
   const blocks: Blocks = [
-    section(`:x: *${what}*\n${reason}`),
+    paragraph(`:x: *${what}*\n${reason}`),
     ...(evidence.length === 0 ? [] : [codeBlock(evidence.join('\n'))]),
-    section([...(hint === '' ? [] : [`*What can be done:* ${hint}`]), next].join('\n')),
-    ...(onCall === '' ? [] : [section(onCall)]),
+    paragraph([...(hint === '' ? [] : [`*What can be done:* ${hint}`]), next].join('\n')),
+    ...(onCall === '' ? [] : [paragraph(onCall)]),
   ]
   return message([`${what}: ${reason}`, hint, next, onCall].filter((part) => part !== '').join('\n'), blocks)
 }
@@ -169,8 +169,8 @@ function verification(seen: Verification, run: Run): Message {
   const text = `Verification of ${words(run.service, 100)} on ${words(run.environment, 100)}: ${tally([...checks, ...seen.criteria])}.`
   const { table, left } = checkTable(checks, { rows: 60, chars: 6000 })
   return message([text, ...criteria].join('\n'), [
-    section(text),
-    ...(criteria.length === 0 ? [] : [section(['*Success criteria*', ...criteria].join('\n'))]),
+    paragraph(text),
+    ...(criteria.length === 0 ? [] : [paragraph(['*Success criteria*', ...criteria].join('\n'))]),
     ...(checks.length === 0 ? [] : [table]),
     ...(left === 0 ? [] : [context(`… and ${left} more in the report`)]),
   ])

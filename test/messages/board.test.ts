@@ -96,14 +96,13 @@ describe('the board', () => {
     expect(seen).toContain('… and 22 more in the thread')
   })
 
-  it('does not let text from outside mention anyone or break the layout', () => {
-    const { message, seen } = board({
-      ...example.failed,
-      reason: '<!channel> & <https://evil.example|press here>',
-      failure: undefined,
-    })
-    expect(seen).toContain('&lt;!channel&gt; &amp; &lt;https://evil.example|press here&gt;')
-    expect(JSON.stringify(message)).not.toContain('<!channel>')
+  it('shows text from outside as it is: it mentions nobody, and its asterisks stay', () => {
+    const reason = '<!channel> & <https://evil.example|press here> *loud* _low_ `x` :fire:'
+    const { message, seen } = board({ ...example.failed, reason, failure: undefined })
+    expect(seen).toContain(reason)
+    const read = message.blocks?.filter((block) => !['rich_text', 'plan', 'table'].includes(block.type))
+    expect(JSON.stringify(read)).not.toContain('loud')
+    expect(message.text).not.toContain('<!channel>')
   })
 
   it('keeps the budget when everything is as long as it can be', () => {

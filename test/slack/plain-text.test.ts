@@ -49,3 +49,15 @@ it('reads a board aloud', () => {
     'run #42  ·  snake_case_stays',
   ])
 })
+
+it.each([
+  ['*bold* and _low_, (*both*)', 'bold and low, (both)'],
+  ['*/5 * * * * and *', '*/5 * * * * and *'],
+  ['2 * 3 * 4', '2 * 3 * 4'],
+  ['a*b*c snake_case_stays', 'a*b*c snake_case_stays'],
+  ['* not * and _ not _', '* not * and _ not _'],
+  ['`*code*` stays', '*code* stays'],
+  ['*_both_* ~gone~', 'both gone'],
+])('reads %j as %j', (text, read) => {
+  expect(plainText({ text })).toBe(read)
+})
