@@ -59,7 +59,7 @@ async function main(): Promise<number> {
   }
   try {
     write('starting Purser …')
-    await Promise.race([bot.ready, interrupted])
+    if ((await Promise.race([bot.ready, interrupted])) === 'interrupted') return 130
     write(`ready after ${((Date.now() - began) / 1_000).toFixed(1)} s\n`)
     if (values.play === undefined) {
       tellAddresses(world)
