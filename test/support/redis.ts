@@ -7,6 +7,8 @@ import { Redis } from 'ioredis'
 
 export interface TestRedis {
   readonly url: string
+  /** As a crash: SIGKILL, then a new server on the same data. Does nothing to a server that was given. */
+  restart(): Promise<void>
   close(): Promise<void>
 }
 
@@ -20,7 +22,7 @@ if (!redisIsHere && process.env['CI'] !== undefined) throw new Error('CI must ha
 /** A Redis of this test's own, with its data in a directory that goes with it. */
 export async function startTestRedis(): Promise<TestRedis> {
   const given = process.env['TEST_REDIS_URL']
-  if (given !== undefined) return { url: given, close: async () => undefined }
+  if (given !== undefined) return { url: given, restart: async () => undefined, close: async () => undefined }
   const directory = await mkdtemp(join(tmpdir(), 'purser-test-redis-'))
   const port = await freePort()
   const options = [
@@ -35,15 +37,27 @@ export async function startTestRedis(): Promise<TestRedis> {
     '--maxmemory-policy',
     'noeviction',
   ]
-  const child = spawn('redis-server', options, { stdio: 'ignore' })
   const url = `redis://127.0.0.1:${port}`
-  await ping(url)
+  const start = async () => {
+    const child = spawn('redis-server', options, { stdio: 'ignore' })
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    await ping(url)
+    return {
+      end: async (signal: NodeJS.Signals) => {
+        child.kill(signal)
+        await ended
+      },
+    }
+  }
+  let server = await start()
   return {
     url,
+    restart: async () => {
+      await server.end('SIGKILL')
+      server = await start()
+    },
     close: async () => {
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGTERM')
-      await ended
+      await server.end('SIGTERM')
       await rm(directory, { recursive: true, force: true })
     },
   }
