@@ -82,7 +82,6 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
       publisher: new Publisher({ runs, boards: new BoardStore(db), chat, config, mask, log }),
       sweep,
     })
-    await sweep().catch((error: unknown) => log.warn({ err: error }, 'first sweep'))
   }
   const desk: Desk = {
     runs,
@@ -101,6 +100,7 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
   return async () => {
     log.info('shutting down')
     await slack.close()
+    jobs.stop()
     executor.shutDown()
     await queues.close()
     await pool.end()

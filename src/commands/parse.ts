@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { nearest } from '../nearest.ts'
+import { mistyped } from '../nearest.ts'
 
 /** What people can type after `/billing`. */
 export type Command =
@@ -63,7 +63,7 @@ export function parseCommand(text: string, environments: readonly string[]): Par
   const [first = 'help', ...rest] = words
   const name = first.toLowerCase()
   if (!isCommand(name)) {
-    const near = nearest(name, Object.keys(usages), 1)[0] as CommandName | undefined
+    const near = mistyped(name, Object.keys(usages)) as CommandName | undefined
     return { ok: false, kind: 'unknown', typed: first, nearest: near, usage: usages[near ?? 'help'] }
   }
   switch (name) {
@@ -131,7 +131,7 @@ function environmentProblem(
   environments: readonly string[],
 ): Parsed | undefined {
   if (asked === undefined || environments.includes(asked)) return undefined
-  const near = nearest(asked, environments, 1)[0]
+  const near = mistyped(asked, environments)
   const meant = near === undefined ? '' : ` Did you mean ${near}?`
   return wrong(name, `There is no environment ${asked}.${meant} There are: ${environments.join(', ')}.`)
 }

@@ -6,6 +6,8 @@ import type { Publisher, PublishJob } from './publisher.ts'
 import type { OpenQueue, QueueSystem } from './queues.ts'
 
 const sweepEveryMs = 3_000
+/** Every worker process looks for itself too, this often. */
+const heartOfSweepMs = 10_000
 const phasesAtOnce = 4
 const boardsAtOnce = 4
 
@@ -16,6 +18,7 @@ export class JobSystem {
   readonly #publish: OpenQueue<PublishJob>
   readonly #sweep: OpenQueue<Record<string, never>>
   readonly #log: Logger
+  #ticking: NodeJS.Timeout | undefined
 
   constructor(queues: QueueSystem, log: Logger) {
     this.#queues = queues
@@ -55,7 +58,18 @@ export class JobSystem {
     this.#queues.work<PhaseJob>('purser-phases', phasesAtOnce, (job) => handlers.executor.handle(job))
     this.#queues.work<PublishJob>('purser-publish', boardsAtOnce, (job) => handlers.publisher.handle(job))
     this.#queues.work('purser-sweep', 1, () => handlers.sweep())
-    void this.#unlessAway('sweep', () => this.#sweep.every(sweepEveryMs, {}))
+    const tick = () => {
+      // The schedule lives in the queue's store, which may come back empty; and a sweep that needs no queue to be asked
+      // for heals one that has lost everything.
+      void this.#unlessAway('sweep', () => this.#sweep.every(sweepEveryMs, {}))
+      handlers.sweep().catch((error: unknown) => this.#log.warn({ err: error }, 'sweep'))
+    }
+    tick()
+    this.#ticking = setInterval(tick, heartOfSweepMs)
+  }
+
+  stop(): void {
+    clearInterval(this.#ticking)
   }
 
   async #unlessAway(what: string, add: () => Promise<void>): Promise<void> {

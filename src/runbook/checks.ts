@@ -137,7 +137,7 @@ export function withinLimits(value: number | undefined, { atMost, atLeast }: Lim
 
 export function limitsOf({ atMost, atLeast }: Limits | VerifyQueryConfig): string {
   const parts = [...(atLeast === undefined ? [] : [`≥ ${atLeast}`]), ...(atMost === undefined ? [] : [`≤ ${atMost}`])]
-  return parts.length === 0 ? 'shown' : parts.join(', ')
+  return parts.length === 0 ? 'any' : parts.join(', ')
 }
 
 /** Sum of the column `count`, or of the first column that holds numbers; no rows are 0. Undefined: not a number. */
@@ -157,10 +157,16 @@ function rowsInWords({ columns, rows }: QueryAnswer): string {
   return rows
     .slice(0, 10)
     .map((row) => {
-      const others = columns.flatMap((column, index) => (index === count ? [] : [`${column} ${row[index] ?? 'null'}`]))
+      const others = columns.flatMap((column, index) => (index === count ? [] : [`${column} ${inWords(row[index])}`]))
       return others.length === 0 ? String(row[count]) : `${row[count]} (${others.join(', ')})`
     })
     .join(', ')
+}
+
+/** As people say it: psql's `t` and `f` are true and false. */
+function inWords(value: string | null | undefined): string {
+  if (value === 't') return 'true'
+  return value === 'f' ? 'false' : (value ?? 'null')
 }
 
 function isNumber(text: string | null | undefined): boolean {

@@ -247,7 +247,7 @@ function risksOf(
     ...(deployment.availableReplicas < deployment.replicas
       ? [`Only ${deployment.availableReplicas} of ${deployment.replicas} pods are available now.`]
       : []),
-    ...(endpoint.action === 'replace'
+    ...(endpoint.action === 'replace' && endpoint.endpoint?.status === 'enabled'
       ? [`Secret ${service.stripe.secret.name} does not hold the endpoint's signing secret: the endpoint is replaced.`]
       : []),
   ]

@@ -81,6 +81,7 @@ const sweep = () =>
   reconcile({ runs, sweeps: new Sweeps(db), config, enqueue: (wanted) => jobs.enqueueWanted(wanted), publish, log })
 jobs.startWorkers({ executor, publisher, sweep })
 process.on('SIGTERM', () => {
+  jobs.stop()
   executor.shutDown()
   void queues.close().then(() => process.exit(0))
 })

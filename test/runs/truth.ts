@@ -23,6 +23,8 @@ export const staleMs = 8_000
 
 /** The stores on a real Postgres, and verbs that bring a run to where a test begins. */
 export class Truth {
+  /** Address of the state database. */
+  readonly url: string
   readonly pool: Pool
   readonly db: StateDatabase
   readonly runs: RunStore
@@ -32,8 +34,9 @@ export class Truth {
   readonly sweeps: Sweeps
   readonly #close: () => Promise<void>
 
-  constructor(pool: Pool, close: () => Promise<void>) {
+  constructor(url: string, pool: Pool, close: () => Promise<void>) {
     const mask = createMask([new Sensitive(knownSecret)])
+    this.url = url
     this.pool = pool
     this.db = new StateDatabase(pool, (value) => maskDeep(value, mask))
     this.runs = new RunStore(this.db)
@@ -154,6 +157,10 @@ export class Truth {
 
 export async function openTruth(): Promise<Truth> {
   const postgres = await startTestPostgres()
-  const pool = statePool(await postgres.database(), () => undefined)
-  return new Truth(pool, () => postgres.close())
+  const url = await postgres.database()
+  return new Truth(
+    url,
+    statePool(url, () => undefined),
+    () => postgres.close(),
+  )
 }

@@ -31,3 +31,9 @@ export function standingOf({ world }: Town): Standing {
     cronJobs: world.kubernetes.list('CronJob', namespace).map((it) => it.metadata.name),
   }
 }
+
+/** How often the deployment's template has changed so far. */
+export function revisionOf({ world }: Town): string | undefined {
+  const metadata = world.kubernetes.read('Deployment', namespace, deployment)?.metadata
+  return metadata?.annotations?.['deployment.kubernetes.io/revision']
+}
