@@ -1,10 +1,11 @@
-import { chmod, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openBackups } from '../../src/adapters/postgres/backups.ts'
+import { fingerprint } from '../../src/adapters/postgres/manifests.ts'
 import { libpqEnvironment } from '../../src/adapters/postgres/libpq.ts'
 import type { Backups } from '../../src/adapters/postgres/port.ts'
 import { Sensitive } from '../../src/sensitive.ts'
@@ -39,9 +40,13 @@ describe('backups of the service database', () => {
     const manifest = await backups.create('run-42', (line) => progress.push(line), never)
     expect(manifest).toMatchObject({ file: 'run-42.dump', tables: ['public.Odd name', 'public.customers'] })
     expect(manifest.database).toBe(new URL(url).pathname.slice(1))
-    expect(manifest.bytes).toBe((await stat(join(directory, manifest.file))).size)
+    const files = await readdir(join(directory, manifest.file))
+    const sizes = await Promise.all(files.map(async (name) => (await stat(join(directory, manifest.file, name))).size))
+    expect(manifest.bytes).toBe(sizes.reduce((sum, size) => sum + size, 0))
+    expect(manifest.rows).toContainEqual({ table: 'public.customers', rows: 20_000 })
+    expect(manifest.restoreTest).toMatchObject({ outcome: 'passed', milliseconds: expect.any(Number) })
     expect((await stat(join(directory, manifest.file))).mode & 0o077).toBe(0)
-    expect(progress).toContain('dumping public.customers')
+    expect(progress).toContainEqual(expect.stringContaining('dumping public.customers'))
     expect((await readdir(directory)).sort()).toEqual(['run-42.dump', 'run-42.dump.json'])
 
     const empty = await postgres.database()
@@ -58,28 +63,128 @@ describe('backups of the service database', () => {
   })
 
   it('finds a backup that was cut, changed or never finished', async () => {
-    const { file, bytes, sha256 } = await backups.create('run-42', quiet, never)
+    const { file, sha256 } = await backups.create('run-42', quiet, never)
     const path = join(directory, file)
-    await truncate(path, Math.floor(bytes / 2))
+    const [data = ''] = (await readdir(path)).filter((name) => name.endsWith('.gz'))
+    const whole = await readFile(join(path, data))
+    await truncate(join(path, data), Math.floor(whole.length / 2))
     await expect(backups.verify(file, never)).rejects.toMatchObject({ code: 'backup_damaged' })
 
     // Even when the manifest agrees with the cut file, reading it through shows it.
-    const manifest = await readFile(`${path}.json`, 'utf8')
-    const { createHash } = await import('node:crypto')
-    const cut = createHash('sha256')
-      .update(await readFile(path))
-      .digest('hex')
-    await writeFile(`${path}.json`, manifest.replace(sha256, cut).replace(`${bytes}`, `${Math.floor(bytes / 2)}`))
+    const manifest = JSON.parse(await readFile(`${path}.json`, 'utf8')) as object
+    await writeFile(`${path}.json`, JSON.stringify({ ...manifest, ...(await fingerprint(path)) }))
     await expect(backups.verify(file, never)).rejects.toMatchObject({
       code: 'backup_damaged',
       evidence: [expect.stringContaining('pg_restore: error')],
     })
+    await writeFile(join(path, data), whole)
+    await writeFile(`${path}.json`, JSON.stringify(manifest))
+    expect((await backups.verify(file, never)).sha256).toBe(sha256)
+    await rm(join(path, data))
+    await expect(backups.verify(file, never)).rejects.toMatchObject({ code: 'backup_damaged' })
     await expect(backups.verify('run-7.dump', never)).rejects.toMatchObject({ code: 'backup_missing' })
   })
 
+  it('tries every backup out, beside writers that go on, and leaves no database behind', async () => {
+    const busy = await postgres.database()
+    await ask(busy, `create table events (id bigserial primary key, body text)`)
+    let writing = true
+    let longest = 0
+    const writer = sessionWith(busy, 'select 1').then(async (session) => {
+      while (writing) {
+        const began = performance.now()
+        await session.query(`insert into events (body) select 'x' from generate_series(1, 10)`)
+        longest = Math.max(longest, performance.now() - began)
+      }
+      await session.end()
+    })
+    await vi.waitFor(async () => expect(await ask(busy, 'select from events limit 1')).toHaveLength(1))
+    const manifest = await openBackups({ url: new Sensitive(busy), directory }).create('busy', quiet, never)
+    writing = false
+    await writer
+    const [now] = await ask(busy, 'select count(*)::int as n from events')
+    const counted = manifest.rows.find(({ table }) => table === 'public.events')?.rows ?? 0
+    expect(counted).toBeGreaterThan(0)
+    expect(counted).toBeLessThan(now?.['n'] as number)
+    expect(manifest.restoreTest.outcome).toBe('passed')
+    expect(await scratchDatabases(busy)).toEqual([])
+    expect(longest).toBeLessThan(2_000)
+  })
+
+  it('drops the scratch database that a crash has left, at the next try', async () => {
+    const source = await postgres.database()
+    const name = new URL(source).pathname.slice(1)
+    await ask(source, 'create table a (id int)')
+    const cancel = new AbortController()
+    const onProgress = (line: string): void => {
+      if (line.startsWith('comparing')) cancel.abort(new Error('cancelled'))
+    }
+    const ours = openBackups({ url: new Sensitive(source), directory })
+    await expect(ours.create('one', onProgress, cancel.signal)).rejects.toThrow('cancelled')
+    expect(await scratchDatabases(source)).toEqual([])
+    const seen: string[] = []
+    const watch = async (): Promise<void> => {
+      seen.push(...(await scratchDatabases(source)))
+    }
+    const watching = vi.waitFor(
+      async () => {
+        await watch()
+        expect(seen).not.toEqual([])
+      },
+      { interval: 5, timeout: 20_000 },
+    )
+    await Promise.all([ours.create('two', quiet, never), watching])
+    const [scratch = ''] = seen
+    expect(scratch).toContain(`${name}_purser_test_`)
+    await ask(source, `create database "${scratch}"`)
+    expect((await ours.create('three', quiet, never)).restoreTest.outcome).toBe('passed')
+    expect(await scratchDatabases(source)).toEqual([])
+  })
+
+  it('says why it cannot try a backup out, and makes it all the same', async () => {
+    const source = await postgres.database()
+    const name = new URL(source).pathname.slice(1)
+    await ask(source, `create role ${name} login password 'x'; alter database ${name} owner to ${name}`)
+    const limited = new URL(source)
+    limited.username = name
+    limited.password = 'x'
+    await ask(source, `create table a (id int); alter table a owner to ${name}`)
+    const ours = openBackups({ url: new Sensitive(limited.href), directory })
+    const reason = `${name} may not create databases (CREATEDB)`
+    expect(await ours.whyNoTestRestore(never)).toBe(reason)
+    expect((await ours.create('limited', quiet, never)).restoreTest).toEqual({ outcome: 'skipped', reason })
+    const off = openBackups({ url: new Sensitive(source), directory, testRestore: { enabled: false } })
+    expect(await off.whyNoTestRestore(never)).toMatch(/switched off/)
+    await ask(source, `alter database ${name} owner to current_user; reassign owned by ${name} to current_user`)
+    await ask(source, `drop role ${name}`)
+  })
+
+  it('keeps as many as the rule says, and always the last that was proven', async () => {
+    const template = await backups.create('a_1', quiet, never)
+    const dates = { a_1: '2026-01-01', a_2: '2026-02-01', a_3: '2026-03-01', a_4: '2026-04-01', b_1: '2026-01-01' }
+    for (const [name, day] of Object.entries(dates)) {
+      const file = `${name}.dump`
+      const restoreTest = name === 'a_1' ? template.restoreTest : { outcome: 'skipped', reason: 'x' }
+      await mkdir(join(directory, file), { recursive: true })
+      await writeFile(
+        join(directory, `${file}.json`),
+        JSON.stringify({ ...template, file, finishedAt: `${day}T00:00:00.000Z`, restoreTest }),
+      )
+    }
+    const owns = (file: string): boolean => file.startsWith('a_')
+    const now = new Date('2026-04-10')
+    expect(await backups.retain({ keep: 2, days: 60, now, owns }, never)).toEqual(['a_2.dump'])
+    expect((await backups.list(never)).map(({ file }) => file).sort()).toEqual(
+      ['a_1', 'a_3', 'a_4', 'b_1'].map((it) => `${it}.dump`),
+    )
+    expect((await readdir(directory)).filter((name) => name.startsWith('a_2'))).toEqual([])
+  })
+
   it('overwrites the remains of an attempt that died', async () => {
-    await writeFile(join(directory, 'run-42.dump.partial'), 'half')
-    await writeFile(join(directory, 'run-42.dump'), 'renamed, but its manifest was never written')
+    for (const name of ['run-42.dump.partial', 'run-42.dump']) {
+      await mkdir(join(directory, name))
+      await writeFile(join(directory, name, 'toc.dat'), 'half, or renamed without a manifest')
+    }
     await backups.create('run-42', quiet, never)
     await backups.verify('run-42.dump', never)
   })
@@ -126,6 +231,13 @@ describe('backups of the service database', () => {
     }
   })
 })
+
+async function scratchDatabases(url: string): Promise<string[]> {
+  const like = `${new URL(url).pathname.slice(1)}_purser_test_%`
+  return (await ask(url, `select datname from pg_database where datname like '${like}'`)).map((row) =>
+    String(row['datname']),
+  )
+}
 
 async function fakeDump(directory: string, complaint: string): Promise<void> {
   const path = join(directory, 'pg_dump')

@@ -1,20 +1,38 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
+import { mkdir, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { Sensitive } from '../../sensitive.ts'
 import { readArchive, readThrough, type Archive } from './archive.ts'
+import { nameOf, rangesOf, rowsOf, sequencesOf, tablesOf } from './contents.ts'
 import { BackupError, explain } from './errors.ts'
 import { libpqEnvironment } from './libpq.ts'
+import {
+  checkedName,
+  finish,
+  fingerprint,
+  listManifests,
+  manifestPath,
+  outlived,
+  readManifest,
+  removeBackup,
+} from './manifests.ts'
+import { parallelJobs } from './new-database.ts'
 import { refusePooled } from './pooling.ts'
 import type { BackupManifest, Backups } from './port.ts'
-import { withSession } from './session.ts'
+import { withSession, type Session } from './session.ts'
+import { testRestore, whyNoTestRestore, type Snapshot, type TestRestoreOptions } from './test-restore.ts'
 import { runTool } from './tools.ts'
 
 export interface BackupOptions {
   readonly url: Sensitive
   readonly directory: string
+  /** On, on the same server, unless told otherwise. */
+  readonly testRestore?: TestRestoreOptions
+}
+
+interface Place {
+  readonly url: Sensitive
+  readonly directory: string
+  readonly testRestore: TestRestoreOptions
 }
 
 /** Longest that a dump may take; phases have budgets of their own, and cancel by signal. */
@@ -22,11 +40,25 @@ const dumpLimitMs = 6 * 60 * 60 * 1000
 /** `pg_dump` needs a share lock on each table; behind a migration it must give up, not queue. */
 const lockWaitMs = 5_000
 
-export function openBackups({ url, directory }: BackupOptions): Backups {
+export function openBackups({ url, directory, testRestore = { enabled: true } }: BackupOptions): Backups {
+  const place: Place = { url, directory, testRestore }
   return {
     clientVersion,
-    create: (name, onProgress, signal) => create({ url, directory }, name, onProgress, signal),
+    whyNoTestRestore: (signal) => whyNoTestRestore(url, testRestore, signal),
+    create: (name, onProgress, signal) => create(place, name, onProgress, signal),
     verify: async (file, signal) => verify(directory, checkedName(file), signal),
+    list: async (signal) => {
+      signal.throwIfAborted()
+      return listManifests(directory)
+    },
+    retain: async (rule, signal) => {
+      const gone = outlived(await listManifests(directory), rule)
+      for (const file of gone) {
+        signal.throwIfAborted()
+        await removeBackup(directory, checkedName(file))
+      }
+      return gone
+    },
   }
 }
 
@@ -45,11 +77,12 @@ async function clientVersion(signal: AbortSignal): Promise<{ readonly text: stri
 }
 
 async function create(
-  { url, directory }: BackupOptions,
+  place: Place,
   name: string,
   onProgress: (line: string) => void,
   signal: AbortSignal,
 ): Promise<BackupManifest> {
+  const { url, directory } = place
   const file = `${checkedName(name)}.dump`
   await mkdir(directory, { recursive: true, mode: 0o700 })
   if (await stat(manifestPath(directory, file)).catch(() => undefined)) {
@@ -59,54 +92,77 @@ async function create(
   const partial = join(directory, `${file}.partial`)
   const startedAt = new Date().toISOString()
   try {
-    const expected = await tablesOf(url, signal)
-    await writeFile(partial, '', { mode: 0o600 }) // pg_dump would let everybody read it
-    await dump(url, directory, partial, onProgress, signal)
+    await rm(partial, { recursive: true, force: true })
+    const { expected, ...snapshot } = await dumpSnapshot(url, partial, onProgress, signal)
     onProgress('reading the archive through')
     const archive = await prove(partial, expected, signal)
     const facts = await fingerprint(partial)
+    const restoreTest = await testRestore(url, place.testRestore, partial, snapshot, onProgress, signal)
     const { tables, database, serverVersion, clientVersion: madeBy } = archive
     const manifest: BackupManifest = {
-      ...{ file, database, serverVersion, clientVersion: madeBy, ...facts, tables },
+      ...{ file, database, serverVersion, clientVersion: madeBy, ...facts, tables, ...snapshot, restoreTest },
       ...{ startedAt, finishedAt: new Date().toISOString() },
     }
     await finish(directory, partial, manifest)
     return manifest
   } catch (error) {
-    await rm(partial, { force: true })
+    await rm(partial, { recursive: true, force: true })
     throw error
   }
 }
 
-/** The names become file names and arguments of programs. */
-function checkedName(name: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/.test(name) && !name.endsWith('.partial')) return name
-  throw new BackupError('backup_name', `naming a backup: ${JSON.stringify(name)} is not a plain file name`)
+/** Dumps one snapshot and counts what is in it: only so can a restore be held against it while others write. */
+async function dumpSnapshot(
+  url: Sensitive,
+  partial: string,
+  onProgress: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Snapshot & { readonly expected: readonly string[] }> {
+  return withSession(url, 'holding the snapshot to back up', signal, async (session) => {
+    await refusePooled(session, url, signal)
+    await session.query('begin isolation level repeatable read read only')
+    await session.query(`set local idle_in_transaction_session_timeout = 0`)
+    await session.query(`set local statement_timeout = 0`)
+    await session.query(`set local lock_timeout = ${lockWaitMs}`)
+    const expected = (await tablesOf(session)).map(nameOf)
+    const sequences = await sequencesOf(session)
+    await dump(url, await exportSnapshot(session), partial, onProgress, signal)
+    onProgress('counting the rows of the snapshot')
+    const rows = await rowsOf(session)
+    return { expected, rows, sequences: rangesOf(sequences, await sequencesOf(session)) }
+  })
 }
 
-function manifestPath(directory: string, file: string): string {
-  return join(directory, `${file}.json`)
+async function exportSnapshot(session: Session): Promise<string> {
+  const { rows } = await session.query<{ snapshot: string }>('select pg_export_snapshot() as snapshot')
+  return rows[0]?.snapshot ?? ''
 }
 
 async function dump(
   url: Sensitive,
-  directory: string,
+  snapshot: string,
   partial: string,
   onProgress: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const doing = 'dumping the database'
+  let dumped = 0
   const { exitCode, complaints } = await runTool(
     {
       program: 'pg_dump',
-      args: ['--format=custom', '--no-password', '--verbose', `--lock-wait-timeout=${lockWaitMs}`, `--file=${partial}`],
+      args: [
+        ...['--format=directory', `--jobs=${parallelJobs()}`, `--snapshot=${snapshot}`, '--no-password', '--verbose'],
+        ...[`--lock-wait-timeout=${lockWaitMs}`, `--file=${partial}`],
+      ],
       doing,
-      cwd: directory,
+      cwd: dirname(partial),
       env: libpqEnvironment(url),
       timeoutMs: dumpLimitMs,
       onStderrLine: (line) => {
         const table = /dumping contents of table "(.+)"/.exec(line)?.[1]
-        if (table !== undefined) onProgress(`dumping ${table.replace('"."', '.')}`)
+        if (table === undefined) return
+        dumped += 1
+        onProgress(`dumping ${table.replace('"."', '.')} (table ${dumped})`)
       },
     },
     signal,
@@ -160,18 +216,6 @@ function dumpFailed(doing: string, exitCode: number, complaints: readonly string
   return make('backup_failed', `pg_dump exited ${exitCode}`, 'See its messages.')
 }
 
-/** Ordinary tables with contents of their own, as `schema name`: what the dump must hold. */
-async function tablesOf(url: Sensitive, signal: AbortSignal): Promise<readonly string[]> {
-  return withSession(url, 'listing the tables to back up', signal, async (session) => {
-    await refusePooled(session, url, signal)
-    const { rows } = await session.query<{ name: string }>(`
-      select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-        and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')`)
-    return rows.map((row) => row.name)
-  })
-}
-
 /** A dump is a backup only after this: table of contents complete, every byte of it readable. */
 async function prove(path: string, expected: readonly string[], signal: AbortSignal): Promise<Archive> {
   const archive = await readArchive(path, signal)
@@ -188,26 +232,6 @@ async function prove(path: string, expected: readonly string[], signal: AbortSig
   }
   await readThrough(path, signal)
   return archive
-}
-
-async function fingerprint(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return { bytes: (await stat(path)).size, sha256: hash.digest('hex') }
-}
-
-/** Dump first, manifest last: a manifest says that the file beside it is whole. */
-async function finish(directory: string, partial: string, manifest: BackupManifest): Promise<void> {
-  const handle = await open(partial, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(partial, join(directory, manifest.file))
-  const path = manifestPath(directory, manifest.file)
-  await writeFile(`${path}.partial`, `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600, flush: true })
-  await rename(`${path}.partial`, path)
 }
 
 async function verify(directory: string, file: string, signal: AbortSignal): Promise<BackupManifest> {
@@ -227,13 +251,4 @@ async function verify(directory: string, file: string, signal: AbortSignal): Pro
   }
   await prove(path, manifest.tables, signal)
   return manifest
-}
-
-async function readManifest(path: string, doing: string): Promise<BackupManifest> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as BackupManifest
-  } catch (error) {
-    const hint = 'See which backups there are; this one was never finished or was removed.'
-    throw new BackupError('backup_missing', `${doing}: it has no readable manifest`, { hint, cause: error })
-  }
 }

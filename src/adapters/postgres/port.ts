@@ -66,15 +66,38 @@ export interface ServiceDatabase {
   query(sql: string, options: { readonly timeoutMs: number }, signal: AbortSignal): Promise<QueryAnswer>
 }
 
+export interface TableRows {
+  /** `schema.table`, unquoted. */
+  readonly table: string
+  readonly rows: number
+}
+
+/** What a sequence held when the dump began and when it ended; null: never used. */
+export interface SequenceRange {
+  readonly sequence: string
+  readonly first: string | null
+  readonly last: string | null
+}
+
+export type RestoreTest =
+  | { readonly outcome: 'passed'; readonly milliseconds: number }
+  | { readonly outcome: 'skipped'; readonly reason: string }
+
 export interface BackupManifest {
-  /** File name below the backup directory. */
+  /** Name of a directory (`pg_dump -Fd`) below the backup directory. */
   readonly file: string
   readonly database: string
   readonly serverVersion: string
   readonly clientVersion: string
+  /** Of all files together. */
   readonly bytes: number
+  /** Over the names and checksums of all files. */
   readonly sha256: string
   readonly tables: readonly string[]
+  /** Counted in the snapshot that was dumped. */
+  readonly rows: readonly TableRows[]
+  readonly sequences: readonly SequenceRange[]
+  readonly restoreTest: RestoreTest
   readonly startedAt: string
   readonly finishedAt: string
 }
@@ -83,12 +106,71 @@ export interface BackupManifest {
 export interface Backups {
   /** Version of the client tools; raises `client_tools_missing` with the command that installs them. */
   clientVersion(signal: AbortSignal): Promise<{ readonly text: string; readonly major: number }>
+  /** Why backups are not tried out by a restore; undefined when they are. */
+  whyNoTestRestore(signal: AbortSignal): Promise<string | undefined>
   /**
-   * Dumps (custom format) to `<name>.partial`, then proves it: exit code, size, table of contents, a read-through of the
-   * whole archive, SHA-256; then renames and writes the manifest beside it. A repeat overwrites only its own partial; a finished backup
-   * of this name is verified and returned.
+   * Dumps (directory format, as many jobs as cores) one snapshot to `<name>.partial` and counts that snapshot's rows, then
+   * proves it: exit code, table of contents, a read-through of the whole archive, SHA-256, and a restore into a scratch
+   * database whose counts must equal the snapshot's; then renames and writes the manifest beside it. A repeat overwrites
+   * only its own partial; a finished backup of this name is verified and returned.
    */
   create(name: string, onProgress: (line: string) => void, signal: AbortSignal): Promise<BackupManifest>
-  /** Repeats the proof on a finished backup; raises `backup_damaged`. */
+  /** Repeats the proof on a finished backup, without the restore; raises `backup_damaged`. */
   verify(file: string, signal: AbortSignal): Promise<BackupManifest>
+  /** Finished backups, newest first. What has no manifest is none. */
+  list(signal: AbortSignal): Promise<readonly BackupManifest[]>
+  /**
+   * Removes finished backups of this database that are both beyond the newest `keep` and older than `days`. The newest that
+   * passed its test restore always stays (or the newest, when none did). Gives the names of those removed.
+   */
+  retain(rule: RetentionRule, signal: AbortSignal): Promise<readonly string[]>
+}
+
+export interface RetentionRule {
+  readonly keep: number
+  readonly days: number
+  readonly now: Date
+  /** Of which backups: several environments may share a directory. */
+  readonly owns: (file: string) => boolean
+}
+
+/** The three databases of a restore; which of them exist tells how far it has come. */
+export interface RestoreNames {
+  readonly live: string
+  /** Where the backup is restored to, before it takes the live name. */
+  readonly restored: string
+  /** What the database that served before is called afterwards. */
+  readonly kept: string
+}
+
+export type RestoreStanding = 'absent' | 'unfinished' | 'prepared' | 'swapped'
+
+export interface PrepareRestore {
+  readonly names: RestoreNames
+  readonly file: string
+  readonly sha256: string
+  readonly onProgress: (line: string) => void
+}
+
+/**
+ * A restore that loses nothing: into a new database beside the live one, then a swap of names. Every method looks before
+ * it acts and is safe to repeat after a crash at any point.
+ */
+export interface Restores {
+  names(run: number): RestoreNames
+  /** Why databases cannot be swapped here (rights, pooler, a managed server); undefined when they can. */
+  whyNotSwap(signal: AbortSignal): Promise<string | undefined>
+  standing(names: RestoreNames, signal: AbortSignal): Promise<RestoreStanding>
+  /** Creates, fills, analyzes and checks `restored`; the live database is only read. */
+  prepare(restore: PrepareRestore, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
+  /** Ends every connection to the live database and renames both in one transaction. The live name never stays without a database. */
+  swap(names: RestoreNames, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
+  /** The reverse. */
+  swapBack(names: RestoreNames, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
+  /** Lets connections to the live name in again, whichever database has it now. */
+  reopen(names: RestoreNames, signal: AbortSignal): Promise<void>
+  /** Drops `restored`, unless it serves. */
+  discard(names: RestoreNames, signal: AbortSignal): Promise<void>
+  /** Rows now of these tables (`schema.table`), of those that can be counted within the time. */
+  countNow(tables: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<readonly TableRows[]>
 }

@@ -1,0 +1,95 @@
+import pg from 'pg'
+import type { SequenceRange, TableRows } from './port.ts'
+import type { Session } from './session.ts'
+
+/** What a database holds, exactly: rows of each table and the last value of each sequence. */
+export interface Contents {
+  readonly rows: readonly TableRows[]
+  readonly sequences: readonly SequenceValue[]
+}
+
+interface SequenceValue {
+  readonly sequence: string
+  /** As text, for it may pass what a JavaScript number holds; null: never used. */
+  readonly value: string | null
+}
+
+interface TableName {
+  readonly schema: string
+  readonly name: string
+}
+
+const own = `n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+  and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')`
+
+/** Ordinary tables (partitions too) with contents of their own: what a dump must hold. */
+export async function tablesOf(session: Session): Promise<readonly TableName[]> {
+  const { rows } = await session.query<TableName>(`
+    select n.nspname as schema, c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind = 'r' and ${own} order by 1, 2`)
+  return rows
+}
+
+export function nameOf({ schema, name }: TableName): string {
+  return `${schema}.${name}`
+}
+
+/** Counts every row; raises instead of counting only what row level security shows. */
+export async function rowsOf(session: Session): Promise<readonly TableRows[]> {
+  await session.query('set row_security = off')
+  const counted: TableRows[] = []
+  // Large objects belong to no table of the service, and are easily forgotten.
+  const largeObjects = { schema: 'pg_catalog', name: 'pg_largeobject_metadata' }
+  for (const table of [...(await tablesOf(session)), largeObjects]) {
+    const place = `${pg.escapeIdentifier(table.schema)}.${pg.escapeIdentifier(table.name)}`
+    const { rows } = await session.query<{ count: string }>(`select count(*) from only ${place}`)
+    counted.push({ table: nameOf(table), rows: Number(rows[0]?.count) })
+  }
+  return counted
+}
+
+/** Sequences stand outside transactions: read one moment later, they may be further. */
+export async function sequencesOf(session: Session): Promise<readonly SequenceValue[]> {
+  const { rows } = await session.query<SequenceValue>(`
+    select n.nspname || '.' || c.relname as sequence, pg_sequence_last_value(c.oid)::text as value
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind = 'S' and ${own} order by 1`)
+  return rows
+}
+
+/** What a sequence may hold in the dump: it was read at some moment between these two. */
+export function rangesOf(before: readonly SequenceValue[], after: readonly SequenceValue[]): readonly SequenceRange[] {
+  const later = new Map(after.map((it) => [it.sequence, it.value]))
+  return before.map(({ sequence, value }) => ({ sequence, first: value, last: later.get(sequence) ?? value }))
+}
+
+/** One line for each table and sequence that is not as it was in the snapshot. */
+export function differencesFrom(
+  expected: { readonly rows: readonly TableRows[]; readonly sequences: readonly SequenceRange[] },
+  found: Contents,
+): readonly string[] {
+  const rows = new Map(found.rows.map((it) => [it.table, it.rows]))
+  const values = new Map(found.sequences.map((it) => [it.sequence, it.value]))
+  return [
+    ...expected.rows.flatMap(({ table, rows: wanted }) =>
+      rows.get(table) === wanted ? [] : [`${table}: ${rows.get(table) ?? 'no table'}, not ${wanted} rows`],
+    ),
+    ...expected.sequences.flatMap((range) =>
+      values.has(range.sequence) && within(values.get(range.sequence) ?? null, range)
+        ? []
+        : [`sequence ${range.sequence}: at ${values.get(range.sequence) ?? 'its start'}, not ${inWords(range)}`],
+    ),
+  ]
+}
+
+function within(value: string | null, { first, last }: SequenceRange): boolean {
+  if (value === first || value === last) return true
+  if (value === null || last === null) return false
+  if (first === null) return true
+  const [low, high] = BigInt(first) < BigInt(last) ? [first, last] : [last, first]
+  return BigInt(low) <= BigInt(value) && BigInt(value) <= BigInt(high)
+}
+
+function inWords({ first, last }: SequenceRange): string {
+  return first === last ? (first ?? 'its start') : `${first ?? 'its start'} to ${last ?? 'its start'}`
+}

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import type { Sensitive } from '../../sensitive.ts'
+import { differencesFrom, rowsOf, sequencesOf } from './contents.ts'
+import { BackupError } from './errors.ts'
+import { createAlike, databaseName, dropDatabase, onDatabase, restoreInto } from './new-database.ts'
+import pg from 'pg'
+import type { RestoreTest, SequenceRange, TableRows } from './port.ts'
+import { withSession } from './session.ts'
+
+/** Where backups are tried out. */
+export interface TestRestoreOptions {
+  readonly enabled: boolean
+  /** Another server for it; without one, the server of the database itself. */
+  readonly url?: Sensitive
+}
+
+export interface Snapshot {
+  readonly rows: readonly TableRows[]
+  readonly sequences: readonly SequenceRange[]
+}
+
+const cleanUpLimitMs = 60_000
+
+/** Why a backup cannot be tried out, or undefined when it can. */
+export async function whyNoTestRestore(
+  source: Sensitive,
+  options: TestRestoreOptions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (!options.enabled) return 'switched off in purser.yaml (backups.testRestore)'
+  return withSession(options.url ?? source, 'asking for the right to create databases', signal, async (session) => {
+    const { rows } = await session.query<{ may: boolean; user: string }>(
+      'select rolcreatedb or rolsuper as may, rolname as user from pg_roles where rolname = current_user',
+    )
+    return rows[0]?.may ? undefined : `${rows[0]?.user ?? 'the user'} may not create databases (CREATEDB)`
+  })
+}
+
+/**
+ * Restores into a database made for it and compares every count with the snapshot of the dump. The database is dropped
+ * whatever happens; its name depends on nothing but the source, so the next try also drops what a crash has left.
+ */
+export async function testRestore(
+  source: Sensitive,
+  options: TestRestoreOptions,
+  path: string,
+  snapshot: Snapshot,
+  onProgress: (line: string) => void,
+  signal: AbortSignal,
+): Promise<RestoreTest> {
+  const reason = await whyNoTestRestore(source, options, signal)
+  if (reason !== undefined) return { outcome: 'skipped', reason }
+  const server = options.url ?? source
+  const scratch = scratchName(source)
+  const doing = 'restoring the backup into a scratch database'
+  try {
+    await withSession(server, doing, signal, async (session) => {
+      await dropDatabase(session, scratch)
+      if (options.url === undefined) await createAlike(session, scratch)
+      else await session.query(`create database ${pg.escapeIdentifier(scratch)} template template0 encoding 'UTF8'`)
+    })
+    const began = performance.now()
+    const url = onDatabase(server, scratch)
+    await restoreInto({ url, path, doing, withOwners: options.url === undefined, onProgress }, signal)
+    const milliseconds = Math.round(performance.now() - began)
+    onProgress('comparing the restored rows with the snapshot')
+    await compareWith(snapshot, url, 'comparing the test restore', signal)
+    return { outcome: 'passed', milliseconds }
+  } finally {
+    await withSession(server, 'dropping the scratch database', AbortSignal.timeout(cleanUpLimitMs), (session) =>
+      dropDatabase(session, scratch),
+    ).catch(() => {})
+  }
+}
+
+/** Raises `restore_differs` when a database does not hold exactly what the snapshot held. */
+export async function compareWith(snapshot: Snapshot, url: Sensitive, doing: string, signal: AbortSignal) {
+  await withSession(url, doing, signal, async (session) => {
+    const found = { rows: await rowsOf(session), sequences: await sequencesOf(session) }
+    const differences = differencesFrom(snapshot, found)
+    if (differences.length === 0) return
+    throw new BackupError('restore_differs', `${doing}: ${differences.length} tables or sequences are not as dumped`, {
+      hint: 'Do not rely on this backup; make a new one.',
+      evidence: differences.slice(0, 20),
+    })
+  })
+}
+
+function scratchName(source: Sensitive): string {
+  const { host, pathname } = new URL(source.reveal())
+  const hash = createHash('sha256').update(`${host}${pathname}`).digest('hex').slice(0, 8)
+  return databaseName(decodeURIComponent(pathname.slice(1)), `_purser_test_${hash}`)
+}
