@@ -26,6 +26,12 @@ export async function verify(ask: Ask, environment: string | undefined, desk: De
   return silent
 }
 
+/** The Run again button of a verification: a new one, the old board stays as it was found. */
+export async function runAgain(ask: Ask, ticket: { run: number }, desk: Desk): Promise<Answer> {
+  const run = await desk.runs.get(ticket.run)
+  return verify(ask, run.environment, desk)
+}
+
 /** `/billing status [#N]`: what runs and what waits, or one run. */
 export async function status(ask: Ask, asked: number | undefined, desk: Desk): Promise<Answer> {
   if (asked !== undefined) {

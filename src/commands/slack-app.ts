@@ -8,7 +8,7 @@ import { deploy } from './deploy.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
 import { answering, refuse } from './desk.ts'
 import { lock, unlock } from './lock.ts'
-import { details, history, showHelp, status, verify } from './look.ts'
+import { details, history, runAgain, showHelp, status, verify } from './look.ts'
 import type { Command } from './parse.ts'
 import { parseCommand } from './parse.ts'
 import { askRollback, confirmRollback } from './rollback.ts'
@@ -51,6 +51,7 @@ const presses: Readonly<Record<string, (ask: Ask, ticket: Ticket, desk: Desk) =>
   [actionIds.cancel]: (ask, ticket, desk) => cancel(ask, ticket.run, desk),
   [actionIds.details]: details,
   [actionIds.leave]: leave,
+  [actionIds.runAgain]: runAgain,
 }
 
 /** Connects what people do in Slack to the commands. Everything is acknowledged first, then worked out. */

@@ -3,6 +3,7 @@ import type { Chat, OutgoingMessage } from '../adapters/slack/port.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { PurserError } from '../errors.ts'
 import { boardMessage } from '../messages/board.ts'
+import type { Message } from '../messages/message.ts'
 import { reportMarkdown } from '../messages/report.ts'
 import { threadMessage } from '../messages/thread.ts'
 import type { BoardState, BoardStore, WaitingPost } from '../runs/board-store.ts'
@@ -74,6 +75,8 @@ export class Publisher {
           ? undefined
           : policy?.contacts.onCall,
         approvers: policy === undefined ? [] : approversOf(run, policy.policy),
+        pace: run.status === 'executing' ? await this.#deps.runs.medianDurations(run.environment) : {},
+        decisions: await this.#deps.runs.decisions(run.number),
       }),
     )
     const hash = hashOf(message)
@@ -128,8 +131,29 @@ export class Publisher {
       await this.#deps.chat.uploadText(where, { name: fileName, title: fileName, content }, signal)
       return
     }
-    const message = this.#deps.mask(threadMessage(post, run))
-    await this.#deps.chat.post(where.channel, message, { threadTs: where.threadTs }, signal)
+    const watched = {
+      samples: ['verification', 'failed'].includes(post.kind) ? await this.#deps.runs.samples(run.number) : [],
+      metrics: this.#deps.config.service.monitor.metrics,
+    }
+    await this.#reply(where, this.#deps.mask(threadMessage(post, run, watched)), signal)
+  }
+
+  /** Not every workspace takes charts yet: one that refuses the blocks gets the same in words. */
+  async #reply(
+    where: { readonly channel: string; readonly threadTs: string },
+    { withoutCharts, ...message }: Message,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { chat, log } = this.#deps
+    const thread = { threadTs: where.threadTs }
+    try {
+      await chat.post(where.channel, message, thread, signal)
+    } catch (error) {
+      const refused = error instanceof PurserError && error.code === 'invalid_blocks'
+      if (!refused || withoutCharts === undefined) throw error
+      log.warn({ err: error }, 'Slack takes no charts here')
+      await chat.post(where.channel, { text: message.text, blocks: withoutCharts }, thread, signal)
+    }
   }
 
   /** Slack refuses for good (channel gone, not a member): the run goes on, the log says it, nothing is tried for ever. */

@@ -12,6 +12,7 @@ export const actionIds = {
   cancel: 'cancel',
   details: 'details',
   leave: 'leave',
+  runAgain: 'run_again',
 } as const
 
 export const viewIds = { rollback: 'rollback_dialog', details: 'plan_details' } as const
@@ -53,6 +54,7 @@ export function buttonsFor(run: Run, now: Date, rollbackUntil: Date | undefined)
   if (can('cancel', run) && run.status === 'executing') {
     buttons.push(make('cancel', 'Cancel', readOnly(run) ? {} : { style: 'danger', confirm: cancel(run) }))
   }
+  if (run.kind === 'verify' && mayRunAgain(run)) buttons.push(make('runAgain', 'Run again'))
   if (shows && run.plan !== undefined) buttons.push(make('details', 'Details'))
   return buttons
 }
@@ -77,6 +79,11 @@ function mayRollBack(run: Run, now: Date, until: Date | undefined): boolean {
     case 'planned':
       return false
   }
+}
+
+/** A failed one offers Retry, which looks again on the same board. */
+function mayRunAgain(run: Run): boolean {
+  return run.status === 'succeeded' || run.status === 'cancelled' || run.status === 'left'
 }
 
 function readOnly(run: Run): boolean {

@@ -1,7 +1,8 @@
 import { phaseTitles, type Run } from '../runs/model.ts'
 import { escape } from './marks.ts'
 import { capped, code, context, mention, message, paragraph, paragraphs, words, type Message } from './message.ts'
-import { chapters, currentPhase, failedPhase, stateWords, subject } from './state.ts'
+import { chapters, currentPhase, failedPhase } from './chapters.ts'
+import { stateWords, subject } from './state.ts'
 import { ago, duration, elapsed, localTime } from './time.ts'
 
 interface CommandHelp {

@@ -3,6 +3,7 @@ import { countApprovals } from '../runs/lifecycle.ts'
 import { isDeployPlan, isUndoPlan, type Run } from '../runs/model.ts'
 import type { DeployPlan } from '../runs/plan.ts'
 import { buttonsFor } from './actions.ts'
+import { chapters } from './chapters.ts'
 import { checkLine, checkTable } from './checks.ts'
 import { list } from './list.ts'
 import {
@@ -20,7 +21,7 @@ import {
 } from './message.ts'
 import { phaseCards } from './phase-cards.ts'
 import { cronJobLine, estimate, fromTo, migrationLine, secretLine, stripeLine } from './plan-text.ts'
-import { chapters, stateLines, title, type StateView } from './state.ts'
+import { stateLines, title, type StateView } from './state.ts'
 import { duration, elapsed, localTime } from './time.ts'
 
 type Blocks = readonly (KnownBlock | Block)[]
@@ -65,7 +66,7 @@ function phaseBlocks(run: Run, view: StateView): Blocks {
   const all = chapters(run)
   const begun = all.some((phase) => phase.status !== 'pending')
   const toCome = run.status === 'awaiting_approval' || run.status === 'executing'
-  return all.length > 0 && (begun || toCome) ? [phaseCards(run, view.now)] : []
+  return all.length > 0 && (begun || toCome) ? [phaseCards(run, view)] : []
 }
 
 function rollbackBody(run: Run, view: StateView): Blocks {

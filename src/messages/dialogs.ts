@@ -5,7 +5,8 @@ import { viewIds } from './actions.ts'
 import { list } from './list.ts'
 import { plainText, paragraph, words } from './message.ts'
 import { planSections, rendered } from './plan-sections.ts'
-import { chapters, stateWords, subject } from './state.ts'
+import { chapters } from './chapters.ts'
+import { stateWords, subject } from './state.ts'
 import { duration, minutes } from './time.ts'
 
 /** Exactly what a rollback will undo, in its order, and what stays, before anyone confirms. */

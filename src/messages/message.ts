@@ -14,6 +14,8 @@ import { escape, mrkdwn, richText } from './marks.ts'
 export interface Message {
   readonly text: string
   readonly blocks?: readonly (KnownBlock | Block)[]
+  /** The same without charts, which not every workspace takes; missing when there are none. */
+  readonly withoutCharts?: readonly (KnownBlock | Block)[]
 }
 
 /**
@@ -117,9 +119,13 @@ export function code(text: string, max = 150): string {
 
 /** A person, a user group, or any other words for someone (a telephone number, "purser"). */
 export function mention(who: string): string {
-  if (/^[UW][A-Z0-9]{3,}$/.test(who)) return `<@${who}>`
-  if (/^S[A-Z0-9]{3,}$/.test(who)) return `<!subteam^${who}>`
-  return words(who, 100)
+  if (!isId(who)) return words(who, 100)
+  return who.startsWith('S') ? `<!subteam^${who}>` : `<@${who}>`
+}
+
+/** Of a person or a user group. */
+export function isId(who: string): boolean {
+  return /^[UWS][A-Z0-9]{3,}$/.test(who)
 }
 
 /** "A, B and C" */

@@ -1,27 +1,31 @@
 import type { PlanBlock, RichTextBlock, RichTextList, TaskCardBlock } from '@slack/types'
 import { isUndoPlan, phaseTitles, settledStatuses, type PhaseState, type Run } from '../runs/model.ts'
 import { capped, clip, counted, oneLine } from './message.ts'
-import { chapters } from './state.ts'
+import { chapters } from './chapters.ts'
+import { lateness } from './eta.ts'
+import type { StateView } from './state.ts'
 import { duration, elapsed, minutes } from './time.ts'
 
+type Clock = Pick<StateView, 'now' | 'pace'>
+
 /** The chapters as Slack's plan block: a card each, with its time against its budget and one line. */
-export function phaseCards(run: Run, now: Date): PlanBlock {
+export function phaseCards(run: Run, view: Clock): PlanBlock {
   const all = chapters(run)
   const done = all.filter((phase) => phase.status === 'succeeded').length
   return {
     type: 'plan',
     title: `${counted(all.length, 'phase')}, ${done} done`,
-    tasks: all.map((phase) => card(run, phase, now)),
+    tasks: all.map((phase) => card(run, phase, view)),
   }
 }
 
-function card(run: Run, phase: PhaseState, now: Date): TaskCardBlock {
+function card(run: Run, phase: PhaseState, view: Clock): TaskCardBlock {
   return {
     type: 'task_card',
     task_id: `${run.number}-${phase.name}`,
     title: phaseTitles[phase.name],
     status: cardStatus(phase),
-    details: details(run, phase, now),
+    details: details(run, phase, view),
   }
 }
 
@@ -40,11 +44,11 @@ function cardStatus(phase: PhaseState): TaskCardBlock['status'] {
   }
 }
 
-function details(run: Run, phase: PhaseState, now: Date): RichTextBlock {
+function details(run: Run, phase: PhaseState, view: Clock): RichTextBlock {
   const list = phase.name === 'undo' ? undoList(run) : []
   return {
     type: 'rich_text',
-    elements: [{ type: 'rich_text_section', elements: [{ type: 'text', text: phaseLine(run, phase, now) }] }, ...list],
+    elements: [{ type: 'rich_text_section', elements: [{ type: 'text', text: phaseLine(run, phase, view) }] }, ...list],
   }
 }
 
@@ -64,17 +68,17 @@ function undoList(run: Run): readonly RichTextList[] {
 }
 
 /** "done in 1m 12s of 10 min: 3 of 3 pods updated": the state is always a word. */
-export function phaseLine(run: Run, phase: PhaseState, now: Date): string {
+export function phaseLine(run: Run, phase: PhaseState, view: Clock): string {
   const told = phase.status === 'failed' ? (phase.failure?.message ?? phase.line) : phase.line
   const line = told === '' ? '' : `: ${clip(oneLine(told), 220)}`
   const attempt = phase.attempt > 1 ? ` (attempt ${phase.attempt})` : ''
-  return `${phaseState(run, phase, now)}${attempt}${line}`
+  return `${phaseState(run, phase, view)}${attempt}${line}`
 }
 
 /** "running, 1m 12s of 10 min" */
-export function phaseState(run: Run, phase: PhaseState, now: Date): string {
+export function phaseState(run: Run, phase: PhaseState, view: Clock): string {
   const budget = minutes(phase.budgetMinutes)
-  const took = elapsed(phase, now)
+  const took = elapsed(phase, view.now)
   const time = took === undefined ? '' : ` ${duration(took)} of ${budget}`
   switch (phase.status) {
     case 'pending':
@@ -82,7 +86,7 @@ export function phaseState(run: Run, phase: PhaseState, now: Date): string {
     case 'queued':
       return phase.stumbles > 0 ? 'tries again after passing trouble' : `about to start, ${budget} planned`
     case 'running':
-      return time === '' ? `running, ${budget} planned` : `running,${time}${late(phase, took)}`
+      return time === '' ? `running, ${budget} planned` : `running,${time}${lateness(phase, view.now, view.pace ?? {})}`
     case 'succeeded':
       return time === '' ? 'done' : `done in${time}`
     case 'failed':
@@ -90,8 +94,4 @@ export function phaseState(run: Run, phase: PhaseState, now: Date): string {
     case 'cancelled':
       return time === '' ? 'cancelled' : `cancelled after${time}`
   }
-}
-
-function late(phase: PhaseState, took: number | undefined): string {
-  return took !== undefined && phase.budgetMinutes > 0 && took > phase.budgetMinutes * 60_000 ? ', over its budget' : ''
 }

@@ -11,7 +11,8 @@ import {
 import { verdictWords } from './checks.ts'
 import { counted, oneLine } from './message.ts'
 import { estimate, planChapters, undoChapters, type Chapter } from './plan-text.ts'
-import { chapters, failureOf, stateWords, subject } from './state.ts'
+import { chapters } from './chapters.ts'
+import { failureOf, stateWords, subject } from './state.ts'
 import { duration, milliseconds, minutes, utc } from './time.ts'
 
 /** The file at the end of a run: everything, nothing cut off. */

@@ -1,6 +1,9 @@
-import { isUndoPlan, phaseTitles, type Failure, type PhaseName, type PhaseState, type Run } from '../runs/model.ts'
+import { isUndoPlan, phaseTitles, type Failure, type PhaseName, type Run } from '../runs/model.ts'
 import { countApprovals } from '../runs/lifecycle.ts'
-import { counted, joined, mention, mentions, words } from './message.ts'
+import type { Decision, Pace } from '../runs/pace.ts'
+import { chapters, currentPhase, failedPhase } from './chapters.ts'
+import { eta, lateness } from './eta.ts'
+import { counted, isId, joined, mention, mentions, words } from './message.ts'
 import { duration, elapsed, localTime, minutes } from './time.ts'
 
 /** What a run is about, as plain text: "valuecanvas-api v1.2.0 → production". */
@@ -61,34 +64,9 @@ export function title(run: Run): string {
   return `${subject(run)}: ${stateWords(run)}`
 }
 
-export function failedPhase(run: Run): PhaseState | undefined {
-  return run.phases.find((phase) => phase.status === 'failed')
-}
-
 /** Why the run stopped: the failed phase's reason, or the run's own. */
 export function failureOf(run: Run): Failure | undefined {
   return failedPhase(run)?.failure ?? run.failure
-}
-
-/** The chapter under way, or the next one that will be. */
-export function currentPhase(run: Run): PhaseState | undefined {
-  return (
-    run.phases.find((phase) => phase.status === 'running') ??
-    run.phases.find((phase) => phase.status === 'queued') ??
-    run.phases.find((phase) => phase.status === 'pending')
-  )
-}
-
-/** The runbook's chapters; planning is worked out before approval and is none. */
-export function chapters(run: Run): readonly PhaseState[] {
-  return run.phases.filter((phase) => phase.name !== 'plan')
-}
-
-/** What is left of the budgets of the phases to come, in milliseconds. */
-export function budgetLeft(run: Run, now: Date): number {
-  return chapters(run)
-    .filter((phase) => phase.status !== 'succeeded')
-    .reduce((sum, phase) => sum + Math.max(0, phase.budgetMinutes * 60_000 - (elapsed(phase, now) ?? 0)), 0)
 }
 
 export interface StateView {
@@ -96,6 +74,10 @@ export interface StateView {
   readonly rollbackUntil: Date | undefined
   readonly onCall: string | undefined
   readonly approvers: readonly string[]
+  /** How long phases usually take here. */
+  readonly pace?: Pace
+  /** What people decided since the approval, oldest first. */
+  readonly decisions?: readonly Decision[]
 }
 
 /** mrkdwn: where the run stands, who must act, and what happens next. Nothing here depends on an emoji. */
@@ -108,11 +90,17 @@ export function stateLines(run: Run, view: StateView): readonly string[] {
     case 'executing':
       return runningLines(run, view)
     case 'cancelling':
-      return ['*Being cancelled.* The phase under way is being stopped; nothing new starts.']
+      return [
+        `*Being cancelled*${decidedBy('cancel', view)}. The phase under way is being stopped; nothing new starts.`,
+      ]
     case 'failed':
       return failedLines(run, view)
     case 'left':
-      return [`*Failed and left as it is* by a person's decision.${reasonOf(run)}`, soFar(run), ...rollbackOffer(run)]
+      return [
+        `*Failed and left as it is*${decidedBy('leave', view)}.${reasonOf(run)}`,
+        soFar(run),
+        ...rollbackOffer(run),
+      ]
     case 'planned':
       return ['*Dry run: the plan is complete.* Nothing was changed and nothing will be.']
     case 'succeeded':
@@ -122,7 +110,7 @@ export function stateLines(run: Run, view: StateView): readonly string[] {
     case 'expired':
       return [`*Expired*: nobody approved in time. ${soFar(run)} ${afresh(run)}`, ...rollbackOffer(run)]
     case 'cancelled':
-      return [`*Cancelled.* ${soFar(run)}`, ...rollbackOffer(run)]
+      return [`*Cancelled*${decidedBy('cancel', view)}. ${soFar(run)}`, ...rollbackOffer(run)]
   }
 }
 
@@ -146,9 +134,10 @@ function runningLines(run: Run, view: StateView): readonly string[] {
   if (phase === undefined) return ['*Running.*']
   const all = chapters(run)
   const place = all.length > 1 ? ` phase ${all.indexOf(phase) + 1} of ${all.length}:` : ''
-  const left = budgetLeft(run, view.now)
-  const rest = all.length > 1 && left > 0 ? ` ${duration(left)} of the phases' budgets left.` : ''
-  return [`*Running*${place} ${phaseTitles[phase.name]}.${rest}`]
+  const pace = view.pace ?? {}
+  const late = phase.status === 'running' ? lateness(phase, view.now, pace) : ''
+  const rest = all.length > 1 ? eta(run, view.now, pace) : ''
+  return [`*Running*${place} ${phaseTitles[phase.name]}${late}.`, ...retriedBy(view), ...(rest === '' ? [] : [rest])]
 }
 
 function failedLines(run: Run, view: StateView): readonly string[] {
@@ -156,10 +145,26 @@ function failedLines(run: Run, view: StateView): readonly string[] {
   const failure = failureOf(run)
   const at = phase === undefined ? '' : ` at ${phaseTitles[phase.name]}`
   const hint = failure?.hint === undefined ? [] : [`*What can be done:* ${words(failure.hint, 400)}`]
-  const onCall = view.onCall === undefined ? '' : ` On call: ${mention(view.onCall)}.`
   const evidence = failure !== undefined && failure.evidence.length > 0 ? ' The evidence is in the thread.' : ''
   if (run.rolledBackBy !== undefined) return [`*Failed${at}.*${reasonOf(run)}`, rollbackSeen(run.rolledBackBy)]
-  return [`*Failed${at}.*${reasonOf(run)}${evidence}`, ...hint, `${choices(run)}${onCall}`]
+  return [`*Failed${at}.*${reasonOf(run)}${evidence}`, ...hint, `${choices(run)}${onCallLine(view.onCall)}`]
+}
+
+/** The thread's post mentions the people on call, once; the board only says who they are. */
+function onCallLine(onCall: string | undefined): string {
+  if (onCall === undefined || onCall === '') return ''
+  return isId(onCall) ? ' Those on call are named in the thread.' : ` On call: ${words(onCall, 100)}.`
+}
+
+function decidedBy(kind: Decision['kind'], view: StateView): string {
+  const last = view.decisions?.findLast((decision) => decision.kind === kind)
+  return last === undefined ? '' : ` by ${mention(last.by)}`
+}
+
+function retriedBy(view: StateView): readonly string[] {
+  const retries = view.decisions?.filter((decision) => decision.kind === 'retry') ?? []
+  const last = retries.at(-1)
+  return last === undefined ? [] : [`${mention(last.by)} had the failed phase run again at ${localTime(last.at)}.`]
 }
 
 /** What the buttons of a failed run do, in words. */

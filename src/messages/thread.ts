@@ -1,7 +1,8 @@
 import type { Block, KnownBlock } from '@slack/types'
 import { countApprovals } from '../runs/lifecycle.ts'
-import { isDeployPlan, phaseTitles, type Run, type Verification } from '../runs/model.ts'
+import { isDeployPlan, phaseTitles, type MetricSample, type Run, type Verification } from '../runs/model.ts'
 import type { ThreadPost } from '../runs/posts.ts'
+import { chartBlocks, type ChartedMetric, type Charts } from './charts.ts'
 import { checkLine, checkTable } from './checks.ts'
 import { list } from './list.ts'
 import {
@@ -24,8 +25,23 @@ import { localTime } from './time.ts'
 type Post<Kind extends ThreadPost['kind']> = Extract<ThreadPost, { kind: Kind }>
 type Blocks = readonly (KnownBlock | Block)[]
 
+/** What was watched while monitoring. */
+export interface Watched {
+  readonly samples: readonly MetricSample[]
+  readonly metrics: readonly ChartedMetric[]
+}
+
+const unwatched: Watched = { samples: [], metrics: [] }
+
 /** One post in the thread of a run's board. */
-export function threadMessage(post: ThreadPost, run: Run): Message {
+export function threadMessage(post: ThreadPost, run: Run, watched: Watched = unwatched): Message {
+  // A retried phase watches anew.
+  const began = run.phases.find((phase) => phase.name === 'monitor')?.startedAt ?? new Date(0)
+  const charts = () =>
+    chartBlocks(
+      watched.samples.filter(({ at }) => at >= began),
+      watched.metrics,
+    )
   switch (post.kind) {
     case 'plan':
       return planPost(run)
@@ -38,9 +54,9 @@ export function threadMessage(post: ThreadPost, run: Run): Message {
     case 'note':
       return note(post)
     case 'failed':
-      return failed(post, run)
+      return failed(post, run, charts())
     case 'verification':
-      return verification(post.verification, run)
+      return verification(post.verification, run, charts())
     case 'report':
       return message(`The report of run #${run.number} is the file ${words(post.fileName, 200)}.`, [
         paragraph(`The report of run #${run.number} is the file ${words(post.fileName, 200)}.`),
@@ -116,7 +132,7 @@ function note(post: Post<'note'>): Message {
   return message(text, paragraphs([text]))
 }
 
-function failed(post: Post<'failed'>, run: Run): Message {
+function failed(post: Post<'failed'>, run: Run, charts: Charts): Message {
   const { failure } = post
   const what = `${phaseTitles[post.phase]} failed in run #${run.number} (${words(subject(run), 250)})`
   const reason = words(failure.message, 800)
@@ -130,7 +146,8 @@ function failed(post: Post<'failed'>, run: Run): Message {
     paragraph([...(hint === '' ? [] : [`*What can be done:* ${hint}`]), next].join('\n')),
     ...(onCall === '' ? [] : [paragraph(onCall)]),
   ]
-  return message([`${what}: ${reason}`, hint, next, onCall].filter((part) => part !== '').join('\n'), blocks)
+  const text = [`${what}: ${reason}`, hint, next, onCall].filter((part) => part !== '').join('\n')
+  return post.phase === 'monitor' ? withCharts(text, blocks, charts) : message(text, blocks)
 }
 
 const telling = /\b(error|fatal|panic|exception|failed|failure|denied|refused|timed? ?out|not found|cannot|violates)\b/i
@@ -160,18 +177,36 @@ export function tellingFirst(evidence: readonly string[]): readonly string[] {
   return [...first, ...(first.length === 0 ? [] : ['']), ...gap, ...end]
 }
 
-function verification(seen: Verification, run: Run): Message {
+/** Charts at the end; in words for who hears the message, and for a workspace that refuses charts. */
+function withCharts(text: string, blocks: Blocks, charts: Charts): Message {
+  if (charts.lines.length === 0) return message(text, blocks)
+  const told = list('While monitoring', charts.lines, {
+    line: 150,
+    cap: { lines: 12, chars: 900, rest: 'in the report' },
+  })
+  if (charts.blocks.length === 0) return message(text, [...blocks, ...told])
+  const spoken = capped(
+    charts.lines.map((line) => words(line, 150)),
+    { lines: 12, chars: 900, rest: 'in the report' },
+  )
+  const whole = message([text, ...spoken].join('\n'), [...blocks, ...charts.blocks])
+  return { ...whole, withoutCharts: [...blocks, ...told] }
+}
+
+function verification(seen: Verification, run: Run, charts: Charts): Message {
   const checks = [...seen.counts, ...seen.state]
   const criteria = capped(
     seen.criteria.map((check) => checkLine(check)),
     { lines: 20, chars: 2400, rest: 'in the report' },
   )
   const text = `Verification of ${words(run.service, 100)} on ${words(run.environment, 100)}: ${tally([...checks, ...seen.criteria])}.`
-  const { table, left } = checkTable(checks, { rows: 60, chars: 6000 })
-  return message([text, ...criteria].join('\n'), [
+  // Two charts take up to 2,000 characters of the budget.
+  const { table, left } = checkTable(checks, { rows: 60, chars: charts.lines.length > 0 ? 4000 : 6000 })
+  const blocks = [
     paragraph(text),
     ...(criteria.length === 0 ? [] : [paragraph(['*Success criteria*', ...criteria].join('\n'))]),
     ...(checks.length === 0 ? [] : [table]),
     ...(left === 0 ? [] : [context(`… and ${left} more in the report`)]),
-  ])
+  ]
+  return withCharts([text, ...criteria].join('\n'), blocks, charts)
 }

@@ -27,6 +27,13 @@ export function minutes(count: number): string {
   return `${Math.round(count * 10) / 10} min`
 }
 
+/** For an estimate, which knows no seconds: "20 s", "12 min", "1 h 5 min". */
+export function about(ms: number): string {
+  if (ms < 90 * second) return `${Math.max(10, Math.ceil(ms / (10 * second)) * 10)} s`
+  const whole = Math.round(ms / minute)
+  return whole < 60 ? `${whole} min` : `${Math.floor(whole / 60)} h ${whole % 60} min`
+}
+
 /** "2026-01-01 09:05 UTC" */
 export function utc(at: Date): string {
   return `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`

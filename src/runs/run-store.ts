@@ -5,6 +5,8 @@ import { LaneBusy, TransitionRefused, UnknownRun } from './errors.ts'
 import type { RunEvent, Transition } from './lifecycle.ts'
 import { initialState, inWords, transition } from './lifecycle.ts'
 import type { Failure, MetricSample, PhaseName, Run, RunKind, Verification } from './model.ts'
+import type { Decision, Pace } from './pace.ts'
+import { decisionsOn, medianDurations } from './pace.ts'
 import { hashOfPlan } from './plan.ts'
 import type { ThreadPost } from './posts.ts'
 import type { RunRow } from './rows.ts'
@@ -146,6 +148,14 @@ export class RunStore {
       [run],
     )
     return rows
+  }
+
+  async medianDurations(environment: string): Promise<Pace> {
+    return medianDurations(this.#db, environment)
+  }
+
+  async decisions(run: number): Promise<readonly Decision[]> {
+    return decisionsOn(this.#db, run)
   }
 
   async events(run: number): Promise<readonly AuditEvent[]> {

@@ -8,6 +8,7 @@ import { joined, Publisher } from '../../src/jobs/publisher.ts'
 import type { WaitingPost } from '../../src/runs/board-store.ts'
 import type { ThreadPost } from '../../src/runs/posts.ts'
 import type { Truth } from '../runs/truth.ts'
+import { verification } from '../messages/example-runs.ts'
 import { knownSecret, openTruth } from '../runs/truth.ts'
 
 const output = (title: string, ...lines: string[]): ThreadPost => ({ kind: 'output', title, lines })
@@ -50,6 +51,7 @@ afterAll(() => truth.close())
 class Slack implements Chat {
   readonly boards: string[] = []
   readonly thread: string[] = []
+  readonly blocks: string[] = []
   readonly refusals: Error[] = []
   #posted = 0
 
@@ -57,6 +59,7 @@ class Slack implements Chat {
     this.#refuse()
     if (threadTs === undefined) this.boards.push(wholeOf(message))
     else this.thread.push(message.text)
+    this.blocks.push(JSON.stringify(message.blocks))
     this.#posted += 1
     return { channel, ts: `${this.#posted}.000` }
   }
@@ -122,6 +125,23 @@ async function published() {
   slack.thread.length = 0
   return claim
 }
+
+it('posts a verification without charts where Slack takes none, and says the same in words', async () => {
+  const claim = await truth.under('monitor')
+  for (const [at, value] of [0, 4, 9].entries())
+    await truth.phases.recordSample(claim, {
+      metric: 'webhooks_processed',
+      at: new Date(Date.now() + at * 15_000),
+      value,
+    })
+  await publishAll(claim.run)
+  await truth.runs.post(claim.run, { kind: 'verification', verification })
+  slack.refusals.push(new SlackTrouble('invalid_blocks', 'posting to CDEPLOYS: Slack says invalid_blocks'))
+  await publishAll(claim.run)
+  expect(slack.thread.filter((text) => text.includes('Webhooks processed: 0 at first, 9 at last'))).toHaveLength(1)
+  expect(slack.blocks.at(-1)).toContain('Webhooks processed: 0 at first')
+  expect(slack.blocks.at(-1)).not.toContain('data_visualization')
+})
 
 describe('the board', () => {
   it('is posted once, then edited; each time as the truth is', async () => {

@@ -28,7 +28,7 @@ describe('buttons', () => {
     ['cancelled', 'Roll back (danger)'],
     ['rolled back', ''],
     ['rollback', 'Cancel (danger), Details'],
-    ['verify', ''],
+    ['verify', 'Run again'],
   ])('of a run that is %s: %s', (name, expected) => {
     expect(labels(examples[name] as Run)).toBe(expected)
   })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { boardMessage } from '../../src/messages/board.ts'
+import type { StateView } from '../../src/messages/state.ts'
 import type { Run } from '../../src/runs/model.ts'
 import * as example from './example-runs.ts'
 import { expectSlackTakes, shown } from './slack-takes.ts'
@@ -7,8 +8,9 @@ import { expectSlackTakes, shown } from './slack-takes.ts'
 const { now } = example
 const tomorrow = new Date(now.getTime() + 24 * 3_600_000)
 
-function board(run: Run, rollbackUntil: Date | undefined = tomorrow) {
-  const message = boardMessage(run, { now, rollbackUntil, onCall: 'S01ONCALL', approvers: ['S01APPROVERS'] })
+function board(run: Run, more: Partial<StateView> = {}) {
+  const view = { now, rollbackUntil: tomorrow, onCall: 'S01ONCALL', approvers: ['S01APPROVERS'], ...more }
+  const message = boardMessage(run, view)
   return { message, text: message.text, seen: shown(message.blocks) }
 }
 
@@ -46,6 +48,40 @@ describe('the board', () => {
     ])
     expect(shown(tasks[2])).toContain('running, 1m 12s of 10 min: 2 of 3 pods updated')
     expect(board(example.executing).text).toContain('phase 3 of 7: Deploy application code')
+  })
+
+  it('tells when it will be done, from past runs where there are some', () => {
+    expect(board(example.executing).text).toContain('About 49 min to go, by the budgets: done around <!date^')
+    const pace = { rollout: 90_000, stripe: 5_000, cronjobs: 5_000, e2e: 20_000, monitor: 300_000 }
+    const { text } = board(example.executing, { pace })
+    expect(text).toContain('About 6 min to go, as in past runs: done around')
+  })
+
+  it('says in words that a phase is over its budget, or slower than usual', () => {
+    const late = (minutes: number) => {
+      const phases = example.executing.phases.map((it) =>
+        it.status === 'running' ? { ...it, startedAt: example.minutesAgo(minutes) } : it,
+      )
+      return board({ ...example.executing, phases }, { pace: { rollout: 120_000 } })
+    }
+    expect(late(12).text).toContain('phase 3 of 7: Deploy application code, 2m over its budget.')
+    expect(late(5).seen).toContain('running, 5m of 10 min, longer than usual (2m)')
+    expect(late(2).seen).not.toContain('longer than usual')
+  })
+
+  it('says who decided', () => {
+    const decided = (kind: 'cancel' | 'leave' | 'retry') => ({ decisions: [{ kind, by: example.alex, at: now }] })
+    const of = (name: string, kind: 'cancel' | 'leave' | 'retry') =>
+      board(example.examples[name] as Run, decided(kind)).seen
+    expect(of('cancelled', 'cancel')).toContain('*Cancelled* by <@U02ALEX00>.')
+    expect(of('cancelling', 'cancel')).toContain('*Being cancelled* by <@U02ALEX00>.')
+    expect(of('left', 'leave')).toContain('*Failed and left as it is* by <@U02ALEX00>.')
+    expect(of('executing', 'retry')).toContain('<@U02ALEX00> had the failed phase run again at')
+  })
+
+  it('names those on call without calling them: the thread has called them already', () => {
+    expect(JSON.stringify(board(example.failed).message)).not.toContain('S01ONCALL')
+    expect(board(example.failed, { onCall: '+49 30 1234' }).seen).toContain('On call: +49 30 1234.')
   })
 
   it('names the failed chapter, its reason, what stands and what people can do', () => {

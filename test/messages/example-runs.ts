@@ -1,5 +1,6 @@
 import { deployPhases, type Check, type PhaseState, type Run, type Verification } from '../../src/runs/model.ts'
 import type { DeployPlan } from '../../src/runs/plan.ts'
+import type { Watched } from '../../src/messages/thread.ts'
 import type { UndoPlan } from '../../src/runs/undo-plan.ts'
 
 /** Runs in their typical states, as people meet them. */
@@ -239,6 +240,24 @@ export const verify = deploy({
   verification: { ...verification, criteria: [] },
   phases: [phase('verify', { status: 'succeeded', startedAt: minutesAgo(1), finishedAt: now })],
 })
+
+/** Half an hour of monitoring, a look every 15 s. */
+export const watched: Watched = {
+  metrics: [
+    { name: 'webhooks_processed', title: 'Webhooks processed', unit: 'per minute', compare: 'value' },
+    { name: 'grace_periods_created', title: 'Grace periods created', compare: 'growth' },
+    { name: 'audit_entries', title: 'Audit log entries', compare: 'growth' },
+    { name: 'dead_letters', title: 'Dead letters', compare: 'growth' },
+  ],
+  samples: Array.from({ length: 121 }, (_, index) => [
+    { metric: 'webhooks_processed', value: 8 + Math.round(3 * Math.sin(index / 7)) + (index % 5) },
+    { metric: 'grace_periods_created', value: 40 + Math.floor(index / 9) },
+    { metric: 'audit_entries', value: 1_200 + Math.floor(index / 4) },
+    { metric: 'dead_letters', value: 0 },
+  ]).flatMap((looks, index) =>
+    looks.map((look) => ({ ...look, at: new Date(now.getTime() - 1_800_000 + index * 15_000) })),
+  ),
+}
 
 /** By name, for tables of tests and for the gallery. */
 export const examples: Readonly<Record<string, Run>> = {

@@ -5,7 +5,7 @@ import { boardMessage } from '../../src/messages/board.ts'
 import { detailsView, rollbackView } from '../../src/messages/dialogs.ts'
 import { threadMessage } from '../../src/messages/thread.ts'
 import { arbitraryPost, arbitraryRun, arbitraryUndo } from './arbitrary-run.ts'
-import { examples, now } from './example-runs.ts'
+import { alex, examples, now, watched } from './example-runs.ts'
 import { expectSlackTakes, expectSlackTakesView } from './slack-takes.ts'
 
 const runs = { numRuns: 150 }
@@ -15,6 +15,10 @@ const view = fc.record({
   rollbackUntil: fc.constantFrom(undefined, new Date(now.getTime() + 3_600_000)),
   onCall: fc.constantFrom(undefined, 'S01ONCALL', '+49 30 1234'),
   approvers: fc.array(fc.constantFrom('U01DANA00', 'S01APPROVERS'), { maxLength: 40 }),
+  pace: fc.constantFrom({}, { migrate: 42_000, monitor: 1_800_000 }),
+  decisions: fc.array(
+    fc.record({ kind: fc.constantFrom('cancel', 'retry', 'leave'), by: fc.constant(alex), at: fc.constant(now) }),
+  ),
 })
 
 describe('Slack takes every message, and it keeps the size budget', () => {
@@ -33,7 +37,11 @@ describe('Slack takes every message, and it keeps the size budget', () => {
 
   it('any post in the thread of any run', () => {
     fc.assert(
-      fc.property(arbitraryPost, arbitraryRun, (post, run) => expectSlackTakes(threadMessage(post, run))),
+      fc.property(arbitraryPost, arbitraryRun, fc.boolean(), (post, run, charted) => {
+        const { withoutCharts, ...message } = threadMessage(post, run, charted ? watched : undefined)
+        expectSlackTakes(message)
+        if (withoutCharts !== undefined) expectSlackTakes({ text: message.text, blocks: withoutCharts })
+      }),
       runs,
     )
   })

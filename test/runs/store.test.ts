@@ -164,6 +164,31 @@ describe('what a run carries', () => {
     expect(await numbers({ statuses: ['executing'] })).toEqual([verify.number])
   })
 
+  it('knows how long phases usually take where they succeeded: the median of the last ten', async () => {
+    for (const seconds of [1_000, 60, 80, 100]) {
+      const run = await truth.succeeded()
+      await truth.pool.query(
+        `update purser.phases set finished_at = started_at + make_interval(secs => $2) where run = $1 and name = 'rollout'`,
+        [run.number, seconds],
+      )
+    }
+    await truth.succeeded({ environment: 'staging' })
+    await truth.failedAt('e2e')
+    expect((await truth.runs.medianDurations('production')).rollout).toBe(90_000)
+    expect(await truth.runs.medianDurations('nowhere')).toEqual({})
+  })
+
+  it('remembers who decided what after the approval', async () => {
+    const run = await truth.failedAt('e2e')
+    const who = { actor: 'UALEX', source: 'CDEPLOYS' }
+    await truth.runs.apply(run.number, { type: 'retry', by: 'UALEX' }, who)
+    await truth.runs.apply(run.number, { type: 'cancel', by: 'UALEX' }, who)
+    expect(await truth.runs.decisions(run.number)).toMatchObject([
+      { kind: 'retry', by: 'UALEX' },
+      { kind: 'cancel', by: 'UALEX' },
+    ])
+  })
+
   it('takes in whatever a program prints, also what Postgres cannot store', async () => {
     const claim = await truth.under('e2e')
     const failure = { code: 'e2e_failed', message: 'nul \u0000 byte', evidence: ['half a smile \ud83d', 'fine 😀'] }

@@ -1,0 +1,145 @@
+import type { Block } from '@slack/types'
+import type { MetricConfig } from '../config/service-schema.ts'
+import type { MetricSample } from '../runs/model.ts'
+import { clip, oneLine } from './message.ts'
+
+/** Missing in @slack/types 3.2: https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block */
+export interface DataVisualizationBlock extends Block {
+  readonly type: 'data_visualization'
+  readonly title: string
+  readonly chart: {
+    readonly type: 'line'
+    readonly series: readonly Series[]
+    readonly axis_config: {
+      readonly categories: readonly string[]
+      readonly x_label: string
+      readonly y_label?: string
+    }
+  }
+}
+
+interface Series {
+  readonly name: string
+  readonly data: readonly { readonly label: string; readonly value: number }[]
+}
+
+export type ChartedMetric = Pick<MetricConfig, 'name' | 'title' | 'unit' | 'compare'>
+
+export interface Charts {
+  /** At most two, as many as a message takes. */
+  readonly blocks: readonly DataVisualizationBlock[]
+  /** The same in words, one metric a line: for notifications, screen readers, and workspaces without charts. */
+  readonly lines: readonly string[]
+}
+
+const mostPoints = 20
+/** Slack takes twelve; some of its clients still draw six only. */
+const mostSeries = 6
+const longestName = 20
+
+/** One chart of the metrics that count by their value, one of those that count by their growth since the start. */
+export function chartBlocks(samples: readonly MetricSample[], metrics: readonly ChartedMetric[]): Charts {
+  const known = metrics.flatMap((metric) => {
+    const mine = samples
+      .filter((sample) => sample.metric === metric.name && Number.isFinite(sample.value))
+      .sort((a, b) => a.at.getTime() - b.at.getTime())
+    return mine.length === 0 ? [] : [{ metric, samples: mine }]
+  })
+  const times = known.flatMap((it) => it.samples.map(({ at }) => at.getTime()))
+  const axis = axisOf(times)
+  const chart = (title: string, compare: ChartedMetric['compare']) => {
+    const shown = known.filter((it) => it.metric.compare === compare).slice(0, mostSeries)
+    return shown.length === 0 || axis.labels.length < 2 ? [] : [lineChart(title, shown, axis)]
+  }
+  return {
+    blocks: [...chart('Metrics while monitoring', 'value'), ...chart('Growth while monitoring', 'growth')],
+    lines: known.map(inWords),
+  }
+}
+
+interface Seen {
+  readonly metric: ChartedMetric
+  /** Oldest first, at least one. */
+  readonly samples: readonly MetricSample[]
+}
+
+interface Axis {
+  readonly start: number
+  readonly width: number
+  readonly labels: readonly string[]
+}
+
+/** Seconds that read well on an axis. */
+const widths = [1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400]
+
+/** At most twenty buckets of whole seconds, so that no two labels are alike. */
+function axisOf(times: readonly number[]): Axis {
+  const start = times.reduce((a, b) => Math.min(a, b), Infinity)
+  const span = times.reduce((a, b) => Math.max(a, b), -Infinity) - start
+  const moments = new Set(times.map((time) => Math.floor((time - start) / 1_000))).size
+  const points = Math.min(mostPoints, moments)
+  const least = (span + 1) / 1_000 / Math.max(1, points)
+  const width = (widths.find((seconds) => seconds >= least) ?? Math.ceil(least)) * 1_000
+  const count = times.length === 0 ? 0 : Math.floor(span / width) + 1
+  return { start, width, labels: Array.from({ length: count }, (_, index) => clock(index * width)) }
+}
+
+function lineChart(title: string, seen: readonly Seen[], axis: Axis): DataVisualizationBlock {
+  const units = new Set(seen.map((it) => it.metric.unit))
+  const [unit] = units
+  const names = namesOf(seen)
+  return {
+    type: 'data_visualization',
+    title,
+    chart: {
+      type: 'line',
+      series: seen.map((it, index) => ({ name: names[index] ?? '–', data: points(it, axis) })),
+      axis_config: {
+        categories: axis.labels,
+        x_label: 'since the watch began (min:s)',
+        ...(units.size === 1 && unit !== undefined ? { y_label: clip(oneLine(unit), 50) } : {}),
+      },
+    },
+  }
+}
+
+/** A bucket shows its highest value, so that no peak is lost; an empty one repeats the one before. */
+function points({ metric, samples }: Seen, axis: Axis): Series['data'] {
+  const first = samples[0]?.value ?? 0
+  const base = metric.compare === 'growth' ? first : 0
+  let last = first
+  return axis.labels.map((label, index) => {
+    const from = axis.start + index * axis.width
+    const inside = samples.filter(({ at }) => at.getTime() >= from && at.getTime() < from + axis.width)
+    if (inside.length > 0) last = inside.reduce((most, { value }) => Math.max(most, value), -Infinity)
+    return { label, value: last - base }
+  })
+}
+
+/** Short, and no two alike: Slack refuses twins. */
+function namesOf(seen: readonly Seen[]): readonly string[] {
+  const names: string[] = []
+  for (const { metric } of seen) {
+    const whole = clip(oneLine(metric.title), longestName) || '–'
+    const number = ` ${names.length + 1}`
+    names.push(names.includes(whole) ? `${clip(whole, longestName - number.length)}${number}` : whole)
+  }
+  return names
+}
+
+/** "Webhooks processed: 4 at first, 6 at last, between 2 and 9 (per minute)" */
+function inWords({ metric, samples }: Seen): string {
+  const values = samples.map(({ value }) => value)
+  const least = values.reduce((a, b) => Math.min(a, b))
+  const most = values.reduce((a, b) => Math.max(a, b))
+  const unit = metric.unit === undefined ? '' : ` (${metric.unit})`
+  const [first, last] = [values[0], values.at(-1)]
+  if (least === most) return `${metric.title}: ${least} all the time${unit}`
+  return `${metric.title}: ${first} at first, ${last} at last, between ${least} and ${most}${unit}`
+}
+
+/** "1:30" */
+function clock(ms: number): string {
+  const seconds = Math.round(ms / 1_000)
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+}

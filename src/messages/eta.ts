@@ -1,0 +1,33 @@
+import type { PhaseState, Run } from '../runs/model.ts'
+import type { Pace } from '../runs/pace.ts'
+import { chapters } from './chapters.ts'
+import { about, duration, elapsed, localTime } from './time.ts'
+
+/** What is left of the phases to come, in milliseconds: as long as they usually take here, else their budget. */
+export function timeLeft(run: Run, now: Date, pace: Pace): number {
+  return chapters(run)
+    .filter((phase) => phase.status !== 'succeeded')
+    .reduce((sum, phase) => sum + Math.max(0, usual(phase, pace) - (elapsed(phase, now) ?? 0)), 0)
+}
+
+/** "About 12 min to go, as in past runs: done around 14:35." Empty when every phase has used its time up. */
+export function eta(run: Run, now: Date, pace: Pace): string {
+  const left = timeLeft(run, now, pace)
+  if (left <= 0) return ''
+  const basis = Object.keys(pace).length > 0 ? 'as in past runs' : 'by the budgets'
+  return `About ${about(left)} to go, ${basis}: done around ${localTime(new Date(now.getTime() + left))}.`
+}
+
+/** ", 2m 10s over its budget" or ", longer than usual (4m)"; empty while a phase is in time. */
+export function lateness(phase: PhaseState, now: Date, pace: Pace): string {
+  const took = elapsed(phase, now)
+  if (took === undefined) return ''
+  const budget = phase.budgetMinutes * 60_000
+  if (budget > 0 && took > budget) return `, ${duration(took - budget)} over its budget`
+  const past = pace[phase.name]
+  return past !== undefined && took > past * 1.5 + 15_000 ? `, longer than usual (${duration(past)})` : ''
+}
+
+function usual(phase: PhaseState, pace: Pace): number {
+  return pace[phase.name] ?? phase.budgetMinutes * 60_000
+}

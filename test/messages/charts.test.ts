@@ -1,0 +1,90 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { chartBlocks, type ChartedMetric } from '../../src/messages/charts.ts'
+import { expectSlackTakes } from './slack-takes.ts'
+import { watched } from './example-runs.ts'
+
+const start = Date.UTC(2026, 0, 5, 14)
+const metric = (name: string, more: Partial<ChartedMetric> = {}): ChartedMetric => ({
+  name,
+  title: name,
+  compare: 'value',
+  ...more,
+})
+const sample = (name: string, seconds: number, value: number) => ({
+  metric: name,
+  at: new Date(start + seconds * 1_000),
+  value,
+})
+
+describe('the charts of a watch', () => {
+  it('are one for values and one for growth, which begins at zero', () => {
+    const samples = [sample('a', 0, 4), sample('a', 15, 9), sample('g', 0, 70), sample('g', 15, 73)]
+    const { blocks, lines } = chartBlocks(samples, [
+      metric('a', { unit: 'per minute' }),
+      metric('g', { compare: 'growth' }),
+    ])
+    expect(blocks.map((block) => block.title)).toEqual(['Metrics while monitoring', 'Growth while monitoring'])
+    expect(blocks[0]?.chart.axis_config).toMatchObject({ categories: ['0:00', '0:10'], y_label: 'per minute' })
+    expect(blocks.map((block) => block.chart.series[0]?.data.map(({ value }) => value))).toEqual([
+      [4, 9],
+      [0, 3],
+    ])
+    expect(lines[0]).toBe('a: 4 at first, 9 at last, between 4 and 9 (per minute)')
+  })
+
+  it('keep the peak of a bucket and repeat the last value over a gap', () => {
+    const samples = Array.from({ length: 121 }, (_, at) => sample('a', at * 15, at === 61 ? 99 : 1)).filter(
+      (_, at) => at < 70 || at > 90,
+    )
+    const [block] = chartBlocks(samples, [metric('a')]).blocks
+    const values = block?.chart.series[0]?.data.map(({ value }) => value) ?? []
+    expect(values).toHaveLength(16)
+    expect(values.filter((value) => value === 99)).toHaveLength(1)
+    expect(values.every((value) => value === 1 || value === 99)).toBe(true)
+    expect(block?.chart.axis_config.categories[1]).toBe('2:00')
+  })
+
+  it('are left out when there is nothing to draw, or one moment only', () => {
+    expect(chartBlocks([], [metric('a')])).toEqual({ blocks: [], lines: [] })
+    const one = chartBlocks([sample('a', 0, 3)], [metric('a')])
+    expect(one.blocks).toEqual([])
+    expect(one.lines).toEqual(['a: 3 all the time'])
+  })
+
+  it('pass Slack whatever is measured, and name at most six series each', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
+    const samples = fc.array(
+      fc.record({
+        metric: fc.constantFrom(...names),
+        at: fc.integer({ min: 0, max: 7_200_000 }).map((ms) => new Date(start + ms)),
+        value: fc.double({ noDefaultInfinity: true }),
+      }),
+      { maxLength: 300 },
+    )
+    const metrics = fc.tuple(
+      ...names.map((name) =>
+        fc.record({
+          name: fc.constant(name),
+          title: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }),
+          compare: fc.constantFrom('value' as const, 'growth' as const),
+        }),
+      ),
+    )
+    fc.assert(
+      fc.property(samples, metrics, (seen, config) => {
+        const { blocks } = chartBlocks(seen, config)
+        expectSlackTakes({ text: 'charts', blocks })
+        for (const block of blocks) expect(block.chart.series.length).toBeLessThanOrEqual(6)
+      }),
+    )
+  })
+
+  it('of an ordinary deploy fit the runbook: two charts of four metrics', () => {
+    const { blocks } = chartBlocks(watched.samples, watched.metrics)
+    expect(blocks.map((block) => block.chart.series.map((series) => series.name))).toEqual([
+      ['Webhooks processed'],
+      ['Grace periods creat…', 'Audit log entries', 'Dead letters'],
+    ])
+  })
+})
