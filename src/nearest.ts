@@ -7,8 +7,10 @@ export function nearest(asked: string, names: readonly string[], count = 3): rea
     .map(({ name }) => name)
 }
 
-/** The name somebody mistyped: at most two letters, or a third of them, are wrong. Otherwise no guess is better. */
+/** The name somebody cut short, or mistyped by at most two letters or a third of them. Otherwise no guess is better. */
 export function mistyped(asked: string, names: readonly string[]): string | undefined {
+  const begun = names.filter((name) => asked.length > 1 && name.startsWith(asked.toLowerCase()))
+  if (begun.length === 1) return begun[0]
   const best = ranked(asked, names)[0]
   return best !== undefined && best.changes <= Math.max(2, Math.floor(asked.length / 3)) ? best.name : undefined
 }
