@@ -2,8 +2,12 @@ import type { Answer, Ask, Desk } from './desk.ts'
 import { environmentOf, follow, guard, guardLock, NotAllowed, personOf, refuse, silent } from './desk.ts'
 import { permitApproval } from './authorise.ts'
 import { PurserError } from '../errors.ts'
+import type { RunEvent } from '../runs/lifecycle.ts'
 import type { Run } from '../runs/model.ts'
+import type { ThreadPost } from '../runs/posts.ts'
 import { guardUndo } from './rollback.ts'
+
+type Decision = Extract<ThreadPost, { kind: 'decision' }>['decision']
 
 /** The Approve button: bound to the plan that its presser saw. */
 export async function approve(
@@ -20,28 +24,14 @@ export async function approve(
   if (!verdict.ok) throw new NotAllowed(verdict)
   await guardLock(desk, run.environment)
   if (run.kind === 'rollback') await guardUndo(run, desk)
-  const applied = await desk.runs.apply(
-    run.number,
-    { type: 'approved', by: ask.user, planHash: ticket.plan ?? '' },
-    { actor: ask.user, source: ask.channel },
-    { posts: [{ kind: 'decision', user: ask.user, decision: 'approved' }] },
-  )
-  await follow(desk, applied)
-  return silent
+  return decide(ask, run, { type: 'approved', by: ask.user, planHash: ticket.plan ?? '' }, 'approved', desk)
 }
 
 /** The Reject button. Whoever asked for the run may take it back too. */
 export async function reject(ask: Ask, ticket: { run: number }, desk: Desk): Promise<Answer> {
   const run = await desk.runs.get(ticket.run)
   await guard(desk, ask, run.requestedBy === ask.user ? 'look' : 'approve', run.environment)
-  const applied = await desk.runs.apply(
-    run.number,
-    { type: 'rejected', by: ask.user },
-    { actor: ask.user, source: ask.channel },
-    { posts: [{ kind: 'decision', user: ask.user, decision: 'rejected' }] },
-  )
-  await follow(desk, applied)
-  return silent
+  return decide(ask, run, { type: 'rejected', by: ask.user }, 'rejected', desk)
 }
 
 /** `/billing retry [#N]` and the Retry phase button: the newest failed run when none is named. */
@@ -55,14 +45,7 @@ export async function retry(ask: Ask, asked: number | undefined, desk: Desk): Pr
     throw new PurserError('taken_back', `run #${run.number}: what it changed has been taken back, at least in part`, {
       hint: 'Finish the rollback, then deploy again.',
     })
-  const applied = await desk.runs.apply(
-    run.number,
-    { type: 'retry', by: ask.user },
-    { actor: ask.user, source: ask.channel },
-    { posts: [{ kind: 'decision', user: ask.user, decision: 'retried' }] },
-  )
-  await follow(desk, applied)
-  return silent
+  return decide(ask, run, { type: 'retry', by: ask.user }, 'retried', desk)
 }
 
 /** `/billing cancel [#N]` and the Cancel button: the newest run that is not finished when none is named. */
@@ -70,14 +53,7 @@ export async function cancel(ask: Ask, asked: number | undefined, desk: Desk): P
   const run = asked === undefined ? await newestOpen(desk) : await desk.runs.get(asked)
   if (run === undefined) return refuse('Nothing is running or waiting.', '/billing history shows finished runs.')
   await guard(desk, ask, 'deploy', run.environment)
-  const applied = await desk.runs.apply(
-    run.number,
-    { type: 'cancel', by: ask.user },
-    { actor: ask.user, source: ask.channel },
-    { posts: [{ kind: 'decision', user: ask.user, decision: 'cancelled' }] },
-  )
-  await follow(desk, applied)
-  return silent
+  return decide(ask, run, { type: 'cancel', by: ask.user }, 'cancelled', desk)
 }
 
 /** Runs that change something: what people mean when they name no number. */
@@ -98,12 +74,12 @@ async function newestOpen(desk: Desk): Promise<Run | undefined> {
 export async function leave(ask: Ask, ticket: { run: number }, desk: Desk): Promise<Answer> {
   const run = await desk.runs.get(ticket.run)
   await guard(desk, ask, 'deploy', run.environment)
-  const applied = await desk.runs.apply(
-    run.number,
-    { type: 'leave', by: ask.user },
-    { actor: ask.user, source: ask.channel },
-    { posts: [{ kind: 'decision', user: ask.user, decision: 'left' }] },
-  )
-  await follow(desk, applied)
+  return decide(ask, run, { type: 'leave', by: ask.user }, 'left', desk)
+}
+
+/** Stores the decision, tells it in the thread, and lets the run go on as the lifecycle says. */
+async function decide(ask: Ask, run: Run, event: RunEvent, decision: Decision, desk: Desk): Promise<Answer> {
+  const posts = [{ kind: 'decision' as const, user: ask.user, decision }]
+  await follow(desk, await desk.runs.apply(run.number, event, { actor: ask.user, source: ask.channel }, { posts }))
   return silent
 }
