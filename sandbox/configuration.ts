@@ -26,6 +26,8 @@ export async function writeConfiguration(path: string, facts: ConfigurationFacts
   yaml.setIn([...production, 'baseUrl'], facts.publicUrl)
   yaml.setIn([...production, 'policy', 'deployers'], [people.dana.id])
   yaml.setIn([...production, 'policy', 'approvers'], [people.alex.id, people.dana.id])
+  // Dana asks and Alex is the only other approver: two approvals could never be had here.
+  yaml.setIn([...production, 'policy', 'restoreApprovals'], 1)
   yaml.setIn([...production, 'policy', 'channels'], [channels.deploys.id])
   yaml.setIn([...production, 'contacts', 'onCall'], onCallGroup.id)
   await writeFile(path, yaml.toString())

@@ -7,6 +7,7 @@ import { healthProbe } from './adapters/http/client.ts'
 import { openCluster } from './adapters/kubernetes/client.ts'
 import { openBackups } from './adapters/postgres/backups.ts'
 import { openDatabase } from './adapters/postgres/database.ts'
+import { openRestores } from './adapters/postgres/restores.ts'
 import { openCommands } from './adapters/process/commands.ts'
 import { openRegistry } from './adapters/registry/client.ts'
 import { dockerConfigCredentials } from './adapters/registry/credentials.ts'
@@ -59,13 +60,17 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     stateDatabaseUrl: settings.stateDatabaseUrl.reveal(),
     log,
   })
+  const repository = openRepository({
+    url: config.service.repository,
+    mirrorDirectory: join(settings.dataDirectory, 'mirror.git'),
+  })
   const jobs = new JobSystem(queues, log)
   const publish = (run: number) => jobs.publish(run)
   const executor = new PhaseExecutor({
     runs,
     phases,
     config,
-    worldOf: worlds(config, settings),
+    worldOf: worlds(config, settings, repository),
     runbook,
     enqueue: (run, phase) => jobs.enqueue(run, phase),
     publish,
@@ -89,6 +94,7 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     config,
     jobs: { enqueue: (run, phase) => jobs.enqueue(run, phase), publish },
     membersOf: (group) => chat.groupMembers(group, AbortSignal.timeout(10_000)),
+    versions: () => repository.tags(AbortSignal.timeout(30_000)),
     now: () => new Date(),
     log,
   }
@@ -108,7 +114,11 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
 }
 
 /** One world for each environment, built when it is first needed. */
-function worlds(config: PurserConfig, settings: Settings): (environment: string) => World {
+function worlds(
+  config: PurserConfig,
+  settings: Settings,
+  repository: World['repository'],
+): (environment: string) => World {
   const commands = openCommands()
   const shared = {
     lint: openMigrationLint(commands),
@@ -117,10 +127,7 @@ function worlds(config: PurserConfig, settings: Settings): (environment: string)
       credentials: dockerConfigCredentials(),
       mirrors: Object.fromEntries(settings.registryMirrors),
     }),
-    repository: openRepository({
-      url: config.service.repository,
-      mirrorDirectory: join(settings.dataDirectory, 'mirror.git'),
-    }),
+    repository,
     commands,
     health: healthProbe(),
     secret: (name: string) => settings.secrets.get(name),
@@ -133,6 +140,7 @@ function worlds(config: PurserConfig, settings: Settings): (environment: string)
     const environment = config.environments[name]
     if (environment === undefined) throw new ConfigError('purser.yaml', [`environments.${name}: is gone`])
     const database = secretOf(settings, environment.databaseUrlEnv)
+    const { testRestore } = environment.backups
     const world: World = {
       ...shared,
       cluster: openCluster({
@@ -141,7 +149,17 @@ function worlds(config: PurserConfig, settings: Settings): (environment: string)
         ...(environment.clusterContext === undefined ? {} : { context: environment.clusterContext }),
       }),
       database: openDatabase({ url: database }),
-      backups: openBackups({ url: database, directory: settings.backupDirectory }),
+      backups: openBackups({
+        url: database,
+        directory: settings.backupDirectory,
+        testRestore: {
+          enabled: testRestore.enabled,
+          ...(testRestore.databaseUrlEnv === undefined || !testRestore.enabled
+            ? {}
+            : { url: secretOf(settings, testRestore.databaseUrlEnv) }),
+        },
+      }),
+      restores: openRestores({ url: database, directory: settings.backupDirectory }),
       stripe: openStripe({
         secretKey: secretOf(settings, environment.stripe.secretKeyEnv),
         ...(settings.stripeApiBase === undefined ? {} : { apiBase: settings.stripeApiBase }),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { checkFields, environmentVariable, objectName } from './fields.ts'
+import { checkFields, environmentVariable, minutes, objectName } from './fields.ts'
 
 const person = z
   .string()
@@ -24,15 +24,20 @@ const policySchema = checkFields(
       .min(0)
       .default(0)
       .describe('How many must approve a rollback. 0: it starts as soon as a deployer confirms the dialog.'),
+    restoreApprovals: z
+      .int()
+      .min(1)
+      .default(2)
+      .describe('How many must approve a restore: it takes back what was written since the backup.'),
     channels: z.array(channel).min(1).describe('The channels in which commands for this environment are taken.'),
     approvalExpiryMinutes: z.number().positive().default(60).describe('How long a plan waits for its approval.'),
     rollbackButtonHours: z.number().min(0).default(24).describe('How long a finished run keeps its Roll back button.'),
   }),
-  ['deployers', 'approvers', 'approvals', 'selfApproval', 'rollbackApprovals'],
-  ({ deployers, approvers, approvals, selfApproval, rollbackApprovals }, problem) => {
+  ['deployers', 'approvers', 'approvals', 'selfApproval', 'rollbackApprovals', 'restoreApprovals'],
+  ({ deployers, approvers, approvals, selfApproval, rollbackApprovals, restoreApprovals }, problem) => {
     // A group's size is unknown here.
     if ([...approvers].some(isGroup)) return
-    for (const [field, needed] of Object.entries({ approvals, rollbackApprovals })) {
+    for (const [field, needed] of Object.entries({ approvals, rollbackApprovals, restoreApprovals })) {
       const distinct = new Set(approvers)
       if (needed > distinct.size) {
         problem([field], `asks for ${needed} people, but only ${distinct.size} may approve; lower it or add approvers`)
@@ -54,11 +59,31 @@ function isGroup(id: string): boolean {
   return id.startsWith('S')
 }
 
+const backupsSchema = z
+  .strictObject({
+    testRestore: z
+      .strictObject({
+        enabled: z.boolean().default(true).describe('Whether every backup is tried out before it counts as proven.'),
+        databaseUrlEnv: environmentVariable
+          .exactOptional()
+          .describe(
+            "Environment variable with the address of another server for it. Default: the service's own server.",
+          ),
+      })
+      .prefault({}),
+    maxAgeMinutes: minutes.default(60).describe('No migration starts with an older backup.'),
+    keep: z.int().min(1).default(14).describe('The newest so many backups always stay.'),
+    days: z.number().positive().default(30).describe('Older ones stay for so many days.'),
+  })
+  .prefault({})
+  .describe('How backups are proven, and how long they are kept. The last proven one always stays.')
+
 export const environmentSchema = checkFields(
   z.strictObject({
     namespace: objectName.describe('Kubernetes namespace of the service.'),
     clusterContext: z.string().min(1).exactOptional().describe('Context of the kubeconfig. Default: its current one.'),
     databaseUrlEnv: environmentVariable.describe("Environment variable that holds the service's database URL."),
+    backups: backupsSchema,
     stripe: z.strictObject({
       secretKeyEnv: environmentVariable.describe('Environment variable that holds the Stripe API key.'),
       mode: z.enum(['live', 'test']).describe('Which kind of key it must be.'),

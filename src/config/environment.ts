@@ -202,11 +202,18 @@ interface NamedVariable {
 
 function namedVariables({ service, environments }: PurserConfig): NamedVariable[] {
   const all: NamedVariable[] = []
-  for (const [environment, { databaseUrlEnv, stripe }] of Object.entries(environments)) {
+  for (const [environment, { databaseUrlEnv, stripe, backups }] of Object.entries(environments)) {
     all.push(
       { name: databaseUrlEnv, required: true, usedBy: `environments.${environment}.databaseUrlEnv` },
       { name: stripe.secretKeyEnv, required: true, usedBy: `environments.${environment}.stripe.secretKeyEnv` },
     )
+    const { databaseUrlEnv: testServer, enabled } = backups.testRestore
+    if (testServer !== undefined)
+      all.push({
+        name: testServer,
+        required: enabled,
+        usedBy: `environments.${environment}.backups.testRestore.databaseUrlEnv`,
+      })
   }
   for (const [child, name] of Object.entries(service.e2e.envFrom)) {
     all.push({ name, required: true, usedBy: `service.e2e.envFrom.${child}` })

@@ -64,6 +64,8 @@ function recordsFor(claim: Claim, phases: PhaseStore): PhaseRecords {
   return {
     backup: () => phases.backup(claim.run),
     recordBackup: async (backup) => phases.recordBackup(claim, (await phases.run(claim.run)).environment, backup),
+    keptBackups: async () => phases.keptBackups((await phases.run(claim.run)).environment),
+    backupsRemoved: async (files) => phases.backupsRemoved(claim, (await phases.run(claim.run)).environment, files),
     samples: (since) => phases.samples(claim.run, since),
     recordSample: (sample) => phases.recordSample(claim, sample),
     logFindings: (since) => phases.logFindings(claim.run, since),

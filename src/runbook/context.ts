@@ -1,6 +1,6 @@
 import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import type { ServiceConfig } from '../config/service-schema.ts'
-import type { BackupRecord } from '../runs/backups.ts'
+import type { BackupRecord, KeptBackup } from '../runs/backups.ts'
 import type { Effect, EffectKind } from '../runs/effects.ts'
 import type { Json } from '../runs/json.ts'
 import type { MetricSample, Run, Verification } from '../runs/model.ts'
@@ -51,6 +51,9 @@ export interface PhaseContext {
 export interface PhaseRecords {
   backup(): Promise<BackupRecord | undefined>
   recordBackup(backup: BackupRecord): Promise<void>
+  /** Backups of this environment whose files are there, newest first. */
+  keptBackups(): Promise<readonly KeptBackup[]>
+  backupsRemoved(files: readonly string[]): Promise<void>
   samples(since: Date): Promise<readonly MetricSample[]>
   recordSample(sample: MetricSample): Promise<void>
   logFindings(since: Date): Promise<readonly { readonly pod: string; readonly line: string }[]>

@@ -60,6 +60,12 @@ async function requireProvenBackup(context: PhaseContext): Promise<void> {
     throw new CheckFailed('no_backup', 'starting migrations: this run has no proven backup', {
       hint: 'Retry from pre-flight with a new deploy.',
     })
+  const { maxAgeMinutes } = context.environment.backups
+  const minutes = Math.floor((Date.now() - Date.parse(backup.finishedAt)) / 60_000)
+  if (minutes >= maxAgeMinutes)
+    throw new CheckFailed('backup_too_old', `starting migrations: backup ${backup.file} is ${minutes} min old`, {
+      hint: `No migration starts with a backup older than ${maxAgeMinutes} min (backups.maxAgeMinutes): deploy anew.`,
+    })
   await context.step('verify the backup again', async (signal) => {
     const manifest = await context.world.backups.verify(backup.file, signal)
     if (manifest.sha256 !== backup.sha256)

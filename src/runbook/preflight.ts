@@ -28,7 +28,11 @@ export const preflight: Phase = async (context) => {
   })
   const backup = await context.records.backup()
   const tests = `${service.preflight.commands.length} commands passed`
-  return { line: `${tests}, backup ${backup?.file} (${megabytes(backup?.bytes ?? 0)}) proven` }
+  return { line: `${tests}, backup ${backup?.file} (${megabytes(backup?.bytes ?? 0)}) ${proven(backup)}` }
+}
+
+function proven(backup: BackupRecord | undefined): string {
+  return backup?.restoreMs === undefined ? 'read through' : `proven, restores in ${seconds(backup.restoreMs)}`
 }
 
 async function runCommands(
@@ -137,7 +141,7 @@ async function backUp(context: PhaseContext): Promise<void> {
       )
     const manifest = await world.backups.create(
       backupName(run.environment, run.number, run.createdAt),
-      () => undefined,
+      (line) => void context.report(`backup: ${line}`).catch(() => undefined),
       signal,
     )
     const backup: BackupRecord = {
@@ -147,16 +151,50 @@ async function backUp(context: PhaseContext): Promise<void> {
       sha256: manifest.sha256,
       tables: manifest.tables.length,
       finishedAt: manifest.finishedAt,
+      rows: manifest.rows,
+      ...(manifest.restoreTest.outcome === 'passed'
+        ? { restoreMs: manifest.restoreTest.milliseconds }
+        : { untried: manifest.restoreTest.reason }),
     }
     await context.records.recordBackup(backup)
     await context.tell(
       {
         kind: 'note',
-        text: `Backup ${backup.file}: ${megabytes(backup.bytes)}, ${backup.tables} tables, sha256 ${backup.sha256.slice(0, 12)}, read through from end to end.`,
+        text: `Backup ${backup.file}: ${megabytes(backup.bytes)}, ${backup.tables} tables, sha256 ${backup.sha256.slice(0, 12)}, read through from end to end. ${proofOf(backup)}`,
       },
       'backup',
     )
   })
+  await context.step('let old backups go', (signal) => letOldBackupsGo(context, signal))
+}
+
+function proofOf({ restoreMs, untried, rows = [] }: BackupRecord): string {
+  if (restoreMs === undefined) return `Not tried out by a restore: ${untried ?? 'unknown'}.`
+  const total = rows.reduce((sum, it) => sum + it.rows, 0)
+  return `Tried out: restored in ${seconds(restoreMs)}, all ${total} rows and every sequence as in the snapshot.`
+}
+
+async function letOldBackupsGo(context: PhaseContext, signal: AbortSignal) {
+  const { world, environment, run, records } = context
+  const kept = new Set((await records.keptBackups()).map(({ file }) => file))
+  const gone = await world.backups.retain(
+    // Only what the truth knows as this environment's: others may share the directory.
+    {
+      keep: environment.backups.keep,
+      days: environment.backups.days,
+      now: run.createdAt,
+      owns: (file) => kept.has(file),
+    },
+    signal,
+  )
+  if (gone.length > 0) await records.backupsRemoved(gone)
+  return { removed: gone }
+}
+
+/** "850 ms", "12 s", "4 min" */
+export function seconds(milliseconds: number): string {
+  if (milliseconds < 1_000) return `${Math.round(milliseconds)} ms`
+  return milliseconds < 120_000 ? `${Math.round(milliseconds / 1_000)} s` : `${Math.round(milliseconds / 60_000)} min`
 }
 
 /** `backup_20261122_081530_production_run42`, as the runbook names them, and unique for the run. */

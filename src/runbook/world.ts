@@ -1,7 +1,7 @@
 import type { Repository } from '../adapters/git/port.ts'
 import type { HealthProbe } from '../adapters/http/port.ts'
 import type { Cluster } from '../adapters/kubernetes/port.ts'
-import type { Backups, ServiceDatabase } from '../adapters/postgres/port.ts'
+import type { Backups, Restores, ServiceDatabase } from '../adapters/postgres/port.ts'
 import type { MigrationLint } from '../adapters/squawk/port.ts'
 import type { Commands } from '../adapters/process/port.ts'
 import type { ImageRegistry } from '../adapters/registry/port.ts'
@@ -13,6 +13,7 @@ export interface World {
   readonly cluster: Cluster
   readonly database: ServiceDatabase
   readonly backups: Backups
+  readonly restores: Restores
   readonly lint: MigrationLint
   readonly stripe: StripeAccount
   readonly webhook: WebhookProbe

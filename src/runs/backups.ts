@@ -6,4 +6,16 @@ export interface BackupRecord {
   readonly sha256: string
   readonly tables: number
   readonly finishedAt: string
+  /** How long its test restore took; absent when it was not tried out. */
+  readonly restoreMs?: number
+  /** Why it was not tried out. */
+  readonly untried?: string
+  /** What it holds, by `schema.table`. */
+  readonly rows?: readonly { readonly table: string; readonly rows: number }[]
+}
+
+/** A backup with what else is known of it. */
+export interface KeptBackup extends BackupRecord {
+  readonly run: number
+  readonly environment: string
 }

@@ -2,7 +2,8 @@ import type { Effect, EffectKind } from './effects.ts'
 import { FencedOut } from './errors.ts'
 import type { Json } from './json.ts'
 import type { RunEvent } from './lifecycle.ts'
-import type { BackupRecord } from './backups.ts'
+import { backupsRemoved, keptBackups } from './backup-store.ts'
+import type { BackupRecord, KeptBackup } from './backups.ts'
 import type { MetricSample, PhaseName, Run } from './model.ts'
 import type { ThreadPost } from './posts.ts'
 import type { Alongside, Applied, RunStore } from './run-store.ts'
@@ -190,6 +191,14 @@ export class PhaseStore {
       [run],
     )
     return rows[0]?.manifest
+  }
+
+  async keptBackups(environment: string): Promise<readonly KeptBackup[]> {
+    return keptBackups(this.#db, environment)
+  }
+
+  async backupsRemoved(claim: Claim, environment: string, files: readonly string[]): Promise<void> {
+    await this.#fenced(claim, (sql) => backupsRemoved(sql, environment, files))
   }
 
   async post(claim: Claim, post: ThreadPost, key?: string): Promise<void> {

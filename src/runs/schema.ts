@@ -150,6 +150,11 @@ const migrations: readonly { readonly version: number; readonly name: string; re
       create trigger audit_append_only before update or delete or truncate on purser.audit_events
         for each statement execute function purser.refuse_change();`,
   },
+  {
+    version: 2,
+    name: 'removed backups',
+    sql: 'alter table purser.backups add column removed_at timestamptz;',
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

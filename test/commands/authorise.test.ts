@@ -9,6 +9,7 @@ const policy: PolicyConfig = {
   approvals: 1,
   selfApproval: false,
   rollbackApprovals: 0,
+  restoreApprovals: 2,
   channels: ['CDEPLOYS'],
   approvalExpiryMinutes: 60,
   rollbackButtonHours: 24,

@@ -136,14 +136,16 @@ describe('a purser.yaml with problems', () => {
 
   it('refuses a quorum that can never be reached, by anyone or by one deployer', () => {
     const policy = 'environments.production.policy'
-    const people = (approvals: number): string =>
+    const people = (approvals: number, restoreApprovals = 1): string =>
       withValue(
         [`${policy}.deployers`, ['UDANA']],
         [`${policy}.approvers`, ['UDANA', 'UALEX']],
         [`${policy}.approvals`, approvals],
+        [`${policy}.restoreApprovals`, restoreApprovals],
       )
     expect(problemsOf(people(1))).toEqual([])
     expect(problemsOf(people(2)).join()).toMatch(/UDANA could never get a run approved/)
+    expect(problemsOf(people(1, 2)).join()).toMatch(/restoreApprovals: UDANA could never get a run approved/)
     expect(problemsOf(people(3)).join()).toMatch(/asks for 3 people, but only 2 may approve/)
   })
 

@@ -1,0 +1,228 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { openBackups } from '../../src/adapters/postgres/backups.ts'
+import { libpqEnvironment } from '../../src/adapters/postgres/libpq.ts'
+import type { Backups, RestoreNames, Restores } from '../../src/adapters/postgres/port.ts'
+import { openRestores } from '../../src/adapters/postgres/restores.ts'
+import { Sensitive } from '../../src/sensitive.ts'
+import { ask, sessionWith, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
+
+const never = new AbortController().signal
+const quiet = (): void => {}
+
+/** Everything that restores have been seen to lose: sequences, generated columns, policies, partitions, large objects. */
+const awkward = `
+  create extension if not exists pg_trgm;
+  create type plan as enum ('free', 'pro');
+  create table customers (id bigint generated always as identity primary key, name text not null, plan plan not null,
+    shout text generated always as (upper(name)) stored);
+  create table "Odd ""name"" é" (id serial primary key, customer bigint references customers (id) deferrable);
+  create table events (at date not null, customer bigint references customers (id), body text) partition by range (at);
+  create table events_2025 partition of events for values from ('2025-01-01') to ('2026-01-01');
+  create table events_2026 partition of events for values from ('2026-01-01') to ('2027-01-01');
+  create index on customers using gin (name gin_trgm_ops);
+  alter table customers enable row level security;
+  create policy mine on customers using (name = current_user);
+  create sequence far start 9007199254740993;
+  create view pros as select * from customers where plan = 'pro';
+  insert into customers (name, plan) select 'c' || n, case when n % 3 = 0 then 'pro' else 'free' end::plan
+    from generate_series(1, 3000) n;
+  insert into "Odd ""name"" é" (customer) select id from customers limit 10;
+  insert into events select date '2025-06-01' + n % 500, 1 + n % 3000, md5(n::text) from generate_series(1, 5000) n;
+  select nextval('far'), lo_from_bytea(4242, 'invoice');`
+
+describe('restores of the service database', () => {
+  let postgres: TestPostgres
+  let directory: string
+  let url: string
+  let backups: Backups
+  let restores: Restores
+  let names: RestoreNames
+  let run = 100
+
+  beforeAll(async () => {
+    postgres = await startTestPostgres()
+    directory = await mkdtemp(join(tmpdir(), 'purser-restores-'))
+  }, 60_000)
+  afterAll(async () => {
+    await postgres.close()
+    await rm(directory, { recursive: true, force: true })
+  })
+  beforeEach(async () => {
+    run += 1
+    url = await postgres.database()
+    backups = openBackups({ url: new Sensitive(url), directory, testRestore: { enabled: false } })
+    restores = openRestores({ url: new Sensitive(url), directory })
+    names = restores.names(run)
+  })
+  afterEach(async () => {
+    vi.restoreAllMocks()
+    for (const name of [names.restored, names.kept])
+      await ask(maintenance(), `drop database if exists "${name}" with (force)`)
+  })
+
+  const maintenance = (): string => {
+    const address = new URL(url)
+    address.pathname = '/postgres'
+    return address.href
+  }
+
+  async function prepared(): Promise<void> {
+    const { file, sha256 } = await backups.create(`run-${run}`, quiet, never)
+    await restores.prepare({ names, file, sha256, onProgress: quiet }, never)
+  }
+
+  it('brings damaged content back exactly, sequences and settings included, and takes it back again', async () => {
+    await ask(url, awkward)
+    const database = new URL(url).pathname.slice(1)
+    await ask(url, `alter database ${database} set search_path to "$user", public, "od""d"`)
+    await ask(
+      url,
+      `alter database ${database} set statement_timeout to '17s'; revoke temporary on database ${database} from public`,
+    )
+    const before = await dumpOf(url)
+    const { file, sha256, restoreTest } = await openBackups({ url: new Sensitive(url), directory }).create(
+      `run-${run}`,
+      quiet,
+      never,
+    )
+    expect(restoreTest.outcome).toBe('passed')
+
+    await ask(
+      url,
+      `delete from events; truncate customers cascade; drop table "Odd ""name"" é"; select lo_unlink(4242);
+      insert into customers (name, plan) values ('later', 'pro')`,
+    )
+    const damaged = await dumpOf(url)
+    expect(damaged).not.toBe(before)
+    await restores.prepare({ names, file, sha256, onProgress: quiet }, never)
+    expect(await restores.standing(names, never)).toBe('prepared')
+    expect(await dumpOf(url)).toBe(damaged)
+
+    const reader = await sessionWith(url, 'begin; select 1')
+    expect((await restores.swap(names, never)).milliseconds).toBeLessThan(3_000)
+    await expect(reader.query('select 1')).rejects.toThrow()
+    expect(await dumpOf(url)).toBe(before)
+    expect(await ask(url, 'show search_path')).toEqual([{ search_path: '"$user", public, "od""d"' }])
+    expect(await ask(url, 'show statement_timeout')).toEqual([{ statement_timeout: '17s' }])
+    expect(await ask(url, `select has_database_privilege('pg_monitor', current_database(), 'temp') as temp`)).toEqual([
+      { temp: false },
+    ])
+    await expect(ask(url.replace(names.live, names.kept), 'select 1')).rejects.toThrow(/not currently accepting/)
+
+    await restores.swapBack(names, never)
+    expect(await dumpOf(url)).toBe(damaged)
+    expect(await restores.standing(names, never)).toBe('prepared')
+  }, 60_000)
+
+  it.each(['killed', 'failing'] as const)(
+    'has the old or the new database serving, %s at any statement of the swap',
+    async (how) => {
+      await ask(url, `create table answers as select 'backup' as which`)
+      await prepared()
+      await ask(url, `update answers set which = 'later'`)
+      const query = pg.Client.prototype.query as (...args: unknown[]) => unknown
+      for (const [act, done] of [
+        ['swap', 'backup'],
+        ['swapBack', 'later'],
+      ] as const) {
+        for (let last = 0; ; last += 1) {
+          let sent = 0
+          const spy = vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (
+            this: pg.Client,
+            ...args: unknown[]
+          ) {
+            sent += 1
+            if (how === 'killed' ? sent > last : sent === last + 1) {
+              // A process that dies takes its connections along; the server rolls back what was not committed.
+              if (how === 'killed')
+                (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+              return Promise.reject(new Error('the process died here'))
+            }
+            return query.apply(this, args)
+          } as typeof pg.Client.prototype.query)
+          const failure: unknown = await restores[act](names, never).then(
+            () => undefined,
+            (error: unknown) => error,
+          )
+          spy.mockRestore()
+          const serving = await ask(
+            maintenance(),
+            `select datallowconn as open from pg_database where datname = '${names.live}'`,
+          )
+          expect(serving).toHaveLength(1)
+          if (how === 'failing') {
+            const [row] = await ask(url, 'select which from answers')
+            expect(['backup', 'later']).toContain(row?.['which'])
+          }
+          if (failure === undefined && sent <= last) break
+        }
+        await restores[act](names, never)
+        expect(await ask(url, 'select which from answers')).toEqual([{ which: done }])
+      }
+    },
+    120_000,
+  )
+
+  it('goes on where an earlier try ended, and prepares nothing twice', async () => {
+    await ask(url, 'create table a as select 1 as n')
+    const { file, sha256 } = await backups.create(`run-${run}`, quiet, never)
+    const cancel = new AbortController()
+    const stop = (): void => cancel.abort(new Error('stopped'))
+    await expect(restores.prepare({ names, file, sha256, onProgress: stop }, cancel.signal)).rejects.toThrow('stopped')
+    expect(await restores.standing(names, never)).toBe('unfinished')
+    const lines: string[] = []
+    const onProgress = (line: string): void => void lines.push(line)
+    const first = await restores.prepare({ names, file, sha256, onProgress }, never)
+    expect(lines.length).toBeGreaterThan(0)
+    lines.length = 0
+    expect(await restores.prepare({ names, file, sha256, onProgress }, never)).toEqual(first)
+    expect(lines).toEqual([])
+    await restores.discard(names, never)
+    expect(await restores.standing(names, never)).toBe('absent')
+    await expect(restores.swap(names, never)).rejects.toMatchObject({ code: 'database_missing' })
+    expect(await ask(url, 'select n from a')).toEqual([{ n: 1 }])
+  })
+
+  it('notices when a restored table does not hold what was dumped', async () => {
+    await ask(url, 'create table a as select n from generate_series(1, 10) n; create sequence s')
+    const { file, sha256 } = await backups.create(`run-${run}`, quiet, never)
+    const { readFile, writeFile } = await import('node:fs/promises')
+    const path = join(directory, `${file}.json`)
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"rows": 10', '"rows": 11'))
+    await expect(restores.prepare({ names, file, sha256, onProgress: quiet }, never)).rejects.toMatchObject({
+      code: 'restore_differs',
+      evidence: ['public.a: 10, not 11 rows'],
+    })
+    expect(await restores.standing(names, never)).toBe('unfinished')
+  })
+
+  it('says beforehand where databases cannot be swapped', async () => {
+    expect(await restores.whyNotSwap(never)).toBeUndefined()
+    const role = `limited_${run}`
+    await ask(url, `create role ${role} login password 'x'`)
+    const limited = new URL(url)
+    limited.username = role
+    limited.password = 'x'
+    const theirs = openRestores({ url: new Sensitive(limited.href), directory })
+    expect(await theirs.whyNotSwap(never)).toBe(`${role} may not create databases (CREATEDB)`)
+    await ask(url, `alter role ${role} createdb`)
+    expect(await theirs.whyNotSwap(never)).toBe(`${role} does not own the database ${names.live}`)
+    await ask(url, `drop role ${role}`)
+  })
+})
+
+/** Everything in a database, as `pg_dump` writes it, without its random `\restrict` key. */
+async function dumpOf(url: string): Promise<string> {
+  const env = { ...process.env, ...libpqEnvironment(new Sensitive(url)) }
+  const { stdout } = await promisify(execFile)('pg_dump', ['--no-password'], {
+    env,
+    maxBuffer: 100_000_000,
+  })
+  return stdout.replaceAll(/^\\(un)?restrict .*$/gm, '')
+}
