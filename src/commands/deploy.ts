@@ -1,8 +1,12 @@
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { deployPhases } from '../runs/model.ts'
+import { deployView, dryRunOption, inputs, readingVersionsView } from '../messages/ask-dialogs.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
-import { environmentOf, follow, guard, guardLock, silent } from './desk.ts'
+import { environmentOf, environmentsHere, follow, guard, guardLock, refuse, silent } from './desk.ts'
 import type { Command } from './parse.ts'
+import { isVersion } from './parse.ts'
+import type { Submitted } from './submitted.ts'
+import { readPlace } from './submitted.ts'
 
 /** `/billing deploy VERSION [ENV] [--dry-run]` and `/billing plan VERSION [ENV]`: a run that begins by planning. */
 export async function deploy(
@@ -31,6 +35,36 @@ export async function deploy(
   })
   await follow(desk, applied)
   return silent
+}
+
+/** `/billing deploy` without a version: a dialog to choose one of the repository's tags. */
+export async function askDeploy(
+  ask: Ask,
+  { environment, dryRun }: { readonly environment: string | undefined; readonly dryRun: boolean },
+  desk: Desk,
+): Promise<Answer> {
+  const name = environment ?? desk.config.defaultEnvironment
+  await guard(desk, ask, 'deploy', name)
+  const others = environmentsHere(desk, ask).filter((it) => it !== name)
+  const metadata = JSON.stringify({ channel: ask.channel, environment: name })
+  return {
+    kind: 'open',
+    view: readingVersionsView(),
+    fill: async () => {
+      const versions = (await desk.versions()).filter((it) => isVersion(it.name))
+      return deployView({ environments: [name, ...others], versions, dryRun, now: desk.now() }, metadata)
+    },
+  }
+}
+
+/** The dialog was confirmed: the same command, as if it had been typed. */
+export async function confirmDeploy(dialog: Submitted, desk: Desk): Promise<Answer> {
+  const { channel, environment } = readPlace(dialog.metadata)
+  const version = dialog.value(inputs.version)
+  if (version === undefined || !isVersion(version)) return refuse('No version was chosen.', 'Choose one of the tags.')
+  const dryRun = dialog.ticked(inputs.options).includes(dryRunOption)
+  const chosen = dialog.value(inputs.environment) ?? environment
+  return deploy({ user: dialog.user, channel }, { name: 'deploy', version, environment: chosen, dryRun }, desk)
 }
 
 const planMinutes = 2

@@ -23,7 +23,8 @@ export type Answer =
   | { readonly kind: 'silent' }
   /** Only the person who asked sees it. */
   | { readonly kind: 'tell'; readonly message: Message }
-  | { readonly kind: 'open'; readonly view: ModalView }
+  /** Slack gives three seconds to open a dialog: what takes longer to know is filled in by `fill`. */
+  | { readonly kind: 'open'; readonly view: ModalView; readonly fill?: () => Promise<ModalView> }
 
 /** What commands are handed. */
 export interface Desk {
@@ -36,6 +37,8 @@ export interface Desk {
   }
   /** Members of a Slack user group. */
   readonly membersOf: (group: string) => Promise<readonly string[]>
+  /** Tags of the service's repository, newest first. */
+  readonly versions: () => Promise<readonly { readonly name: string; readonly createdAt: string }[]>
   readonly now: () => Date
   readonly log: Logger
 }
@@ -64,6 +67,13 @@ export function environmentOf(desk: Desk, name: string): EnvironmentConfig {
   if (environment === undefined)
     throw new PurserError('unknown_environment', `there is no environment ${name} in purser.yaml any more`)
   return environment
+}
+
+/** The environments whose commands are taken in this channel, the default one first. */
+export function environmentsHere(desk: Desk, { channel }: Ask): readonly string[] {
+  const { environments, defaultEnvironment } = desk.config
+  const here = Object.keys(environments).filter((name) => environments[name]?.policy.channels.includes(channel))
+  return here.toSorted((a, b) => Number(b === defaultEnvironment) - Number(a === defaultEnvironment))
 }
 
 /** Raises NotAllowed. */

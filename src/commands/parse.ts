@@ -11,10 +11,13 @@ export type Command =
     }
   | { readonly name: 'verify' | 'unlock'; readonly environment: string | undefined }
   | { readonly name: 'status' | 'rollback' | 'retry' | 'cancel' | 'history'; readonly run: number | undefined }
+  /** What was left open is asked for in a dialog. */
+  | { readonly name: 'choose_version'; readonly environment: string | undefined; readonly dryRun: boolean }
   | { readonly name: 'lock'; readonly reason: string }
+  | { readonly name: 'give_reason' }
   | { readonly name: 'help' }
 
-export type CommandName = Command['name']
+type CommandName = Exclude<Command['name'], 'choose_version' | 'give_reason'>
 
 export type Parsed =
   | { readonly ok: true; readonly command: Command }
@@ -28,15 +31,15 @@ export type Parsed =
   | { readonly ok: false; readonly kind: 'wrong'; readonly text: string; readonly usage: string }
 
 export const usages: Readonly<Record<CommandName, string>> = {
-  deploy: '/billing deploy VERSION [ENV] [--dry-run]',
-  plan: '/billing plan VERSION [ENV]',
+  deploy: '/billing deploy [VERSION] [ENV] [--dry-run]',
+  plan: '/billing plan [VERSION] [ENV]',
   status: '/billing status [#N]',
   verify: '/billing verify [ENV]',
   rollback: '/billing rollback [#N]',
   retry: '/billing retry [#N]',
   cancel: '/billing cancel [#N]',
   history: '/billing history [#N]',
-  lock: '/billing lock REASON',
+  lock: '/billing lock [REASON]',
   unlock: '/billing unlock [ENV]',
   help: '/billing help',
 }
@@ -46,11 +49,19 @@ const version = z
   .string()
   .regex(/^v?\d+\.\d+\.\d+(-[0-9A-Za-z][0-9A-Za-z.-]*)?$/)
   .max(128)
+export function isVersion(text: string): boolean {
+  return version.safeParse(text).success
+}
+
 const runNumber = z
   .string()
   .regex(/^#?[1-9]\d{0,9}$/)
   .transform((text) => Number(text.replace('#', '')))
 const reason = z.string().trim().min(3).max(300)
+
+export function isReason(text: string): boolean {
+  return reason.safeParse(text).success
+}
 
 /** Pure: the text after `/billing`, into a command or one clear problem. `environments` are the configured names. */
 export function parseCommand(text: string, environments: readonly string[]): Parsed {
@@ -88,16 +99,19 @@ export function parseCommand(text: string, environments: readonly string[]): Par
 
 function parseDeploy(name: 'deploy' | 'plan', words: readonly string[], environments: readonly string[]): Parsed {
   const flags = words.filter((word) => word.startsWith('-'))
-  const [asked, environment, ...extra] = words.filter((word) => !word.startsWith('-'))
-  if (asked === undefined) return wrong(name, 'Which version?')
-  if (!version.safeParse(asked).success)
+  const named = words.filter((word) => !word.startsWith('-'))
+  // "deploy staging" leaves only the version open.
+  const [asked, environment, ...extra] = environments.includes(named[0] ?? '') ? [undefined, ...named] : named
+  if (asked !== undefined && !isVersion(asked))
     return wrong(name, `${asked} is not a version. A version looks like v1.2.0 and is a tag of the repository.`)
   const unknown = flags.find((flag) => name === 'plan' || flag !== '--dry-run')
   if (unknown !== undefined) return wrong(name, `${name} has no option ${unknown}.`)
   if (extra.length > 0) return wrong(name, `${extra.join(' ')} is too much.`)
   const problem = environmentProblem(name, environment, environments)
   if (problem !== undefined) return problem
-  return { ok: true, command: { name, version: asked, environment, dryRun: name === 'plan' || flags.length > 0 } }
+  const dryRun = name === 'plan' || flags.length > 0
+  if (asked === undefined) return { ok: true, command: { name: 'choose_version', environment, dryRun } }
+  return { ok: true, command: { name, version: asked, environment, dryRun } }
 }
 
 function parseEnvironment(
@@ -120,6 +134,7 @@ function parseRun(name: 'status' | 'rollback' | 'retry' | 'cancel' | 'history', 
 }
 
 function parseLock(rest: string): Parsed {
+  if (rest.trim() === '') return { ok: true, command: { name: 'give_reason' } }
   const given = reason.safeParse(rest)
   if (!given.success) return wrong('lock', 'Say why, in 3 to 300 letters: others will read it.')
   return { ok: true, command: { name: 'lock', reason: given.data } }

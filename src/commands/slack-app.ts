@@ -2,17 +2,22 @@ import type { App } from '@slack/bolt'
 import type { ModalView } from '@slack/types'
 import { actionIds, readTicket, viewIds } from '../messages/actions.ts'
 import { refusal, unknownCommand } from '../messages/answers.ts'
+import { inputs } from '../messages/ask-dialogs.ts'
 import type { Message } from '../messages/message.ts'
 import { approve, cancel, leave, reject, retry } from './decide.ts'
-import { deploy } from './deploy.ts'
+import { askDeploy, confirmDeploy, deploy } from './deploy.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
 import { answering, refuse } from './desk.ts'
-import { lock, unlock } from './lock.ts'
+import { askLock, confirmLock, lock, unlock } from './lock.ts'
 import { details, history, runAgain, showHelp, status, verify } from './look.ts'
 import type { Command } from './parse.ts'
 import { parseCommand } from './parse.ts'
 import { askRollback, confirmRollback } from './rollback.ts'
+import type { Submitted } from './submitted.ts'
+import { submitted } from './submitted.ts'
 
+type Opens = Extract<Answer, { kind: 'open' }>
+type WebClient = App['client']
 type Ticket = { readonly run: number; readonly plan: string | undefined }
 
 /** One line for each thing that people type. */
@@ -21,6 +26,8 @@ function obey(ask: Ask, command: Command, desk: Desk): Promise<Answer> | Answer 
     case 'deploy':
     case 'plan':
       return deploy(ask, command, desk)
+    case 'choose_version':
+      return askDeploy(ask, command, desk)
     case 'verify':
       return verify(ask, command.environment, desk)
     case 'status':
@@ -35,6 +42,8 @@ function obey(ask: Ask, command: Command, desk: Desk): Promise<Answer> | Answer 
       return cancel(ask, command.run, desk)
     case 'lock':
       return lock(ask, command.reason, desk)
+    case 'give_reason':
+      return askLock(ask, undefined, desk)
     case 'unlock':
       return unlock(ask, command.environment, desk)
     case 'help':
@@ -54,6 +63,16 @@ const presses: Readonly<Record<string, (ask: Ask, ticket: Ticket, desk: Desk) =>
   [actionIds.runAgain]: runAgain,
 }
 
+/** One line for each dialog that can be confirmed. */
+const dialogs: Readonly<Record<string, { title: string; confirm: (it: Submitted, desk: Desk) => Promise<Answer> }>> = {
+  [viewIds.rollback]: {
+    title: 'Roll back',
+    confirm: (it, desk) => confirmRollback(it.user, it.metadata, it.value(inputs.reason), desk),
+  },
+  [viewIds.deploy]: { title: 'Deploy', confirm: confirmDeploy },
+  [viewIds.lock]: { title: 'Lock', confirm: confirmLock },
+}
+
 /** Connects what people do in Slack to the commands. Everything is acknowledged first, then worked out. */
 export function connect(app: App, slashCommand: string, desk: Desk): void {
   app.command(slashCommand, async ({ ack, body, client, respond }) => {
@@ -62,7 +81,7 @@ export function connect(app: App, slashCommand: string, desk: Desk): void {
     const answer = await answering(desk, ask, `${slashCommand} ${body.text}`, async () => typed(ask, body.text, desk))
     await give(answer, {
       tell: (message) => respond({ response_type: 'ephemeral', text: message.text, ...blocksOf(message) }),
-      open: (view) => client.views.open({ trigger_id: body.trigger_id, view }),
+      open: (it) => open(client, body.trigger_id, it, desk),
     })
   })
 
@@ -79,19 +98,32 @@ export function connect(app: App, slashCommand: string, desk: Desk): void {
       await give(answer, {
         tell: (message) =>
           respond({ response_type: 'ephemeral', replace_original: false, text: message.text, ...blocksOf(message) }),
-        open: (view) => client.views.open({ trigger_id: body.trigger_id, view }),
+        open: (it) => open(client, body.trigger_id, it, desk),
       })
     })
 
-  app.view(viewIds.rollback, async ({ ack, body, view }) => {
-    const ask = { user: body.user.id, channel: '' }
-    const reason = view.state.values['reason']?.['reason']?.value ?? undefined
-    const answer = await answering(desk, ask, 'rollback dialog', () =>
-      confirmRollback(body.user.id, view.private_metadata, reason, desk),
-    )
-    if (answer.kind !== 'tell') return ack()
-    await ack({ response_action: 'update', view: said(answer.message) })
+  for (const [viewId, { title, confirm }] of Object.entries(dialogs))
+    app.view(viewId, async ({ ack, body, view }) => {
+      const ask = { user: body.user.id, channel: '' }
+      const dialog = submitted(body.user.id, view.private_metadata, view.state.values)
+      const answer = await answering(desk, ask, `dialog ${viewId}`, () => confirm(dialog, desk))
+      if (answer.kind !== 'tell') return ack()
+      await ack({ response_action: 'update', view: said(title, answer.message) })
+    })
+}
+
+/** Opens a dialog within the three seconds that Slack gives; what takes longer to know is put in afterwards. */
+async function open(client: WebClient, triggerId: string, answer: Opens, desk: Desk): Promise<void> {
+  const opened = await client.views.open({ trigger_id: triggerId, view: answer.view })
+  const viewId = opened.view?.id
+  if (answer.fill === undefined || viewId === undefined) return
+  const view = await answer.fill().catch((error: unknown) => {
+    desk.log.error({ err: error }, 'filling a dialog')
+    return said(answer.view.title.text, refusal('Purser could not read that now; nothing was changed.', 'Try again.'))
   })
+  await client.views
+    .update({ view_id: viewId, view })
+    .catch((error: unknown) => desk.log.debug({ err: error }, 'the dialog was closed meanwhile'))
 }
 
 function typed(ask: Ask, text: string, desk: Desk): Promise<Answer> | Answer {
@@ -104,10 +136,10 @@ function typed(ask: Ask, text: string, desk: Desk): Promise<Answer> | Answer {
 
 async function give(
   answer: Answer,
-  ways: { readonly tell: (message: Message) => Promise<unknown>; readonly open: (view: ModalView) => Promise<unknown> },
+  ways: { readonly tell: (message: Message) => Promise<unknown>; readonly open: (answer: Opens) => Promise<unknown> },
 ): Promise<void> {
   if (answer.kind === 'tell') await ways.tell(answer.message)
-  if (answer.kind === 'open') await ways.open(answer.view)
+  if (answer.kind === 'open') await ways.open(answer)
 }
 
 function blocksOf(message: Message) {
@@ -115,10 +147,10 @@ function blocksOf(message: Message) {
 }
 
 /** A dialog can only be answered in the dialog. */
-function said(message: Message): ModalView {
+function said(title: string, message: Message): ModalView {
   return {
     type: 'modal',
-    title: { type: 'plain_text', text: 'Roll back' },
+    title: { type: 'plain_text', text: title },
     close: { type: 'plain_text', text: 'Close' },
     blocks: [...(message.blocks ?? [])],
   }

@@ -15,7 +15,12 @@ export const actionIds = {
   runAgain: 'run_again',
 } as const
 
-export const viewIds = { rollback: 'rollback_dialog', details: 'plan_details' } as const
+export const viewIds = {
+  rollback: 'rollback_dialog',
+  details: 'plan_details',
+  deploy: 'deploy_dialog',
+  lock: 'lock_dialog',
+} as const
 
 /** What a button carries: the run, and the plan that its presser saw. A stale ticket is refused by the run, not here. */
 export function ticket(run: Pick<Run, 'number' | 'planHash'>): string {

@@ -11,15 +11,15 @@ interface CommandHelp {
 }
 
 const commands: readonly CommandHelp[] = [
-  { usage: 'deploy VERSION [ENV] [--dry-run]', does: 'make a plan, ask for approval, run the runbook' },
-  { usage: 'plan VERSION [ENV]', does: 'show what a deploy would do; changes nothing' },
+  { usage: 'deploy [VERSION] [ENV] [--dry-run]', does: 'make a plan, ask for approval, run the runbook' },
+  { usage: 'plan [VERSION] [ENV]', does: 'show what a deploy would do; changes nothing' },
   { usage: 'status [#N]', does: 'what runs and what waits' },
   { usage: 'verify [ENV]', does: 'check counts and state; changes nothing' },
   { usage: 'rollback [#N]', does: 'show what would be undone, then undo it' },
   { usage: 'retry [#N]', does: 'run the failed phase again' },
   { usage: 'cancel [#N]', does: 'stop a run; what was changed so far stands' },
   { usage: 'history [#N]', does: 'finished runs, or everything that happened in one' },
-  { usage: 'lock REASON', does: 'let nothing start or be approved in the default environment' },
+  { usage: 'lock [REASON]', does: 'let nothing start or be approved in the default environment' },
   { usage: 'unlock [ENV]', does: 'open it again' },
   { usage: 'help', does: 'this page' },
 ]
@@ -27,7 +27,8 @@ const commands: readonly CommandHelp[] = [
 /** Every command on one screen. */
 export function help(): Message {
   const lines = commands.map((it) => `${code(`/billing ${it.usage}`)} – ${it.does}`)
-  const notes = 'Without ENV the default environment is meant; without #N the newest run that fits.'
+  const notes =
+    'Without ENV the default environment is meant; without #N the newest run that fits. A missing VERSION or REASON is asked for.'
   return message(['Purser runs the billing deployment runbook.', ...lines, notes].join('\n'), [
     paragraph(
       ['*Purser runs the billing deployment runbook.* Nothing changes before someone approves.', ...lines].join('\n'),

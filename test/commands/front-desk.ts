@@ -68,6 +68,11 @@ export function frontDesk(truth: () => Truth) {
         publish: async () => undefined,
       },
       membersOf: async (group) => (group === 'SOPS' ? ['UOLA'] : []),
+      versions: async () => [
+        { name: 'v1.2.0', createdAt: '2026-01-05T10:00:00Z' },
+        { name: 'nightly', createdAt: '2026-01-04T10:00:00Z' },
+        { name: 'v1.1.0', createdAt: '2025-12-01T10:00:00Z' },
+      ],
       now: () => new Date(),
       log: pino({ level: 'silent' }),
       enqueued,

@@ -11,6 +11,9 @@ describe('what is understood', () => {
     ['deploy 1.2.0 staging', { name: 'deploy', version: '1.2.0', environment: 'staging', dryRun: false }],
     ['  DEPLOY   v1.2.0   --dry-run ', { name: 'deploy', version: 'v1.2.0', environment: undefined, dryRun: true }],
     ['deploy --dry-run v1.2.0 staging', { name: 'deploy', version: 'v1.2.0', environment: 'staging', dryRun: true }],
+    ['deploy', { name: 'choose_version', environment: undefined, dryRun: false }],
+    ['plan staging', { name: 'choose_version', environment: 'staging', dryRun: true }],
+    ['lock', { name: 'give_reason' }],
     ['deploy v1.3.0-badimage', { name: 'deploy', version: 'v1.3.0-badimage', environment: undefined, dryRun: false }],
     ['plan v2.0.0-rc.1', { name: 'plan', version: 'v2.0.0-rc.1', environment: undefined, dryRun: true }],
     ['verify', { name: 'verify', environment: undefined }],
@@ -32,7 +35,6 @@ describe('what is understood', () => {
 
 describe('what is refused with one clear answer', () => {
   it.each([
-    ['deploy', 'Which version?'],
     ['deploy v1.2.0; rm -rf /', 'v1.2.0; is not a version.'],
     ['deploy v1.2.0;rm', 'v1.2.0;rm is not a version.'],
     ['deploy $(reboot)', '$(reboot) is not a version.'],
@@ -58,7 +60,7 @@ describe('what is refused with one clear answer', () => {
     ['rollback v1.1.0', 'v1.1.0 is not a run. A run has a number, as in #42.'],
     ['cancel -1', '-1 is not a run.'],
     ['retry 99999999999', 'is not a run.'],
-    ['lock', 'Say why'],
+    ['lock x', 'Say why'],
     ['lock x', 'Say why'],
     [`lock ${'x'.repeat(301)}`, 'Say why'],
   ])('%s', (text, answer) => {
@@ -68,7 +70,7 @@ describe('what is refused with one clear answer', () => {
   })
 
   it.each([
-    ['deplyo v1.2.0', 'deploy', '/billing deploy VERSION [ENV] [--dry-run]'],
+    ['deplyo v1.2.0', 'deploy', '/billing deploy [VERSION] [ENV] [--dry-run]'],
     ['rolback', 'rollback', '/billing rollback [#N]'],
     ['stats', 'status', '/billing status [#N]'],
     ['halp', 'help', '/billing help'],

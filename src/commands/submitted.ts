@@ -1,0 +1,39 @@
+import { z } from 'zod'
+
+/** What a dialog brings back when it is confirmed. */
+export interface Submitted {
+  readonly user: string
+  readonly metadata: string
+  /** Typed text, or the chosen option's value; undefined when the input is empty or not there. */
+  value(input: string): string | undefined
+  /** Values of the ticked boxes. */
+  ticked(input: string): readonly string[]
+}
+
+/** Of Slack's `state.values`: in our dialogs a block holds one element, and both have the same name. */
+type Values = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
+const Element = z.object({
+  value: z.string().nullish(),
+  selected_option: z.object({ value: z.string() }).nullish(),
+  selected_options: z.array(z.object({ value: z.string() })).nullish(),
+})
+
+export function submitted(user: string, metadata: string, values: Values): Submitted {
+  const element = (input: string) => Element.safeParse(values[input]?.[input]).data
+  return {
+    user,
+    metadata,
+    value: (input) => element(input)?.selected_option?.value ?? element(input)?.value ?? undefined,
+    ticked: (input) => element(input)?.selected_options?.map((option) => option.value) ?? [],
+  }
+}
+
+const Place = z.object({ channel: z.string(), environment: z.string() })
+
+/** Where a dialog was asked for, and the environment that is meant when it offers no choice. */
+export type Place = z.infer<typeof Place>
+
+export function readPlace(metadata: string): Place {
+  return Place.parse(JSON.parse(metadata))
+}

@@ -1,0 +1,101 @@
+import type { ModalView } from '@slack/types'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { askDeploy, confirmDeploy } from '../../src/commands/deploy.ts'
+import type { Answer } from '../../src/commands/desk.ts'
+import { askLock, confirmLock } from '../../src/commands/lock.ts'
+import { submitted } from '../../src/commands/submitted.ts'
+import { expectSlackTakesView, shown } from '../messages/slack-takes.ts'
+import type { Truth } from '../runs/truth.ts'
+import { openTruth } from '../runs/truth.ts'
+import { dana, frontDesk, said, sam } from './front-desk.ts'
+
+let truth: Truth
+beforeAll(async () => {
+  truth = await openTruth()
+})
+beforeEach(() => truth.reset())
+afterAll(() => truth.close())
+
+const { openDesk, changesNothing } = frontDesk(() => truth)
+
+async function opened(answer: Answer): Promise<ModalView> {
+  if (answer.kind !== 'open') throw new Error(`no dialog: ${answer.kind}`)
+  expectSlackTakesView(answer.view)
+  const view = (await answer.fill?.()) ?? answer.view
+  expectSlackTakesView(view)
+  return view
+}
+
+const option = (value: string) => ({ selected_option: { value } })
+const nothing = { environment: undefined, dryRun: false }
+
+describe('a deploy without a version', () => {
+  it('opens a dialog at once, and fills in the tags that are versions, newest first, with dates', async () => {
+    const desk = openDesk({ now: () => new Date('2026-01-05T14:00:00Z') })
+    const answer = await askDeploy(dana, nothing, desk)
+    expect(answer.kind === 'open' && shown(answer.view.blocks)).toContain('Reading the tags')
+    const seen = shown((await opened(answer)).blocks)
+    expect(seen.indexOf('v1.2.0')).toBeLessThan(seen.indexOf('v1.1.0'))
+    expect(seen).toContain('2026-01-05, 4h ago')
+    expect(seen).not.toContain('nightly')
+    expect(seen.indexOf('production')).toBeLessThan(seen.indexOf('staging'))
+  })
+
+  it('runs the same command once it is confirmed', async () => {
+    const desk = openDesk()
+    const { private_metadata: metadata = '' } = await opened(await askDeploy(dana, nothing, desk))
+    const values = {
+      version: { version: option('v1.1.0') },
+      environment: { environment: option('staging') },
+      options: { options: { selected_options: [{ value: 'dry_run' }] } },
+    }
+    expect(await said(desk, dana, () => confirmDeploy(submitted('UDANA', metadata, values), desk))).toBe('')
+    const [run] = await truth.runs.list({})
+    expect(run).toMatchObject({ version: 'v1.1.0', environment: 'staging', dryRun: true, channel: 'CDEPLOYS' })
+  })
+
+  it('is refused to whoever may not deploy, before and after the dialog', async () => {
+    const desk = openDesk()
+    const { private_metadata: metadata = '' } = await opened(await askDeploy(dana, nothing, desk))
+    const dialog = submitted('USAM', metadata, { version: { version: option('v1.1.0') } })
+    await changesNothing(async () => {
+      expect(await said(desk, sam, () => askDeploy(sam, nothing, desk))).toContain('You may not')
+      expect(await said(desk, sam, () => confirmDeploy(dialog, desk))).toContain('You may not')
+    })
+  })
+
+  it('says so when the repository has no version', async () => {
+    const view = await opened(await askDeploy(dana, nothing, openDesk({ versions: async () => [] })))
+    expect(view.submit).toBeUndefined()
+    expect(shown(view.blocks)).toContain('no tag that looks like a version')
+  })
+
+  it('offers a hundred of many tags and says how to take another', async () => {
+    const versions = Array.from({ length: 230 }, (_, at) => ({ name: `v1.${230 - at}.0`, createdAt: 'unknown' }))
+    const view = await opened(await askDeploy(dana, nothing, openDesk({ versions: async () => versions })))
+    expect(shown(view.blocks)).toContain('The newest 100 of 230 tags; any other: `/billing deploy VERSION`')
+  })
+})
+
+describe('a lock without a reason', () => {
+  it('asks for it, and locks the environment that was chosen', async () => {
+    const desk = openDesk()
+    const view = await opened(await askLock(dana, undefined, desk))
+    const values = { reason: { reason: { value: 'audit week' } }, environment: { environment: option('staging') } }
+    const dialog = submitted('UDANA', view.private_metadata ?? '', values)
+    expect(await said(desk, dana, () => confirmLock(dialog, desk))).toContain('staging is locked: audit week')
+    expect(await truth.locks.find('staging')).toMatchObject({ reason: 'audit week', lockedBy: 'UDANA' })
+    expect(await truth.locks.find('production')).toBeUndefined()
+  })
+
+  it('is refused to whoever may not deploy', async () => {
+    const desk = openDesk()
+    const dialog = submitted('USAM', JSON.stringify({ channel: 'CDEPLOYS', environment: 'production' }), {
+      reason: { reason: { value: 'because' } },
+    })
+    await changesNothing(async () => {
+      expect(await said(desk, sam, () => askLock(sam, undefined, desk))).toContain('You may not')
+      expect(await said(desk, sam, () => confirmLock(dialog, desk))).toContain('You may not')
+    })
+  })
+})
