@@ -9,6 +9,7 @@ const checks = [
   { name: 'format', fix: 'npm run format', argv: [bin('prettier'), '--check', '--cache', '--log-level=warn', '.'] },
   { name: 'lint', argv: [bin('oxlint'), '--type-aware', '--deny-warnings'] },
   { name: 'types', argv: [bin('tsc'), '--noEmit', '--pretty'] },
+  { name: 'types of the page', argv: [bin('tsc'), '--noEmit', '--pretty', '--project', 'sandbox/slack/page'] },
 ]
 
 function run({ name, fix, argv: [program, ...args] }) {

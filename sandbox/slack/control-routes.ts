@@ -3,6 +3,8 @@ import { z } from 'zod'
 import type { SlackControl } from './control.ts'
 import { bodyOf, jsonOf, reply, replyJson } from './http.ts'
 import type { Json } from './model.ts'
+import type { PageFacts, PageState } from './page-state.ts'
+import type { Traffic } from './traffic.ts'
 import type { Workspace } from './workspace.ts'
 
 const at = { userId: z.string(), channelId: z.string() }
@@ -60,6 +62,10 @@ const routes: Readonly<Record<string, Route>> = {
     control.uploads.map((upload) => ({ ...upload, content: upload.content.toString('utf8') })),
   ),
   apiCalls: route({ method: z.string().optional() }, (it, control) => control.apiCalls(it.method)),
+  setAddresses: route({ addresses: z.array(z.object({ label: z.string(), command: z.string() })) }, (it, control) => {
+    control.setAddresses(it.addresses)
+    return {}
+  }),
   setFault: route({ fault }, (it, control) => {
     control.setFault(it.fault)
     return {}
@@ -85,25 +91,28 @@ const routes: Readonly<Record<string, Route>> = {
   }),
 }
 
-export interface PageFacts {
-  readonly command: string
-  /** The app is reached by HTTP: no connection of its own shows whether it is there. */
-  readonly http: boolean
-  readonly commandHints: readonly { readonly usage: string; readonly description: string }[]
-}
-
 export async function controlRoute(
   name: string,
   request: IncomingMessage,
   response: ServerResponse,
-  world: { readonly control: SlackControl; readonly workspace: Workspace; readonly page: PageFacts },
+  world: {
+    readonly control: SlackControl
+    readonly workspace: Workspace
+    readonly page: PageFacts
+    readonly traffic: Traffic
+  },
 ): Promise<void> {
-  const { control, workspace, page } = world
-  if (request.method === 'GET' && name === 'state') {
-    const user = new URL(request.url ?? '/', 'http://localhost').searchParams.get('user') ?? ''
-    return replyJson(response, 200, stateFor(user, workspace, control, page))
+  const { control, workspace, page, traffic } = world
+  if (request.method === 'GET') {
+    const asked = new URL(request.url ?? '/', 'http://localhost').searchParams
+    if (name === 'events') return streamEvents(response, control)
+    if (name === 'state') return replyJson(response, 200, stateFor(asked.get('user') ?? '', workspace, control, page))
+    if (name === 'traffic') {
+      const id = asked.get('id')
+      if (id === null) return replyJson(response, 200, traffic.list(asked.get('filter') ?? ''))
+      return replyJson(response, 200, traffic.detail(id) ?? null)
+    }
   }
-  if (request.method === 'GET' && name === 'events') return streamEvents(response, control)
   const act = Object.hasOwn(routes, name) ? routes[name] : undefined
   // Other sites' pages can post forms here, but not JSON.
   const isJson = (request.headers['content-type'] ?? '').startsWith('application/json')
@@ -117,7 +126,7 @@ export async function controlRoute(
 }
 
 /** Everything the page shows to one person. */
-function stateFor(userId: string, workspace: Workspace, control: SlackControl, page: PageFacts): Json {
+function stateFor(userId: string, workspace: Workspace, control: SlackControl, page: PageFacts): PageState {
   const people = [...workspace.users.values()]
   const user = people.find((known) => known.id === userId) ?? people.find((known) => !known.isBot)!
   const channels = [...workspace.channels.values()].filter((channel) => channel.members.has(user.id))
@@ -138,12 +147,13 @@ function stateFor(userId: string, workspace: Workspace, control: SlackControl, p
     })),
     views: workspace.viewsOf(user.id),
     home: workspace.homes.get(user.id) ?? null,
+    addresses: control.addresses,
   }
 }
 
-const told = ['message', 'update', 'delete', 'ephemeral', 'view', 'home', 'connection'] as const
+const told = ['message', 'update', 'delete', 'ephemeral', 'view', 'home', 'connection', 'addresses', 'call'] as const
 
-/** Server-sent events: one line for everything that changed; the page then asks for the state. */
+/** Server-sent events: one line for everything that happened; the page then asks for what it shows of it. */
 function streamEvents(response: ServerResponse, control: SlackControl): void {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
   response.write('retry: 1000\n\ndata: hello\n\n')

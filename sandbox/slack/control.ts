@@ -2,6 +2,7 @@ import type { ActionResult, AppLink } from './app-link.ts'
 import { submitDialog, type SubmitResult, type ViewValues, viewState } from './dialogs.ts'
 import { elementState, interactiveElements } from './elements.ts'
 import type { ApiCall, Block, Fault, Json, Message, Upload, View } from './model.ts'
+import type { Address } from './page-state.ts'
 import { plainText } from './plain-text.ts'
 import type { DisconnectReason, SocketMode } from './socket-mode.ts'
 import type { WebApi } from './web-api.ts'
@@ -13,14 +14,27 @@ export interface ControlParts {
   readonly webApi: WebApi
   readonly socket: SocketMode
   readonly command: string
+  readonly addresses: readonly Address[]
 }
 
 /** The hands and eyes of the people in the workspace, and the switches of the simulator. */
 export class SlackControl {
   readonly #parts: ControlParts
+  #addresses: readonly Address[]
 
   constructor(parts: ControlParts) {
     this.#parts = parts
+    this.#addresses = parts.addresses
+  }
+
+  /** What the page offers to copy. */
+  get addresses(): readonly Address[] {
+    return this.#addresses
+  }
+
+  setAddresses(addresses: readonly Address[]): void {
+    this.#addresses = addresses
+    this.#parts.workspace.emit('addresses')
   }
 
   /**

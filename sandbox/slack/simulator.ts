@@ -1,16 +1,18 @@
-import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { AppLink } from './app-link.ts'
 import { SlackControl } from './control.ts'
-import { controlRoute, type PageFacts } from './control-routes.ts'
+import { controlRoute } from './control-routes.ts'
 import { httpDelivery } from './http-delivery.ts'
 import { Files } from './files.ts'
 import { argumentsOf, bodyOf, jsonOf, reply, replyJson, uploadedBytes } from './http.ts'
 import { SlackRefusal } from './model.ts'
+import { pageFiles } from './page-files.ts'
+import type { Address, PageFacts } from './page-state.ts'
 import { RateLimiter, type RateLimits, slackLimits } from './rate-limits.ts'
 import { ResponseUrls } from './response-urls.ts'
 import { SocketMode } from './socket-mode.ts'
+import { Traffic } from './traffic.ts'
 import { Triggers } from './triggers.ts'
 import { WebApi } from './web-api.ts'
 import { Workspace, type WorkspaceOptions } from './workspace.ts'
@@ -24,6 +26,8 @@ export interface SlackOptions extends Omit<WorkspaceOptions, 'botUserId'> {
   readonly command?: string
   /** What the composer of the page offers after the command. */
   readonly commandHints?: PageFacts['commandHints']
+  /** What the page offers to copy; `control.setAddresses` changes it later. */
+  readonly addresses?: readonly Address[]
   /** Deliver by signed HTTP to this address instead of by Socket Mode. */
   readonly http?: { readonly requestUrl: string }
   readonly port?: number
@@ -57,13 +61,15 @@ const defaultScopes = [
 
 const billingHints: PageFacts['commandHints'] = [
   { usage: 'deploy VERSION [ENV] [--dry-run]', description: 'plan a deployment and ask for approval' },
-  { usage: 'plan VERSION', description: 'show what a deployment would do' },
-  { usage: 'status [#N]', description: 'what runs where, and how far it is' },
-  { usage: 'verify', description: 'run the verification queries' },
-  { usage: 'rollback [#N]', description: 'undo a deployment' },
-  { usage: 'retry', description: 'retry the failed phase' },
-  { usage: 'cancel', description: 'stop the current run' },
-  { usage: 'history', description: 'the last runs' },
+  { usage: 'plan VERSION [ENV]', description: 'show what a deployment would do' },
+  { usage: 'status [#N]', description: 'what runs and what waits' },
+  { usage: 'verify [ENV]', description: 'check counts and state' },
+  { usage: 'rollback [#N]', description: 'show what would be undone, then undo it' },
+  { usage: 'retry [#N]', description: 'run the failed phase again' },
+  { usage: 'cancel [#N]', description: 'stop a run' },
+  { usage: 'history [#N]', description: 'finished runs, or one run in full' },
+  { usage: 'lock REASON', description: 'let nothing start here' },
+  { usage: 'unlock [ENV]', description: 'open it again' },
   { usage: 'help', description: 'all commands' },
 ]
 
@@ -108,6 +114,7 @@ interface World {
   readonly files: Files
   readonly responseUrls: ResponseUrls
   readonly page: PageFacts
+  readonly traffic: Traffic
   readonly host: string
 }
 
@@ -123,16 +130,21 @@ function assemble(options: SlackOptions, origin: string, closing: AbortSignal): 
     { workspace, triggers, files, origin, newSocketUrl: () => origin.replace('http', 'ws') + socket.newLink() },
     closing,
   )
-  const delivery =
+  const traffic = new Traffic(
+    () => webApi.calls,
+    () => workspace.emit('call'),
+  )
+  const delivery = traffic.recorded(
     options.http === undefined
       ? socket
-      : httpDelivery({ requestUrl: options.http.requestUrl, signingSecret: options.signingSecret })
+      : httpDelivery({ requestUrl: options.http.requestUrl, signingSecret: options.signingSecret }),
+  )
   const eventRetriesMs = options.eventRetriesMs ?? slackEventRetriesMs
   const app = new AppLink({ workspace, triggers, responseUrls, delivery, eventRetriesMs, closing })
   const command = options.command ?? '/billing'
   const page = { command, http: options.http !== undefined, commandHints: options.commandHints ?? billingHints }
-  const control = new SlackControl({ workspace, app, webApi, socket, command })
-  return { webApi, socket, control, workspace, files, responseUrls, page, host: new URL(origin).host }
+  const control = new SlackControl({ workspace, app, webApi, socket, command, addresses: options.addresses ?? [] })
+  return { webApi, socket, control, workspace, files, responseUrls, page, traffic, host: new URL(origin).host }
 }
 
 async function serve(world: World, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -192,17 +204,6 @@ async function serveResponseUrl(
   }
 }
 
-const pageFiles: Readonly<Record<string, string>> = {
-  'index.html': 'text/html; charset=utf-8',
-  'style.css': 'text/css; charset=utf-8',
-  'app.js': 'text/javascript; charset=utf-8',
-  'dom.js': 'text/javascript; charset=utf-8',
-  'markup.js': 'text/javascript; charset=utf-8',
-  'blocks.js': 'text/javascript; charset=utf-8',
-  'charts.js': 'text/javascript; charset=utf-8',
-  'dialog.js': 'text/javascript; charset=utf-8',
-}
-
 const pageHeaders = {
   'content-security-policy':
     "default-src 'self'; img-src 'self' http: https: data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
@@ -212,15 +213,10 @@ const pageHeaders = {
 
 async function servePage(area: string, name: string, response: ServerResponse): Promise<void> {
   if (area === 'favicon.ico') return reply(response, 204, '')
-  const file = area === '' || area === 'archives' ? 'index.html' : area === 'page' ? name : ''
-  if (file === 'emoji.json') {
-    const emoji = await readFile(new URL('emoji.json', import.meta.url))
-    return reply(response, 200, emoji, { ...pageHeaders, 'content-type': 'application/json' })
-  }
-  const type = Object.hasOwn(pageFiles, file) ? pageFiles[file] : undefined
-  if (type === undefined) return reply(response, 404, 'not found')
-  const content = await readFile(new URL(`page/${file}`, import.meta.url))
-  reply(response, 200, content, { ...pageHeaders, 'content-type': type })
+  const path = area === '' || area === 'archives' ? 'index.html' : area === 'page' ? name : ''
+  const file = path === '' ? undefined : (await pageFiles()).get(path)
+  if (file === undefined) return reply(response, 404, 'not found')
+  reply(response, 200, file.content, { ...pageHeaders, 'content-type': file.type })
 }
 
 async function closed(server: Server): Promise<void> {

@@ -28,6 +28,8 @@ export interface WorkspaceEvents {
   call: []
   /** A Socket Mode connection came or went. */
   connection: []
+  /** The addresses on the page are others. */
+  addresses: []
 }
 
 export interface NewMessage {

@@ -1,0 +1,57 @@
+import type { Channel, Json, Message, User, UserGroup, View } from './model.ts'
+
+/** A thing to reach in the sandbox, with a command ready to be copied. */
+export interface Address {
+  readonly label: string
+  readonly command: string
+}
+
+export interface CommandHint {
+  /** The word after the command and its arguments: `deploy VERSION [ENV]`. */
+  readonly usage: string
+  readonly description: string
+}
+
+export interface PageFacts {
+  readonly command: string
+  /** The app is reached by HTTP: no connection of its own shows whether it is there. */
+  readonly http: boolean
+  readonly commandHints: readonly CommandHint[]
+}
+
+export interface PageChannel extends Pick<Channel, 'id' | 'name' | 'kind'> {
+  readonly messages: readonly Message[]
+}
+
+/** Everything the page shows to one person: `GET /control/state?user=…`. */
+export interface PageState extends PageFacts {
+  readonly me: string
+  readonly bot: string
+  readonly connections: number
+  readonly users: readonly User[]
+  readonly userGroups: readonly UserGroup[]
+  readonly channels: readonly PageChannel[]
+  /** The dialogs this person has open, the topmost last. */
+  readonly views: readonly View[]
+  readonly home: View | null
+  readonly addresses: readonly Address[]
+}
+
+/** One exchange between the app and Slack. */
+export interface TrafficLine {
+  readonly id: string
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly direction: 'to Slack' | 'to the app'
+  readonly name: string
+  readonly outcome: string
+  readonly failed: boolean
+  /** Milliseconds until the answer; left out when it was not measured. */
+  readonly tookMs?: number
+}
+
+export interface TrafficDetail extends TrafficLine {
+  readonly sent: Json
+  /** Undefined while there is no answer, or when it was empty. */
+  readonly answer: Json | undefined
+}

@@ -1,0 +1,43 @@
+import { memo, useMemo, type ReactNode } from 'react'
+import { Message, type Block as LibraryBlock, type MessageProps } from 'slack-blocks-to-jsx'
+import type { Block } from './parts.ts'
+import { useSurroundings } from './surroundings.ts'
+import { emojiOf, Link, Mention, Time } from './text.tsx'
+
+const hooks: NonNullable<MessageProps['hooks']> = {
+  user: ({ id, name }) => <Mention>@{name ?? id}</Mention>,
+  channel: ({ id, name }) => <Mention>#{name ?? id}</Mention>,
+  usergroup: ({ id, name }) => <Mention>@{name ?? id}</Mention>,
+  atHere: () => <Mention>@here</Mention>,
+  atChannel: () => <Mention>@channel</Mention>,
+  atEveryone: () => <Mention>@everyone</Mention>,
+  emoji: (data, parse) => emojiOf(data.name) ?? parse(data),
+  link: ({ href, children }) => <Link href={href}>{children}</Link>,
+  date: ({ timestamp, format, fallback }) => <Time seconds={Number(timestamp)} format={format} fallback={fallback} />,
+}
+
+/** A block as slack-blocks-to-jsx draws it: whatever only shows something, and has no text of Slack's own markup. */
+export const FromLibrary = memo(function FromLibrary({ block }: { readonly block: Block }): ReactNode {
+  const { users, channels, userGroups, theme } = useSurroundings()
+  const data = useMemo(
+    () => ({
+      users: users.map((user) => ({ id: user.id, name: user.realName })),
+      channels: channels.map((channel) => ({ id: channel.id, name: channel.name })),
+      user_groups: userGroups.map((group) => ({ id: group.id, name: group.handle })),
+    }),
+    [users, channels, userGroups],
+  ) as NonNullable<MessageProps['data']>
+  // Block ids are unique within one message only, and the library makes them ids of the document.
+  const { block_id: _blockId, ...rest } = block
+  return (
+    <Message
+      blocks={[rest as unknown as LibraryBlock]}
+      logo=""
+      name=""
+      theme={theme}
+      data={data}
+      hooks={hooks}
+      withoutWrapper
+    />
+  )
+})

@@ -1,0 +1,139 @@
+import { Fragment, type ReactNode } from 'react'
+import emojiNames from '../../emoji.json'
+import type { Text } from './parts.ts'
+import { useSurroundings } from './surroundings.ts'
+
+type Names = (id: string) => string | undefined
+
+const emoji: Readonly<Record<string, string>> = emojiNames
+
+export function emojiOf(name: string): string | undefined {
+  return Object.hasOwn(emoji, name) ? emoji[name] : undefined
+}
+
+export function plain(text: string): string {
+  return text.replace(/:([a-z0-9_+-]+):/g, (whole, name: string) => emojiOf(name) ?? whole)
+}
+
+function decoded(text: string): string {
+  return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
+}
+
+/** Only addresses a browser may open from a message. */
+export function safeUrl(url: string | undefined): string | undefined {
+  return url !== undefined && /^(https?:|mailto:|slack:)/i.test(url) ? url : undefined
+}
+
+export function Link({ href, children }: { readonly href: string; readonly children: ReactNode }): ReactNode {
+  const safe = safeUrl(href)
+  if (safe === undefined) return children
+  if (safe.startsWith(location.origin)) return <a href={safe}>{children}</a>
+  return (
+    <a href={safe} target="_blank" rel="noreferrer noopener">
+      {children}
+    </a>
+  )
+}
+
+export function Mention({ children }: { readonly children: ReactNode }): ReactNode {
+  return <span className="mention">{children}</span>
+}
+
+export function Time({
+  seconds,
+  format,
+  fallback,
+}: {
+  readonly seconds: number
+  readonly format: string | undefined
+  readonly fallback: string | undefined
+}): ReactNode {
+  const at = new Date(seconds * 1000)
+  if (Number.isNaN(at.getTime())) return fallback ?? ''
+  const day = at.toLocaleDateString([], { year: 'numeric', month: 'long', day: 'numeric' })
+  const shown = (format ?? '{date} {time}')
+    .replace('{time_secs}', at.toLocaleTimeString())
+    .replace('{time}', at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' }))
+    .replace('{ago}', day)
+    .replace(/\{date[a-z_]*\}/g, day)
+  return (
+    <time dateTime={at.toISOString()} title={at.toString()}>
+      {shown}
+    </time>
+  )
+}
+
+type Rule = readonly [pattern: RegExp, build: (match: readonly string[], names: Names) => ReactNode]
+
+const rules: readonly Rule[] = [
+  [/```\n?([^]*?)\n?```/, ([, code = '']) => <pre>{decoded(code)}</pre>],
+  [/`([^`\n]+)`/, ([, code = '']) => <code>{decoded(code)}</code>],
+  [/<([^<>]+)>/, ([, inside = ''], names) => reference(inside, names)],
+  [/(?<![\w*])\*(?=\S)([^*\n]*\S)\*(?![\w*])/, ([, it = ''], names) => <strong>{mrkdwn(it, names)}</strong>],
+  [/(?<![\w_])_(?=\S)([^_\n]*\S)_(?![\w_])/, ([, it = ''], names) => <em>{mrkdwn(it, names)}</em>],
+  [/(?<![\w~])~(?=\S)([^~\n]*\S)~(?![\w~])/, ([, it = ''], names) => <s>{mrkdwn(it, names)}</s>],
+  [/:([a-z0-9_+-]+):/, ([whole = '', name = '']) => emojiOf(name) ?? whole],
+]
+
+/**
+ * Slack's mrkdwn. Not the library's: it drops what follows a code block and breaks links whose label holds an entity.
+ */
+export function mrkdwn(text: string, names: Names): ReactNode {
+  if (/^(&gt;|>)/m.test(text) && !text.includes('```')) return quoted(text, names)
+  const nodes: ReactNode[] = []
+  let rest = text
+  for (;;) {
+    let first: { readonly match: RegExpExecArray; readonly build: Rule[1] } | undefined
+    for (const [pattern, build] of rules) {
+      const match = pattern.exec(rest)
+      if (match !== null && (first === undefined || match.index < first.match.index)) first = { match, build }
+    }
+    if (first === undefined) break
+    const { match, build } = first
+    nodes.push(decoded(rest.slice(0, match.index)), build(match, names))
+    rest = rest.slice(match.index + match[0].length)
+  }
+  return numbered([...nodes, decoded(rest)])
+}
+
+function quoted(text: string, names: Names): ReactNode {
+  const runs: { readonly quote: boolean; readonly lines: string[] }[] = []
+  for (const line of text.split('\n')) {
+    const match = /^(?:&gt;|>)\s?(.*)$/.exec(line)
+    const quote = match !== null
+    if (runs.at(-1)?.quote !== quote) runs.push({ quote, lines: [] })
+    runs.at(-1)?.lines.push(match?.[1] ?? line)
+  }
+  return numbered(
+    runs.map(({ quote, lines }) => {
+      const inner = mrkdwn(lines.join('\n'), names)
+      return quote ? <blockquote>{inner}</blockquote> : <div>{inner}</div>
+    }),
+  )
+}
+
+function numbered(nodes: readonly ReactNode[]): ReactNode {
+  return nodes.map((node, index) => <Fragment key={index}>{node}</Fragment>)
+}
+
+function reference(inside: string, names: Names): ReactNode {
+  const [target = '', label] = inside.split('|')
+  const id = target.slice(1)
+  if (target.startsWith('@')) return <Mention>@{names(id) ?? label ?? id}</Mention>
+  if (target.startsWith('#')) return <Mention>#{names(id) ?? label ?? id}</Mention>
+  if (target.startsWith('!subteam^')) return <Mention>@{names(target.slice(9)) ?? label ?? 'group'}</Mention>
+  if (target.startsWith('!date^')) {
+    const [, seconds, format] = target.split('^')
+    return <Time seconds={Number(seconds)} format={format} fallback={label} />
+  }
+  if (target.startsWith('!')) return <Mention>@{id}</Mention>
+  return <Link href={decoded(target)}>{decoded(label ?? target)}</Link>
+}
+
+/** A text object, or the bare text of a block that has no other. */
+export function Words({ text }: { readonly text: Text | string | undefined }): ReactNode {
+  const { names } = useSurroundings()
+  if (text === undefined) return null
+  if (typeof text === 'string') return plain(text)
+  return text.type === 'mrkdwn' ? mrkdwn(text.text, names) : plain(text.text)
+}
