@@ -5,6 +5,7 @@ import { Deployments } from './deployments.ts'
 import { followLogs } from './follow-logs.ts'
 import { pathsIn } from './paths.ts'
 import type { Cluster, Permission } from './port.ts'
+import { scale } from './scale.ts'
 import { Secrets } from './secrets.ts'
 import { waitForRollout } from './wait-for-rollout.ts'
 
@@ -49,6 +50,7 @@ export function openCluster(options: ClusterOptions): Cluster {
       return waitForRollout(connection, paths, deployment, wait, signal)
     },
     restoreReplicaSet: (undo, signal) => deployments.restore(undo, signal),
+    scale: (change, signal) => scale({ connection, paths, deployments }, change, signal),
     secretKey: (secret, key, signal) => secrets.state(secret, key, signal),
     readSecretKey: (secret, key, signal) => secrets.read(secret, key, signal),
     writeSecretKey: (secret, key, value, signal) => secrets.write(secret, key, value, signal),

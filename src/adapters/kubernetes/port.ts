@@ -125,6 +125,12 @@ export interface Cluster {
   /** Puts the template of a recorded ReplicaSet back (what `kubectl rollout undo` sends), found by uid. Safe to repeat. */
   restoreReplicaSet(undo: ReplicaSetUndo, signal: AbortSignal): Promise<ApplyOutcome>
 
+  /** Safe to repeat. For 0 replicas it returns when no pod is left; other numbers are waited for with `waitForRollout`. */
+  scale(
+    change: { readonly deployment: string; readonly replicas: number; readonly onProgress: (line: string) => void },
+    signal: AbortSignal,
+  ): Promise<void>
+
   secretKey(secret: string, key: string, signal: AbortSignal): Promise<SecretKeyState>
   /** The value itself, wrapped. Only for signing a probe or for keeping it aside in the cluster. */
   readSecretKey(secret: string, key: string, signal: AbortSignal): Promise<Sensitive | undefined>

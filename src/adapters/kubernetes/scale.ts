@@ -1,0 +1,45 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { type ApiList, type Pod, selectorText } from './api-objects.ts'
+import { FIELD_MANAGER } from './apply.ts'
+import type { Connection } from './connection.ts'
+import type { Deployments } from './deployments.ts'
+import type { Paths } from './paths.ts'
+
+const LOOK_MS = 500
+
+/**
+ * Sets the number of replicas (equal: nothing is sent), and for 0 waits until the last pod is gone: a pod that ends still
+ * writes. Pods of another number are waited for as for any rollout.
+ */
+export async function scale(
+  { connection, paths, deployments }: { connection: Connection; paths: Paths; deployments: Deployments },
+  {
+    deployment: name,
+    replicas,
+    onProgress,
+  }: { deployment: string; replicas: number; onProgress: (line: string) => void },
+  signal: AbortSignal,
+): Promise<void> {
+  const doing = `scaling deployment ${name} to ${replicas}`
+  const { spec } = await deployments.require(name, `scaling to ${replicas}`, signal)
+  if ((spec.replicas ?? 1) !== replicas)
+    await connection.text(
+      {
+        method: 'PATCH',
+        path: `${paths.deployments}/${name}`,
+        query: { fieldManager: FIELD_MANAGER },
+        body: { spec: { replicas } },
+        contentType: 'application/merge-patch+json',
+        doing,
+      },
+      signal,
+    )
+  const query = { labelSelector: selectorText(spec.selector.matchLabels ?? {}) }
+  while (replicas === 0) {
+    const pods = await connection.json<ApiList<Pod>>({ method: 'GET', path: paths.pods, query, doing }, signal)
+    const left = pods.items.filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed').length
+    if (left === 0) return
+    onProgress(`${left} pod${left === 1 ? '' : 's'} of ${name} left`)
+    await pause(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
+  }
+}
