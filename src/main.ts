@@ -12,16 +12,19 @@ import { openCommands } from './adapters/process/commands.ts'
 import { openRegistry } from './adapters/registry/client.ts'
 import { dockerConfigCredentials } from './adapters/registry/credentials.ts'
 import { openChat } from './adapters/slack/client.ts'
+import type { Chat } from './adapters/slack/port.ts'
 import { openSlackApp } from './adapters/slack/app.ts'
 import { openMigrationLint } from './adapters/squawk/client.ts'
 import { openStripe, webhookProbe } from './adapters/stripe/client.ts'
 import type { Desk } from './commands/desk.ts'
+import { homeFacts, homeOf } from './commands/home.ts'
 import { connect } from './commands/slack-app.ts'
 import type { Settings } from './config/environment.ts'
 import { configPath, readSettings, secretOf } from './config/environment.ts'
 import { ConfigError } from './config/config-error.ts'
 import type { PurserConfig } from './config/purser-yaml.ts'
 import { readPurserYaml } from './config/purser-yaml.ts'
+import { HomePublisher } from './jobs/home-publisher.ts'
 import { JobSystem } from './jobs/job-system.ts'
 import { PhaseExecutor } from './jobs/phase-executor.ts'
 import { Publisher } from './jobs/publisher.ts'
@@ -51,6 +54,7 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
   const db = new StateDatabase(pool, mask)
   const runs = new RunStore(db)
   const phases = new PhaseStore(db, runs)
+  const boards = new BoardStore(db)
   const chat = openChat({
     token: settings.slack.botToken.reveal(),
     ...(settings.slack.apiUrl === undefined ? {} : { apiUrl: settings.slack.apiUrl }),
@@ -84,7 +88,7 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     const sweep = () => reconcile({ runs, sweeps, config, enqueue, publish, log })
     jobs.startWorkers({
       executor,
-      publisher: new Publisher({ runs, boards: new BoardStore(db), chat, config, mask, log }),
+      publisher: new Publisher({ runs, boards, chat, config, mask, log }),
       sweep,
     })
   }
@@ -95,21 +99,42 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     jobs: { enqueue: (run, phase) => jobs.enqueue(run, phase), publish },
     membersOf: (group) => chat.groupMembers(group, AbortSignal.timeout(10_000)),
     versions: () => repository.tags(AbortSignal.timeout(30_000)),
+    backups: (environment) => phases.keptBackups(environment),
+    linkTo: boardLinks(boards, chat),
     now: () => new Date(),
     log,
   }
+  const home = new HomePublisher({
+    facts: () => homeFacts(desk),
+    render: async (user, facts) => mask(await homeOf(user, facts, desk)),
+    publish: (user, view, signal) => chat.publishHome(user, view, signal),
+    log,
+  })
   const slack = await openSlackApp(settings.slack, { port: settings.port, log }, (app) =>
-    connect(app, slashCommand, desk),
+    connect(app, slashCommand, desk, home),
   )
   log.info({ store: queues.store, role: settings.role }, 'purser is ready')
 
   return async () => {
     log.info('shutting down')
+    home.close()
     await slack.close()
     jobs.stop()
     executor.shutDown()
     await queues.close()
     await pool.end()
+  }
+}
+
+/** A message's address never changes: Slack is asked for each board once. */
+function boardLinks(boards: BoardStore, chat: Chat): (run: number) => Promise<string | undefined> {
+  const known = new Map<string, string>()
+  return async (run) => {
+    const { channel, ts } = await boards.board(run)
+    if (channel === undefined || ts === undefined) return undefined
+    const link = known.get(`${channel} ${ts}`) ?? (await chat.permalink({ channel, ts }, AbortSignal.timeout(5_000)))
+    if (link !== undefined) known.set(`${channel} ${ts}`, link)
+    return link
   }
 }
 

@@ -6,6 +6,7 @@ import { PurserError } from '../errors.ts'
 import type { Message } from '../messages/message.ts'
 import { refusal } from '../messages/answers.ts'
 import { notAllowed } from '../messages/not-allowed.ts'
+import type { KeptBackup } from '../runs/backups.ts'
 import type { LockStore } from '../runs/lock-store.ts'
 import type { PhaseName, Run } from '../runs/model.ts'
 import type { Applied, RunStore } from '../runs/run-store.ts'
@@ -39,6 +40,10 @@ export interface Desk {
   readonly membersOf: (group: string) => Promise<readonly string[]>
   /** Tags of the service's repository, newest first. */
   readonly versions: () => Promise<readonly { readonly name: string; readonly createdAt: string }[]>
+  /** Kept backups of an environment, newest first. */
+  readonly backups: (environment: string) => Promise<readonly KeptBackup[]>
+  /** Of a run's board in Slack; undefined while there is none. */
+  readonly linkTo: (run: number) => Promise<string | undefined>
   readonly now: () => Date
   readonly log: Logger
 }

@@ -8,6 +8,7 @@ import { approve, cancel, leave, reject, retry } from './decide.ts'
 import { askDeploy, confirmDeploy, deploy } from './deploy.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
 import { answering, refuse } from './desk.ts'
+import { homeChannel, homePresses } from './home.ts'
 import { askLock, confirmLock, lock, unlock } from './lock.ts'
 import { details, history, runAgain, showHelp, status, verify } from './look.ts'
 import type { Command } from './parse.ts'
@@ -74,7 +75,12 @@ const dialogs: Readonly<Record<string, { title: string; confirm: (it: Submitted,
 }
 
 /** Connects what people do in Slack to the commands. Everything is acknowledged first, then worked out. */
-export function connect(app: App, slashCommand: string, desk: Desk): void {
+export function connect(
+  app: App,
+  slashCommand: string,
+  desk: Desk,
+  home: { readonly opened: (user: string) => Promise<void> },
+): void {
   app.command(slashCommand, async ({ ack, body, client, respond }) => {
     await ack()
     const ask = { user: body.user_id, channel: body.channel_id }
@@ -100,6 +106,25 @@ export function connect(app: App, slashCommand: string, desk: Desk): void {
           respond({ response_type: 'ephemeral', replace_original: false, text: message.text, ...blocksOf(message) }),
         open: (it) => open(client, body.trigger_id, it, desk),
       })
+    })
+
+  app.event('app_home_opened', async ({ event }) => {
+    if (event.tab === 'home') await home.opened(event.user)
+  })
+
+  for (const [actionId, press] of Object.entries(homePresses))
+    app.action({ type: 'block_actions', action_id: actionId }, async ({ ack, body, action, client }) => {
+      await ack()
+      const environment = 'value' in action ? String(action.value) : ''
+      const answer = await answering(desk, { user: body.user.id, channel: 'home' }, `button ${actionId}`, () =>
+        press({ user: body.user.id, channel: homeChannel(environment, desk) }, environment, desk),
+      )
+      await give(answer, {
+        // Home has no place for an answer but a dialog.
+        tell: (message) => client.views.open({ trigger_id: body.trigger_id, view: said('Purser', message) }),
+        open: (it) => open(client, body.trigger_id, it, desk),
+      })
+      await home.opened(body.user.id)
     })
 
   for (const [viewId, { title, confirm }] of Object.entries(dialogs))

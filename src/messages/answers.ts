@@ -43,6 +43,12 @@ export function refusal(text: string, next?: string): Message {
   return message(lines.join('\n'), [paragraph(lines.join('\n'))])
 }
 
+/** To a press in App Home, which has no channel of its own: what happens, and where it can be watched. */
+export function homeAnswer(text: string, channel: string): Message {
+  const whole = `${words(text, 500)} The board is in <#${channel}>.`
+  return message(whole, [paragraph(whole)])
+}
+
 /** `usage` is that of the nearest command, or of the help when nothing is near. */
 export function unknownCommand(typed: string, nearest: string | undefined, usage: string): Message {
   const wrong = typed.trim() === '' ? 'A command is missing.' : `${code(typed, 100)} is not a command of Purser.`

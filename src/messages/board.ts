@@ -21,7 +21,7 @@ import {
 } from './message.ts'
 import { phaseCards } from './phase-cards.ts'
 import { cronJobLine, estimate, fromTo, migrationLine, secretLine, stripeLine } from './plan-text.ts'
-import { stateLines, title, type StateView } from './state.ts'
+import { sign, stateLines, title, type StateView } from './state.ts'
 import { duration, elapsed, localTime } from './time.ts'
 
 type Blocks = readonly (KnownBlock | Block)[]
@@ -131,37 +131,6 @@ function verificationTable(run: Run, whole: boolean): Blocks {
   const cap = whole ? { rows: 40, chars: 5500 } : { rows: 15, chars: 1800 }
   const { table, left } = checkTable(checks, cap)
   return left === 0 ? [table] : [table, context(`… and ${left} more in the thread`)]
-}
-
-/** Decorates the words that follow it; they say the same. */
-function sign(run: Run): string {
-  switch (run.status) {
-    case 'planning':
-    case 'executing':
-    case 'cancelling':
-      return ':hourglass_flowing_sand:'
-    case 'awaiting_approval':
-      return ':raised_hand:'
-    case 'failed':
-    case 'left':
-      return ':x:'
-    case 'planned':
-      return ':memo:'
-    case 'succeeded':
-      return checksSign(run)
-    case 'rejected':
-    case 'expired':
-    case 'cancelled':
-      return ':no_entry_sign:'
-  }
-}
-
-/** A verification that ran to its end is not a good one yet. */
-function checksSign(run: Run): string {
-  if (run.kind !== 'verify' || run.verification === undefined) return ':white_check_mark:'
-  const verdicts = [...run.verification.counts, ...run.verification.state].map((check) => check.verdict)
-  if (verdicts.includes('fail')) return ':x:'
-  return verdicts.every((verdict) => verdict === 'pass') ? ':white_check_mark:' : ':warning:'
 }
 
 function whyAsked(run: Run): readonly string[] {

@@ -124,8 +124,8 @@ function metrics(samples: readonly MetricSample[]): string {
 }
 
 function plan(run: Run): string {
-  if (run.plan === undefined) return ''
-  const parts = isUndoPlan(run.plan) ? undoChapters(run.plan) : planChapters(run.plan)
+  const parts = isUndoPlan(run.plan) ? undoChapters(run.plan) : isDeployPlan(run.plan) ? planChapters(run.plan) : []
+  if (parts.length === 0) return ''
   return ['## Plan', ...parts.map(chapterText)].join('\n\n')
 }
 

@@ -1,4 +1,4 @@
-import { isUndoPlan, phaseTitles, type Failure, type PhaseName, type Run } from '../runs/model.ts'
+import { isDeployPlan, phaseTitles, type Failure, type PhaseName, type Run } from '../runs/model.ts'
 import { countApprovals } from '../runs/lifecycle.ts'
 import type { Decision, Pace } from '../runs/pace.ts'
 import { chapters, currentPhase, failedPhase } from './chapters.ts'
@@ -49,6 +49,37 @@ export function stateWords(run: Run): string {
     case 'cancelled':
       return `cancelled${rollback}`
   }
+}
+
+/** Decorates the words that follow it; they say the same. */
+export function sign(run: Run): string {
+  switch (run.status) {
+    case 'planning':
+    case 'executing':
+    case 'cancelling':
+      return ':hourglass_flowing_sand:'
+    case 'awaiting_approval':
+      return ':raised_hand:'
+    case 'failed':
+    case 'left':
+      return ':x:'
+    case 'planned':
+      return ':memo:'
+    case 'succeeded':
+      return checksSign(run)
+    case 'rejected':
+    case 'expired':
+    case 'cancelled':
+      return ':no_entry_sign:'
+  }
+}
+
+/** A verification that ran to its end is not a good one yet. */
+function checksSign(run: Run): string {
+  if (run.kind !== 'verify' || run.verification === undefined) return ':white_check_mark:'
+  const verdicts = [...run.verification.counts, ...run.verification.state].map((check) => check.verdict)
+  if (verdicts.includes('fail')) return ':x:'
+  return verdicts.every((verdict) => verdict === 'pass') ? ':white_check_mark:' : ':warning:'
 }
 
 function verifyWords(run: Run): string {
@@ -229,7 +260,7 @@ function rejectedBy(run: Run): string {
 
 /** " (estimate 35 min + 30 min of monitoring)" */
 export function estimateOf(run: Run): string {
-  if (run.plan === undefined || isUndoPlan(run.plan)) return ''
+  if (!isDeployPlan(run.plan)) return ''
   return ` (estimate ${minutes(run.plan.estimateMinutes)} + ${minutes(run.plan.monitorMinutes)} of monitoring)`
 }
 

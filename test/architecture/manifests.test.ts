@@ -74,6 +74,7 @@ const scopeOf: Readonly<Record<string, string | undefined>> = {
   'chat.update': 'chat:write',
   'chat.getPermalink': undefined,
   filesUploadV2: 'files:write',
+  'views.publish': undefined,
   'usergroups.users.list': 'usergroups:read',
 }
 

@@ -73,6 +73,8 @@ export function frontDesk(truth: () => Truth) {
         { name: 'nightly', createdAt: '2026-01-04T10:00:00Z' },
         { name: 'v1.1.0', createdAt: '2025-12-01T10:00:00Z' },
       ],
+      backups: (environment) => truth().phases.keptBackups(environment),
+      linkTo: async (run) => `https://example.slack.com/archives/CDEPLOYS/p${run}`,
       now: () => new Date(),
       log: pino({ level: 'silent' }),
       enqueued,

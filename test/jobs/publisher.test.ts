@@ -75,6 +75,7 @@ class Slack implements Chat {
   }
 
   permalink = async () => undefined
+  publishHome = async () => undefined
   groupMembers = async () => []
 
   #refuse(): void {

@@ -71,6 +71,7 @@ const publisher = new Publisher({
     update: async () => undefined,
     uploadText: async () => undefined,
     permalink: async () => undefined,
+    publishHome: async () => undefined,
     groupMembers: async () => [],
   },
   config,

@@ -1,5 +1,9 @@
 import { deployPhases, type Check, type PhaseState, type Run, type Verification } from '../../src/runs/model.ts'
+import type { KeptBackup } from '../../src/runs/backups.ts'
+import type { Lock } from '../../src/runs/lock-store.ts'
+import { releasedIn } from '../../src/runs/released.ts'
 import type { DeployPlan } from '../../src/runs/plan.ts'
+import type { HomeEnvironment, HomeFacts, LinkedRun } from '../../src/messages/home.ts'
 import type { Watched } from '../../src/messages/thread.ts'
 import type { UndoPlan } from '../../src/runs/undo-plan.ts'
 
@@ -280,6 +284,52 @@ export const examples: Readonly<Record<string, Run>> = {
   verify,
 }
 
+export const lock: Lock = {
+  environment: 'production',
+  reason: 'month-end closing until Friday noon',
+  lockedBy: alex,
+  at: minutesAgo(40),
+}
+
+const backup = (run: number, minutes: number): KeptBackup => ({
+  run,
+  environment: 'production',
+  file: `valuecanvas-run-${run}.dump`,
+  database: 'valuecanvas',
+  bytes: 1_480_000 + run * 1_000,
+  sha256: 'f'.repeat(64),
+  tables: 14,
+  finishedAt: minutesAgo(minutes).toISOString(),
+  restoreMs: 8_200,
+})
+
+export const production: HomeEnvironment = {
+  name: 'production',
+  channel: 'C01BILLING',
+  lock: undefined,
+  release: releasedIn([succeeded]),
+  backups: [backup(42, 12), backup(39, 6 * 24 * 60)],
+}
+
+const linked = (run: Run): LinkedRun => ({ run, link: `https://acme.slack.com/archives/C01BILLING/p${run.number}` })
+
+/** App Home on an ordinary day. */
+export const home: HomeFacts = {
+  service: 'valuecanvas-api',
+  environments: [production, { ...production, name: 'staging', release: releasedIn([]), backups: [] }],
+  open: [
+    linked({ ...executing, number: 45, version: 'v1.2.1' }),
+    linked({ ...waiting, number: 46, environment: 'staging' }),
+  ],
+  finished: [
+    linked(verify),
+    linked({ ...rollback, status: 'succeeded', finishedAt: minutesAgo(30), startedAt: minutesAgo(33), phases: [] }),
+    linked(succeeded),
+    linked(deploy({ number: 41, status: 'rejected', version: 'v1.2.0', finishedAt: minutesAgo(90) })),
+    linked(deploy({ number: 40, status: 'planned', dryRun: true, version: 'v1.2.0', finishedAt: minutesAgo(95) })),
+  ],
+}
+
 const long = '&'.repeat(5000)
 const many = <T>(value: T) => Array.from({ length: 250 }, () => value)
 const longCheck: Check = check(long, long, long, { verdict: 'fail', threshold: long })
@@ -302,7 +352,7 @@ export const largest: Run = {
     rollback: many(long),
     migrations: many({ file: long, version: long, sha256: long, findings: [] }),
     stripe: { ...plan.stripe, endpoint: long, events: many(long), added: many(long), removed: many(long) },
-    cronJobs: many({ name: long, manifest: long, schedule: long, outcome: 'changed', differences: [long] }),
+    cronJobs: many({ name: long, manifest: long, schedule: long, outcome: 'changed' as const, differences: [long] }),
   },
 }
 export const largestUndo: UndoPlan = { ...undo, steps: many({ ...undo.steps[0]!, line: long }), stays: many(long) }

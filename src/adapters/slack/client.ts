@@ -59,6 +59,11 @@ export function openChat(options: ChatOptions): Chat {
         })
       }),
 
+    publishHome: (user, view, signal) =>
+      call(`showing App Home to ${user}`, signal, async (client) => {
+        await client.views.publish({ user_id: user, view })
+      }),
+
     permalink: (posted, signal) => permalink(posted, signal, call),
 
     async groupMembers(group, signal) {

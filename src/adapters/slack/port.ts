@@ -1,4 +1,4 @@
-import type { KnownBlock, Block, View } from '@slack/types'
+import type { Block, HomeView, KnownBlock, View } from '@slack/types'
 
 export type AnyBlock = KnownBlock | Block
 
@@ -31,6 +31,8 @@ export interface Chat {
     file: { readonly name: string; readonly title: string; readonly content: string },
     signal: AbortSignal,
   ): Promise<void>
+  /** Shows a person's App Home. */
+  publishHome(user: string, view: HomeView, signal: AbortSignal): Promise<void>
   permalink(posted: PostedMessage, signal: AbortSignal): Promise<string | undefined>
   /** Members of a user group; cached for a minute. */
   groupMembers(group: string, signal: AbortSignal): Promise<readonly string[]>

@@ -1,0 +1,183 @@
+import type { Block, Button, HomeView, KnownBlock, RawTextElement, TableBlock } from '@slack/types'
+import type { KeptBackup } from '../runs/backups.ts'
+import type { Lock } from '../runs/lock-store.ts'
+import { phaseTitles, type Run } from '../runs/model.ts'
+import type { Release } from '../runs/released.ts'
+import { chapters, currentPhase, failedPhase } from './chapters.ts'
+import {
+  actions,
+  button,
+  clip,
+  code,
+  context,
+  header,
+  mention,
+  oneLine,
+  paragraph,
+  paragraphs,
+  words,
+} from './message.ts'
+import { sign, stateWords, subject } from './state.ts'
+import { duration, elapsed, localTime, megabytes, utc } from './time.ts'
+
+export const homeActionIds = {
+  deploy: 'home_deploy',
+  verify: 'home_verify',
+  rollBack: 'home_roll_back',
+  lock: 'home_lock',
+  unlock: 'home_unlock',
+} as const
+
+export interface HomeEnvironment {
+  readonly name: string
+  /** Where the buttons act, and where its commands are typed. */
+  readonly channel: string
+  readonly lock: Lock | undefined
+  readonly release: Release
+  /** Newest first. */
+  readonly backups: readonly KeptBackup[]
+}
+
+export interface LinkedRun {
+  readonly run: Run
+  /** Of its board; undefined while there is none. */
+  readonly link: string | undefined
+}
+
+export interface HomeFacts {
+  readonly service: string
+  readonly environments: readonly HomeEnvironment[]
+  /** Under way or waiting for people, newest first. */
+  readonly open: readonly LinkedRun[]
+  /** Newest first. */
+  readonly finished: readonly LinkedRun[]
+}
+
+const shownRuns = 10
+const shownBackups = 8
+/** A view takes a hundred blocks: three for each environment leave room for the rest. */
+const shownEnvironments = 20
+const dated = '{date_short_pretty} {time}'
+
+/**
+ * The App Home of one person; `mayDeploy` are the environments whose buttons are offered. No clock runs in it, so that
+ * it only changes when something happened.
+ */
+export function homeView(facts: HomeFacts, mayDeploy: readonly string[]): HomeView {
+  const left = facts.environments.length - shownEnvironments
+  const blocks: (KnownBlock | Block)[] = [
+    header(facts.service),
+    ...facts.environments.slice(0, shownEnvironments).flatMap((it) => environment(it, mayDeploy.includes(it.name))),
+    ...(left > 0 ? [context(`… and ${left} more environments: \`/billing status\``)] : []),
+    { type: 'divider' },
+    header('Running and waiting'),
+    ...(facts.open.length === 0
+      ? [paragraph('Nothing runs and nothing waits.')]
+      : paragraphs(facts.open.map((it) => `${openLine(it)}`))),
+    header('Last runs'),
+    ...(facts.finished.length === 0
+      ? [paragraph('No run has finished yet.')]
+      : paragraphs(facts.finished.slice(0, shownRuns).map(finishedLine))),
+    ...backups(facts.environments),
+    context(
+      '`/billing help` lists every command. This page follows what runs for a quarter of an hour after you open it.',
+    ),
+  ]
+  return { type: 'home', blocks }
+}
+
+function environment(it: HomeEnvironment, mayDeploy: boolean): readonly (KnownBlock | Block)[] {
+  const lines = [releaseLine(it), ...unfinishedLine(it.release), ...lockLine(it.lock)]
+  const where = mayDeploy ? ` · buttons act in <#${it.channel}>` : ''
+  return [
+    paragraph(lines.join('\n')),
+    ...actions(buttons(it, mayDeploy)),
+    context(`Commands: <#${it.channel}>${where}`),
+  ]
+}
+
+function releaseLine({ name, release: { version, by } }: HomeEnvironment): string {
+  const where = `*${words(name, 100)}*`
+  if (version === undefined) return `${where}: Purser has deployed nothing here yet.`
+  if (by === undefined) return `${where} runs ${code(version)}, which stood there before Purser's first deploy.`
+  const since = by.finishedAt === undefined ? '' : ` since ${localTime(by.finishedAt, dated)}`
+  return `${where} runs ${code(version)}${since}: run *#${by.number}*, asked for by ${mention(by.requestedBy)}.`
+}
+
+function unfinishedLine({ unfinished: run }: Release): readonly string[] {
+  if (run === undefined) return []
+  const state =
+    run.status === 'executing' ? 'is changing it now' : `${words(stateWords(run), 100)}, and its changes stand`
+  return [`${sign(run)} Run *#${run.number}* (${code(run.version)}) ${state}.`]
+}
+
+function lockLine(lock: Lock | undefined): readonly string[] {
+  if (lock === undefined) return []
+  return [`:lock: *Locked* by ${mention(lock.lockedBy)} since ${localTime(lock.at, dated)}: ${words(lock.reason, 300)}`]
+}
+
+/** What would be refused is not offered; looking is for everybody. */
+function buttons({ name, lock, release }: HomeEnvironment, mayDeploy: boolean): readonly Button[] {
+  const make = (id: keyof typeof homeActionIds, text: string, look: { style?: 'primary' } = {}) =>
+    button(text, homeActionIds[id], name, { label: `${text} ${name}`, ...look })
+  const verify = make('verify', 'Verify')
+  if (!mayDeploy) return [verify]
+  if (lock !== undefined) return [verify, make('unlock', 'Unlock')]
+  const undo = (release.unfinished ?? release.by)?.hasEffects === true ? [make('rollBack', 'Roll back …')] : []
+  return [make('deploy', 'Deploy …', { style: 'primary' }), verify, ...undo, make('lock', 'Lock …')]
+}
+
+function openLine({ run, link }: LinkedRun): string {
+  const phase = currentPhase(run)
+  const all = chapters(run)
+  const place =
+    run.status === 'executing' && phase !== undefined
+      ? ` – phase ${all.indexOf(phase) + 1} of ${all.length}: ${phaseTitles[phase.name]}${phase.line === '' ? '' : `, ${words(phase.line, 120)}`}`
+      : ''
+  const failed = failedPhase(run)
+  const at = run.status === 'failed' && failed !== undefined ? ` at ${phaseTitles[failed.name]}` : ''
+  return `${sign(run)} ${numbered(run, link)} ${words(subject(run), 120)}: *${words(stateWords(run), 80)}*${at}${place}`
+}
+
+function finishedLine({ run, link }: LinkedRun): string {
+  const took = run.finishedAt === undefined ? undefined : elapsed(run, run.finishedAt)
+  const time = took === undefined ? '' : ` in ${duration(took)}`
+  const about = `${words(subject(run), 120)}${run.dryRun ? ' (dry run)' : ''}: ${words(stateWords(run), 80)}`
+  return `${sign(run)} ${numbered(run, link)} ${about}${time}, ${localTime(run.finishedAt ?? run.createdAt, dated)}, ${mention(run.requestedBy)}`
+}
+
+function numbered(run: Run, link: string | undefined): string {
+  return link === undefined ? `*#${run.number}*` : `<${link}|#${run.number}>`
+}
+
+function backups(environments: readonly HomeEnvironment[]): readonly (KnownBlock | Block)[] {
+  const all = environments.flatMap((it) => it.backups).toSorted((a, b) => b.finishedAt.localeCompare(a.finishedAt))
+  if (all.length === 0) return [header('Backups'), paragraph('There is no backup yet: each deploy makes one.')]
+  const rows = all
+    .slice(0, shownBackups)
+    .map((it) => [
+      cell(readable(it.finishedAt)),
+      cell(it.environment),
+      cell(`#${it.run}`),
+      cell(megabytes(it.bytes)),
+      cell(it.restoreMs === undefined ? (it.untried ?? 'read through') : `restored in ${duration(it.restoreMs)}`),
+      cell(it.file),
+    ])
+  const head = ['Made', 'Environment', 'Run', 'Size', 'Tried out', 'File'].map(cell)
+  const table: TableBlock = {
+    type: 'table',
+    rows: [head, ...rows],
+    column_settings: [{ is_wrapped: false }, {}, {}, { align: 'right' }, { is_wrapped: true }, { is_wrapped: true }],
+  }
+  const left = all.length - shownBackups
+  return [header('Backups'), table, ...(left > 0 ? [context(`… and ${left} older ones`)] : [])]
+}
+
+function readable(iso: string): string {
+  const at = new Date(iso)
+  return Number.isNaN(at.getTime()) ? iso : utc(at)
+}
+
+function cell(text: string): RawTextElement {
+  return { type: 'raw_text', text: clip(oneLine(text), 80) || '–' }
+}

@@ -1,0 +1,97 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { homeActionIds, homeView, type HomeEnvironment, type HomeFacts } from '../../src/messages/home.ts'
+import { releasedIn } from '../../src/runs/released.ts'
+import { arbitraryRun } from './arbitrary-run.ts'
+import * as example from './example-runs.ts'
+import { expectSlackTakesView, shown } from './slack-takes.ts'
+
+const { production, home } = example
+const everywhere = ['production', 'staging']
+
+function seen(more: Partial<HomeEnvironment> = {}, mayDeploy = everywhere): { text: string; buttons: string } {
+  const view = homeView({ ...home, environments: [{ ...production, ...more }] }, mayDeploy)
+  expectSlackTakesView(view)
+  const pressed = view.blocks.flatMap((block) =>
+    'elements' in block && block.type === 'actions' ? block.elements : [],
+  )
+  const buttons = pressed.map((it) => ('text' in it && it.text !== undefined ? shown(it.text) : '')).join(', ')
+  return { text: shown(view.blocks), buttons }
+}
+
+describe('App Home', () => {
+  it('tells what runs where, since when and by whom', () => {
+    expect(seen().text).toContain(
+      '*production* runs `v1.2.0` since 2026-01-05 14:19 UTC: run *#42*, asked for by <@U01DANA00>.',
+    )
+    expect(seen({ release: releasedIn([]) }).text).toContain('Purser has deployed nothing here yet')
+  })
+
+  it('tells that a failed deploy has left its changes there', () => {
+    const release = releasedIn([{ ...example.failed, number: 44, version: 'v1.3.0' }, example.succeeded])
+    expect(seen({ release }).text).toContain('runs `v1.2.0`')
+    expect(seen({ release }).text).toContain('Run *#44* (`v1.3.0`) failed, and its changes stand.')
+  })
+
+  it('goes back to what stood there once a deploy was rolled back', () => {
+    const taken = { ...example.succeeded, rolledBackBy: 43, hasEffects: false }
+    expect(seen({ release: releasedIn([taken]) }).text).toContain('runs `v1.1.0`, which stood there before')
+  })
+
+  it('offers what fits, to those who may', () => {
+    expect(seen().buttons).toBe('Deploy …, Verify, Roll back …, Lock …')
+    expect(seen({ release: releasedIn([]) }).buttons).toBe('Deploy …, Verify, Lock …')
+    expect(seen({ lock: example.lock }).buttons).toBe('Verify, Unlock')
+    expect(seen({}, ['staging']).buttons).toBe('Verify')
+  })
+
+  it('links what runs to its board, and shows locks and backups', () => {
+    const { text } = seen({ lock: example.lock })
+    expect(text).toContain('*Locked* by <@U02ALEX00>')
+    expect(text).toContain('month-end closing')
+    expect(text).toContain('phase 3 of 7: Deploy application code, 2 of 3 pods updated')
+    expect(text).toContain('valuecanvas-run-42.dump')
+    const links = JSON.stringify(homeView(home, [])).match(/"type":"link","url":"[^"]+"/g)
+    expect(links?.length).toBe(home.open.length + home.finished.length)
+  })
+
+  it('passes Slack whatever there is', () => {
+    const linked = fc.array(
+      fc.record({ run: arbitraryRun, link: fc.constantFrom(undefined, 'https://x.slack.com/archives/C1/p1') }),
+      {
+        maxLength: 10,
+      },
+    )
+    const facts: fc.Arbitrary<HomeFacts> = fc.record({
+      service: fc.string({ maxLength: 300 }),
+      environments: fc.array(
+        arbitraryRun.map((run) => ({
+          ...production,
+          name: run.environment.slice(0, 100) || 'x',
+          release: releasedIn([run]),
+          lock: example.lock,
+        })),
+        { maxLength: 30 },
+      ),
+      open: linked,
+      finished: linked,
+    })
+    fc.assert(
+      fc.property(facts, (it) =>
+        expectSlackTakesView(
+          homeView(
+            it,
+            it.environments.map(({ name }) => name),
+          ),
+        ),
+      ),
+      { numRuns: 50 },
+    )
+  })
+
+  it('carries the environment in its buttons', () => {
+    expect(JSON.stringify(homeView(home, everywhere))).toContain(
+      `"action_id":"${homeActionIds.deploy}","value":"production"`,
+    )
+  })
+})
