@@ -71,6 +71,7 @@ function recordsFor(claim: Claim, phases: PhaseStore): PhaseRecords {
     logFindings: (since) => phases.logFindings(claim.run, since),
     recordLogFinding: (finding) => phases.recordLogFinding(claim, finding),
     effectsOf: (run) => phases.effects(run),
+    settle: (effect, after) => phases.settleEffect(claim, effect, 'applied', after),
     undone: (effect) => phases.settleEffect(claim, effect, 'undone'),
   }
 }

@@ -61,6 +61,8 @@ export interface PhaseRecords {
   /** Effects of another run (the one that a rollback undoes). */
   effectsOf(run: number): Promise<readonly Effect[]>
   undone(effect: number): Promise<void>
+  /** Notes in the record of an applied effect how things stand after it. */
+  settle(effect: number, after: Json): Promise<void>
 }
 
 export type Phase = (context: PhaseContext) => Promise<PhaseResult>

@@ -1,10 +1,20 @@
 import type { KubernetesObject } from '../adapters/kubernetes/port.ts'
-import type { CronJobBefore, Effect, EndpointBefore, ImageBefore, SecretBefore } from '../runs/effects.ts'
+import type {
+  CronJobBefore,
+  DatabaseBefore,
+  Effect,
+  EndpointBefore,
+  ImageBefore,
+  ReplicasBefore,
+  ScheduleBefore,
+  SecretBefore,
+} from '../runs/effects.ts'
 import type { UndoStep } from '../runs/undo-plan.ts'
 import { healthState, rolloutState } from './checks.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { causeOf } from './plan.ts'
+import { undoRestore } from './restore.ts'
 
 /** Rollback Procedure: puts back what the run changed, newest first, exactly as the dialog listed it. */
 export const undo: Phase = async (context) => {
@@ -44,6 +54,16 @@ async function undoEffect(context: PhaseContext, effect: Effect, signal: AbortSi
       return undoSecret(context, effect.target, effect.before as SecretBefore, signal)
     case 'cronjob':
       return undoCronJob(context, effect.target, effect.before as CronJobBefore, signal)
+    case 'database':
+      return undoRestore(context, effect.run, effect.before as DatabaseBefore, signal)
+    case 'replicas': {
+      const { replicas } = effect.before as ReplicasBefore
+      return context.world.cluster.scale({ deployment: effect.target, replicas, onProgress: () => undefined }, signal)
+    }
+    case 'schedule': {
+      const { suspended } = effect.before as ScheduleBefore
+      return suspended === false ? context.world.cluster.suspendCronJob(effect.target, false, signal) : undefined
+    }
     case 'migration':
       return
   }

@@ -7,13 +7,15 @@ import { monitor } from './monitor.ts'
 import { plan } from './plan.ts'
 import { preflight } from './preflight.ts'
 import { checkAfterRollback, undo } from './rollback.ts'
+import { look, prepare, swap } from './restore.ts'
+import { planRestore } from './restore-plan.ts'
 import { rollout } from './rollout.ts'
 import { stripe } from './stripe.ts'
 import { verify } from './verify.ts'
 
 /** The table of contents: every chapter by the name that runs know it by. */
 export const runbook: Readonly<Record<PhaseName, Phase>> = {
-  plan,
+  plan: (context) => (context.run.kind === 'restore' ? planRestore(context) : plan(context)),
   preflight,
   migrate,
   rollout,
@@ -21,6 +23,9 @@ export const runbook: Readonly<Record<PhaseName, Phase>> = {
   cronjobs,
   e2e,
   monitor,
+  prepare,
+  swap,
+  look,
   undo,
   check: checkAfterRollback,
   verify,

@@ -1,6 +1,7 @@
 import type { Json } from './json.ts'
 
-export type EffectKind = 'migration' | 'image' | 'stripe-endpoint' | 'secret-key' | 'cronjob'
+export type EffectKind =
+  'migration' | 'image' | 'stripe-endpoint' | 'secret-key' | 'cronjob' | 'database' | 'replicas' | 'schedule'
 
 /**
  * - `started`: what stood there is recorded, the change may or may not have happened
@@ -48,4 +49,19 @@ export type SecretBefore = {
 export type CronJobBefore = {
   /** The manifest that stood there; null when the run created the CronJob. */
   readonly manifest: Json
+}
+
+/** The restore that put another database in the place of the live one. */
+export type DatabaseBefore = {
+  readonly live: string
+  readonly restored: string
+  readonly kept: string
+  readonly backup: string
+}
+
+export type ReplicasBefore = { readonly replicas: number }
+
+export type ScheduleBefore = {
+  /** Null: there was no such CronJob. */
+  readonly suspended: boolean | null
 }

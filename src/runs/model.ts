@@ -1,4 +1,5 @@
 import type { DeployPlan } from './plan.ts'
+import type { RestorePlan } from './restore-plan.ts'
 import type { UndoPlan } from './undo-plan.ts'
 
 export type RunKind = 'deploy' | 'rollback' | 'restore' | 'verify' | 'diagnose'
@@ -26,7 +27,8 @@ export type RunStatus =
   | 'cancelled'
 
 export type DeployPhase = 'preflight' | 'migrate' | 'rollout' | 'stripe' | 'cronjobs' | 'e2e' | 'monitor'
-export type PhaseName = 'plan' | DeployPhase | 'undo' | 'check' | 'verify'
+export type RestorePhase = 'prepare' | 'swap' | 'look'
+export type PhaseName = 'plan' | DeployPhase | RestorePhase | 'undo' | 'check' | 'verify'
 export type PhaseStatus = 'pending' | 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
 
 /** Why something stopped, as stored and shown. Everything in it has been masked. */
@@ -78,7 +80,7 @@ export interface Run {
   readonly requestedBy: string
   readonly channel: string
   readonly reason: string | undefined
-  readonly plan: DeployPlan | UndoPlan | undefined
+  readonly plan: DeployPlan | UndoPlan | RestorePlan | undefined
   readonly planHash: string | undefined
   readonly approvalsNeeded: number
   readonly approvals: readonly Approval[]
@@ -136,6 +138,8 @@ export const deployPhases = [
   'monitor',
 ] as const satisfies readonly DeployPhase[]
 
+export const restorePhases = ['prepare', 'swap', 'look'] as const satisfies readonly RestorePhase[]
+
 /** The chapters of each kind of run, in order. `plan` is worked out before approval and is no chapter. */
 export function phasesOf(kind: RunKind): readonly PhaseName[] {
   switch (kind) {
@@ -146,6 +150,7 @@ export function phasesOf(kind: RunKind): readonly PhaseName[] {
     case 'verify':
       return ['verify']
     case 'restore':
+      return ['plan', ...restorePhases]
     case 'diagnose':
       return []
   }
@@ -160,6 +165,9 @@ export const phaseTitles: Readonly<Record<PhaseName, string>> = {
   cronjobs: 'Deploy cron jobs',
   e2e: 'Run end-to-end tests',
   monitor: 'Monitor',
+  prepare: 'Restore into a new database',
+  swap: 'Swap the databases',
+  look: 'Check the restored service',
   undo: 'Put back what the run changed',
   check: 'Check the previous version',
   verify: 'Verify billing',
@@ -183,4 +191,8 @@ export function isDeployPlan(plan: Run['plan']): plan is DeployPlan {
 
 export function isUndoPlan(plan: Run['plan']): plan is UndoPlan {
   return plan?.kind === 'undo'
+}
+
+export function isRestorePlan(plan: Run['plan']): plan is RestorePlan {
+  return plan?.kind === 'restore'
 }

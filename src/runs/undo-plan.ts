@@ -1,4 +1,13 @@
-import type { CronJobBefore, Effect, EndpointBefore, ImageBefore, SecretBefore } from './effects.ts'
+import type {
+  CronJobBefore,
+  DatabaseBefore,
+  Effect,
+  EndpointBefore,
+  ImageBefore,
+  ReplicasBefore,
+  ScheduleBefore,
+  SecretBefore,
+} from './effects.ts'
 
 export interface UndoStep {
   /** The oldest record of this target: it tells what stood there before the run. */
@@ -25,7 +34,7 @@ export interface UndoPlan {
  * endpoint and delete the CronJobs even when they stood there before).
  */
 export function planUndo(run: number, effects: readonly Effect[], options: { strict: boolean }): UndoPlan {
-  const open = effects.filter((effect) => effect.status !== 'undone').sort((a, b) => b.id - a.id)
+  const open = effects.filter((effect) => effect.status !== 'undone' && !runsAgain(effect)).sort((a, b) => b.id - a.id)
   const steps: UndoStep[] = []
   for (const newest of open) {
     const same = open.filter((it) => it.kind === newest.kind && it.target === newest.target)
@@ -40,7 +49,8 @@ export function planUndo(run: number, effects: readonly Effect[], options: { str
     })
   }
   const migrations = open.filter((effect) => effect.kind === 'migration').map((effect) => effect.target)
-  return { kind: 'undo', run, steps, stays: staysFor(migrations) }
+  const databases = open.filter((effect) => effect.kind === 'database')
+  return { kind: 'undo', run, steps, stays: [...staysFor(migrations), ...databases.map(staysAfterSwap)] }
 }
 
 function staysFor(migrations: readonly string[]): readonly string[] {
@@ -50,6 +60,20 @@ function staysFor(migrations: readonly string[]): readonly string[] {
     `The schema is not rolled back: ${list} stay${migrations.length === 1 ? 's' : ''} applied. ` +
       'The migrations are additive; going back further means restoring the backup.',
   ]
+}
+
+/** Stopped for a restore and started again: nothing is left to put back. */
+function runsAgain({ kind, after }: Effect): boolean {
+  if (kind !== 'replicas' && kind !== 'schedule') return false
+  return (after as { readonly back?: boolean } | undefined)?.back === true
+}
+
+function staysAfterSwap(effect: Effect): string {
+  const { live, restored } = effect.before as unknown as DatabaseBefore
+  return (
+    `What was written to ${live} since the restore is kept as database ${restored}, but serves no longer. ` +
+    'The application is stopped for the swap and comes back at its replicas.'
+  )
 }
 
 function lineFor(effect: Effect, strict: boolean): string {
@@ -73,6 +97,16 @@ function lineFor(effect: Effect, strict: boolean): string {
       const before = effect.before as unknown as CronJobBefore
       if (before.manifest === null || strict) return `CronJob ${effect.target}: delete`
       return `CronJob ${effect.target}: back to the former manifest`
+    }
+    case 'database': {
+      const { live, kept } = effect.before as unknown as DatabaseBefore
+      return `Database ${live}: back to what served before the restore (${kept})`
+    }
+    case 'replicas':
+      return `Deployment ${effect.target}: back to ${(effect.before as unknown as ReplicasBefore).replicas} replicas`
+    case 'schedule': {
+      const { suspended } = effect.before as unknown as ScheduleBefore
+      return `CronJob ${effect.target}: ${suspended === false ? 'resume' : 'stays suspended'}`
     }
     case 'migration':
       return `Migration ${effect.target}: stays`
