@@ -1,5 +1,9 @@
-import type { Resource } from './resources.ts'
+import { randomBytes } from 'node:crypto'
+
+import type { KubeObject } from './objects.ts'
+import { type Resource, roleBindings, roles } from './resources.ts'
 import { forbidden } from './status.ts'
+import type { Store } from './store.ts'
 
 /** One right that is taken away; what is left out matches everything. */
 export interface Denial {
@@ -20,38 +24,78 @@ export interface Ask {
   readonly name?: string | undefined
 }
 
-const USER = 'system:serviceaccount:sandbox:purser'
-const ANONYMOUS = 'system:anonymous'
+export interface Decision {
+  readonly allowed: boolean
+  /** RBAC says why it allows, never why it does not. */
+  readonly reason?: string
+}
 
-/** Everything is allowed to the one token but what `deny` takes away, in requests and in access reviews alike. */
+interface Rule {
+  readonly apiGroups?: readonly string[]
+  readonly resources?: readonly string[]
+  readonly resourceNames?: readonly string[]
+  readonly verbs?: readonly string[]
+}
+
+interface Binding extends KubeObject {
+  readonly roleRef: { readonly kind: string; readonly name: string }
+  readonly subjects?: readonly { readonly kind: string; readonly name: string; readonly namespace?: string }[]
+}
+
+const USER = 'system:serviceaccount:sandbox:purser'
+export const ANONYMOUS = 'system:anonymous'
+const SERVICE_ACCOUNT = /^system:serviceaccount:([^:]+):([^:]+)$/
+
+/**
+ * The first token may do everything but what `deny` takes away; a ServiceAccount's token may do what the Roles bound to it
+ * say. Requests and access reviews are decided alike.
+ */
 export class AccessRules {
   readonly #token: string
+  readonly #store: Store
+  readonly #accounts = new Map<string, string>()
   #denials: readonly Denial[] = []
 
-  constructor(token: string) {
+  constructor(token: string, store: Store) {
     this.#token = token
+    this.#store = store
   }
 
   deny(denials: readonly Denial[]): void {
     this.#denials = denials
   }
 
-  /** Undefined for a token that is not valid: no token at all is someone, who may do nothing. */
-  authenticate(authorization: string | undefined): string | undefined {
-    if (authorization === undefined) return ANONYMOUS
-    return authorization === `Bearer ${this.#token}` ? USER : undefined
+  /** As the TokenRequest API would; the account need not exist. */
+  tokenFor(namespace: string, serviceAccount: string): string {
+    const token = randomBytes(24).toString('base64url')
+    this.#accounts.set(token, `system:serviceaccount:${namespace}:${serviceAccount}`)
+    return token
   }
 
-  allows(ask: Ask): boolean {
+  /** Undefined for a token that is not valid: no token at all is someone, who may do nothing. */
+  authenticate(authorization: string | undefined, impersonated: string | undefined): string | undefined {
+    if (authorization === undefined) return ANONYMOUS
+    if (authorization === `Bearer ${this.#token}`) return impersonated ?? USER
+    return this.#accounts.get(authorization.replace(/^Bearer /, ''))
+  }
+
+  decide(user: string, ask: Ask): Decision {
     const resource = ask.subresource === undefined ? ask.resource : `${ask.resource}/${ask.subresource}`
-    return !this.#denials.some(
-      (denial) =>
-        (denial.verb === undefined || denial.verb === ask.verb) &&
-        (denial.group === undefined || denial.group === ask.group) &&
-        (denial.resource === undefined || denial.resource === resource) &&
-        (denial.namespace === undefined || denial.namespace === ask.namespace) &&
-        (denial.name === undefined || denial.name === ask.name),
-    )
+    if (user === USER) return { allowed: !this.#denials.some((denial) => denies(denial, { ...ask, resource })) }
+    const [, home = '', account = ''] = SERVICE_ACCOUNT.exec(user) ?? []
+    if (account === '' || ask.namespace === undefined) return { allowed: false }
+    const bound = this.#store
+      .list<Binding>(roleBindings, ask.namespace)
+      .filter(({ subjects = [] }) =>
+        subjects.some((one) => one.kind === 'ServiceAccount' && one.name === account && one.namespace === home),
+      )
+    for (const binding of bound) {
+      const role = this.#store.get(roles, ask.namespace, binding.roleRef.name)
+      if (!((role?.rules ?? []) as readonly Rule[]).some((rule) => grants(rule, { ...ask, resource }))) continue
+      const where = `RoleBinding "${binding.metadata.name}/${ask.namespace}" of Role "${binding.roleRef.name}"`
+      return { allowed: true, reason: `RBAC: allowed by ${where} to ServiceAccount "${account}/${home}"` }
+    }
+    return { allowed: false }
   }
 
   require(
@@ -66,7 +110,7 @@ export class AccessRules {
   ): void {
     const { resource, namespace, name, subresource, verb } = request
     const ask = { verb, group: resource.group, resource: resource.plural, subresource, namespace, name }
-    if (user === USER && this.allows(ask)) return
+    if (this.decide(user, ask).allowed) return
     throw forbidden(resource, {
       user,
       verb,
@@ -75,4 +119,21 @@ export class AccessRules {
       ...(subresource === undefined ? {} : { subresource }),
     })
   }
+}
+
+function denies(denial: Denial, { verb, group, resource, namespace, name }: Ask): boolean {
+  return (
+    (denial.verb === undefined || denial.verb === verb) &&
+    (denial.group === undefined || denial.group === group) &&
+    (denial.resource === undefined || denial.resource === resource) &&
+    (denial.namespace === undefined || denial.namespace === namespace) &&
+    (denial.name === undefined || denial.name === name)
+  )
+}
+
+function grants(rule: Rule, { verb, group, resource, name }: Ask): boolean {
+  const has = (list: readonly string[] | undefined, value: string) =>
+    list !== undefined && (list.includes('*') || list.includes(value))
+  const named = rule.resourceNames === undefined || (name !== undefined && rule.resourceNames.includes(name))
+  return has(rule.verbs, verb) && has(rule.apiGroups, group) && has(rule.resources, resource) && named
 }

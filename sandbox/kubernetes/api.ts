@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-import type { AccessRules } from './access.ts'
+import { ANONYMOUS, type AccessRules } from './access.ts'
 import { type Propagation, deleteObject } from './controllers/garbage.ts'
 import type { Kubelet } from './controllers/kubelet.ts'
 import { pageOf, requireNumber, selection } from './lists.ts'
@@ -13,16 +13,19 @@ import {
   contentType,
   credentialsOf,
   documentOf,
+  formOf,
   send,
   sendText,
   targetOf,
   verbOf,
 } from './requests.ts'
-import { type Resource, apiVersionOf, discovery, jobs, openapi, pods } from './resources.ts'
+import { type Resource, apiVersionOf, discovery, jobs, openapi, pods, resources } from './resources.ts'
 import {
   StatusError,
+  forbidden,
   forbiddenValue,
   invalid,
+  invalidValue,
   methodNotAllowed,
   modified,
   noSuchResource,
@@ -34,9 +37,10 @@ import type { Store } from './store.ts'
 import { table } from './tables.ts'
 import { streamWatch } from './watch.ts'
 import { type WriteRequest, Writes } from './writes.ts'
+import { stringify as yamlOf } from 'yaml'
 
 const DEFAULT_WATCH_SECONDS = 1_800
-const OPEN_PATHS = ['/version', '/readyz', '/livez', '/healthz']
+const HEALTH = /^\/(readyz|livez|healthz)(\/(ping|log|etcd))?$/
 const VERSION = {
   major: '1',
   minor: '26',
@@ -104,11 +108,10 @@ export class Api {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { url, authorization } = credentialsOf(request)
     const path = url.pathname
-    if (OPEN_PATHS.some((open) => path === open || path.startsWith(`${open}/`))) {
-      if (path === '/version') return send(response, 200, VERSION)
-      return sendText(response, 200, 'ok')
-    }
-    const user = this.#access.authenticate(authorization)
+    if (path === '/version') return send(response, 200, VERSION)
+    if (HEALTH.test(path)) return sendText(response, 200, 'ok')
+    const impersonated = request.headers['impersonate-user']
+    const user = this.#access.authenticate(authorization, typeof impersonated === 'string' ? impersonated : undefined)
     if (user === undefined) throw unauthorized()
     const call: Call = { request, response, query: url.searchParams, user }
     const document = discovery(path, request.headers.host ?? '') ?? openapi(path)
@@ -125,7 +128,8 @@ export class Api {
     const watching = query.get('watch') === 'true' || query.get('watch') === '1'
     const verb = verbOf(request.method ?? 'GET', target.name !== undefined, watching)
     if (verb === undefined) throw methodNotAllowed()
-    this.#access.require(call.user, { ...target, verb })
+    const name = target.name ?? (['list', 'watch'].includes(verb) ? namedBySelector(query) : undefined)
+    this.#access.require(call.user, { ...target, name, verb })
     if (target.subresource !== undefined) return this.#serveSubresource(call, target, verb)
     switch (verb) {
       case 'get':
@@ -136,6 +140,8 @@ export class Api {
         return this.#watch(call, target)
       case 'delete':
         return this.#delete(call, target)
+      case 'deletecollection':
+        return this.#deleteCollection(call, target)
       case 'create': {
         const body = await documentOf(request, target.resource.kind)
         return this.#sendObject(call, 201, target.resource, this.#writes.create(writeOf(call, target), body))
@@ -146,7 +152,8 @@ export class Api {
       }
       case 'patch': {
         const text = (await bodyOf(request)).toString()
-        const { object, created } = this.#writes.patch(writeOf(call, target), contentType(request), text)
+        const mayCreate = () => this.#access.decide(call.user, askOf(target, 'create')).allowed
+        const { object, created } = this.#writes.patch(writeOf(call, target), contentType(request), text, mayCreate)
         return this.#sendObject(call, created ? 201 : 200, target.resource, object)
       }
       default:
@@ -174,6 +181,10 @@ export class Api {
     if (verb === 'get') return send(call.response, 200, scaleOf(deployment))
     const body = await documentOf(call.request, 'Scale')
     const spec = isMap(body.spec) ? body.spec : {}
+    if (typeof spec.replicas === 'number' && spec.replicas < 0)
+      throw invalid({ group: 'autoscaling', kind: 'Scale' }, deployment.metadata.name, [
+        invalidValue('spec.replicas', spec.replicas, 'must be greater than or equal to 0'),
+      ])
     const metadata = isMap(body.metadata) ? body.metadata : {}
     const { resourceVersion } = metadata
     if (resourceVersion !== undefined && resourceVersion !== deployment.metadata.resourceVersion)
@@ -232,6 +243,7 @@ export class Api {
     const { query, response } = call
     const byName = target.name === undefined ? () => true : (object: KubeObject) => object.metadata.name === target.name
     const matches = selection(query, target.resource)
+    if (query.has('resourceVersionMatch')) throw matchForbidden(query)
     requireNumber(query.get('resourceVersion') || '0')
     const seconds = Number(query.get('timeoutSeconds') ?? DEFAULT_WATCH_SECONDS)
     const stop = streamWatch(this.#store, response, {
@@ -272,16 +284,38 @@ export class Api {
       ])
     const propagation = wanted ?? (resource === jobs ? 'Orphan' : 'Background')
     const grace = option('gracePeriodSeconds')
-    if (isDry(hasBody ? body.dryRun : call.query.get('dryRun'))) return this.#sendObject(call, 200, resource, object)
+    const done = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Success',
+      details: { ...pluralDetails(resource, object.metadata.name), uid: object.metadata.uid },
+    }
+    if (isDry(hasBody ? body.dryRun : call.query.get('dryRun'))) return send(call.response, 200, done)
     const seconds = grace === undefined ? undefined : Number(grace)
     const deleted = deleteObject(this.#store, resource, object, propagation, seconds)
-    if (resource === pods || propagation === 'Foreground') return this.#sendObject(call, 200, resource, deleted)
-    const details = { ...pluralDetails(resource, object.metadata.name), uid: object.metadata.uid }
-    return send(call.response, 200, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details })
+    const lingers = (object.metadata.finalizers ?? []).length > 0
+    if (resource === pods || propagation !== 'Background' || lingers)
+      return this.#sendObject(call, 200, resource, deleted)
+    return send(call.response, 200, done)
+  }
+
+  #deleteCollection(call: Call, { resource, namespace }: Target): void {
+    const found = this.#store.list(resource, namespace).filter(selection(call.query, resource))
+    const items = found.map((object) => this.#writes.shown(object))
+    for (const object of found) deleteObject(this.#store, resource, object, 'Background')
+    const metadata = { resourceVersion: String(this.#store.revision) }
+    send(call.response, 200, {
+      kind: `${resource.kind}List`,
+      apiVersion: apiVersionOf(resource),
+      metadata,
+      items: items.map(({ kind: _kind, apiVersion: _apiVersion, ...item }) => item),
+    })
   }
 
   async #review(call: Call): Promise<void> {
     if (call.request.method !== 'POST') throw methodNotAllowed()
+    if (call.user === ANONYMOUS) throw forbidden(accessReviews, { user: call.user, verb: 'create' })
     const body = await documentOf(call.request, 'SelfSubjectAccessReview')
     const spec = isMap(body.spec) ? body.spec : {}
     const attributes = spec.resourceAttributes ?? spec.nonResourceAttributes
@@ -296,31 +330,82 @@ export class Api {
       ])
     const text = (field: string) => (typeof attributes[field] === 'string' ? String(attributes[field]) : undefined)
     const { group: _, ...named } = attributes
-    const allowed = this.#access.allows({
+    const ask = {
       verb: text('verb') ?? '',
       group: text('group') ?? '',
       resource: text('resource') ?? '',
       subresource: text('subresource'),
       namespace: text('namespace'),
       name: text('name'),
-    })
+    }
+    const known = resources.some(({ group, plural }) => group === ask.group && plural === ask.resource)
+    const decision =
+      spec.resourceAttributes === undefined
+        ? PUBLIC_INFO
+        : known || ask.group === 'authorization.k8s.io'
+          ? this.#access.decide(call.user, ask)
+          : { allowed: false }
     send(call.response, 201, {
       kind: 'SelfSubjectAccessReview',
       apiVersion: 'authorization.k8s.io/v1',
       metadata: { creationTimestamp: null },
       spec: spec.resourceAttributes === undefined ? spec : { resourceAttributes: text('group') ? attributes : named },
-      status: allowed ? { allowed, reason: 'RBAC: allowed by the sandbox' } : { allowed },
+      status: decision,
     })
   }
 
   #sendObject(call: Call, code: number, resource: Resource, object: KubeObject): void {
-    if (!acceptsTable(call.request)) return send(call.response, code, { ...shape(resource), ...object })
+    const form = formOf(call.request)
+    const shaped = { ...shape(resource), ...object }
+    if (form === 'yaml')
+      return sendText(call.response, code, yamlOf(shaped, { sortMapEntries: true }), 'application/yaml')
+    if (form === 'metadata') return send(call.response, code, metadataOnly(object))
+    if (form === 'json') return send(call.response, code, shaped)
     const metadata = { resourceVersion: object.metadata.resourceVersion }
     return send(call.response, code, table(resource, [object], metadata))
   }
 }
 
 const qualifiedKind = ({ group, kind }: Resource) => (group === '' ? kind : `${kind}.${group}`)
+
+const metadataOnly = ({ metadata }: KubeObject) => ({
+  kind: 'PartialObjectMetadata',
+  apiVersion: 'meta.k8s.io/v1',
+  metadata,
+})
+
+/** Open to everybody by the bindings that every cluster is born with. */
+const PUBLIC_INFO = {
+  allowed: true,
+  reason:
+    'RBAC: allowed by ClusterRoleBinding "system:public-info-viewer" of ClusterRole "system:public-info-viewer" to Group "system:authenticated"',
+}
+
+const accessReviews = { group: 'authorization.k8s.io', plural: 'selfsubjectaccessreviews' } as const
+
+const askOf = ({ resource, namespace, name, subresource }: Target, verb: string) => ({
+  verb,
+  group: resource.group,
+  resource: resource.plural,
+  subresource,
+  namespace,
+  name,
+})
+
+/** `metadata.name=x`: to RBAC this list or watch is of one named object. */
+const namedBySelector = (query: URLSearchParams) =>
+  /(?:^|,)metadata\.name==?([^,]+)/.exec(query.get('fieldSelector') ?? '')?.[1]
+
+function matchForbidden(query: URLSearchParams): StatusError {
+  const field = 'resourceVersionMatch'
+  const without = query.has('resourceVersion')
+    ? []
+    : [forbiddenValue(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided')]
+  return invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [
+    forbiddenValue(field, 'resourceVersionMatch is forbidden for watch'),
+    ...without,
+  ])
+}
 
 const shape = (resource: Resource) => ({ kind: resource.kind, apiVersion: apiVersionOf(resource) })
 

@@ -1,9 +1,16 @@
-import { randomBytes } from 'node:crypto'
-
 import type { KubeEvent, KubeObject } from './objects.ts'
 import { timestamp } from './objects.ts'
 import { events } from './resources.ts'
 import type { Store } from './store.ts'
+
+let lastStamp = 0n
+
+/** Nanoseconds, as a component names its events; later ones sort after earlier ones. */
+function nextStamp(): bigint {
+  const now = BigInt(Date.now()) * 1_000_000n
+  lastStamp = now > lastStamp ? now : lastStamp + 1n
+  return lastStamp
+}
 
 /** Writes Events as the components do: a repeated one counts up instead of being written again. */
 export class Recorder {
@@ -26,7 +33,7 @@ export class Recorder {
       this.#store.update(events, { ...repeated, count: (repeated.count ?? 1) + 1, lastTimestamp: timestamp() })
       return
     }
-    const stamp = randomBytes(8).toString('hex')
+    const stamp = nextStamp().toString(16)
     this.#store.create<KubeEvent>(events, {
       apiVersion: 'v1',
       kind: 'Event',

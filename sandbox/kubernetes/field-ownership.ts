@@ -12,6 +12,7 @@ export interface Owner {
 }
 
 const SEPARATOR = '\u0000'
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 /** Set by the server or naming the object: nobody owns them. */
 const UNOWNED = new Set(
   ['apiVersion', 'kind', 'status'].concat(
@@ -61,11 +62,12 @@ export function serverSideApply(
   const others = request.owners.filter((owner) => owner !== mine)
 
   const contested = [...wanted].filter(([path, value]) => !same(value, present.get(path))).map(([path]) => path)
+  const allowed = manager === 'kubectl' ? lastAppliedLeaves(live, present, schema) : new Set<string>()
   const conflicts = others
     .map((owner) => ({
       owner,
       paths: contested
-        .filter((path) => owner.paths.has(path))
+        .filter((path) => owner.paths.has(path) && !allowed.has(path))
         .map(dottedPath)
         .sort(),
     }))
@@ -75,7 +77,8 @@ export function serverSideApply(
   const kept = new Set(others.flatMap((owner) => [...owner.paths]))
   const dropped = [...(mine?.paths ?? [])].filter((path) => !wanted.has(path) && !kept.has(path))
   const merged = mergeApplied(live ?? {}, applied, schema) as JsonMap
-  const object = dropped.reduce<JsonMap>((at, path) => removeAt(at, path.split(SEPARATOR)) as JsonMap, merged)
+  const pruned = dropped.reduce<JsonMap>((at, path) => removeAt(at, path.split(SEPARATOR)) as JsonMap, merged)
+  const object = manager === 'kubectl' ? withLastApplied(pruned, applied) : pruned
   const unchanged = mine !== undefined && same([...mine.paths].sort(), [...wanted.keys()].sort())
   const next: Owner = {
     manager,
@@ -86,6 +89,41 @@ export function serverSideApply(
   }
   const taken = new Set(contested)
   return { object, owners: [...others.map((owner) => giveUp(owner, taken)), next].filter(hasPaths) }
+}
+
+/**
+ * What a client-side `kubectl apply` had set and nobody changed since: `kubectl apply --server-side` may take it over
+ * without a conflict (lastAppliedManager in the API server; for the manager "kubectl" only).
+ */
+function lastAppliedLeaves(
+  live: KubeObject | undefined,
+  present: ReadonlyMap<string, unknown>,
+  schema: Schema,
+): ReadonlySet<string> {
+  const text = live?.metadata.annotations?.[LAST_APPLIED]
+  if (text === undefined) return new Set()
+  const leaves = leavesOf(JSON.parse(text), schema)
+  const unchanged = [...leaves].filter(([path, value]) => same(value, present.get(path))).map(([path]) => path)
+  return new Set([...unchanged, ['f:metadata', 'f:annotations', `f:${LAST_APPLIED}`].join(SEPARATOR)])
+}
+
+/** Kept up to date for a kubectl that still applies on the client's side, where there is one. */
+function withLastApplied(object: JsonMap, applied: KubeObject): JsonMap {
+  const metadata = isMap(object.metadata) ? object.metadata : {}
+  const annotations = isMap(metadata.annotations) ? metadata.annotations : {}
+  if (annotations[LAST_APPLIED] === undefined) return object
+  const text = `${JSON.stringify(sorted(applied))}\n`
+  return { ...object, metadata: { ...metadata, annotations: { ...annotations, [LAST_APPLIED]: text } } }
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (!isMap(value)) return value
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sorted(value[key])]),
+  )
 }
 
 /** A plain write: what it changed now belongs to the writer alone. */

@@ -186,7 +186,7 @@ export interface Job extends KubeObject {
     succeeded?: number
     failed?: number
     ready?: number
-    uncountedTerminatedPods?: Record<string, unknown>
+    uncountedTerminatedPods?: { readonly succeeded?: readonly string[]; readonly failed?: readonly string[] }
   }
 }
 

@@ -53,8 +53,8 @@ function applyDirective(result: JsonMap, directive: string, value: unknown, sche
 }
 
 function mergeList(target: unknown, patch: readonly unknown[], items: Schema, key: string): unknown[] {
-  const result = Array.isArray(target) ? [...target] : []
-  const added: unknown[] = []
+  const before: readonly unknown[] = Array.isArray(target) ? target : []
+  const result = [...before]
   if (patch.some((item) => isMap(item) && item.$patch === 'replace'))
     return patch.filter((item) => !(isMap(item) && item.$patch === 'replace'))
   for (const item of patch) {
@@ -67,10 +67,27 @@ function mergeList(target: unknown, patch: readonly unknown[], items: Schema, ke
     if (item.$patch === 'delete') {
       if (at >= 0) result.splice(at, 1)
     } else if (at >= 0) result[at] = strategicMerge(result[at], item, items)
-    else added.push(strategicMerge(undefined, item, items))
+    else result.push(strategicMerge(undefined, item, items))
   }
-  // A real server puts new items first.
-  return [...added, ...result]
+  return inOrder(result, before, patch, key)
+}
+
+/**
+ * normalizeElementOrder of the API server: items that the patch names in its order, the others in theirs; where the two
+ * meet, the former list decides if it has both, and otherwise the patch's item comes first.
+ */
+function inOrder(merged: unknown[], before: readonly unknown[], patch: readonly unknown[], key: string): unknown[] {
+  const placeIn = (list: readonly unknown[], item: unknown) =>
+    list.findIndex((one) => isMap(one) && isMap(item) && one[key] === item[key])
+  const named = merged.filter((item) => placeIn(patch, item) >= 0).sort((a, b) => placeIn(patch, a) - placeIn(patch, b))
+  const others = merged.filter((item) => placeIn(patch, item) < 0)
+  const result: unknown[] = []
+  while (named.length > 0 && others.length > 0) {
+    const [mine, theirs] = [placeIn(before, named[0]), placeIn(before, others[0])]
+    const otherFirst = mine >= 0 && theirs >= 0 && theirs < mine
+    result.push(otherFirst ? others.shift() : named.shift())
+  }
+  return [...result, ...named, ...others]
 }
 
 function without(map: JsonMap, field: string): JsonMap {

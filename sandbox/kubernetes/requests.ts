@@ -5,9 +5,11 @@ import { parse as parseYaml } from 'yaml'
 import { tooLarge } from './admission.ts'
 import { type JsonMap, isMap } from './objects.ts'
 import { decodeProtobuf } from './protobuf.ts'
-import { type Resource, resourceOf } from './resources.ts'
+import { type Resource, resourceOf, servesGroup } from './resources.ts'
 import { StatusError, badRequest } from './status.ts'
 
+/** The patches of `scale` differ only for lists, and a Scale has none. */
+const PATCHES_OF_ONE_FIELD = ['application/merge-patch+json', 'application/strategic-merge-patch+json']
 const BODY_LIMIT = 3_145_728
 
 /** Where a request points. */
@@ -31,7 +33,7 @@ export function credentialsOf(request: IncomingMessage): { url: URL; authorizati
 }
 
 export function targetOf(path: string): Target | 'unknown' | undefined {
-  const match = /^\/(?:api|apis\/([^/]+))\/(v1[a-z0-9]*)\/(.+)$/.exec(path)
+  const match = /^\/(?:api|apis\/([^/]+))\/(v\d[a-z0-9]*)\/(.+)$/.exec(path)
   if (match === null) return undefined
   const [, group = '', version = '', rest = ''] = match
   const parts = rest.split('/').map(decodeURIComponent)
@@ -39,19 +41,28 @@ export function targetOf(path: string): Target | 'unknown' | undefined {
   const [plural = '', name, subresource] = scoped ? parts.slice(2) : parts
   const resource = resourceOf(group, version, plural)
   if (resource !== undefined) return { resource, namespace: scoped ? parts[1] : undefined, name, subresource }
-  return ['', 'apps', 'batch', 'authorization.k8s.io'].includes(group) ? 'unknown' : undefined
+  return servesGroup(group) ? 'unknown' : undefined
 }
 
 export function verbOf(method: string, named: boolean, watching: boolean): string | undefined {
-  if (method === 'GET') return watching ? 'watch' : named ? 'get' : 'list'
+  // On a single object the parameter `watch` means nothing.
+  if (method === 'GET') return named ? 'get' : watching ? 'watch' : 'list'
   if (method === 'POST') return named ? undefined : 'create'
-  if (method === 'DELETE') return named ? 'delete' : undefined
+  if (method === 'DELETE') return named ? 'delete' : 'deletecollection'
   if (!named) return undefined
   return method === 'PUT' ? 'update' : method === 'PATCH' ? 'patch' : undefined
 }
 
 export const contentType = (request: IncomingMessage) =>
   (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? ''
+
+/** `json` unless the client names another form first: kubectl's list always ends with plain JSON. */
+export function formOf(request: IncomingMessage): 'json' | 'yaml' | 'table' | 'metadata' {
+  const accept = request.headers.accept ?? ''
+  if (accept.includes('as=Table')) return 'table'
+  if (accept.includes('as=PartialObjectMetadata')) return 'metadata'
+  return accept.split(',')[0]?.trim() === 'application/yaml' ? 'yaml' : 'json'
+}
 
 export const acceptsTable = (request: IncomingMessage) => (request.headers.accept ?? '').includes('as=Table')
 
@@ -60,7 +71,7 @@ export async function documentOf(request: IncomingMessage, kind: string): Promis
   if (body.length === 0) return {}
   const type = contentType(request)
   if (type === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(body)
-  if (!['', 'application/json', 'application/yaml', 'application/merge-patch+json'].includes(type))
+  if (!['', 'application/json', 'application/yaml', ...PATCHES_OF_ONE_FIELD].includes(type))
     throw new StatusError(
       415,
       'UnsupportedMediaType',
@@ -96,7 +107,12 @@ export function send(response: ServerResponse, code: number, body: object): void
   response.end(`${JSON.stringify(body)}\n`)
 }
 
-export function sendText(response: ServerResponse, code: number, body: string): void {
-  response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' })
+export function sendText(
+  response: ServerResponse,
+  code: number,
+  body: string,
+  type = 'text/plain; charset=utf-8',
+): void {
+  response.writeHead(code, { 'content-type': type })
   response.end(body)
 }

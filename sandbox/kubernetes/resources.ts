@@ -1,8 +1,8 @@
 /** The kinds that the simulator serves, and the discovery and OpenAPI documents that kubectl needs for them. */
 
 export interface Resource {
-  readonly group: '' | 'apps' | 'batch'
-  readonly version: 'v1'
+  readonly group: '' | 'apps' | 'batch' | 'autoscaling' | 'rbac.authorization.k8s.io'
+  readonly version: 'v1' | 'v2'
   readonly plural: string
   readonly kind: string
   readonly namespaced: boolean
@@ -15,6 +15,7 @@ export interface Resource {
 
 const core = { group: '', version: 'v1', namespaced: true } as const
 const apps = { group: 'apps', version: 'v1', namespaced: true, generation: true, inAll: true } as const
+const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1', namespaced: true } as const
 const batch = { group: 'batch', version: 'v1', namespaced: true, generation: true, inAll: true } as const
 
 export const namespaces: Resource = {
@@ -58,12 +59,36 @@ export const cronJobs: Resource = {
   subresources: ['status'],
 }
 
+export const nodes: Resource = { ...core, plural: 'nodes', kind: 'Node', namespaced: false, shortNames: ['no'] }
+export const serviceAccounts: Resource = {
+  ...core,
+  plural: 'serviceaccounts',
+  kind: 'ServiceAccount',
+  shortNames: ['sa'],
+}
+export const autoscalers: Resource = {
+  group: 'autoscaling',
+  version: 'v2',
+  namespaced: true,
+  plural: 'horizontalpodautoscalers',
+  kind: 'HorizontalPodAutoscaler',
+  shortNames: ['hpa'],
+  inAll: true,
+}
+export const roles: Resource = { ...rbac, plural: 'roles', kind: 'Role' }
+export const roleBindings: Resource = { ...rbac, plural: 'rolebindings', kind: 'RoleBinding' }
+
 export const resources: readonly Resource[] = [
   configMaps,
   events,
   namespaces,
+  nodes,
   pods,
   secrets,
+  serviceAccounts,
+  autoscalers,
+  roles,
+  roleBindings,
   deployments,
   replicaSets,
   cronJobs,
@@ -82,8 +107,18 @@ export function resourceOfKind(apiVersion: string, kind: string): Resource | und
   return resources.find((one) => apiVersionOf(one) === apiVersion && one.kind === kind)
 }
 
-const VERBS = ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch']
-const GROUPS = ['apps', 'batch', 'authorization.k8s.io'] as const
+const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
+/** Each in its one version. */
+const GROUPS = {
+  apps: 'v1',
+  batch: 'v1',
+  autoscaling: 'v2',
+  'authorization.k8s.io': 'v1',
+  'rbac.authorization.k8s.io': 'v1',
+} as const
+const groupNames = Object.keys(GROUPS) as (keyof typeof GROUPS)[]
+
+export const servesGroup = (group: string) => group === '' || group in GROUPS
 
 function resourceList(group: string): object[] {
   return resources
@@ -110,8 +145,8 @@ function subresource(of: Resource, name: string): object {
   return { ...shared, kind: of.kind, verbs }
 }
 
-function group(name: string): object {
-  const version = { groupVersion: `${name}/v1`, version: 'v1' }
+function group(name: keyof typeof GROUPS): object {
+  const version = { groupVersion: `${name}/${GROUPS[name]}`, version: GROUPS[name] }
   return { name, versions: [version], preferredVersion: version }
 }
 
@@ -121,13 +156,13 @@ export function discovery(path: string, address: string): object | undefined {
     const clients = [{ clientCIDR: '0.0.0.0/0', serverAddress: address }]
     return { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: clients }
   }
-  if (path === '/apis') return { kind: 'APIGroupList', apiVersion: 'v1', groups: GROUPS.map(group) }
+  if (path === '/apis') return { kind: 'APIGroupList', apiVersion: 'v1', groups: groupNames.map(group) }
   if (path === '/api/v1') return { kind: 'APIResourceList', groupVersion: 'v1', resources: resourceList('') }
-  const named = GROUPS.find((name) => path === `/apis/${name}` || path === `/apis/${name}/v1`)
+  const named = groupNames.find((name) => path === `/apis/${name}` || path === `/apis/${name}/${GROUPS[name]}`)
   if (named === undefined) return undefined
   if (path === `/apis/${named}`) return { kind: 'APIGroup', apiVersion: 'v1', ...group(named) }
   const served = named === 'authorization.k8s.io' ? [accessReview] : resourceList(named)
-  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: `${named}/v1`, resources: served }
+  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: `${named}/${GROUPS[named]}`, resources: served }
 }
 
 const accessReview = {
@@ -138,7 +173,13 @@ const accessReview = {
   verbs: ['create'],
 }
 
-const OPENAPI_GROUPS = { 'api/v1': '', 'apis/apps/v1': 'apps', 'apis/batch/v1': 'batch' } as const
+const OPENAPI_GROUPS = {
+  'api/v1': '',
+  'apis/apps/v1': 'apps',
+  'apis/batch/v1': 'batch',
+  'apis/autoscaling/v2': 'autoscaling',
+  'apis/rbac.authorization.k8s.io/v1': 'rbac.authorization.k8s.io',
+} as const
 
 /** `kubectl apply` only wants to know that PATCH takes `fieldValidation`, `dryRun` and `fieldManager`. */
 export function openapi(path: string): object | undefined {

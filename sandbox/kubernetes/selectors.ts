@@ -75,6 +75,8 @@ export function fieldSelector(text: string, resource: Resource): Matches {
     .map((part) => {
       const [, name = '', operator, value = ''] = /^([^=!]+)(==|=|!=)(.*)$/.exec(part) ?? []
       const field = fields[name]
+      if (field === undefined && resource.kind === 'Job')
+        throw badRequest(`field label "${name}" not supported for Job`)
       if (field === undefined)
         throw badRequest(
           `"${name}" is not a known field selector: only ${Object.keys(everyKind)

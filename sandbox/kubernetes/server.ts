@@ -33,7 +33,10 @@ export interface KubernetesSimulator {
   readonly token: string
   /** Stands for the service's public address; undefined without the `ingress` option. */
   readonly ingressUrl: string | undefined
-  kubeconfig(namespace: string): string
+  /** For the all-powerful token, or for another. */
+  kubeconfig(namespace: string, token?: string): string
+  /** A token of a ServiceAccount: it may do what the Roles bound to the account say, and nothing else. */
+  tokenFor(namespace: string, serviceAccount: string): string
   read(kind: string, namespace: string, name: string): KubeObject | undefined
   list(kind: string, namespace: string): readonly KubeObject[]
   /** Replaces what the token may not do. */
@@ -47,7 +50,7 @@ export interface KubernetesSimulator {
 export async function startKubernetes(options: KubernetesOptions): Promise<KubernetesSimulator> {
   const token = options.token ?? randomBytes(24).toString('base64url')
   const store = new Store()
-  const access = new AccessRules(token)
+  const access = new AccessRules(token, store)
   const kubelet = new Kubelet(store, options.runtime)
   const controllers = [
     new DeploymentController(store),
@@ -67,7 +70,8 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
     url,
     token,
     ingressUrl,
-    kubeconfig: (namespace) => kubeconfigFor(url, token, namespace),
+    kubeconfig: (namespace, as = token) => kubeconfigFor(url, as, namespace),
+    tokenFor: (namespace, serviceAccount) => access.tokenFor(namespace, serviceAccount),
     read: (kind, namespace, name) => store.get(kindNamed(kind), namespace, name),
     list: (kind, namespace) => store.list(kindNamed(kind), namespace),
     deny: (denials) => access.deny(denials),

@@ -45,11 +45,11 @@ export class StatusError extends Error {
 }
 
 /** `deployments.apps "x"`: how an object is named in 403, 404 and 409. */
-export function qualified(resource: Resource): string {
+export function qualified(resource: Pick<Resource, 'plural'> & { readonly group: string }): string {
   return resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`
 }
 
-export function pluralDetails(resource: Resource, name?: string): Details {
+export function pluralDetails(resource: Pick<Resource, 'plural'> & { readonly group: string }, name?: string): Details {
   return {
     ...(name === undefined ? {} : { name }),
     ...(resource.group === '' ? {} : { group: resource.group }),
@@ -62,7 +62,7 @@ export const badRequest = (message: string) => new StatusError(400, 'BadRequest'
 export const unauthorized = () => new StatusError(401, 'Unauthorized', 'Unauthorized')
 
 export function forbidden(
-  resource: Resource,
+  resource: Pick<Resource, 'plural'> & { readonly group: string },
   request: { user: string; verb: string; namespace?: string; name?: string; subresource?: string },
 ): StatusError {
   const plural = request.subresource === undefined ? resource.plural : `${resource.plural}/${request.subresource}`
@@ -111,7 +111,7 @@ export function invalid(kind: { group: string; kind: string }, name: string, cau
     {
       ...(name === '' ? {} : { name }),
       ...(kind.group === '' ? {} : { group: kind.group }),
-      kind: kind.kind,
+      ...(kind.kind === '' ? {} : { kind: kind.kind }),
       causes,
     },
   )

@@ -48,14 +48,9 @@ export class Store {
     return found.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object as T)
   }
 
-  create<T extends KubeObject>(resource: Resource, object: T): T {
-    const created = {
-      ...object,
-      kind: resource.kind,
-      apiVersion: apiVersionOf(resource),
-      metadata: stamped(object, resource),
-    }
-    return this.#write('ADDED', resource, created, undefined) as T
+  /** `complete` fills in what needs the object's uid. */
+  create<T extends KubeObject>(resource: Resource, object: T, complete: (created: T) => T = (created) => created): T {
+    return this.#write('ADDED', resource, complete(this.preview(resource, object)), undefined) as T
   }
 
   /** As it would be stored, for a dry run: a uid, but no resourceVersion. */
@@ -68,12 +63,20 @@ export class Store {
     }
   }
 
-  /** `generation` follows spec, and for Deployments annotations too unless the controller writes them. */
-  update<T extends KubeObject>(resource: Resource, next: T, by: 'client' | 'controller' = 'controller'): T {
+  /**
+   * `generation` follows spec, and for Deployments annotations too unless the controller writes them. `ownersMoved` makes
+   * a write of one that changes managedFields only.
+   */
+  update<T extends KubeObject>(
+    resource: Resource,
+    next: T,
+    by: 'client' | 'controller' = 'controller',
+    ownersMoved = false,
+  ): T {
     const before = this.#objects.get(key(resource, next.metadata.namespace, next.metadata.name))
     if (before === undefined) return next
     const merged = withGeneration(resource, before, next, by)
-    if (same(before, merged)) return before as T
+    if (same(before, merged) && !ownersMoved) return before as T
     return this.#write('MODIFIED', resource, merged, before) as T
   }
 
@@ -142,7 +145,9 @@ function withGeneration(
   const { uid, creationTimestamp, resourceVersion, generation = 1 } = before.metadata
   const annotated = resource.kind === 'Deployment' && by === 'client'
   const moved =
-    !same(before.spec, next.spec) || (annotated && !same(before.metadata.annotations, next.metadata.annotations))
+    !same(before.spec, next.spec) ||
+    before.metadata.deletionTimestamp !== next.metadata.deletionTimestamp ||
+    (annotated && !same(before.metadata.annotations, next.metadata.annotations))
   const metadata = { ...next.metadata, uid, creationTimestamp, resourceVersion } as KubeObject['metadata']
   if (resource.generation) metadata.generation = moved ? generation + 1 : generation
   return { ...next, metadata }

@@ -14,7 +14,12 @@ import type { Resource } from './resources.ts'
 
 type Cell = string | number
 /** Columns after the first are shown only by `-o wide` when `wide` is set. */
-type Column = readonly [name: string, type: 'string' | 'integer', cell: (object: never) => Cell, wide?: true]
+type Column = readonly [
+  name: string,
+  type: 'string' | 'integer' | 'boolean',
+  cell: (object: never) => Cell,
+  wide?: true,
+]
 
 const age = (object: KubeObject) => ago(object.metadata.creationTimestamp)
 const wideTemplate = (template: (object: never) => PodTemplate): Column[] => [
@@ -25,8 +30,8 @@ const wideTemplate = (template: (object: never) => PodTemplate): Column[] => [
 const columns: Record<string, readonly Column[]> = {
   Deployment: [
     ['Ready', 'string', ({ spec, status }: Deployment) => `${status.readyReplicas ?? 0}/${spec.replicas}`],
-    ['Up-to-date', 'integer', ({ status }: Deployment) => status.updatedReplicas ?? 0],
-    ['Available', 'integer', ({ status }: Deployment) => status.availableReplicas ?? 0],
+    ['Up-to-date', 'string', ({ status }: Deployment) => status.updatedReplicas ?? 0],
+    ['Available', 'string', ({ status }: Deployment) => status.availableReplicas ?? 0],
     ['Age', 'string', age],
     ...wideTemplate(({ spec }: Deployment) => spec.template),
     ['Selector', 'string', ({ spec }: Deployment) => labels(spec.selector.matchLabels), true],
@@ -58,7 +63,7 @@ const columns: Record<string, readonly Column[]> = {
   ],
   CronJob: [
     ['Schedule', 'string', ({ spec }: CronJob) => spec.schedule],
-    ['Suspend', 'string', ({ spec }: CronJob) => (spec.suspend ? 'True' : 'False')],
+    ['Suspend', 'boolean', ({ spec }: CronJob) => (spec.suspend ? 'True' : 'False')],
     ['Active', 'integer', ({ status }: CronJob) => status.active?.length ?? 0],
     ['Last Schedule', 'string', ({ status }: CronJob) => ago(status.lastScheduleTime, '<none>')],
     ['Age', 'string', age],
@@ -67,7 +72,11 @@ const columns: Record<string, readonly Column[]> = {
   ],
   Secret: [
     ['Type', 'string', ({ type }: Secret) => type],
-    ['Data', 'integer', ({ data }: Secret) => Object.keys(data ?? {}).length],
+    ['Data', 'string', ({ data }: Secret) => Object.keys(data ?? {}).length],
+    ['Age', 'string', age],
+  ],
+  ConfigMap: [
+    ['Data', 'string', ({ data }: KubeObject) => Object.keys(data ?? {}).length],
     ['Age', 'string', age],
   ],
   Namespace: [
@@ -114,10 +123,21 @@ export function table(
       : null,
     rows: objects.map((object) => ({
       cells: used.map(([, , cell]) => cell(object as never)),
+      ...(resource.kind === 'Pod' ? completion((object as Pod).status.phase) : {}),
       object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata },
     })),
   }
 }
+
+/** Lets `kubectl get pods` leave ended pods out where a person asks for that. */
+function completion(phase: Pod['status']['phase']): object {
+  if (phase === 'Succeeded') return completed(phase, 'The pod has completed successfully.')
+  return phase === 'Failed' ? completed(phase, 'The pod failed.') : {}
+}
+
+const completed = (reason: string, message: string) => ({
+  conditions: [{ type: 'Completed', status: 'True', reason, message }],
+})
 
 function readyContainers({ spec, status }: Pod): string {
   const ready = (status.containerStatuses ?? []).filter((one) => one.ready).length

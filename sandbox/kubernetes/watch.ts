@@ -40,13 +40,13 @@ export function streamWatch(store: Store, response: ServerResponse, request: Wat
     change.resource === resource &&
     (request.namespace === undefined || change.object.metadata.namespace === request.namespace)
   const forward = (change: Change) => {
+    // Any namespace counts: a bookmark says how far the server has looked, not what the watcher missed.
+    if (change.resource === resource) moved = true
     if (!concerned(change)) return
     const now = change.type !== 'DELETED' && matches(change.object)
     const before = change.previous !== undefined && matches(change.previous)
     if (now) send(before ? 'MODIFIED' : 'ADDED', change.object)
     else if (before) send('DELETED', change.object)
-    else return
-    moved = true
   }
   let moved = false
   const bookmark = () => {

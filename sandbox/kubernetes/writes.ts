@@ -6,7 +6,17 @@ import { type Job, type JsonMap, type KubeObject, isMap, randomSuffix, same } fr
 import { jsonPatch, mergePatch, strategicMerge } from './patch.ts'
 import { type Resource, apiVersionOf, namespaces } from './resources.ts'
 import { type Schema, schemas, unknownFields } from './schema.ts'
-import { StatusError, alreadyExists, badRequest, invalid, modified, notFound, required } from './status.ts'
+import {
+  StatusError,
+  alreadyExists,
+  badRequest,
+  invalid,
+  modified,
+  notFound,
+  pluralDetails,
+  qualified,
+  required,
+} from './status.ts'
 import type { Store } from './store.ts'
 
 export interface WriteRequest {
@@ -59,8 +69,14 @@ export class Writes {
     return this.#update(request, before, { ...body, status: before.status })
   }
 
-  patch(request: WriteRequest, contentType: string, text: string): { object: KubeObject; created: boolean } {
-    if (contentType === 'application/apply-patch+yaml') return this.#apply(request, text)
+  /** `mayCreate` is asked when server-side apply finds nothing to patch. */
+  patch(
+    request: WriteRequest,
+    contentType: string,
+    text: string,
+    mayCreate: () => boolean = () => true,
+  ): { object: KubeObject; created: boolean } {
+    if (contentType === 'application/apply-patch+yaml') return this.#apply(request, text, mayCreate)
     const before = this.#existing(request)
     const shown = this.shown(before)
     const patched = this.#patched(contentType, shown, text, request.resource)
@@ -97,7 +113,7 @@ export class Writes {
     }
   }
 
-  #apply(request: WriteRequest, text: string): { object: KubeObject; created: boolean } {
+  #apply(request: WriteRequest, text: string, mayCreate: () => boolean): { object: KubeObject; created: boolean } {
     const { resource, manager } = request
     if (manager === undefined || manager === '')
       throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
@@ -107,8 +123,11 @@ export class Writes {
     if (!isMap(applied)) throw badRequest('error decoding YAML: the patch is not an object')
     const document = this.#checkApplied(request, applied)
     const live = this.#store.get(resource, request.namespace, request.name ?? '')
-    if (live === undefined) this.#requireNamespace(request)
-    else this.#checkVersion(request, live, document)
+    if (live === undefined) {
+      this.#requireNamespace(request)
+      // The reason of a refusal is empty in a real server too: RBAC does not say why not.
+      if (!mayCreate()) throw forbiddenCreation(resource, request.name ?? '')
+    } else this.#checkVersion(request, live, document)
     const result = serverSideApply(live, document, {
       manager,
       force: request.force,
@@ -142,10 +161,11 @@ export class Writes {
       throw new StatusError(
         500,
         undefined,
-        `failed to create typed patch object (${request.namespace ?? ''}/${name}; ${resource.group}/${resource.version}, Kind=${resource.kind}): .${unknown}: field not declared in schema`,
+        `failed to create typed patch object (${String(metadata.namespace ?? '')}/${name}; ${resource.group}/${resource.version}, Kind=${resource.kind}): .${unknown}: field not declared in schema`,
       )
     const { creationTimestamp: _, ...kept } = metadata
-    return { ...applied, metadata: { ...kept, name: name ?? '' } } as unknown as KubeObject
+    const data = isMap(applied.data) ? { data: withEmptyForNull(applied.data) } : {}
+    return { ...applied, ...data, metadata: { ...kept, name: name ?? '' } } as unknown as KubeObject
   }
 
   #update(request: WriteRequest, before: KubeObject, next: JsonMap): KubeObject {
@@ -194,15 +214,21 @@ export class Writes {
     const { resource, dryRun } = request
     const complete = (created: KubeObject) => (resource.kind === 'Job' ? withJobSelector(created as Job) : created)
     if (dryRun) return this.#withOwners(complete(this.#store.preview(resource, object)), owners)
-    const stored = this.#store.create(resource, object)
+    const stored = this.#store.create(resource, object, complete)
     this.#owners.set(stored.metadata.uid ?? '', owners)
-    return this.shown(this.#store.update(resource, complete(stored)))
+    return this.shown(stored)
   }
 
   #save(request: WriteRequest, before: KubeObject, next: KubeObject, owners: readonly Owner[]): KubeObject {
     if (request.dryRun) return this.#withOwners(this.#store.previewUpdate(request.resource, next), owners)
-    this.#owners.set(before.metadata.uid ?? '', owners)
-    return this.shown(this.#store.update(request.resource, next, 'client'))
+    const { uid, deletionTimestamp, finalizers = [] } = before.metadata
+    if (deletionTimestamp !== undefined && finalizers.length > 0 && (next.metadata.finalizers ?? []).length === 0) {
+      this.#store.remove(request.resource, before.metadata.namespace, before.metadata.name)
+      return this.#withOwners(next, owners)
+    }
+    const moved = !same(managedFields(owners), managedFields(this.#owners.get(uid ?? '') ?? []))
+    this.#owners.set(uid ?? '', owners)
+    return this.shown(this.#store.update(request.resource, next, 'client', moved))
   }
 
   #withOwners(object: KubeObject, owners: readonly Owner[]): KubeObject {
@@ -240,6 +266,13 @@ export class Writes {
     if (stale || (uid !== undefined && uid !== before.metadata.uid)) throw modified(resource, name ?? '')
   }
 }
+
+const forbiddenCreation = (resource: Resource, name: string) =>
+  new StatusError(403, 'Forbidden', `${qualified(resource)} "${name}" is forbidden: `, pluralDetails(resource, name))
+
+/** In a document that is applied, null is a value like another; a map of texts holds it as the empty text. */
+const withEmptyForNull = (data: JsonMap): JsonMap =>
+  Object.fromEntries(Object.entries(data).map(([key, value]) => [key, value === null ? '' : value]))
 
 const schemaOf = (resource: Resource): Schema => schemas[resource.kind] ?? 'any'
 

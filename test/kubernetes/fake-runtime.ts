@@ -8,15 +8,15 @@ import {
 } from '../../sandbox/kubernetes/runtime.ts'
 
 /**
- * Containers that are HTTP servers inside the test. The image's tag or digest name says how they behave: `missing` cannot be
- * pulled, `crash` exits at once, `unready` never answers 200. Jobs print two lines and end; with the command `fail` they exit 1.
+ * Containers that are HTTP servers inside the test. The image's tag or digest name says how they behave: `missing` and `bad` cannot be
+ * pulled, `crash` exits at once, `unready` never answers 200. Jobs print two lines and end; with the command or tag `fail` they exit 1.
  */
 export function fakeRuntime(): ContainerRuntime & { readonly started: readonly ContainerSpec[] } {
   const started: ContainerSpec[] = []
   return {
     started,
     async pull(image) {
-      if (image.includes('missing')) {
+      if (/missing|\bbad$/.test(image)) {
         const reason = `rpc error: code = NotFound desc = failed to resolve reference "${image}": ${image}: not found`
         throw new ImagePullFailure(reason)
       }
@@ -37,7 +37,7 @@ export function digestOf(image: string): string {
 }
 
 function job(spec: ContainerSpec, onLog: (line: string) => void): RunningContainer {
-  return ended(spec.command.includes('fail') ? 1 : 0, () => onLog('retried 3 webhooks'))
+  return ended(spec.command.includes('fail') || spec.image.endsWith(':fail') ? 1 : 0, () => onLog('retried 3 webhooks'))
 }
 
 function ended(exitCode: number, before: () => void): RunningContainer {

@@ -123,11 +123,9 @@ export class CronJobController implements Controller {
       for (const job of active) deleteObject(this.#store, jobs, job, 'Background')
     const name = `${cronJob.metadata.name}-${Math.floor(due.getTime() / 60_000)}`
     const existing = this.#store.get<Job>(jobs, cronJob.metadata.namespace, name)
-    const job = existing ?? this.#store.create<Job>(jobs, jobFor(cronJob, name, due))
-    if (existing === undefined) {
-      const complete = this.#store.update<Job>(jobs, withJobSelector(job))
-      this.#events.record(cronJob, 'Normal', 'SuccessfulCreate', `Created job ${complete.metadata.name}`)
-    }
+    const job = existing ?? this.#store.create<Job>(jobs, jobFor(cronJob, name), withJobSelector)
+    if (existing === undefined)
+      this.#events.record(cronJob, 'Normal', 'SuccessfulCreate', `Created job ${job.metadata.name}`)
     const { metadata } = job
     const reference = {
       kind: 'Job',
@@ -147,7 +145,7 @@ function pattern(cronJob: CronJob): Cron {
   return new Cron(cronJob.spec.schedule, { paused: true, timezone: cronJob.spec.timeZone ?? 'UTC' })
 }
 
-function jobFor(cronJob: CronJob, name: string, due: Date): Job {
+function jobFor(cronJob: CronJob, name: string): Job {
   const { jobTemplate } = cronJob.spec
   const { creationTimestamp: _, labels, annotations } = jobTemplate.metadata ?? {}
   const owner = {
@@ -165,7 +163,7 @@ function jobFor(cronJob: CronJob, name: string, due: Date): Job {
       name,
       ...(cronJob.metadata.namespace === undefined ? {} : { namespace: cronJob.metadata.namespace }),
       ...(labels ? { labels } : {}),
-      annotations: { ...annotations, 'batch.kubernetes.io/cronjob-scheduled-timestamp': timestamp(due) },
+      ...(annotations ? { annotations } : {}),
       ownerReferences: [owner],
     },
     spec: jobTemplate.spec,

@@ -123,9 +123,11 @@ export class DeploymentController implements Controller {
     }
     const created = this.#store.create(replicaSets, this.#replicaSetFor(deployment, all, revision))
     const fresh = this.#store.get<Deployment>(deployments, deployment.metadata.namespace, deployment.metadata.name)!
+    // The real controller has just written "resumed" and loses this write to its own conflict; its next turn numbers the set.
+    const resumed = conditionOf(fresh.status.conditions, 'Progressing')?.reason === 'DeploymentResumed'
     const condition = progressing('NewReplicaSetCreated', created.metadata.name)
     const conditions = setCondition(fresh.status.conditions ?? [], condition)
-    this.#writeStatus(fresh, { ...fresh.status, conditions }, revision)
+    if (!resumed) this.#writeStatus(fresh, { ...fresh.status, conditions }, revision)
     if (created.spec.replicas > 0) this.#announce(deployment, created.metadata.name, 'up', created.spec.replicas, 0)
     return [...all, created]
   }

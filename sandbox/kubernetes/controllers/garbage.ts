@@ -14,7 +14,7 @@ export function deleteObject(
   propagation: Propagation,
   graceSeconds?: number,
 ): KubeObject {
-  if (propagation === 'Orphan') orphan(store, object)
+  if (propagation === 'Orphan' && resource !== pods) return deleteOrphaning(store, resource, object)
   if (resource === pods) return terminatePod(store, object as Pod, graceSeconds)
   if (propagation === 'Foreground') {
     const metadata = {
@@ -55,10 +55,24 @@ function* dependentsOf(store: Store, owner: KubeObject): Generator<[Resource, Ku
         yield [resource, object]
 }
 
+/** Only marks it: the garbage collector releases the dependents and then removes it. */
+function deleteOrphaning(store: Store, resource: Resource, object: KubeObject): KubeObject {
+  const finalizers = [...(object.metadata.finalizers ?? []), 'orphan']
+  const metadata = {
+    ...object.metadata,
+    deletionTimestamp: timestamp(),
+    deletionGracePeriodSeconds: 0,
+    finalizers,
+  }
+  return store.update(resource, { ...object, metadata })
+}
+
 function orphan(store: Store, owner: KubeObject): void {
   for (const [resource, object] of dependentsOf(store, owner)) {
-    const ownerReferences = object.metadata.ownerReferences?.filter(({ uid }) => uid !== owner.metadata.uid) ?? []
-    store.update(resource, { ...object, metadata: { ...object.metadata, ownerReferences } })
+    const { ownerReferences = [], ...metadata } = object.metadata
+    const left = ownerReferences.filter(({ uid }) => uid !== owner.metadata.uid)
+    const references = left.length === 0 ? {} : { ownerReferences: left }
+    store.update(resource, { ...object, metadata: { ...metadata, ...references } })
   }
 }
 
@@ -68,13 +82,26 @@ function finishForeground(store: Store, resource: Resource, object: KubeObject):
   store.remove(resource, object.metadata.namespace, object.metadata.name)
 }
 
-/** Background deletion, and the end of a foreground deletion once the last dependent is gone. */
+/** How long a marked object can be seen before its dependents are released. */
+const ORPHANING_MS = 20
+
+/** Background deletion, orphaning, and the end of a foreground deletion once the last dependent is gone. */
 export class GarbageCollector implements Controller {
   readonly #unsubscribe: () => void
   readonly #timers = new Set<NodeJS.Immediate>()
+  readonly #orphaning = new Map<string, NodeJS.Timeout>()
 
   constructor(store: Store) {
-    this.#unsubscribe = store.onChange(({ type, object }) => {
+    this.#unsubscribe = store.onChange(({ type, resource, object }) => {
+      const key = object.metadata.uid ?? ''
+      if (type === 'MODIFIED' && object.metadata.finalizers?.includes('orphan') && !this.#orphaning.has(key)) {
+        const timer = setTimeout(() => {
+          this.#orphaning.delete(key)
+          orphan(store, object)
+          store.remove(resource, object.metadata.namespace, object.metadata.name)
+        }, ORPHANING_MS)
+        this.#orphaning.set(key, timer)
+      }
       if (type !== 'DELETED') return
       const timer = setImmediate(() => {
         this.#timers.delete(timer)
@@ -92,5 +119,6 @@ export class GarbageCollector implements Controller {
   close(): void {
     this.#unsubscribe()
     for (const timer of this.#timers) clearImmediate(timer)
+    for (const timer of this.#orphaning.values()) clearTimeout(timer)
   }
 }

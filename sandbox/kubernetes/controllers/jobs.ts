@@ -7,6 +7,7 @@ import { type Controller, WorkQueue, fromKey, keyFor } from './work-queue.ts'
 
 /** A real controller waits 10 s, doubling, before it tries a failed pod again; here it is a tenth of that. */
 const RETRY_MS = 1_000
+const TRACKING = 'batch.kubernetes.io/job-tracking'
 
 /** Runs one pod at a time to completion; `parallelism` above 1 and indexed Jobs are not imitated. */
 export class JobController implements Controller {
@@ -37,7 +38,8 @@ export class JobController implements Controller {
     if (job === undefined || job.metadata.deletionTimestamp !== undefined || isFinished(job)) return
     if (job.spec.suspend === true) return
     const own = this.#store.list<Pod>(pods, namespace).filter((pod) => ownedBy(pod, job))
-    const active = own.filter((pod) => pod.status.phase === 'Pending' || pod.status.phase === 'Running')
+    if (this.#count(job, own)) return
+    const active = own.filter(isActive)
     const succeeded = own.filter((pod) => pod.status.phase === 'Succeeded').length
     const failed = own.filter((pod) => pod.status.phase === 'Failed').length
     const startTime = job.status.startTime ?? timestamp()
@@ -47,6 +49,37 @@ export class JobController implements Controller {
     const running = active.length > 0 ? active : this.#retry(job, own, failed)
     const ready = active.filter((pod) => conditionOf(pod.status.conditions, 'Ready')?.status === 'True').length
     this.#write(job, { startTime, ...counted({ active: running.length, succeeded, failed }), ready })
+  }
+
+  /**
+   * An ended pod keeps its finalizer until the Job's status names it: so no end is counted twice or lost. True while there
+   * is one to be counted; the write of this turn brings the next.
+   */
+  #count(job: Job, own: readonly Pod[]): boolean {
+    const uncounted = own.filter((pod) => !isActive(pod) && pod.metadata.finalizers?.includes(TRACKING))
+    if (uncounted.length === 0) return false
+    const uids = (phase: string) =>
+      uncounted.filter((pod) => pod.status.phase === phase).map((pod) => pod.metadata.uid ?? '')
+    const named = [
+      ...(job.status.uncountedTerminatedPods?.succeeded ?? []),
+      ...(job.status.uncountedTerminatedPods?.failed ?? []),
+    ]
+    if (uncounted.every((pod) => named.includes(pod.metadata.uid ?? ''))) {
+      for (const pod of uncounted) {
+        const { finalizers: _, ...metadata } = pod.metadata
+        this.#store.update<Pod>(pods, { ...pod, metadata })
+      }
+      return true
+    }
+    const { active: _active, ready: _ready, ...status } = job.status
+    const lists = { succeeded: uids('Succeeded'), failed: uids('Failed') }
+    const uncountedTerminatedPods = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
+    const running = own.filter(isActive).length
+    this.#store.update<Job>(jobs, {
+      ...job,
+      status: { ...status, ...counted({ active: running }), ready: 0, uncountedTerminatedPods },
+    })
+    return true
   }
 
   #failure(
@@ -97,6 +130,7 @@ export class JobController implements Controller {
         generateName: `${name}-`,
         ...(namespace === undefined ? {} : { namespace }),
         ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
+        finalizers: [TRACKING],
       },
       spec: { ...template.spec, priority: 0, enableServiceLinks: true, preemptionPolicy: 'PreemptLowerPriority' },
       status: { phase: 'Pending', qosClass: 'BestEffort' },
@@ -126,6 +160,10 @@ export class JobController implements Controller {
   #write(job: Job, status: Job['status']): void {
     this.#store.update<Job>(jobs, { ...job, status: { ...status, uncountedTerminatedPods: {} } })
   }
+}
+
+function isActive(pod: Pod): boolean {
+  return pod.status.phase === 'Pending' || pod.status.phase === 'Running'
 }
 
 export function isFinished(job: Job): boolean {
