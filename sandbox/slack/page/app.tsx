@@ -8,6 +8,7 @@ import { Composer } from './composer.tsx'
 import { useConfirm } from './confirm.tsx'
 import { Dialogs } from './dialogs.tsx'
 import { control, useFeed } from './feed.ts'
+import { useFocusWithin } from './focus.ts'
 import { Icon } from './icons.tsx'
 import { Inspector } from './inspector.tsx'
 import { MessageList } from './message-list.tsx'
@@ -23,7 +24,7 @@ export function App(): ReactNode {
   if (feed.state === undefined) return <p className="loading">Opening the workspace…</p>
   return (
     <Workspace
-      state={feed.state}
+      state={as(user, feed.state)}
       offline={feed.offline}
       refresh={feed.refresh}
       theme={theme}
@@ -31,6 +32,19 @@ export function App(): ReactNode {
       onBecome={setUser}
     />
   )
+}
+
+/**
+ * Whoever was chosen acts from that moment on, even before the workspace came as this person sees it. Until then
+ * nothing is shown that is for the one before alone.
+ */
+function as(user: string, state: PageState): PageState {
+  if (user === state.me || !state.users.some((known) => known.id === user)) return state
+  const channels = state.channels.map((channel) => ({
+    ...channel,
+    messages: channel.messages.filter((message) => message.is_ephemeral !== true),
+  }))
+  return { ...state, me: user, channels, views: [], home: null }
 }
 
 interface WorkspaceProps {
@@ -133,6 +147,7 @@ function Workspace({ state, offline, theme, refresh, onTheme, onBecome }: Worksp
         </main>
         {root !== undefined && channel !== undefined && (
           <Thread
+            key={root.ts}
             root={root}
             channel={channel}
             me={me}
@@ -314,9 +329,11 @@ interface ThreadProps {
 }
 
 function Thread({ root, channel, me, target, onPress, onClose, composer }: ThreadProps): ReactNode {
+  const pane = useFocusWithin<HTMLElement>('textarea')
   const messages = [root, ...channel.messages.filter((message) => message.thread_ts === root.ts)]
   return (
     <aside
+      ref={pane}
       className="thread"
       aria-label="Thread"
       onKeyDown={(event) => {
@@ -331,7 +348,6 @@ function Thread({ root, channel, me, target, onPress, onClose, composer }: Threa
         </button>
       </header>
       <MessageList
-        key={root.ts}
         label="Replies"
         messages={messages}
         me={me}

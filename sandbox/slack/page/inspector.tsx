@@ -1,6 +1,8 @@
 import { useEffect, useState, type ReactNode } from 'react'
+import type { Json } from '../model.ts'
 import type { TrafficDetail, TrafficLine } from '../page-state.ts'
 import { traffic } from './feed.ts'
+import { useFocusWithin } from './focus.ts'
 import { Icon } from './icons.tsx'
 
 const pauseMs = 300
@@ -13,8 +15,10 @@ export function Inspector({ onClose }: { readonly onClose: () => void }): ReactN
   const [selected, setSelected] = useState<TrafficLine>()
   const lines = useTraffic(filter).filter((line) => direction === 'all' || line.direction === direction)
   const newest = lines.toReversed()
+  const pane = useFocusWithin<HTMLElement>('input')
   return (
     <section
+      ref={pane}
       className="inspector"
       aria-label="Inspector"
       onKeyDown={(event) => {
@@ -119,9 +123,22 @@ function Detail({ line }: { readonly line: TrafficLine | undefined }): ReactNode
         {detail.name} <span className="muted">{detail.direction}</span>
       </h3>
       <h4>{app[0]}</h4>
-      <pre>{JSON.stringify(detail.sent, undefined, 2)}</pre>
+      <pre>{readable(detail.sent)}</pre>
       <h4>{app[1]}</h4>
-      <pre>{detail.answer === undefined ? 'nothing' : JSON.stringify(detail.answer, undefined, 2)}</pre>
+      <pre>{detail.answer === undefined ? 'nothing' : readable(detail.answer)}</pre>
     </div>
   )
+}
+
+/** JSON with the JSON inside its strings opened: forms carry blocks as text. */
+function readable(value: Json): string {
+  const open = (_key: string, inner: unknown): unknown => {
+    if (typeof inner !== 'string' || !/^[[{]/.test(inner)) return inner
+    try {
+      return JSON.parse(inner) as unknown
+    } catch {
+      return inner
+    }
+  }
+  return JSON.stringify(value, open, 2)
 }

@@ -66,12 +66,11 @@ export function Time({
 type Rule = readonly [pattern: RegExp, build: (match: readonly string[], names: Names) => ReactNode]
 
 const rules: readonly Rule[] = [
-  [/```\n?([^]*?)\n?```/, ([, code = '']) => <pre>{decoded(code)}</pre>],
   [/`([^`\n]+)`/, ([, code = '']) => <code>{decoded(code)}</code>],
   [/<([^<>]+)>/, ([, inside = ''], names) => reference(inside, names)],
-  [/(?<![\w*])\*(?=\S)([^*\n]*\S)\*(?![\w*])/, ([, it = ''], names) => <strong>{mrkdwn(it, names)}</strong>],
-  [/(?<![\w_])_(?=\S)([^_\n]*\S)_(?![\w_])/, ([, it = ''], names) => <em>{mrkdwn(it, names)}</em>],
-  [/(?<![\w~])~(?=\S)([^~\n]*\S)~(?![\w~])/, ([, it = ''], names) => <s>{mrkdwn(it, names)}</s>],
+  [/(?<![\w*])\*(?=\S)([^*\n]*\S)\*(?![\w*])/, ([, it = ''], names) => <strong>{inline(it, names)}</strong>],
+  [/(?<![\w_])_(?=\S)([^_\n]*\S)_(?![\w_])/, ([, it = ''], names) => <em>{inline(it, names)}</em>],
+  [/(?<![\w~])~(?=\S)([^~\n]*\S)~(?![\w~])/, ([, it = ''], names) => <s>{inline(it, names)}</s>],
   [/:([a-z0-9_+-]+):/, ([whole = '', name = '']) => emojiOf(name) ?? whole],
 ]
 
@@ -79,7 +78,25 @@ const rules: readonly Rule[] = [
  * Slack's mrkdwn. Not the library's: it drops what follows a code block and breaks links whose label holds an entity.
  */
 export function mrkdwn(text: string, names: Names): ReactNode {
-  if (/^(&gt;|>)/m.test(text) && !text.includes('```')) return quoted(text, names)
+  const [before = '', ...rest] = text.split(/```/)
+  if (rest.length < 2) return prose(text, names)
+  const [code = '', ...after] = rest
+  // A code block stands on lines of its own: the line breaks around it are not drawn again.
+  const follows = after.join('```').replace(/^\n/, '')
+  return (
+    <>
+      {before.trim() === '' ? null : prose(before.replace(/\n$/, ''), names)}
+      <pre>{decoded(code.replace(/^\n|\n$/g, ''))}</pre>
+      {follows === '' ? null : mrkdwn(follows, names)}
+    </>
+  )
+}
+
+function prose(text: string, names: Names): ReactNode {
+  return /^(&gt;|>)/m.test(text) ? quoted(text, names) : inline(text, names)
+}
+
+function inline(text: string, names: Names): ReactNode {
   const nodes: ReactNode[] = []
   let rest = text
   for (;;) {
@@ -106,7 +123,7 @@ function quoted(text: string, names: Names): ReactNode {
   }
   return numbered(
     runs.map(({ quote, lines }) => {
-      const inner = mrkdwn(lines.join('\n'), names)
+      const inner = inline(lines.join('\n'), names)
       return quote ? <blockquote>{inner}</blockquote> : <div>{inner}</div>
     }),
   )
