@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { people } from '../../sandbox/people.ts'
 import { ask } from '../support/postgres.ts'
 import { redisIsHere, startTestRedis, type TestRedis } from '../support/redis.ts'
 import { standingOf, type Standing } from './standing.ts'
@@ -51,6 +52,44 @@ function story(open: () => Promise<Town>): void {
     )
   }, 120_000)
 
+  it('needs few messages for it: at most one a second, 120 in all, and shows what was watched', () => {
+    const calls = ['chat.postMessage', 'chat.update'].flatMap((method) => town.world.slack.control.apiCalls(method))
+    expect(calls.length).toBeLessThanOrEqual(120)
+    const posts = town.world.slack.control.apiCalls('chat.postMessage').map(({ at }) => at)
+    for (const [index, at] of posts.entries()) expect(at - (posts[index - 1] ?? 0)).toBeGreaterThanOrEqual(950)
+    expect(town.threads()).toMatch(/\[chart\] Metrics while monitoring\n\s+Webhooks processed: 0:00 \d+/)
+  })
+
+  it('shows in App Home what runs now, with a link to the board, and begins a verification there', async () => {
+    const { control } = town.world.slack
+    const home = () => control.plainText({ text: '', blocks: control.homeOf(people.dana.id)?.blocks ?? [] })
+    await control.openHome(people.dana.id)
+    await town.waitFor('App Home', () => home().includes('production runs v1.2.0'))
+    expect(home()).toMatch(/#1 \(http\S+\/archives\/C0DEPLOYS\/p\d+\) valuecanvas-api v1\.2\.0 → production: succeeded/)
+    expect(home()).toContain('.dump')
+    await control.pressInView(people.dana.id, 'home_verify')
+    await town.waitFor('an answer', () => JSON.stringify(control.openView(people.dana.id) ?? '').includes('C0DEPLOYS'))
+    await town.waitFor('the verification', () => /#2 .*verify production: \d+ passed/.test(home()))
+    await control.closeView(people.dana.id, true)
+    const shown = control.apiCalls('views.publish').map(({ at, args }) => ({ at, view: JSON.stringify(args['view']) }))
+    for (const [index, { at, view }] of shown.entries()) {
+      expect(view).not.toBe(shown[index - 1]?.view)
+      expect(at - (shown[index - 1]?.at ?? 0)).toBeGreaterThanOrEqual(2_900)
+    }
+  }, 60_000)
+
+  it('asks for the version in a dialog when none was typed, and makes a plan of the one that is chosen', async () => {
+    const { control } = town.world.slack
+    await town.types('dana', '/billing deploy')
+    const dialog = () => JSON.stringify(control.openView(people.dana.id)?.blocks ?? [])
+    await town.waitFor('the tags', () => dialog().includes('v1.1.0'))
+    const values = { version: { version: 'v1.2.0' }, options: { options: 'dry_run' } }
+    expect((await control.submitView(people.dana.id, values)).result).toBe('closed')
+    await town.waitFor('the plan', () =>
+      /v1\.2\.0 → production: dry run, plan ready/.test(town.seenBy('dana').at(-1) ?? ''),
+    )
+  }, 60_000)
+
   it('leaves the tables, the image by digest, one endpoint with its secret in the cluster, and a flowing webhook', async () => {
     const found = await town.service(
       `select tablename from pg_tables where tablename in (${tables.map((it) => `'${it}'`).join()})`,
@@ -93,7 +132,7 @@ function story(open: () => Promise<Town>): void {
     const [outcome] = await town.plays('verify')
     expect(outcome).toMatchObject({ ok: true })
     const board = town.seenBy('dana').at(-1) ?? ''
-    expect(board).toMatch(/Webhook events of the last hour\s+[1-9]\d* \(processed t\).*ms/)
+    expect(board).toMatch(/Webhook events of the last hour\s+[1-9]\d* \(processed true\).*ms/)
     expect(board).toMatch(/CronJob webhook-retry/)
   }, 60_000)
 
