@@ -88,9 +88,9 @@ export function AddressStrip({ addresses }: { readonly addresses: readonly Addre
           key={address.label}
           type="button"
           title={address.command}
-          aria-label={`Copy ${address.label}`}
           onClick={() => void copy(address).catch(() => setCopied(''))}
         >
+          <span className="hidden">Copy </span>
           <strong>{address.label}</strong>
           <code>{address.command}</code>
           <Icon name={copied === address.label ? 'done' : 'copy'} />
