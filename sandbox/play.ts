@@ -63,10 +63,14 @@ async function playLine(slack: SlackSimulator, who: PersonName, text: string): P
   await control.type(user, channel, `/billing ${text}`)
   const first = await control.waitFor(() => fresh()[0] ?? control.openView(user), answerLimitMs, 'an answer')
   if ('blocks' in first && 'callback_id' in first) {
-    const result = await control.submitView(user, { reason: { reason: 'played in the sandbox' } })
+    const result = await control.submitView(user, {
+      reason: { reason: 'played in the sandbox' },
+      // The restore wants the environment typed; other dialogs do not ask for it.
+      ...(first.callback_id === 'restore_dialog' ? { environment: { environment: 'production' } } : {}),
+    })
     if (result.result !== 'closed') return { line: text, ok: false, why: `the dialog answered: ${result.result}` }
   } else if (first.is_ephemeral === true) {
-    const answers = /^(help|status|history|unlock|lock)\b/.test(text)
+    const answers = /^(help|status|history|backups|unlock|lock)\b/.test(text)
     return { line: text, ok: answers, why: first.text }
   }
   return followRun(slack, text, fresh)

@@ -70,11 +70,12 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
   })
   const jobs = new JobSystem(queues, log)
   const publish = (run: number) => jobs.publish(run)
+  const worldOf = worlds(config, settings, repository)
   const executor = new PhaseExecutor({
     runs,
     phases,
     config,
-    worldOf: worlds(config, settings, repository),
+    worldOf,
     runbook,
     enqueue: (run, phase) => jobs.enqueue(run, phase),
     publish,
@@ -100,6 +101,8 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     membersOf: (group) => chat.groupMembers(group, AbortSignal.timeout(10_000)),
     versions: () => repository.tags(AbortSignal.timeout(30_000)),
     backups: (environment) => phases.keptBackups(environment),
+    rowsNow: (environment, tables) =>
+      worldOf(environment).restores.countNow(tables, 10_000, AbortSignal.timeout(20_000)),
     linkTo: boardLinks(boards, chat),
     now: () => new Date(),
     log,

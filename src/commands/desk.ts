@@ -42,6 +42,11 @@ export interface Desk {
   readonly versions: () => Promise<readonly { readonly name: string; readonly createdAt: string }[]>
   /** Kept backups of an environment, newest first. */
   readonly backups: (environment: string) => Promise<readonly KeptBackup[]>
+  /** Rows now of those of these tables (`schema.table`) that can be counted quickly. */
+  readonly rowsNow: (
+    environment: string,
+    tables: readonly string[],
+  ) => Promise<readonly { readonly table: string; readonly rows: number }[]>
   /** Of a run's board in Slack; undefined while there is none. */
   readonly linkTo: (run: number) => Promise<string | undefined>
   readonly now: () => Date

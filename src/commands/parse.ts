@@ -9,7 +9,8 @@ export type Command =
       readonly environment: string | undefined
       readonly dryRun: boolean
     }
-  | { readonly name: 'verify' | 'unlock'; readonly environment: string | undefined }
+  | { readonly name: 'verify' | 'unlock' | 'backups'; readonly environment: string | undefined }
+  | { readonly name: 'restore'; readonly backup: string | undefined; readonly environment: string | undefined }
   | { readonly name: 'status' | 'rollback' | 'retry' | 'cancel' | 'history'; readonly run: number | undefined }
   /** What was left open is asked for in a dialog. */
   | { readonly name: 'choose_version'; readonly environment: string | undefined; readonly dryRun: boolean }
@@ -35,6 +36,8 @@ export const usages: Readonly<Record<CommandName, string>> = {
   plan: '/billing plan [VERSION] [ENV]',
   status: '/billing status [#N]',
   verify: '/billing verify [ENV]',
+  backups: '/billing backups [ENV]',
+  restore: '/billing restore [BACKUP] [ENV]',
   rollback: '/billing rollback [#N]',
   retry: '/billing retry [#N]',
   cancel: '/billing cancel [#N]',
@@ -83,6 +86,7 @@ export function parseCommand(text: string, environments: readonly string[]): Par
       return parseDeploy(name, rest, environments)
     case 'verify':
     case 'unlock':
+    case 'backups':
       return parseEnvironment(name, rest, environments)
     case 'status':
     case 'rollback':
@@ -90,6 +94,8 @@ export function parseCommand(text: string, environments: readonly string[]): Par
     case 'cancel':
     case 'history':
       return parseRun(name, rest)
+    case 'restore':
+      return parseRestore(rest, environments)
     case 'lock':
       return parseLock(text.trim().slice(first.length))
     case 'help':
@@ -114,8 +120,23 @@ function parseDeploy(name: 'deploy' | 'plan', words: readonly string[], environm
   return { ok: true, command: { name, version: asked, environment, dryRun } }
 }
 
+/** A backup by its name, or the one that a run made. */
+const backup = z
+  .string()
+  .regex(/^(#?[1-9]\d{0,9}|backup_[\w.-]+)$/)
+  .max(200)
+
+function parseRestore(words: readonly string[], environments: readonly string[]): Parsed {
+  const [asked, environment, ...extra] = environments.includes(words[0] ?? '') ? [undefined, ...words] : words
+  if (asked !== undefined && !backup.safeParse(asked).success)
+    return wrong('restore', `${asked} is no backup. A backup is named by its run, as in #42, or by its file.`)
+  if (extra.length > 0) return wrong('restore', `${extra.join(' ')} is too much.`)
+  const problem = environmentProblem('restore', environment, environments)
+  return problem ?? { ok: true, command: { name: 'restore', backup: asked, environment } }
+}
+
 function parseEnvironment(
-  name: 'verify' | 'unlock',
+  name: 'verify' | 'unlock' | 'backups',
   words: readonly string[],
   environments: readonly string[],
 ): Parsed {

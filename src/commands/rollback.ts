@@ -17,7 +17,10 @@ const Metadata = z.object({ run: z.number().int().positive(), hash: z.string(), 
 export async function askRollback(ask: Ask, asked: number | undefined, desk: Desk): Promise<Answer> {
   const run = asked === undefined ? await newestDeployWithEffects(desk) : await desk.runs.get(asked)
   if (run === undefined)
-    return refuse('There is no deploy whose changes could be undone.', '/billing history shows what there was.')
+    return refuse(
+      'There is no deploy or restore whose changes could be undone.',
+      '/billing history shows what there was.',
+    )
   await guard(desk, ask, 'deploy', run.environment)
   const problem = await whyNot(run, desk)
   if (problem !== undefined) return refuse(problem)
@@ -97,13 +100,14 @@ async function undoOf(run: Run, desk: Desk): Promise<UndoPlan> {
 }
 
 async function newestDeployWithEffects(desk: Desk): Promise<Run | undefined> {
-  const runs = await desk.runs.list({ kinds: ['deploy'], limit: 20 })
+  const runs = await desk.runs.list({ kinds: ['deploy', 'restore'], limit: 20 })
   return runs.find((run) => run.hasEffects && run.rolledBackBy === undefined)
 }
 
 /** Why this run cannot be rolled back (now). */
 async function whyNot(run: Run, desk: Desk): Promise<string | undefined> {
-  if (run.kind !== 'deploy') return `Run #${run.number} is a ${run.kind}; only deploys can be rolled back.`
+  if (run.kind !== 'deploy' && run.kind !== 'restore')
+    return `Run #${run.number} is a ${run.kind}; only deploys and restores can be rolled back.`
   if (run.rolledBackBy !== undefined)
     return `Run #${run.number} is already being rolled back, or was, by run #${run.rolledBackBy}.`
   if (['planning', 'awaiting_approval', 'executing', 'cancelling'].includes(run.status))
@@ -112,7 +116,9 @@ async function whyNot(run: Run, desk: Desk): Promise<string | undefined> {
   if (run.status === 'succeeded' && until !== undefined && until < desk.now())
     return `Run #${run.number} ended more than ${environmentOf(desk, run.environment).policy.rollbackButtonHours} h ago; deploy the version you want instead.`
   // Undone in the order in which it was done, or what stood there before would be put over what stands there now.
-  const deploys = await desk.runs.list({ environment: run.environment, kinds: ['deploy'], limit: 20 })
+  // A restore changes nothing that a deploy would put back; the other way round, a later deploy has migrated what serves.
+  const kinds = run.kind === 'restore' ? (['deploy', 'restore'] as const) : (['deploy'] as const)
+  const deploys = await desk.runs.list({ environment: run.environment, kinds, limit: 20 })
   const above = deploys.find((it) => it.number > run.number && it.hasEffects)
   if (above !== undefined)
     return `Run #${above.number} has changed ${run.environment} since. Roll that one back first: /billing rollback #${above.number}`

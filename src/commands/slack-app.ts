@@ -4,6 +4,7 @@ import { actionIds, readTicket, viewIds } from '../messages/actions.ts'
 import { refusal, unknownCommand } from '../messages/answers.ts'
 import { inputs } from '../messages/ask-dialogs.ts'
 import type { Message } from '../messages/message.ts'
+import { backups } from './backups.ts'
 import { approve, cancel, leave, reject, retry } from './decide.ts'
 import { askDeploy, confirmDeploy, deploy } from './deploy.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
@@ -13,6 +14,7 @@ import { askLock, confirmLock, lock, unlock } from './lock.ts'
 import { details, history, runAgain, showHelp, status, verify } from './look.ts'
 import type { Command } from './parse.ts'
 import { parseCommand } from './parse.ts'
+import { askRestore, confirmRestore } from './restore.ts'
 import { askRollback, confirmRollback } from './rollback.ts'
 import type { Submitted } from './submitted.ts'
 import { submitted } from './submitted.ts'
@@ -35,6 +37,10 @@ function obey(ask: Ask, command: Command, desk: Desk): Promise<Answer> | Answer 
       return status(ask, command.run, desk)
     case 'history':
       return history(ask, command.run, desk)
+    case 'backups':
+      return backups(ask, command.environment, desk)
+    case 'restore':
+      return askRestore(ask, command, desk)
     case 'rollback':
       return askRollback(ask, command.run, desk)
     case 'retry':
@@ -71,6 +77,7 @@ const dialogs: Readonly<Record<string, { title: string; confirm: (it: Submitted,
     confirm: (it, desk) => confirmRollback(it.user, it.metadata, it.value(inputs.reason), desk),
   },
   [viewIds.deploy]: { title: 'Deploy', confirm: confirmDeploy },
+  [viewIds.restore]: { title: 'Restore', confirm: confirmRestore },
   [viewIds.lock]: { title: 'Lock', confirm: confirmLock },
 }
 

@@ -20,6 +20,7 @@ export const viewIds = {
   details: 'plan_details',
   deploy: 'deploy_dialog',
   lock: 'lock_dialog',
+  restore: 'restore_dialog',
 } as const
 
 /** What a button carries: the run, and the plan that its presser saw. A stale ticket is refused by the run, not here. */
@@ -66,7 +67,13 @@ export function buttonsFor(run: Run, now: Date, rollbackUntil: Date | undefined)
 
 /** A dialog follows that lists what will be undone, so this button needs no question of its own. */
 function mayRollBack(run: Run, now: Date, until: Date | undefined): boolean {
-  if (run.kind !== 'deploy' || run.dryRun || !run.hasEffects || run.rolledBackBy !== undefined) return false
+  if (
+    !(run.kind === 'deploy' || run.kind === 'restore') ||
+    run.dryRun ||
+    !run.hasEffects ||
+    run.rolledBackBy !== undefined
+  )
+    return false
   switch (run.status) {
     case 'failed':
     case 'left':

@@ -15,6 +15,8 @@ const commands: readonly CommandHelp[] = [
   { usage: 'plan [VERSION] [ENV]', does: 'show what a deploy would do; changes nothing' },
   { usage: 'status [#N]', does: 'what runs and what waits' },
   { usage: 'verify [ENV]', does: 'check counts and state; changes nothing' },
+  { usage: 'backups [ENV]', does: 'list what there is to go back to' },
+  { usage: 'restore [BACKUP] [ENV]', does: 'show what going back to a backup costs, then ask for it' },
   { usage: 'rollback [#N]', does: 'show what would be undone, then undo it' },
   { usage: 'retry [#N]', does: 'run the failed phase again' },
   { usage: 'cancel [#N]', does: 'stop a run; what was changed so far stands' },

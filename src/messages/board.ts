@@ -1,6 +1,6 @@
 import type { Block, KnownBlock } from '@slack/types'
 import { countApprovals } from '../runs/lifecycle.ts'
-import { isDeployPlan, isUndoPlan, type Run } from '../runs/model.ts'
+import { isDeployPlan, isRestorePlan, isUndoPlan, type Run } from '../runs/model.ts'
 import type { DeployPlan } from '../runs/plan.ts'
 import { buttonsFor } from './actions.ts'
 import { chapters } from './chapters.ts'
@@ -21,6 +21,7 @@ import {
 } from './message.ts'
 import { phaseCards } from './phase-cards.ts'
 import { cronJobLine, estimate, fromTo, migrationLine, secretLine, stripeLine } from './plan-text.ts'
+import { restoreSummary } from './restore.ts'
 import { sign, stateLines, title, type StateView } from './state.ts'
 import { duration, elapsed, localTime } from './time.ts'
 
@@ -47,6 +48,7 @@ function body(run: Run, view: StateView): Blocks {
     case 'verify':
       return [...criteriaBlocks(run), ...verificationTable(run, true)]
     case 'restore':
+      return restoreBody(run, view)
     case 'diagnose':
       return phaseBlocks(run, view)
   }
@@ -59,6 +61,12 @@ function deployBody(run: Run, view: StateView): Blocks {
   const phases = phaseBlocks(run, view)
   if (undecided) return [...summary, ...phases]
   return [...summary, ...criteriaBlocks(run), ...phases, ...verificationTable(run, false)]
+}
+
+function restoreBody(run: Run, view: StateView): Blocks {
+  const undecided = ['planning', 'awaiting_approval'].includes(run.status)
+  const summary = isRestorePlan(run.plan) && undecided ? restoreSummary(run.plan) : []
+  return [...summary, ...phaseBlocks(run, view), ...verificationTable(run, false)]
 }
 
 /** Phases are shown once they can run: a dry run and a plan that was never approved have none to show. */

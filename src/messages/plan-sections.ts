@@ -1,7 +1,8 @@
 import type { Block, KnownBlock } from '@slack/types'
-import { isDeployPlan, isUndoPlan, type Run } from '../runs/model.ts'
+import { isDeployPlan, isRestorePlan, isUndoPlan, type Run } from '../runs/model.ts'
 import { list } from './list.ts'
 import { capped, clip, codeBlock, paragraph, words } from './message.ts'
+import { restoreChapters } from './restore.ts'
 import { fromTo, planChapters, undoChapters, type Chapter } from './plan-text.ts'
 
 export interface PlanRoom {
@@ -16,6 +17,7 @@ export function planSections(run: Run, room: PlanRoom): readonly (KnownBlock | B
     return [paragraph(fromTo(run.plan)), ...planChapters(run.plan).flatMap((chapter) => rendered(chapter, room))]
   }
   if (isUndoPlan(run.plan)) return undoChapters(run.plan).flatMap((chapter) => rendered(chapter, room))
+  if (isRestorePlan(run.plan)) return restoreChapters(run.plan).flatMap((chapter) => rendered(chapter, room))
   return [paragraph('There is no plan.')]
 }
 

@@ -1,5 +1,6 @@
 import {
   isDeployPlan,
+  isRestorePlan,
   isUndoPlan,
   phaseTitles,
   type Check,
@@ -11,6 +12,7 @@ import {
 import { verdictWords } from './checks.ts'
 import { counted, oneLine } from './message.ts'
 import { estimate, planChapters, undoChapters, type Chapter } from './plan-text.ts'
+import { restoreChapters } from './restore.ts'
 import { chapters } from './chapters.ts'
 import { failureOf, stateWords, subject } from './state.ts'
 import { duration, milliseconds, minutes, utc } from './time.ts'
@@ -124,7 +126,13 @@ function metrics(samples: readonly MetricSample[]): string {
 }
 
 function plan(run: Run): string {
-  const parts = isUndoPlan(run.plan) ? undoChapters(run.plan) : isDeployPlan(run.plan) ? planChapters(run.plan) : []
+  const parts = isUndoPlan(run.plan)
+    ? undoChapters(run.plan)
+    : isDeployPlan(run.plan)
+      ? planChapters(run.plan)
+      : isRestorePlan(run.plan)
+        ? restoreChapters(run.plan)
+        : []
   if (parts.length === 0) return ''
   return ['## Plan', ...parts.map(chapterText)].join('\n\n')
 }

@@ -212,12 +212,22 @@ function succeededLines(run: Run, view: StateView): readonly string[] {
   if (run.kind === 'verify') return [`*Checked*${time}.${verdictOf(run)} ${soFar(run)}`]
   const lines = [`*Succeeded*${time}${estimateOf(run)}.${verdictOf(run)}`]
   if (run.rolledBackBy !== undefined) return [...lines, rollbackSeen(run.rolledBackBy)]
-  const open = run.kind === 'deploy' && run.hasEffects && view.rollbackUntil !== undefined
+  const open = (run.kind === 'deploy' || run.kind === 'restore') && run.hasEffects && view.rollbackUntil !== undefined
   if (!open || view.rollbackUntil <= view.now) return lines
   return [...lines, `It can be rolled back here until ${localTime(view.rollbackUntil, '{date_short_pretty} {time}')}.`]
 }
 
-const changing: readonly PhaseName[] = ['migrate', 'rollout', 'stripe', 'cronjobs', 'e2e', 'monitor', 'undo', 'check']
+const changing: readonly PhaseName[] = [
+  'migrate',
+  'rollout',
+  'stripe',
+  'cronjobs',
+  'e2e',
+  'monitor',
+  'undo',
+  'check',
+  'swap',
+]
 
 /** What stands outside now. Migrations are changes too, although no rollback puts them back. */
 export function soFar(run: Run): string {
@@ -232,12 +242,13 @@ export function soFar(run: Run): string {
 }
 
 function afresh(run: Run): string {
+  if (run.kind === 'restore') return 'A new `restore` asks again.'
   return run.kind === 'rollback' ? 'A new `rollback` asks again.' : 'A new `deploy` makes a new plan.'
 }
 
 function rollbackOffer(run: Run): readonly string[] {
   if (run.rolledBackBy !== undefined) return []
-  if (run.kind === 'deploy' && run.hasEffects)
+  if ((run.kind === 'deploy' || run.kind === 'restore') && run.hasEffects)
     return ['*Roll back* shows what would be undone before anything happens.']
   return []
 }

@@ -1,5 +1,5 @@
 import type { RestoreNames } from '../adapters/postgres/port.ts'
-import type { DatabaseBefore, EffectKind, ReplicasBefore, ScheduleBefore } from '../runs/effects.ts'
+import type { DatabaseBefore, Effect, EffectKind, ReplicasBefore, ScheduleBefore } from '../runs/effects.ts'
 import type { RestorePlan } from '../runs/restore-plan.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
@@ -136,17 +136,18 @@ export const look: Phase = async (context) => {
 }
 
 /** Undoes a restore: the same stop, the reverse swap, the same start. The restored database is kept beside. */
-export async function undoRestore(
-  context: PhaseContext,
-  of: number,
-  names: DatabaseBefore,
-  signal: AbortSignal,
-): Promise<void> {
+export async function undoRestore(context: PhaseContext, effect: Effect, signal: AbortSignal): Promise<void> {
   const { world } = context
-  const swapped = (await world.restores.standing(names, signal)) === 'swapped'
+  const names = effect.before as DatabaseBefore
+  const stands = await world.restores.standing(names, signal)
+  if (stands === 'absent' && effect.status === 'applied')
+    throw new CheckFailed('kept_database_gone', `putting ${names.live} back: there is no ${names.kept} any more`, {
+      hint: 'Somebody dropped it. /billing restore goes back to a backup instead.',
+    })
+  const swapped = stands === 'swapped'
   // Never swapped, and nothing stopped by an earlier try of this step.
   if (!swapped && !(await hasRemembered(context))) return world.restores.reopen(names, signal)
-  const standing = await standingBefore(context, of)
+  const standing = await standingBefore(context, effect.run)
   try {
     if (swapped) {
       await stopService(context, standing, signal)

@@ -1,7 +1,6 @@
 import type { KubernetesObject } from '../adapters/kubernetes/port.ts'
 import type {
   CronJobBefore,
-  DatabaseBefore,
   Effect,
   EndpointBefore,
   ImageBefore,
@@ -55,7 +54,7 @@ async function undoEffect(context: PhaseContext, effect: Effect, signal: AbortSi
     case 'cronjob':
       return undoCronJob(context, effect.target, effect.before as CronJobBefore, signal)
     case 'database':
-      return undoRestore(context, effect.run, effect.before as DatabaseBefore, signal)
+      return undoRestore(context, effect, signal)
     case 'replicas': {
       const { replicas } = effect.before as ReplicasBefore
       return context.world.cluster.scale({ deployment: effect.target, replicas, onProgress: () => undefined }, signal)

@@ -58,7 +58,7 @@ export class Sweeps {
   async rollbackButtonsPast(hours: number, environment: string): Promise<readonly number[]> {
     const { rows } = await this.#db.query<{ number: string }>(
       `update purser.runs set rev = rev + 1
-       where kind = 'deploy' and status = 'succeeded' and environment = $2
+       where kind in ('deploy', 'restore') and status = 'succeeded' and environment = $2
          and finished_at < now() - make_interval(secs => $1 * 3600) and board_posted_at < finished_at + make_interval(secs => $1 * 3600)
        returning number`,
       [hours, environment],

@@ -74,6 +74,7 @@ export function frontDesk(truth: () => Truth) {
         { name: 'v1.1.0', createdAt: '2025-12-01T10:00:00Z' },
       ],
       backups: (environment) => truth().phases.keptBackups(environment),
+      rowsNow: async () => [],
       linkTo: async (run) => `https://example.slack.com/archives/CDEPLOYS/p${run}`,
       now: () => new Date(),
       log: pino({ level: 'silent' }),

@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import { inputs } from '../messages/ask-dialogs.ts'
+import type { RestorePrice } from '../messages/restore.ts'
+import { restoreView } from '../messages/restore.ts'
+import type { KeptBackup } from '../runs/backups.ts'
+import type { Answer, Ask, Desk } from './desk.ts'
+import { environmentOf, follow, guard, guardLock, refuse, silent } from './desk.ts'
+import type { Command } from './parse.ts'
+import type { Submitted } from './submitted.ts'
+
+const Metadata = z.object({ channel: z.string(), environment: z.string(), file: z.string(), sha256: z.string() })
+
+/** `/billing restore [BACKUP] [ENV]`: shows what it costs; changes nothing yet. */
+export async function askRestore(
+  ask: Ask,
+  command: Extract<Command, { name: 'restore' }>,
+  desk: Desk,
+): Promise<Answer> {
+  const environment = command.environment ?? desk.config.defaultEnvironment
+  await guard(desk, ask, 'deploy', environment)
+  await guardLock(desk, environment)
+  const backup = chosen(await desk.backups(environment), command.backup)
+  if (backup === undefined)
+    return refuse(
+      command.backup === undefined
+        ? `There is no backup of ${environment}. Nothing was changed.`
+        : `${environment} has no backup ${command.backup}. Nothing was changed.`,
+      '/billing backups lists those that there are.',
+    )
+  const { file, sha256 } = backup
+  const metadata = JSON.stringify({ channel: ask.channel, environment, file, sha256 })
+  const approvals = environmentOf(desk, environment).policy.restoreApprovals
+  const price = { environment, backup, approvals, tables: undefined, now: desk.now() }
+  return {
+    kind: 'open',
+    view: restoreView(price, metadata),
+    fill: async () => restoreView({ ...price, tables: await writtenSince(environment, backup, desk) }, metadata),
+  }
+}
+
+/** The dialog was confirmed: a run begins by planning. It needs approvals of its own. */
+export async function confirmRestore(dialog: Submitted, desk: Desk): Promise<Answer> {
+  const { channel, environment, file, sha256 } = Metadata.parse(JSON.parse(dialog.metadata))
+  await guard(desk, { user: dialog.user, channel }, 'deploy', environment)
+  await guardLock(desk, environment)
+  const typed = dialog.value(inputs.environment)?.trim() ?? ''
+  if (typed !== environment)
+    return refuse(`You typed “${typed}”, not “${environment}”. Nothing was changed.`, 'Ask again: /billing restore')
+  const backup = (await desk.backups(environment)).find((it) => it.file === file && it.sha256 === sha256)
+  if (backup === undefined)
+    return refuse(
+      `${file} has been removed since. Nothing was changed.`,
+      '/billing backups lists those that there are.',
+    )
+  const { policy } = environmentOf(desk, environment)
+  const reason = dialog.value(inputs.reason)?.trim() ?? ''
+  const applied = await desk.runs.create({
+    kind: 'restore',
+    service: desk.config.service.name,
+    environment,
+    version: backup.file,
+    dryRun: false,
+    parent: undefined,
+    requestedBy: dialog.user,
+    channel,
+    reason: reason === '' ? undefined : reason,
+    plan: undefined,
+    approvalsNeeded: policy.restoreApprovals,
+    phases: budgets(backup),
+    expiresInMinutes: policy.approvalExpiryMinutes,
+  })
+  await follow(desk, applied)
+  return silent
+}
+
+/** The newest, the one that a run made (`#42`), or one by its name. */
+function chosen(all: readonly KeptBackup[], asked: string | undefined): KeptBackup | undefined {
+  if (asked === undefined) return all[0]
+  const run = /^#?(\d+)$/.exec(asked)?.[1]
+  return all.find((it) =>
+    run === undefined ? [it.file, `${it.file}`.replace(/\.dump$/, '')].includes(asked) : it.run === Number(run),
+  )
+}
+
+async function writtenSince(
+  environment: string,
+  { rows = [] }: KeptBackup,
+  desk: Desk,
+): Promise<RestorePrice['tables']> {
+  const tables = rows.filter(({ table }) => !table.startsWith('pg_catalog.'))
+  const now = await desk.rowsNow(
+    environment,
+    tables.map(({ table }) => table),
+  )
+  return tables.map(({ table, rows: inBackup }) => ({
+    table,
+    inBackup,
+    now: now.find((it) => it.table === table)?.rows,
+  }))
+}
+
+/** Restoring takes what the test restore took, and twice that on a busy server; the swap itself is short. */
+function budgets({ restoreMs = 10 * 60_000 }: KeptBackup) {
+  return [
+    { name: 'plan', budgetMinutes: 2 },
+    { name: 'prepare', budgetMinutes: Math.max(5, Math.ceil((restoreMs * 2) / 60_000)) },
+    { name: 'swap', budgetMinutes: 5 },
+    { name: 'look', budgetMinutes: 2 },
+  ] as const
+}

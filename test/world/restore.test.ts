@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deployment, namespace } from '../../sandbox/world.ts'
+import { standingOf } from './standing.ts'
+import { startTown, type Town } from './town.ts'
+
+const run = promisify(execFile)
+
+describe('a restore after the database was damaged', () => {
+  let town: Town
+  beforeAll(async () => {
+    town = await startTown()
+    await town.startBot('purser')
+  }, 60_000)
+  afterAll(() => town.close())
+
+  it('lists the backup that a deploy made, tried out by a restore', async () => {
+    expect((await town.plays('deploy v1.2.0'))[0]).toMatchObject({ ok: true })
+    expect(town.threads()).toMatch(/Tried out: restored in \d+ m?s, all \d+ rows and every sequence as in the snapshot/)
+    await town.types('dana', '/billing backups')
+    await town.waitFor('the list', () =>
+      /backup_\S+_production_run1\.dump.*restored in/.test(town.toldOnly('dana') ?? ''),
+    )
+  }, 120_000)
+
+  it('tells the price, waits for another person, and brings the content of the backup back', async () => {
+    const before = await dumpOf(town, await backupAsDatabase(town))
+    await town.service('truncate customers cascade')
+    const standing = standingOf(town)
+    const [outcome] = await town.plays('restore')
+    expect(outcome).toMatchObject({ ok: true, why: expect.stringContaining('restore production: succeeded') })
+    expect(town.threads()).toMatch(/public\.customers: \d+ rows that are gone now come back/)
+    expect(town.threads()).toMatch(/kept as database valuecanvas_before_2/)
+    const names = await town.service(`select datname from pg_database where datname like 'valuecanvas%' order by 1`)
+    expect(names.map((row) => row['datname'])).toEqual(['valuecanvas', 'valuecanvas_before_2'])
+    // Stripe goes on delivering; what the restore itself brought must be the backup to the letter.
+    expect(await dumpOf(town, 'valuecanvas')).toBe(before)
+    expect(standingOf(town)).toEqual(standing)
+    expect((await town.service('select count(*)::int as n from webhook_events'))[0]?.['n']).toBeGreaterThan(0)
+  }, 120_000)
+
+  it('is rolled back by putting the former database in place again', async () => {
+    const [outcome] = await town.plays('rollback')
+    expect(outcome).toMatchObject({ ok: true })
+    expect(await town.service('select count(*)::int as n from customers')).toEqual([{ n: 0 }])
+    const names = await town.service(`select datname from pg_database where datname like 'valuecanvas%' order by 1`)
+    expect(names.map((row) => row['datname'])).toEqual(['valuecanvas', 'valuecanvas_restore_2'])
+    const spec = town.world.kubernetes.read('Deployment', namespace, deployment)?.['spec'] as { replicas: number }
+    expect(spec.replicas).toBe(3)
+  }, 120_000)
+
+  it('refuses a wrong name, a backup that is not there, and who may not', async () => {
+    await town.types('dana', '/billing restore #99')
+    await town.waitFor('a refusal', () => (town.toldOnly('dana') ?? '').includes('has no backup #99'))
+    await town.types('sam', '/billing restore')
+    await town.waitFor('a refusal', () => (town.toldOnly('sam') ?? '').includes('may not'))
+    expect(await town.state(`select count(*)::int as n from purser.runs where kind = 'restore'`)).toEqual([{ n: 1 }])
+  }, 60_000)
+})
+
+/** The proven backup, restored by hand with PostgreSQL's own program. */
+async function backupAsDatabase(town: Town): Promise<string> {
+  await town.world.postgres.createDatabase('by_hand')
+  const [row] = await town.state(`select manifest ->> 'file' as file from purser.backups where run = 1`)
+  await run('pg_restore', ['--exit-on-error', '--dbname=by_hand', `${town.world.backups}/${String(row?.['file'])}`], {
+    env: environmentOf(town),
+  })
+  return 'by_hand'
+}
+
+function environmentOf(town: Town): NodeJS.ProcessEnv {
+  const { hostname, port, username, password } = new URL(town.world.serviceDatabaseUrl)
+  return { ...process.env, PGHOST: hostname, PGPORT: port, PGUSER: username, PGPASSWORD: decodeURIComponent(password) }
+}
+
+async function dumpOf(town: Town, database: string): Promise<string> {
+  const { stdout } = await run('pg_dump', ['--table=customers', database], {
+    env: environmentOf(town),
+    maxBuffer: 100_000_000,
+  })
+  return stdout.replaceAll(/^\\(un)?restrict .*$/gm, '')
+}
