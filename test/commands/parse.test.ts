@@ -26,6 +26,14 @@ describe('what is understood', () => {
     ['history', { name: 'history', run: undefined }],
     ['lock  release party:  do not touch ', { name: 'lock', reason: 'release party:  do not touch' }],
     ['unlock staging', { name: 'unlock', environment: 'staging' }],
+    ['backups', { name: 'backups', environment: undefined }],
+    ['restore', { name: 'restore', backup: undefined, environment: undefined }],
+    ['restore staging', { name: 'restore', backup: undefined, environment: 'staging' }],
+    ['restore #42 staging', { name: 'restore', backup: '#42', environment: 'staging' }],
+    [
+      'restore backup_20261122_081530_production_run42.dump',
+      { name: 'restore', backup: 'backup_20261122_081530_production_run42.dump', environment: undefined },
+    ],
     ['help', { name: 'help' }],
     ['', { name: 'help' }],
   ])('%s', (text, command) => {
@@ -38,6 +46,8 @@ describe('what is refused with one clear answer', () => {
     ['deploy v1.2.0; rm -rf /', 'v1.2.0; is not a version.'],
     ['deploy v1.2.0;rm', 'v1.2.0;rm is not a version.'],
     ['deploy $(reboot)', '$(reboot) is not a version.'],
+    ['restore ../../etc/passwd', '../../etc/passwd is no backup.'],
+    ['restore #42 moon', 'There is no environment moon.'],
     ['deploy v1.2.0`id`', 'is not a version.'],
     ['deploy ../../etc/passwd', 'is not a version.'],
     ['deploy latest', 'latest is not a version. A version looks like v1.2.0'],

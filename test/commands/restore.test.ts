@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { backups } from '../../src/commands/backups.ts'
+import type { Ask, Desk } from '../../src/commands/desk.ts'
+import { askRestore, confirmRestore } from '../../src/commands/restore.ts'
+import { submitted } from '../../src/commands/submitted.ts'
+import type { RestorePlan } from '../../src/runs/restore-plan.ts'
+import type { Truth } from '../runs/truth.ts'
+import { openTruth } from '../runs/truth.ts'
+import { alex, approves, configWith, dana, frontDesk, said, sam } from './front-desk.ts'
+
+let truth: Truth
+beforeAll(async () => {
+  truth = await openTruth()
+})
+afterAll(() => truth.close())
+
+const { openDesk, changesNothing } = frontDesk(() => truth)
+const file = 'backup_20261122_081530_production_run1.dump'
+
+/** A desk in front of one kept backup: 100 customers in it, 140 now. */
+beforeEach(async () => {
+  await truth.reset()
+  const claim = await truth.under('preflight')
+  const record = { file, database: 'app', bytes: 5_000_000, sha256: 'a'.repeat(64), tables: 2 }
+  const rows = [
+    { table: 'public.customers', rows: 100 },
+    { table: 'public.plans', rows: 3 },
+  ]
+  const finishedAt = new Date(Date.now() - 3_600_000).toISOString()
+  await truth.phases.recordBackup(claim, 'production', { ...record, finishedAt, restoreMs: 12_000, rows })
+  await truth.phases.finish(claim, { type: 'phase_failed', phase: 'preflight' }, {})
+})
+
+const plan: RestorePlan = {
+  kind: 'restore',
+  environment: 'production',
+  backup: { file, run: 1, sha256: 'a'.repeat(64), bytes: 1, finishedAt: '2026-11-22T08:15:30Z', restoreMs: 12_000 },
+  database: { live: 'app', restored: 'app_restore_2', kept: 'app_before_2' },
+  tables: [],
+  deployment: { name: 'valuecanvas-api', replicas: 3 },
+  cronJobs: [],
+  migrationsLost: [],
+  risks: [],
+}
+
+const counting: Partial<Desk> = {
+  rowsNow: async () => [
+    { table: 'public.customers', rows: 140 },
+    { table: 'public.plans', rows: 3 },
+  ],
+}
+const command = (backup?: string) => ({ name: 'restore', backup, environment: undefined }) as const
+
+async function dialog(desk: Desk, ask: Ask = dana) {
+  const answer = await askRestore(ask, command(), desk)
+  if (answer.kind !== 'open') throw new Error('no dialog was opened')
+  return { metadata: answer.view.private_metadata ?? '', filled: JSON.stringify(await answer.fill?.()) }
+}
+
+const confirms = (ask: Ask, metadata: string, typed: string, desk: Desk) =>
+  said(desk, ask, () =>
+    confirmRestore(submitted(ask.user, metadata, { environment: { environment: { value: typed } } }), desk),
+  )
+
+describe('a restore', () => {
+  it('shows first what it costs, and changes nothing by showing it', async () => {
+    const desk = openDesk(counting)
+    const audit = await changesNothing(async () => {
+      const { filled } = await dialog(desk)
+      expect(filled).toContain(file)
+      expect(filled).toContain('public.customers: 140 now, 100 in the backup (40 more now)')
+      expect(filled).not.toContain('public.plans:')
+      expect(filled).toContain('restoring took 12s')
+      expect(filled).toContain('2 other people have to approve it')
+    })
+    expect(audit).toEqual([])
+  })
+
+  it('needs the name of the environment, to the letter', async () => {
+    const desk = openDesk(counting)
+    const { metadata } = await dialog(desk)
+    await changesNothing(async () => {
+      expect(await confirms(dana, metadata, 'prod', desk)).toContain('You typed “prod”, not “production”')
+      expect(await confirms(dana, metadata, '', desk)).toContain('Nothing was changed')
+    })
+    expect(await confirms(dana, metadata, 'production', desk)).toBe('')
+    const [run] = await truth.runs.list({ kinds: ['restore'] })
+    expect(run).toMatchObject({ version: file, status: 'planning', approvalsNeeded: 2 })
+    expect(run?.phases.map(({ name }) => name)).toEqual(['plan', 'prepare', 'swap', 'look'])
+    expect(desk.enqueued).toEqual([`#${run?.number} plan`])
+  })
+
+  it('waits for two people, of whom neither asked for it', async () => {
+    const desk = openDesk({ ...counting, config: configWith({ approvers: ['UALEX', 'UBO', 'UDANA'] }) })
+    const { metadata } = await dialog(desk)
+    await confirms(dana, metadata, 'production', desk)
+    const [asked] = await truth.runs.list({ kinds: ['restore'] })
+    const claim = await truth.claim(asked?.number ?? 0, 'plan')
+    await truth.phases.finish(claim, { type: 'planned' }, { plan })
+    const run = async () => truth.runs.get(asked?.number ?? 0)
+    expect(await approves(dana, await run(), desk)).toContain('Someone else has to approve')
+    await approves(alex, await run(), desk)
+    expect((await run()).status).toBe('awaiting_approval')
+    await approves({ user: 'UBO', channel: 'CDEPLOYS' }, await run(), desk)
+    expect(await run()).toMatchObject({ status: 'executing' })
+  })
+
+  it('is refused to Sam, for a backup that is not there, and in a locked environment', async () => {
+    const desk = openDesk(counting)
+    const { metadata } = await dialog(desk)
+    await changesNothing(async () => {
+      expect(await said(desk, sam, () => askRestore(sam, command(), desk))).toContain('You may not start')
+      expect(await confirms(sam, metadata, 'production', desk)).toContain('You may not start')
+      expect(await said(desk, dana, () => askRestore(dana, command('#77'), desk))).toContain('has no backup #77')
+    })
+    await desk.locks.lock('production', 'release party', 'UALEX', 'CDEPLOYS')
+    expect(await confirms(dana, metadata, 'production', desk)).toContain('release party')
+    expect(await truth.runs.list({ kinds: ['restore'] })).toEqual([])
+  })
+
+  it('offers no backup whose files have been removed', async () => {
+    const desk = openDesk(counting)
+    expect(await said(desk, sam, () => backups(sam, undefined, desk))).toMatch(/#1.*run1\.dump.*restored in 12s/)
+    await truth.pool.query('update purser.backups set removed_at = now()')
+    expect(await said(desk, sam, () => backups(sam, undefined, desk))).toContain('There is no backup')
+    expect(await said(desk, dana, () => askRestore(dana, command(), desk))).toContain('There is no backup')
+  })
+})
