@@ -19,7 +19,7 @@ import {
   targetOf,
   verbOf,
 } from './requests.ts'
-import { type Resource, apiVersionOf, discovery, jobs, openapi, pods, resources } from './resources.ts'
+import { OPENAPI_V2, type Resource, apiVersionOf, discovery, jobs, openapi, pods, resources } from './resources.ts'
 import {
   StatusError,
   forbidden,
@@ -114,6 +114,10 @@ export class Api {
     const user = this.#access.authenticate(authorization, typeof impersonated === 'string' ? impersonated : undefined)
     if (user === undefined) throw unauthorized()
     const call: Call = { request, response, query: url.searchParams, user }
+    if (path === OPENAPI_V2.path) {
+      response.writeHead(200, { 'content-type': OPENAPI_V2.type })
+      return void response.end(OPENAPI_V2.body)
+    }
     const document = discovery(path, request.headers.host ?? '') ?? openapi(path)
     if (document !== undefined) return send(response, 200, document)
     if (path === '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews') return this.#review(call)
@@ -167,7 +171,14 @@ export class Api {
     const object = this.#find(target)
     if (subresource === 'log') {
       const pod = object as Pod
-      return serveLog(pod, call.query, (name) => this.#kubelet.logs(pod, name), call.request, call.response)
+      return serveLog(
+        this.#store,
+        pod,
+        call.query,
+        (name) => this.#kubelet.logs(pod, name),
+        call.request,
+        call.response,
+      )
     }
     if (subresource === 'scale') return this.#scale(call, target, object as Deployment, verb)
     if (verb === 'get') return this.#sendObject(call, 200, resource, object)
@@ -207,7 +218,7 @@ export class Api {
     const wanted = query.get('resourceVersion') ?? undefined
     await this.#checkVersion(wanted, query.get('resourceVersionMatch') ?? undefined)
     const found = this.#store.list(resource, namespace).filter(selection(query, resource))
-    const page = pageOf(found, query, this.#store.revision)
+    const page = pageOf(found, query, this.#store)
     if (acceptsTable(call.request)) return send(response, 200, table(resource, page.items, page.metadata))
     const items = page.items.map((object) => {
       const { kind: _kind, apiVersion: _apiVersion, ...item } = this.#writes.shown(object)

@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-import type { ContainerLogs } from './controllers/kubelet.ts'
 import type { Pod } from './objects.ts'
 import type { Line } from './pod-logs.ts'
-import { badRequest, invalid, invalidValue } from './status.ts'
+import { StatusError, badRequest, forbiddenValue, invalid, invalidValue, notFound } from './status.ts'
+import { nodes, pods } from './resources.ts'
+import type { Store } from './store.ts'
+import { type ContainerLogs, NODE } from './controllers/kubelet.ts'
 
 /** `GET …/pods/x/log`: the checks of the API server and the kubelet, then the lines. */
 export function serveLog(
+  store: Store,
   pod: Pod,
   query: URLSearchParams,
   logsOf: (container: string) => ContainerLogs,
@@ -16,10 +19,16 @@ export function serveLog(
   const container = chosenContainer(pod, query.get('container') ?? undefined)
   const tailLines = count(pod, query, 'tailLines', 0)
   const limitBytes = count(pod, query, 'limitBytes', 1)
+  count(pod, query, 'sinceSeconds', 1)
+  if (query.has('sinceSeconds') && query.has('sinceTime'))
+    throw invalid(podLogOptions, pod.metadata.name, [
+      forbiddenValue('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified'),
+    ])
   if (pod.spec.nodeName === undefined) {
     response.writeHead(204).end()
     return
   }
+  if (pod.spec.nodeName !== NODE) throw unreachable(store, pod, container, pod.spec.nodeName)
   const { current, previous } = logsOf(container)
   const wantsPrevious = query.get('previous') === 'true'
   const log = wantsPrevious ? previous : current
@@ -43,6 +52,18 @@ export function serveLog(
   response.on('close', stop)
 }
 
+const podLogOptions = { group: '', kind: 'PodLogOptions' }
+
+/** Where a kubelet that is not there would listen. */
+const NOBODY = '127.0.0.1:10250'
+
+function unreachable(store: Store, pod: Pod, container: string, node: string): StatusError {
+  if (store.get(nodes, undefined, node) === undefined) return notFound(pods, node)
+  const { namespace, name } = pod.metadata
+  const url = `https://${NOBODY}/containerLogs/${namespace}/${name}/${container}`
+  return new StatusError(500, undefined, `Get "${url}": dial tcp ${NOBODY}: connect: connection refused`)
+}
+
 function chosenContainer(pod: Pod, wanted: string | undefined): string {
   const names = pod.spec.containers.map((container) => container.name)
   const { name } = pod.metadata
@@ -61,7 +82,7 @@ function count(pod: Pod, query: URLSearchParams, field: string, minimum: number)
   if (!/^-?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing "${text}": invalid syntax`)
   const value = Number(text)
   if (value >= minimum) return value
-  throw invalid({ group: '', kind: 'PodLogOptions' }, pod.metadata.name, [
+  throw invalid(podLogOptions, pod.metadata.name, [
     invalidValue(field, value, `must be greater than ${minimum === 0 ? 'or equal to 0' : '0'}`),
   ])
 }

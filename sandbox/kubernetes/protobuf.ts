@@ -2,7 +2,7 @@ import type { JsonMap } from './objects.ts'
 import { badRequest } from './status.ts'
 
 /**
- * kubectl 1.32 and later sends protobuf for `create job`, `create secret` and `auth can-i`, and gives up at a 415. These
+ * kubectl 1.32 and later sends protobuf for `create job`, `create secret`, `create namespace` and `auth can-i`, and gives up at a 415. These
  * tables hold the field numbers of Kubernetes' generated.proto files for what such bodies contain; other fields are skipped.
  */
 type Field =
@@ -89,6 +89,7 @@ const resourceAttributes: Message = {
   7: ['name', 'text'],
 }
 const kinds: Readonly<Record<string, Message>> = {
+  Namespace: { 1: ['metadata', 'message', metadata] },
   Job: { 1: ['metadata', 'message', metadata], 2: ['spec', 'message', jobSpec] },
   Secret: {
     1: ['metadata', 'message', metadata],

@@ -197,6 +197,16 @@ export function openapi(path: string): object | undefined {
   }
 }
 
+/**
+ * What kubectl up to 1.28 asks for in place of v3, in protobuf only: a document that says nothing but "swagger: 2.0". For a kind
+ * that is not described kubectl skips its own validation, and the server validates anyhow.
+ */
+export const OPENAPI_V2 = {
+  path: '/openapi/v2',
+  type: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+  body: Buffer.from([0x0a, 0x03, ...Buffer.from('2.0')]),
+} as const
+
 function openapiPath(prefix: string, resource: Resource): string {
   return `/${prefix}/${resource.namespaced ? 'namespaces/{namespace}/' : ''}${resource.plural}/{name}`
 }

@@ -11,11 +11,11 @@ import { CronJobController } from './controllers/cron-jobs.ts'
 import { DeploymentController } from './controllers/deployments.ts'
 import { GarbageCollector } from './controllers/garbage.ts'
 import { JobController } from './controllers/jobs.ts'
-import { Kubelet } from './controllers/kubelet.ts'
+import { Kubelet, NODE } from './controllers/kubelet.ts'
 import { ReplicaSetController } from './controllers/replica-sets.ts'
 import { type IngressTarget, createIngress } from './ingress.ts'
 import { type JsonMap, type KubeObject, isMap } from './objects.ts'
-import { type Resource, namespaces, resourceOfKind, resources } from './resources.ts'
+import { type Resource, namespaces, nodes, resourceOfKind, resources } from './resources.ts'
 import type { ContainerRuntime } from './runtime.ts'
 import { Store } from './store.ts'
 
@@ -64,6 +64,7 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
   const ingress = options.ingress && createIngress(store, kubelet, options.ingress)
   const url = await listen(server)
   const ingressUrl = ingress && (await listen(ingress))
+  createNode(store)
   for (const name of options.namespaces) createNamespace(store, name)
   for (const manifest of options.seed ?? []) plant(api, manifest)
   return {
@@ -92,6 +93,23 @@ function createNamespace(store: Store, name: string): void {
     metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
     spec: { finalizers: ['kubernetes'] },
     status: { phase: 'Active' },
+  })
+}
+
+/** Says that it runs what the sandbox's images are made for, whatever this machine is: its containers are processes. */
+function createNode(store: Store): void {
+  const [operatingSystem, architecture] = ['linux', 'amd64']
+  const labels = {
+    'kubernetes.io/os': operatingSystem,
+    'kubernetes.io/arch': architecture,
+    'kubernetes.io/hostname': NODE,
+  }
+  store.create(nodes, {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: NODE, labels },
+    spec: {},
+    status: { nodeInfo: { operatingSystem, architecture, kubeletVersion: 'v1.26.4' } },
   })
 }
 

@@ -53,7 +53,7 @@ export class Writes {
 
   create(request: WriteRequest, body: JsonMap): KubeObject {
     const { resource } = request
-    this.#requireNamespace(request)
+    this.#requireNamespace(request, isMap(body.metadata) ? String(body.metadata.name ?? '') : '')
     const object = this.#admit(request, body, undefined)
     const { name } = object.metadata
     if (this.#store.get(resource, request.namespace, name) !== undefined) throw alreadyExists(resource, name)
@@ -124,7 +124,7 @@ export class Writes {
     const document = this.#checkApplied(request, applied)
     const live = this.#store.get(resource, request.namespace, request.name ?? '')
     if (live === undefined) {
-      this.#requireNamespace(request)
+      this.#requireNamespace(request, request.name)
       // The reason of a refusal is empty in a real server too: RBAC does not say why not.
       if (!mayCreate()) throw forbiddenCreation(resource, request.name ?? '')
     } else this.#checkVersion(request, live, document)
@@ -253,9 +253,11 @@ export class Writes {
     return found
   }
 
-  #requireNamespace({ resource, namespace }: WriteRequest): void {
+  #requireNamespace({ resource, namespace }: WriteRequest, name = ''): void {
     if (!resource.namespaced || namespace === undefined) return
-    if (this.#store.get(namespaces, undefined, namespace) === undefined) throw notFound(namespaces, namespace)
+    const found = this.#store.get(namespaces, undefined, namespace)
+    if (found === undefined) throw notFound(namespaces, namespace)
+    if (found.metadata.deletionTimestamp !== undefined) throw terminating(resource, name, namespace)
   }
 
   /** A resourceVersion in the document says "only if it is still this one". */
@@ -266,6 +268,23 @@ export class Writes {
     if (stale || (uid !== undefined && uid !== before.metadata.uid)) throw modified(resource, name ?? '')
   }
 }
+
+const terminating = (resource: Resource, name: string, namespace: string) =>
+  new StatusError(
+    403,
+    'Forbidden',
+    `${qualified(resource)} "${name}" is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`,
+    {
+      ...pluralDetails(resource, name),
+      causes: [
+        {
+          reason: 'NamespaceTerminating',
+          message: `namespace ${namespace} is being terminated`,
+          field: 'metadata.namespace',
+        },
+      ],
+    },
+  )
 
 const forbiddenCreation = (resource: Resource, name: string) =>
   new StatusError(403, 'Forbidden', `${qualified(resource)} "${name}" is forbidden: `, pluralDetails(resource, name))

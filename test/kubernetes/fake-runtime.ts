@@ -9,13 +9,14 @@ import {
 
 /**
  * Containers that are HTTP servers inside the test. The image's tag or digest name says how they behave: `missing` and `bad` cannot be
- * pulled, `crash` exits at once, `unready` never answers 200. Jobs print two lines and end; with the command or tag `fail` they exit 1.
+ * pulled, `crash` exits at once, `unready` never answers 200, `slow` is pulled for ever. Jobs print two lines and end; with the command or tag `fail` they exit 1.
  */
 export function fakeRuntime(): ContainerRuntime & { readonly started: readonly ContainerSpec[] } {
   const started: ContainerSpec[] = []
   return {
     started,
     async pull(image) {
+      if (image.endsWith(':slow')) return new Promise(() => undefined)
       if (/missing|\bbad$/.test(image)) {
         const reason = `rpc error: code = NotFound desc = failed to resolve reference "${image}": ${image}: not found`
         throw new ImagePullFailure(reason)
@@ -60,6 +61,7 @@ function service(spec: ContainerSpec, onLog: (line: string) => void): RunningCon
   const exited = new Promise<{ exitCode: number }>((resolve) => server.on('close', () => resolve({ exitCode: 143 })))
   server.on('error', () => server.emit('close'))
   server.listen(spec.port, '127.0.0.1')
+  onLog('PlanEnforcement middleware loaded, billing webhook route ready')
   const stop = async () => {
     server.close()
     server.closeAllConnections()

@@ -101,6 +101,55 @@ describe.skipIf(!recorded)('recorded requests, replayed in their order', () => {
     expect(await play(exchanges, { replay, to: 21 })).toEqual([])
   })
 
+  it('logs: every option, and every reason why there are none yet (item 34)', async () => {
+    const send = (path: string, body: object) =>
+      fetch(simulator.url + path, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${simulator.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    await send('/api/v1/nodes', { metadata: { name: 'dead-node' } })
+    const container = (tag: string, name = 'api') => ({ name, image: `valuecanvas/${name}:${tag}` })
+    const pods: Record<string, object> = {
+      'valuecanvas-api-5cbc699495-8kz7n': { containers: [container('v1')] },
+      slow: { containers: [container('slow')] },
+      'bad-image': { containers: [container('v1.3.0-bad')] },
+      unscheduled: { containers: [container('v1')], schedulerName: 'nobody' },
+      'on-dead-node': { containers: [container('v1')], nodeName: 'dead-node' },
+      'on-no-node': { containers: [container('v1')], nodeName: 'node-that-does-not-exist' },
+      two: { containers: [container('v1'), container('v1', 'sidecar')] },
+      crashing: { containers: [container('crash')] },
+    }
+    for (const [name, spec] of Object.entries(pods))
+      expect((await send('/api/v1/namespaces/logs/pods', { metadata: { name }, spec })).status).toBe(201)
+    const statuses = () => simulator.list('Pod', 'logs').map((pod) => JSON.stringify(pod.status))
+    await vi.waitFor(() => expect(statuses().filter((one) => one.includes('"running"'))).toHaveLength(2), 5_000)
+    const waiting = (reason: string) => () => expect(statuses().some((one) => one.includes(reason))).toBe(true)
+    const refusals = exchangesOf('11-logs-events.json').filter(
+      ({ request, response }) => /\/log(\?|$)/.test(request.path) && response.status !== 200,
+    )
+    const exceptions = { 42: 'where the dead kubelet listened' }
+    await vi.waitFor(waiting('"ErrImagePull"'), 5_000)
+    expect(await play(refusals, { replay, to: 35, exceptions })).toEqual([])
+    await vi.waitFor(waiting('"ImagePullBackOff"'), 5_000)
+    expect(await play(refusals, { replay, from: 36, exceptions })).toEqual([])
+    expect(refusals.length).toBeGreaterThan(15)
+
+    const read = async (pod: string, query: string) => {
+      const response = await fetch(`${simulator.url}/api/v1/namespaces/logs/pods/${pod}/log?${query}`, {
+        headers: { authorization: `Bearer ${simulator.token}` },
+      })
+      return { status: response.status, text: await response.text() }
+    }
+    const crash = 'Error: STRIPE_KEY is not set\n'
+    await vi.waitFor(async () => expect((await read('crashing', 'previous=true&tailLines=1')).text).toBe(crash), 5_000)
+    expect(await read('crashing', 'tailLines=1&limitBytes=5')).toEqual({ status: 200, text: 'Error' })
+    expect(await read('two', 'container=sidecar&tailLines=0')).toEqual({ status: 200, text: '' })
+    expect((await read('two', 'container=sidecar&timestamps=true')).text).toMatch(
+      /^\d{4}-\d\d-\d\dT\S+\.\d{9}Z two starts/,
+    )
+  })
+
   it('Jobs on the minute and by hand, three ways to fail, every way to delete (items 30–33, 36)', async () => {
     const exchanges = exchangesOf('08-cronjobs-jobs.json')
     const settle = () => settled(simulator, 'cronjobs')

@@ -10,6 +10,7 @@ import { ContainerWorker } from './container-worker.ts'
 import type { Controller } from './work-queue.ts'
 
 export const NODE = 'sandbox-node'
+const DEFAULT_SCHEDULER = 'default-scheduler'
 
 export interface ContainerLogs {
   readonly current: ContainerLog | undefined
@@ -27,7 +28,7 @@ export class Kubelet implements Controller {
   constructor(store: Store, runtime: ContainerRuntime) {
     this.#store = store
     this.#runtime = runtime
-    this.#scheduler = new Recorder(store, 'default-scheduler')
+    this.#scheduler = new Recorder(store, DEFAULT_SCHEDULER)
     this.#unsubscribe = store.onChange(({ type, resource, object }) => {
       if (resource !== pods) return
       const pod = object as Pod
@@ -53,7 +54,10 @@ export class Kubelet implements Controller {
     await Promise.all([...this.#workers.values()].map((worker) => worker.terminate(1)))
   }
 
+  /** Pods of another scheduler stay unbound, pods of another node are not ours. */
   #adopt(pod: Pod): void {
+    const { nodeName = NODE, schedulerName = DEFAULT_SCHEDULER } = pod.spec
+    if (nodeName !== NODE || schedulerName !== DEFAULT_SCHEDULER) return
     const uid = pod.metadata.uid ?? ''
     const worker = new PodWorker(this.#store, this.#runtime, pod, this.#scheduler)
     this.#workers.set(uid, worker)
