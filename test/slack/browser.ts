@@ -48,9 +48,9 @@ interface AxeFinding {
 /** Serious and critical findings of axe in what the page shows now, one line each. */
 export async function barriersIn(page: Page): Promise<readonly string[]> {
   await page.evaluate(await readFile(axeSource, 'utf8'))
-  const findings = (await page.evaluate(
+  const findings = await page.evaluate<readonly AxeFinding[]>(
     `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations)`,
-  )) as readonly AxeFinding[]
+  )
   return findings
     .filter((finding) => finding.impact === 'serious' || finding.impact === 'critical')
     .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)} ${node.failureSummary ?? ''}`))

@@ -12,11 +12,11 @@ interface ComposerProps {
 }
 
 const tallest = 160
-let lastSent = ''
 
 export function Composer({ label, placeholder, command, hints, onSend }: ComposerProps): ReactNode {
   const id = useId()
   const box = useRef<HTMLTextAreaElement>(null)
+  const lastSent = useRef('')
   const [line, setLine] = useState('')
   const [open, setOpen] = useState(false)
   const [selected, setSelected] = useState(0)
@@ -44,7 +44,7 @@ export function Composer({ label, placeholder, command, hints, onSend }: Compose
   const send = () => {
     const text = line.trim()
     if (text === '') return
-    lastSent = text
+    lastSent.current = text
     type('')
     void onSend(text)
   }
@@ -68,9 +68,9 @@ export function Composer({ label, placeholder, command, hints, onSend }: Compose
       choose(hint)
     } else if (event.key === 'ArrowDown' && hint !== undefined) move(at + 1)
     else if (event.key === 'ArrowUp' && hint !== undefined) move(at - 1)
-    else if (event.key === 'ArrowUp' && line === '' && lastSent !== '') {
+    else if (event.key === 'ArrowUp' && line === '' && lastSent.current !== '') {
       event.preventDefault()
-      type(lastSent)
+      type(lastSent.current)
       setOpen(false)
     } else if (event.key === 'Escape' && open && completion.kind !== 'none') {
       event.stopPropagation()

@@ -2,7 +2,7 @@ import { memo, useCallback, useMemo, useState, type ReactNode } from 'react'
 import type { Message, SlackFile } from '../model.ts'
 import { Avatar } from './avatar.tsx'
 import { Blocks } from './blocks/blocks.tsx'
-import type { Block, Element } from './blocks/parts.ts'
+import type { Element } from './blocks/parts.ts'
 import { ActContext, FormContext, useSurroundings, type Form } from './blocks/surroundings.ts'
 import { mrkdwn, safeUrl } from './blocks/text.tsx'
 import { Icon } from './icons.tsx'
@@ -53,7 +53,7 @@ export const MessageItem = memo(function MessageItem({ message, compact, onPress
           ) : (
             <ActContext value={act}>
               <MessageForm>
-                <Blocks blocks={message.blocks as unknown as readonly Block[]} />
+                <Blocks blocks={message.blocks} />
               </MessageForm>
             </ActContext>
           )}

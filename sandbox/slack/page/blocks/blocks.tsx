@@ -1,8 +1,9 @@
 import type { ReactNode } from 'react'
+import { Chart } from './chart.tsx'
 import { Interactive, Picture } from './elements.tsx'
 import { InputBlock } from './fields.tsx'
 import { FromLibrary } from './library.tsx'
-import type { Block, Element } from './parts.ts'
+import type { Block } from './parts.ts'
 import { LoneTask, Plan } from './plan.tsx'
 import { Table } from './table.tsx'
 import { Words } from './text.tsx'
@@ -31,6 +32,7 @@ const drawers: Readonly<Record<string, Draw>> = {
   task_card: LoneTask,
   table: Table,
   data_table: Table,
+  data_visualization: Chart,
   card: Card,
   carousel: ({ block }) => (
     <div className="carousel">
@@ -115,7 +117,7 @@ function Image({ block }: { readonly block: Block }): ReactNode {
           <Words text={block.title} />
         </figcaption>
       )}
-      <Picture image={block as unknown as Element} />
+      <Picture image={block} />
     </figure>
   )
 }

@@ -156,7 +156,6 @@ export function Field(props: FieldProps): ReactNode {
 
 function Choices({
   element,
-  blockId,
   onChoose,
   value,
   set,

@@ -121,12 +121,10 @@ function quoted(text: string, names: Names): ReactNode {
     if (runs.at(-1)?.quote !== quote) runs.push({ quote, lines: [] })
     runs.at(-1)?.lines.push(match?.[1] ?? line)
   }
-  return numbered(
-    runs.map(({ quote, lines }) => {
-      const inner = inline(lines.join('\n'), names)
-      return quote ? <blockquote>{inner}</blockquote> : <div>{inner}</div>
-    }),
-  )
+  return runs.map(({ quote, lines }, index) => {
+    const inner = inline(lines.join('\n'), names)
+    return quote ? <blockquote key={index}>{inner}</blockquote> : <div key={index}>{inner}</div>
+  })
 }
 
 function numbered(nodes: readonly ReactNode[]): ReactNode {
