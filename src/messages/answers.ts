@@ -116,7 +116,8 @@ function listMessage(lines: readonly string[], rest: string, note: string): Mess
 }
 
 function runLine(run: Run): string {
-  return `*#${run.number}* ${words(subject(run), 150)}${run.dryRun ? ' (dry run)' : ''}: ${escape(stateWords(run))}`
+  const dry = run.dryRun && run.status !== 'planned' ? ' (dry run)' : ''
+  return `*#${run.number}* ${words(subject(run), 150)}${dry}: ${escape(stateWords(run))}`
 }
 
 function progress(run: Run, now: Date): string {

@@ -20,7 +20,7 @@ import {
   type Message,
 } from './message.ts'
 import { phaseCards } from './phase-cards.ts'
-import { cronJobLine, estimate, fromTo, migrationLine, secretLine, stripeLine } from './plan-text.ts'
+import { cronJobLine, estimate, fromTo, migrationLine, secretLine, stripeInShort, stripeLine } from './plan-text.ts'
 import { restoreSummary } from './restore.ts'
 import { sign, stateLines, title, type StateView } from './state.ts'
 import { duration, elapsed, localTime } from './time.ts'
@@ -113,7 +113,7 @@ function planInOneLine(plan: DeployPlan): string {
   const changed = plan.cronJobs.filter((job) => job.outcome !== 'unchanged').length
   const parts = [
     counted(plan.migrations.length, 'migration'),
-    stripeLine(plan.stripe),
+    stripeInShort(plan.stripe),
     `${counted(changed, 'CronJob')} new or changed`,
     counted(plan.risks.length, 'risk'),
   ]

@@ -88,11 +88,10 @@ export function homeView(facts: HomeFacts, mayDeploy: readonly string[]): HomeVi
 
 function environment(it: HomeEnvironment, mayDeploy: boolean): readonly (KnownBlock | Block)[] {
   const lines = [releaseLine(it), ...unfinishedLine(it.release), ...lockLine(it.lock)]
-  const where = mayDeploy ? ` · buttons act in <#${it.channel}>` : ''
   return [
     paragraph(lines.join('\n')),
     ...actions(buttons(it, mayDeploy)),
-    context(`Commands: <#${it.channel}>${where}`),
+    context(`Commands are taken in <#${it.channel}>${mayDeploy ? '; what is pressed here shows there' : ''}`),
   ]
 }
 
@@ -136,14 +135,20 @@ function openLine({ run, link }: LinkedRun): string {
       : ''
   const failed = failedPhase(run)
   const at = run.status === 'failed' && failed !== undefined ? ` at ${phaseTitles[failed.name]}` : ''
-  return `${sign(run)} ${numbered(run, link)} ${words(subject(run), 120)}: *${words(stateWords(run), 80)}*${at}${place}`
+  return `${sign(run)} ${numbered(run, link)} ${words(brief(run), 120)}: *${words(stateWords(run), 80)}*${at}${place}`
 }
 
 function finishedLine({ run, link }: LinkedRun): string {
   const took = run.finishedAt === undefined ? undefined : elapsed(run, run.finishedAt)
   const time = took === undefined ? '' : ` in ${duration(took)}`
-  const about = `${words(subject(run), 120)}${run.dryRun ? ' (dry run)' : ''}: ${words(stateWords(run), 80)}`
-  return `${sign(run)} ${numbered(run, link)} ${about}${time}, ${localTime(run.finishedAt ?? run.createdAt, dated)}, ${mention(run.requestedBy)}`
+  const what = `${sign(run)} ${numbered(run, link)} ${words(brief(run), 120)}: ${words(stateWords(run), 80)}${time}`
+  return `${what} · ${localTime(run.finishedAt ?? run.createdAt, dated)} · ${mention(run.requestedBy)}`
+}
+
+/** Without the service's name, which stands at the top of the page. */
+function brief(run: Run): string {
+  const whole = subject(run)
+  return whole.startsWith(run.service) ? whole.slice(run.service.length).replace(/^[:\s]+/, '') : whole
 }
 
 function numbered(run: Run, link: string | undefined): string {
@@ -153,22 +158,18 @@ function numbered(run: Run, link: string | undefined): string {
 function backups(environments: readonly HomeEnvironment[]): readonly (KnownBlock | Block)[] {
   const all = environments.flatMap((it) => it.backups).toSorted((a, b) => b.finishedAt.localeCompare(a.finishedAt))
   if (all.length === 0) return [header('Backups'), paragraph('There is no backup yet: each deploy makes one.')]
+  const several = new Set(all.map((it) => it.environment)).size > 1
   const rows = all
     .slice(0, shownBackups)
     .map((it) => [
+      cell(it.file),
+      ...(several ? [cell(it.environment)] : []),
       cell(readable(it.finishedAt)),
-      cell(it.environment),
-      cell(`#${it.run}`),
       cell(megabytes(it.bytes)),
       cell(it.restoreMs === undefined ? (it.untried ?? 'read through') : `restored in ${duration(it.restoreMs)}`),
-      cell(it.file),
     ])
-  const head = ['Made', 'Environment', 'Run', 'Size', 'Tried out', 'File'].map(cell)
-  const table: TableBlock = {
-    type: 'table',
-    rows: [head, ...rows],
-    column_settings: [{ is_wrapped: false }, {}, {}, { align: 'right' }, { is_wrapped: true }, { is_wrapped: true }],
-  }
+  const head = ['File', ...(several ? ['Of'] : []), 'Made', 'Size', 'Tried out'].map(cell)
+  const table: TableBlock = { type: 'table', rows: [head, ...rows], column_settings: [{ is_wrapped: true }] }
   const left = all.length - shownBackups
   return [header('Backups'), table, ...(left > 0 ? [context(`… and ${left} older ones`)] : [])]
 }

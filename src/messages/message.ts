@@ -176,6 +176,12 @@ export function paragraphs(lines: readonly string[]): readonly RichTextBlock[] {
   return packed.map(paragraph)
 }
 
+/** Errors say what was being done, in lower case and without a full stop; in a message they are sentences. */
+export function sentence(text: string): string {
+  const line = oneLine(text)
+  return `${line.charAt(0).toUpperCase()}${line.slice(1)}${line === '' || /[.!?…:]$/.test(line) ? '' : '.'}`
+}
+
 export function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim()
 }

@@ -60,6 +60,22 @@ export function stripeLine(stripe: DeployPlan['stripe']): string {
   }
 }
 
+/** In a few words, true before it is done and after. */
+export function stripeInShort({ action, events, added, removed }: DeployPlan['stripe']): string {
+  switch (action) {
+    case 'create':
+      return `new Stripe endpoint with ${counted(events.length, 'event')}`
+    case 'replace':
+      return `Stripe endpoint replaced, ${counted(events.length, 'event')}`
+    case 'update':
+      return `Stripe events: ${added.length} added, ${removed.length} removed`
+    case 'enable':
+      return 'Stripe endpoint enabled'
+    case 'keep':
+      return 'Stripe endpoint unchanged'
+  }
+}
+
 export function secretLine(secret: DeployPlan['stripe']['secret']): string {
   switch (secret) {
     case 'missing':
@@ -126,11 +142,23 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
   ]
 }
 
-/** A few names a line, so that a long list can be folded without cutting through one. */
+const namesInLine = 15
+
+/** A line for each family, as in "invoice: created, paid"; a long one takes several, so that none is cut through. */
 function names(title: string, all: readonly string[]): readonly string[] {
-  const lines: string[] = []
-  for (let from = 0; from < all.length; from += 6) lines.push(all.slice(from, from + 6).join(', '))
-  return lines.map((line, index) => (index === 0 ? `${title} (${all.length}): ${line}` : line))
+  const families = new Map<string, string[]>()
+  for (const name of all) {
+    const dot = name.lastIndexOf('.')
+    const family = dot < 0 ? '' : name.slice(0, dot)
+    families.set(family, [...(families.get(family) ?? []), name.slice(dot + 1)])
+  }
+  const lines = [...families].flatMap(([family, members]) =>
+    Array.from({ length: Math.ceil(members.length / namesInLine) }, (_, at) => {
+      const some = members.slice(at * namesInLine, (at + 1) * namesInLine).join(', ')
+      return family === '' ? some : `${family}: ${some}`
+    }),
+  )
+  return lines.map((line, index) => (index === 0 ? `${title} (${all.length}) – ${line}` : line))
 }
 
 export function undoChapters(plan: UndoPlan): readonly Chapter[] {

@@ -3,7 +3,7 @@ import { countApprovals } from '../runs/lifecycle.ts'
 import type { Decision, Pace } from '../runs/pace.ts'
 import { chapters, currentPhase, failedPhase } from './chapters.ts'
 import { eta, lateness } from './eta.ts'
-import { counted, isId, joined, mention, mentions, words } from './message.ts'
+import { counted, isId, joined, mention, mentions, sentence, words } from './message.ts'
 import { duration, elapsed, localTime, minutes } from './time.ts'
 
 /** What a run is about, as plain text: "valuecanvas-api v1.2.0 → production". */
@@ -184,7 +184,7 @@ function failedLines(run: Run, view: StateView): readonly string[] {
 /** The thread's post mentions the people on call, once; the board only says who they are. */
 function onCallLine(onCall: string | undefined): string {
   if (onCall === undefined || onCall === '') return ''
-  return isId(onCall) ? ' Those on call are named in the thread.' : ` On call: ${words(onCall, 100)}.`
+  return isId(onCall) ? ' Those on call were told in the thread.' : ` On call: ${words(onCall, 100)}.`
 }
 
 function decidedBy(kind: Decision['kind'], view: StateView): string {
@@ -259,7 +259,7 @@ function rollbackSeen(number: number): string {
 
 function reasonOf(run: Run): string {
   const failure = failureOf(run)
-  return failure === undefined ? '' : ` ${words(failure.message, 600)}.`.replace(/([.!?…])\.$/, '$1')
+  return failure === undefined ? '' : ` ${words(sentence(failure.message), 600)}`
 }
 
 function rejectedBy(run: Run): string {

@@ -12,6 +12,7 @@ import {
   counted,
   mention,
   mentions,
+  sentence,
   message,
   paragraph,
   paragraphs,
@@ -135,7 +136,7 @@ function note(post: Post<'note'>): Message {
 function failed(post: Post<'failed'>, run: Run, charts: Charts): Message {
   const { failure } = post
   const what = `${phaseTitles[post.phase]} failed in run #${run.number} (${words(subject(run), 250)})`
-  const reason = words(failure.message, 800)
+  const reason = words(sentence(failure.message), 800)
   const hint = failure.hint === undefined ? '' : words(failure.hint, 600)
   const onCall = post.onCall === undefined || post.onCall === '' ? '' : `On call: ${mention(post.onCall)}, please look.`
   const next = run.rolledBackBy === undefined ? choices(run) : `The rollback is run #${run.rolledBackBy}.`

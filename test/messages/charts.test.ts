@@ -84,7 +84,7 @@ describe('the charts of a watch', () => {
     const { blocks } = chartBlocks(watched.samples, watched.metrics)
     expect(blocks.map((block) => block.chart.series.map((series) => series.name))).toEqual([
       ['Webhooks processed'],
-      ['Grace periods creat…', 'Audit log entries', 'Dead letters'],
+      ['New grace periods', 'Audit log entries', 'Dead letters'],
     ])
   })
 })

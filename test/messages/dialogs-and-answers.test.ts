@@ -59,7 +59,7 @@ it('the details tell the plan in full and how each phase stands', () => {
   expect(seen).toContain('Apply database migrations: succeeded, 1m of 10 min')
   expect(seen).toContain('Deploy application code: running')
   expect(seen).toContain(example.plan.commit.sha)
-  expect(seen).toContain('invoice.event_37')
+  expect(seen).toContain('event_37')
 })
 
 it('dialogs keep the limits of a view when everything is as long as it can be', () => {

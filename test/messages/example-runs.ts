@@ -249,7 +249,7 @@ export const verify = deploy({
 export const watched: Watched = {
   metrics: [
     { name: 'webhooks_processed', title: 'Webhooks processed', unit: 'per minute', compare: 'value' },
-    { name: 'grace_periods_created', title: 'Grace periods created', compare: 'growth' },
+    { name: 'grace_periods_created', title: 'New grace periods', compare: 'growth' },
     { name: 'audit_entries', title: 'Audit log entries', compare: 'growth' },
     { name: 'dead_letters', title: 'Dead letters', compare: 'growth' },
   ],

@@ -13,7 +13,7 @@ function post(it: ThreadPost, run = example.waiting) {
 describe('a post in the thread', () => {
   it('tells the whole plan: every event, every difference, the order of a rollback', () => {
     const { seen } = post({ kind: 'plan' })
-    expect(seen).toContain('invoice.event_37')
+    expect(seen).toContain('event_37')
     expect(seen).toContain('+   valuecanvas/api@sha256:4f4f')
     expect(seen).toContain('Disable the Stripe endpoint')
     expect(seen).toContain('the signing secret is not in the cluster yet')

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { people } from '../../sandbox/people.ts'
+import { plainText } from '../../sandbox/slack/plain-text.ts'
 import { ask } from '../support/postgres.ts'
 import { redisIsHere, startTestRedis, type TestRedis } from '../support/redis.ts'
 import { standingOf, type Standing } from './standing.ts'
@@ -62,7 +63,7 @@ function story(open: () => Promise<Town>): void {
 
   it('shows in App Home what runs now, with a link to the board, and begins a verification there', async () => {
     const { control } = town.world.slack
-    const home = () => control.plainText({ text: '', blocks: control.homeOf(people.dana.id)?.blocks ?? [] })
+    const home = () => plainText({ text: '', blocks: [...(control.homeOf(people.dana.id)?.blocks ?? [])] })
     await control.openHome(people.dana.id)
     await town.waitFor('App Home', () => home().includes('production runs v1.2.0'))
     expect(home()).toMatch(/#1 \(http\S+\/archives\/C0DEPLOYS\/p\d+\) valuecanvas-api v1\.2\.0 → production: succeeded/)

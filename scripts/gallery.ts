@@ -1,0 +1,166 @@
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { App, LogLevel } from '@slack/bolt'
+import type { HomeView, ModalView } from '@slack/types'
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core'
+import { startSlack, type SlackSimulator } from '../sandbox/slack/simulator.ts'
+import { openChat } from '../src/adapters/slack/client.ts'
+import type { Chat } from '../src/adapters/slack/port.ts'
+import type { Message } from '../src/messages/message.ts'
+import { pictures, people, type Picture } from '../test/messages/pictures.ts'
+
+// Renders every message and dialog in its typical states, in the sandbox's own page, into docs/messages.
+
+const directory = fileURLToPath(new URL('../docs/messages/', import.meta.url))
+const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+const tokens = { botToken: 'xoxb-gallery', appToken: 'xapp-gallery', signingSecret: 'gallery' }
+const widths = { desktop: 760, phone: 390 } as const
+type Width = keyof typeof widths
+
+const dana = people.dana.id
+const channelOf = (index: number) => `C0GALLERY${index}`
+
+async function main(): Promise<void> {
+  const slack = await startSlack({
+    users: Object.values(people),
+    channels: ['C01BILLING', ...pictures.map((_, index) => channelOf(index))].map((id) => ({
+      id,
+      name: 'billing-deploys',
+    })),
+    userGroups: [{ id: 'S01ONCALL', handle: 'billing-oncall', users: [people.alex.id] }],
+    ...tokens,
+    rateLimits: false,
+  })
+  const app = new App({
+    token: tokens.botToken,
+    appToken: tokens.appToken,
+    socketMode: true,
+    logLevel: LogLevel.ERROR,
+    clientOptions: { slackApiUrl: slack.apiUrl, retryConfig: { retries: 0 } },
+  })
+  app.command('/billing', async ({ ack, body, client }) => {
+    await ack()
+    const found = pictures.find((picture) => picture.name === body.text)
+    if (found?.kind === 'dialog') await client.views.open({ trigger_id: body.trigger_id, view: found.view })
+  })
+  await app.start()
+  const browser = await chromium.launch({
+    executablePath,
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--hide-scrollbars', '--disable-lcd-text'],
+  })
+  try {
+    await mkdir(directory, { recursive: true })
+    for (const file of await readdir(directory)) if (file.endsWith('.png')) await rm(`${directory}${file}`)
+    const chat = openChat({ token: tokens.botToken, apiUrl: slack.apiUrl })
+    for (const [index, picture] of pictures.entries()) {
+      await take({ slack, chat, browser, channel: channelOf(index) }, picture)
+      process.stdout.write(`${picture.name}\n`)
+    }
+    await writeFile(`${directory}README.md`, readme())
+    process.stdout.write(`${(await sizeOf(directory)).toFixed(2)} MB in ${directory}\n`)
+  } finally {
+    await browser.close()
+    await app.stop()
+    await slack.close()
+  }
+}
+
+interface Studio {
+  readonly slack: SlackSimulator
+  readonly chat: Chat
+  readonly browser: Browser
+  readonly channel: string
+}
+
+async function take(studio: Studio, picture: Picture): Promise<void> {
+  const find = await shown(studio, picture)
+  for (const width of Object.keys(widths) as Width[]) {
+    const page = await studio.browser.newPage({
+      viewport: { width: widths[width], height: 2_600 },
+      timezoneId: 'UTC',
+      locale: 'en-GB',
+      colorScheme: 'light',
+      reducedMotion: 'reduce',
+    })
+    const target = await find(page)
+    await target.waitFor()
+    await fitted(page, target, widths[width])
+    await target.screenshot({ path: `${directory}${picture.name}-${width}.png` })
+    await page.close()
+  }
+}
+
+/** Puts it into the workspace; finds it again in a page. */
+async function shown(studio: Studio, picture: Picture): Promise<(page: Page) => Promise<Locator>> {
+  const { slack, channel } = studio
+  if (picture.kind === 'message') {
+    const ts = await posted(studio, picture.message)
+    return async (page) => {
+      await page.goto(`${slack.pageUrl}archives/${channel}/p${ts.replace('.', '')}`)
+      return page.locator(`[data-ts="${ts}"]`)
+    }
+  }
+  if (picture.kind === 'home') {
+    await published(studio, picture.view)
+    return async (page) => {
+      await page.goto(slack.pageUrl)
+      const menu = page.getByRole('button', { name: /channels|menu/i }).first()
+      if (await menu.isVisible()) await menu.click()
+      await page.getByRole('navigation').getByText('Purser').click()
+      return page.locator('.home.blocks')
+    }
+  }
+  await opened(studio, picture)
+  return async (page) => {
+    await page.goto(slack.pageUrl)
+    return page.locator('dialog.modal')
+  }
+}
+
+async function posted({ chat, channel }: Studio, { withoutCharts: _, ...message }: Message): Promise<string> {
+  const { ts } = await chat.post(channel, message, {}, AbortSignal.timeout(10_000))
+  return ts
+}
+
+async function published({ chat, slack }: Studio, view: HomeView): Promise<void> {
+  await slack.control.closeView(dana, true)
+  await chat.publishHome(dana, view, AbortSignal.timeout(10_000))
+}
+
+async function opened({ slack, channel }: Studio, { name }: { name: string; view: ModalView }): Promise<void> {
+  await slack.control.closeView(dana, true)
+  await slack.control.type(dana, channel, `/billing ${name}`)
+  await slack.control.waitFor(() => slack.control.openView(dana), 10_000, name)
+}
+
+/** Makes the page as wide as the picture's subject needs it, and high enough to need no scrolling. */
+async function fitted(page: Page, target: Locator, width: number): Promise<void> {
+  const box = await target.boundingBox()
+  const missing = width - (box?.width ?? width)
+  if (width === widths.desktop && missing > 0)
+    await page.setViewportSize({ width: width + Math.ceil(missing), height: 2_600 })
+  await page.waitForTimeout(150)
+}
+
+async function sizeOf(folder: string): Promise<number> {
+  let bytes = 0
+  for (const file of await readdir(folder)) bytes += (await stat(`${folder}${file}`)).size
+  return bytes / 1_000_000
+}
+
+function readme(): string {
+  const parts = pictures.map(({ name, title, about }) =>
+    [
+      `## ${title}`,
+      about,
+      `<img src="${name}-desktop.png" width="570" alt="${title}, at desktop width"> <img src="${name}-phone.png" width="240" alt="${title}, at phone width">`,
+    ].join('\n\n'),
+  )
+  const head = [
+    '# What Purser says',
+    'Every message, dialog and App Home in its typical states, drawn by the page of the sandbox at desktop and phone width. `npm run gallery` makes these pictures and this page again; the states are those of [test/messages/pictures.ts](../../test/messages/pictures.ts).',
+  ]
+  return `${[...head, ...parts].join('\n\n')}\n`
+}
+
+await main()

@@ -1,0 +1,275 @@
+import type { HomeView, ModalView } from '@slack/types'
+import {
+  help,
+  refusal,
+  runHistoryMessage,
+  statusMessage,
+  historyMessage,
+  unknownCommand,
+} from '../../src/messages/answers.ts'
+import { deployView, lockView } from '../../src/messages/ask-dialogs.ts'
+import { boardMessage } from '../../src/messages/board.ts'
+import { detailsView, rollbackView } from '../../src/messages/dialogs.ts'
+import { homeView } from '../../src/messages/home.ts'
+import type { Message } from '../../src/messages/message.ts'
+import { notAllowed } from '../../src/messages/not-allowed.ts'
+import type { StateView } from '../../src/messages/state.ts'
+import { threadMessage } from '../../src/messages/thread.ts'
+import type { PhaseName, Run, Verification } from '../../src/runs/model.ts'
+import type { ThreadPost } from '../../src/runs/posts.ts'
+import * as example from './example-runs.ts'
+
+/** What the gallery shows: every message in its typical states, in the order in which people meet them. */
+export type Picture = { readonly name: string; readonly title: string; readonly about: string } & (
+  | { readonly kind: 'message'; readonly message: Message }
+  | { readonly kind: 'dialog'; readonly view: ModalView }
+  | { readonly kind: 'home'; readonly view: HomeView }
+)
+
+export const people = {
+  dana: { id: example.dana, name: 'dana', realName: 'Dana' },
+  alex: { id: example.alex, name: 'alex', realName: 'Alex' },
+} as const
+
+const { now } = example
+const tomorrow = new Date(now.getTime() + 86_400_000)
+const pace = {
+  preflight: 95_000,
+  migrate: 40_000,
+  rollout: 80_000,
+  stripe: 6_000,
+  cronjobs: 20_000,
+  e2e: 65_000,
+  monitor: 1_800_000,
+}
+
+function board(name: string, title: string, about: string, run: Run, more: Partial<StateView> = {}): Picture {
+  const view = { now, rollbackUntil: tomorrow, onCall: 'S01ONCALL', approvers: [example.alex], pace, ...more }
+  return { kind: 'message', name: `board-${name}`, title: `Board: ${title}`, about, message: boardMessage(run, view) }
+}
+
+function thread(name: string, title: string, about: string, post: ThreadPost, run: Run): Picture {
+  return {
+    kind: 'message',
+    name: `thread-${name}`,
+    title: `Thread: ${title}`,
+    about,
+    message: threadMessage(post, run, example.watched),
+  }
+}
+
+function answer(name: string, title: string, about: string, message: Message): Picture {
+  return { kind: 'message', name: `answer-${name}`, title: `Answer: ${title}`, about, message }
+}
+
+/** Budgets, times and results as a real run has them. */
+const lifelike: Readonly<Partial<Record<PhaseName, { budget: number; seconds: number; line: string }>>> = {
+  preflight: { budget: 5, seconds: 96, line: '14 of 14 checks passed, backup valuecanvas-run-42.dump (1.5 MB) proven' },
+  migrate: { budget: 5, seconds: 41, line: '3 migrations applied, 3 tables there' },
+  rollout: { budget: 10, seconds: 83, line: '3 of 3 pods ready on sha256:4f4f4f4f4f4f' },
+  stripe: { budget: 5, seconds: 6, line: 'endpoint enabled with 38 events, delivery proven' },
+  cronjobs: { budget: 5, seconds: 22, line: 'webhook-retry runs every 5 minutes, tried once' },
+  e2e: { budget: 10, seconds: 67, line: '14 of 14 tests passed' },
+  monitor: { budget: 30, seconds: 1_800, line: '7 of 7 success criteria met in 30 min' },
+  undo: { budget: 10, seconds: 40, line: '' },
+  check: { budget: 5, seconds: 20, line: '' },
+}
+
+/** The phases that have succeeded end one after the other, just before the one that has not. */
+function lively(run: Run): Run {
+  let at = (run.finishedAt ?? now).getTime()
+  const phases = run.phases.toReversed().map((phase) => {
+    const it = lifelike[phase.name]
+    if (it === undefined) return phase
+    const told = { ...phase, budgetMinutes: it.budget }
+    if (phase.status !== 'succeeded') {
+      at = (phase.startedAt ?? new Date(at)).getTime()
+      return told
+    }
+    const finishedAt = new Date(at)
+    at -= it.seconds * 1_000
+    return { ...told, line: it.line, startedAt: new Date(at), finishedAt }
+  })
+  return { ...run, phases: phases.toReversed(), startedAt: run.startedAt === undefined ? undefined : new Date(at) }
+}
+
+const stopped: Run = {
+  ...example.executing,
+  status: 'cancelled',
+  finishedAt: now,
+  phases: example.executing.phases.map((it) =>
+    it.status === 'running' ? { ...it, status: 'cancelled', finishedAt: now } : it,
+  ),
+}
+const allWell: Verification = {
+  ...example.verification,
+  counts: example.verification.counts.map((check) => ({
+    ...check,
+    verdict: 'pass',
+    value: check.verdict === 'fail' ? '0' : check.value,
+  })),
+}
+const executing = lively(example.executing)
+const failed = lively({ ...example.failed, finishedAt: example.minutesAgo(1) })
+const cancelled = lively(stopped)
+const succeeded = lively({ ...example.succeeded, verification: allWell })
+const rollback = lively(example.rollback)
+const waiting = lively(example.waiting)
+const { verify } = example
+const failure = failed.phases.find((phase) => phase.failure !== undefined)?.failure ?? {
+  code: '',
+  message: '',
+  evidence: [],
+}
+const late = {
+  ...executing,
+  phases: executing.phases.map((it) => (it.status === 'running' ? { ...it, startedAt: example.minutesAgo(12) } : it)),
+}
+const versions = ['v1.3.0', 'v1.2.1', 'v1.2.0', 'v1.1.0'].map((name, index) => ({
+  name,
+  createdAt: example.minutesAgo(60 + index * 9_000).toISOString(),
+}))
+const events = [
+  { at: example.minutesAgo(15), actor: example.dana, kind: 'requested', text: 'deploy v1.2.0 in production' },
+  { at: example.minutesAgo(14), actor: 'worker-1', kind: 'planned', text: 'v1.1.0 → v1.2.0 in production' },
+  { at: example.minutesAgo(13), actor: example.alex, kind: 'approved', text: '' },
+  { at: example.minutesAgo(1), actor: 'worker-1', kind: 'phase_failed', text: 'rollout: 0 of 3 pods became ready' },
+]
+const decided = (kind: 'cancel' | 'leave') => ({ decisions: [{ kind, by: example.alex, at: now }] })
+
+export const pictures: readonly Picture[] = [
+  board('planning', 'planning', 'Facts are being gathered; nothing has changed.', example.planning),
+  board(
+    'waiting',
+    'waiting for approval',
+    'Risks first, then what changes; only now there is something to decide.',
+    waiting,
+  ),
+  thread(
+    'approval',
+    'approval is asked',
+    'A new message, because edits notify nobody.',
+    { kind: 'approval_request', approvers: [example.alex] },
+    waiting,
+  ),
+  thread(
+    'plan',
+    'the whole plan',
+    'Long parts are folded into the Details dialog, and say so.',
+    { kind: 'plan' },
+    waiting,
+  ),
+  thread(
+    'decision',
+    'a decision',
+    'Who approved, in the record.',
+    { kind: 'decision', user: example.alex, decision: 'approved' },
+    { ...executing },
+  ),
+  board(
+    'running',
+    'running',
+    'Each phase with its time against its budget; when it will be done, from past runs.',
+    executing,
+  ),
+  board('late', 'a phase over its budget', 'Said in words, not by colour.', late),
+  board('failed', 'failed', 'The reason, what stands, and what people can do.', failed),
+  thread(
+    'failed',
+    'what failed',
+    'Evidence, what can be done, and those on call, mentioned once.',
+    { kind: 'failed', phase: 'rollout', failure, onCall: 'S01ONCALL' },
+    failed,
+  ),
+  board(
+    'left',
+    'left as it is',
+    'Somebody decided; the rollback is still offered.',
+    { ...failed, status: 'left' },
+    decided('leave'),
+  ),
+  board('cancelled', 'cancelled', 'Who stopped it, and what stands.', cancelled, decided('cancel')),
+  board('succeeded', 'succeeded', 'A finished board reads as a report.', succeeded),
+  thread(
+    'verification',
+    'success criteria and metrics',
+    'What was watched, as line charts; in words where Slack takes no charts.',
+    { kind: 'verification', verification: allWell },
+    succeeded,
+  ),
+  board('rollback', 'rolling back', 'Newest change first, and what stays.', rollback),
+  board('verify', 'a verification', 'What has to be looked at comes first.', verify),
+  {
+    kind: 'dialog',
+    name: 'dialog-deploy',
+    title: 'Dialog: deploy',
+    about: '`/billing deploy` without a version.',
+    view: deployView({ environments: ['production', 'staging'], versions, dryRun: false, now }, '{}'),
+  },
+  {
+    kind: 'dialog',
+    name: 'dialog-rollback',
+    title: 'Dialog: roll back',
+    about: 'Exactly what is undone, and what stays, before anyone confirms.',
+    view: rollbackView(failed, example.undo, '{}'),
+  },
+  {
+    kind: 'dialog',
+    name: 'dialog-lock',
+    title: 'Dialog: lock',
+    about: '`/billing lock` without a reason.',
+    view: lockView(['production', 'staging'], '{}'),
+  },
+  {
+    kind: 'dialog',
+    name: 'dialog-details',
+    title: 'Dialog: details',
+    about: 'The plan in full.',
+    view: detailsView(executing),
+  },
+  {
+    kind: 'home',
+    name: 'home',
+    title: 'App Home',
+    about: 'What runs where, and the common commands as buttons for those who may.',
+    view: homeView(example.home, ['production', 'staging']),
+  },
+  answer('help', 'help', 'Every command on one screen.', help()),
+  answer(
+    'unknown',
+    'a command that is none',
+    'The nearest one is suggested.',
+    unknownCommand('deplyo', 'deploy', '/billing deploy [VERSION] [ENV] [--dry-run]'),
+  ),
+  answer(
+    'refused',
+    'not allowed',
+    'Why, and who can.',
+    notAllowed({ text: 'You may not approve runs in production.', ask: [example.alex], channels: [] }),
+  ),
+  answer(
+    'locked',
+    'a locked environment',
+    'The reason of whoever locked it.',
+    refusal(
+      'Production is locked: month-end closing until Friday noon. Nothing was changed.',
+      'When the reason is gone: /billing unlock',
+    ),
+  ),
+  answer(
+    'status',
+    'status',
+    'What runs and what waits.',
+    statusMessage([executing, { ...waiting, number: 46, environment: 'staging' }], now),
+  ),
+  answer(
+    'history',
+    'history',
+    'Finished runs, newest first.',
+    historyMessage(
+      example.home.finished.map(({ run }) => run),
+      now,
+    ),
+  ),
+  answer('run-history', 'the history of a run', 'Everything that happened in one.', runHistoryMessage(failed, events)),
+]
