@@ -74,16 +74,80 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
     it.each([
       ['create table b (id bigint);\nCOMMIT;\ncreate table c (id bigint)', 'line 2 ends the transaction'],
       ['begin;\ncreate table b (id bigint);\nend', 'line 1 ends the transaction'],
-      [
-        'create table b (id bigint);\n\n-- fast\ncreate index concurrently on b (id)',
-        'line 4 cannot run in a transaction',
-      ],
     ])('refuses a file that would escape its transaction: %j', async (sql, why) => {
       await expect(database.apply(migration('1_b.sql', sql), never)).rejects.toMatchObject({
         code: 'migration_not_transactional',
         message: expect.stringContaining(why),
       })
       expect(await database.missingTables(['b'], never)).toEqual(['b'])
+    })
+
+    it('builds indexes concurrently, statement by statement, and goes on where a try was broken off', async () => {
+      await ask(url, `create table orders as select n as id, n % 7 as kind from generate_series(1, 2000) n`)
+      const sql = `create table notes (id bigint);
+        -- while billing goes on
+        create index concurrently orders_id on orders (id);
+        create unique index concurrently "Odd kind" on public.orders (kind);
+        insert into notes values (1);
+        drop index concurrently orders_id;`
+      const file = migration('20260301_indexes.sql', sql)
+      const error: unknown = await database.apply(file, never).catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({
+        code: 'unique_violation',
+        message: expect.stringMatching(/statement 3 of 5, line 4; those before it are done/),
+        evidence: expect.arrayContaining([expect.stringMatching(/index public.Odd kind is left invalid/)]),
+      })
+      expect(await database.invalidIndexes(never)).toEqual(['public.Odd kind'])
+      expect(await database.ledger(never)).toEqual([])
+
+      await ask(url, 'update orders set kind = id')
+      expect((await database.apply(file, never)).outcome).toBe('applied')
+      expect(await database.invalidIndexes(never)).toEqual([])
+      expect(await ask(url, 'select count(*)::int as n from notes')).toEqual([{ n: 1 }])
+      expect(await ask(url, `select indexname from pg_indexes where tablename = 'orders'`)).toEqual([
+        { indexname: 'Odd kind' },
+      ])
+      expect((await database.apply(file, never)).outcome).toBe('already_applied')
+    })
+
+    it('does nothing twice when it died between a statement and its note', async () => {
+      await ask(url, `create table orders as select n as id from generate_series(1, 10) n`)
+      const sql = `create index concurrently orders_id on orders (id); insert into orders values (11); drop index concurrently orders_id`
+      for (const died of ['select', `create index orders_id on orders (id)`, `drop index if exists orders_id`]) {
+        await ask(url, died)
+        await database.apply(migration('20260302_died.sql', sql), never)
+        expect(await ask(url, 'select count(*)::int as n from orders')).toEqual([{ n: 11 }])
+        await ask(url, `delete from orders where id = 11; truncate purser.migrations, purser.migration_statements`)
+        if (died.startsWith('create'))
+          await ask(
+            url,
+            `insert into purser.migration_statements (version, sha256, statement)
+          select '20260302', '${migration('x', sql).file.sha256}', n from generate_series(0, 0) n`,
+          )
+      }
+    })
+
+    it.each([
+      ['create index concurrently on b (id)', 'line 1 could not be tried again'],
+      ['select 1; drop subscription s', 'line 1 could not be tried again'],
+    ])('refuses what could not be told apart after a crash: %j', async (sql, why) => {
+      await expect(database.apply(migration('1_b.sql', sql), never)).rejects.toMatchObject({
+        code: 'migration_not_repeatable',
+        message: expect.stringContaining(why),
+      })
+    })
+
+    it('measures tables, partitions together', async () => {
+      await ask(
+        url,
+        `create table big as select n, repeat('x', 100) from generate_series(1, 5000) n; analyze big;
+        create table parts (n int) partition by range (n); create table parts_1 partition of parts for values from (1) to (9999);
+        insert into parts select n from generate_series(1, 5000) n`,
+      )
+      const sizes = await database.tableSizes(['big', 'public.parts', 'nowhere'], never)
+      expect(sizes.map(({ table }) => table).sort()).toEqual(['big', 'public.parts'])
+      expect(sizes.find(({ table }) => table === 'big')).toMatchObject({ rows: 5000 })
+      expect(Math.min(...sizes.map(({ bytes }) => bytes))).toBeGreaterThan(100_000)
     })
 
     it('runs functions whose bodies look like transaction control', async () => {
@@ -165,6 +229,21 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
       expect(await ask(url, 'select version, name from supabase_migrations.schema_migrations')).toEqual([
         { version: '20260101', name: 'audit' },
       ])
+    })
+
+    it('takes for applied what Supabase’s ledger has, whose text nobody can compare', async () => {
+      await ask(
+        url,
+        `create schema supabase_migrations;
+        create table supabase_migrations.schema_migrations (version text primary key, statements text[], name text);
+        insert into supabase_migrations.schema_migrations values ('20250101', '{}', 'first')`,
+      )
+      expect(await database.ledger(never)).toEqual([
+        { version: '20250101', name: '20250101_first.sql', sha256: undefined, appliedAt: '', appliedBy: 'supabase' },
+      ])
+      const again = migration('20250101_first.sql', 'create table twice (id bigint)')
+      expect((await database.apply(again, never)).outcome).toBe('already_applied')
+      expect(await database.missingTables(['twice'], never)).toEqual(['twice'])
     })
 
     it('calls a server that cannot be reached a passing trouble, without its password', async () => {

@@ -3,7 +3,8 @@ import { explain } from './errors.ts'
 import { defaultLedgerSchema, ledgerIn } from './ledger.ts'
 import { applyMigration } from './migrate.ts'
 import { transactionPooled } from './pooling.ts'
-import type { DatabaseFacts, QueryAnswer, ServiceDatabase } from './port.ts'
+import { invalidIndexes } from './outside-transaction.ts'
+import type { DatabaseFacts, QueryAnswer, ServiceDatabase, TableSize } from './port.ts'
 import { withSession, type Session } from './session.ts'
 
 export interface DatabaseOptions {
@@ -20,6 +21,9 @@ export function openDatabase({ url, ledgerSchema }: DatabaseOptions): ServiceDat
       withSession(url, 'reading the facts of the database', signal, (session) => readFacts(session, url, signal)),
     ledger: (signal) => withSession(url, 'reading the migration ledger', signal, (session) => ledger.entries(session)),
     apply: (migration, signal) => applyMigration(url, ledger, migration, signal),
+    invalidIndexes: (signal) => withSession(url, 'looking for invalid indexes', signal, invalidIndexes),
+    tableSizes: (tables, signal) =>
+      withSession(url, 'measuring tables', signal, (session) => tableSizes(session, tables)),
     missingTables: (tables, signal) =>
       withSession(url, 'looking for tables', signal, (session) => missingTables(session, tables)),
     query: (sql, { timeoutMs }, signal) =>
@@ -47,6 +51,17 @@ async function missingTables(session: Session, tables: readonly string[]): Promi
     [tables],
   )
   return rows.map((row) => row.name)
+}
+
+async function tableSizes(session: Session, tables: readonly string[]): Promise<readonly TableSize[]> {
+  const { rows } = await session.query<{ table: string; bytes: string; rows: number }>(
+    `select wanted.name as table, greatest(c.reltuples, 0) as rows,
+       (case when c.relkind = 'p' then (select coalesce(sum(pg_total_relation_size(part.relid)), 0) from pg_partition_tree(c.oid) part)
+        else pg_total_relation_size(c.oid) end)::text as bytes
+     from unnest($1::text[]) as wanted (name) join pg_class c on c.oid = to_regclass(wanted.name) and c.relkind in ('r', 'p')`,
+    [tables],
+  )
+  return rows.map(({ table, bytes, rows: count }) => ({ table, bytes: Number(bytes), rows: Math.round(Number(count)) }))
 }
 
 async function readOnlyQuery(session: Session, sql: string, timeoutMs: number): Promise<QueryAnswer> {

@@ -3,6 +3,7 @@ import type { Sensitive } from '../../sensitive.ts'
 import { watchBlockers } from './blockers.ts'
 import { DatabaseError, explain } from './errors.ts'
 import type { Ledger } from './ledger.ts'
+import { applyOutsideTransaction } from './outside-transaction.ts'
 import { refusePooled } from './pooling.ts'
 import type { ApplyMigration, MigrationFile, MigrationOutcome } from './port.ts'
 import { withSession, type Session } from './session.ts'
@@ -21,28 +22,34 @@ export async function applyMigration(
 ): Promise<MigrationOutcome> {
   const { file } = migration
   const doing = `applying ${file.name}`
-  refuseForbidden(file)
+  const outside = refuseForbidden(file)
   return withSession(url, doing, signal, async (session) => {
     await refusePooled(session, url, signal)
     const retry = { doing, signal, onRetry: migration.onRetry }
     await withRetries(retry, () => takeMigrationLock(session, doing))
     const known = await ledger.find(session, file.version)
     if (known) {
-      if (known.sha256 === file.sha256) return { outcome: 'already_applied', milliseconds: 0 }
+      if (known.sha256 === undefined || known.sha256 === file.sha256)
+        return { outcome: 'already_applied', milliseconds: 0 }
       throw drift(doing, file, known.sha256, known.appliedAt)
     }
-    return withRetries(retry, () => applyOnce(url, session, ledger, migration, signal))
+    return withRetries(retry, () =>
+      outside
+        ? applyOutsideTransaction(session, ledger, migration, signal)
+        : applyOnce(url, session, ledger, migration, signal),
+    )
   })
 }
 
-function refuseForbidden(file: MigrationFile): void {
-  const [first, ...others] = forbiddenStatements(file.sql)
-  if (!first) return
+/** True when the file has to run outside a transaction. Raises for what cannot be run at all. */
+function refuseForbidden(file: MigrationFile): boolean {
+  const forbidden = forbiddenStatements(file.sql)
+  const [first, ...others] = forbidden.filter(({ why }) => why !== 'cannot run in a transaction')
+  if (!first) return forbidden.length > 0
   const hint = {
     'ends the transaction':
       'Remove BEGIN, COMMIT and ROLLBACK from the file: Purser runs it in a transaction with its ledger row.',
-    'cannot run in a transaction':
-      'Run this statement by hand or in its own maintenance job; a migration is one transaction.',
+    'cannot run in a transaction': 'It is run on its own.',
     'is a command of psql': 'Only SQL can be run here; plain dumps and psql scripts cannot.',
   }[first.why]
   throw new DatabaseError('migration_not_transactional', `applying ${file.name}: line ${first.line} ${first.why}`, {

@@ -9,7 +9,9 @@ export interface MigrationFile {
 export interface LedgerEntry {
   readonly version: string
   readonly name: string
-  readonly sha256: string
+  /** Undefined: `supabase db push` applied it, which keeps no checksum. */
+  readonly sha256: string | undefined
+  /** Empty when the ledger does not say. */
   readonly appliedAt: string
   readonly appliedBy: string
 }
@@ -40,6 +42,15 @@ export interface ApplyMigration {
   readonly onRetry?: (attempt: number, blockers: readonly string[]) => void
 }
 
+export interface TableSize {
+  /** As it was asked for. */
+  readonly table: string
+  /** With its indexes. */
+  readonly bytes: number
+  /** The server's own estimate. */
+  readonly rows: number
+}
+
 /** A read-only query's single-row or many-row answer; every value as text, as psql shows it. */
 export interface QueryAnswer {
   readonly columns: readonly string[]
@@ -52,14 +63,19 @@ export interface QueryAnswer {
  */
 export interface ServiceDatabase {
   facts(signal: AbortSignal): Promise<DatabaseFacts>
-  /** Purser's ledger in the service's database (schema `purser`); empty when there is none yet. Creates nothing. */
+  /** Purser's ledger in the service's database (schema `purser`) and Supabase's beside it; empty without. Creates nothing. */
   ledger(signal: AbortSignal): Promise<readonly LedgerEntry[]>
   /**
    * One transaction: ledger row and SQL together, under the migration advisory lock and `lock_timeout`, with retries on
    * lock time-outs. A file that is in the ledger with the same checksum is `already_applied`; with another checksum
-   * raises `migration_drift`. Safe to repeat after a crash at any point.
+   * raises `migration_drift`. A file with statements that cannot run in a transaction (`create index concurrently`) is run
+   * statement by statement, and goes on where it was broken off. Safe to repeat after a crash at any point.
    */
   apply(migration: ApplyMigration, signal: AbortSignal): Promise<MigrationOutcome>
+  /** `schema.index` of indexes that a broken-off concurrent build left invalid. */
+  invalidIndexes(signal: AbortSignal): Promise<readonly string[]>
+  /** Of those of these tables (as SQL names them) that exist. */
+  tableSizes(tables: readonly string[], signal: AbortSignal): Promise<readonly TableSize[]>
   /** Which of these tables do not exist (search_path aware, `schema.table` allowed). */
   missingTables(tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /** In a read-only transaction with a statement time-out. */

@@ -7,7 +7,7 @@ export interface ForbiddenStatement {
 
 const transactionControl =
   /^(begin|start transaction|commit|end|rollback(?! to\b| transaction to\b| work to\b)|abort|prepare transaction)\b/
-const outsideOnly = [
+const outsidePatterns = [
   /^(create( unique)? index|drop index|reindex\b.*) concurrently\b/,
   /^reindex (system|database|schema)\b/,
   /^refresh materialized view concurrently\b.*\bwith no data\b/,
@@ -23,10 +23,15 @@ export function forbiddenStatements(sql: string): readonly ForbiddenStatement[] 
   })
 }
 
+/** `words` of a statement that the server refuses inside a transaction. */
+export function outsideOnly(words: string): boolean {
+  return outsidePatterns.some((pattern) => pattern.test(words))
+}
+
 function verdict(words: string): ForbiddenStatement['why'] | undefined {
   if (words.startsWith('\\')) return 'is a command of psql'
   if (transactionControl.test(words)) return 'ends the transaction'
-  if (outsideOnly.some((pattern) => pattern.test(words))) return 'cannot run in a transaction'
+  if (outsideOnly(words)) return 'cannot run in a transaction'
   return undefined
 }
 
