@@ -1,10 +1,11 @@
 import { App, LogLevel } from '@slack/bolt'
+import type { InputBlock, ModalView } from '@slack/types'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { SlackSimulator } from '../../sandbox/slack/simulator.ts'
 import { barriersIn, chromiumIsHere, openBrowser, troublesOf } from './browser.ts'
 import { describeApp } from './plain-app.ts'
-import { alex, channel, dana, openRoom, tokens } from './room.ts'
+import { alex, channel, dana, openRoom, sam, tokens } from './room.ts'
 
 const desk = { width: 1280, height: 860 }
 const phone = { width: 390, height: 800 }
@@ -123,6 +124,65 @@ describe.skipIf(!chromiumIsHere)('the page', { timeout: 30_000 }, () => {
     await page.keyboard.press('Escape')
     await dialog.waitFor({ state: 'detached' })
     await expect.poll(() => composer().evaluate((it) => it.matches(':focus'))).toBe(true)
+  })
+
+  it('takes every kind of input, and keeps what was typed below a second dialog', async () => {
+    const words = (text: string) => ({ type: 'plain_text' as const, text })
+    const options = ['one', 'two'].map((value) => ({ text: words(value), value }))
+    const input = (id: string, element: InputBlock['element']): InputBlock => ({
+      type: 'input',
+      block_id: id,
+      label: words(id),
+      element,
+    })
+    const second: ModalView = { type: 'modal', callback_id: 'second', title: words('Second'), blocks: [] }
+    const first: ModalView = {
+      type: 'modal',
+      callback_id: 'first',
+      title: words('First'),
+      submit: words('Go on'),
+      blocks: [
+        input('menu', { type: 'static_select', action_id: 'a', options }),
+        input('radio', { type: 'radio_buttons', action_id: 'a', options }),
+        input('boxes', { type: 'checkboxes', action_id: 'a', options }),
+        input('person', { type: 'users_select', action_id: 'a' }),
+        input('text', { type: 'plain_text_input', action_id: 'a', multiline: true }),
+      ],
+    }
+    let taken: unknown
+    app.action('open', async ({ ack, body, client }) => {
+      await ack()
+      if (body.type === 'block_actions') await client.views.open({ trigger_id: body.trigger_id, view: first })
+    })
+    app.view('first', async ({ ack, view }) => {
+      taken = view.state.values
+      await ack({ response_action: 'push', view: second })
+    })
+    const button = { type: 'button' as const, action_id: 'open', text: words('Open it') }
+    await app.client.chat.postMessage({ channel, text: 'open', blocks: [{ type: 'actions', elements: [button] }] })
+    await page.goto(slack.pageUrl)
+    await page.getByRole('button', { name: 'Open it' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('menu').selectOption('two')
+    await dialog.getByRole('radiogroup', { name: 'radio' }).getByText('two').click()
+    for (const box of await dialog.getByRole('checkbox').all()) await box.check()
+    await dialog.getByLabel('person').selectOption({ label: 'Sam' })
+    await dialog.getByLabel('text').fill('because\nof this')
+    expect(await barriersIn(page)).toEqual([])
+    await dialog.getByRole('button', { name: 'Go on' }).click()
+    await dialog.getByRole('heading', { name: 'Second' }).waitFor()
+    expect(taken).toMatchObject({
+      menu: { a: { selected_option: options[1] } },
+      radio: { a: { selected_option: options[1] } },
+      boxes: { a: { selected_options: options } },
+      person: { a: { selected_user: sam } },
+      text: { a: { value: 'because\nof this' } },
+    })
+    await page.keyboard.press('Escape')
+    expect(await dialog.getByLabel('text').inputValue()).toBe('because\nof this')
+    expect(await dialog.getByRole('checkbox', { checked: true }).count()).toBe(2)
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'detached' })
   })
 
   it('asks before a button with a confirmation, and leaves it at that when refused', async () => {
