@@ -13,9 +13,10 @@ import { GarbageCollector } from './controllers/garbage.ts'
 import { JobController } from './controllers/jobs.ts'
 import { Kubelet, NODE } from './controllers/kubelet.ts'
 import { ReplicaSetController } from './controllers/replica-sets.ts'
+import { type ApiFault, Faults } from './faults.ts'
 import { type IngressTarget, createIngress } from './ingress.ts'
-import { type JsonMap, type KubeObject, isMap } from './objects.ts'
-import { type Resource, namespaces, nodes, resourceOfKind, resources } from './resources.ts'
+import { type JsonMap, type KubeObject, type Pod, isMap } from './objects.ts'
+import { type Resource, namespaces, nodes, pods, resourceOfKind, resources } from './resources.ts'
 import type { ContainerRuntime } from './runtime.ts'
 import { Store } from './store.ts'
 
@@ -43,6 +44,16 @@ export interface KubernetesSimulator {
   deny(denials: readonly Denial[]): void
   /** Forgets the history of changes: open watches go on, later ones from an old resourceVersion get 410. */
   compact(): void
+  /** Replaces what goes wrong with requests. */
+  setFault(fault: ApiFault | undefined): void
+  /** Cuts every connection, watches and followed logs in the middle of a line if need be. */
+  dropConnections(): void
+  /** The API server goes away and comes back at its address; pods run on. Resolves when it answers again. */
+  restart(whileAway?: () => Promise<void>): Promise<void>
+  /** Creates an object past all rights, as the seed is created. */
+  plant(manifest: object): void
+  /** Adds a line to the log of a running container. */
+  writeLog(namespace: string, pod: string, container: string, text: string): void
   /** Stops every container and closes every connection. */
   close(): Promise<void>
 }
@@ -60,7 +71,10 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
     new GarbageCollector(store),
   ]
   const api = new Api(store, kubelet, access)
-  const server = http.createServer((request, response) => void api.handle(request, response))
+  const faults = new Faults()
+  const server = http.createServer((request, response) => {
+    void faults.meet(request, response).then((answered) => (answered ? undefined : api.handle(request, response)))
+  })
   const ingress = options.ingress && createIngress(store, kubelet, options.ingress)
   const url = await listen(server)
   const ingressUrl = ingress && (await listen(ingress))
@@ -77,6 +91,19 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
     list: (kind, namespace) => store.list(kindNamed(kind), namespace),
     deny: (denials) => access.deny(denials),
     compact: () => store.compact(),
+    plant: (manifest) => plant(api, manifest),
+    writeLog: (namespace, name, container, text) => {
+      const pod = store.get<Pod>(pods, namespace, name)
+      if (pod !== undefined) kubelet.logs(pod, container).current?.write(text)
+    },
+    setFault: (fault) => faults.set(fault),
+    dropConnections: () => server.closeAllConnections(),
+    restart: async (whileAway) => {
+      await stop(server)
+      await whileAway?.()
+      server.listen(Number(new URL(url).port), '127.0.0.1')
+      await once(server, 'listening')
+    },
     close: async () => {
       api.endWatches()
       for (const controller of controllers) controller.close()

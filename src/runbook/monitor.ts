@@ -53,6 +53,9 @@ async function begin({ world, service, signal }: PhaseContext): Promise<Beginnin
   return { at: new Date().toISOString(), restarts }
 }
 
+/** Findings not yet written down; beyond that the logs are held back. */
+const MOST_WAITING = 200
+
 /** Follows the logs while `work` runs. Each ends with the other; a finding that cannot be written down ends both. */
 async function watching<T>(
   context: PhaseContext,
@@ -63,12 +66,18 @@ async function watching<T>(
   const signal = AbortSignal.any([context.signal, stop.signal])
   const patterns = compile(context.service.monitor)
   let writing: Promise<void> = Promise.resolve()
+  let waiting = 0
   let lose: (reason: unknown) => void = () => undefined
   const lost = new Promise<never>((_, reject) => (lose = reject))
   const onLine = (line: LogLine) => {
-    if (!isError(line.text, patterns)) return
+    if (!isError(line.text, patterns)) return undefined
     const finding = { pod: line.pod, stamp: line.timestamp, line: line.text }
-    writing = writing.then(() => context.records.recordLogFinding(finding)).catch(lose)
+    waiting += 1
+    writing = writing
+      .then(() => context.records.recordLogFinding(finding))
+      .catch(lose)
+      .finally(() => (waiting -= 1))
+    return waiting > MOST_WAITING ? writing : undefined
   }
   const { deployment, container } = context.service
   const following = context.world.cluster.followLogs({ deployment, container, since: beginning.at }, onLine, signal)

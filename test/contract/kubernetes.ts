@@ -241,7 +241,7 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
       const lines: LogLine[] = []
       const abort = new AbortController()
       const follow = { deployment: NAME, container: CONTAINER, since: '2020-01-01T00:00:00Z' }
-      const following = cluster.followLogs(follow, (line) => lines.push(line), abort.signal)
+      const following = cluster.followLogs(follow, (line) => void lines.push(line), abort.signal)
       await setImage(other)
       await rolledOut(other)
       const pods = await cluster.currentPods(NAME, CONTAINER, signal)

@@ -116,7 +116,7 @@ describe('the cluster client', () => {
     const lines: LogLine[] = []
     const abort = new AbortController()
     const since = { deployment: 'api', container: 'api', since: '2020-01-01T00:00:00Z' }
-    const following = cluster.followLogs(since, (line) => lines.push(line), abort.signal)
+    const following = cluster.followLogs(since, (line) => void lines.push(line), abort.signal)
     await cluster.setImage({ deployment: 'api', container: 'api', image: 'api:crash', changeCause: 'x' }, signal)
     const crashes = () => lines.filter((line) => line.text === 'Error: STRIPE_KEY is not set')
     await vi.waitFor(() => expect(crashes().length).toBeGreaterThanOrEqual(3), { timeout: 15_000 })

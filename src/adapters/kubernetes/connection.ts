@@ -3,8 +3,8 @@ import http from 'node:http'
 import https from 'node:https'
 import { homedir } from 'node:os'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import { KubeConfig } from '@kubernetes/client-node'
 
@@ -26,7 +26,16 @@ export interface ApiRequest {
   readonly contentType?: string
   /** For the error message: "reading deployment valuecanvas-api". */
   readonly doing: string
+  /** For streams: without a byte for this long the connection counts as dead. */
+  readonly idleMs?: number
+  /** For streams: how long the head of the answer may take (default: the limit of every request). */
+  readonly openingMs?: number
 }
+
+/** How often a request is sent while the API server says "not now", and the longest that it may ask to be waited for. */
+const ATTEMPTS = 4
+const LONGEST_WAIT_MS = 10_000
+const FIRST_WAIT_MS = 250
 
 /**
  * Requests to one API server. Credentials, CA, proxies and token refresh come from client-node's KubeConfig; the
@@ -64,31 +73,49 @@ export class Connection {
     }
   }
 
+  /**
+   * A 429 has done nothing and is tried again, as is a 5xx that names a time to come back, and any other passing trouble of
+   * a GET. Everything else is the caller's to judge.
+   */
   async text(request: ApiRequest, signal: AbortSignal): Promise<string> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#once(request, signal)
+      } catch (error) {
+        const wait = attempt < ATTEMPTS ? waitBefore(error, request, attempt) : undefined
+        if (wait === undefined) throw error
+        await delay(wait, undefined, { signal }).catch(() => signal.throwIfAborted())
+      }
+    }
+  }
+
+  async #once(request: ApiRequest, signal: AbortSignal): Promise<string> {
     const timeout = AbortSignal.timeout(this.#timeoutMs)
     const both = AbortSignal.any([signal, timeout])
     try {
       const response = await this.#send(request, both)
       const body = await text(response)
       if (isSuccess(response)) return body
-      throw refusal(request, response.statusCode ?? 0, body)
+      throw refusal(request, response, body)
     } catch (error) {
       throw this.#translated(error, request, signal, timeout)
     }
   }
 
-  /** Lines of a watch or a followed log. Ends when the server ends it; raises when the connection breaks or the signal fires. */
+  /** Lines of a watch or a followed log; half a line at a broken end is never handed on. Ends when the server ends it; raises when the connection breaks or the signal fires. */
   async *lines(request: ApiRequest, signal: AbortSignal): AsyncGenerator<string> {
-    const timeout = AbortSignal.timeout(this.#timeoutMs)
+    const timeout = AbortSignal.timeout(request.openingMs ?? this.#timeoutMs)
     const opening = new AbortController()
     const giveUp = () => opening.abort(timeout.reason)
     timeout.addEventListener('abort', giveUp, { once: true })
     try {
       const response = await this.#send(request, AbortSignal.any([signal, opening.signal]))
       timeout.removeEventListener('abort', giveUp)
-      if (!isSuccess(response)) throw refusal(request, response.statusCode ?? 0, await text(response))
+      if (!isSuccess(response)) throw refusal(request, response, await text(response))
+      if (request.idleMs !== undefined)
+        response.setTimeout(request.idleMs, () => response.destroy(new Error('the connection went silent')))
       try {
-        yield* createInterface({ input: response, crlfDelay: Infinity })
+        yield* wholeLines(response)
       } finally {
         response.destroy()
       }
@@ -125,13 +152,29 @@ export class Connection {
   #translated(error: unknown, request: ApiRequest, signal: AbortSignal, timeout: AbortSignal): unknown {
     if (error instanceof ClusterError) return error
     if (signal.aborted) return signal.reason
-    const why = timeout.aborted ? `no answer within ${this.#timeoutMs / 1_000} s` : reasonOf(error)
+    const why = timeout.aborted
+      ? `no answer within ${(request.openingMs ?? this.#timeoutMs) / 1_000} s`
+      : reasonOf(error)
     return new ClusterError('cluster_unreachable', `${request.doing}: ${why}`, {
       transient: true,
       cause: error,
+      timedOut: timeout.aborted,
       hint: 'The cluster did not answer; check that its API server is reachable from here.',
     })
   }
+}
+
+/** Reads no faster than its lines are taken: what is not wanted yet stays in the socket. */
+async function* wholeLines(response: http.IncomingMessage): AsyncGenerator<string> {
+  response.setEncoding('utf8')
+  let rest = ''
+  for await (const chunk of response as AsyncIterable<string>) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+  // Only a stream that ended in order comes here: its last line may lack the newline.
+  if (rest !== '' && response.complete) yield rest
 }
 
 /** One connection for many requests: the agents that client-node makes close theirs after each. */
@@ -177,8 +220,26 @@ function reasonOf(error: unknown): string {
 /** These 500s come without a reason and will never go away by themselves. */
 const LASTING = /field not declared in schema|does not contain declared merge key/
 
-function refusal(request: ApiRequest, status: number, body: string): ClusterError {
+/** Undefined when the request must not be sent again. */
+function waitBefore(error: unknown, { method }: ApiRequest, attempt: number): number | undefined {
+  if (!(error instanceof ClusterError) || !error.transient) return undefined
+  const backOff = FIRST_WAIT_MS * 2 ** (attempt - 1)
+  const asked = error.retryAfterMs
+  if (asked !== undefined && asked > LONGEST_WAIT_MS) return undefined
+  if (error.status === 429 || asked !== undefined) return Math.max(asked ?? 0, backOff)
+  return method === 'GET' && !error.timedOut ? backOff : undefined
+}
+
+function retryAfterOf({ headers }: http.IncomingMessage, details: unknown): number | undefined {
+  const named = isMap(details) ? details.retryAfterSeconds : undefined
+  const seconds = Number(headers['retry-after'] ?? named ?? Number.NaN)
+  return Number.isFinite(seconds) ? seconds * 1_000 : undefined
+}
+
+function refusal(request: ApiRequest, response: http.IncomingMessage, body: string): ClusterError {
+  const status = response.statusCode ?? 0
   const answer = statusOf(body)
+  const retryAfterMs = retryAfterOf(response, answer.details)
   const message = typeof answer.message === 'string' ? answer.message : body.trim().slice(0, 300) || `HTTP ${status}`
   const reason = typeof answer.reason === 'string' ? answer.reason : undefined
   const causes = isMap(answer.details) && Array.isArray(answer.details.causes) ? answer.details.causes : []
@@ -193,6 +254,7 @@ function refusal(request: ApiRequest, status: number, body: string): ClusterErro
       evidence,
       transient: status === 429 || (status >= 500 && !LASTING.test(message)),
       ...(reason === undefined ? {} : { reason }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       ...(status === 403 ? { hint: 'Give the bot this right in the namespace; deploy/ has the Role it needs.' } : {}),
     },
   )

@@ -20,17 +20,25 @@ export interface ClusterErrorFacts extends ErrorFacts {
   readonly status?: number
   /** The API's machine-readable reason, such as `Forbidden`. */
   readonly reason?: string
+  /** How long the API asked us to stay away. */
+  readonly retryAfterMs?: number
+  /** No answer came within the request's time limit. */
+  readonly timedOut?: boolean
 }
 
 /** The cluster said no, or said nothing. The message names the verb, the object and the API's own words. */
 export class ClusterError extends PurserError {
   readonly status: number | undefined
   readonly reason: string | undefined
+  readonly retryAfterMs: number | undefined
+  readonly timedOut: boolean
 
   constructor(code: ClusterErrorCode, message: string, facts: ClusterErrorFacts = {}) {
     super(code, message, facts)
     this.status = facts.status
     this.reason = facts.reason
+    this.retryAfterMs = facts.retryAfterMs
+    this.timedOut = facts.timedOut ?? false
   }
 }
 

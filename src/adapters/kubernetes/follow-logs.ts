@@ -5,8 +5,13 @@ import type { Connection } from './connection.ts'
 import { ClusterError } from './errors.ts'
 import { observe } from './observe.ts'
 import type { Paths } from './paths.ts'
-import type { LogLine } from './port.ts'
+import type { OnLine } from './port.ts'
 
+/** A kubelet answers a followed log with its first line: a quiet container leaves even the head of the answer open. */
+const OPENING_MS = 300_000
+const FIRST_WAIT_MS = 250
+const LONGEST_WAIT_MS = 8_000
+/** Until a container that ended is seen started again. */
 const RETRY_MS = 1_000
 
 export interface Follow {
@@ -21,7 +26,7 @@ export async function followLogs(
   paths: Paths,
   deployment: Deployment,
   follow: Follow,
-  onLine: (line: LogLine) => void,
+  onLine: OnLine,
   signal: AbortSignal,
 ): Promise<void> {
   const over = new AbortController()
@@ -70,7 +75,7 @@ class PodFollower {
   readonly #connection: Connection
   readonly #path: string
   readonly #container: string
-  readonly #onLine: (line: LogLine) => void
+  readonly #onLine: OnLine
   pod: Pod
   gone = false
   /** Stamp of the newest line handed on; the server's `sinceTime` has whole seconds only. */
@@ -78,7 +83,7 @@ class PodFollower {
   /** Restarts when the last stream was opened; undefined before the first. */
   #restarts: number | undefined
 
-  constructor(connection: Connection, paths: Paths, pod: Pod, follow: Follow, onLine: (line: LogLine) => void) {
+  constructor(connection: Connection, paths: Paths, pod: Pod, follow: Follow, onLine: OnLine) {
     this.#connection = connection
     this.#path = paths.log(pod.metadata.name)
     this.#container = follow.container
@@ -88,7 +93,9 @@ class PodFollower {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !this.gone) {
+    for (let broken = 0; !signal.aborted && !this.gone;) {
+      const before = this.#newest
+      let wait = RETRY_MS
       try {
         const restarts = this.#restartCount()
         // A run that ended while nobody was listening is readable once more as "previous".
@@ -101,9 +108,11 @@ class PodFollower {
         if (error.status === 404) return
         // 400: the container has not started (again) yet.
         if (error.status !== 400 && !error.transient) throw error
+        if (this.#newest !== before || error.timedOut) broken = 0
+        if (error.status !== 400) wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** broken++)
       }
       if (this.gone || (this.#over() && this.#restarts === this.#restartCount())) return
-      await delay(RETRY_MS, undefined, { signal }).catch(() => undefined)
+      await delay(wait, undefined, { signal }).catch(() => undefined)
     }
   }
 
@@ -111,22 +120,25 @@ class PodFollower {
     const query = { container: this.#container, timestamps: true, sinceTime: wholeSeconds(this.#newest), ...how }
     const doing = `following the log of ${this.pod.metadata.name}`
     const boundary = this.#newest
+    const request = { method: 'GET', path: this.#path, query, doing, openingMs: OPENING_MS } as const
     try {
-      for await (const line of this.#connection.lines({ method: 'GET', path: this.#path, query, doing }, signal))
-        this.#emit(line, boundary)
+      for await (const line of this.#connection.lines(request, signal)) {
+        const taken = this.#emit(line, boundary)
+        if (taken !== undefined) await taken
+      }
     } catch (error) {
       const noPrevious = 'previous' in how && error instanceof ClusterError && error.status === 400
       if (!noPrevious) throw error
     }
   }
 
-  #emit(line: string, boundary: string): void {
+  #emit(line: string, boundary: string): void | Promise<void> {
     const at = line.indexOf(' ')
     const timestamp = at < 0 ? line : line.slice(0, at)
     const stamp = sortable(timestamp)
-    if (stamp <= boundary) return
+    if (stamp <= boundary) return undefined
     if (stamp > this.#newest) this.#newest = stamp
-    this.#onLine({
+    return this.#onLine({
       pod: this.pod.metadata.name,
       container: this.#container,
       timestamp,

@@ -161,10 +161,13 @@ export interface Cluster {
    */
   followLogs(
     follow: { readonly deployment: string; readonly container: string; readonly since: string },
-    onLine: (line: LogLine) => void,
+    onLine: OnLine,
     signal: AbortSignal,
   ): Promise<void>
 }
+
+/** A promise holds the pod's stream back until it settles, as far as the cluster: nothing piles up in memory. */
+export type OnLine = (line: LogLine) => void | Promise<void>
 
 export interface ImageChange {
   readonly deployment: string
