@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { barriersIn, chromiumIsHere, openBrowser, troublesOf } from '../slack/browser.ts'
+import { standingOf, type Standing } from './standing.ts'
 import { startTown, type Town } from './town.ts'
 
 const runMs = 90_000
@@ -10,12 +11,14 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
   let browser: Browser
   let page: Page
   let troubles: readonly string[]
+  let before: Standing
 
   beforeAll(async () => {
     const [started, opened] = await Promise.all([startTown(), openBrowser()])
     town = started
     browser = opened
     await town.startBot('purser')
+    before = standingOf(town)
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
     troubles = troublesOf(page)
     await page.goto(town.world.slack.pageUrl)
@@ -87,8 +90,9 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
     expect(await barriers()).toEqual([])
     await dialog.getByRole('button', { name: 'Roll back' }).click()
     await dialog.waitFor({ state: 'detached' })
-    const done = page.getByText('The schema is not rolled back').first()
-    await done.waitFor({ timeout: runMs })
+    await page.getByRole('heading', { name: /roll.*: succeeded/i }).waitFor({ timeout: runMs })
+    await page.getByText('The schema is not rolled back').last().waitFor()
+    expect(standingOf(town)).toMatchObject({ ...before, endpoints: [{ status: 'disabled' }] })
   }, 180_000)
 
   it('opens App Home', async () => {
