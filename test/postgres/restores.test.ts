@@ -15,6 +15,9 @@ import { ask, sessionWith, startTestPostgres, type TestPostgres } from '../suppo
 const never = new AbortController().signal
 const quiet = (): void => {}
 
+/** TEST_DATABASE_ROWS=1000000 takes a minute. */
+const rows = Number(process.env['TEST_DATABASE_ROWS'] ?? 5_000)
+
 /** Everything that restores have been seen to lose: sequences, generated columns, policies, partitions, large objects. */
 const awkward = `
   create extension if not exists pg_trgm;
@@ -33,7 +36,7 @@ const awkward = `
   insert into customers (name, plan) select 'c' || n, case when n % 3 = 0 then 'pro' else 'free' end::plan
     from generate_series(1, 3000) n;
   insert into "Odd ""name"" é" (customer) select id from customers limit 10;
-  insert into events select date '2025-06-01' + n % 500, 1 + n % 3000, md5(n::text) from generate_series(1, 5000) n;
+  insert into events select date '2025-06-01' + n % 500, 1 + n % 3000, md5(n::text) from generate_series(1, ${rows}) n;
   select nextval('far'), lo_from_bytea(4242, 'invoice');`
 
 describe('restores of the service database', () => {
@@ -118,7 +121,7 @@ describe('restores of the service database', () => {
     await restores.swapBack(names, never)
     expect(await dumpOf(url)).toBe(damaged)
     expect(await restores.standing(names, never)).toBe('prepared')
-  }, 60_000)
+  }, 300_000)
 
   it.each(['killed', 'failing'] as const)(
     'has the old or the new database serving, %s at any statement of the swap',
@@ -222,7 +225,7 @@ async function dumpOf(url: string): Promise<string> {
   const env = { ...process.env, ...libpqEnvironment(new Sensitive(url)) }
   const { stdout } = await promisify(execFile)('pg_dump', ['--no-password'], {
     env,
-    maxBuffer: 100_000_000,
+    maxBuffer: 500_000_000,
   })
   return stdout.replaceAll(/^\\(un)?restrict .*$/gm, '')
 }
