@@ -52,6 +52,7 @@ async function main(): Promise<number> {
     onStep: (line) => write(`starting ${line} …`),
   })
   await writeFile(pidFile(values.directory), String(process.pid))
+  world.slack.control.setAddresses(addressesOf(world))
   const bot = startBot(world.environment, join(values.directory, 'purser.log'))
   const close = async () => {
     await bot.stop()
@@ -110,19 +111,28 @@ function freeOr(port: number): Promise<number> {
   })
 }
 
+/** Where everything is, as commands to copy: printed, and shown on the page. */
+function addressesOf(world: World): readonly { readonly label: string; readonly command: string }[] {
+  return [
+    { label: 'service', command: `curl ${world.publicUrl}/health` },
+    { label: 'database', command: `psql ${world.serviceDatabaseUrl}` },
+    { label: 'cluster', command: `kubectl --kubeconfig ${world.kubeconfig} get all -n ${namespace}` },
+    { label: 'kubeconfig', command: `export KUBECONFIG=${world.kubeconfig}` },
+    {
+      label: 'Stripe',
+      command: `curl ${world.stripe.url}/v1/webhook_endpoints -u ${world.environment['STRIPE_SECRET_KEY']}:`,
+    },
+    { label: 'registry', command: `curl ${world.registry.url}/v2/valuecanvas/api/tags/list` },
+    { label: 'Purser', command: `psql ${world.stateDatabaseUrl} -c 'select number, kind, status from purser.runs'` },
+    { label: 'backups', command: `ls ${world.backups}` },
+    { label: 'log', command: `tail -f ${join(world.directory, 'purser.log')}` },
+  ]
+}
+
 function tellAddresses(world: World): void {
-  write(`Open ${world.slack.pageUrl} – you are Dana, Alex or Sam; type /billing deploy v1.2.0 in #billing-deploys
-
-  service    ${world.publicUrl}/health
-  database   psql ${world.serviceDatabaseUrl}
-  cluster    kubectl --kubeconfig ${world.kubeconfig} get all -n ${namespace}
-  Stripe     curl ${world.stripe.url}/v1/webhook_endpoints -u ${world.environment['STRIPE_SECRET_KEY']}:
-  registry   curl ${world.registry.url}/v2/valuecanvas/api/tags/list
-  Purser     psql ${world.stateDatabaseUrl}   (schema purser)
-  backups    ${world.backups}
-  log        ${join(world.directory, 'purser.log')}
-
-Ctrl-C ends everything.`)
+  write(`Open ${world.slack.pageUrl} – you are Dana, Alex or Sam; type /billing deploy v1.2.0 in #billing-deploys\n`)
+  for (const { label, command } of addressesOf(world)) write(`  ${label.padEnd(10)} ${command}`)
+  write('\nCtrl-C ends everything.')
 }
 
 /** From the first second on: whatever has been started must be ended again. */
