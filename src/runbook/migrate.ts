@@ -11,6 +11,9 @@ export const migrate: Phase = async (context) => {
   await requireProvenBackup(context)
   const files = await migrationFiles(context.world, context.service.migrations, plan.commit.sha, context.signal)
 
+  const before = await context.step('note invalid indexes', async (signal) => [
+    ...(await context.world.database.invalidIndexes(signal)),
+  ])
   for (const [index, planned] of plan.migrations.entries()) {
     const file = files.find((it) => it.name === planned.file)
     if (file?.sha256 !== planned.sha256) throw new PlanOutdated(`${planned.file} is not the file that was planned`)
@@ -25,6 +28,7 @@ export const migrate: Phase = async (context) => {
 
   const tables = expectedTables(files, context.service.migrations)
   await context.step('verify tables', () => verifyTables(context, tables))
+  await context.step('verify indexes', () => verifyIndexes(context, before))
   const count = plan.migrations.length
   const applied = count === 0 ? 'nothing pending' : `${count} migration${count === 1 ? '' : 's'} applied`
   return { line: `${applied}, ${tables.length} expected tables exist` }
@@ -71,6 +75,18 @@ async function requireProvenBackup(context: PhaseContext): Promise<void> {
     if (manifest.sha256 !== backup.sha256)
       throw new CheckFailed('backup_changed', `backup ${backup.file} is not the file that pre-flight made`)
   })
+}
+
+async function verifyIndexes({ world, signal }: PhaseContext, before: readonly string[]) {
+  const invalid = (await world.database.invalidIndexes(signal)).filter((name) => !before.includes(name))
+  if (invalid.length > 0)
+    throw new CheckFailed(
+      'indexes_invalid',
+      `verifying migrations: ${invalid.join(', ')} were not built to their end`,
+      {
+        hint: 'Retry the phase; or drop them (drop index concurrently) and build them anew.',
+      },
+    )
 }
 
 async function verifyTables({ world, signal }: PhaseContext, tables: readonly string[]): Promise<void> {

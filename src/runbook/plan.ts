@@ -1,5 +1,5 @@
 import type { DeploymentState, SecretKeyState } from '../adapters/kubernetes/port.ts'
-import type { MigrationFile } from '../adapters/postgres/port.ts'
+import type { MigrationFile, MigrationLock } from '../adapters/postgres/port.ts'
 import { expandEventPatterns } from '../adapters/stripe/events.ts'
 import type { DeployPlan, PlannedCronJob, PlannedMigration } from '../runs/plan.ts'
 import type { Phase, PhaseContext } from './context.ts'
@@ -60,7 +60,10 @@ export const plan: Phase = async (context) => {
     },
     cronJobs,
     rollback: rollbackPreview(context, deployment, endpoint, cronJobs),
-    risks: risksOf(context, deployment, migrations.planned, endpoint, image.revision, dryRun.outcome === 'unchanged'),
+    risks: [
+      ...migrations.risks,
+      ...risksOf(context, deployment, migrations.planned, endpoint, image.revision, dryRun.outcome === 'unchanged'),
+    ],
     estimateMinutes: estimateOf(context),
     monitorMinutes: service.monitor.minutes,
   }
@@ -143,11 +146,13 @@ function requireSameCommit(version: string, sha: string, revision: string | unde
 async function planMigrations(
   { world, service, signal }: PhaseContext,
   commit: string,
-): Promise<{ readonly planned: readonly PlannedMigration[] }> {
-  const [files, ledger, facts] = await Promise.all([
+): Promise<{ readonly planned: readonly PlannedMigration[]; readonly risks: readonly string[] }> {
+  const [files, ledger, facts, untried, invalid] = await Promise.all([
     migrationFiles(world, service.migrations, commit, signal),
     world.database.ledger(signal),
     world.database.facts(signal),
+    world.backups.whyNoTestRestore(signal),
+    world.database.invalidIndexes(signal),
   ])
   const pending = pendingMigrations(files, ledger, service.migrations)
   const lint = async (file: MigrationFile): Promise<PlannedMigration> => ({
@@ -156,7 +161,29 @@ async function planMigrations(
     sha256: file.sha256,
     findings: severity(await world.lint.check(file.sql, facts.serverVersion, signal)),
   })
-  return { planned: await Promise.all(pending.map(lint)) }
+  const locks = await Promise.all(
+    pending.map(async (file) => (await world.database.locks(file.sql, signal)).flatMap((lock) => lockRisk(file, lock))),
+  )
+  const risks = [
+    ...locks.flat(),
+    ...invalid.map(
+      (name) => `Index ${name} is invalid (a concurrent build was broken off): it slows writes and helps nobody.`,
+    ),
+    ...(untried === undefined ? [] : [`The backup will not be tried out by a restore: ${untried}.`]),
+  ]
+  return { planned: await Promise.all(pending.map(lint)), risks }
+}
+
+/** Sizes are rounded, so that a plan made again a minute later reads the same. */
+function lockRisk(file: MigrationFile, lock: MigrationLock): readonly string[] {
+  if (lock.blocks === 'only other schema changes') return []
+  const rows =
+    lock.rows < 1_000 ? 'under 1,000 rows' : `about ${Number(lock.rows.toPrecision(1)).toLocaleString('en')} rows`
+  const megabytes = lock.bytes / 1_000_000
+  const size = megabytes < 1 ? 'under 1 MB' : `about ${Number(megabytes.toPrecision(1)).toLocaleString('en')} MB`
+  return [
+    `${file.name}:${lock.line} holds up ${lock.blocks} on ${lock.table} (${size}, ${rows}): ${lock.mode} until the file is done.`,
+  ]
 }
 
 async function planEndpoint(

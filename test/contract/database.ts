@@ -137,17 +137,21 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
       })
     })
 
-    it('measures tables, partitions together', async () => {
+    it('tells which tables a migration locks, and how large they are, partitions together', async () => {
       await ask(
         url,
         `create table big as select n, repeat('x', 100) from generate_series(1, 5000) n; analyze big;
         create table parts (n int) partition by range (n); create table parts_1 partition of parts for values from (1) to (9999);
         insert into parts select n from generate_series(1, 5000) n`,
       )
-      const sizes = await database.tableSizes(['big', 'public.parts', 'nowhere'], never)
-      expect(sizes.map(({ table }) => table).sort()).toEqual(['big', 'public.parts'])
-      expect(sizes.find(({ table }) => table === 'big')).toMatchObject({ rows: 5000 })
-      expect(Math.min(...sizes.map(({ bytes }) => bytes))).toBeGreaterThan(100_000)
+      const sql = 'alter table big add x int; alter table public.parts add x int; create index on nowhere (x)'
+      const locks = await database.locks(sql, never)
+      expect(locks.map(({ table, mode }) => `${table} ${mode}`)).toEqual([
+        'big ACCESS EXCLUSIVE',
+        'public.parts ACCESS EXCLUSIVE',
+      ])
+      expect(locks[0]).toMatchObject({ rows: 5000, blocks: 'reads and writes' })
+      expect(Math.min(...locks.map(({ bytes }) => bytes))).toBeGreaterThan(100_000)
     })
 
     it('runs functions whose bodies look like transaction control', async () => {

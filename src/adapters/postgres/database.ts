@@ -3,8 +3,9 @@ import { explain } from './errors.ts'
 import { defaultLedgerSchema, ledgerIn } from './ledger.ts'
 import { applyMigration } from './migrate.ts'
 import { transactionPooled } from './pooling.ts'
+import { locksOf } from './locks.ts'
 import { invalidIndexes } from './outside-transaction.ts'
-import type { DatabaseFacts, QueryAnswer, ServiceDatabase, TableSize } from './port.ts'
+import type { DatabaseFacts, MigrationLock, QueryAnswer, ServiceDatabase } from './port.ts'
 import { withSession, type Session } from './session.ts'
 
 export interface DatabaseOptions {
@@ -22,8 +23,7 @@ export function openDatabase({ url, ledgerSchema }: DatabaseOptions): ServiceDat
     ledger: (signal) => withSession(url, 'reading the migration ledger', signal, (session) => ledger.entries(session)),
     apply: (migration, signal) => applyMigration(url, ledger, migration, signal),
     invalidIndexes: (signal) => withSession(url, 'looking for invalid indexes', signal, invalidIndexes),
-    tableSizes: (tables, signal) =>
-      withSession(url, 'measuring tables', signal, (session) => tableSizes(session, tables)),
+    locks: (sql, signal) => withSession(url, 'measuring tables', signal, (session) => locks(session, sql)),
     missingTables: (tables, signal) =>
       withSession(url, 'looking for tables', signal, (session) => missingTables(session, tables)),
     query: (sql, { timeoutMs }, signal) =>
@@ -53,7 +53,19 @@ async function missingTables(session: Session, tables: readonly string[]): Promi
   return rows.map((row) => row.name)
 }
 
-async function tableSizes(session: Session, tables: readonly string[]): Promise<readonly TableSize[]> {
+async function locks(session: Session, sql: string): Promise<readonly MigrationLock[]> {
+  const taken = locksOf(sql)
+  const sizes = await tableSizes(
+    session,
+    taken.map(({ table }) => table),
+  )
+  return taken.flatMap((lock) => {
+    const size = sizes.find(({ table }) => table === lock.table)
+    return size === undefined ? [] : [{ ...lock, bytes: size.bytes, rows: size.rows }]
+  })
+}
+
+async function tableSizes(session: Session, tables: readonly string[]) {
   const { rows } = await session.query<{ table: string; bytes: string; rows: number }>(
     `select wanted.name as table, greatest(c.reltuples, 0) as rows,
        (case when c.relkind = 'p' then (select coalesce(sum(pg_total_relation_size(part.relid)), 0) from pg_partition_tree(c.oid) part)

@@ -42,10 +42,14 @@ export interface ApplyMigration {
   readonly onRetry?: (attempt: number, blockers: readonly string[]) => void
 }
 
-export interface TableSize {
-  /** As it was asked for. */
+/** What a statement of a migration holds others up with. */
+export interface MigrationLock {
+  readonly line: number
+  /** As the migration names it. */
   readonly table: string
-  /** With its indexes. */
+  readonly mode: 'ACCESS EXCLUSIVE' | 'SHARE ROW EXCLUSIVE' | 'SHARE' | 'SHARE UPDATE EXCLUSIVE'
+  readonly blocks: 'reads and writes' | 'writes' | 'only other schema changes'
+  /** With indexes and partitions. */
   readonly bytes: number
   /** The server's own estimate. */
   readonly rows: number
@@ -74,8 +78,8 @@ export interface ServiceDatabase {
   apply(migration: ApplyMigration, signal: AbortSignal): Promise<MigrationOutcome>
   /** `schema.index` of indexes that a broken-off concurrent build left invalid. */
   invalidIndexes(signal: AbortSignal): Promise<readonly string[]>
-  /** Of those of these tables (as SQL names them) that exist. */
-  tableSizes(tables: readonly string[], signal: AbortSignal): Promise<readonly TableSize[]>
+  /** Which locks a migration's statements take on tables that exist, and how large those are. */
+  locks(sql: string, signal: AbortSignal): Promise<readonly MigrationLock[]>
   /** Which of these tables do not exist (search_path aware, `schema.table` allowed). */
   missingTables(tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /** In a read-only transaction with a statement time-out. */
