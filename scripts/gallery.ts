@@ -7,6 +7,7 @@ import { startSlack, type SlackSimulator } from '../sandbox/slack/simulator.ts'
 import { openChat } from '../src/adapters/slack/client.ts'
 import type { Chat } from '../src/adapters/slack/port.ts'
 import type { Message } from '../src/messages/message.ts'
+import { smallPng } from './small-png.ts'
 import { pictures, people, type Picture } from '../test/messages/pictures.ts'
 
 // Renders every message and dialog in its typical states, in the sandbox's own page, into docs/messages.
@@ -85,7 +86,7 @@ async function take(studio: Studio, picture: Picture): Promise<void> {
     const target = await find(page)
     await target.waitFor()
     await fitted(page, target, widths[width])
-    await target.screenshot({ path: `${directory}${picture.name}-${width}.png` })
+    await writeFile(`${directory}${picture.name}-${width}.png`, smallPng(await target.screenshot()))
     await page.close()
   }
 }

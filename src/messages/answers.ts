@@ -93,10 +93,11 @@ export interface HistoryEvent {
 /** Everything that happened in a run, oldest first; when it is too long the oldest are counted, not shown. */
 export function runHistoryMessage(run: Run, events: readonly HistoryEvent[]): Message {
   const head = `*#${run.number}* ${words(subject(run), 250)}: ${words(stateWords(run), 100)}`
-  const lines = events.map(
-    (event) =>
-      `${localTime(event.at, '{date_short_pretty} {time}')} ${mention(event.actor)} – ${words(event.text || event.kind, 300)}`,
-  )
+  const lines = events.map((event) => {
+    const what = `*${words(event.kind.replaceAll('_', ' '), 40) || '–'}*`
+    const text = event.text === '' ? '' : `: ${words(event.text, 300)}`
+    return `${localTime(event.at, '{date_short_pretty} {time}')} ${mention(event.actor)} – ${what}${text}`
+  })
   const kept: string[] = []
   let length = 0
   for (const line of [...lines].reverse()) {

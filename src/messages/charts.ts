@@ -96,7 +96,7 @@ function lineChart(title: string, seen: readonly Seen[], axis: Axis): DataVisual
       series: seen.map((it, index) => ({ name: names[index] ?? '–', data: points(it, axis) })),
       axis_config: {
         categories: axis.labels,
-        x_label: 'since the watch began (min:s)',
+        x_label: 'time watched (min:s)',
         ...(units.size === 1 && unit !== undefined ? { y_label: clip(oneLine(unit), 50) } : {}),
       },
     },

@@ -9,6 +9,7 @@ import {
 } from '../../src/runs/model.ts'
 import type { DeployPlan } from '../../src/runs/plan.ts'
 import type { ThreadPost } from '../../src/runs/posts.ts'
+import type { RestorePlan } from '../../src/runs/restore-plan.ts'
 import type { UndoPlan } from '../../src/runs/undo-plan.ts'
 
 /** Runs with whatever the outside may put into them: empty, long, several lines, Slack's own marks, any script. */
@@ -98,6 +99,25 @@ export const arbitraryPlan: fc.Arbitrary<DeployPlan> = fc.record({
   monitorMinutes: fc.double({ min: 0, max: 60, noNaN: true }),
 })
 
+export const arbitraryRestore: fc.Arbitrary<RestorePlan> = fc.record({
+  kind: fc.constant('restore'),
+  environment: text,
+  backup: fc.record({
+    file: text,
+    run: count,
+    sha256: text,
+    bytes: count,
+    finishedAt: fc.constantFrom('2026-01-05T14:08:00Z', 'unknown'),
+    restoreMs: maybe(count),
+  }),
+  database: fc.record({ live: text, restored: text, kept: text }),
+  tables: many(fc.record({ table: text, inBackup: count, now: maybe(count) }), 80),
+  deployment: fc.record({ name: text, replicas: count }),
+  cronJobs: many(text, 30),
+  migrationsLost: many(text, 60),
+  risks: many(text, 60),
+})
+
 export const arbitraryUndo: fc.Arbitrary<UndoPlan> = fc.record({
   kind: fc.constant('undo'),
   run: count,
@@ -128,6 +148,11 @@ const phaseFields = {
   finishedAt: maybe(at),
 }
 
+function planOf(kind: Run['kind']): fc.Arbitrary<Run['plan'] & object> {
+  if (kind === 'rollback') return arbitraryUndo
+  return kind === 'restore' ? arbitraryRestore : arbitraryPlan
+}
+
 export const arbitraryRun: fc.Arbitrary<Run> = fc
   .constantFrom('deploy', 'rollback', 'verify', 'restore', 'diagnose')
   .chain((kind) =>
@@ -155,7 +180,7 @@ export const arbitraryRun: fc.Arbitrary<Run> = fc
       requestedBy: id,
       channel: fc.constant('C01BILLING'),
       reason: maybe(text),
-      plan: maybe<Run['plan'] & object>(kind === 'rollback' ? arbitraryUndo : arbitraryPlan),
+      plan: maybe<Run['plan'] & object>(planOf(kind)),
       planHash: maybe(hash),
       approvalsNeeded: fc.integer({ min: 0, max: 5 }),
       approvals: many(

@@ -93,7 +93,7 @@ describe('private answers', () => {
     expect(answers.historyMessage([example.succeeded], now).text).toContain('succeeded in 11m, 1m ago')
     const events = [{ at: now, actor: 'U01DANA00', kind: 'asked', text: 'asked for a deploy' }]
     expect(shown(answers.runHistoryMessage(example.succeeded, events).blocks)).toContain(
-      '<@U01DANA00> – asked for a deploy',
+      '<@U01DANA00> – *asked*: asked for a deploy',
     )
   })
 

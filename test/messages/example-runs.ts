@@ -1,6 +1,7 @@
 import { deployPhases, type Check, type PhaseState, type Run, type Verification } from '../../src/runs/model.ts'
 import type { KeptBackup } from '../../src/runs/backups.ts'
 import type { Lock } from '../../src/runs/lock-store.ts'
+import type { RestorePlan } from '../../src/runs/restore-plan.ts'
 import { releasedIn } from '../../src/runs/released.ts'
 import type { DeployPlan } from '../../src/runs/plan.ts'
 import type { HomeEnvironment, HomeFacts, LinkedRun } from '../../src/messages/home.ts'
@@ -245,6 +246,43 @@ export const verify = deploy({
   phases: [phase('verify', { status: 'succeeded', startedAt: minutesAgo(1), finishedAt: now })],
 })
 
+export const restorePlan: RestorePlan = {
+  kind: 'restore',
+  environment: 'production',
+  backup: {
+    file: 'valuecanvas-run-42.dump',
+    run: 42,
+    sha256: 'f'.repeat(64),
+    bytes: 1_522_000,
+    finishedAt: '2026-01-05T14:08:00Z',
+    restoreMs: 8_200,
+  },
+  database: { live: 'valuecanvas', restored: 'valuecanvas_restored_47', kept: 'valuecanvas_kept_47' },
+  tables: [
+    { table: 'public.webhook_events', inBackup: 18_402, now: 18_614 },
+    { table: 'public.billing_audit_log', inBackup: 9_120, now: 9_298 },
+    { table: 'public.customers', inBackup: 1_204, now: 1_204 },
+  ],
+  deployment: { name: 'valuecanvas-api', replicas: 3 },
+  cronJobs: ['webhook-retry'],
+  migrationsLost: [],
+  risks: ['390 rows written since the backup stop serving', 'Stripe goes on delivering while the service stands still'],
+}
+
+export const restore = deploy({
+  number: 47,
+  kind: 'restore',
+  version: '',
+  plan: restorePlan,
+  reason: 'invoices were written twice',
+  phases: [
+    phase('plan', { status: 'succeeded' }),
+    phase('prepare'),
+    phase('swap', { budgetMinutes: 2 }),
+    phase('look', { budgetMinutes: 5 }),
+  ],
+})
+
 /** Half an hour of monitoring, a look every 15 s. */
 export const watched: Watched = {
   metrics: [
@@ -282,6 +320,7 @@ export const examples: Readonly<Record<string, Run>> = {
   'rolled back': { ...failed, status: 'left', rolledBackBy: 43 },
   rollback,
   verify,
+  restore,
 }
 
 export const lock: Lock = {

@@ -3,9 +3,11 @@ import { describe, it } from 'vitest'
 import * as answers from '../../src/messages/answers.ts'
 import { boardMessage } from '../../src/messages/board.ts'
 import { detailsView, rollbackView } from '../../src/messages/dialogs.ts'
+import { restoreView } from '../../src/messages/restore.ts'
 import { threadMessage } from '../../src/messages/thread.ts'
+import { isRestorePlan } from '../../src/runs/model.ts'
 import { arbitraryPost, arbitraryRun, arbitraryUndo } from './arbitrary-run.ts'
-import { alex, examples, now, watched } from './example-runs.ts'
+import { alex, examples, now, production, watched } from './example-runs.ts'
 import { expectSlackTakes, expectSlackTakesView } from './slack-takes.ts'
 
 const runs = { numRuns: 150 }
@@ -51,6 +53,10 @@ describe('Slack takes every message, and it keeps the size budget', () => {
       fc.property(arbitraryRun, arbitraryUndo, (run, undo) => {
         expectSlackTakesView(rollbackView(run, undo, 'ticket'))
         expectSlackTakesView(detailsView(run))
+        if (!isRestorePlan(run.plan)) return
+        const backup = { ...production.backups[0]!, file: run.plan.backup.file, untried: run.plan.backup.sha256 }
+        const price = { environment: 'production', backup, approvals: 2, tables: run.plan.tables, now }
+        expectSlackTakesView(restoreView(price, 'ticket'))
       }),
       runs,
     )

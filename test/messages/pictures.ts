@@ -13,6 +13,7 @@ import { detailsView, rollbackView } from '../../src/messages/dialogs.ts'
 import { homeView } from '../../src/messages/home.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { notAllowed } from '../../src/messages/not-allowed.ts'
+import { backupsMessage, restoreView } from '../../src/messages/restore.ts'
 import type { StateView } from '../../src/messages/state.ts'
 import { threadMessage } from '../../src/messages/thread.ts'
 import type { PhaseName, Run, Verification } from '../../src/runs/model.ts'
@@ -121,10 +122,12 @@ const failure = failed.phases.find((phase) => phase.failure !== undefined)?.fail
   message: '',
   evidence: [],
 }
-const late = {
-  ...executing,
-  phases: executing.phases.map((it) => (it.status === 'running' ? { ...it, startedAt: example.minutesAgo(12) } : it)),
-}
+const late = lively({
+  ...example.executing,
+  phases: example.executing.phases.map((it) =>
+    it.status === 'running' ? { ...it, startedAt: example.minutesAgo(12) } : it,
+  ),
+})
 const versions = ['v1.3.0', 'v1.2.1', 'v1.2.0', 'v1.1.0'].map((name, index) => ({
   name,
   createdAt: example.minutesAgo(60 + index * 9_000).toISOString(),
@@ -198,6 +201,7 @@ export const pictures: readonly Picture[] = [
     succeeded,
   ),
   board('rollback', 'rolling back', 'Newest change first, and what stays.', rollback),
+  board('restore', 'a restore waits for approval', 'What is lost, and that what serves now is kept.', example.restore),
   board('verify', 'a verification', 'What has to be looked at comes first.', verify),
   {
     kind: 'dialog',
@@ -212,6 +216,22 @@ export const pictures: readonly Picture[] = [
     title: 'Dialog: roll back',
     about: 'Exactly what is undone, and what stays, before anyone confirms.',
     view: rollbackView(failed, example.undo, '{}'),
+  },
+  {
+    kind: 'dialog',
+    name: 'dialog-restore',
+    title: 'Dialog: restore',
+    about: 'The price first; then the name of the environment has to be typed.',
+    view: restoreView(
+      {
+        environment: 'production',
+        backup: { ...example.production.backups[0]!, finishedAt: example.minutesAgo(12).toISOString() },
+        approvals: 1,
+        tables: example.restorePlan.tables,
+        now,
+      },
+      '{}',
+    ),
   },
   {
     kind: 'dialog',
@@ -261,6 +281,12 @@ export const pictures: readonly Picture[] = [
     'status',
     'What runs and what waits.',
     statusMessage([executing, { ...waiting, number: 46, environment: 'staging' }], now),
+  ),
+  answer(
+    'backups',
+    'backups',
+    'What there is to go back to.',
+    backupsMessage('production', example.production.backups, now),
   ),
   answer(
     'history',
