@@ -77,6 +77,20 @@ it('keeps the budget when everything is as long as it can be', () => {
   post({ kind: 'note', text: failure.evidence.join('\n') }, largest)
 })
 
+it('a failure calls those on call once, whatever else is said of it', () => {
+  const { failure } = example.failed.phases.find((phase) => phase.failure !== undefined) ?? {}
+  if (failure === undefined) throw new Error('the failed run has a failure')
+  const message = threadMessage(
+    { kind: 'failed', phase: 'monitor', failure, onCall: 'S01ONCALL' },
+    example.failed,
+    example.watched,
+  )
+  expect(JSON.stringify(message.blocks).match(/S01ONCALL/g)).toHaveLength(1)
+  expect(message.text.match(/S01ONCALL/g)).toHaveLength(1)
+  expect(message.blocks?.filter((block) => block.type === 'data_visualization')).toHaveLength(2)
+  expect(shown(message.withoutCharts)).toContain('Dead letters: 0 all the time')
+})
+
 describe('evidence', () => {
   it('stays as it is when it is short', () => {
     expect(tellingFirst(['starting', 'Error: no', 'bye'])).toEqual(['starting', 'Error: no', 'bye'])
