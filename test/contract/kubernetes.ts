@@ -12,9 +12,11 @@ export interface ContractWorld {
     readonly better: string
     /** Cannot be pulled, and never will. */
     readonly missing: string
-    /** Writes at least one line and ends at once. */
+    /** Ends at once. */
     readonly crashing: string
   }
+  /** Whether the good images write a line when they start. */
+  readonly talkative: boolean
   readonly job: { readonly image: string; readonly succeeding: readonly string[]; readonly failing: readonly string[] }
   close(): Promise<void>
 }
@@ -111,6 +113,26 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
       expect(await cluster.restoreReplicaSet(undo, signal)).toMatchObject({ outcome: 'unchanged' })
     }, 120_000)
 
+    it('knows the last revision that ran well, and what going back to it would change', async () => {
+      const before = await state()
+      expect(before.lastHealthy).toMatchObject({ replicaSet: before.replicaSet, image: before.image })
+      await setImage(world.images.missing, { templateAnnotations: { 'purser/contract': 'x' } })
+      await vi.waitFor(async () => expect((await state()).revision).not.toBe(before.revision), 20_000)
+      expect((await state()).lastHealthy).toMatchObject({ replicaSet: before.replicaSet, image: before.image })
+      const target = await cluster.undoTarget(NAME, CONTAINER, before.replicaSet!.uid, signal)
+      expect(target).toMatchObject({
+        image: before.image,
+        revision: before.revision,
+        createdAt: expect.stringMatching(/^\d{4}-/),
+        differences: expect.arrayContaining([
+          expect.stringContaining(`${world.images.missing} → ${before.image}`),
+          expect.stringContaining('purser/contract: removed'),
+        ]),
+      })
+      expect(await cluster.undoTarget(NAME, CONTAINER, 'no-such-uid', signal)).toBeUndefined()
+      await putBack(before)
+    }, 120_000)
+
     it('fails within seconds, and says why, when the image cannot be pulled', async () => {
       const before = await state()
       await setImage(world.images.missing)
@@ -119,8 +141,9 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
       expect(failure).toBeInstanceOf(RolloutFailed)
       expect(failure).toMatchObject({ code: 'rollout_failed', failure: { container: CONTAINER } })
       expect((failure as RolloutFailed).message).toMatch(/ErrImagePull|ImagePullBackOff/)
-      expect((failure as RolloutFailed).evidence.join('\n')).toMatch(/Failed to pull image/)
-      expect(Date.now() - started).toBeLessThan(15_000)
+      const told = [(failure as RolloutFailed).message, ...(failure as RolloutFailed).evidence].join('\n')
+      expect(told).toMatch(/not found|pull/i)
+      expect(Date.now() - started).toBeLessThan(25_000)
       expect((await state()).availableReplicas).toBe(2)
       await putBack(before)
     }, 120_000)
@@ -128,10 +151,12 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
     it('fails within seconds, with the last log lines, when the new pods crash', async () => {
       const before = await state()
       await setImage(world.images.crashing)
+      const started = Date.now()
       const failure = await rolledOut(world.images.crashing).catch((error: unknown) => error)
       expect(failure).toBeInstanceOf(RolloutFailed)
       expect((failure as RolloutFailed).failure.reason).toBe('CrashLoopBackOff')
-      expect((failure as RolloutFailed).evidence.length).toBeGreaterThan(0)
+      expect(Date.now() - started).toBeLessThan(25_000)
+      if (world.talkative) expect((failure as RolloutFailed).evidence.length).toBeGreaterThan(0)
       await putBack(before)
     }, 120_000)
 
@@ -221,7 +246,7 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
       )
       const first = await cluster.runCronJobNow('contract-run', 'contract-run-42', signal)
       expect(first).toMatchObject({ name: 'contract-run-42', succeeded: true, reason: undefined })
-      expect(first.logs.length).toBeGreaterThan(0)
+      if (world.talkative) expect(first.logs.length).toBeGreaterThan(0)
       expect(await cluster.runCronJobNow('contract-run', 'contract-run-42', signal)).toEqual(first)
     }, 60_000)
 
@@ -246,7 +271,7 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
       await rolledOut(other)
       const pods = await cluster.currentPods(NAME, CONTAINER, signal)
       const heard = () => pods.filter((pod) => lines.some((line) => line.pod === pod.name)).length
-      await vi.waitFor(() => expect(heard()).toBe(pods.length), { timeout: 20_000 })
+      if (world.talkative) await vi.waitFor(() => expect(heard()).toBe(pods.length), { timeout: 20_000 })
       abort.abort()
       await following
       const stamps = lines.map((line) => `${line.pod} ${line.timestamp} ${line.text}`)

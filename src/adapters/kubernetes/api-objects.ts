@@ -64,6 +64,7 @@ export interface Deployment extends ApiObject {
 
 export interface ReplicaSet extends ApiObject {
   readonly spec: { readonly replicas?: number; readonly template: PodTemplate }
+  readonly status?: { readonly availableReplicas?: number }
 }
 
 export interface ContainerState {
@@ -96,6 +97,24 @@ export interface Pod extends ApiObject {
 export interface Secret extends ApiObject {
   readonly data?: Readonly<Record<string, string>>
   readonly immutable?: boolean
+}
+
+/** Parts of a pod spec by which a Secret gets into containers. */
+export interface SecretUse {
+  readonly containers?: readonly ContainerSecretUse[]
+  readonly initContainers?: readonly ContainerSecretUse[]
+  readonly volumes?: readonly {
+    readonly name: string
+    readonly secret?: { readonly secretName?: string }
+    readonly projected?: { readonly sources?: readonly { readonly secret?: { readonly name?: string } }[] }
+  }[]
+}
+
+export interface ContainerSecretUse {
+  readonly name: string
+  readonly env?: readonly { readonly valueFrom?: { readonly secretKeyRef?: { readonly name?: string } } }[]
+  readonly envFrom?: readonly { readonly secretRef?: { readonly name?: string } }[]
+  readonly volumeMounts?: readonly { readonly name: string; readonly subPath?: string }[]
 }
 
 export interface CronJob extends ApiObject {

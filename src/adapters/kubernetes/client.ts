@@ -7,6 +7,7 @@ import { pathsIn } from './paths.ts'
 import type { Cluster, Permission } from './port.ts'
 import { scale } from './scale.ts'
 import { Secrets } from './secrets.ts'
+import { surroundingsOf } from './surroundings.ts'
 import { waitForRollout } from './wait-for-rollout.ts'
 
 export interface ClusterOptions {
@@ -51,6 +52,11 @@ export function openCluster(options: ClusterOptions): Cluster {
     },
     restoreReplicaSet: (undo, signal) => deployments.restore(undo, signal),
     scale: (change, signal) => scale({ connection, paths, deployments }, change, signal),
+    undoTarget: (name, container, uid, signal) => deployments.undoTarget(name, container, uid, signal),
+    surroundings: async ({ deployment: name, secret, cronJobs: named }, signal) => {
+      const deployment = await deployments.require(name, 'looking around', signal)
+      return surroundingsOf(connection, paths, { deployment, secret, cronJobs: named }, signal)
+    },
     secretKey: (secret, key, signal) => secrets.state(secret, key, signal),
     readSecretKey: (secret, key, signal) => secrets.read(secret, key, signal),
     writeSecretKey: (secret, key, value, signal) => secrets.write(secret, key, value, signal),

@@ -5,6 +5,7 @@ import {
   type Pod,
   REVISION,
   type ReplicaSet,
+  conditionOf,
   containerImage,
   controlledBy,
   sameTemplate,
@@ -17,7 +18,15 @@ import type { Connection } from './connection.ts'
 import { differences } from './differences.ts'
 import { ClusterError } from './errors.ts'
 import type { Paths } from './paths.ts'
-import type { ApplyOutcome, DeploymentState, ImageChange, PodState, ReplicaSetUndo } from './port.ts'
+import type {
+  ApplyOutcome,
+  DeploymentState,
+  ImageChange,
+  PodState,
+  ReplicaSetUndo,
+  Revision,
+  UndoTarget,
+} from './port.ts'
 import { currentPodsOf, currentReplicaSet } from './rollout-verdict.ts'
 
 /** Status updates move the resourceVersion too, several times a second during a rollout. */
@@ -36,7 +45,9 @@ export class Deployments {
   async state(name: string, container: string, signal: AbortSignal): Promise<DeploymentState | undefined> {
     const deployment = await this.find(name, signal)
     if (deployment === undefined) return undefined
-    const set = currentReplicaSet(deployment, await this.#replicaSets(deployment, signal))
+    const sets = await this.#replicaSets(deployment, signal)
+    const set = currentReplicaSet(deployment, sets)
+    const healthy = lastHealthy(deployment, set, sets)
     const { metadata, spec, status = {} } = deployment
     return {
       name,
@@ -50,6 +61,7 @@ export class Deployments {
       paused: spec.paused === true,
       revision: set?.metadata.annotations?.[REVISION] ?? '',
       replicaSet: set && { name: set.metadata.name, uid: set.metadata.uid },
+      lastHealthy: healthy && revisionOf(healthy, container),
       templateHash: templateHash(spec.template),
       containers: spec.template.spec.containers.map((one) => one.name),
       revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
@@ -127,6 +139,23 @@ export class Deployments {
     }
   }
 
+  async undoTarget(
+    name: string,
+    container: string,
+    replicaSetUid: string,
+    signal: AbortSignal,
+  ): Promise<UndoTarget | undefined> {
+    const deployment = await this.require(name, 'looking at what to go back to for', signal)
+    const set = (await this.#replicaSets(deployment, signal)).find(({ metadata }) => metadata.uid === replicaSetUid)
+    if (set === undefined) return undefined
+    return {
+      ...revisionOf(set, container),
+      createdAt: set.metadata.creationTimestamp,
+      changeCause: set.metadata.annotations?.[CHANGE_CAUSE],
+      differences: differences(deployment.spec.template, withoutTemplateHash(set.spec.template)),
+    }
+  }
+
   async find(name: string, signal: AbortSignal): Promise<Deployment | undefined> {
     const path = `${this.#paths.deployments}/${name}`
     return this.#connection.find<Deployment>({ method: 'GET', path, doing: `reading deployment ${name}` }, signal)
@@ -170,6 +199,29 @@ export class Deployments {
       },
       signal,
     )
+  }
+}
+
+/** A rollout that was never completed proves nothing: then the pods that serve are those of the one before. */
+function lastHealthy(
+  { status }: Deployment,
+  current: ReplicaSet | undefined,
+  sets: readonly ReplicaSet[],
+): ReplicaSet | undefined {
+  const progressing = conditionOf(status?.conditions, 'Progressing')
+  const completed = progressing?.reason === 'NewReplicaSetAvailable' && current !== undefined
+  if (completed && progressing.message?.includes(`"${current.metadata.name}"`) !== false) return current
+  const number = (set: ReplicaSet) => Number(set.metadata.annotations?.[REVISION] ?? 0)
+  return sets
+    .filter((set) => set !== current && (set.status?.availableReplicas ?? 0) > 0)
+    .toSorted((a, b) => number(b) - number(a))[0]
+}
+
+function revisionOf({ metadata, spec }: ReplicaSet, container: string): Revision {
+  return {
+    revision: metadata.annotations?.[REVISION] ?? '',
+    replicaSet: { name: metadata.name, uid: metadata.uid },
+    image: containerImage(spec.template, container) ?? '',
   }
 }
 

@@ -135,15 +135,15 @@ class PodFollower {
   #emit(line: string, boundary: string): void | Promise<void> {
     const at = line.indexOf(' ')
     const timestamp = at < 0 ? line : line.slice(0, at)
+    if (!STAMP.test(timestamp)) return this.#hand(new Date().toISOString(), line)
     const stamp = sortable(timestamp)
     if (stamp <= boundary) return undefined
     if (stamp > this.#newest) this.#newest = stamp
-    return this.#onLine({
-      pod: this.pod.metadata.name,
-      container: this.#container,
-      timestamp,
-      text: at < 0 ? '' : line.slice(at + 1),
-    })
+    return this.#hand(timestamp, at < 0 ? '' : line.slice(at + 1))
+  }
+
+  #hand(timestamp: string, text: string): void | Promise<void> {
+    return this.#onLine({ pod: this.pod.metadata.name, container: this.#container, timestamp, text })
   }
 
   #restartCount(): number {
@@ -156,6 +156,9 @@ class PodFollower {
     return this.pod.status?.phase === 'Succeeded' || this.pod.status?.phase === 'Failed'
   }
 }
+
+/** Some kubelets' own words ("unable to retrieve container logs") come without a stamp. */
+const STAMP = /^\d{4}-\d\d-\d\dT/
 
 /** Nine digits of fraction and UTC, so that stamps compare as text; kubelets drop trailing zeros. */
 function sortable(timestamp: string): string {

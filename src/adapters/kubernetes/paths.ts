@@ -7,6 +7,7 @@ export interface Paths {
   readonly events: string
   readonly jobs: string
   readonly cronJobs: string
+  readonly autoscalers: string
   log(pod: string): string
 }
 
@@ -22,6 +23,7 @@ export function pathsIn(namespace: string): Paths {
     events: `${core}/events`,
     jobs: `${batch}/jobs`,
     cronJobs: `${batch}/cronjobs`,
+    autoscalers: `/apis/autoscaling/v2/namespaces/${encodeURIComponent(namespace)}/horizontalpodautoscalers`,
     log: (pod) => `${core}/pods/${encodeURIComponent(pod)}/log`,
   }
 }

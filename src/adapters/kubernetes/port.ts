@@ -23,11 +23,53 @@ export interface DeploymentState {
   /** Of the ReplicaSet that the template stands for now. */
   readonly revision: string
   readonly replicaSet: { readonly name: string; readonly uid: string } | undefined
+  /**
+   * What a rollback may go back to: the current ReplicaSet if its rollout was completed, else the newest other one whose
+   * pods serve. A revision that failed is never one.
+   */
+  readonly lastHealthy: Revision | undefined
   /** SHA-256 of the pod template: changes exactly when the pods would. */
   readonly templateHash: string
   readonly containers: readonly string[]
   /** Platforms and node facts are read where they are needed; this is what a rollback needs. */
   readonly revisionHistoryLimit: number
+}
+
+export interface Revision {
+  readonly revision: string
+  readonly replicaSet: { readonly name: string; readonly uid: string }
+  /** Image of the configured container. */
+  readonly image: string
+}
+
+/** What would run after an undo. */
+export interface UndoTarget extends Revision {
+  /** RFC 3339. */
+  readonly createdAt: string | undefined
+  readonly changeCause: string | undefined
+  /** From what runs now, one line for each field of the pod template: image, variables, annotations. */
+  readonly differences: readonly string[]
+}
+
+/** What stands around a Deployment and matters to a plan. `unknown`: Purser may not look. */
+export interface Surroundings {
+  readonly autoscaler:
+    { readonly name: string; readonly minimum: number; readonly maximum: number } | 'none' | 'unknown'
+  /** `linux/amd64`, of the nodes that take pods. */
+  readonly nodePlatforms: readonly string[] | 'unknown'
+  /** How the Deployment's containers and the CronJobs named in the question get the Secret. */
+  readonly secretConsumers: readonly SecretConsumer[]
+}
+
+export interface SecretConsumer {
+  /** `Deployment valuecanvas-api` */
+  readonly workload: string
+  /** `container api` or `volume keys` */
+  readonly by: string
+  /**
+   * `env` and `envFrom` are read when a container starts; a `volume` follows within a minute or so, a `subPath` of one never.
+   */
+  readonly how: 'env' | 'envFrom' | 'volume' | 'subPath'
 }
 
 /** What `kubectl rollout status` would say at this moment, with numbers. */
@@ -130,6 +172,18 @@ export interface Cluster {
     change: { readonly deployment: string; readonly replicas: number; readonly onProgress: (line: string) => void },
     signal: AbortSignal,
   ): Promise<void>
+
+  /** What `restoreReplicaSet` would put back; undefined when that ReplicaSet is gone. Changes nothing. */
+  undoTarget(
+    deployment: string,
+    container: string,
+    replicaSetUid: string,
+    signal: AbortSignal,
+  ): Promise<UndoTarget | undefined>
+  surroundings(
+    question: { readonly deployment: string; readonly secret: string; readonly cronJobs: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<Surroundings>
 
   secretKey(secret: string, key: string, signal: AbortSignal): Promise<SecretKeyState>
   /** The value itself, wrapped. Only for signing a probe or for keeping it aside in the cluster. */

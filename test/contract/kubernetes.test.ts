@@ -6,8 +6,8 @@ import { CoreV1Api, KubeConfig } from '@kubernetes/client-node'
 
 import { startKubernetes } from '../../sandbox/kubernetes/server.ts'
 import { openCluster } from '../../src/adapters/kubernetes/client.ts'
-import { type ContractWorld, clusterContract } from '../contract/kubernetes.ts'
-import { fakeRuntime } from './fake-runtime.ts'
+import { fakeRuntime } from '../kubernetes/fake-runtime.ts'
+import { type ContractWorld, clusterContract } from './kubernetes.ts'
 
 async function onSimulator(): Promise<ContractWorld> {
   const simulator = await startKubernetes({ runtime: fakeRuntime(), namespaces: ['production'] })
@@ -22,6 +22,7 @@ async function onSimulator(): Promise<ContractWorld> {
       missing: 'valuecanvas/api:missing',
       crashing: 'valuecanvas/api:crash',
     },
+    talkative: true,
     job: { image: 'valuecanvas/job:v1', succeeding: ['retry'], failing: ['fail'] },
     close: async () => {
       await simulator.close()
@@ -30,7 +31,20 @@ async function onSimulator(): Promise<ContractWorld> {
   }
 }
 
-/** Needs a cluster that can pull the public images nginx and busybox. Makes a namespace of its own and deletes it. */
+/**
+ * Images for a real cluster; docs/kubernetes.md says what each must do. `pause` runs for ever and says nothing; busybox's
+ * shell, without a terminal, ends at once.
+ */
+const {
+  TEST_KUBECONFIG,
+  TEST_IMAGE_OK = 'registry.k8s.io/pause:3.9',
+  TEST_IMAGE_OK_2 = 'registry.k8s.io/pause:3.10',
+  TEST_IMAGE_BAD = 'registry.k8s.io/pause:purser-no-such-tag',
+  TEST_IMAGE_CRASH = 'registry.k8s.io/e2e-test-images/busybox:1.29-4',
+  TEST_IMAGE_JOB = 'registry.k8s.io/e2e-test-images/busybox:1.29-4',
+} = process.env
+
+/** Makes a namespace of its own and deletes it. */
 async function onRealCluster(kubeconfig: string): Promise<ContractWorld> {
   const config = new KubeConfig()
   config.loadFromFile(kubeconfig)
@@ -39,17 +53,12 @@ async function onRealCluster(kubeconfig: string): Promise<ContractWorld> {
   await core.createNamespace({ body: { metadata: { name: namespace } } })
   return {
     cluster: openCluster({ kubeconfig, namespace }),
-    images: {
-      good: 'nginx:1.27-alpine',
-      better: 'nginx:1.28-alpine',
-      missing: 'nginx:purser-no-such-tag',
-      crashing: 'hello-world:latest',
-    },
-    job: { image: 'busybox:1.37', succeeding: ['echo', 'done'], failing: ['sh', '-c', 'echo broken; exit 1'] },
+    images: { good: TEST_IMAGE_OK, better: TEST_IMAGE_OK_2, missing: TEST_IMAGE_BAD, crashing: TEST_IMAGE_CRASH },
+    talkative: false,
+    job: { image: TEST_IMAGE_JOB, succeeding: ['echo', 'done'], failing: ['sh', '-c', 'echo broken; exit 1'] },
     close: async () => void (await core.deleteNamespace({ name: namespace })),
   }
 }
 
 clusterContract('the simulator', onSimulator)
-const { TEST_KUBECONFIG } = process.env
 if (TEST_KUBECONFIG) clusterContract('TEST_KUBECONFIG', () => onRealCluster(TEST_KUBECONFIG))
