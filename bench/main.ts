@@ -9,11 +9,12 @@ import { measureBackup } from './backup.ts'
 import { measureCounts } from './counts.ts'
 import { fillBilling } from './database.ts'
 import { measureJobHop } from './job-hop.ts'
+import { measureRestore } from './restore.ts'
 import type { Result } from './measure.ts'
 import { tableOf } from './measure.ts'
 
 /** Rows of about 1 kB: a database of some 200 MB. */
-const events = 150_000
+const events = Number(process.env['BENCH_EVENTS'] ?? 150_000)
 const { service } = readPurserYaml(fileURLToPath(new URL('../purser.yaml', import.meta.url)))
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
@@ -30,6 +31,8 @@ try {
   results.push(await measureCounts(postgres.url('billing'), service))
   say(`backups of ${Math.round(bytes / 1_000_000)} MB …`)
   results.push(await measureBackup(postgres.url('billing'), join(directory, 'backups')))
+  say('restores …')
+  results.push(...(await measureRestore(postgres.url('billing'), join(directory, 'restores'))))
   if (redisIsHere) {
     say('job hops …')
     results.push(await measureJobHop(postgres.url('state')))
