@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { onCallGroup } from '../../sandbox/people.ts'
 import { standingOf } from './standing.ts'
 import { startTown, type Town } from './town.ts'
 
@@ -12,8 +13,15 @@ describe('a broken version', () => {
   afterAll(() => town.close())
 
   async function failsAt(version: string): Promise<{ board: string; phases: readonly string[]; thread: string }> {
+    const callingOut = () =>
+      ['chat.postMessage', 'chat.update']
+        .flatMap((method) => town.world.slack.control.apiCalls(method))
+        .filter(({ args }) => JSON.stringify(args).includes(onCallGroup.id)).length
+    const before = callingOut()
     const [outcome] = await town.plays(`deploy ${version}`)
     expect(outcome?.ok).toBe(false)
+    // One failure calls those on call once, in all messages and edits together.
+    expect(callingOut() - before).toBe(1)
     const phases = await town.state(
       `select name, status from purser.phases where run = (select max(number) from purser.runs) order by ordinal`,
     )
