@@ -50,13 +50,39 @@ describe('a restore after the database was damaged', () => {
     expect(spec.replicas).toBe(3)
   }, 120_000)
 
+  it('ends well when Purser is killed with kill -9 while the service stands still', async () => {
+    const playing = town.plays('restore #1')
+    await until(`select 1 from purser.effects where run = 4 and kind = 'schedule' and status = 'applied'`)
+    const [first] = town.bots
+    first?.kill('SIGKILL')
+    await first?.exited
+    await town.startBot('second')
+    expect((await playing)[0]).toMatchObject({ ok: true })
+    const taken = await town.state(`select epoch from purser.phases where run = 4 and name = 'swap'`)
+    expect(Number(taken[0]?.['epoch'])).toBeGreaterThan(1)
+    const read = (kind: string, name: string) => town.world.kubernetes.read(kind, namespace, name)?.['spec']
+    expect(read('Deployment', deployment)).toMatchObject({ replicas: 3 })
+    expect(read('CronJob', 'webhook-retry')).toMatchObject({ suspend: false })
+    expect((await town.service('select count(*)::int as n from customers'))[0]?.['n']).toBeGreaterThan(0)
+    const swaps = await town.state(`select status from purser.effects where run = 4 and kind = 'database'`)
+    expect(swaps).toEqual([{ status: 'applied' }])
+  }, 120_000)
+
   it('refuses a wrong name, a backup that is not there, and who may not', async () => {
     await town.types('dana', '/billing restore #99')
     await town.waitFor('a refusal', () => (town.toldOnly('dana') ?? '').includes('has no backup #99'))
     await town.types('sam', '/billing restore')
     await town.waitFor('a refusal', () => (town.toldOnly('sam') ?? '').includes('may not'))
-    expect(await town.state(`select count(*)::int as n from purser.runs where kind = 'restore'`)).toEqual([{ n: 1 }])
+    expect(await town.state(`select count(*)::int as n from purser.runs where kind = 'restore'`)).toEqual([{ n: 2 }])
   }, 60_000)
+
+  async function until(sql: string): Promise<void> {
+    const deadline = Date.now() + 60_000
+    while ((await town.state(sql)).length === 0) {
+      if (Date.now() > deadline) throw new Error(`waited 60 s for ${sql}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
 })
 
 /** The proven backup, restored by hand with PostgreSQL's own program. */
