@@ -25,9 +25,9 @@ describe('what Purser refuses', () => {
 
   it.each([
     ['sam', '/billing deploy v1.2.0', /You may not start or change runs in production\. Ask @Dana/],
-    ['sam', '/billing rollback', /no deploy whose changes could be undone|may not/],
+    ['sam', '/billing rollback', /no deploy or restore whose changes could be undone/],
     ['dana', '/billing deploy v1.2.0; rm -rf /', /v1\.2\.0; is not a version/],
-    ['dana', '/billing deploy', /Which version\?/],
+    ['dana', '/billing lock x', /Say why, in 3 to 300 letters/],
     ['dana', '/billing deploy v1.2.0 produktion', /no environment produktion\. Did you mean production\?/],
     ['dana', '/billing deploy v1.2.0 --force', /no option --force/],
     ['dana', '/billing depoly v1.2.0', /Did you mean deploy\?/],
