@@ -10,7 +10,7 @@ export interface Standing {
   readonly schedules: Readonly<Record<string, ScheduleBefore>>
 }
 
-const drainLimitMs = 10 * 60_000
+const drainLimitMs = 5 * 60_000
 const lookMs = 1_000
 
 /**

@@ -55,7 +55,10 @@ async function sync(path: string): Promise<void> {
 
 export async function readManifest(path: string, doing: string): Promise<BackupManifest> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as BackupManifest
+    const read = JSON.parse(await readFile(path, 'utf8')) as BackupManifest
+    // Without the counts of its snapshot nothing could be held against it.
+    if (!Array.isArray(read.rows) || !Array.isArray(read.sequences)) throw new Error('it holds no counts')
+    return read
   } catch (error) {
     const hint = 'See which backups there are; this one was never finished or was removed.'
     throw new BackupError('backup_missing', `${doing}: it has no readable manifest`, { hint, cause: error })
