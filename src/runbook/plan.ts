@@ -2,6 +2,7 @@ import type { DeploymentState, SecretKeyState } from '../adapters/kubernetes/por
 import type { MigrationFile, MigrationLock } from '../adapters/postgres/port.ts'
 import { expandEventPatterns } from '../adapters/stripe/events.ts'
 import type { DeployPlan, PlannedCronJob, PlannedMigration } from '../runs/plan.ts'
+import { clusterRisks } from './cluster-risks.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { cronJobManifest, tagOf } from './manifests.ts'
@@ -62,6 +63,7 @@ export const plan: Phase = async (context) => {
     rollback: rollbackPreview(context, deployment, endpoint, cronJobs),
     risks: [
       ...migrations.risks,
+      ...(await clusterRisks(context, deployment, image.platforms)),
       ...risksOf(context, deployment, migrations.planned, endpoint, image.revision, dryRun.outcome === 'unchanged'),
     ],
     estimateMinutes: estimateOf(context),
