@@ -42,8 +42,10 @@ export async function status(ask: Ask, asked: number | undefined, desk: Desk): P
   await guard(desk, ask, 'look', desk.config.defaultEnvironment)
   const statuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
   const open = await desk.runs.list({ statuses })
-  // A verification that failed waits for nobody.
-  const waiting = open.filter((run) => run.kind !== 'verify' || run.status !== 'failed')
+  // A verification that failed, or a plan that could not be made, waits for nobody.
+  const waiting = open.filter(
+    (run) => run.status !== 'failed' || (run.kind !== 'verify' && run.startedAt !== undefined),
+  )
   return tell(statusMessage(waiting, desk.now()))
 }
 
