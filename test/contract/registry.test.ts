@@ -1,3 +1,13 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { vi } from 'vitest'
+
+import { buildImage } from '../../sandbox/registry/images.ts'
 import { startRegistry } from '../../sandbox/registry/server.ts'
 import { registryContract } from './registry.ts'
 
@@ -20,4 +30,56 @@ if (reference) {
     const digest = simulator.digestOf('valuecanvas/api', 'v1.2.0')
     return { repository: `${simulator.host}/valuecanvas/api`, tag: 'v1.2.0', digest, close: () => simulator.close() }
   })
+}
+
+const installed = spawnSync('docker-registry', ['--version']).status === 0
+if (installed) registryContract('docker-registry', onDockerRegistry)
+
+/** Distribution's own server on a free port, with one multi-platform image pushed to it. */
+async function onDockerRegistry() {
+  const folder = await mkdtemp(join(tmpdir(), 'purser-docker-registry-'))
+  const host = `127.0.0.1:${await freePort()}`
+  const storage = `storage: {filesystem: {rootdirectory: ${join(folder, 'data')}}}`
+  await writeFile(
+    join(folder, 'config.yml'),
+    `version: 0.1\nlog: {level: error}\n${storage}\nhttp: {addr: "${host}"}\n`,
+  )
+  const server = spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: 'ignore' })
+  const ended = once(server, 'exit')
+  await vi.waitFor(async () => fetch(`http://${host}/v2/`), { timeout: 20_000 })
+  const digest = await push(`http://${host}/v2/valuecanvas/api`, 'v1.2.0')
+  const close = async () => {
+    server.kill()
+    await ended
+    await rm(folder, { recursive: true })
+  }
+  return { repository: `${host}/valuecanvas/api`, tag: 'v1.2.0', digest, close }
+}
+
+async function push(at: string, tag: string): Promise<string> {
+  const image = buildImage({ repository: 'valuecanvas/api', tag, revision: 'd4e5f6a' })
+  const put = async (url: string | URL, type: string, body: Buffer) => {
+    const answer = await fetch(url, { method: 'PUT', headers: { 'content-type': type }, body: new Uint8Array(body) })
+    if (!answer.ok) throw new Error(`pushing to ${url}: HTTP ${answer.status} ${await answer.text()}`)
+  }
+  for (const [digest, { bytes }] of image.blobs) {
+    const upload = await fetch(`${at}/blobs/uploads/`, { method: 'POST' })
+    const location = new URL(upload.headers.get('location') ?? '', at)
+    location.searchParams.set('digest', digest)
+    await put(location, 'application/octet-stream', bytes)
+  }
+  // Parts before the whole: a registry refuses an index of manifests that it does not know.
+  const parts = [...image.manifests].filter(([digest]) => digest !== image.digest)
+  for (const [digest, { mediaType, bytes }] of parts) await put(`${at}/manifests/${digest}`, mediaType, bytes)
+  const whole = image.manifests.get(image.digest)!
+  await put(`${at}/manifests/${tag}`, whole.mediaType, whole.bytes)
+  return image.digest
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  return port
 }
