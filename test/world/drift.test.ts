@@ -43,7 +43,7 @@ describe('when the world has changed since the plan was approved', () => {
       repository: 'valuecanvas/api',
       tag: 'v1.2.0',
       revision: String(commit?.['sha']),
-      platforms: ['linux/arm64'],
+      platforms: ['linux/amd64'],
     })
     expect(town.world.registry.digestOf('valuecanvas/api', 'v1.2.0')).not.toBe(approvedDigest)
     await town.presses('alex', 'approve')
