@@ -209,8 +209,13 @@ function lastHealthy(
   sets: readonly ReplicaSet[],
 ): ReplicaSet | undefined {
   const progressing = conditionOf(status?.conditions, 'Progressing')
-  const completed = progressing?.reason === 'NewReplicaSetAvailable' && current !== undefined
-  if (completed && progressing.message?.includes(`"${current.metadata.name}"`) !== false) return current
+  // Without a progress deadline there is no such condition, and available pods must do.
+  const available = progressing === undefined && (current?.status?.availableReplicas ?? 0) > 0
+  // The condition names its ReplicaSet: just after a change it still speaks of the former one.
+  const completed =
+    progressing?.reason === 'NewReplicaSetAvailable' &&
+    progressing.message?.includes(`"${current?.metadata.name}"`) !== false
+  if (current !== undefined && (available || completed)) return current
   const number = (set: ReplicaSet) => Number(set.metadata.annotations?.[REVISION] ?? 0)
   return sets
     .filter((set) => set !== current && (set.status?.availableReplicas ?? 0) > 0)
