@@ -18,7 +18,7 @@ const pod = { metadata: { name: 'api-1', uid: 'p', resourceVersion: '1' }, spec:
 const server = http.createServer((request, response) => {
   const url = request.url ?? ''
   if (url.includes('/log?')) return void write(response)
-  if (url.includes('watch=true')) return void response.writeHead(200).flushHeaders()
+  if (url.includes('watch=true')) return response.writeHead(200).flushHeaders()
   const list = { metadata: { resourceVersion: '1' }, items: [pod] }
   return void response.end(JSON.stringify(url.includes('/pods?') ? list : { metadata: object, spec }))
 })

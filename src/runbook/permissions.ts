@@ -7,6 +7,7 @@ export function neededPermissions(service: ServiceConfig): readonly Permission[]
   return [
     ...verbs('apps', 'deployments', ['get', 'patch', 'list', 'watch'], deployment),
     ...verbs('apps', 'replicasets', ['get', 'list', 'watch']),
+    ...verbs('autoscaling', 'horizontalpodautoscalers', ['list']),
     ...verbs('', 'pods', ['get', 'list', 'watch']),
     { group: '', resource: 'pods', subresource: 'log', verb: 'get' },
     ...verbs('', 'events', ['list']),

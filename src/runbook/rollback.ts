@@ -46,7 +46,7 @@ export const checkAfterRollback: Phase = async (context) => {
 async function undoEffect(context: PhaseContext, effect: Effect, signal: AbortSignal): Promise<void> {
   switch (effect.kind) {
     case 'image':
-      return undoImage(context, effect.target, effect.before as ImageBefore, signal)
+      return undoImage(context, effect, signal)
     case 'stripe-endpoint':
       return undoEndpoint(context, effect, signal)
     case 'secret-key':
@@ -68,8 +68,12 @@ async function undoEffect(context: PhaseContext, effect: Effect, signal: AbortSi
   }
 }
 
-async function undoImage(context: PhaseContext, deployment: string, before: ImageBefore, signal: AbortSignal) {
+async function undoImage(context: PhaseContext, effect: Effect, signal: AbortSignal) {
   const { world, service } = context
+  const deployment = effect.target
+  const before = effect.before as ImageBefore
+  await requireOurs(context, effect, before, signal)
+  await tellTarget(context, before, signal)
   const changeCause = causeOf(context)
   const common = { deployment, container: service.container, image: before.image, changeCause }
   if (before.replicaSet === null) await world.cluster.setImage(common, signal)
@@ -84,6 +88,32 @@ async function undoImage(context: PhaseContext, deployment: string, before: Imag
     },
     AbortSignal.any([signal, AbortSignal.timeout(service.rollout.timeoutMinutes * 60_000)]),
   )
+}
+
+/** Somebody deployed something else since: taking that away is not what this rollback was confirmed for. */
+async function requireOurs({ world, service }: PhaseContext, effect: Effect, before: ImageBefore, signal: AbortSignal) {
+  const set = (effect.after as { readonly image?: string } | undefined)?.image
+  const current = await world.cluster.deployment(effect.target, service.container, signal)
+  if (set === undefined || current === undefined || current.image === set || current.image === before.image) return
+  throw new CheckFailed(
+    'deployment_changed',
+    `rolling back ${effect.target}: it runs ${current.image}, which run #${effect.run} did not set`,
+    { hint: 'Find out who changed the deployment; put it back by hand if it must go back.' },
+  )
+}
+
+/** What comes back beyond the image: somebody may have changed variables meanwhile. */
+async function tellTarget(context: PhaseContext, before: ImageBefore, signal: AbortSignal) {
+  const { world, service } = context
+  if (before.replicaSet === null) return
+  const target = await world.cluster.undoTarget(service.deployment, service.container, before.replicaSet.uid, signal)
+  if (target === undefined || target.differences.length === 0) return
+  const since = target.createdAt === undefined ? '' : `, first started ${target.createdAt}`
+  const lines = target.differences.map((line) => `• ${line}`)
+  const text = [`Going back to revision ${target.revision} (${target.image}${since}). What changes:`, ...lines].join(
+    '\n',
+  )
+  await context.tell({ kind: 'note', text }, `undo-target-${target.replicaSet.name}`)
 }
 
 /** One that the run created is disabled (its deliveries can still be looked at); another gets its former state back. */

@@ -65,13 +65,12 @@ async function setImage(context: PhaseContext, signal: AbortSignal) {
   return { image: plan.image.reference }
 }
 
+/** A rollback never goes back to a revision that failed: then to the one whose pods served beside it. */
 export function imageBefore(deployment: DeploymentState, version: string | undefined): ImageBefore {
-  return {
-    image: deployment.image,
-    replicaSet: deployment.replicaSet ?? null,
-    templateHash: deployment.templateHash,
-    version: version ?? null,
-  }
+  const { lastHealthy, replicaSet, image, templateHash } = deployment
+  if (lastHealthy !== undefined && lastHealthy.replicaSet.uid !== replicaSet?.uid)
+    return { image: lastHealthy.image, replicaSet: lastHealthy.replicaSet, templateHash, version: null }
+  return { image, replicaSet: replicaSet ?? null, templateHash, version: version ?? null }
 }
 
 /** A runtime may report the digest of the index or of the platform's manifest: only a single-platform image must agree. */

@@ -60,7 +60,7 @@ async function push(at: string, tag: string): Promise<string> {
   const image = buildImage({ repository: 'valuecanvas/api', tag, revision: 'd4e5f6a' })
   const put = async (url: string | URL, type: string, body: Buffer) => {
     const answer = await fetch(url, { method: 'PUT', headers: { 'content-type': type }, body: new Uint8Array(body) })
-    if (!answer.ok) throw new Error(`pushing to ${url}: HTTP ${answer.status} ${await answer.text()}`)
+    if (!answer.ok) throw new Error(`pushing to ${String(url)}: HTTP ${answer.status} ${await answer.text()}`)
   }
   for (const [digest, { bytes }] of image.blobs) {
     const upload = await fetch(`${at}/blobs/uploads/`, { method: 'POST' })

@@ -179,7 +179,7 @@ function firstDeployment(exchanges: readonly Exchange[], change: (spec: Json) =>
 }
 
 const generation = (object: unknown) => (object as { metadata: { generation?: number } }).metadata.generation
-const statusOf = (object: unknown) => ((object as { status?: Json }).status ?? {}) as Json
+const statusOf = (object: unknown): Json => (object as { status?: Json }).status ?? {}
 
 function progress(object: unknown): Json | undefined {
   const conditions = (statusOf(object).conditions ?? []) as Json[]
@@ -197,7 +197,10 @@ function reasons(events: readonly WatchEvent[]): unknown[] {
 function milestones(events: readonly WatchEvent[]): string[] {
   const seen = events
     .filter(({ type }) => type === 'MODIFIED')
-    .map(({ object }) => `${generation(object)} seen as ${statusOf(object).observedGeneration}: ${reasonOf(object)}`)
+    .map(
+      ({ object }) =>
+        `${generation(object)} seen as ${String(statusOf(object).observedGeneration)}: ${String(reasonOf(object))}`,
+    )
   return withoutRepeats(seen)
 }
 
@@ -205,7 +208,7 @@ function milestones(events: readonly WatchEvent[]): string[] {
 function replicaSteps(events: readonly WatchEvent[], of: number): string[] {
   const steps = events
     .filter(({ object, type }) => type === 'MODIFIED' && generation(object) === of)
-    .map(({ object }) => `${statusOf(object).replicas}/${statusOf(object).updatedReplicas ?? 0}`)
+    .map(({ object }) => `${String(statusOf(object).replicas)}/${String(statusOf(object).updatedReplicas ?? 0)}`)
   return withoutRepeats(steps)
 }
 
@@ -234,7 +237,10 @@ function podLives(events: readonly WatchEvent[], tag: string): string[] {
     const ready = conditions.find((one) => one.type === 'Ready')?.status ?? 'no word on readiness'
     const known = lives.get(name)
     if (known === undefined && !(type === 'ADDED' && JSON.stringify(object.spec).includes(`:${tag}`))) continue
-    lives.set(name, [...(known ?? []), `${phase}, ${ready}${deletionTimestamp === undefined ? '' : ', ending'}`])
+    lives.set(name, [
+      ...(known ?? []),
+      `${phase}, ${String(ready)}${deletionTimestamp === undefined ? '' : ', ending'}`,
+    ])
   }
   return [...lives.values()].map((stations) =>
     withoutRepeats(stations.filter((one) => !one.endsWith('ending'))).join(' → '),
@@ -248,8 +254,8 @@ function bearing(pod: unknown): object {
     containerStatuses = [],
   } = statusOf(pod) as {
     phase: string
-    conditions: Json[]
-    containerStatuses: { state: { waiting?: Json }; ready: boolean }[]
+    conditions?: Json[]
+    containerStatuses?: { state: { waiting?: Json }; ready: boolean }[]
   }
   const ready = conditions.find(({ type }) => type === 'Ready')?.status
   return { phase, ready, containers: containerStatuses.map((one) => [one.state.waiting?.reason, one.ready]) }

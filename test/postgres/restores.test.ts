@@ -136,10 +136,7 @@ describe('restores of the service database', () => {
       ] as const) {
         for (let last = 0; ; last += 1) {
           let sent = 0
-          const spy = vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (
-            this: pg.Client,
-            ...args: unknown[]
-          ) {
+          const dying = function (this: pg.Client, ...args: unknown[]): unknown {
             sent += 1
             if (how === 'killed' ? sent > last : sent === last + 1) {
               // A process that dies takes its connections along; the server rolls back what was not committed.
@@ -148,7 +145,8 @@ describe('restores of the service database', () => {
               return Promise.reject(new Error('the process died here'))
             }
             return query.apply(this, args)
-          } as typeof pg.Client.prototype.query)
+          }
+          const spy = vi.spyOn(pg.Client.prototype, 'query').mockImplementation(dying)
           const failure: unknown = await restores[act](names, never).then(
             () => undefined,
             (error: unknown) => error,

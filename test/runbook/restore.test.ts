@@ -117,7 +117,7 @@ describe('a restore, broken off at every call to the outside', () => {
       const key = `${run.number} ${name}`
       if (truth.steps.has(key)) return truth.steps.get(key) as T
       const result = await act(never)
-      truth.steps.set(key, (result ?? null) as Json)
+      truth.steps.set(key, result ?? null)
       return result
     }
     const context = {
