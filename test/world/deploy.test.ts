@@ -66,7 +66,7 @@ function story(open: () => Promise<Town>): void {
     const home = () => plainText({ text: '', blocks: [...(control.homeOf(people.dana.id)?.blocks ?? [])] })
     await control.openHome(people.dana.id)
     await town.waitFor('App Home', () => home().includes('production runs v1.2.0'))
-    expect(home()).toMatch(/#1 \(http\S+\/archives\/C0DEPLOYS\/p\d+\) valuecanvas-api v1\.2\.0 → production: succeeded/)
+    expect(home()).toMatch(/#1 \(http\S+\/archives\/C0DEPLOYS\/p\d+\) v1\.2\.0 → production: succeeded/)
     expect(home()).toContain('.dump')
     await control.pressInView(people.dana.id, 'home_verify')
     await town.waitFor('an answer', () => JSON.stringify(control.openView(people.dana.id) ?? '').includes('C0DEPLOYS'))
