@@ -50,7 +50,7 @@ describe('a deploy during which', () => {
     180_000,
   )
 
-  it('Stripe answers 500 for a while goes on and ends well, with one endpoint', async () => {
+  it('Stripe makes the endpoint and its answer is lost goes on and ends well, with one endpoint', async () => {
     town = await startTown({ monitorSeconds: 3 })
     town.world.stripe.setFault({ does: 'cut', when: 'after', on: 'POST /v1/webhook_endpoints', times: 2 })
     await deployUntil('running')

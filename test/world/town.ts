@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,6 +29,8 @@ export interface Town {
   state(sql: string): Promise<Record<string, unknown>[]>
   /** Rows of the service's database. */
   service(sql: string): Promise<Record<string, unknown>[]>
+  /** Everything that the bots have logged so far. */
+  logs(): string
   startBot(name: string, environment?: Readonly<Record<string, string>>): Promise<Bot>
   close(): Promise<void>
 }
@@ -44,6 +47,7 @@ export async function startTown(options: TownOptions = {}): Promise<Town> {
   const { control } = world.slack
   const channel = channels.deploys.id
   const bots: Bot[] = []
+  const logs: string[] = []
 
   const seen = (who: PersonName): readonly Message[] => control.messagesSeenBy(people[who].id, channel)
   const town: Town = {
@@ -73,8 +77,10 @@ export async function startTown(options: TownOptions = {}): Promise<Town> {
     },
     state: (sql) => ask(world.stateDatabaseUrl, sql),
     service: (sql) => ask(world.serviceDatabaseUrl, sql),
+    logs: () => logs.map((file) => readFileSync(file, 'utf8')).join(''),
     startBot: async (name, environment = {}) => {
       const log = join(directory, `${name}.log`)
+      logs.push(log)
       const bot = startBot({ ...world.environment, PURSER_INSTANCE: name, ...environment }, log)
       bots.push(bot)
       await bot.ready
