@@ -26,7 +26,7 @@ export function restoreView(price: RestorePrice, privateMetadata: string): Modal
   const blocks: (KnownBlock | Block)[] = [
     paragraph(
       [
-        `*Everything written to ${words(environment, 60)} since ${ago(new Date(backup.finishedAt), now)} stops serving.*`,
+        `*Everything written to ${words(environment, 60)} since the backup (${ago(new Date(backup.finishedAt), now)}) stops serving.*`,
         `Backup ${code(backup.file)} of run *#${backup.run}*, ${megabytes(backup.bytes)}, ${counted(backup.tables, 'table')}`,
         proofOf(backup),
         `The service stands still only while two names are swapped and its pods restart. What serves now is kept as a database of its own, and a rollback puts it back.`,
