@@ -1,9 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { startPostgres } from '../sandbox/postgres/server.ts'
-import { readPurserYaml } from '../src/config/purser-yaml.ts'
+import { parsePurserYaml } from '../src/config/purser-yaml.ts'
 import { redisIsHere } from '../test/support/redis.ts'
 import { measureBackup } from './backup.ts'
 import { measureCounts } from './counts.ts'
@@ -15,7 +15,7 @@ import { tableOf } from './measure.ts'
 
 /** Rows of about 1 kB: a database of some 200 MB. */
 const events = Number(process.env['BENCH_EVENTS'] ?? 150_000)
-const { service } = readPurserYaml(fileURLToPath(new URL('../purser.yaml', import.meta.url)))
+const { service } = parsePurserYaml(readFileSync(new URL('../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
 const directory = await mkdtemp(join(tmpdir(), 'purser-bench-'))

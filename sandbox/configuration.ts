@@ -29,6 +29,6 @@ export async function writeConfiguration(path: string, facts: ConfigurationFacts
   // Dana asks and Alex is the only other approver: two approvals could never be had here.
   yaml.setIn([...production, 'policy', 'restoreApprovals'], 1)
   yaml.setIn([...production, 'policy', 'channels'], [channels.deploys.id])
-  yaml.setIn([...production, 'contacts', 'onCall'], onCallGroup.id)
+  yaml.setIn([...production, 'contacts'], { onCall: onCallGroup.id })
   await writeFile(path, yaml.toString())
 }

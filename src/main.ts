@@ -64,8 +64,12 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     stateDatabaseUrl: settings.stateDatabaseUrl.reveal(),
     log,
   })
+  const { repositoryTokenEnv, repositoryUser } = config.service
   const repository = openRepository({
     url: config.service.repository,
+    ...(repositoryTokenEnv === undefined
+      ? {}
+      : { login: { user: repositoryUser, token: secretOf(settings, repositoryTokenEnv) } }),
     mirrorDirectory: join(settings.dataDirectory, 'mirror.git'),
   })
   const jobs = new JobSystem(queues, log)

@@ -215,6 +215,9 @@ function namedVariables({ service, environments }: PurserConfig): NamedVariable[
         usedBy: `environments.${environment}.backups.testRestore.databaseUrlEnv`,
       })
   }
+  const { repositoryTokenEnv } = service
+  if (repositoryTokenEnv !== undefined)
+    all.push({ name: repositoryTokenEnv, required: true, usedBy: 'service.repositoryTokenEnv' })
   for (const [child, name] of Object.entries(service.e2e.envFrom)) {
     all.push({ name, required: true, usedBy: `service.e2e.envFrom.${child}` })
   }

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ConfigError } from './config-error.ts'
 import { environmentSchema } from './environment-schema.ts'
 import { checkFields } from './fields.ts'
+import { placeholdersIn } from './placeholders.ts'
 import { describeIssues } from './problems.ts'
 import { serviceSchema } from './service-schema.ts'
 
@@ -57,7 +58,7 @@ function defaultOf(names: readonly string[]): string {
 
 export type PurserConfig = z.infer<typeof purserSchema>
 
-/** Raises ConfigError listing every problem of the file. */
+/** For a start: raises ConfigError listing every problem of the file, placeholders that nobody has filled in among them. */
 export function readPurserYaml(path: string): PurserConfig {
   let text: string
   try {
@@ -66,11 +67,20 @@ export function readPurserYaml(path: string): PurserConfig {
     const reason = error instanceof Error ? error.message : String(error)
     throw new ConfigError(path, [`the file cannot be read: ${reason}`], 'Set PURSER_CONFIG to the path of purser.yaml.')
   }
-  return parsePurserYaml(text, path)
+  return parsePurserYaml(text, path, placeholdersIn)
 }
 
-/** `fileName` is only for messages. */
-export function parsePurserYaml(text: string, fileName: string): PurserConfig {
+interface Flaw {
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+}
+
+/** `fileName` is only for messages; `alsoWrong` finds what the schema allows and this reader does not. */
+export function parsePurserYaml(
+  text: string,
+  fileName: string,
+  alsoWrong: (file: unknown) => readonly Flaw[] = () => [],
+): PurserConfig {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   if (document.errors.length > 0) {
@@ -82,11 +92,13 @@ export function parsePurserYaml(text: string, fileName: string): PurserConfig {
       }),
     )
   }
-  const parsed = purserSchema.safeParse(document.toJS() ?? {})
-  if (parsed.success) return parsed.data
+  const file: unknown = document.toJS() ?? {}
+  const parsed = purserSchema.safeParse(file)
+  const flaws = alsoWrong(file).map((flaw) => ({ code: 'custom' as const, ...flaw, path: [...flaw.path] }))
+  if (parsed.success && flaws.length === 0) return parsed.data
   throw new ConfigError(
     fileName,
-    describeIssues(parsed.error.issues, purserSchema, (path) => lineOf(document, lines, path)),
+    describeIssues([...(parsed.error?.issues ?? []), ...flaws], purserSchema, (path) => lineOf(document, lines, path)),
   )
 }
 

@@ -223,10 +223,20 @@ const phasesSchema = z.strictObject({
   monitor: budget(30),
 })
 
-export const serviceSchema = z
-  .strictObject({
+export const serviceSchema = checkFields(
+  z.strictObject({
     name: objectName.describe('What people call it; shown in every message.'),
     repository: z.string().min(1).describe('Git URL or path of the repository. Versions are its tags.'),
+    repositoryTokenEnv: environmentVariable
+      .exactOptional()
+      .describe('Environment variable that holds a token for a private https repository.'),
+    repositoryUser: z
+      .string()
+      .regex(/^[^:\s]+$/, 'must be a user name, without colon or spaces')
+      .default('x-access-token')
+      .describe(
+        'User that goes with the token: x-access-token for GitHub, oauth2 for GitLab, x-token-auth for Bitbucket.',
+      ),
     image: imageSchema,
     deployment: objectName.describe('Name of the Kubernetes Deployment.'),
     container: objectName.describe('Name of the container in it that gets the image.'),
@@ -255,8 +265,16 @@ export const serviceSchema = z
         timeoutMinutes: minutes.default(15),
       })
       .prefault({}),
-  })
-  .describe('What is deployed.')
+  }),
+  ['repository', 'repositoryTokenEnv'],
+  ({ repository, repositoryTokenEnv }, problem) => {
+    if (repositoryTokenEnv === undefined || /^(https:|http:\/\/(127\.0\.0\.1|localhost)[:/])/.test(repository)) return
+    problem(
+      ['repositoryTokenEnv'],
+      'goes only with an https:// repository: elsewhere the token would be readable or unused',
+    )
+  },
+).describe('What is deployed.')
 
 export type ServiceConfig = z.infer<typeof serviceSchema>
 export type MigrationsConfig = ServiceConfig['migrations']

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
-import { readPurserYaml } from '../../src/config/purser-yaml.ts'
+import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import { describePermission, neededPermissions } from '../../src/runbook/permissions.ts'
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url))
-const config = readPurserYaml(path('purser.yaml'))
+const config = parsePurserYaml(readFileSync(path('purser.yaml'), 'utf8'), 'purser.yaml')
 
 interface Rule {
   readonly apiGroups: readonly string[]

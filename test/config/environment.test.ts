@@ -1,11 +1,11 @@
-import { fileURLToPath } from 'node:url'
+import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { readSettings, secretOf } from '../../src/config/environment.ts'
-import { readPurserYaml } from '../../src/config/purser-yaml.ts'
+import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 
-const config = readPurserYaml(fileURLToPath(new URL('../../purser.yaml', import.meta.url)))
+const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
 
 const complete = {
   STATE_DATABASE_URL: 'postgres://purser:statepassword@127.0.0.1:5432/purser',

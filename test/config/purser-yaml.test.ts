@@ -22,6 +22,10 @@ function withValue(...edits: [path: string, value: unknown][]): string {
   return stringify(file)
 }
 
+function sampleService(): object {
+  return { ...(parse(text) as { service: object }).service, repositoryTokenEnv: 'GIT_TOKEN' }
+}
+
 function problemsOf(yaml: string): readonly string[] {
   try {
     parsePurserYaml(yaml, 'purser.yaml')
@@ -33,7 +37,7 @@ function problemsOf(yaml: string): readonly string[] {
 }
 
 describe("the committed purser.yaml is the runbook's case", () => {
-  const config = readPurserYaml(committed)
+  const config = parsePurserYaml(text, committed)
 
   it('names what the runbook names', () => {
     const { service, environments, defaultEnvironment } = config
@@ -127,6 +131,12 @@ describe('a purser.yaml with problems', () => {
       ['#deploys'],
       /channels\[0\].*must be a Slack channel id/,
     ],
+    [
+      'a token over plain ways',
+      'service',
+      { ...sampleService(), repository: 'http://git.example/x' },
+      /repositoryTokenEnv.*https/,
+    ],
     ['no channel', 'environments.production.policy.channels', [], /channels.*>=1 items/],
     ['more approvals than approvers', 'environments.production.policy.approvers', [], /approvers/],
     ['no environment', 'environments', {}, /^environments.*at least one environment/],
@@ -147,6 +157,18 @@ describe('a purser.yaml with problems', () => {
     expect(problemsOf(people(2)).join()).toMatch(/UDANA could never get a run approved/)
     expect(problemsOf(people(1, 2)).join()).toMatch(/restoreApprovals .*UDANA could never get a run approved/)
     expect(problemsOf(people(3)).join()).toMatch(/asks for 3 people, but only 2 may approve/)
+  })
+
+  it('does not let Purser start while it holds the placeholders of the example', () => {
+    const start = () => readPurserYaml(committed)
+    expect(start).toThrow(ConfigError)
+    for (const named of [
+      /policy\.deployers\[0\] \(line \d+\): still holds the placeholder SREPLACE/,
+      /contacts\.onCall.*\[Phone\]/,
+    ])
+      expect(start).toThrow(named)
+    const [first] = text.split('\n').flatMap((line, index) => (line.includes('SREPLACE') ? [index + 1] : []))
+    expect(start).toThrow(`environments.production.policy.deployers[0] (line ${first})`)
   })
 
   it('says where YAML itself is broken', () => {

@@ -2,11 +2,13 @@ import { execFile } from 'node:child_process'
 import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { inspect, promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { nearest } from '../../src/nearest.ts'
 import type { Repository } from '../../src/adapters/git/port.ts'
 import { openRepository } from '../../src/adapters/git/repository.ts'
+import { Sensitive } from '../../src/sensitive.ts'
+import { startPrivateGitHost } from './private-host.ts'
 import { buildServiceRepository, type ServiceRepository } from '../../sandbox/valuecanvas/repository.ts'
 
 const never = new AbortController().signal
@@ -108,6 +110,37 @@ describe('the service’s repository', () => {
     expect(error).toMatchObject({ code: 'repository_unreachable', transient: true })
     expect(JSON.stringify(error) + String(error)).not.toContain('hunter2')
     expect(await readFile(join(directory, 'other.git', 'config'), 'utf8')).not.toContain('hunter2')
+  })
+
+  it('reads a private repository with a token that stands neither in argv nor on disk, nor in a refusal', async () => {
+    const host = await startPrivateGitHost(directory, 'x-access-token:hunter2hunter2')
+    const url = `${host.url}/origin.git`
+    const open = (name: string, token?: string) =>
+      openRepository({
+        url,
+        mirrorDirectory: join(directory, name),
+        ...(token === undefined ? {} : { login: { user: 'x-access-token', token: new Sensitive(token) } }),
+      })
+    const { stdout: git } = await run('which', ['git'])
+    const [shim, argvFile] = [join(directory, 'git'), join(directory, 'argv')]
+    await writeFile(shim, `#!/bin/sh\necho "$@" >> ${argvFile}\nexec ${git.trim()} "$@"\n`, { mode: 0o755 })
+    vi.stubEnv('PATH', `${directory}:${process.env['PATH']}`)
+    await open('private.git', 'hunter2hunter2').resolveVersion('v1.2.0', never)
+    vi.unstubAllEnvs()
+    const argv = await readFile(argvFile, 'utf8')
+    expect(host.seen.admitted).toBeGreaterThan(0)
+    const secrets = /hunter2|aHVudGVy|eC1hY2Nlc3/
+    expect(argv).toContain('fetch')
+    expect(argv).not.toMatch(secrets)
+    expect(await readFile(join(directory, 'private.git', 'config'), 'utf8')).not.toMatch(secrets)
+    for (const token of ['wronghunter2', undefined]) {
+      const error: unknown = await open('refused.git', token)
+        .tags(never)
+        .catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'repository_denied', hint: expect.stringContaining('repositoryTokenEnv') })
+      expect(inspect(error, { depth: 9 })).not.toMatch(secrets)
+    }
+    await host.close()
   })
 
   it('rethrows the reason of an abort', async () => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Sensitive } from '../../sensitive.ts'
 import { RepositoryError } from './errors.ts'
 import { git, gitText, lines, type GitAnswer, type GitRequest } from './git.ts'
 
@@ -13,25 +14,37 @@ export interface Mirror {
   ask(args: readonly string[], doing: string, signal: AbortSignal): Promise<GitAnswer>
 }
 
+export interface RepositoryLogin {
+  readonly user: string
+  readonly token: Sensitive
+}
+
 export interface MirrorOptions {
   readonly url: string
   readonly mirrorDirectory: string
+  readonly login?: RepositoryLogin
   readonly timeoutMs: number
 }
 
 /** Other workers on this machine may fetch into the same mirror: git's own locks then refuse one of them for a moment. */
 const lockTries = 6
 
-export function openMirror({ url, mirrorDirectory, timeoutMs }: MirrorOptions): Mirror {
+export function openMirror({ url, mirrorDirectory, login, timeoutMs }: MirrorOptions): Mirror {
   const directory = resolve(mirrorDirectory)
+  const proof = login && Buffer.from(`${login.user}:${login.token.reveal()}`).toString('base64')
+  const secrets = login === undefined || proof === undefined ? [] : [login.token.reveal(), proof]
   const request = (args: readonly string[], doing: string): GitRequest => ({
     args: [`--git-dir=${directory}`, ...args],
     cwd: directory,
     doing,
     timeoutMs,
     // By environment: the address may hold a token, which must not stand in argv or on disk.
-    config: { 'remote.origin.url': url },
-    masked: [url],
+    config: {
+      'remote.origin.url': url,
+      // For this host alone: a redirect elsewhere must not carry the token along.
+      ...(proof === undefined ? {} : { [`http.${new URL(url).origin}/.extraHeader`]: `Authorization: Basic ${proof}` }),
+    },
+    masked: [url, ...secrets],
   })
 
   async function fetchOnce(signal: AbortSignal): Promise<void> {
@@ -46,7 +59,7 @@ export function openMirror({ url, mirrorDirectory, timeoutMs }: MirrorOptions): 
       const answer = await git(fetching, signal)
       if (answer.exitCode === 0) return
       const locked = /cannot lock ref|\.lock': File exists|unable to create .*lock/i.test(answer.stderr)
-      if (!locked || attempt >= lockTries) throw fetchFailed(doing, url, answer)
+      if (!locked || attempt >= lockTries) throw fetchFailed(fetching, answer)
       await sleep(50 * 2 ** attempt, undefined, { signal }).catch(() => signal.throwIfAborted())
     }
   }
@@ -70,10 +83,10 @@ async function begin(directory: string, timeoutMs: number, signal: AbortSignal):
   })
 }
 
-function fetchFailed(doing: string, url: string, { stderr }: GitAnswer): RepositoryError {
-  const evidence = lines(stderr, [url])
+function fetchFailed({ doing, masked }: GitRequest, { stderr }: GitAnswer): RepositoryError {
+  const evidence = lines(stderr, masked)
   if (/Authentication failed|Permission denied|could not read Username|403/.test(stderr)) {
-    const hint = 'Check the credentials of the repository and that they may read it.'
+    const hint = 'Check the login of the repository (service.repositoryTokenEnv) and that it may read it.'
     return new RepositoryError('repository_denied', `${doing}: access is denied`, { hint, evidence })
   }
   if (/does not appear to be a git repository|Repository not found|does not exist|not found/i.test(stderr)) {

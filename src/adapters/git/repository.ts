@@ -3,7 +3,7 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, posix, resolve } from 'node:path'
 import { RepositoryError } from './errors.ts'
 import { gitFailed, gitText } from './git.ts'
-import { openMirror, type Mirror } from './mirror.ts'
+import { openMirror, type Mirror, type RepositoryLogin } from './mirror.ts'
 import { nearest } from '../../nearest.ts'
 import type { Commit, Repository, Tag } from './port.ts'
 
@@ -11,6 +11,8 @@ export interface RepositoryOptions {
   readonly url: string
   /** Where the bare mirror is kept; made when missing. */
   readonly mirrorDirectory: string
+  /** For a private repository over https. */
+  readonly login?: RepositoryLogin
   /** Of each call of git. */
   readonly timeoutMs?: number
 }
