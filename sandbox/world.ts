@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { STRIPE_API_VERSION } from '../src/adapters/stripe/events.ts'
 import { writeConfiguration } from './configuration.ts'
 import type { KubernetesSimulator } from './kubernetes/server.ts'
 import { startKubernetes } from './kubernetes/server.ts'
@@ -76,7 +77,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     const secrets = inventSecrets()
     const registry = await startRegistry({ images: serviceImages(repository.commits) })
     closers.push(() => registry.close())
-    const stripe = await startStripe({ secretKey: secrets.stripe, trafficEveryMs })
+    const stripe = await startStripe({ secretKey: secrets.stripe, trafficEveryMs, apiVersion: STRIPE_API_VERSION })
     closers.push(() => stripe.close())
     const botPort = options.slackMode === 'http' ? await freePort() : 0
     const slack = await startSlack({

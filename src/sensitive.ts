@@ -21,6 +21,15 @@ export class Sensitive {
     return fingerprintOf(this.#value)
   }
 
+  /** The values of a list such as `new,old`, each as secret as the whole. */
+  parts(separator: string): readonly Sensitive[] {
+    return this.#value
+      .split(separator)
+      .map((part) => part.trim())
+      .filter((part) => part !== '')
+      .map((part) => new Sensitive(part))
+  }
+
   toString(): string {
     return '[secret]'
   }

@@ -125,6 +125,16 @@ const stripeSchema = z.strictObject({
     )
     .min(1)
     .describe('Event types the endpoint gets; invoice.* stands for the whole family.'),
+  receivedEvents: readOnlySql
+    .refine((sql) => sql.includes('{events}'), 'must hold {events}, as in … WHERE event_id IN ({events})')
+    .exactOptional()
+    .describe(
+      'One SELECT whose first column answers which of the events {events} the service has. Without it only Stripe is asked which events were missed.',
+    ),
+  resendOtherVersions: z
+    .boolean()
+    .default(false)
+    .describe("Whether missed events are sent again although Stripe keeps them in another API release's shape."),
 })
 
 const cronJobSchema = z.strictObject({

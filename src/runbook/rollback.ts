@@ -64,6 +64,7 @@ async function undoEffect(context: PhaseContext, effect: Effect, signal: AbortSi
       return suspended === false ? context.world.cluster.suspendCronJob(effect.target, false, signal) : undefined
     }
     case 'migration':
+    case 'events':
       return
   }
 }

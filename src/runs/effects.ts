@@ -1,7 +1,16 @@
 import type { Json } from './json.ts'
 
 export type EffectKind =
-  'migration' | 'image' | 'stripe-endpoint' | 'secret-key' | 'cronjob' | 'database' | 'replicas' | 'schedule'
+  | 'migration'
+  | 'image'
+  | 'stripe-endpoint'
+  | 'secret-key'
+  | 'cronjob'
+  | 'database'
+  | 'replicas'
+  | 'schedule'
+  /** Events of Stripe that were sent to the service again. */
+  | 'events'
 
 /**
  * - `started`: what stood there is recorded, the change may or may not have happened

@@ -39,7 +39,7 @@ export function planUndo(run: number, effects: readonly Effect[], options: { str
   for (const newest of open) {
     const same = open.filter((it) => it.kind === newest.kind && it.target === newest.target)
     const oldest = same.at(-1) ?? newest
-    if (newest.kind === 'migration' || newest !== same[0]) continue
+    if (newest.kind === 'migration' || newest.kind === 'events' || newest !== same[0]) continue
     steps.push({
       effect: oldest.id,
       covers: same.map((it) => it.id),
@@ -50,7 +50,10 @@ export function planUndo(run: number, effects: readonly Effect[], options: { str
   }
   const migrations = open.filter((effect) => effect.kind === 'migration').map((effect) => effect.target)
   const databases = open.filter((effect) => effect.kind === 'database')
-  return { kind: 'undo', run, steps, stays: [...staysFor(migrations), ...databases.map(staysAfterSwap)] }
+  const resent = open.some((effect) => effect.kind === 'events')
+    ? ['Events of Stripe that were sent to the service again stay with it.']
+    : []
+  return { kind: 'undo', run, steps, stays: [...staysFor(migrations), ...resent, ...databases.map(staysAfterSwap)] }
 }
 
 function staysFor(migrations: readonly string[]): readonly string[] {
@@ -109,6 +112,7 @@ function lineFor(effect: Effect, strict: boolean): string {
       return `CronJob ${effect.target}: ${suspended === false ? 'resume' : 'stays suspended'}`
     }
     case 'migration':
-      return `Migration ${effect.target}: stays`
+    case 'events':
+      return `${effect.kind} ${effect.target}: stays`
   }
 }

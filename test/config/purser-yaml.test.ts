@@ -42,7 +42,7 @@ describe("the committed purser.yaml is the runbook's case", () => {
   it('names what the runbook names', () => {
     const { service, environments, defaultEnvironment } = config
     expect(service.image.repository).toBe('valuecanvas/api')
-    expect(service.stripe).toEqual({
+    expect(service.stripe).toMatchObject({
       secret: { name: 'stripe-credentials', key: 'webhook-secret' },
       events: ['invoice.*', 'customer.subscription.*', 'charge.*'],
     })

@@ -139,6 +139,8 @@ it('lists the events since a moment that an endpoint has not taken', async () =>
   simulator.emit('charge.failed') // nobody asked for it
   await vi.waitFor(() => expect(simulator.deliveries()).toHaveLength(1))
   const since = new Date(Date.now() - 60_000)
-  expect(await stripe.undelivered(since, signal)).toEqual([{ id: missed.id, type: 'invoice.paid' }])
+  expect(await stripe.undelivered(since, signal)).toEqual([
+    { id: missed.id, type: 'invoice.paid', created: new Date(missed.created * 1000), pendingWebhooks: 1 },
+  ])
   await hook.close()
 })

@@ -6,6 +6,7 @@ import { exchange, retrying, startOfBody } from '../http/request.ts'
 import { StripeTrouble, stripeTrouble } from './errors.ts'
 import { STRIPE_API_VERSION } from './events.ts'
 import type {
+  EventSummary,
   NewWebhookEndpoint,
   ProbeAnswer,
   StripeAccount,
@@ -75,6 +76,7 @@ export function openStripe({
 
   return {
     keyMode,
+    apiVersion: STRIPE_API_VERSION,
     account: (signal) =>
       call('reading the Stripe account', signal, async (sdk) => {
         const account = await sdk.accounts.retrieveCurrent()
@@ -105,8 +107,26 @@ export function openStripe({
       call('listing undelivered events', signal, async (sdk) => {
         const created = { gte: Math.floor(since.getTime() / 1000) }
         const events = sdk.events.list({ created, delivery_success: false, limit: 100 })
-        return (await events.autoPagingToArray({ limit: UNDELIVERED_LIMIT })).map(({ id, type }) => ({ id, type }))
+        return (await events.autoPagingToArray({ limit: UNDELIVERED_LIMIT })).map(summaryOf)
       }),
+    events: ({ since, types, undelivered, after }, signal) =>
+      call('listing events', signal, async (sdk) => {
+        const page = await sdk.events.list({
+          created: { gte: Math.floor(since.getTime() / 1000) },
+          types: [...types],
+          limit: 100,
+          ...(undelivered && { delivery_success: false }),
+          ...(after !== undefined && { starting_after: after }),
+        })
+        return { events: page.data.map(summaryOf), next: page.has_more ? page.data.at(-1)?.id : undefined }
+      }),
+    event: (id, signal) =>
+      absentAsUndefined(
+        call(`reading event ${id}`, signal, async (sdk) => {
+          const event = await sdk.events.retrieve(id)
+          return { ...summaryOf(event), apiVersion: event.api_version, body: JSON.stringify(event, null, 2) }
+        }),
+      ),
   }
 }
 
@@ -146,6 +166,10 @@ function updateParams({
 /** Stripe, not the compiler, has the last word on names: an endpoint being restored may hold ones that this SDK no longer knows. */
 function eventNames(events: readonly string[]): Stripe.WebhookEndpointCreateParams.EnabledEvent[] {
   return [...events] as Stripe.WebhookEndpointCreateParams.EnabledEvent[]
+}
+
+function summaryOf({ id, type, created, pending_webhooks: pendingWebhooks }: Stripe.Event): EventSummary {
+  return { id, type, created: new Date(created * 1000), pendingWebhooks }
 }
 
 function asEndpoint(endpoint: Stripe.WebhookEndpoint): WebhookEndpoint {
@@ -211,12 +235,14 @@ export function webhookProbe({ timeoutMs = 10_000 }: { readonly timeoutMs?: numb
     })
   }
 
+  function deliver(url: string, payload: string, secret: Sensitive, signal: AbortSignal): Promise<ProbeAnswer> {
+    const signature = Stripe.webhooks.generateTestHeaderString({ payload, secret: secret.reveal() })
+    return post(url, payload, { 'stripe-signature': signature }, signal)
+  }
+
   return {
-    async signed(url, secret, signal) {
-      const payload = JSON.stringify(probeEvent(), null, 2)
-      const signature = Stripe.webhooks.generateTestHeaderString({ payload, secret: secret.reveal() })
-      return post(url, payload, { 'stripe-signature': signature }, signal)
-    },
+    signed: (url, secret, signal) => deliver(url, JSON.stringify(probeEvent(), null, 2), secret, signal),
+    deliver,
     unsigned: (url, signal) => post(url, '{"test": true}', {}, signal),
   }
 }

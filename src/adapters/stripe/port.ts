@@ -26,10 +26,45 @@ export interface WebhookEndpointChange {
   readonly metadata?: Readonly<Record<string, string>>
 }
 
+/** What Stripe tells about an event without its content. */
+export interface EventSummary {
+  readonly id: string
+  readonly type: string
+  readonly created: Date
+  /** Endpoints that have not acknowledged it (yet). */
+  readonly pendingWebhooks: number
+}
+
+export interface EventQuestion {
+  /** Stripe keeps events for 30 days. */
+  readonly since: Date
+  readonly types: readonly string[]
+  /** Only those that at least one endpoint has not acknowledged. */
+  readonly undelivered: boolean
+  /** Where the page before ended. */
+  readonly after?: string
+}
+
+export interface EventPage {
+  /** Newest first, at most 100. */
+  readonly events: readonly EventSummary[]
+  /** Hand it back as `after`; undefined when there is no more. */
+  readonly next: string | undefined
+}
+
+/** An event as Stripe keeps it: its content never changes, and stays in the API version of the day it was made. */
+export interface StoredEvent extends EventSummary {
+  readonly apiVersion: string | null
+  /** JSON, as it can be posted. It tells of customers: never into a log, a message or the state database. */
+  readonly body: string
+}
+
 /** The billing provider's account. Errors are StripeTrouble (request id, type, what to do; `transient` for network, 429, 5xx). */
 export interface StripeAccount {
   /** The mode that the key's prefix promises. */
   readonly keyMode: 'live' | 'test'
+  /** The API version in which endpoints that Purser makes get their events. */
+  readonly apiVersion: string
   account(signal: AbortSignal): Promise<{ readonly id: string; readonly livemode: boolean | undefined }>
   endpoints(signal: AbortSignal): Promise<readonly WebhookEndpoint[]>
   endpoint(id: string, signal: AbortSignal): Promise<WebhookEndpoint | undefined>
@@ -42,13 +77,19 @@ export interface StripeAccount {
   /** Missing is fine. */
   deleteEndpoint(id: string, signal: AbortSignal): Promise<void>
   /** Events created since then that at least one endpoint has not acknowledged. */
-  undelivered(since: Date, signal: AbortSignal): Promise<readonly { readonly id: string; readonly type: string }[]>
+  undelivered(since: Date, signal: AbortSignal): Promise<readonly EventSummary[]>
+  /** One page of events; at most 20 types in one question (Stripe's limit). */
+  events(question: EventQuestion, signal: AbortSignal): Promise<EventPage>
+  /** With its content. Undefined: Stripe does not have it any more. */
+  event(id: string, signal: AbortSignal): Promise<StoredEvent | undefined>
 }
 
 /** Speaks to the service's webhook URL as Stripe would. */
 export interface WebhookProbe {
   /** Posts a correctly signed, harmless event; resolves with the HTTP status and the time it took. */
   signed(url: string, secret: Sensitive, signal: AbortSignal): Promise<ProbeAnswer>
+  /** Posts an event of Stripe's as Stripe would: the body as it is, signed now. */
+  deliver(url: string, body: string, secret: Sensitive, signal: AbortSignal): Promise<ProbeAnswer>
   /** Posts `{"test": true}` unsigned, as the runbook's curl does: a healthy service refuses it with 400. */
   unsigned(url: string, signal: AbortSignal): Promise<ProbeAnswer>
 }
