@@ -68,7 +68,7 @@ async function main(): Promise<number> {
       return 0
     }
     const stop = followChannel(world.slack, write)
-    const outcomes = await Promise.race([play(world.slack, values.play, write), interrupted])
+    const outcomes = await Promise.race([play(world, values.play, write), interrupted])
     stop()
     if (outcomes === 'interrupted') return 130
     write('')

@@ -1,7 +1,9 @@
 import type { Message } from './slack/model.ts'
 import type { SlackSimulator } from './slack/simulator.ts'
+import { breakWorld, mendWorld } from './breakages/breakages.ts'
 import type { PersonName } from './people.ts'
 import { channels, people } from './people.ts'
+import type { World } from './world.ts'
 
 /** How a played line ended. */
 export interface Outcome {
@@ -18,20 +20,30 @@ const answerLimitMs = 15_000
 
 /**
  * Plays commands as people would: `deploy v1.2.0; verify; rollback`. Dana types, Alex approves; `sam: deploy v1.2.0` has
- * somebody else type. Every line is played, whatever became of the one before.
+ * somebody else type. `break NAME` and `mend [NAME]` are nobody's: they happen to the world (breakages/). Every line is
+ * played, whatever became of the one before.
  */
-export async function play(
-  slack: SlackSimulator,
-  script: string,
-  write: (line: string) => void,
-): Promise<readonly Outcome[]> {
+export async function play(world: World, script: string, write: (line: string) => void): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = []
   for (const line of linesOf(script)) {
-    write(`\n── ${line.who}: /billing ${line.text}`)
-    const outcome = await playLine(slack, line.who, line.text)
-    outcomes.push(outcome)
+    const worldly = /^(break|mend)\b\s*(.*)$/.exec(line.text)
+    write(worldly === null ? `\n── ${line.who}: /billing ${line.text}` : `\n── ${line.text}`)
+    outcomes.push(
+      worldly === null
+        ? await playLine(world.slack, line.who, line.text)
+        : await happens(world, line.text, worldly[1] ?? '', (worldly[2] ?? '').trim()),
+    )
   }
   return outcomes
+}
+
+async function happens(world: World, line: string, verb: string, name: string): Promise<Outcome> {
+  try {
+    await (verb === 'break' ? breakWorld(world, name) : mendWorld(world, name === '' ? undefined : name))
+    return { line, ok: true, why: verb === 'break' ? 'broken' : 'mended' }
+  } catch (error) {
+    return { line, ok: false, why: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 interface Line {
@@ -39,7 +51,8 @@ interface Line {
   readonly text: string
 }
 
-const commands = 'deploy|plan|status|verify|rollback|restore|backups|diagnose|retry|cancel|history|lock|unlock|help'
+const commands =
+  'deploy|plan|status|verify|rollback|restore|backups|diagnose|retry|cancel|history|lock|unlock|help|break|mend'
 /** Only a `;` before a command divides: `deploy v1.2.0; rm -rf /` is one line, as somebody might type it. */
 const divider = new RegExp(`;(?=\\s*(?:(?:dana|alex|sam):\\s*)?(?:${commands})\\b)`)
 

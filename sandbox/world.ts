@@ -44,6 +44,8 @@ export interface World {
   readonly serviceDatabaseUrl: string
   readonly stateDatabaseUrl: string
   readonly backups: string
+  /** How far the clock of the cluster's node is wrong; containers see it when they start. */
+  readonly node: { clockSkewMs: number }
   /** What Purser is started with: the production program's own settings. */
   readonly environment: Readonly<Record<string, string>>
   close(): Promise<void>
@@ -100,8 +102,14 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         tag,
         digest: registry.digestOf(name, tag),
       }))
+    const node = { clockSkewMs: 0 }
     const kubernetes = await startKubernetes({
-      runtime: serviceRuntime({ repository: repository.url, workDirectory: join(directory, 'images'), images }),
+      runtime: serviceRuntime({
+        repository: repository.url,
+        workDirectory: join(directory, 'images'),
+        images,
+        clockSkewMs: () => node.clockSkewMs,
+      }),
       namespaces: [namespace],
       seed: await seedManifests({ namespace, image: 'valuecanvas/api:v1.1.0', databaseUrl: serviceDatabaseUrl }),
       ingress: { namespace, deployment },
@@ -131,6 +139,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       serviceDatabaseUrl,
       stateDatabaseUrl: postgres.url(databases.state),
       backups,
+      node,
       environment: {
         PURSER_CONFIG: configuration,
         PURSER_DATA_DIR: join(directory, 'data'),

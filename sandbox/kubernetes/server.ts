@@ -50,6 +50,8 @@ export interface KubernetesSimulator {
   dropConnections(): void
   /** The API server goes away and comes back at its address; pods run on. Resolves when it answers again. */
   restart(whileAway?: () => Promise<void>): Promise<void>
+  /** The public address stops taking connections, or takes them again. */
+  openIngress(open: boolean): Promise<void>
   /** Creates an object past all rights, as the seed is created. */
   plant(manifest: object): void
   /** Adds a line to the log of a running container. */
@@ -91,6 +93,12 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
     list: (kind, namespace) => store.list(kindNamed(kind), namespace),
     deny: (denials) => access.deny(denials),
     compact: () => store.compact(),
+    openIngress: async (open) => {
+      if (ingress === undefined || ingressUrl === undefined || ingress.listening === open) return
+      if (!open) return stop(ingress)
+      ingress.listen(Number(new URL(ingressUrl).port), '127.0.0.1')
+      await once(ingress, 'listening')
+    },
     plant: (manifest) => plant(api, manifest),
     writeLog: (namespace, name, container, text) => {
       const pod = store.get<Pod>(pods, namespace, name)
@@ -108,7 +116,7 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
       api.endWatches()
       for (const controller of controllers) controller.close()
       await kubelet.close()
-      await Promise.all([stop(server), ...(ingress ? [stop(ingress)] : [])])
+      await Promise.all([stop(server), ...(ingress?.listening ? [stop(ingress)] : [])])
     },
   }
 }

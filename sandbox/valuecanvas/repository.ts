@@ -45,6 +45,7 @@ const billingOnly = [
   'src/database.mjs',
   'src/config',
   'src/jobs',
+  'src/middleware',
   'src/services',
   'scripts/tests',
   'k8s/cronjobs',

@@ -23,12 +23,15 @@ export interface ServiceRuntimeOptions {
   readonly workDirectory: string
   /** What the registry offers; a function when the registry is filled later. */
   readonly images: readonly PublishedImage[] | (() => readonly PublishedImage[])
+  /** How far the node's clock is wrong, for containers that start from now on. */
+  readonly clockSkewMs?: () => number
 }
 
 const run = promisify(execFile)
 /** The images' own packages: the service needs `pg`, which is installed here anyway. */
 const packages = dirname(dirname(createRequire(import.meta.url).resolve('pg/package.json')))
 const endsWithParent = fileURLToPath(new URL('./ends-with-parent.mjs', import.meta.url))
+const wrongClock = fileURLToPath(new URL('./wrong-clock.mjs', import.meta.url))
 const entrypoint = ['node', 'src/server.mjs']
 
 /** Runs the sample service's images as processes of this machine: an image is the repository's tree at its tag. */
@@ -62,7 +65,12 @@ export function serviceRuntime(options: ServiceRuntimeOptions): ContainerRuntime
     },
     start(spec, onLog) {
       const tag = find(spec.image)?.published.tag ?? ''
-      return startProcess(spec, unpacked.get(tag) ?? join(root, 'never-pulled'), onLog)
+      return startProcess(
+        spec,
+        unpacked.get(tag) ?? join(root, 'never-pulled'),
+        onLog,
+        Math.round(options.clockSkewMs?.() ?? 0),
+      )
     },
   }
 }
@@ -85,7 +93,12 @@ async function unpack(repository: string, tag: string, root: string): Promise<st
   return tree
 }
 
-function startProcess(spec: ContainerSpec, tree: string, onLog: (line: string) => void): RunningContainer {
+function startProcess(
+  spec: ContainerSpec,
+  tree: string,
+  onLog: (line: string) => void,
+  skewMs: number,
+): RunningContainer {
   const [program = '', ...args] = [...(spec.command.length > 0 ? spec.command : entrypoint), ...spec.args]
   const child = spawn(program === 'node' ? process.execPath : program, args, {
     cwd: tree,
@@ -96,7 +109,8 @@ function startProcess(spec: ContainerSpec, tree: string, onLog: (line: string) =
       HOST: '127.0.0.1',
       PORT: String(spec.port),
       NODE_PATH: packages,
-      NODE_OPTIONS: `--import=${endsWithParent}`,
+      NODE_OPTIONS: `--import=${endsWithParent}${skewMs === 0 ? '' : ` --import=${wrongClock}`}`,
+      ...(skewMs === 0 ? {} : { CLOCK_SKEW_MS: String(skewMs) }),
       ...spec.env,
     },
     detached: true,

@@ -53,7 +53,7 @@ export async function startTown(options: TownOptions = {}): Promise<Town> {
   const town: Town = {
     world,
     bots,
-    plays: (script) => play(world.slack, script, () => undefined),
+    plays: (script) => play(world, script, () => undefined),
     types: async (who, text) => {
       await control.type(people[who].id, channel, text)
     },

@@ -2,11 +2,14 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { openPool } from './database.mjs'
 import { log } from './log.mjs'
+import { planEnforcement } from './middleware/plan-enforcement.mjs'
 import { webhookHandler } from './services/billing/webhook.mjs'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 const pool = openPool(process.env.DATABASE_URL)
 const stripeWebhook = webhookHandler({ pool, secret: process.env.STRIPE_WEBHOOK_SECRET })
+// Switched off while a migration of plans is under way, for example.
+const enforce = process.env.PLAN_ENFORCEMENT === 'off' ? async () => undefined : planEnforcement(pool)
 const largestBody = 1024 * 1024
 
 const server = createServer((request, response) => {
@@ -30,6 +33,9 @@ async function answer(request) {
       ? { status: 413, body: { error: 'too large' } }
       : stripeWebhook(rawBody, request.headers)
   }
+  if (request.method === 'GET' && path === '/api/plan') {
+    return (await enforce(request)) ?? { status: 200, body: { plan: 'active' } }
+  }
   return { status: 404, body: { error: 'not found' } }
 }
 
@@ -43,7 +49,6 @@ async function read(request) {
   return length <= largestBody ? Buffer.concat(chunks) : undefined
 }
 
-log('info', 'PlanEnforcement middleware loaded')
 server.listen(Number(process.env.PORT ?? 3000), process.env.HOST ?? '0.0.0.0', () => {
   log('info', 'valuecanvas-api listening', { version, port: server.address().port })
 })
