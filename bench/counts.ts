@@ -1,6 +1,6 @@
 import { openDatabase } from '../src/adapters/postgres/database.ts'
 import type { ServiceConfig } from '../src/config/service-schema.ts'
-import { counts } from '../src/runbook/checks.ts'
+import { counts } from '../src/runbook/query-checks.ts'
 import type { PhaseContext } from '../src/runbook/context.ts'
 import { Sensitive } from '../src/sensitive.ts'
 import { run } from './commands.ts'

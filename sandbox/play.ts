@@ -14,7 +14,7 @@ export interface Outcome {
 
 /** States in which the board will still say something else. */
 const unfinished = /^Planning |: (planning|waiting for approval|running|being cancelled)/
-const bad = /: (failed|cancelled|rejected|expired|.*\b(failed|unknown))/
+const bad = /: (failed|cancelled|rejected|expired|.*\b(failed|unknown|inconclusive))/
 const runLimitMs = 240_000
 const answerLimitMs = 15_000
 

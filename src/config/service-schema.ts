@@ -197,8 +197,20 @@ const monitorSchema = z.strictObject({
   logs: z
     .strictObject({
       include: z.array(pattern).default([]).describe('Only log lines that match one of these count. None: all lines.'),
-      errors: z.array(pattern).default([]).describe('Lines that match one of these are errors.'),
+      errors: z.array(pattern).default([]).describe('Lines without a level are errors when they match one of these.'),
+      levels: z
+        .array(z.string().min(1))
+        .default(['error', 'fatal', 'critical', 'alert', 'emergency', 'panic'])
+        .describe(
+          'A structured line (JSON, or level=…) is an error when its level is one of these, whatever its words.',
+        ),
       maxErrors: z.int().min(0).default(0).describe('More error lines than this fail the phase.'),
+      windowMinutes: minutes.default(5).describe('/billing verify counts the error lines of the last so many minutes.'),
+      maxErrorsPerMinute: z
+        .number()
+        .min(0)
+        .default(0)
+        .describe('More error lines per minute, over all pods together, fail the check of /billing verify.'),
     })
     .prefault({})
     .describe('Regular expressions, matched without regard to case.'),
@@ -215,7 +227,21 @@ const verifySchema = z.strictObject({
     }),
     'name',
   ).default([]),
-  timeoutSeconds: z.number().positive().default(10).describe('How long one query may take.'),
+  invariants: distinctBy(
+    z.strictObject({
+      name: shortName,
+      title: z.string().min(1).describe('What must hold.'),
+      sql: readOnlySql.describe(
+        'One SELECT that finds what breaks it: the id first. Any row is a failure; only their number and the first ids are shown.',
+      ),
+    }),
+    'name',
+  ).default([]),
+  timeoutSeconds: z
+    .number()
+    .positive()
+    .default(10)
+    .describe('All checks run side by side; what has not answered after this is cut off and unknown.'),
 })
 
 function budget(defaultMinutes: number) {
@@ -296,4 +322,5 @@ export type MonitorConfig = ServiceConfig['monitor']
 export type MetricConfig = MonitorConfig['metrics'][number]
 export type VerifyConfig = ServiceConfig['verify']
 export type VerifyQueryConfig = VerifyConfig['queries'][number]
+export type InvariantConfig = VerifyConfig['invariants'][number]
 export type PhaseBudgets = ServiceConfig['phases']

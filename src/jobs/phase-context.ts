@@ -66,6 +66,7 @@ function recordsFor(claim: Claim, phases: PhaseStore): PhaseRecords {
     recordBackup: async (backup) => phases.recordBackup(claim, (await phases.run(claim.run)).environment, backup),
     keptBackups: async () => phases.keptBackups((await phases.run(claim.run)).environment),
     backupsRemoved: async (files) => phases.backupsRemoved(claim, (await phases.run(claim.run)).environment, files),
+    formerVerification: () => phases.formerVerification(claim.run),
     samples: (since) => phases.samples(claim.run, since),
     recordSample: (sample) => phases.recordSample(claim, sample),
     logFindings: (since) => phases.logFindings(claim.run, since),

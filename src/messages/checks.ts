@@ -1,7 +1,7 @@
 import type { RawTextElement, TableBlock } from '@slack/types'
 import type { Check, Verdict } from '../runs/model.ts'
 import { clip, oneLine, words } from './message.ts'
-import { milliseconds } from './time.ts'
+import { ago, milliseconds } from './time.ts'
 
 /** A sign is never alone: a word stands beside it. */
 export function verdictWords(verdict: Verdict): string {
@@ -14,6 +14,8 @@ export function verdictWords(verdict: Verdict): string {
       return '✗ failed'
     case 'unknown':
       return '? unknown'
+    case 'inconclusive':
+      return '~ inconclusive'
   }
 }
 
@@ -23,6 +25,16 @@ export function checkLine(check: Check, max = 150): string {
   return `${verdictWords(check.verdict)} – ${words(check.title, 80)}: ${words(check.value, max) || 'no value'}${expected}`
 }
 
+/** "▲ from 12, 5m ago": beside what was seen, when it was otherwise the last time. */
+export function trendWords({ verdict, number, former }: Check, at: Date): string {
+  if (former === undefined) return ''
+  const when = ago(new Date(former.at), at)
+  if (number !== undefined && former.number !== undefined && number !== former.number)
+    return `${number > former.number ? '▲' : '▼'} from ${former.number}, ${when}`
+  // The words without their sign: beside the present one it would mislead.
+  return verdict === former.verdict ? '' : `(was ${verdictWords(former.verdict).slice(2)}, ${when})`
+}
+
 export interface CheckTable {
   readonly table: TableBlock
   /** Rows that did not fit. */
@@ -30,14 +42,17 @@ export interface CheckTable {
 }
 
 /** The checks as a table; what has to be looked at comes first. A message takes one table. */
-export function checkTable(checks: readonly Check[], cap: { rows: number; chars: number }): CheckTable {
+export function checkTable(
+  checks: readonly Check[],
+  { at, ...cap }: { readonly at: string; readonly rows: number; readonly chars: number },
+): CheckTable {
   const rows: RawTextElement[][] = []
   let length = 0
   for (const check of [...checks].sort((a, b) => weight(b) - weight(a))) {
     const row = [
       cell(verdictWords(check.verdict), 20),
       cell(check.title, 70),
-      cell(check.value, 100),
+      seenCell(check, new Date(at)),
       cell(check.threshold, 60),
       cell(milliseconds(check.milliseconds), 20),
     ]
@@ -55,8 +70,13 @@ export function checkTable(checks: readonly Check[], cap: { rows: number; chars:
   return { table, left: checks.length - rows.length }
 }
 
+function seenCell(check: Check, at: Date): RawTextElement {
+  const trend = trendWords(check, at)
+  return trend === '' ? cell(check.value, 100) : cell(`${clip(oneLine(check.value), 70)} ${trend}`, 110)
+}
+
 function weight(check: Check): number {
-  return { fail: 3, unknown: 2, warn: 1, pass: 0 }[check.verdict]
+  return { fail: 4, inconclusive: 3, unknown: 2, warn: 1, pass: 0 }[check.verdict]
 }
 
 function cell(text: string, max: number): RawTextElement {

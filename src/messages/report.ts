@@ -9,7 +9,7 @@ import {
   type PhaseState,
   type Run,
 } from '../runs/model.ts'
-import { verdictWords } from './checks.ts'
+import { trendWords, verdictWords } from './checks.ts'
 import { counted, oneLine } from './message.ts'
 import { estimate, planChapters, undoChapters, type Chapter } from './plan-text.ts'
 import { restoreChapters } from './restore.ts'
@@ -100,16 +100,22 @@ function verification(run: Run): string {
   const part = (title: string, checks: readonly Check[]) =>
     checks.length === 0
       ? []
-      : [`## ${title}\n\n${table(['Verdict', 'Check', 'Seen', 'Expected', 'Time'], checks.map(checkRow))}`]
+      : [
+          `## ${title}\n\n${table(
+            ['Verdict', 'Check', 'Seen', 'Last time', 'Expected', 'Time'],
+            checks.map((it) => checkRow(it, new Date(seen.at))),
+          )}`,
+        ]
   return [
     ...part('Success criteria', seen.criteria),
-    ...part('Counts', seen.counts),
+    ...part('Counts and invariants', seen.counts),
     ...part('State', seen.state),
   ].join('\n\n')
 }
 
-function checkRow(check: Check): readonly string[] {
-  return [verdictWords(check.verdict), check.title, check.value, check.threshold, milliseconds(check.milliseconds)]
+function checkRow(check: Check, at: Date): readonly string[] {
+  const { verdict, title, value, threshold } = check
+  return [verdictWords(verdict), title, value, trendWords(check, at), threshold, milliseconds(check.milliseconds)]
 }
 
 function metrics(samples: readonly MetricSample[]): string {

@@ -1,4 +1,4 @@
-import { isDeployPlan, phaseTitles, type Failure, type PhaseName, type Run } from '../runs/model.ts'
+import { isDeployPlan, phaseTitles, type Failure, type PhaseName, type Run, type Verdict } from '../runs/model.ts'
 import { countApprovals } from '../runs/lifecycle.ts'
 import type { Decision, Pace } from '../runs/pace.ts'
 import { chapters, currentPhase, failedPhase } from './chapters.ts'
@@ -286,12 +286,13 @@ function verdictOf(run: Run): string {
 }
 
 /** "5 passed, 1 warning, 1 failed" */
-export function tally(checks: readonly { readonly verdict: 'pass' | 'warn' | 'fail' | 'unknown' }[]): string {
+export function tally(checks: readonly { readonly verdict: Verdict }[]): string {
   const of = (verdict: string) => checks.filter((check) => check.verdict === verdict).length
   const parts = [
     `${of('pass')} passed`,
     ...(of('warn') > 0 ? [counted(of('warn'), 'warning')] : []),
     ...(of('fail') > 0 ? [`${of('fail')} failed`] : []),
+    ...(of('inconclusive') > 0 ? [`${of('inconclusive')} inconclusive`] : []),
     ...(of('unknown') > 0 ? [`${of('unknown')} unknown`] : []),
   ]
   return checks.length === 0 ? 'nothing was checked' : parts.join(', ')

@@ -202,7 +202,7 @@ function verification(seen: Verification, run: Run, charts: Charts): Message {
   )
   const text = `Verification of ${words(run.service, 100)} on ${words(run.environment, 100)}: ${tally([...checks, ...seen.criteria])}.`
   // Two charts take up to 2,000 characters of the budget.
-  const { table, left } = checkTable(checks, { rows: 60, chars: charts.lines.length > 0 ? 4000 : 6000 })
+  const { table, left } = checkTable(checks, { at: seen.at, rows: 60, chars: charts.lines.length > 0 ? 4000 : 6000 })
   const blocks = [
     paragraph(text),
     ...(criteria.length === 0 ? [] : [paragraph(['*Success criteria*', ...criteria].join('\n'))]),

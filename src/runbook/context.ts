@@ -54,6 +54,8 @@ export interface PhaseRecords {
   /** Backups of this environment whose files are there, newest first. */
   keptBackups(): Promise<readonly KeptBackup[]>
   backupsRemoved(files: readonly string[]): Promise<void>
+  /** The last one of this environment, by whichever run. */
+  formerVerification(): Promise<Verification | undefined>
   samples(since: Date): Promise<readonly MetricSample[]>
   recordSample(sample: MetricSample): Promise<void>
   logFindings(since: Date): Promise<readonly { readonly pod: string; readonly line: string }[]>

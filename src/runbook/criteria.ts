@@ -1,33 +1,58 @@
-import type { Check } from '../runs/model.ts'
-import { check, healthState, limitsOf, rolloutState, state, webhookState } from './checks.ts'
+import type { Check, Verification } from '../runs/model.ts'
+import { check, withinTime, worstOf } from './checks.ts'
 import type { Finding } from './checks.ts'
 import type { PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
 import { expectedTables, migrationFiles, pendingMigrations } from './migrations.ts'
 import type { Watch } from './monitor-rules.ts'
 import { brokenRules } from './monitor-rules.ts'
+import { limitsOf } from './query-checks.ts'
 
-/** The runbook's seven Success Criteria, each with what was seen. */
-export async function successCriteria(context: PhaseContext, watch: Watch): Promise<readonly Check[]> {
-  const { signal, run, service } = context
-  const criterion = (name: string, title: string, threshold: string, look: () => Promise<Finding>) =>
-    check({ name, title, threshold }, signal, look)
-  return Promise.all([
-    criterion('migrations', 'All database migrations applied', 'none pending', () => migrationsApplied(context)),
-    criterion('deployed', 'Application deployed and healthy', 'all pods ready, health 200', () => deployed(context)),
-    criterion('webhook', 'Stripe webhook receiving events', 'enabled, none undelivered', () =>
-      webhookState(context, run.startedAt ?? run.createdAt),
-    ),
-    criterion('cronjobs', 'CronJobs running on schedule', 'scheduled', () => cronJobsScheduled(context)),
-    criterion('e2e', 'E2E tests passing', 'exit code 0', async () => e2ePassed(context)),
-    criterion('logs', 'No errors in logs', `≤ ${service.monitor.logs.maxErrors}`, async () => ({
+/** The runbook's seven Success Criteria. Made of the verification's own checks and of what was watched: nothing is checked twice, or otherwise. */
+export async function successCriteria(
+  context: PhaseContext,
+  seen: Verification,
+  watch: Watch,
+): Promise<readonly Check[]> {
+  const { service } = context
+  const named = (...names: readonly string[]) => seen.state.filter((it) => names.includes(it.name))
+  const cronJobs = seen.state.filter((it) => it.name.startsWith('cronjob-'))
+  return [
+    await migrations(context),
+    madeOf('deployed', 'Application deployed and healthy', named('rollout', 'health')),
+    madeOf('webhook', 'Stripe webhook receiving events', named('endpoint', 'webhook')),
+    madeOf('cronjobs', 'CronJobs running on schedule', cronJobs),
+    ofWatch('e2e', 'E2E tests passing', 'exit code 0', e2ePassed(context)),
+    ofWatch('logs', 'No errors in logs', `≤ ${service.monitor.logs.maxErrors}`, {
       verdict: watch.errorLines <= service.monitor.logs.maxErrors ? 'pass' : 'fail',
       value: `${watch.errorLines} error lines`,
-    })),
-    criterion('metrics', 'Metrics showing normal activity', metricLimits(context), async () =>
-      metricsNormal(context, watch),
-    ),
-  ])
+    }),
+    ofWatch('metrics', 'Metrics showing normal activity', metricLimits(context), metricsNormal(context, watch)),
+  ]
+}
+
+/** A criterion is what the checks are that it is made of. */
+function madeOf(name: string, title: string, parts: readonly Check[]): Check {
+  const value = parts.map((it) => (parts.length === 1 ? it.value : `${it.title}: ${it.value}`)).join('; ')
+  return {
+    name,
+    title,
+    verdict: worstOf(parts),
+    value: value === '' ? 'none configured' : value,
+    threshold: [...new Set(parts.map((it) => it.threshold))].join(', '),
+    milliseconds: parts.reduce((most, it) => Math.max(most, it.milliseconds), 0),
+  }
+}
+
+function ofWatch(name: string, title: string, threshold: string, finding: Finding): Check {
+  return { name, title, threshold, ...finding, milliseconds: 0 }
+}
+
+function migrations(context: PhaseContext): Promise<Check> {
+  const about = { name: 'migrations', title: 'All database migrations applied', threshold: 'none pending' }
+  return withinTime(context.service.verify.timeoutSeconds, context.signal, (signal) =>
+    check(about, signal, () => migrationsApplied({ ...context, signal })),
+  )
 }
 
 async function migrationsApplied({ world, service, run, signal }: PhaseContext): Promise<Finding> {
@@ -37,22 +62,6 @@ async function migrationsApplied({ world, service, run, signal }: PhaseContext):
   const missing = await world.database.missingTables(tables, signal)
   const value = `${pending.length} pending, ${tables.length - missing.length} of ${tables.length} tables exist`
   return { verdict: pending.length === 0 && missing.length === 0 ? 'pass' : 'fail', value }
-}
-
-async function deployed(context: PhaseContext): Promise<Finding> {
-  const [pods, health] = await Promise.all([
-    rolloutState(context, planOf(context.run).image.reference),
-    healthState(context),
-  ])
-  const verdict = pods.verdict === 'pass' ? health.verdict : pods.verdict
-  return { verdict, value: `${pods.value}; health ${health.value}` }
-}
-
-async function cronJobsScheduled(context: PhaseContext): Promise<Finding> {
-  const jobs = (await state(context)).filter((it) => it.name.startsWith('cronjob-'))
-  const bad = jobs.find((it) => it.verdict !== 'pass')
-  const value = jobs.map((it) => `${it.title.replace('CronJob ', '')}: ${it.value}`).join('; ')
-  return { verdict: bad?.verdict ?? 'pass', value: value === '' ? 'none configured' : value }
 }
 
 function e2ePassed({ run }: PhaseContext): Finding {

@@ -3,7 +3,7 @@ import type { LogLine } from '../adapters/kubernetes/port.ts'
 import type { MonitorConfig } from '../config/service-schema.ts'
 import { PurserError } from '../errors.ts'
 import { confirmPlan } from './confirm-plan.ts'
-import { totalOf } from './checks.ts'
+import { totalOf } from './query-checks.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { successCriteria } from './criteria.ts'
 import { CheckFailed } from './errors.ts'
@@ -30,7 +30,8 @@ export const monitor: Phase = async (context) => {
   const watch = await watching(context, beginning, (watched) => sampleUntil(watched, beginning, until))
 
   await context.report('judging the success criteria')
-  const [verification, criteria] = await Promise.all([lookAround(context), successCriteria(context, watch)])
+  const verification = await lookAround(context)
+  const criteria = await successCriteria(context, verification, watch)
   const complete = { ...verification, criteria }
   await context.step('tell the criteria', () => context.tell({ kind: 'verification', verification: complete }))
   const missed = criteria.filter((it) => it.verdict === 'fail')

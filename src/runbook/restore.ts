@@ -7,7 +7,7 @@ import { seconds } from './preflight.ts'
 import { confirmRestorePlan } from './restore-plan.ts'
 import type { Standing } from './restore-service.ts'
 import { rememberService, signalToPutBack, startService, stopService } from './restore-service.ts'
-import { healthState, rolloutState } from './checks.ts'
+import { healthState, rolloutState } from './state-checks.ts'
 import { lookAround, summaryOf } from './verify.ts'
 
 /** If Database Issues, before any downtime: the backup is restored beside the live database and held against its snapshot. */

@@ -9,7 +9,7 @@ import type {
   SecretBefore,
 } from '../runs/effects.ts'
 import type { UndoStep } from '../runs/undo-plan.ts'
-import { healthState, rolloutState } from './checks.ts'
+import { healthState, rolloutState } from './state-checks.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { causeOf } from './plan.ts'

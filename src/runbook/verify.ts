@@ -1,17 +1,23 @@
 import type { Check, Verification } from '../runs/model.ts'
-import { counts, state } from './checks.ts'
+import { withinTime, withTrend } from './checks.ts'
 import type { Phase, PhaseContext } from './context.ts'
+import { counts } from './query-checks.ts'
+import { state } from './state-checks.ts'
 
-/** `/billing verify`: the runbook's counts and the state of rollout, endpoint and CronJobs. Read-only. */
+/** `/billing verify`: the runbook's counts, the invariants, and how everything stands. Read-only. */
 export const verify: Phase = async (context) => {
   await context.report('counting and looking')
   const verification = await lookAround(context)
   return { line: summaryOf([...verification.counts, ...verification.state]), verification }
 }
 
+/** All checks side by side under one time limit, beside what the last verification here saw. */
 export async function lookAround(context: PhaseContext): Promise<Verification> {
-  const [counted, stands] = await Promise.all([counts(context), state(context)])
-  return { at: new Date().toISOString(), counts: counted, state: stands, criteria: [] }
+  const former = await context.records.formerVerification()
+  const [counted, stands] = await withinTime(context.service.verify.timeoutSeconds, context.signal, (signal) =>
+    Promise.all([counts({ ...context, signal }), state({ ...context, signal })]),
+  )
+  return withTrend({ at: new Date().toISOString(), counts: counted, state: stands, criteria: [] }, former)
 }
 
 /** "8 checks passed" or "2 of 8 checks need a look: …" */

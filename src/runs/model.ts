@@ -99,7 +99,13 @@ export interface Run {
   readonly finishedAt: Date | undefined
 }
 
-export type Verdict = 'pass' | 'warn' | 'fail' | 'unknown'
+/**
+ * - `unknown`: the look itself failed or was cut off
+ * - `inconclusive`: too little was seen to judge
+ *
+ * Neither is ever a pass.
+ */
+export type Verdict = 'pass' | 'warn' | 'fail' | 'unknown' | 'inconclusive'
 
 /** One thing that was looked at: value, threshold, verdict, time. */
 export interface Check {
@@ -111,6 +117,10 @@ export interface Check {
   /** What was expected: "≥ 1", "none". */
   readonly threshold: string
   readonly milliseconds: number
+  /** The number behind the value, where there is one. */
+  readonly number?: number
+  /** The same check in the last verification of the environment. */
+  readonly former?: Pick<Check, 'verdict' | 'value' | 'number'> & { readonly at: string }
 }
 
 /** Result of `/billing verify` and of the end of a deploy: the same checks, the same words. */

@@ -4,7 +4,7 @@ import type { Json } from './json.ts'
 import type { RunEvent } from './lifecycle.ts'
 import { backupsRemoved, keptBackups } from './backup-store.ts'
 import type { BackupRecord, KeptBackup } from './backups.ts'
-import type { MetricSample, PhaseName, Run } from './model.ts'
+import type { MetricSample, PhaseName, Run, Verification } from './model.ts'
 import type { ThreadPost } from './posts.ts'
 import type { Alongside, Applied, RunStore } from './run-store.ts'
 import { insertPost } from './run-store.ts'
@@ -214,6 +214,17 @@ export class PhaseStore {
         sample.value,
       ]),
     )
+  }
+
+  /** What the last verification of the run's environment saw, before this run. */
+  async formerVerification(run: number): Promise<Verification | undefined> {
+    const { rows } = await this.#db.query<{ verification: Verification }>(
+      `select r.verification from purser.runs r join purser.runs own on own.number = $1
+       where r.environment = own.environment and r.service = own.service and r.number <> own.number and r.verification is not null
+       order by r.verification ->> 'at' desc limit 1`,
+      [run],
+    )
+    return rows[0]?.verification
   }
 
   async samples(run: number, since: Date): Promise<readonly MetricSample[]> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { check, limitsOf, totalOf, withinLimits } from '../../src/runbook/checks.ts'
+import { check } from '../../src/runbook/checks.ts'
+import { limitsOf, totalOf, withinLimits } from '../../src/runbook/query-checks.ts'
 
 describe('the number of an answer', () => {
   it.each<[string, string[], (string | null)[][], number | undefined]>([

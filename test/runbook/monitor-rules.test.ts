@@ -15,7 +15,13 @@ const rate: MetricConfig = {
 const audit: MetricConfig = { name: 'audit', title: 'Audit entries', sql: 'select 1', compare: 'growth', atLeast: 5 }
 
 function config(...metrics: MetricConfig[]): MonitorConfig {
-  return { minutes: 30, everySeconds: 15, metrics, logs: { include: [], errors: [], maxErrors: 2 }, maxRestarts: 0 }
+  return {
+    minutes: 30,
+    everySeconds: 15,
+    metrics,
+    logs: { include: [], errors: [], levels: [], maxErrors: 2, windowMinutes: 5, maxErrorsPerMinute: 0 },
+    maxRestarts: 0,
+  }
 }
 
 function watch(values: Record<string, number[]>, more: Partial<Watch> = {}): Watch {

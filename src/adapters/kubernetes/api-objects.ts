@@ -120,6 +120,8 @@ export interface ContainerSecretUse {
 export interface CronJob extends ApiObject {
   readonly spec: {
     readonly schedule: string
+    readonly timeZone?: string
+    readonly startingDeadlineSeconds?: number
     readonly suspend?: boolean
     readonly jobTemplate: {
       readonly metadata?: {

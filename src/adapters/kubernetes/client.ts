@@ -5,6 +5,7 @@ import { Deployments } from './deployments.ts'
 import { followLogs } from './follow-logs.ts'
 import { pathsIn } from './paths.ts'
 import type { Cluster, Permission } from './port.ts'
+import { recentLogs } from './recent-logs.ts'
 import { scale } from './scale.ts'
 import { Secrets } from './secrets.ts'
 import { surroundingsOf } from './surroundings.ts'
@@ -69,6 +70,10 @@ export function openCluster(options: ClusterOptions): Cluster {
     restarts: async (name, container, signal) => {
       const pods = await deployments.currentPods(name, container, signal)
       return pods.reduce((sum, pod) => sum + pod.restarts, 0)
+    },
+    recentLogs: async ({ deployment: name, ...read }, onLine, signal) => {
+      const deployment = await deployments.require(name, 'reading the logs of', signal)
+      return recentLogs(connection, paths, deployment, read, onLine, signal)
     },
     followLogs: async ({ deployment: name, container, since }, onLine, signal) => {
       try {

@@ -26,6 +26,9 @@ export class CronJobs {
     return {
       name,
       schedule: found.spec.schedule,
+      timeZone: found.spec.timeZone,
+      startingDeadlineSeconds: found.spec.startingDeadlineSeconds,
+      createdAt: found.metadata.creationTimestamp,
       suspended: found.spec.suspend === true,
       lastScheduleTime: found.status?.lastScheduleTime,
       lastSuccessfulTime: found.status?.lastSuccessfulTime,

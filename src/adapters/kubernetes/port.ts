@@ -93,7 +93,13 @@ export interface PodState {
 export interface CronJobState {
   readonly name: string
   readonly schedule: string
+  /** IANA name; undefined: the controller's own, which is UTC as a rule. */
+  readonly timeZone: string | undefined
+  /** Without one the controller gives up on a CronJob that missed more than 100 times. */
+  readonly startingDeadlineSeconds: number | undefined
   readonly suspended: boolean
+  /** RFC 3339, as the two below. */
+  readonly createdAt: string | undefined
   readonly lastScheduleTime: string | undefined
   readonly lastSuccessfulTime: string | undefined
   readonly active: number
@@ -209,6 +215,20 @@ export interface Cluster {
 
   /** Sum of container restarts over the current pods. */
   restarts(deployment: string, container: string, signal: AbortSignal): Promise<number>
+  /**
+   * What every pod of the deployment has logged since then (RFC 3339), read once. Of a pod that said more than
+   * `mostLines`, the last ones; such pods are named. A pod whose container has not started has said nothing.
+   */
+  recentLogs(
+    read: {
+      readonly deployment: string
+      readonly container: string
+      readonly since: string
+      readonly mostLines: number
+    },
+    onLine: OnLine,
+    signal: AbortSignal,
+  ): Promise<{ readonly pods: readonly string[]; readonly cut: readonly string[] }>
   /**
    * Follows every pod of the deployment, across restarts and reschedules, from `since` (RFC 3339) on, until the signal
    * fires (then it returns normally). No line twice after a reconnect.

@@ -11,3 +11,5 @@ create table subscriptions (
   status text not null,
   current_period_end timestamptz
 );
+
+create index subscriptions_customer_id on subscriptions (customer_id);

@@ -8,7 +8,7 @@ create table grace_periods (
   resolved_at timestamptz
 );
 
-create index grace_periods_expires_at on grace_periods (expires_at) where resolved_at is null;
+create index grace_periods_expires_at on grace_periods (expires_at);
 
 alter table grace_periods enable row level security;
 
