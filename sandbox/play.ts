@@ -1,4 +1,5 @@
 import type { Message } from './slack/model.ts'
+import { plainText } from './slack/plain-text.ts'
 import type { SlackSimulator } from './slack/simulator.ts'
 import { breakWorld, mendWorld } from './breakages/breakages.ts'
 import type { PersonName } from './people.ts'
@@ -74,7 +75,12 @@ async function playLine(slack: SlackSimulator, who: PersonName, text: string): P
   const before = new Set(control.messagesSeenBy(user, channel).map((message) => message.ts))
   const fresh = () => control.messagesSeenBy(user, channel).filter((message) => !before.has(message.ts))
   await control.type(user, channel, `/billing ${text}`)
-  const first = await control.waitFor(() => fresh()[0] ?? control.openView(user), answerLimitMs, 'an answer')
+  const first = await control.waitFor(() => fresh()[0] ?? completeView(slack, user), answerLimitMs, 'an answer')
+  if ('callback_id' in first && first['submit'] === undefined) {
+    const why = plainText({ text: '', blocks: [...first.blocks] })
+    await control.closeView(user, true)
+    return { line: text, ok: false, why }
+  }
   if ('blocks' in first && 'callback_id' in first) {
     const result = await control.submitView(user, {
       reason: { reason: 'played in the sandbox' },
@@ -87,6 +93,13 @@ async function playLine(slack: SlackSimulator, who: PersonName, text: string): P
     return { line: text, ok: answers, why: first.text }
   }
   return followRun(slack, text, fresh)
+}
+
+/** A dialog that is still being filled in cannot be answered yet. */
+function completeView({ control }: SlackSimulator, user: string) {
+  const view = control.openView(user)
+  const complete = view?.['submit'] !== undefined || JSON.stringify(view?.blocks ?? '').includes('Nothing was changed')
+  return complete ? view : undefined
 }
 
 /** Approves as Alex when asked, and waits for the board's last word. */

@@ -107,6 +107,10 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     backups: (environment) => phases.keptBackups(environment),
     rowsNow: (environment, tables) =>
       worldOf(environment).restores.countNow(tables, 10_000, AbortSignal.timeout(20_000)),
+    deployment: async (environment, signal) => {
+      const { deployment, container } = config.service
+      return mask(await worldOf(environment).cluster.history(deployment, container, signal))
+    },
     linkTo: boardLinks(boards, chat),
     now: () => new Date(),
     log,

@@ -7,6 +7,7 @@ import type { Message } from '../messages/message.ts'
 import { refusal } from '../messages/answers.ts'
 import { notAllowed } from '../messages/not-allowed.ts'
 import type { KeptBackup } from '../runs/backups.ts'
+import type { DeploymentSeen } from '../runs/comeback.ts'
 import type { LockStore } from '../runs/lock-store.ts'
 import type { PhaseName, Run } from '../runs/model.ts'
 import type { Applied, RunStore } from '../runs/run-store.ts'
@@ -47,6 +48,8 @@ export interface Desk {
     environment: string,
     tables: readonly string[],
   ) => Promise<readonly { readonly table: string; readonly rows: number }[]>
+  /** What the cluster says of the service's Deployment, masked; raises when it does not answer. Changes nothing. */
+  readonly deployment: (environment: string, signal: AbortSignal) => Promise<DeploymentSeen>
   /** Of a run's board in Slack; undefined while there is none. */
   readonly linkTo: (run: number) => Promise<string | undefined>
   readonly now: () => Date

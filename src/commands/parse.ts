@@ -11,7 +11,8 @@ export type Command =
     }
   | { readonly name: 'verify' | 'unlock' | 'backups'; readonly environment: string | undefined }
   | { readonly name: 'restore'; readonly backup: string | undefined; readonly environment: string | undefined }
-  | { readonly name: 'status' | 'rollback' | 'retry' | 'cancel' | 'history'; readonly run: number | undefined }
+  | { readonly name: 'status' | 'retry' | 'cancel' | 'history'; readonly run: number | undefined }
+  | { readonly name: 'rollback'; readonly run: number | undefined; readonly revision: number | undefined }
   /** What was left open is asked for in a dialog. */
   | { readonly name: 'choose_version'; readonly environment: string | undefined; readonly dryRun: boolean }
   | { readonly name: 'lock'; readonly reason: string }
@@ -38,7 +39,7 @@ export const usages: Readonly<Record<CommandName, string>> = {
   verify: '/billing verify [ENV]',
   backups: '/billing backups [ENV]',
   restore: '/billing restore [BACKUP] [ENV]',
-  rollback: '/billing rollback [#N]',
+  rollback: '/billing rollback [#N] [--to-revision K]',
   retry: '/billing retry [#N]',
   cancel: '/billing cancel [#N]',
   history: '/billing history [#N]',
@@ -60,6 +61,11 @@ const runNumber = z
   .string()
   .regex(/^#?[1-9]\d{0,9}$/)
   .transform((text) => Number(text.replace('#', '')))
+const toRevision = '--to-revision'
+const revisionNumber = z
+  .string()
+  .regex(/^[1-9]\d{0,9}$/)
+  .transform(Number)
 const reason = z.string().trim().min(3).max(300)
 
 export function isReason(text: string): boolean {
@@ -88,8 +94,9 @@ export function parseCommand(text: string, environments: readonly string[]): Par
     case 'unlock':
     case 'backups':
       return parseEnvironment(name, rest, environments)
-    case 'status':
     case 'rollback':
+      return parseRollback(rest)
+    case 'status':
     case 'retry':
     case 'cancel':
     case 'history':
@@ -145,13 +152,29 @@ function parseEnvironment(
   return environmentProblem(name, environment, environments) ?? { ok: true, command: { name, environment } }
 }
 
-function parseRun(name: 'status' | 'rollback' | 'retry' | 'cancel' | 'history', words: readonly string[]): Parsed {
+function parseRun(name: 'status' | 'retry' | 'cancel' | 'history', words: readonly string[]): Parsed {
   const [asked, ...extra] = words
   if (extra.length > 0) return wrong(name, `${extra.join(' ')} is too much.`)
   if (asked === undefined) return { ok: true, command: { name, run: undefined } }
   const run = runNumber.safeParse(asked)
   if (!run.success) return wrong(name, `${asked} is not a run. A run has a number, as in #42.`)
   return { ok: true, command: { name, run: run.data } }
+}
+
+function parseRollback(words: readonly string[]): Parsed {
+  const at = words.findIndex((word) => word === toRevision || word.startsWith(`${toRevision}=`))
+  const joined = at >= 0 && words[at] !== toRevision
+  const asked = at < 0 ? undefined : joined ? words[at]?.slice(toRevision.length + 1) : (words[at + 1] ?? '')
+  const [run, ...extra] = at < 0 ? words : words.toSpliced(at, joined ? 1 : 2)
+  const unknown = [run, ...extra].find((word) => word?.startsWith('-'))
+  if (unknown !== undefined) return wrong('rollback', `rollback has no option ${unknown}.`)
+  if (extra.length > 0) return wrong('rollback', `${extra.join(' ')} is too much.`)
+  const revision = asked === undefined ? undefined : revisionNumber.safeParse(asked)
+  if (revision?.success === false)
+    return wrong('rollback', `${asked === '' ? 'Nothing' : asked} is not a revision. A revision has a number, as in 3.`)
+  const number = run === undefined ? undefined : runNumber.safeParse(run)
+  if (number?.success === false) return wrong('rollback', `${run} is not a run. A run has a number, as in #42.`)
+  return { ok: true, command: { name: 'rollback', run: number?.data, revision: revision?.data } }
 }
 
 function parseLock(rest: string): Parsed {

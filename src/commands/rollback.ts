@@ -1,20 +1,33 @@
 import { z } from 'zod'
 import { approversOf } from '../jobs/approvers.ts'
-import { rollbackView } from '../messages/dialogs.ts'
+import { rollbackLookingView, rollbackView } from '../messages/dialogs.ts'
 import { PurserError } from '../errors.ts'
+import type { Comeback } from '../runs/comeback.ts'
+import type { Effect } from '../runs/effects.ts'
 import type { Run } from '../runs/model.ts'
 import { isUndoPlan } from '../runs/model.ts'
 import { hashOfPlan } from '../runs/plan.ts'
 import { rollbackUntil } from '../runs/rollback-window.ts'
 import type { UndoPlan } from '../runs/undo-plan.ts'
-import { planUndo } from '../runs/undo-plan.ts'
+import { planUndo, withComeback } from '../runs/undo-plan.ts'
+import { hasMoved, lookedAt } from './comeback.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
 import { environmentOf, follow, guard, guardLock, refuse, silent } from './desk.ts'
 
-const Metadata = z.object({ run: z.number().int().positive(), hash: z.string(), channel: z.string() })
+const Metadata = z.object({
+  run: z.number().int().positive(),
+  /** Of what would be undone, as the dialog lists it. */
+  hash: z.string(),
+  channel: z.string(),
+  /** What would run, as the dialog shows it; missing when the deployment is not put back. */
+  comeback: z.custom<Comeback>((it) => z.object({ kind: z.enum(['seen', 'unseen']) }).safeParse(it).success).optional(),
+})
 
-/** `/billing rollback [#N]` and the Roll back button: shows exactly what would be undone; changes nothing yet. */
-export async function askRollback(ask: Ask, asked: number | undefined, desk: Desk): Promise<Answer> {
+/**
+ * `/billing rollback [#N] [--to-revision K]` and the Roll back button: shows exactly what would be undone and what would
+ * run then; changes nothing yet.
+ */
+export async function askRollback(ask: Ask, asked: number | undefined, desk: Desk, revision?: number): Promise<Answer> {
   const run = asked === undefined ? await newestDeployWithEffects(desk) : await desk.runs.get(asked)
   if (run === undefined)
     return refuse(
@@ -26,8 +39,21 @@ export async function askRollback(ask: Ask, asked: number | undefined, desk: Des
   if (problem !== undefined) return refuse(problem)
   const undo = await undoOf(run, desk)
   if (undo.steps.length === 0) return refuse(`Run #${run.number} has changed nothing that could be put back.`)
-  const metadata = JSON.stringify({ run: run.number, hash: hashOfPlan(undo), channel: ask.channel })
-  return { kind: 'open', view: rollbackView(run, undo, metadata) }
+  const metadata = (comeback?: Comeback) =>
+    JSON.stringify({ run: run.number, hash: hashOfPlan(undo), channel: ask.channel, comeback })
+  const image = await imageOf(undo, desk)
+  if (image !== undefined) {
+    const fill = () => lookedAt({ run, undo, image, revision, metadata }, desk)
+    return { kind: 'open', view: rollbackLookingView(run, undo), fill }
+  }
+  if (revision === undefined) return { kind: 'open', view: rollbackView(run, undo, metadata(), desk.now()) }
+  return refuse(`Run #${run.number} did not change the deployment: it has no revision to go back to.`)
+}
+
+async function imageOf(undo: UndoPlan, desk: Desk): Promise<Effect | undefined> {
+  const step = undo.steps.find(({ kind }) => kind === 'image')
+  if (step === undefined) return undefined
+  return (await desk.runs.effects(undo.run)).find(({ id }) => id === step.effect)
 }
 
 /** The dialog was confirmed: a run of its own begins, if what it listed is still what would be undone. */
@@ -37,7 +63,7 @@ export async function confirmRollback(
   reason: string | undefined,
   desk: Desk,
 ): Promise<Answer> {
-  const { run: number, hash, channel } = Metadata.parse(JSON.parse(privateMetadata))
+  const { run: number, hash, channel, comeback } = Metadata.parse(JSON.parse(privateMetadata))
   const run = await desk.runs.get(number)
   await guard(desk, { user, channel }, 'deploy', run.environment)
   await guardLock(desk, run.environment)
@@ -48,6 +74,11 @@ export async function confirmRollback(
     return refuse(
       'What would be undone has changed since the dialog was opened.',
       'Press Roll back again and look at the new list.',
+    )
+  if (await hasMoved(run, comeback, desk))
+    return refuse(
+      'The deployment has changed since the dialog was opened.',
+      'Press Roll back again and look at what runs now.',
     )
   const { policy } = environmentOf(desk, run.environment)
   const applied = await desk.runs.create({
@@ -60,7 +91,7 @@ export async function confirmRollback(
     requestedBy: user,
     channel: run.channel,
     reason: reason === undefined || reason.trim() === '' ? undefined : reason.trim(),
-    plan: undo,
+    plan: comeback === undefined ? undo : withComeback(undo, comeback),
     approvalsNeeded: policy.rollbackApprovals,
     phases: rollbackBudgets,
     expiresInMinutes: policy.approvalExpiryMinutes,

@@ -42,7 +42,7 @@ function obey(ask: Ask, command: Command, desk: Desk): Promise<Answer> | Answer 
     case 'restore':
       return askRestore(ask, command, desk)
     case 'rollback':
-      return askRollback(ask, command.run, desk)
+      return askRollback(ask, command.run, desk, command.revision)
     case 'retry':
       return retry(ask, command.run, desk)
     case 'cancel':

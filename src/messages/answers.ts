@@ -17,7 +17,7 @@ const commands: readonly CommandHelp[] = [
   { usage: 'verify [ENV]', does: 'check counts and state; changes nothing' },
   { usage: 'backups [ENV]', does: 'list what there is to go back to' },
   { usage: 'restore [BACKUP] [ENV]', does: 'show what going back to a backup costs, then ask for it' },
-  { usage: 'rollback [#N]', does: 'show what would be undone, then undo it' },
+  { usage: 'rollback [#N] [--to-revision K]', does: 'show what would be undone and what runs then; undo it' },
   { usage: 'retry [#N]', does: 'run the failed phase again' },
   { usage: 'cancel [#N]', does: 'stop a run; what was changed so far stands' },
   { usage: 'history [#N]', does: 'finished runs, or everything that happened in one' },

@@ -1,7 +1,9 @@
 import type { Block, KnownBlock, ModalView } from '@slack/types'
 import { phaseTitles, type Run } from '../runs/model.ts'
+import type { ComebackAnswer } from '../runs/comeback.ts'
 import type { UndoPlan } from '../runs/undo-plan.ts'
 import { viewIds } from './actions.ts'
+import { comebackBlocks, lookingAtCluster, refusedComeback } from './comeback.ts'
 import { list } from './list.ts'
 import { plainText, paragraph, words } from './message.ts'
 import { planSections, rendered } from './plan-sections.ts'
@@ -9,33 +11,62 @@ import { chapters } from './chapters.ts'
 import { stateWords, subject } from './state.ts'
 import { duration, minutes } from './time.ts'
 
-/** Exactly what a rollback will undo, in its order, and what stays, before anyone confirms. */
-export function rollbackView(run: Run, undo: UndoPlan, privateMetadata: string): ModalView {
+/**
+ * Exactly what a rollback will undo, in its order, what will run then, and what stays, before anyone confirms. `now` is
+ * for what the cluster said.
+ */
+export function rollbackView(run: Run, undo: UndoPlan, privateMetadata: string, now: Date): ModalView {
   const nothing = undo.steps.length === 0
-  const rest = 'in the plan of the rollback'
+  return {
+    ...rollbackFrame(run, nothing ? 'Close' : 'Keep it'),
+    callback_id: viewIds.rollback,
+    private_metadata: privateMetadata,
+    ...(nothing ? {} : { submit: plainText('Roll back', 24) }),
+    blocks: [
+      ...undoneBlocks(run, undo),
+      ...(undo.comeback === undefined ? [] : comebackBlocks(undo.comeback, now)),
+      ...stayBlocks(undo),
+      ...(nothing ? [] : [reasonInput()]),
+    ],
+  }
+}
+
+/** The same while the cluster is still being asked: nobody confirms what they have not seen. */
+export function rollbackLookingView(run: Run, undo: UndoPlan): ModalView {
+  return {
+    ...rollbackFrame(run, 'Keep it'),
+    blocks: [...undoneBlocks(run, undo), ...lookingAtCluster(), ...stayBlocks(undo)],
+  }
+}
+
+/** A rollback that would stop is not offered. */
+export function rollbackRefusedView(run: Run, answer: Extract<ComebackAnswer, { ok: false }>, now: Date): ModalView {
+  return { ...rollbackFrame(run, 'Close'), blocks: [...refusedComeback(answer, now)] }
+}
+
+function rollbackFrame(run: Run, close: string) {
+  return { type: 'modal' as const, title: plainText(`Roll back #${run.number}`, 24), close: plainText(close, 24) }
+}
+
+const rest = 'in the plan of the rollback'
+
+function undoneBlocks(run: Run, undo: UndoPlan): readonly (KnownBlock | Block)[] {
   const steps = { ordered: true, line: 500, cap: { lines: 200, chars: 40_000, rest } }
-  const stays = { line: 1200, cap: { lines: 100, chars: 12_000, rest } }
-  const blocks: (KnownBlock | Block)[] = [
+  return [
     paragraph(`*${words(subject(run), 300)}* (run #${run.number}, ${words(stateWords(run), 100)})`),
-    ...(nothing
+    ...(undo.steps.length === 0
       ? [paragraph('There is nothing to undo: no change of this run stands.')]
       : list(
           'This is undone, in this order:',
           undo.steps.map((step) => step.line),
           steps,
         )),
-    ...(undo.stays.length === 0 ? [] : list('This stays as it is:', undo.stays, stays)),
-    ...(nothing ? [] : [reasonInput()]),
   ]
-  return {
-    type: 'modal',
-    callback_id: viewIds.rollback,
-    private_metadata: privateMetadata,
-    title: plainText(`Roll back #${run.number}`, 24),
-    close: plainText(nothing ? 'Close' : 'Keep it', 24),
-    ...(nothing ? {} : { submit: plainText('Roll back', 24) }),
-    blocks,
-  }
+}
+
+function stayBlocks({ stays }: UndoPlan): readonly (KnownBlock | Block)[] {
+  const style = { line: 1200, cap: { lines: 100, chars: 12_000, rest } }
+  return stays.length === 0 ? [] : list('This stays as it is:', stays, style)
 }
 
 function reasonInput(): KnownBlock {

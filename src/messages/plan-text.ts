@@ -1,5 +1,6 @@
 import type { CurrentRelease, DeployPlan, PlannedCronJob, PlannedMigration } from '../runs/plan.ts'
 import type { UndoPlan } from '../runs/undo-plan.ts'
+import { comebackChapters } from './comeback.ts'
 import { code, counted, words } from './message.ts'
 import { minutes } from './time.ts'
 
@@ -168,6 +169,7 @@ export function undoChapters(plan: UndoPlan): readonly Chapter[] {
       lines: plan.steps.length === 0 ? ['nothing'] : plan.steps.map((step) => step.line),
       ordered: plan.steps.length > 0,
     },
+    ...comebackChapters(plan.comeback),
     { title: 'What stays', lines: plan.stays.length === 0 ? ['nothing'] : plan.stays },
   ]
 }

@@ -83,23 +83,6 @@ export function expandedEvents({ service }: Pick<PhaseContext, 'service'>): read
   return events
 }
 
-/** Raises PlanOutdated's facts as text: what differs between the approved plan and the world, if anything. */
-export async function driftOf(context: PhaseContext, approved: DeployPlan): Promise<string | undefined> {
-  const { world, service, signal, run } = context
-  const [commit, image, deployment] = await Promise.all([
-    world.repository.resolveVersion(run.version, signal),
-    world.registry.resolve(service.image.repository, run.version, signal),
-    currentDeployment(context),
-  ])
-  if (commit.sha !== approved.commit.sha)
-    return `tag ${run.version} moved from ${approved.commit.sha.slice(0, 7)} to ${commit.sha.slice(0, 7)}`
-  if (image.digest !== approved.image.digest) return `image tag ${run.version} moved to ${image.digest.slice(0, 19)}…`
-  const ours = deployment.image === approved.image.reference
-  if (!ours && deployment.templateHash !== approved.current.templateHash)
-    return `someone else changed deployment ${service.deployment} (it runs ${deployment.image})`
-  return undefined
-}
-
 export async function currentDeployment({
   world,
   service,

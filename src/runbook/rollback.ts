@@ -3,29 +3,33 @@ import type {
   CronJobBefore,
   Effect,
   EndpointBefore,
-  ImageBefore,
   ReplicasBefore,
   ScheduleBefore,
   SecretBefore,
 } from '../runs/effects.ts'
-import type { UndoStep } from '../runs/undo-plan.ts'
+import type { UndoPlan, UndoStep } from '../runs/undo-plan.ts'
 import { healthState, rolloutState } from './state-checks.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
-import { causeOf } from './plan.ts'
 import { undoRestore } from './restore.ts'
+import { confirmComeback, undoImage } from './undo-deployment.ts'
 
 /** Rollback Procedure: puts back what the run changed, newest first, exactly as the dialog listed it. */
 export const undo: Phase = async (context) => {
   const plan = context.run.plan
   if (plan?.kind !== 'undo') throw new Error(`run #${context.run.number} has no list of what to undo`)
   const effects = await context.records.effectsOf(plan.run)
+  const image = effects.find((it) => plan.steps.some((step) => step.kind === 'image' && step.effect === it.id))
+  if (image !== undefined) {
+    await context.report(`looking at deployment ${image.target}`)
+    await context.step('look at the deployment', () => confirmComeback(context, image, plan.comeback))
+  }
   for (const [index, step] of plan.steps.entries()) {
     const effect = effects.find((it) => it.id === step.effect)
     if (effect === undefined) throw new Error(`effect ${step.effect} of run #${plan.run} is gone`)
     await context.report(`${index + 1} of ${plan.steps.length}: ${step.line}`)
     await context.step(step.line, async (signal) => {
-      await undoEffect(context, effect, signal)
+      await undoEffect(context, effect, plan, signal)
       for (const covered of step.covers) await context.records.undone(covered)
     })
   }
@@ -43,10 +47,15 @@ export const checkAfterRollback: Phase = async (context) => {
   })
 }
 
-async function undoEffect(context: PhaseContext, effect: Effect, signal: AbortSignal): Promise<void> {
+async function undoEffect(
+  context: PhaseContext,
+  effect: Effect,
+  { comeback }: UndoPlan,
+  signal: AbortSignal,
+): Promise<void> {
   switch (effect.kind) {
     case 'image':
-      return undoImage(context, effect, signal)
+      return undoImage(context, effect, comeback, signal)
     case 'stripe-endpoint':
       return undoEndpoint(context, effect, signal)
     case 'secret-key':
@@ -67,54 +76,6 @@ async function undoEffect(context: PhaseContext, effect: Effect, signal: AbortSi
     case 'events':
       return
   }
-}
-
-async function undoImage(context: PhaseContext, effect: Effect, signal: AbortSignal) {
-  const { world, service } = context
-  const deployment = effect.target
-  const before = effect.before as ImageBefore
-  await requireOurs(context, effect, before, signal)
-  await tellTarget(context, before, signal)
-  const changeCause = causeOf(context)
-  const common = { deployment, container: service.container, image: before.image, changeCause }
-  if (before.replicaSet === null) await world.cluster.setImage(common, signal)
-  else await world.cluster.restoreReplicaSet({ ...common, replicaSetUid: before.replicaSet.uid }, signal)
-  await world.cluster.waitForRollout(
-    {
-      deployment,
-      container: service.container,
-      image: before.image,
-      graceMs: service.rollout.graceSeconds * 1_000,
-      onProgress: (progress) => void context.report(progress.line).catch(() => undefined),
-    },
-    AbortSignal.any([signal, AbortSignal.timeout(service.rollout.timeoutMinutes * 60_000)]),
-  )
-}
-
-/** Somebody deployed something else since: taking that away is not what this rollback was confirmed for. */
-async function requireOurs({ world, service }: PhaseContext, effect: Effect, before: ImageBefore, signal: AbortSignal) {
-  const set = (effect.after as { readonly image?: string } | undefined)?.image
-  const current = await world.cluster.deployment(effect.target, service.container, signal)
-  if (set === undefined || current === undefined || current.image === set || current.image === before.image) return
-  throw new CheckFailed(
-    'deployment_changed',
-    `rolling back ${effect.target}: it runs ${current.image}, which run #${effect.run} did not set`,
-    { hint: 'Find out who changed the deployment; put it back by hand if it must go back.' },
-  )
-}
-
-/** What comes back beyond the image: somebody may have changed variables meanwhile. */
-async function tellTarget(context: PhaseContext, before: ImageBefore, signal: AbortSignal) {
-  const { world, service } = context
-  if (before.replicaSet === null) return
-  const target = await world.cluster.undoTarget(service.deployment, service.container, before.replicaSet.uid, signal)
-  if (target === undefined || target.differences.length === 0) return
-  const since = target.createdAt === undefined ? '' : `, first started ${target.createdAt}`
-  const lines = target.differences.map((line) => `• ${line}`)
-  const text = [`Going back to revision ${target.revision} (${target.image}${since}). What changes:`, ...lines].join(
-    '\n',
-  )
-  await context.tell({ kind: 'note', text }, `undo-target-${target.replicaSet.name}`)
 }
 
 /** One that the run created is disabled (its deliveries can still be looked at); another gets its former state back. */

@@ -1,6 +1,6 @@
 import type { DeploymentState, PodState } from '../adapters/kubernetes/port.ts'
-import type { ImageBefore } from '../runs/effects.ts'
-import { confirmPlan } from './confirm-plan.ts'
+import type { ImageAfter, ImageBefore } from '../runs/effects.ts'
+import { changedDeployment, confirmPlan } from './confirm-plan.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
 import { provideCredentials } from './credentials.ts'
@@ -15,7 +15,7 @@ export const rollout: Phase = async (context) => {
   await provideCredentials(context)
 
   await context.report(`setting the image to ${run.version}`)
-  await context.change('set the image', {
+  const set = await context.change('set the image', {
     kind: 'image',
     target: service.deployment,
     before: async () => imageBefore(await currentDeployment(context), plan.current.version),
@@ -34,6 +34,7 @@ export const rollout: Phase = async (context) => {
       },
       limit,
     )
+    await rememberServed(context, set)
   })
   const pods = await world.cluster.currentPods(service.deployment, service.container, context.signal)
   requireDigest(pods, plan.image.digest, plan.image.platforms.length > 1)
@@ -41,7 +42,7 @@ export const rollout: Phase = async (context) => {
   return { line: `${ready} of ${pods.length} pods run ${run.version} (${plan.image.digest.slice(0, 19)}…)` }
 }
 
-async function setImage(context: PhaseContext, signal: AbortSignal) {
+async function setImage(context: PhaseContext, signal: AbortSignal): Promise<ImageAfter> {
   const { world, service } = context
   const plan = planOf(context.run)
   const { name, key } = service.stripe.secret
@@ -49,8 +50,8 @@ async function setImage(context: PhaseContext, signal: AbortSignal) {
   const secret = await world.cluster.secretKey(name, key, signal)
   // Somebody else's change since the approval: not ours to overwrite.
   if (current.image !== plan.image.reference && current.templateHash !== plan.current.templateHash)
-    throw new PlanOutdated(`someone else changed deployment ${service.deployment} (it runs ${current.image})`)
-  await world.cluster.setImage(
+    throw new PlanOutdated(await changedDeployment(context, plan))
+  const { templateHash } = await world.cluster.setImage(
     {
       deployment: service.deployment,
       container: service.container,
@@ -62,15 +63,23 @@ async function setImage(context: PhaseContext, signal: AbortSignal) {
     },
     signal,
   )
-  return { image: plan.image.reference }
+  return { image: plan.image.reference, templateHash }
+}
+
+/** The cluster forgets how a revision did once it is replaced: a later choice of it needs to know. */
+async function rememberServed({ records, run, service }: PhaseContext, set: ImageAfter): Promise<void> {
+  for (const { id, kind, target, phase } of await records.effectsOf(run.number))
+    if (kind === 'image' && target === service.deployment && phase === 'rollout')
+      await records.settle(id, { ...set, served: true })
 }
 
 /** A rollback never goes back to a revision that failed: then to the one whose pods served beside it. */
 export function imageBefore(deployment: DeploymentState, version: string | undefined): ImageBefore {
   const { lastHealthy, replicaSet, image, templateHash } = deployment
   if (lastHealthy !== undefined && lastHealthy.replicaSet.uid !== replicaSet?.uid)
-    return { image: lastHealthy.image, replicaSet: lastHealthy.replicaSet, templateHash, version: null }
-  return { image, replicaSet: replicaSet ?? null, templateHash, version: version ?? null }
+    return { image: lastHealthy.image, replicaSet: lastHealthy.replicaSet, templateHash, version: null, proven: true }
+  const proven = lastHealthy !== undefined
+  return { image, replicaSet: replicaSet ?? null, templateHash, version: version ?? null, proven }
 }
 
 /** A runtime may report the digest of the index or of the platform's manifest: only a single-platform image must agree. */

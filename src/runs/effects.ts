@@ -38,6 +38,16 @@ export type ImageBefore = {
   readonly replicaSet: { readonly name: string; readonly uid: string } | null
   readonly templateHash: string
   readonly version: string | null
+  /** Whether it was seen to serve before it was replaced. Older records do not say. */
+  readonly proven?: boolean
+}
+
+export type ImageAfter = {
+  readonly image: string
+  /** Of the template that the run made. Older records do not have it. */
+  readonly templateHash?: string
+  /** True once its rollout was seen completed. */
+  readonly served?: boolean
 }
 
 export type EndpointBefore = {

@@ -1,5 +1,6 @@
 import type { AuditEvent } from './audit.ts'
 import { auditEvents, recordAudit } from './audit.ts'
+import type { Release } from './comeback.ts'
 import type { Effect } from './effects.ts'
 import { LaneBusy, TransitionRefused, UnknownRun } from './errors.ts'
 import type { RunEvent, Transition } from './lifecycle.ts'
@@ -9,6 +10,7 @@ import type { Decision, Pace } from './pace.ts'
 import { decisionsOn, medianDurations } from './pace.ts'
 import { hashOfPlan } from './plan.ts'
 import type { ThreadPost } from './posts.ts'
+import { releasesIn } from './releases.ts'
 import type { RunRow } from './rows.ts'
 import { runOf, selectRun } from './rows.ts'
 import type { Sql, StateDatabase } from './state-database.ts'
@@ -156,6 +158,10 @@ export class RunStore {
 
   async decisions(run: number): Promise<readonly Decision[]> {
     return decisionsOn(this.#db, run)
+  }
+
+  async releases(environment: string): Promise<readonly Release[]> {
+    return releasesIn(this.#db, environment)
   }
 
   async events(run: number): Promise<readonly AuditEvent[]> {

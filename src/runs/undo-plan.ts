@@ -1,3 +1,4 @@
+import type { Comeback } from './comeback.ts'
 import type {
   CronJobBefore,
   DatabaseBefore,
@@ -27,6 +28,8 @@ export interface UndoPlan {
   readonly steps: readonly UndoStep[]
   /** Said plainly to whoever confirms: what stays as it is. */
   readonly stays: readonly string[]
+  /** What will run, as far as it was seen; missing when the deployment is not put back. */
+  readonly comeback?: Comeback
 }
 
 /**
@@ -54,6 +57,15 @@ export function planUndo(run: number, effects: readonly Effect[], options: { str
     ? ['Events of Stripe that were sent to the service again stay with it.']
     : []
   return { kind: 'undo', run, steps, stays: [...staysFor(migrations), ...resent, ...databases.map(staysAfterSwap)] }
+}
+
+/** Pure: the same list, bound to what whoever confirms it has seen. */
+export function withComeback(plan: UndoPlan, comeback: Comeback): UndoPlan {
+  if (comeback.kind === 'unseen' || comeback.to === null) return { ...plan, comeback }
+  const { version, image, revision } = comeback.to
+  const line = (target: string) => `Deployment ${target}: back to ${version ?? image} (revision ${revision})`
+  const steps = plan.steps.map((step) => (step.kind === 'image' ? { ...step, line: line(step.target) } : step))
+  return { ...plan, steps, comeback }
 }
 
 function staysFor(migrations: readonly string[]): readonly string[] {

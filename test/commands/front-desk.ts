@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { ModalView } from '@slack/types'
 import { pino } from 'pino'
 import { expect } from 'vitest'
 import { approve } from '../../src/commands/decide.ts'
@@ -11,6 +12,7 @@ import { askRollback, confirmRollback } from '../../src/commands/rollback.ts'
 import type { PolicyConfig } from '../../src/config/environment-schema.ts'
 import type { PurserConfig } from '../../src/config/purser-yaml.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
+import type { DeploymentSeen, RevisionSeen } from '../../src/runs/comeback.ts'
 import type { PhaseName, Run } from '../../src/runs/model.ts'
 import type { Truth } from '../runs/truth.ts'
 
@@ -49,11 +51,45 @@ export const ticketOf = (run: Run) => ({ run: run.number, plan: run.planHash })
 export const approves = (ask: Ask, run: Run, desk: Desk) => said(desk, ask, () => approve(ask, ticketOf(run), desk))
 
 /** What the dialog carries from its opening to its confirmation. */
-export async function dialogOf(run: Run, desk: Desk): Promise<string> {
-  const answer = await askRollback(dana, run.number, desk)
-  if (answer.kind !== 'open') throw new Error('no dialog was opened')
-  return answer.view.private_metadata ?? ''
+export async function dialogOf(run: Run, desk: Desk, revision?: number): Promise<string> {
+  return (await filled(await askRollback(dana, run.number, desk, revision))).private_metadata ?? ''
 }
+
+/** The dialog once everything is in it. */
+export async function filled(answer: Answer): Promise<ModalView> {
+  if (answer.kind !== 'open') throw new Error('no dialog was opened')
+  return answer.fill === undefined ? answer.view : answer.fill()
+}
+
+const made = '2026-01-05T10:00:00Z'
+const revision = (number: number, version: string, more: Partial<RevisionSeen> = {}): RevisionSeen => ({
+  revision: String(number),
+  replicaSet: { name: `valuecanvas-api-${number}`, uid: `uid-${number}` },
+  image: `valuecanvas/api:${version}`,
+  createdAt: made,
+  changeCause: undefined,
+  templateHash: `hash-${number}`,
+  current: false,
+  serves: false,
+  differences: [`spec.containers[api].image: valuecanvas/api:v1.2.0 → valuecanvas/api:${version}`],
+  changedSince: [`spec.containers[api].image: valuecanvas/api:${version} → valuecanvas/api:v1.2.0`],
+  ...more,
+})
+
+/** A cluster in which `failedWithEffects` has just set v1.2.0 over v1.1.0. */
+export const running: DeploymentSeen = {
+  image: 'valuecanvas/api:v1.2.0',
+  templateHash: 'hash-2',
+  paused: false,
+  revisionHistoryLimit: 10,
+  changeCause: undefined,
+  writers: [],
+  revisions: [
+    revision(2, 'v1.2.0', { current: true, differences: [], changedSince: [] }),
+    revision(1, 'v1.1.0', { serves: true }),
+  ],
+}
+export { revision as revisionSeen }
 
 export function frontDesk(truth: () => Truth) {
   /** A desk at which people ask; keeps what was enqueued. */
@@ -75,6 +111,7 @@ export function frontDesk(truth: () => Truth) {
       ],
       backups: (environment) => truth().phases.keptBackups(environment),
       rowsNow: async () => [],
+      deployment: async () => running,
       linkTo: async (run) => `https://example.slack.com/archives/CDEPLOYS/p${run}`,
       now: () => new Date(),
       log: pino({ level: 'silent' }),
@@ -100,8 +137,17 @@ export function frontDesk(truth: () => Truth) {
   /** A deploy that changed the image and a CronJob, and then failed. */
   async function failedWithEffects(): Promise<Run> {
     const claim = await truth().under('rollout')
-    const image = { image: 'valuecanvas/api:v1.1.0', replicaSet: null, templateHash: 'a', version: 'v1.1.0' }
-    await truth().phases.beginEffect(claim, 'image', 'valuecanvas-api', async () => image)
+    const replicaSet = { name: 'valuecanvas-api-1', uid: 'uid-1' }
+    const stood = {
+      image: 'valuecanvas/api:v1.1.0',
+      replicaSet,
+      templateHash: 'hash-1',
+      version: 'v1.1.0',
+      proven: true,
+    }
+    const { id } = await truth().phases.beginEffect(claim, 'image', 'valuecanvas-api', async () => stood)
+    const set = { image: 'valuecanvas/api:v1.2.0', templateHash: 'hash-2' }
+    await truth().phases.settleEffect(claim, id, 'applied', set)
     await truth().phases.beginEffect(claim, 'cronjob', 'webhook-retry', async () => ({ manifest: null }))
     await truth().phases.finish(claim, { type: 'phase_failed', phase: 'rollout' }, {})
     return truth().runs.get(claim.run)

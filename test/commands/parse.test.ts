@@ -20,7 +20,9 @@ describe('what is understood', () => {
     ['verify staging', { name: 'verify', environment: 'staging' }],
     ['status', { name: 'status', run: undefined }],
     ['status #42', { name: 'status', run: 42 }],
-    ['rollback 42', { name: 'rollback', run: 42 }],
+    ['rollback 42', { name: 'rollback', run: 42, revision: undefined }],
+    ['rollback #42 --to-revision 3', { name: 'rollback', run: 42, revision: 3 }],
+    ['rollback —to-revision=3', { name: 'rollback', run: undefined, revision: 3 }],
     ['retry', { name: 'retry', run: undefined }],
     ['cancel #7', { name: 'cancel', run: 7 }],
     ['history', { name: 'history', run: undefined }],
@@ -67,6 +69,9 @@ describe('what is refused with one clear answer', () => {
     ['verify toString', 'There is no environment toString.'],
     ['status 4 2', '2 is too much.'],
     ['status #0', '#0 is not a run.'],
+    ['rollback #4 --to-revision', 'Nothing is not a revision. A revision has a number, as in 3.'],
+    ['rollback #4 --to-revision v1.1.0', 'v1.1.0 is not a revision. A revision has a number, as in 3.'],
+    ['rollback #4 --force', 'rollback has no option --force.'],
     ['rollback v1.1.0', 'v1.1.0 is not a run. A run has a number, as in #42.'],
     ['cancel -1', '-1 is not a run.'],
     ['retry 99999999999', 'is not a run.'],
@@ -81,7 +86,7 @@ describe('what is refused with one clear answer', () => {
 
   it.each([
     ['deplyo v1.2.0', 'deploy', '/billing deploy [VERSION] [ENV] [--dry-run]'],
-    ['rolback', 'rollback', '/billing rollback [#N]'],
+    ['rolback', 'rollback', '/billing rollback [#N] [--to-revision K]'],
     ['stats', 'status', '/billing status [#N]'],
     ['halp', 'help', '/billing help'],
   ])('%s: did you mean %s?', (text, nearest, usage) => {

@@ -87,7 +87,12 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
       ])
       expect(await cluster.restarts(NAME, CONTAINER, signal)).toBe(0)
 
-      expect(await setImage(world.images.better, annotations)).toEqual({ outcome: 'unchanged', differences: [] })
+      const { templateHash } = await state()
+      expect(await setImage(world.images.better, annotations)).toEqual({
+        outcome: 'unchanged',
+        differences: [],
+        templateHash,
+      })
       await expect(setImage(world.images.good, annotations)).rejects.toMatchObject({ code: 'deployment_changed' })
     })
 
@@ -103,6 +108,8 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
         image: start.image,
         changeCause: 'contract: back',
       }
+      const stale = { ...undo, onlyIfTemplate: start.templateHash }
+      await expect(cluster.restoreReplicaSet(stale, signal)).rejects.toMatchObject({ code: 'deployment_changed' })
       expect(await cluster.restoreReplicaSet(undo, signal)).toMatchObject({ outcome: 'changed' })
       await rolledOut(start.image)
       expect(await state()).toMatchObject({
@@ -119,17 +126,27 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
       await setImage(world.images.missing, { templateAnnotations: { 'purser/contract': 'x' } })
       await vi.waitFor(async () => expect((await state()).revision).not.toBe(before.revision), 20_000)
       expect((await state()).lastHealthy).toMatchObject({ replicaSet: before.replicaSet, image: before.image })
-      const target = await cluster.undoTarget(NAME, CONTAINER, before.replicaSet!.uid, signal)
-      expect(target).toMatchObject({
+      const { revisions, ...now } = await cluster.history(NAME, CONTAINER, signal)
+      expect(now).toMatchObject({ image: world.images.missing, paused: false, changeCause: 'contract' })
+      expect(revisions.find((one) => one.current)).toMatchObject({
+        image: world.images.missing,
+        templateHash: now.templateHash,
+        serves: false,
+        differences: [],
+      })
+      expect(revisions.find((one) => one.replicaSet.uid === before.replicaSet!.uid)).toMatchObject({
         image: before.image,
         revision: before.revision,
+        templateHash: before.templateHash,
+        current: false,
+        serves: true,
         createdAt: expect.stringMatching(/^\d{4}-/),
         differences: expect.arrayContaining([
           expect.stringContaining(`${world.images.missing} → ${before.image}`),
           expect.stringContaining('purser/contract: removed'),
         ]),
+        changedSince: expect.arrayContaining([expect.stringContaining(`${before.image} → ${world.images.missing}`)]),
       })
-      expect(await cluster.undoTarget(NAME, CONTAINER, 'no-such-uid', signal)).toBeUndefined()
       await putBack(before)
     }, 120_000)
 

@@ -14,7 +14,7 @@ function isRichText(block: { type: string }): block is RichTextBlock {
 
 describe('the rollback dialog', () => {
   it('lists exactly what is undone, in order, and what stays, and asks why', () => {
-    const view = rollbackView(example.failed, example.undo, 'ticket')
+    const view = rollbackView(example.failed, example.undo, 'ticket', now)
     expectSlackTakesView(view)
     const seen = shown(view.blocks)
     const places = example.undo.steps.map((step) => seen.indexOf(step.line))
@@ -37,7 +37,7 @@ describe('the rollback dialog', () => {
       target: 'x',
       line: `step ${index} ${'x'.repeat(200)}`,
     }))
-    const view = rollbackView(example.failed, { ...example.undo, steps }, '')
+    const view = rollbackView(example.failed, { ...example.undo, steps }, '', now)
     expectSlackTakesView(view)
     const lists = view.blocks.flatMap((block) => (isRichText(block) ? block.elements : []))
     const offsets = lists.filter((it) => it.type === 'rich_text_list').map((it) => ('offset' in it ? it.offset : 0))
@@ -47,7 +47,7 @@ describe('the rollback dialog', () => {
   })
 
   it('cannot be submitted when nothing is left to undo', () => {
-    const view = rollbackView(example.failed, { ...example.undo, steps: [] }, '')
+    const view = rollbackView(example.failed, { ...example.undo, steps: [] }, '', now)
     expectSlackTakesView(view)
     expect(view.submit).toBeUndefined()
     expect(shown(view.blocks)).toContain('nothing to undo')
@@ -65,7 +65,7 @@ it('the details tell the plan in full and how each phase stands', () => {
 it('dialogs keep the limits of a view when everything is as long as it can be', () => {
   expectSlackTakesView(detailsView(example.largest))
   expectSlackTakesView(detailsView({ ...example.largest, kind: 'rollback', plan: example.largestUndo }))
-  expectSlackTakesView(rollbackView(example.largest, example.largestUndo, ''))
+  expectSlackTakesView(rollbackView(example.largest, example.largestUndo, '', now))
 })
 
 describe('private answers', () => {

@@ -51,7 +51,7 @@ describe('Slack takes every message, and it keeps the size budget', () => {
   it('the dialogs of any run', () => {
     fc.assert(
       fc.property(arbitraryRun, arbitraryUndo, (run, undo) => {
-        expectSlackTakesView(rollbackView(run, undo, 'ticket'))
+        expectSlackTakesView(rollbackView(run, undo, 'ticket', now))
         expectSlackTakesView(detailsView(run))
         if (!isRestorePlan(run.plan)) return
         const backup = { ...production.backups[0]!, file: run.plan.backup.file, untried: run.plan.backup.sha256 }

@@ -215,7 +215,7 @@ export const pictures: readonly Picture[] = [
     name: 'dialog-rollback',
     title: 'Dialog: roll back',
     about: 'Exactly what is undone, and what stays, before anyone confirms.',
-    view: rollbackView(failed, example.undo, '{}'),
+    view: rollbackView(failed, example.undo, '{}', now),
   },
   {
     kind: 'dialog',

@@ -47,6 +47,7 @@ describe('what a rollback goes back to', () => {
       replicaSet: before,
       templateHash: 'hash',
       version: null,
+      proven: true,
     })
   })
 })

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { people } from '../../sandbox/people.ts'
+import { plainText } from '../../sandbox/slack/plain-text.ts'
 import { deployment, namespace } from '../../sandbox/world.ts'
 import { standingOf, type Standing } from './standing.ts'
 import { startTown, type Town } from './town.ts'
@@ -62,7 +64,9 @@ describe('when the world has changed since the plan was approved', () => {
     })
     expect(answer.status).toBe(200)
     await town.presses('alex', 'approve')
-    await askedAgain(/someone else changed deployment valuecanvas-api/)
+    await askedAgain(
+      /changed deployment valuecanvas-api at \d\d:\d\d UTC, since the plan was made: metadata\.annotations.*somebody\/else/,
+    )
   }, 60_000)
 
   it('the new plan can be approved, by the same person, and goes through', async () => {
@@ -70,4 +74,51 @@ describe('when the world has changed since the plan was approved', () => {
     await town.waitFor('the end', () => /: (succeeded|failed)/.test(board()), 90_000)
     expect(board()).toContain(': succeeded')
   }, 120_000)
+
+  it('a rollback shows what will run, and stops before it changes anything when somebody else was there', async () => {
+    const { control } = town.world.slack
+    const dialog = () => plainText({ text: '', blocks: [...(control.openView(people.dana.id)?.blocks ?? [])] })
+    const asks = async (text: string, expected: RegExp) => {
+      await town.types('dana', text)
+      await town.waitFor(`the dialog of ${text}`, () => expected.test(dialog()))
+    }
+    await asks('/billing rollback', /revision 2: v1\.1\.0, valuecanvas\/api:v1\.1\.0, made just now, has served/)
+    expect(dialog()).toMatch(
+      /instead of v1\.2\.0.*\n[\s\S]*spec\.containers\[api\]\.image: .* → valuecanvas\/api:v1\.1\.0/,
+    )
+    const ours = standingOf(town)
+    await setImage('valuecanvas/api:v1.1.0', 'kubectl-set')
+    // The cluster does not answer while the dialog is confirmed: the run itself must notice.
+    town.world.kubernetes.setFault({ concerns: ({ path }) => path.endsWith(deployment), times: 1, latencyMs: 2_000 })
+    expect((await control.submitView(people.dana.id)).result).toBe('closed')
+    await town.waitFor('the end', () => / roll back .*: failed/.test(newest()))
+    expect(newest()).toMatch(
+      /kubectl-set changed deployment valuecanvas-api at \d\d:\d\d UTC, after run #2 had set it: .*v1\.1\.0/,
+    )
+    expect(standingOf(town)).toEqual({ ...ours, image: 'valuecanvas/api:v1.1.0' })
+    expect(await town.state(`select 1 from purser.effects where status = 'undone'`)).toEqual([])
+
+    // Asked again, the dialog knows, and offers nothing.
+    await asks('/billing rollback', /kubectl-set changed deployment[\s\S]*Nothing was changed/)
+    expect(control.openView(people.dana.id)?.['submit']).toBeUndefined()
+    await control.closeView(people.dana.id, true)
+    await setImage(ours.image, 'kubectl-set')
+    await town.presses('dana', 'retry_phase')
+    await town.waitFor('the end', () => / roll back .*: succeeded/.test(newest()), 90_000)
+    expect(standingOf(town)).toMatchObject({ ...before, endpoints: [{ status: 'disabled' }] })
+  }, 120_000)
+
+  const newest = () => town.seenBy('dana').at(-1) ?? ''
+
+  /** As `kubectl set image` does it. */
+  async function setImage(image: string, manager: string): Promise<void> {
+    const { url, token } = town.world.kubernetes
+    const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${deployment}?fieldManager=${manager}`
+    const answer = await fetch(`${url}${path}`, {
+      method: 'PATCH',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/strategic-merge-patch+json' },
+      body: JSON.stringify({ spec: { template: { spec: { containers: [{ name: 'api', image }] } } } }),
+    })
+    expect(answer.status).toBe(200)
+  }
 })

@@ -13,6 +13,13 @@ export interface Metadata {
   readonly labels?: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
   readonly ownerReferences?: readonly { readonly uid: string; readonly controller?: boolean }[]
+  readonly managedFields?: readonly ManagedFields[]
+}
+
+export interface ManagedFields {
+  readonly manager?: string
+  readonly time?: string
+  readonly fieldsV1?: unknown
 }
 
 export interface ApiObject {
@@ -43,13 +50,22 @@ export interface PodTemplate {
   readonly spec: { readonly containers: readonly { readonly name: string; readonly image: string }[] }
 }
 
+export interface LabelSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>
+  readonly matchExpressions?: readonly {
+    readonly key: string
+    readonly operator: string
+    readonly values?: readonly string[]
+  }[]
+}
+
 export interface Deployment extends ApiObject {
   readonly spec: {
     readonly replicas?: number
     readonly paused?: boolean
     readonly revisionHistoryLimit?: number
     readonly progressDeadlineSeconds?: number
-    readonly selector: { readonly matchLabels?: Readonly<Record<string, string>> }
+    readonly selector: LabelSelector
     readonly template: PodTemplate
   }
   readonly status?: {
@@ -197,10 +213,15 @@ export function conditionOf(conditions: readonly Condition[] | undefined, type: 
   return conditions?.find((condition) => condition.type === type)
 }
 
-export function selectorText(labels: Readonly<Record<string, string>>): string {
-  return Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',')
+/** As a query takes it. */
+export function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
+  const labels = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
+  const expressions = matchExpressions.map(({ key, operator, values = [] }) => {
+    if (operator === 'Exists') return key
+    if (operator === 'DoesNotExist') return `!${key}`
+    return `${key} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`
+  })
+  return [...labels, ...expressions].join(',')
 }
 
 export const REVISION = 'deployment.kubernetes.io/revision'

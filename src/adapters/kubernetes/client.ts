@@ -53,7 +53,7 @@ export function openCluster(options: ClusterOptions): Cluster {
     },
     restoreReplicaSet: (undo, signal) => deployments.restore(undo, signal),
     scale: (change, signal) => scale({ connection, paths, deployments }, change, signal),
-    undoTarget: (name, container, uid, signal) => deployments.undoTarget(name, container, uid, signal),
+    history: (name, container, signal) => deployments.history(name, container, signal),
     surroundings: async ({ deployment: name, secret, cronJobs: named }, signal) => {
       const deployment = await deployments.require(name, 'looking around', signal)
       return surroundingsOf(connection, paths, { deployment, secret, cronJobs: named }, signal)

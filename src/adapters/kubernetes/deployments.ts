@@ -5,7 +5,6 @@ import {
   type Pod,
   REVISION,
   type ReplicaSet,
-  conditionOf,
   containerImage,
   controlledBy,
   sameTemplate,
@@ -17,16 +16,18 @@ import { FIELD_MANAGER } from './apply.ts'
 import type { Connection } from './connection.ts'
 import { differences } from './differences.ts'
 import { ClusterError } from './errors.ts'
+import { historyOf } from './history.ts'
 import type { Paths } from './paths.ts'
 import type {
   ApplyOutcome,
+  DeploymentHistory,
   DeploymentState,
   ImageChange,
   PodState,
+  ImageSet,
   ReplicaSetUndo,
-  Revision,
-  UndoTarget,
 } from './port.ts'
+import { imageIn, lastHealthy, revisionOf } from './revisions.ts'
 import { currentPodsOf, currentReplicaSet } from './rollout-verdict.ts'
 
 /** Status updates move the resourceVersion too, several times a second during a rollout. */
@@ -87,16 +88,17 @@ export class Deployments {
     })
   }
 
-  async setImage(change: ImageChange, signal: AbortSignal): Promise<ApplyOutcome> {
+  async setImage(change: ImageChange, signal: AbortSignal): Promise<ImageSet> {
     for (let attempt = 1; ; attempt += 1) {
       const before = await this.require(change.deployment, 'setting the image of', signal)
       imageIn(before, change.container)
-      if (isAlready(before, change)) return UNCHANGED
-      if (change.onlyIfTemplate !== undefined && templateHash(before.spec.template) !== change.onlyIfTemplate)
-        throw changed(change.deployment)
+      const standing = templateHash(before.spec.template)
+      if (isAlready(before, change)) return { ...UNCHANGED, templateHash: standing }
+      if (change.onlyIfTemplate !== undefined && standing !== change.onlyIfTemplate)
+        throw changed(`setting the image of ${change.deployment}`)
       try {
         const after = await this.#patch(before, imagePatch(before, change), change.dryRun === true, signal)
-        return outcomeOf(before, after)
+        return { ...outcomeOf(before, after), templateHash: templateHash(after.spec.template) }
       } catch (error) {
         if (!isStale(error) || attempt >= ATTEMPTS) throw error
       }
@@ -104,12 +106,24 @@ export class Deployments {
   }
 
   async restore(undo: ReplicaSetUndo, signal: AbortSignal): Promise<ApplyOutcome> {
-    const { deployment: name, container, image, changeCause } = undo
+    const { deployment: name, container, image, changeCause, onlyIfTemplate } = undo
     for (let attempt = 1; ; attempt += 1) {
       const before = await this.require(name, 'rolling back', signal)
       const set = (await this.#replicaSets(before, signal)).find((one) => one.metadata.uid === undo.replicaSetUid)
-      if (set === undefined) return this.setImage({ deployment: name, container, image, changeCause }, signal)
+      if (set === undefined)
+        return this.setImage(
+          {
+            deployment: name,
+            container,
+            image,
+            changeCause,
+            ...(onlyIfTemplate === undefined ? {} : { onlyIfTemplate }),
+          },
+          signal,
+        )
       if (sameTemplate(set.spec.template, before.spec.template)) return UNCHANGED
+      if (onlyIfTemplate !== undefined && templateHash(before.spec.template) !== onlyIfTemplate)
+        throw changed(`rolling back ${name}`)
       if (before.spec.paused === true)
         throw new ClusterError('deployment_paused', `rolling back ${name}: the deployment is paused`, {
           hint: `Resume it with "kubectl rollout resume deployment/${name}", then retry.`,
@@ -139,21 +153,9 @@ export class Deployments {
     }
   }
 
-  async undoTarget(
-    name: string,
-    container: string,
-    replicaSetUid: string,
-    signal: AbortSignal,
-  ): Promise<UndoTarget | undefined> {
-    const deployment = await this.require(name, 'looking at what to go back to for', signal)
-    const set = (await this.#replicaSets(deployment, signal)).find(({ metadata }) => metadata.uid === replicaSetUid)
-    if (set === undefined) return undefined
-    return {
-      ...revisionOf(set, container),
-      createdAt: set.metadata.creationTimestamp,
-      changeCause: set.metadata.annotations?.[CHANGE_CAUSE],
-      differences: differences(deployment.spec.template, withoutTemplateHash(set.spec.template)),
-    }
+  async history(name: string, container: string, signal: AbortSignal): Promise<DeploymentHistory> {
+    const deployment = await this.require(name, 'looking at the revisions of', signal)
+    return historyOf(deployment, await this.#replicaSets(deployment, signal), container)
   }
 
   async find(name: string, signal: AbortSignal): Promise<Deployment | undefined> {
@@ -177,7 +179,7 @@ export class Deployments {
   }
 
   async #owned<T>(path: string, { metadata, spec }: Deployment, signal: AbortSignal): Promise<readonly T[]> {
-    const query = { labelSelector: selectorText(spec.selector.matchLabels ?? {}) }
+    const query = { labelSelector: selectorText(spec.selector) }
     const doing = `listing what belongs to deployment ${metadata.name}`
     return (await this.#connection.json<ApiList<T>>({ method: 'GET', path, query, doing }, signal)).items
   }
@@ -200,46 +202,6 @@ export class Deployments {
       signal,
     )
   }
-}
-
-/** A rollout that was never completed proves nothing: then the pods that serve are those of the one before. */
-function lastHealthy(
-  { status }: Deployment,
-  current: ReplicaSet | undefined,
-  sets: readonly ReplicaSet[],
-): ReplicaSet | undefined {
-  const progressing = conditionOf(status?.conditions, 'Progressing')
-  // Without a progress deadline there is no such condition, and available pods must do.
-  const available = progressing === undefined && (current?.status?.availableReplicas ?? 0) > 0
-  // The condition names its ReplicaSet: just after a change it still speaks of the former one.
-  const completed =
-    progressing?.reason === 'NewReplicaSetAvailable' &&
-    progressing.message?.includes(`"${current?.metadata.name}"`) !== false
-  if (current !== undefined && (available || completed)) return current
-  const number = (set: ReplicaSet) => Number(set.metadata.annotations?.[REVISION] ?? 0)
-  return sets
-    .filter((set) => set !== current && (set.status?.availableReplicas ?? 0) > 0)
-    .toSorted((a, b) => number(b) - number(a))[0]
-}
-
-function revisionOf({ metadata, spec }: ReplicaSet, container: string): Revision {
-  return {
-    revision: metadata.annotations?.[REVISION] ?? '',
-    replicaSet: { name: metadata.name, uid: metadata.uid },
-    image: containerImage(spec.template, container) ?? '',
-  }
-}
-
-/** The API would add a container of an unknown name, so the name is checked here. */
-function imageIn({ metadata, spec }: Deployment, container: string): string {
-  const image = containerImage(spec.template, container)
-  if (image !== undefined) return image
-  const names = spec.template.spec.containers.map(({ name }) => name).join(', ')
-  throw new ClusterError(
-    'container_missing',
-    `reading deployment ${metadata.name}: it has no container "${container}", only ${names}`,
-    { hint: 'Correct the container name in purser.yaml.' },
-  )
 }
 
 function isAlready({ spec }: Deployment, { container, image, templateAnnotations = {} }: ImageChange): boolean {
@@ -271,10 +233,8 @@ function isStale(error: unknown): boolean {
   return error.status === 409 || (error.status === 422 && error.message.includes('rejected our request'))
 }
 
-function changed(name: string): ClusterError {
-  return new ClusterError(
-    'deployment_changed',
-    `setting the image of ${name}: someone else changed the deployment since the plan was made`,
-    { hint: 'Plan again and have the new plan approved.' },
-  )
+function changed(doing: string): ClusterError {
+  return new ClusterError('deployment_changed', `${doing}: someone else changed the deployment meanwhile`, {
+    hint: 'Look at what runs now, then ask again.',
+  })
 }

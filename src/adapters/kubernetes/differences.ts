@@ -4,6 +4,9 @@ import { canonicalJson, isMap } from './api-objects.ts'
 const SERVER_SIDE = new Set(['managedFields', 'resourceVersion', 'generation', 'uid', 'creationTimestamp', 'selfLink'])
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 const SHOWN = 120
+/** Some write a password into a variable instead of a Secret: what such a name stands for is never shown. */
+const SECRET_NAME = /secret|token|passw|pwd|credential|private|api_?key|_key$|_url$|dsn/i
+const VARIABLE = /\benv\[([^\]]+)\]\.value$/
 
 /** One line for each field that differs: `spec.suspend: true → false`. Values of Secrets are never shown. */
 export function differences(before: unknown, after: unknown): string[] {
@@ -11,6 +14,7 @@ export function differences(before: unknown, after: unknown): string[] {
   return compare(before, after, '').map(({ at, from, to }) => {
     if (secret && /^(data|stringData)\b/.test(at))
       return `${at}: ${from === undefined ? 'added' : to === undefined ? 'removed' : 'changed'}`
+    if (SECRET_NAME.test(VARIABLE.exec(at)?.[1] ?? '')) return `${at}: changed`
     if (from === undefined) return `${at}: added ${shown(to)}`
     return to === undefined ? `${at}: removed (was ${shown(from)})` : `${at}: ${shown(from)} → ${shown(to)}`
   })
@@ -51,6 +55,11 @@ function compareLists(before: readonly unknown[], after: readonly unknown[], at:
 }
 
 function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const text = typeof value === 'string' ? value : JSON.stringify(value, withoutSecrets)
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
+}
+
+function withoutSecrets(_key: string, value: unknown): unknown {
+  if (!isMap(value) || typeof value.name !== 'string' || typeof value.value !== 'string') return value
+  return SECRET_NAME.test(value.name) ? { ...value, value: '[hidden]' } : value
 }

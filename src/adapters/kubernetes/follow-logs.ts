@@ -35,7 +35,7 @@ export async function followLogs(
   const running = new Set<Promise<void>>()
   const what = {
     path: paths.pods,
-    query: { labelSelector: selectorText(deployment.spec.selector.matchLabels ?? {}) },
+    query: { labelSelector: selectorText(deployment.spec.selector) },
     doing: `watching the pods of ${deployment.metadata.name}`,
   }
   let problem: Error | undefined

@@ -42,13 +42,40 @@ export interface Revision {
   readonly image: string
 }
 
-/** What would run after an undo. */
-export interface UndoTarget extends Revision {
+/** A revision that an undo could go back to. */
+export interface KnownRevision extends Revision {
   /** RFC 3339. */
   readonly createdAt: string | undefined
   readonly changeCause: string | undefined
-  /** From what runs now, one line for each field of the pod template: image, variables, annotations. */
+  readonly templateHash: string
+  /** The one that the template stands for now. */
+  readonly current: boolean
+  /** Its rollout was completed, or pods of it serve now. Of one that was replaced the cluster cannot tell how it did. */
+  readonly serves: boolean
+  /** From what runs now to this revision, one line for each field of the pod template: image, variables, annotations. */
   readonly differences: readonly string[]
+  /** From this revision to what runs now. */
+  readonly changedSince: readonly string[]
+}
+
+/** Somebody who wrote fields of the pod template, as the API server calls them: `kubectl-set`, `argocd-controller`. */
+export interface TemplateWriter {
+  readonly manager: string
+  /** RFC 3339. */
+  readonly at: string | undefined
+}
+
+export interface DeploymentHistory {
+  /** Image of the configured container. */
+  readonly image: string
+  readonly templateHash: string
+  readonly paused: boolean
+  readonly revisionHistoryLimit: number
+  readonly changeCause: string | undefined
+  /** Others than Purser, whoever wrote last first. */
+  readonly writers: readonly TemplateWriter[]
+  /** Newest first. */
+  readonly revisions: readonly KnownRevision[]
 }
 
 /** What stands around a Deployment and matters to a plan. `unknown`: Purser may not look. */
@@ -120,6 +147,11 @@ export interface ApplyOutcome {
   readonly differences: readonly string[]
 }
 
+export interface ImageSet extends ApplyOutcome {
+  /** Of the template as it stands now: whoever finds another one later knows that somebody else changed it. */
+  readonly templateHash: string
+}
+
 export interface SecretKeyState {
   readonly secretExists: boolean
   readonly keyExists: boolean
@@ -163,7 +195,7 @@ export interface Cluster {
    * validates and nothing is stored.
    * `onlyIfTemplate` guards against another hand: when the template hash differs, raises `deployment_changed`.
    */
-  setImage(change: ImageChange, signal: AbortSignal): Promise<ApplyOutcome>
+  setImage(change: ImageChange, signal: AbortSignal): Promise<ImageSet>
   /**
    * Watches until the verdict of `kubectl rollout status`. Raises RolloutFailed (code `rollout_failed`) with evidence
    * when the new pods cannot come up: image cannot be pulled, crash loop, container config error, quota, unschedulable,
@@ -179,13 +211,8 @@ export interface Cluster {
     signal: AbortSignal,
   ): Promise<void>
 
-  /** What `restoreReplicaSet` would put back; undefined when that ReplicaSet is gone. Changes nothing. */
-  undoTarget(
-    deployment: string,
-    container: string,
-    replicaSetUid: string,
-    signal: AbortSignal,
-  ): Promise<UndoTarget | undefined>
+  /** What runs, who made it so, and what `restoreReplicaSet` could put back. Changes nothing. */
+  history(deployment: string, container: string, signal: AbortSignal): Promise<DeploymentHistory>
   surroundings(
     question: { readonly deployment: string; readonly secret: string; readonly cronJobs: readonly string[] },
     signal: AbortSignal,
@@ -271,4 +298,6 @@ export interface ReplicaSetUndo {
   /** Fallback when the ReplicaSet is gone: the image to set. */
   readonly image: string
   readonly changeCause: string
+  /** Guards against another hand: when the template hash is another one, raises `deployment_changed`. */
+  readonly onlyIfTemplate?: string
 }

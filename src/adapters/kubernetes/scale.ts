@@ -34,7 +34,7 @@ export async function scale(
       },
       signal,
     )
-  const query = { labelSelector: selectorText(spec.selector.matchLabels ?? {}) }
+  const query = { labelSelector: selectorText(spec.selector) }
   while (replicas === 0) {
     const pods = await connection.json<ApiList<Pod>>({ method: 'GET', path: paths.pods, query, doing }, signal)
     const left = pods.items.filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed').length

@@ -39,7 +39,7 @@ export async function waitForRollout(
   const over = new AbortController()
   const inside = AbortSignal.any([signal, over.signal])
   const watcher = new RolloutWatcher(connection, paths, wait)
-  const labels = { labelSelector: selectorText(first.spec.selector.matchLabels ?? {}) }
+  const labels = { labelSelector: selectorText(first.spec.selector) }
   const doing = `watching the rollout of ${wait.deployment}`
   return await new Promise<RolloutProgress>((resolve, reject) => {
     const look = (): void => {

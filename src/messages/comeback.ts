@@ -1,0 +1,86 @@
+import type { Block, KnownBlock } from '@slack/types'
+import { healthWords, type Comeback, type ComebackAnswer, type RevisionChoice } from '../runs/comeback.ts'
+import { list } from './list.ts'
+import { counted, paragraph, words } from './message.ts'
+import type { Chapter } from './plan-text.ts'
+import { ago, utc } from './time.ts'
+
+type Blocks = readonly (KnownBlock | Block)[]
+type Seen = Extract<Comeback, { kind: 'seen' }>
+
+const style = { line: 300, cap: { lines: 30, chars: 5000, rest: 'lines' } }
+
+/** While the cluster is asked: Slack gives three seconds to open a dialog. */
+export function lookingAtCluster(): Blocks {
+  return [paragraph(':hourglass_flowing_sand: Looking at the cluster: what runs now, and what will run …')]
+}
+
+/** What runs after a click, before the click. */
+export function comebackBlocks(comeback: Comeback, now: Date): Blocks {
+  if (comeback.kind === 'unseen')
+    return [paragraph([`:warning: *${words(unseenLine(comeback.why), 400)}*`, unseenNext].join('\n'))]
+  const warning = warningOf(comeback)
+  return [
+    ...list(
+      'This will run:',
+      runsLines(comeback, (at) => ago(at, now)),
+      style,
+    ),
+    ...(warning === undefined ? [] : [paragraph(`:warning: *${words(warning, 400)}*`)]),
+    ...list('What changes in its pods:', differenceLines(comeback), style),
+  ]
+}
+
+/** Why this rollback is not offered, and what could be chosen instead. */
+export function refusedComeback(answer: Extract<ComebackAnswer, { ok: false }>, now: Date): Blocks {
+  const { why, next, choices } = answer
+  const lines = choices.map((it) => choiceLine(it, (at) => ago(at, now)))
+  return [
+    paragraph(`:no_entry_sign: *${words(why, 900)}* Nothing was changed.\n${words(next, 300)}`),
+    ...(lines.length === 0 ? [] : list('Revisions that the cluster keeps:', lines, style)),
+  ]
+}
+
+/** The same for the plan of the rollback: no clock runs in it. */
+export function comebackChapters(comeback: Comeback | undefined): readonly Chapter[] {
+  if (comeback === undefined) return []
+  if (comeback.kind === 'unseen') return [{ title: 'What will run', lines: [unseenLine(comeback.why), unseenNext] }]
+  const warning = warningOf(comeback)
+  return [
+    { title: 'What will run', lines: [...runsLines(comeback, utc), ...(warning === undefined ? [] : [warning])] },
+    { title: 'What changes in its pods', lines: differenceLines(comeback), verbatim: true },
+  ]
+}
+
+const unseenLine = (why: string) => `The cluster could not be asked what will run: ${why}.`
+const unseenNext =
+  'The rollback can go ahead all the same. It looks before it changes anything, stops if somebody else has changed the ' +
+  'deployment, and tells in its thread what comes back.'
+
+function runsLines({ to, image, from }: Seen, time: (at: Date) => string): readonly string[] {
+  const instead = `instead of ${named(from.version, from.image)}`
+  return [to === null ? named(null, image) : choiceLine(to, time), instead]
+}
+
+function choiceLine(it: RevisionChoice, time: (at: Date) => string): string {
+  const made = it.createdAt === null ? '' : `, made ${time(new Date(it.createdAt))}`
+  const cause = it.changeCause === null || it.changeCause === '' ? '' : ` (${it.changeCause})`
+  return `revision ${it.revision}: ${named(it.version, it.image)}${made}, ${healthWords(it)}${cause}`
+}
+
+const named = (version: string | null, image: string) => (version === null ? image : `${version}, ${image}`)
+
+function warningOf({ to, kept }: Seen): string | undefined {
+  if (to === null) {
+    const limit = kept === 0 ? 'revisionHistoryLimit is 0' : `it keeps ${counted(kept, 'revision')}`
+    return `There is no previous revision in the cluster (${limit}): only the image is set, everything else stays as it is now.`
+  }
+  if (to.health === 'failed') return `That revision never became healthy.`
+  if (to.health === 'unknown') return `Purser never saw that revision healthy.`
+  return undefined
+}
+
+function differenceLines({ differences, more }: Seen): readonly string[] {
+  if (differences.length === 0) return ['nothing: it runs already']
+  return [...differences, ...(more === 0 ? [] : [`… and ${counted(more, 'more line')}`])]
+}
