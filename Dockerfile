@@ -7,11 +7,13 @@ COPY src ./src
 RUN npx tsc -p tsconfig.build.json && npm prune --no-save --omit=dev --no-audit --no-fund
 
 FROM node:24-bookworm-slim
-# pg_dump must not be older than the server it backs up: take the newest major from PostgreSQL's own archive.
+# Each server gets the client tools of its own major, from PostgreSQL's own archive: older ones cannot dump it, and an older server
+# does not understand all that a newer pg_restore says.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates git postgresql-common \
   && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
-  && apt-get install -y --no-install-recommends postgresql-client-18 \
+  && apt-get install -y --no-install-recommends postgresql-client-14 postgresql-client-15 postgresql-client-16 postgresql-client-17 \
+       postgresql-client-18 \
   && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production PURSER_DATA_DIR=/data PURSER_CONFIG=/etc/purser/purser.yaml
 WORKDIR /app

@@ -8,6 +8,7 @@ import { openCluster } from './adapters/kubernetes/client.ts'
 import { openBackups } from './adapters/postgres/backups.ts'
 import { openDatabase } from './adapters/postgres/database.ts'
 import { openRestores } from './adapters/postgres/restores.ts'
+import { backupPlace } from './adapters/postgres/s3-storage.ts'
 import { openCommands } from './adapters/process/commands.ts'
 import { openRegistry } from './adapters/registry/client.ts'
 import { dockerConfigCredentials } from './adapters/registry/credentials.ts'
@@ -176,7 +177,11 @@ function worlds(
     const environment = config.environments[name]
     if (environment === undefined) throw new ConfigError('purser.yaml', [`environments.${name}: is gone`])
     const database = secretOf(settings, environment.databaseUrlEnv)
-    const { testRestore } = environment.backups
+    const { testRestore, location, s3, schemas } = environment.backups
+    const kept = {
+      ...backupPlace(location, s3, settings.backupDirectory),
+      toolDirectories: settings.toolDirectories,
+    }
     const world: World = {
       ...shared,
       cluster: openCluster({
@@ -187,7 +192,8 @@ function worlds(
       database: openDatabase({ url: database }),
       backups: openBackups({
         url: database,
-        directory: settings.backupDirectory,
+        ...kept,
+        schemas,
         testRestore: {
           enabled: testRestore.enabled,
           ...(testRestore.databaseUrlEnv === undefined || !testRestore.enabled
@@ -195,7 +201,7 @@ function worlds(
             : { url: secretOf(settings, testRestore.databaseUrlEnv) }),
         },
       }),
-      restores: openRestores({ url: database, directory: settings.backupDirectory }),
+      restores: openRestores({ url: database, ...kept }),
       stripe: openStripe({
         secretKey: secretOf(settings, environment.stripe.secretKeyEnv),
         ...(settings.stripeApiBase === undefined ? {} : { apiBase: settings.stripeApiBase }),

@@ -59,8 +59,39 @@ function isGroup(id: string): boolean {
   return id.startsWith('S')
 }
 
+const backupLocation = z
+  .string()
+  .regex(
+    /^(\/\S*|s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[^\s/]+)*\/?)$/,
+    'must be an absolute directory, or s3://bucket/prefix',
+  )
+
 const backupsSchema = z
   .strictObject({
+    location: backupLocation
+      .exactOptional()
+      .describe('A directory that all workers see, or s3://bucket/prefix. Default: PURSER_BACKUP_DIR.'),
+    s3: z
+      .strictObject({
+        region: z.string().min(1).exactOptional().describe('Default: AWS_REGION, else us-east-1.'),
+        endpoint: httpUrl.exactOptional().describe("Of a storage that is compatible with Amazon's. Default: Amazon's."),
+        forcePathStyle: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Whether the bucket stands in the path, not in the host name, as many compatible storages want it.',
+          ),
+      })
+      .prefault({})
+      .describe(
+        'How an s3:// location is reached. Credentials are taken from the environment (AWS_ACCESS_KEY_ID, a role …).',
+      ),
+    schemas: z
+      .array(z.string().min(1))
+      .min(1)
+      .refine((names) => new Set(names).size === names.length, 'names a schema twice')
+      .exactOptional()
+      .describe('Back up only these schemas. Default: the whole database.'),
     testRestore: z
       .strictObject({
         enabled: z.boolean().default(true).describe('Whether every backup is tried out before it counts as proven.'),

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { join, resolve } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { Sensitive } from '../sensitive.ts'
 import { ConfigError } from './config-error.ts'
@@ -38,6 +38,9 @@ const environmentSchema = z.object({
   KUBECONFIG: z.string().optional(),
   PURSER_DATA_DIR: z.string().default('./data'),
   PURSER_BACKUP_DIR: z.string().optional(),
+  PURSER_PG_BIN: z.string().optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().optional(),
+  AWS_SESSION_TOKEN: z.string().optional(),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
       error: 'must be trace, debug, info, warn, error, fatal or silent',
@@ -77,6 +80,8 @@ export interface Settings {
   /** Absolute. Holds backups, the mirror and the workspaces. */
   readonly dataDirectory: string
   readonly backupDirectory: string
+  /** Directories with PostgreSQL client tools, one of each version; undefined: the PATH and where packages put them. */
+  readonly toolDirectories: readonly string[] | undefined
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
   /** Registry host → host that is asked instead. */
   readonly registryMirrors: ReadonlyMap<string, string>
@@ -119,6 +124,8 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
   const redisUrl = optional(values.REDIS_URL)
   const botToken = new Sensitive(values.SLACK_BOT_TOKEN)
   const slackSecrets = [optional(values.SLACK_APP_TOKEN), optional(values.SLACK_SIGNING_SECRET)]
+  // The SDK of the storage reads them itself; here only so that they are masked.
+  const storageSecrets = [optional(values.AWS_SECRET_ACCESS_KEY), optional(values.AWS_SESSION_TOKEN)]
   const dataDirectory = resolve(values.PURSER_DATA_DIR)
 
   return {
@@ -132,10 +139,11 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
     kubeconfig: values.KUBECONFIG,
     dataDirectory,
     backupDirectory: resolve(values.PURSER_BACKUP_DIR ?? join(dataDirectory, 'backups')),
+    toolDirectories: values.PURSER_PG_BIN?.split(delimiter).filter((directory) => directory !== ''),
     logLevel: values.LOG_LEVEL,
     registryMirrors: mirrorsOf(values.REGISTRY_MIRRORS),
     secrets,
-    everySecret: [stateDatabaseUrl, redisUrl, botToken, ...slackSecrets, ...secrets.values()].filter(
+    everySecret: [stateDatabaseUrl, redisUrl, botToken, ...slackSecrets, ...storageSecrets, ...secrets.values()].filter(
       (secret) => secret !== undefined,
     ),
   }

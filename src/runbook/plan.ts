@@ -138,6 +138,8 @@ async function planMigrations(
     world.database.facts(signal),
     world.backups.whyNoTestRestore(signal),
     world.database.invalidIndexes(signal),
+    // Refused now rather than after the approval: without tools for this server there will be no backup.
+    world.backups.clientVersion(signal),
   ])
   const pending = pendingMigrations(files, ledger, service.migrations)
   const lint = async (file: MigrationFile): Promise<PlannedMigration> => ({

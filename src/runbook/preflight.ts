@@ -129,16 +129,6 @@ async function checkPermissions({ world, service, environment, signal }: PhaseCo
 async function backUp(context: PhaseContext): Promise<void> {
   const { world, run } = context
   await context.step('back up the database', async (signal) => {
-    const [client, server] = await Promise.all([world.backups.clientVersion(signal), world.database.facts(signal)])
-    const serverMajor = Math.floor(server.serverVersionNumber / 10_000)
-    if (client.major < serverMajor)
-      throw new CheckFailed(
-        'client_tools_too_old',
-        `pg_dump ${client.text} cannot dump a PostgreSQL ${serverMajor} server`,
-        {
-          hint: `Install postgresql-client-${serverMajor} where Purser runs.`,
-        },
-      )
     const manifest = await world.backups.create(
       backupName(run.environment, run.number, run.createdAt),
       (line) => void context.report(`backup: ${line}`).catch(() => undefined),

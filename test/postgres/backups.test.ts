@@ -8,6 +8,7 @@ import { openBackups } from '../../src/adapters/postgres/backups.ts'
 import { fingerprint } from '../../src/adapters/postgres/manifests.ts'
 import { libpqEnvironment } from '../../src/adapters/postgres/libpq.ts'
 import type { Backups } from '../../src/adapters/postgres/port.ts'
+import { openRestores } from '../../src/adapters/postgres/restores.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { ask, sessionWith, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
 
@@ -46,7 +47,9 @@ describe('backups of the service database', () => {
     expect(manifest.rows).toContainEqual({ table: 'public.customers', rows: 20_000 })
     expect(manifest.restoreTest).toMatchObject({ outcome: 'passed', milliseconds: expect.any(Number) })
     expect((await stat(join(directory, manifest.file))).mode & 0o077).toBe(0)
-    expect(progress).toContainEqual(expect.stringContaining('dumping public.customers'))
+    expect(progress).toContainEqual(
+      expect.stringMatching(/^dumping public.customers.* \(table \d of 2, about .+ of \d MB\)$/),
+    )
     expect((await readdir(directory)).sort()).toEqual(['run-42.dump', 'run-42.dump.json'])
 
     const empty = await postgres.database()
@@ -205,7 +208,7 @@ describe('backups of the service database', () => {
     await holder.end()
   })
 
-  it('says what is wrong in words: address, password, name, tools', async () => {
+  it('says what is wrong in words: address, password, name', async () => {
     const wrong = new URL(url)
     wrong.password = 'hunter2'
     const refused: unknown = await openBackups({ url: new Sensitive(wrong.href), directory })
@@ -214,19 +217,86 @@ describe('backups of the service database', () => {
     expect(refused).toMatchObject({ code: 'authentication_failed' })
     expect(JSON.stringify(refused)).not.toContain('hunter2')
     await expect(backups.create('../etc/passwd', quiet, never)).rejects.toMatchObject({ code: 'backup_name' })
-    expect((await backups.clientVersion(never)).major).toBeGreaterThanOrEqual(13)
-    const path = process.env['PATH']
-    process.env['PATH'] = directory
-    try {
-      await expect(backups.clientVersion(never)).rejects.toMatchObject({
-        code: 'client_tools_missing',
-        hint: expect.stringContaining('apt-get install postgresql-client'),
+  })
+
+  it('takes the tools of the server’s own version, or says which to install and where they are named', async () => {
+    const tools = (version: string, complaint = '') => fakeTools(join(directory, version), version, complaint)
+    const using = (...toolDirectories: string[]) => openBackups({ url: new Sensitive(url), directory, toolDirectories })
+    const server = Math.floor(Number((await ask(url, 'show server_version_num'))[0]?.['server_version_num']) / 10_000)
+    const versions = [`${server - 1}.3`, `${server}.1`, `${server + 1}.0`] as const
+    const [older, same, newer] = await Promise.all([tools(versions[0]), tools(versions[1]), tools(versions[2])])
+    expect(await using(newer, older, same).clientVersion(never)).toEqual({ text: versions[1], major: server })
+    expect((await using(older, newer).clientVersion(never)).major).toBe(server + 1)
+    for (const attempt of [using(older).clientVersion(never), using(older).create('x', quiet, never)])
+      await expect(attempt).rejects.toMatchObject({
+        code: 'client_tools_too_old',
+        message: expect.stringContaining(`pg_dump ${versions[0]} (${older}) cannot dump a PostgreSQL ${server} server`),
+        hint: expect.stringContaining(`/usr/lib/postgresql/${server}/bin`),
       })
-      await fakeDump(directory, 'pg_dump: error: aborting because of server version mismatch')
-      await expect(backups.create('x', quiet, never)).rejects.toMatchObject({ code: 'client_tools_too_old' })
-    } finally {
-      process.env['PATH'] = path
-    }
+    await expect(using(join(directory, 'nowhere')).clientVersion(never)).rejects.toMatchObject({
+      code: 'client_tools_missing',
+      hint: expect.stringContaining('apt-get install postgresql-client'),
+    })
+    const denied = await tools(`${server}.2`, 'pg_dump: error: permission denied for table customers')
+    await expect(using(denied).create('x', quiet, never)).rejects.toMatchObject({ code: 'permission_denied' })
+    expect((await backups.clientVersion(never)).major).toBeGreaterThanOrEqual(server)
+  })
+
+  it('does not begin when the disk has no room for it, by how much the former ones took', async () => {
+    const manifest = await backups.create('former', quiet, never)
+    expect(manifest.sourceBytes).toBeGreaterThan(1_000_000)
+    const path = join(directory, 'former.dump.json')
+    await writeFile(path, JSON.stringify({ ...manifest, bytes: 1e18 }))
+    await expect(backups.create('next', quiet, never)).rejects.toMatchObject({
+      code: 'disk_full',
+      message: expect.stringMatching(/needs about [\d.]+ GB in .+, [\d.]+ GB are free/),
+      hint: expect.stringMatching(/^Free [\d.]+ GB there, or put PURSER_BACKUP_DIR on a larger volume/),
+    })
+    expect((await readdir(directory)).sort()).toEqual(['former.dump', 'former.dump.json'])
+  })
+
+  it('backs up the chosen schemas alone, and tries them out on what they lean on', async () => {
+    const source = await postgres.database()
+    await ask(
+      source,
+      `create schema auth; create schema "Odd ""one"""; create function auth.uid() returns int language sql stable as 'select 1';
+       create domain auth.mail as text; create table auth.users (id int primary key); insert into auth.users values (1), (2);
+       create table public.invoices (id serial primary key, mail auth.mail, by int references auth.users default auth.uid());
+       alter table public.invoices enable row level security;
+       create policy own on public.invoices using (by = auth.uid());
+       insert into public.invoices (mail) select 'A@x' from generate_series(1, 3);
+       create table "Odd ""one"""."t.1" (id int references public.invoices); insert into "Odd ""one"""."t.1" values (2)`,
+    )
+    const schemas = ['public', 'Odd "one"']
+    const ours = openBackups({ url: new Sensitive(source), directory, schemas })
+    const manifest = await ours.create('chosen', quiet, never)
+    expect(manifest).toMatchObject({ schemas, tables: ['Odd "one".t.1', 'public.invoices'] })
+    expect(manifest.restoreTest.outcome).toBe('passed')
+    expect(manifest.rows).toContainEqual({ table: 'public.invoices', rows: 3 })
+    expect(manifest.rows.map(({ table }) => table)).not.toContain('auth.users')
+    expect((await readdir(directory)).sort()).toEqual(['chosen.dump', 'chosen.dump.json'])
+
+    // Swapped in, it would take the other schemas away.
+    const restores = openRestores({ url: new Sensitive(source), directory })
+    const restore = { names: restores.names(9), file: manifest.file, sha256: manifest.sha256, onProgress: quiet }
+    await expect(restores.prepare(restore, never)).rejects.toMatchObject({ code: 'backup_partial' })
+    const missing = openBackups({ url: new Sensitive(source), directory, schemas: ['public', 'billing'] })
+    await expect(missing.create('x', quiet, never)).rejects.toMatchObject({ code: 'schema_missing' })
+  })
+
+  it('ends on the server too when it is cancelled in the middle of a table', async () => {
+    const large = await postgres.database()
+    await ask(large, `create table large as select n, repeat(md5(n::text), 30) from generate_series(1, 150000) n`)
+    const others = 'select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()'
+    const copying = `select relid from pg_stat_progress_copy where datname = current_database()`
+    const cancel = new AbortController()
+    const running = openBackups({ url: new Sensitive(large), directory }).create('large', quiet, cancel.signal)
+    running.catch(() => {})
+    await vi.waitFor(async () => expect(await ask(large, copying)).not.toEqual([]), { timeout: 10_000, interval: 10 })
+    cancel.abort(new Error('cancelled by Dana'))
+    await expect(running).rejects.toThrow('cancelled by Dana')
+    await vi.waitFor(async () => expect(await ask(large, others)).toEqual([]), { timeout: 2_000 })
+    expect(await readdir(directory)).toEqual([])
   })
 })
 
@@ -237,8 +307,13 @@ async function scratchDatabases(url: string): Promise<string[]> {
   )
 }
 
-async function fakeDump(directory: string, complaint: string): Promise<void> {
-  const path = join(directory, 'pg_dump')
-  await writeFile(path, `#!/bin/sh\necho '${complaint}' >&2\nexit 1\n`)
-  await chmod(path, 0o755)
+/** Tools that know their version and can do nothing else. */
+async function fakeTools(directory: string, version: string, complaint: string): Promise<string> {
+  await mkdir(directory, { recursive: true })
+  for (const program of ['pg_dump', 'pg_restore']) {
+    const answer = `[ "$1" = --version ] && echo '${program} (PostgreSQL) ${version}' && exit 0`
+    await writeFile(join(directory, program), `#!/bin/sh\n${answer}\necho '${complaint}' >&2\nexit 1\n`)
+    await chmod(join(directory, program), 0o755)
+  }
+  return directory
 }

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import type { ClientTools } from './client-tools.ts'
 import { BackupError } from './errors.ts'
 import { runTool } from './tools.ts'
 
@@ -15,18 +16,27 @@ const listLimitMs = 60_000
 const readLimitMs = 2 * 60 * 60 * 1000
 const hint = 'Do not rely on this file; make a new backup.'
 
-export async function readArchive(path: string, signal: AbortSignal): Promise<Archive> {
+/** `expected` are the tables that are looked for. */
+export async function readArchive(
+  path: string,
+  expected: readonly string[],
+  { directory }: ClientTools,
+  signal: AbortSignal,
+): Promise<Archive> {
   const facts: Record<string, string> = {}
-  const tables: string[] = []
+  const wanted = new Set(expected)
+  const tables = new Set<string>()
   const onStdoutLine = (line: string): void => {
     const fact = /^;\s+(dbname|Dumped from database version|Dumped by pg_dump version): (\S+)/.exec(line)
     if (fact?.[1] !== undefined && fact[2] !== undefined) facts[fact[1]] = fact[2]
-    const table = /^\d+; \d+ \d+ TABLE DATA (\S+) (.+) \S+$/.exec(line)
-    if (table) tables.push(`${table[1]}.${table[2]}`)
+    const entry = /^\d+; \d+ \d+ TABLE DATA (.+)$/.exec(line)?.[1]
+    const table = entry === undefined ? undefined : tableIn(entry, wanted)
+    if (table !== undefined) tables.add(table)
   }
   const doing = 'reading the table of contents of the backup'
   const run = {
     program: 'pg_restore',
+    directory,
     args: ['--list', path],
     doing,
     cwd: dirname(path),
@@ -40,15 +50,26 @@ export async function readArchive(path: string, signal: AbortSignal): Promise<Ar
     database: facts['dbname'] ?? '',
     serverVersion: facts['Dumped from database version'] ?? '',
     clientVersion: facts['Dumped by pg_dump version'] ?? '',
-    tables: tables.sort(),
+    tables: [...tables].sort(),
   }
 }
 
+/** "schema table owner", each of which may hold spaces itself: only one way to read it is a table that is looked for. */
+function tableIn(entry: string, wanted: ReadonlySet<string>): string | undefined {
+  const spaces = [...entry.matchAll(/ /g)].map(({ index }) => index)
+  for (const [place, first] of spaces.entries())
+    for (const end of spaces.slice(place + 1)) {
+      const table = `${entry.slice(0, first)}.${entry.slice(first + 1, end)}`
+      if (wanted.has(table)) return table
+    }
+  return undefined
+}
+
 /** Unpacks everything to nowhere. A list alone proves nothing: a file cut in half still lists well. */
-export async function readThrough(path: string, signal: AbortSignal): Promise<void> {
+export async function readThrough(path: string, { directory }: ClientTools, signal: AbortSignal): Promise<void> {
   const doing = 'reading the backup through'
   const args = ['--file=/dev/null', path]
-  const run = { program: 'pg_restore', args, doing, cwd: dirname(path), timeoutMs: readLimitMs } as const
+  const run = { program: 'pg_restore', directory, args, doing, cwd: dirname(path), timeoutMs: readLimitMs } as const
   const { exitCode, complaints } = await runTool(run, signal)
   if (exitCode === 0) return
   throw new BackupError('backup_damaged', `${doing}: pg_restore exited ${exitCode}`, { hint, evidence: complaints })

@@ -8,6 +8,12 @@ export interface Contents {
   readonly sequences: readonly SequenceValue[]
 }
 
+/** What was dumped, counted in the snapshot itself. */
+export interface Snapshot {
+  readonly rows: readonly TableRows[]
+  readonly sequences: readonly SequenceRange[]
+}
+
 interface SequenceValue {
   readonly sequence: string
   /** As text, for it may pass what a JavaScript number holds; null: never used. */
@@ -19,15 +25,31 @@ interface TableName {
   readonly name: string
 }
 
+export interface Table extends TableName {
+  readonly oid: string
+  /** Rows, as the server last estimated; below 0: never. */
+  readonly estimate: number
+  /** On the server's disk, without indexes. */
+  readonly bytes: number
+}
+
+/** Of which schemas; undefined: of all that are not the server's own. */
+export type Schemas = readonly string[] | undefined
+
 const own = `n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
   and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')`
 
+const chosen = `($1::text[] is null or n.nspname = any($1))`
+
 /** Ordinary tables (partitions too) with contents of their own: what a dump must hold. */
-export async function tablesOf(session: Session): Promise<readonly TableName[]> {
-  const { rows } = await session.query<TableName>(`
-    select n.nspname as schema, c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind = 'r' and ${own} order by 1, 2`)
-  return rows
+export async function tablesOf(session: Session, schemas?: Schemas): Promise<readonly Table[]> {
+  const { rows } = await session.query<Omit<Table, 'bytes'> & { bytes: string }>(
+    `select n.nspname as schema, c.relname as name, c.oid::text as oid, c.reltuples as estimate, pg_table_size(c.oid)::text as bytes
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind = 'r' and ${own} and ${chosen} order by 1, 2`,
+    [schemas ?? null],
+  )
+  return rows.map((row) => ({ ...row, bytes: Number(row.bytes) }))
 }
 
 export function nameOf({ schema, name }: TableName): string {
@@ -35,12 +57,12 @@ export function nameOf({ schema, name }: TableName): string {
 }
 
 /** Counts every row; raises instead of counting only what row level security shows. */
-export async function rowsOf(session: Session): Promise<readonly TableRows[]> {
+export async function rowsOf(session: Session, schemas?: Schemas): Promise<readonly TableRows[]> {
   await session.query('set row_security = off')
   const counted: TableRows[] = []
   // Large objects belong to no table of the service, and are easily forgotten.
   const largeObjects = { schema: 'pg_catalog', name: 'pg_largeobject_metadata' }
-  for (const table of [...(await tablesOf(session)), largeObjects]) {
+  for (const table of [...(await tablesOf(session, schemas)), largeObjects]) {
     const place = `${pg.escapeIdentifier(table.schema)}.${pg.escapeIdentifier(table.name)}`
     const { rows } = await session.query<{ count: string }>(`select count(*) from only ${place}`)
     counted.push({ table: nameOf(table), rows: Number(rows[0]?.count) })
@@ -49,11 +71,13 @@ export async function rowsOf(session: Session): Promise<readonly TableRows[]> {
 }
 
 /** Sequences stand outside transactions: read one moment later, they may be further. */
-export async function sequencesOf(session: Session): Promise<readonly SequenceValue[]> {
-  const { rows } = await session.query<SequenceValue>(`
-    select n.nspname || '.' || c.relname as sequence, pg_sequence_last_value(c.oid)::text as value
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind = 'S' and ${own} order by 1`)
+export async function sequencesOf(session: Session, schemas?: Schemas): Promise<readonly SequenceValue[]> {
+  const { rows } = await session.query<SequenceValue>(
+    `select n.nspname || '.' || c.relname as sequence, pg_sequence_last_value(c.oid)::text as value
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind = 'S' and ${own} and ${chosen} order by 1`,
+    [schemas ?? null],
+  )
   return rows
 }
 

@@ -41,3 +41,13 @@ function parse(url: Sensitive): URL {
     throw new BackupError('database_address', 'reading the database address: it is not a postgresql:// address')
   }
 }
+
+/** The tools take patterns; quoted, a name means itself. */
+export function patternOf(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** A database's name as `--dbname` takes it: written out, or a name with `=` in it would be read as a connection string. */
+export function connectionName(database: string): string {
+  return `dbname='${database.replaceAll(/['\\]/g, String.raw`\$&`)}'`
+}

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { BackupError } from './errors.ts'
 import type { BackupManifest, RetentionRule } from './port.ts'
@@ -18,13 +19,30 @@ export function manifestPath(directory: string, file: string): string {
 
 /** Size of all files, and one checksum over the names and checksums of all. */
 export async function fingerprint(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  return fingerprintOf(await readdir(path), (name) => createReadStream(join(path, name)))
+}
+
+export async function fingerprintOf(
+  names: readonly string[],
+  open: (name: string) => Readable | Promise<Readable>,
+  signal?: AbortSignal,
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
   const whole = createHash('sha256')
   let bytes = 0
-  for (const name of (await readdir(path)).sort()) {
+  for (const name of names.toSorted()) {
     const hash = createHash('sha256')
-    await pipeline(createReadStream(join(path, name)), hash)
+    await pipeline(
+      await open(name),
+      async function* (chunks: AsyncIterable<Buffer>) {
+        for await (const chunk of chunks) {
+          bytes += chunk.length
+          yield chunk
+        }
+      },
+      hash,
+      ...(signal === undefined ? [] : [{ signal }]),
+    )
     whole.update(`${hash.digest('hex')}  ${name}\n`)
-    bytes += (await stat(join(path, name))).size
   }
   return { bytes, sha256: whole.digest('hex') }
 }
@@ -53,9 +71,9 @@ async function sync(path: string): Promise<void> {
   }
 }
 
-export async function readManifest(path: string, doing: string): Promise<BackupManifest> {
+export function parseManifest(text: string, doing: string): BackupManifest {
   try {
-    const read = JSON.parse(await readFile(path, 'utf8')) as BackupManifest
+    const read = JSON.parse(text) as BackupManifest
     // Without the counts of its snapshot nothing could be held against it.
     if (!Array.isArray(read.rows) || !Array.isArray(read.sequences)) throw new Error('it holds no counts')
     return read
@@ -70,14 +88,18 @@ export async function listManifests(directory: string): Promise<readonly BackupM
   const names = await readdir(directory).catch(() => [])
   const read = names
     .filter((name) => name.endsWith('.dump.json'))
-    .map((name) => readManifest(join(directory, name), `reading ${name}`).catch(() => undefined))
-  const found = (await Promise.all(read)).filter((manifest) => manifest !== undefined)
-  return found.sort((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1))
+    .map(async (name) => parseManifest(await readFile(join(directory, name), 'utf8'), `reading ${name}`))
+  const found = await Promise.allSettled(read)
+  return newestFirst(found.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : [])))
+}
+
+export function newestFirst(manifests: readonly BackupManifest[]): readonly BackupManifest[] {
+  return manifests.toSorted((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1))
 }
 
 /** Pure: which backups a rule lets go, oldest first. */
 export function outlived(manifests: readonly BackupManifest[], rule: RetentionRule): readonly string[] {
-  const ours = manifests.filter(({ file }) => rule.owns(file)).sort((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1))
+  const ours = newestFirst(manifests.filter(({ file }) => rule.owns(file)))
   const lastGood = ours.find(({ restoreTest }) => restoreTest.outcome === 'passed') ?? ours[0]
   const horizon = rule.now.getTime() - rule.days * 86_400_000
   return ours

@@ -2,8 +2,9 @@ import pg from 'pg'
 import { cpus } from 'node:os'
 import { dirname } from 'node:path'
 import { Sensitive } from '../../sensitive.ts'
+import { toolsForServer } from './client-tools.ts'
 import { BackupError } from './errors.ts'
-import { libpqEnvironment } from './libpq.ts'
+import { connectionName, libpqEnvironment } from './libpq.ts'
 import { withSession, type Session } from './session.ts'
 import { runTool } from './tools.ts'
 
@@ -71,23 +72,30 @@ export interface RestoreInto {
   readonly doing: string
   /** False where the roles of the dumped database may not exist. */
   readonly withOwners: boolean
+  /** Where client tools are looked for. */
+  readonly toolDirectories?: readonly string[] | undefined
+  /** A table of contents with the entries that are wanted; without one, all. */
+  readonly listFile?: string | undefined
   readonly onProgress: (line: string) => void
 }
 
 /** Fills an empty database. Any error ends it: half a restore is none. */
 export async function restoreInto(
-  { url, path, doing, withOwners, onProgress }: RestoreInto,
+  { url, path, doing, withOwners, toolDirectories, listFile, onProgress }: RestoreInto,
   signal: AbortSignal,
 ): Promise<void> {
   const { PGDATABASE = '', ...env } = libpqEnvironment(url)
+  const tools = await toolsForServer(url, toolDirectories, signal)
   const { exitCode, complaints } = await runTool(
     {
       program: 'pg_restore',
+      directory: tools.directory,
       args: [
         ...['--exit-on-error', '--no-password', '--no-subscriptions', '--verbose', `--jobs=${parallelJobs()}`],
         ...(withOwners ? [] : ['--no-owner', '--no-acl']),
+        ...(listFile === undefined ? [] : [`--use-list=${listFile}`]),
         // As a connection string, or a name with `=` in it would be read as one.
-        `--dbname=dbname='${PGDATABASE.replaceAll(/['\\]/g, String.raw`\$&`)}'`,
+        `--dbname=${connectionName(PGDATABASE)}`,
         path,
       ],
       doing,
@@ -102,8 +110,11 @@ export async function restoreInto(
     signal,
   )
   if (exitCode === 0) return
+  const tooNew = complaints.some((line) => line.includes('unrecognized configuration parameter'))
   throw new BackupError('restore_failed', `${doing}: pg_restore exited ${exitCode}`, {
-    hint: 'Nothing that serves was touched. The messages say which object could not be made.',
+    hint: tooNew
+      ? `Nothing that serves was touched. pg_restore ${tools.version} is newer than the server and says what that does not understand: install the client tools of the server's own version beside it.`
+      : 'Nothing that serves was touched. The messages say which object could not be made.',
     evidence: complaints,
   })
 }

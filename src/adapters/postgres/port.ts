@@ -107,8 +107,12 @@ export interface BackupManifest {
   /** Name of a directory (`pg_dump -Fd`) below the backup directory. */
   readonly file: string
   readonly database: string
+  /** The schemas it was restricted to; absent: the whole database. */
+  readonly schemas?: readonly string[]
   readonly serverVersion: string
   readonly clientVersion: string
+  /** What its tables took on the server's disk, without indexes; absent in manifests of older versions. */
+  readonly sourceBytes?: number
   /** Of all files together. */
   readonly bytes: number
   /** Over the names and checksums of all files. */
@@ -124,15 +128,19 @@ export interface BackupManifest {
 
 /** `pg_dump` and `pg_restore` of the service's database. Raises BackupError. Passwords never in argv. */
 export interface Backups {
-  /** Version of the client tools; raises `client_tools_missing` with the command that installs them. */
+  /**
+   * Version of the client tools that this server gets: its own major, or the nearest newer one. Raises `client_tools_missing` or
+   * `client_tools_too_old`, each with what has to be installed.
+   */
   clientVersion(signal: AbortSignal): Promise<{ readonly text: string; readonly major: number }>
   /** Why backups are not tried out by a restore; undefined when they are. */
   whyNoTestRestore(signal: AbortSignal): Promise<string | undefined>
   /**
-   * Dumps (directory format, as many jobs as cores) one snapshot to `<name>.partial` and counts that snapshot's rows, then
-   * proves it: exit code, table of contents, a read-through of the whole archive, SHA-256, and a restore into a scratch
-   * database whose counts must equal the snapshot's; then renames and writes the manifest beside it. A repeat overwrites
-   * only its own partial; a finished backup of this name is verified and returned.
+   * Estimates whether the disk has room for it (`disk_full`), dumps (directory format, as many jobs as cores) one snapshot to
+   * `<name>.partial` and counts that snapshot's rows, then proves it: exit code, table of contents, SHA-256, and a restore into
+   * a scratch database whose counts must equal the snapshot's (or a read-through of the whole archive); then moves the files to
+   * where backups are kept and writes the manifest beside them. A repeat overwrites only its own remains; a finished backup of this
+   * name is verified and returned.
    */
   create(name: string, onProgress: (line: string) => void, signal: AbortSignal): Promise<BackupManifest>
   /** Repeats the proof on a finished backup, without the restore; raises `backup_damaged`. */

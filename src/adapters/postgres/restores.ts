@@ -1,9 +1,8 @@
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Sensitive } from '../../sensitive.ts'
 import { DatabaseError } from './errors.ts'
-import { checkedName, manifestPath, readManifest } from './manifests.ts'
+import { checkedName } from './manifests.ts'
 import {
   copyDatabaseFacts,
   createAlike,
@@ -14,20 +13,26 @@ import {
   restoreInto,
 } from './new-database.ts'
 import { transactionPooled } from './pooling.ts'
-import type { PrepareRestore, RestoreNames, Restores, RestoreStanding, TableRows } from './port.ts'
+import type { BackupManifest, PrepareRestore, RestoreNames, Restores, RestoreStanding, TableRows } from './port.ts'
 import { withSession, type Session } from './session.ts'
+import { directoryStorage, type BackupStorage } from './storage.ts'
 import { compareWith } from './test-restore.ts'
 
 export interface RestoreOptions {
   readonly url: Sensitive
+  /** Where backups are kept, unless `storage` says otherwise. */
   readonly directory: string
+  readonly storage?: BackupStorage | undefined
+  /** Directories with client tools; see BackupOptions. */
+  readonly toolDirectories?: readonly string[] | undefined
 }
 
 const connectionsLimitMs = 15_000
 const cleanUpLimitMs = 15_000
 const marker = /^purser: restored \S+ ([0-9a-f]{64}) in (\d+) ms$/
 
-export function openRestores({ url, directory }: RestoreOptions): Restores {
+export function openRestores(options: RestoreOptions): Restores {
+  const { url, directory, storage = directoryStorage(directory), toolDirectories } = options
   const live = decodeURIComponent(new URL(url.reveal()).pathname.slice(1))
   return {
     names: (run) => ({
@@ -38,7 +43,7 @@ export function openRestores({ url, directory }: RestoreOptions): Restores {
     whyNotSwap: (signal) => whyNotSwap(url, live, signal),
     standing: (names, signal) =>
       outside(url, 'looking at the databases', signal, (session) => standing(session, names)),
-    prepare: (restore, signal) => prepare(url, directory, restore, signal),
+    prepare: (restore, signal) => prepare({ url, storage, toolDirectories }, restore, signal),
     swap: ({ live: name, restored, kept }, signal) => exchange(url, { from: name, in: restored, out: kept }, signal),
     swapBack: ({ live: name, restored, kept }, signal) =>
       exchange(url, { from: name, in: kept, out: restored }, signal),
@@ -105,15 +110,14 @@ async function standing(session: Session, { live, restored, kept }: RestoreNames
 }
 
 async function prepare(
-  url: Sensitive,
-  directory: string,
+  { url, storage, toolDirectories }: Required<Omit<RestoreOptions, 'directory'>> & { readonly storage: BackupStorage },
   { names, file, sha256, onProgress }: PrepareRestore,
   signal: AbortSignal,
 ): Promise<{ readonly milliseconds: number }> {
   const { restored } = names
   const doing = `restoring ${file} into ${restored}`
-  const path = join(directory, checkedName(file))
-  const manifest = await readManifest(manifestPath(directory, file), doing)
+  const manifest = await storage.manifest(checkedName(file), doing, signal)
+  requireWhole(manifest, doing)
   const done = await withSession(url, doing, signal, async (session) => {
     const found = await findDatabase(session, restored)
     const [, mark, took] = marker.exec(found?.comment ?? '') ?? []
@@ -125,7 +129,9 @@ async function prepare(
   if (done !== undefined) return { milliseconds: done }
   const began = performance.now()
   const target = onDatabase(url, restored)
-  await restoreInto({ url: target, path, doing, withOwners: true, onProgress }, signal)
+  await storage.withFiles(manifest, signal, (path) =>
+    restoreInto({ url: target, path, doing, withOwners: true, toolDirectories, onProgress }, signal),
+  )
   onProgress('analyzing')
   await withSession(target, `analyzing ${restored}`, signal, (session) => session.query('analyze'))
   onProgress('comparing with the snapshot of the backup')
@@ -138,6 +144,14 @@ async function prepare(
     await session.query(`comment on database ${pg.escapeIdentifier(restored)} is ${pg.escapeLiteral(note)}`)
   })
   return { milliseconds }
+}
+
+/** Swapped in, a backup of some schemas would take all others away. */
+function requireWhole({ schemas }: BackupManifest, doing: string): void {
+  if (schemas === undefined) return
+  throw new DatabaseError('backup_partial', `${doing}: it holds only ${schemas.join(', ')}, not the whole database`, {
+    hint: 'It cannot take the place of the database; restore its schemas in place. Nothing was changed.',
+  })
 }
 
 interface Exchange {

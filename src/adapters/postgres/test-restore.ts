@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Sensitive } from '../../sensitive.ts'
-import { differencesFrom, rowsOf, sequencesOf } from './contents.ts'
-import { BackupError } from './errors.ts'
-import { createAlike, databaseName, dropDatabase, onDatabase, restoreInto } from './new-database.ts'
 import pg from 'pg'
-import type { RestoreTest, SequenceRange, TableRows } from './port.ts'
+import { differencesFrom, rowsOf, sequencesOf, type Schemas, type Snapshot } from './contents.ts'
+import { BackupError } from './errors.ts'
+import { withFoundations } from './foundations.ts'
+import { createAlike, databaseName, dropDatabase, onDatabase, restoreInto } from './new-database.ts'
+import type { RestoreTest } from './port.ts'
 import { withSession } from './session.ts'
 
 /** Where backups are tried out. */
@@ -14,9 +15,16 @@ export interface TestRestoreOptions {
   readonly url?: Sensitive
 }
 
-export interface Snapshot {
-  readonly rows: readonly TableRows[]
-  readonly sequences: readonly SequenceRange[]
+export interface TestRestoreRequest {
+  readonly source: Sensitive
+  readonly options: TestRestoreOptions
+  /** The dump. */
+  readonly path: string
+  readonly snapshot: Snapshot
+  /** Those that were dumped; undefined: all. */
+  readonly schemas: Schemas
+  readonly toolDirectories: readonly string[] | undefined
+  readonly onProgress: (line: string) => void
 }
 
 const cleanUpLimitMs = 60_000
@@ -40,14 +48,8 @@ export async function whyNoTestRestore(
  * Restores into a database made for it and compares every count with the snapshot of the dump. The database is dropped
  * whatever happens; its name depends on nothing but the source, so the next try also drops what a crash has left.
  */
-export async function testRestore(
-  source: Sensitive,
-  options: TestRestoreOptions,
-  path: string,
-  snapshot: Snapshot,
-  onProgress: (line: string) => void,
-  signal: AbortSignal,
-): Promise<RestoreTest> {
+export async function testRestore(request: TestRestoreRequest, signal: AbortSignal): Promise<RestoreTest> {
+  const { source, options, snapshot, onProgress } = request
   const reason = await whyNoTestRestore(source, options, signal)
   if (reason !== undefined) return { outcome: 'skipped', reason }
   const server = options.url ?? source
@@ -59,10 +61,8 @@ export async function testRestore(
       if (options.url === undefined) await createAlike(session, scratch)
       else await session.query(`create database ${pg.escapeIdentifier(scratch)} template template0 encoding 'UTF8'`)
     })
-    const began = performance.now()
     const url = onDatabase(server, scratch)
-    await restoreInto({ url, path, doing, withOwners: options.url === undefined, onProgress }, signal)
-    const milliseconds = Math.round(performance.now() - began)
+    const milliseconds = await fill(request, url, doing, signal)
     onProgress('comparing the restored rows with the snapshot')
     await compareWith(snapshot, url, 'comparing the test restore', signal)
     return { outcome: 'passed', milliseconds }
@@ -71,6 +71,18 @@ export async function testRestore(
       dropDatabase(session, scratch),
     ).catch(() => {})
   }
+}
+
+async function fill(request: TestRestoreRequest, url: Sensitive, doing: string, signal: AbortSignal): Promise<number> {
+  const { source, options, path, schemas, toolDirectories, onProgress } = request
+  const withOwners = options.url === undefined
+  const restore = async (listFile?: string): Promise<number> => {
+    const began = performance.now()
+    await restoreInto({ url, path, doing, withOwners, toolDirectories, listFile, onProgress }, signal)
+    return Math.round(performance.now() - began)
+  }
+  if (schemas === undefined) return restore()
+  return withFoundations({ source, target: url, schemas, path, withOwners, toolDirectories, doing }, signal, restore)
 }
 
 /** Raises `restore_differs` when a database does not hold exactly what the snapshot held. */

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { runChild } from '../process/child.ts'
 import { CommandError } from '../process/errors.ts'
 import { LineSplitter } from '../process/lines.ts'
@@ -5,6 +6,8 @@ import { BackupError } from './errors.ts'
 
 export interface ToolRun {
   readonly program: 'pg_dump' | 'pg_restore'
+  /** Where the program is; undefined: the PATH says it. */
+  readonly directory?: string | undefined
   readonly args: readonly string[]
   readonly doing: string
   readonly cwd: string
@@ -33,7 +36,7 @@ export async function runTool(tool: ToolRun, signal: AbortSignal): Promise<ToolO
   try {
     const { exitCode } = await runChild(
       {
-        argv: [tool.program, ...tool.args],
+        argv: [tool.directory === undefined ? tool.program : join(tool.directory, tool.program), ...tool.args],
         cwd: tool.cwd,
         env: { ...tool.env, LC_ALL: 'C' },
         timeoutMs: tool.timeoutMs,
@@ -47,14 +50,15 @@ export async function runTool(tool: ToolRun, signal: AbortSignal): Promise<ToolO
     return { exitCode, complaints }
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
-    if (error.code === 'command_not_found') throw toolsMissing(tool.program, error)
+    if (error.code === 'command_not_found') throw toolsMissing(tool, error)
     const evidence = { evidence: complaints, cause: error }
     throw new BackupError(error.code, `${tool.doing}: ${error.message}`, evidence)
   }
 }
 
-function toolsMissing(program: string, cause: unknown): BackupError {
-  return new BackupError('client_tools_missing', `looking for ${program}: it is not installed here`, {
+function toolsMissing({ program, directory }: ToolRun, cause: unknown): BackupError {
+  const where = directory === undefined ? 'here' : `in ${directory} (PURSER_PG_BIN)`
+  return new BackupError('client_tools_missing', `looking for ${program}: it is not installed ${where}`, {
     hint: 'Install the PostgreSQL client tools: apt-get install postgresql-client (Debian), brew install libpq (macOS).',
     cause,
   })
