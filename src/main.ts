@@ -39,6 +39,7 @@ import { LockStore } from './runs/lock-store.ts'
 import { PhaseStore } from './runs/phase-store.ts'
 import { RunStore } from './runs/run-store.ts'
 import { migrateStateDatabase } from './runs/schema.ts'
+import { withDeclared } from './runs/schema-compatibility.ts'
 import { StateDatabase, statePool } from './runs/state-database.ts'
 import { Sweeps } from './runs/sweeps.ts'
 
@@ -111,6 +112,17 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     deployment: async (environment, signal) => {
       const { deployment, container } = config.service
       return mask(await worldOf(environment).cluster.history(deployment, container, signal))
+    },
+    schema: async (environment) => {
+      const [applied, changes, releases] = await Promise.all([
+        worldOf(environment)
+          .database.ledger(AbortSignal.timeout(2_000))
+          .catch((error: unknown) => void log.warn({ err: error }, 'reading the ledger for a rollback')),
+        phases.schemaChanges(environment),
+        phases.knownReleases(environment),
+      ])
+      if (applied === undefined) return undefined
+      return { now: { applied, changes: withDeclared(changes, config.service.migrations.needs) }, releases }
     },
     linkTo: boardLinks(boards, chat),
     now: () => new Date(),

@@ -1,12 +1,13 @@
 import type { ModalView } from '@slack/types'
 import { rollbackRefusedView, rollbackView } from '../messages/dialogs.ts'
-import { comebackOf } from '../runs/comeback.ts'
+import { comebackOf, targetOf } from '../runs/comeback.ts'
 import type { Comeback } from '../runs/comeback.ts'
 import type { Effect } from '../runs/effects.ts'
 import type { Run } from '../runs/model.ts'
 import type { UndoPlan } from '../runs/undo-plan.ts'
 import { withComeback } from '../runs/undo-plan.ts'
 import type { Desk } from './desk.ts'
+import { whySchemaForbids } from './schema-guard.ts'
 
 /** A person waits for the dialog. */
 const lookLimitMs = 5_000
@@ -34,9 +35,11 @@ export async function lookedAt(asked: Asked, desk: Desk): Promise<ModalView> {
     }),
     desk.runs.releases(run.environment),
   ])
-  if (seen === undefined) return unseen(asked, desk)
-  const answer = comebackOf(seen, image, releases, revision)
-  if (!answer.ok) return rollbackRefusedView(run, answer, now)
+  const answer = seen === undefined ? undefined : comebackOf(seen, image, releases, revision)
+  if (answer?.ok === false) return rollbackRefusedView(run, answer, now)
+  const forbidden = await whySchemaForbids(run, targetOf(image, answer?.comeback), desk)
+  if (forbidden !== undefined) return rollbackRefusedView(run, { ok: false, ...forbidden, choices: [] }, now)
+  if (answer === undefined) return unseen(asked, desk)
   const shown = fitting(answer.comeback, metadata)
   return rollbackView(run, withComeback(undo, shown), metadata(shown), now)
 }

@@ -10,6 +10,7 @@ import type { KeptBackup } from '../runs/backups.ts'
 import type { DeploymentSeen } from '../runs/comeback.ts'
 import type { LockStore } from '../runs/lock-store.ts'
 import type { PhaseName, Run } from '../runs/model.ts'
+import type { KnownRelease, SchemaNow } from '../runs/schema-compatibility.ts'
 import type { Applied, RunStore } from '../runs/run-store.ts'
 import type { Permit, Person, Right } from './authorise.ts'
 import { permit } from './authorise.ts'
@@ -50,10 +51,18 @@ export interface Desk {
   ) => Promise<readonly { readonly table: string; readonly rows: number }[]>
   /** What the cluster says of the service's Deployment, masked; raises when it does not answer. Changes nothing. */
   readonly deployment: (environment: string, signal: AbortSignal) => Promise<DeploymentSeen>
+  /** What is applied there and what is known of releases; undefined when the database does not answer in time. */
+  readonly schema: (environment: string) => Promise<SchemaFacts | undefined>
   /** Of a run's board in Slack; undefined while there is none. */
   readonly linkTo: (run: number) => Promise<string | undefined>
   readonly now: () => Date
   readonly log: Logger
+}
+
+/** What tells whether a release can run on the schema as it is. */
+export interface SchemaFacts {
+  readonly now: SchemaNow
+  readonly releases: readonly KnownRelease[]
 }
 
 export const silent: Answer = { kind: 'silent' }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { approversOf } from '../jobs/approvers.ts'
 import { rollbackLookingView, rollbackView } from '../messages/dialogs.ts'
 import { PurserError } from '../errors.ts'
-import type { Comeback } from '../runs/comeback.ts'
+import { targetOf, type Comeback } from '../runs/comeback.ts'
 import type { Effect } from '../runs/effects.ts'
 import type { Run } from '../runs/model.ts'
 import { isUndoPlan } from '../runs/model.ts'
@@ -13,6 +13,7 @@ import { planUndo, withComeback } from '../runs/undo-plan.ts'
 import { hasMoved, lookedAt } from './comeback.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
 import { environmentOf, follow, guard, guardLock, refuse, silent } from './desk.ts'
+import { whySchemaForbids } from './schema-guard.ts'
 
 const Metadata = z.object({
   run: z.number().int().positive(),
@@ -80,6 +81,9 @@ export async function confirmRollback(
       'The deployment has changed since the dialog was opened.',
       'Press Roll back again and look at what runs now.',
     )
+  const image = await imageOf(undo, desk)
+  const forbidden = image === undefined ? undefined : await whySchemaForbids(run, targetOf(image, comeback), desk)
+  if (forbidden !== undefined) return refuse(forbidden.why, forbidden.next)
   const { policy } = environmentOf(desk, run.environment)
   const applied = await desk.runs.create({
     kind: 'rollback',

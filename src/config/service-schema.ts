@@ -31,6 +31,10 @@ const imageSchema = z.strictObject({
   build: z.literal('none').default('none').describe('Who builds the image. none: CI has pushed it before the deploy.'),
 })
 
+const migrationFileName = z
+  .string()
+  .regex(/^\d+[\w.-]*$/, 'must be a migration file name, as in 20260101091000_billing_audit_log.sql')
+
 const migrationsSchema = checkFields(
   z.strictObject({
     directory: repositoryPath.describe('Where the migration files are: <digits>_<name>.sql.'),
@@ -48,11 +52,13 @@ const migrationsSchema = checkFields(
       .default(2)
       .describe('How long a migration waits for a lock before a retry.'),
     statementTimeoutMinutes: minutes.default(5).describe('How long one statement may take.'),
+    blockers: z
+      .enum(['name', 'end'], { error: 'must be name or end' })
+      .default('name')
+      .describe('Sessions that keep a migration from its lock: named only, or ended before the last try.'),
     expect: distinctBy(
       z.strictObject({
-        file: z
-          .string()
-          .regex(/^\d+[\w.-]*$/, 'must be a migration file name, as in 20260101091000_billing_audit_log.sql'),
+        file: migrationFileName,
         tables: z
           .array(
             z
@@ -65,6 +71,20 @@ const migrationsSchema = checkFields(
     )
       .default([])
       .describe('Which tables must exist after a migration file was applied.'),
+    needs: distinctBy(
+      z.strictObject({
+        file: migrationFileName,
+        version: z
+          .string()
+          .regex(/^v?\d+\.\d+(\.\d+)?(-\S+)?$/, 'must be a version, as in v1.3.0')
+          .describe('The oldest version that runs once this file is applied.'),
+      }),
+      'file',
+    )
+      .default([])
+      .describe(
+        'Corrects what is read off a migration that drops or renames something: which versions run with it. A line `-- purser: needs v1.3.0` in the file says the same.',
+      ),
   }),
   ['baseline', 'expect'],
   ({ baseline, expect }, problem) => {

@@ -26,7 +26,7 @@ export function contextFor(input: ContextInput): PhaseContext {
     environment: input.environment,
     world: input.world,
     signal,
-    records: recordsFor(claim, phases),
+    records: recordsFor(claim, input.run.environment, phases),
 
     async step<T extends Json | void>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
       signal.throwIfAborted()
@@ -60,12 +60,16 @@ export function contextFor(input: ContextInput): PhaseContext {
   return context
 }
 
-function recordsFor(claim: Claim, phases: PhaseStore): PhaseRecords {
+function recordsFor(claim: Claim, environment: string, phases: PhaseStore): PhaseRecords {
   return {
     backup: () => phases.backup(claim.run),
-    recordBackup: async (backup) => phases.recordBackup(claim, (await phases.run(claim.run)).environment, backup),
-    keptBackups: async () => phases.keptBackups((await phases.run(claim.run)).environment),
-    backupsRemoved: async (files) => phases.backupsRemoved(claim, (await phases.run(claim.run)).environment, files),
+    recordBackup: (backup) => phases.recordBackup(claim, environment, backup),
+    keptBackups: () => phases.keptBackups(environment),
+    backupsRemoved: (files) => phases.backupsRemoved(claim, environment, files),
+    knownReleases: () => phases.knownReleases(environment),
+    recordRelease: (release) => phases.recordRelease(claim, environment, release),
+    schemaChanges: () => phases.schemaChanges(environment),
+    recordSchemaChange: (change) => phases.recordSchemaChange(claim, environment, change),
     formerVerification: () => phases.formerVerification(claim.run),
     samples: (since) => phases.samples(claim.run, since),
     recordSample: (sample) => phases.recordSample(claim, sample),

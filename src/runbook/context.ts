@@ -5,6 +5,7 @@ import type { Effect, EffectKind } from '../runs/effects.ts'
 import type { Json } from '../runs/json.ts'
 import type { MetricSample, Run, Verification } from '../runs/model.ts'
 import type { DeployPlan } from '../runs/plan.ts'
+import type { KnownRelease, SchemaChange } from '../runs/schema-compatibility.ts'
 import type { ThreadPost } from '../runs/posts.ts'
 import type { World } from './world.ts'
 
@@ -56,6 +57,12 @@ export interface PhaseRecords {
   backupsRemoved(files: readonly string[]): Promise<void>
   /** The last one of this environment, by whichever run. */
   formerVerification(): Promise<Verification | undefined>
+  /** Releases that were seen to run in this environment, newest sight first. */
+  knownReleases(): Promise<readonly KnownRelease[]>
+  recordRelease(release: KnownRelease): Promise<void>
+  /** What the migrations that Purser applied here did to releases that lack them. */
+  schemaChanges(): Promise<readonly SchemaChange[]>
+  recordSchemaChange(change: SchemaChange): Promise<void>
   samples(since: Date): Promise<readonly MetricSample[]>
   recordSample(sample: MetricSample): Promise<void>
   logFindings(since: Date): Promise<readonly { readonly pod: string; readonly line: string }[]>

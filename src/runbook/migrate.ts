@@ -3,6 +3,7 @@ import type { Phase, PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
 import { CheckFailed, PlanOutdated } from './errors.ts'
 import { expectedTables, migrationFiles } from './migrations.ts'
+import { changeOf, newest, releaseOf } from './schema-standing.ts'
 
 /** Chapter 1, Apply Database Migrations: each pending file in its own transaction, in order; then the tables are verified. */
 export const migrate: Phase = async (context) => {
@@ -14,6 +15,7 @@ export const migrate: Phase = async (context) => {
   const before = await context.step('note invalid indexes', async (signal) => [
     ...(await context.world.database.invalidIndexes(signal)),
   ])
+  await recordWhatOlderReleasesLose(context, files)
   for (const [index, planned] of plan.migrations.entries()) {
     const file = files.find((it) => it.name === planned.file)
     if (file?.sha256 !== planned.sha256) throw new PlanOutdated(`${planned.file} is not the file that was planned`)
@@ -34,6 +36,22 @@ export const migrate: Phase = async (context) => {
   return { line: `${applied}, ${tables.length} expected tables exist` }
 }
 
+/** Before anything is applied: afterwards a rollback has to know what the running version would lack. */
+async function recordWhatOlderReleasesLose(context: PhaseContext, files: readonly File[]): Promise<void> {
+  const { records, world, service, run } = context
+  const { current, migrations } = planOf(run)
+  await context.step('record what older releases lose', async (signal) => {
+    const { version, image } = current
+    const release = version === undefined ? undefined : await releaseOf(context, { version })
+    if (release !== undefined) {
+      const schema = newest(await world.database.ledger(signal))
+      await records.recordRelease({ ...release, image, ...(schema === undefined ? {} : { schema }) })
+    }
+    for (const file of files.filter(({ name }) => migrations.some((it) => it.file === name)))
+      await records.recordSchemaChange(await changeOf(world, file, service.migrations))
+  })
+}
+
 type File = Awaited<ReturnType<typeof migrationFiles>>[number]
 
 async function applyFile(context: PhaseContext, file: File, signal: AbortSignal) {
@@ -45,16 +63,26 @@ async function applyFile(context: PhaseContext, file: File, signal: AbortSignal)
       release: context.run.version,
       lockTimeoutMs: migrations.lockTimeoutSeconds * 1_000,
       statementTimeoutMs: migrations.statementTimeoutMinutes * 60_000,
-      onRetry: (attempt, blockers) =>
+      endBlockers: migrations.blockers === 'end',
+      onRetry: (attempt, blockers) => void tellBlockers(context, file, attempt, blockers).catch(() => undefined),
+      onEnded: (sessions) =>
         void context
-          .report(
-            `${file.name}: waiting for a lock (try ${attempt}), held by ${blockers.join(', ') || 'another session'}`,
-          )
+          .tell({ kind: 'note', text: `${file.name}: ended, as the policy says: ${sessions.join('; ')}` })
           .catch(() => undefined),
     },
     signal,
   )
   return { outcome: outcome.outcome, milliseconds: Math.round(outcome.milliseconds) }
+}
+
+/** On the board as it stands; in the thread once, for whoever has to find the session. */
+async function tellBlockers(context: PhaseContext, file: File, attempt: number, blockers: readonly string[]) {
+  const held = blockers.length === 0 ? 'another session' : blockers.join('; ')
+  await context.report(`${file.name}: waiting for a lock (try ${attempt}), held by ${held}`)
+  if (blockers.length === 0) return
+  const ends = context.service.migrations.blockers === 'end' ? 'It is ended before the last try.' : 'Nobody is ended.'
+  const text = `${file.name} waits for a lock that is held by ${held}. ${ends}`
+  await context.tell({ kind: 'note', text }, `blockers of ${file.name}`)
 }
 
 /** Promise 2 of the design: no migration without a backup that was verified, and verified again now. */

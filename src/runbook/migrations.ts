@@ -13,14 +13,23 @@ export async function migrationFiles(
   commit: string,
   signal: AbortSignal,
 ): Promise<readonly MigrationFile[]> {
-  const names = await world.repository.list(commit, config.directory, signal)
-  const files = names.filter((name) => /^\d+.*\.sql$/.test(name)).sort(byVersion)
+  const names = await migrationNames(world, config, commit, signal)
   return Promise.all(
-    files.map(async (name) => {
+    names.map(async (name) => {
       const sql = await world.repository.read(commit, `${config.directory}/${name}`, signal)
       return { version: versionOf(name), name, sql, sha256: createHash('sha256').update(sql).digest('hex') }
     }),
   )
+}
+
+export async function migrationNames(
+  world: World,
+  config: MigrationsConfig,
+  commit: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const names = await world.repository.list(commit, config.directory, signal)
+  return names.filter((name) => /^\d+.*\.sql$/.test(name)).sort(byVersion)
 }
 
 /**
@@ -109,7 +118,7 @@ export function severity(findings: readonly MigrationFinding[]): readonly LintFi
     .map((finding) => ({ ...finding, severity: blocking.has(finding.rule) ? 'block' : 'advise' }))
 }
 
-function versionOf(name: string): string {
+export function versionOf(name: string): string {
   return /^\d+/.exec(name)?.[0] ?? '0'
 }
 

@@ -1,5 +1,5 @@
 import type { DeploymentState, SecretKeyState } from '../adapters/kubernetes/port.ts'
-import type { MigrationFile, MigrationLock } from '../adapters/postgres/port.ts'
+import type { BlockingSession, MigrationFile, MigrationLock } from '../adapters/postgres/port.ts'
 import { expandEventPatterns } from '../adapters/stripe/events.ts'
 import type { DeployPlan, PlannedCronJob, PlannedMigration } from '../runs/plan.ts'
 import { clusterRisks } from './cluster-risks.ts'
@@ -7,6 +7,8 @@ import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { cronJobManifest, tagOf } from './manifests.ts'
 import { migrationFiles, pendingMigrations, severity } from './migrations.ts'
+import type { PlannedSchema } from './schema-standing.ts'
+import { schemaRisks } from './schema-standing.ts'
 import type { EndpointDecision } from './webhook-endpoint.ts'
 import { decideEndpoint } from './webhook-endpoint.ts'
 
@@ -26,6 +28,8 @@ export const plan: Phase = async (context) => {
     planEndpoint(context),
     planCronJobs(context, commit.sha, reference),
   ])
+  const currentVersion = await versionOf(context, deployment.image)
+  const schema = await schemaRisks(context, migrations.schema, currentVersion)
   const dryRun = await world.cluster.setImage(
     {
       deployment: service.deployment,
@@ -44,7 +48,7 @@ export const plan: Phase = async (context) => {
     image: { reference, digest: image.digest, platforms: image.platforms, revision: image.revision },
     current: {
       image: deployment.image,
-      version: await versionOf(context, deployment.image),
+      version: currentVersion,
       revision: deployment.revision,
       replicas: deployment.replicas,
       templateHash: deployment.templateHash,
@@ -62,6 +66,7 @@ export const plan: Phase = async (context) => {
     cronJobs,
     rollback: rollbackPreview(context, deployment, endpoint, cronJobs),
     risks: [
+      ...schema,
       ...migrations.risks,
       ...(await clusterRisks(context, deployment, image.platforms)),
       ...risksOf(context, deployment, migrations.planned, endpoint, image.revision, dryRun.outcome === 'unchanged'),
@@ -131,7 +136,11 @@ function requireSameCommit(version: string, sha: string, revision: string | unde
 async function planMigrations(
   { world, service, signal }: PhaseContext,
   commit: string,
-): Promise<{ readonly planned: readonly PlannedMigration[]; readonly risks: readonly string[] }> {
+): Promise<{
+  readonly planned: readonly PlannedMigration[]
+  readonly risks: readonly string[]
+  readonly schema: PlannedSchema
+}> {
   const [files, ledger, facts, untried, invalid] = await Promise.all([
     migrationFiles(world, service.migrations, commit, signal),
     world.database.ledger(signal),
@@ -149,16 +158,28 @@ async function planMigrations(
     findings: severity(await world.lint.check(file.sql, facts.serverVersion, signal)),
   })
   const locks = await Promise.all(
-    pending.map(async (file) => (await world.database.locks(file.sql, signal)).flatMap((lock) => lockRisk(file, lock))),
+    pending.map(async (file) => ({ file, taken: await world.database.locks(file.sql, signal) })),
   )
+  const locked = locks.flatMap(({ taken }) => taken)
+  const blocking = locked.length === 0 ? [] : await world.database.blocking(locked, signal)
   const risks = [
-    ...locks.flat(),
+    ...locks.flatMap(({ file, taken }) => taken.flatMap((lock) => lockRisk(file, lock))),
+    ...blocking.map((it) => blockingRisk(it, service.migrations.blockers)),
     ...invalid.map(
       (name) => `Index ${name} is invalid (a concurrent build was broken off): it slows writes and helps nobody.`,
     ),
     ...(untried === undefined ? [] : [`The backup will not be tried out by a restore: ${untried}.`]),
   ]
-  return { planned: await Promise.all(pending.map(lint)), risks }
+  return { planned: await Promise.all(pending.map(lint)), risks, schema: { files, ledger, pending } }
+}
+
+/** Ages are rounded as well. */
+function blockingRisk(session: BlockingSession, policy: 'name' | 'end'): string {
+  const { table, pid, who, user, state, seconds: age, query } = session
+  const since = age < 60 ? 'under a minute' : `${Math.floor(age / 60)} min`
+  const named = who === user ? user : `${who}, user ${user}`
+  const end = policy === 'end' ? 'it is ended before the last try' : 'nobody ends it'
+  return `${table} is held by pid ${pid} (${named}, ${state}, for ${since}): ${query} – a migration that needs the table waits for it; ${end}.`
 }
 
 /** Sizes are rounded, so that a plan made again a minute later reads the same. */

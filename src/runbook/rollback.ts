@@ -13,6 +13,8 @@ import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { undoRestore } from './restore.ts'
 import { confirmComeback, undoImage } from './undo-deployment.ts'
+import { targetOf } from '../runs/comeback.ts'
+import { guardSchema } from './schema-standing.ts'
 
 /** Rollback Procedure: puts back what the run changed, newest first, exactly as the dialog listed it. */
 export const undo: Phase = async (context) => {
@@ -23,6 +25,7 @@ export const undo: Phase = async (context) => {
   if (image !== undefined) {
     await context.report(`looking at deployment ${image.target}`)
     await context.step('look at the deployment', () => confirmComeback(context, image, plan.comeback))
+    await context.step('look at the schema', () => guardSchema(context, targetOf(image, plan.comeback)))
   }
   for (const [index, step] of plan.steps.entries()) {
     const effect = effects.find((it) => it.id === step.effect)

@@ -6,6 +6,7 @@ import { planOf } from './context.ts'
 import { provideCredentials } from './credentials.ts'
 import { CheckFailed, PlanOutdated } from './errors.ts'
 import { causeOf, currentDeployment } from './plan.ts'
+import { recordThatItRuns } from './schema-standing.ts'
 
 /** Chapter 2, Deploy Application Code: credentials before pods, then the image by digest, watched to its verdict. */
 export const rollout: Phase = async (context) => {
@@ -38,6 +39,9 @@ export const rollout: Phase = async (context) => {
   })
   const pods = await world.cluster.currentPods(service.deployment, service.container, context.signal)
   requireDigest(pods, plan.image.digest, plan.image.platforms.length > 1)
+  await context.step('record that it runs on this schema', () =>
+    recordThatItRuns(context, { version: run.version, image: plan.image.reference, commit: plan.commit.sha }),
+  )
   const ready = pods.filter((pod) => pod.ready).length
   return { line: `${ready} of ${pods.length} pods run ${run.version} (${plan.image.digest.slice(0, 19)}…)` }
 }

@@ -251,3 +251,13 @@ function whoChanged(
   const why = cause === '' || byPurser !== null ? '' : ` (“${cause}”)`
   return `${writer?.manager ?? other ?? 'Somebody'} changed deployment ${target}${time}${why}, ${when}`
 }
+
+/** Pure: which version a rollback brings back: the one that was chosen in its dialog, else what stood there before. */
+export function targetOf(
+  image: Effect,
+  comeback: Comeback | undefined,
+): { readonly version: string | null; readonly image: string } {
+  const before = image.before as ImageBefore
+  if (comeback?.kind !== 'seen' || comeback.to === null) return before
+  return { version: comeback.to.version ?? null, image: comeback.image }
+}

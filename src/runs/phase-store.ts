@@ -6,6 +6,8 @@ import { backupsRemoved, keptBackups } from './backup-store.ts'
 import type { BackupRecord, KeptBackup } from './backups.ts'
 import type { MetricSample, PhaseName, Run, Verification } from './model.ts'
 import type { ThreadPost } from './posts.ts'
+import { knownReleases, recordRelease, recordSchemaChange, schemaChanges } from './release-store.ts'
+import type { KnownRelease, SchemaChange } from './schema-compatibility.ts'
 import type { Alongside, Applied, RunStore } from './run-store.ts'
 import { insertPost } from './run-store.ts'
 import type { Sql, StateDatabase } from './state-database.ts'
@@ -195,6 +197,22 @@ export class PhaseStore {
 
   async keptBackups(environment: string): Promise<readonly KeptBackup[]> {
     return keptBackups(this.#db, environment)
+  }
+
+  async recordRelease(claim: Claim, environment: string, release: KnownRelease): Promise<void> {
+    await this.#fenced(claim, (sql) => recordRelease(sql, environment, claim.run, this.#db.mask(release)))
+  }
+
+  async recordSchemaChange(claim: Claim, environment: string, change: SchemaChange): Promise<void> {
+    await this.#fenced(claim, (sql) => recordSchemaChange(sql, environment, claim.run, this.#db.mask(change)))
+  }
+
+  async knownReleases(environment: string): Promise<readonly KnownRelease[]> {
+    return knownReleases(this.#db, environment)
+  }
+
+  async schemaChanges(environment: string): Promise<readonly SchemaChange[]> {
+    return schemaChanges(this.#db, environment)
   }
 
   async backupsRemoved(claim: Claim, environment: string, files: readonly string[]): Promise<void> {

@@ -155,6 +155,29 @@ const migrations: readonly { readonly version: number; readonly name: string; re
     name: 'removed backups',
     sql: 'alter table purser.backups add column removed_at timestamptz;',
   },
+  {
+    version: 3,
+    name: 'releases and what migrations take from them',
+    sql: `
+      create table purser.releases (
+        environment text not null,
+        version     text not null,
+        migrations  jsonb not null,
+        image       text not null,
+        schema      text,
+        run         bigint not null references purser.runs (number),
+        at          timestamptz not null default now(),
+        primary key (environment, version)
+      );
+      create table purser.schema_changes (
+        environment text not null,
+        migration   text not null,
+        change      jsonb not null,
+        run         bigint not null references purser.runs (number),
+        at          timestamptz not null default now(),
+        primary key (environment, migration)
+      );`,
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

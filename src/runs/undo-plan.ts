@@ -73,7 +73,7 @@ function staysFor(migrations: readonly string[]): readonly string[] {
   const list = [...migrations].sort().join(', ')
   return [
     `The schema is not rolled back: ${list} stay${migrations.length === 1 ? 's' : ''} applied. ` +
-      'The migrations are additive; going back further means restoring the backup.',
+      'Going back further means restoring the backup.',
   ]
 }
 

@@ -112,6 +112,7 @@ export function frontDesk(truth: () => Truth) {
       backups: (environment) => truth().phases.keptBackups(environment),
       rowsNow: async () => [],
       deployment: async () => running,
+      schema: async () => undefined,
       linkTo: async (run) => `https://example.slack.com/archives/CDEPLOYS/p${run}`,
       now: () => new Date(),
       log: pino({ level: 'silent' }),

@@ -179,6 +179,41 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
       expect(retries[0]?.[0]).not.toContain('secret')
     })
 
+    it('ends who is in the way before the last try when the policy says so, and only then', async () => {
+      await ask(url, 'create table busy (id bigint, note text); create table calm (id bigint)')
+      const query = `select * from busy where note = 'dana@example.com' and id < 4711`
+      const holder = await sessionWith(url, `set application_name = 'report'; begin; ${query}`)
+      const told: string[] = []
+      const add = migration('1_busy.sql', 'alter table busy add column more text', {
+        lockTimeoutMs: 500,
+        endBlockers: true,
+        onRetry: (attempt) => void told.push(`try ${attempt}`),
+        onEnded: (sessions) => void told.push(...sessions),
+      })
+      const applying = database.apply(add, never)
+      applying.catch(() => {})
+      const blocking = (table: string, mode: 'SHARE' | 'ACCESS EXCLUSIVE') =>
+        database.blocking([{ table, mode }], never)
+      // For somebody who plans meanwhile; a session that has only just begun would not be worth a word.
+      expect(await blocking('busy', 'ACCESS EXCLUSIVE')).toEqual([])
+      await ask(
+        url,
+        `select pg_sleep(5.1 - extract(epoch from now() - min(xact_start))) from pg_stat_activity where application_name = 'report'`,
+      )
+      expect(await blocking('public.busy', 'ACCESS EXCLUSIVE')).toMatchObject([
+        {
+          ...{ table: 'public.busy', who: 'report', state: 'idle in transaction' },
+          query: 'set application_name = ?; begin; select * from busy where note = ? and id < ?',
+        },
+      ])
+      expect(await blocking('busy', 'SHARE')).toEqual([])
+      expect(await blocking('calm', 'ACCESS EXCLUSIVE')).toEqual([])
+      expect((await applying).outcome).toBe('applied')
+      expect(told.slice(0, 4)).toEqual(['try 1', 'try 2', 'try 3', 'try 4'])
+      expect(told[4]).toMatch(/^pid \d+ \(report, /)
+      await expect(holder.query('select 1')).rejects.toThrow(/terminat|not queryable|closed/i)
+    }, 20_000)
+
     it('gives two workers that apply the same migration at the same time one effect', async () => {
       const slow = migration('1_slow.sql', 'create table slow (id bigint); select pg_sleep(0.3)')
       const outcomes = await Promise.all([database.apply(slow, never), database.apply(slow, never)])

@@ -9,6 +9,8 @@ const config: MigrationsConfig = {
   directory: 'supabase/migrations',
   lockTimeoutSeconds: 2,
   statementTimeoutMinutes: 5,
+  needs: [],
+  blockers: 'name',
   expect: [
     { file: '2_b.sql', tables: ['b', 'public.bb'] },
     { file: '3_c.sql', tables: ['c'] },

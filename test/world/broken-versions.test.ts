@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { onCallGroup } from '../../sandbox/people.ts'
+import { onCallGroup, people } from '../../sandbox/people.ts'
+import { plainText } from '../../sandbox/slack/plain-text.ts'
 import { standingOf } from './standing.ts'
+import { sessionWith } from '../support/postgres.ts'
 import { startTown, type Town } from './town.ts'
 
 /** One world for all: each broken version is rolled back before the next, so second and third deploys are tried too. */
@@ -84,6 +86,61 @@ describe('a broken version', () => {
     expect(thread).toContain('"level":"error"')
     await rollBack()
   }, 90_000)
+
+  it('that takes a column away names its price first and who is in its way, and no older version may follow it', async () => {
+    const report = await sessionWith(
+      town.world.serviceDatabaseUrl,
+      `set application_name = 'nightly report'; begin; select from invoices where id = 'in_dana'`,
+    )
+    await town.service(`select pg_sleep(5.1)`)
+    const playing = town.plays('deploy v1.4.0-dropscolumn')
+    await town.waitFor('the plan', () => town.threads().includes('holds up reads and writes on invoices'))
+    const plan = town.threads().slice(town.threads().lastIndexOf('Risks'))
+    expect(plan).toMatch(
+      /No rollback to v1\.1\.0 afterwards: it cannot run once 20260401090000_one_currency\.sql drops column invoices\.currency/,
+    )
+    expect(plan).toMatch(
+      /invoices is held by pid \d+ \(nightly report, user \w+, idle in transaction, for under a minute\)/,
+    )
+    expect(plan).toMatch(/20260401090000_one_currency\.sql:2 ban-drop-column/)
+    await town.waitFor('the name of the blocker', () =>
+      /waits for a lock that is held by pid \d+ \(nightly report.*invoices where id = \?\. Nobody is ended\./.test(
+        town.threads(),
+      ),
+    )
+    await report.end()
+    expect((await playing)[0]).toMatchObject({ ok: true })
+
+    const before = standingOf(town)
+    const [run] = await town.state('select max(number)::int as number from purser.runs')
+    const { control } = town.world.slack
+    await town.types('dana', '/billing rollback')
+    const dialog = () => plainText({ text: '', blocks: [...(control.openView(people.dana.id)?.blocks ?? [])] })
+    await town.waitFor('a refusal', () => dialog().includes('The schema of production is too new for v1.1.0'))
+    const number = String(run?.['number'])
+    expect(dialog()).toContain(
+      `restore the backup from before it first: /billing restore #${number}, then /billing rollback #${number}`,
+    )
+    expect(control.openView(people.dana.id)?.['submit']).toBeUndefined()
+    await control.closeView(people.dana.id, true)
+    const [outcome] = await town.plays('deploy v1.2.0')
+    expect(outcome?.ok).toBe(false)
+    expect(town.threads()).toContain(
+      'The schema of production is too new for v1.2.0: 20260401090000_one_currency.sql drops',
+    )
+    expect(standingOf(town)).toEqual(before)
+    const releases = await town.state(`select version, schema from purser.releases order by at desc limit 1`)
+    expect(releases).toEqual([{ version: 'v1.4.0-dropscolumn', schema: '20260401090000' }])
+  }, 120_000)
+
+  it('with an applied migration that was edited since stops at its plan', async () => {
+    await town.service(`update purser.migrations set sha256 = repeat('0', 64) where version = '20260101092000'`)
+    const [outcome] = await town.plays('deploy v1.4.0-dropscolumn')
+    expect(outcome?.ok).toBe(false)
+    expect(town.threads()).toContain('20260101092000_grace_periods.sql changed after being applied')
+    const [last] = await town.state('select status, failure from purser.runs order by number desc limit 1')
+    expect(last).toMatchObject({ status: 'failed', failure: { code: 'migration_drift' } })
+  }, 60_000)
 
   async function rollBack(): Promise<void> {
     const [outcome] = await town.plays('rollback')

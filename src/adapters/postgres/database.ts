@@ -1,4 +1,5 @@
 import type { Sensitive } from '../../sensitive.ts'
+import { blockingSessions } from './blockers.ts'
 import { explain } from './errors.ts'
 import { defaultLedgerSchema, ledgerIn } from './ledger.ts'
 import { applyMigration } from './migrate.ts'
@@ -6,6 +7,7 @@ import { transactionPooled } from './pooling.ts'
 import { locksOf } from './locks.ts'
 import { invalidIndexes } from './outside-transaction.ts'
 import type { DatabaseFacts, MigrationLock, QueryAnswer, ServiceDatabase } from './port.ts'
+import { schemaChangesOf } from './schema-changes.ts'
 import { withSession, type Session } from './session.ts'
 
 export interface DatabaseOptions {
@@ -24,6 +26,9 @@ export function openDatabase({ url, ledgerSchema }: DatabaseOptions): ServiceDat
     apply: (migration, signal) => applyMigration(url, ledger, migration, signal),
     invalidIndexes: (signal) => withSession(url, 'looking for invalid indexes', signal, invalidIndexes),
     locks: (sql, signal) => withSession(url, 'measuring tables', signal, (session) => locks(session, sql)),
+    blocking: (wanted, signal) =>
+      withSession(url, 'looking for blocking sessions', signal, (session) => blockingSessions(session, wanted)),
+    changes: schemaChangesOf,
     missingTables: (tables, signal) =>
       withSession(url, 'looking for tables', signal, (session) => missingTables(session, tables)),
     query: (sql, { timeoutMs }, signal) =>

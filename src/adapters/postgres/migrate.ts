@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sensitive } from '../../sensitive.ts'
-import { watchBlockers } from './blockers.ts'
+import { endBlockersOf, watchBlockers } from './blockers.ts'
 import { DatabaseError, explain } from './errors.ts'
 import type { Ledger } from './ledger.ts'
 import { applyOutsideTransaction } from './outside-transaction.ts'
@@ -33,10 +33,12 @@ export async function applyMigration(
         return { outcome: 'already_applied', milliseconds: 0 }
       throw drift(doing, file, known.sha256, known.appliedAt)
     }
-    return withRetries(retry, () =>
-      outside
-        ? applyOutsideTransaction(session, ledger, migration, signal)
-        : applyOnce(url, session, ledger, migration, signal),
+    return withRetries(retry, (attempt) =>
+      namingBlockers(url, session, migration, attempt === tries, () =>
+        outside
+          ? applyOutsideTransaction(session, ledger, migration, signal)
+          : applyOnce(session, ledger, migration, signal),
+      ),
     )
   })
 }
@@ -87,10 +89,10 @@ interface Retry {
 }
 
 /** Again on lock time-outs and deadlocks, with growing pauses so that the queue behind our lock request can drain. */
-async function withRetries<T>({ signal, onRetry }: Retry, work: () => Promise<T>): Promise<T> {
+async function withRetries<T>({ signal, onRetry }: Retry, work: (attempt: number) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await work()
+      return await work(attempt)
     } catch (error) {
       signal.throwIfAborted()
       const again = error instanceof DatabaseError && ['55P03', '40P01', '40001'].includes(error.sqlState ?? '')
@@ -117,8 +119,33 @@ async function takeMigrationLock(session: Session, doing: string): Promise<void>
   )
 }
 
-async function applyOnce(
+/** Tells who held the lock that was not free in time. On the last try they are ended, where the policy says so. */
+async function namingBlockers<T>(
   url: Sensitive,
+  session: Session,
+  { file, lockTimeoutMs, endBlockers = false, onEnded }: ApplyMigration,
+  last: boolean,
+  work: () => Promise<T>,
+): Promise<T> {
+  const end = async (observer: Session): Promise<void> => {
+    const ended = await endBlockersOf(observer, session.processID)
+    if (ended.length > 0) onEnded?.(ended)
+  }
+  const blockers = await watchBlockers(url, session.processID, {
+    everyMs: Math.max(50, lockTimeoutMs / 8),
+    ...(last && endBlockers ? { onBlocked: end } : {}),
+  })
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || error.sqlState !== '55P03') throw error
+    throw new LockBusy(`applying ${file.name}`, await blockers.seen(), error)
+  } finally {
+    await blockers.close()
+  }
+}
+
+async function applyOnce(
   session: Session,
   ledger: Ledger,
   migration: ApplyMigration,
@@ -126,7 +153,6 @@ async function applyOnce(
 ): Promise<MigrationOutcome> {
   const { file, run, release, lockTimeoutMs, statementTimeoutMs } = migration
   const doing = `applying ${file.name}`
-  const blockers = await watchBlockers(url, session.processID, Math.max(50, lockTimeoutMs / 8))
   const started = performance.now()
   try {
     await session.query('begin')
@@ -146,11 +172,7 @@ async function applyOnce(
   } catch (error) {
     await session.query('rollback').catch(() => {})
     signal.throwIfAborted()
-    const told = explain(doing, error, file.sql)
-    const lockTimedOut = told instanceof DatabaseError && told.sqlState === '55P03'
-    throw lockTimedOut ? new LockBusy(doing, await blockers.seen(), error) : told
-  } finally {
-    await blockers.close()
+    throw explain(doing, error, file.sql)
   }
 }
 

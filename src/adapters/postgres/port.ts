@@ -40,6 +40,10 @@ export interface ApplyMigration {
   readonly statementTimeoutMs: number
   /** Called when a lock was not had in time and another try follows. */
   readonly onRetry?: (attempt: number, blockers: readonly string[]) => void
+  /** Before the last try, sessions in the way are ended. Otherwise they are only named. */
+  readonly endBlockers?: boolean
+  /** Who was ended, one line each. */
+  readonly onEnded?: (sessions: readonly string[]) => void
 }
 
 /** What a statement of a migration holds others up with. */
@@ -53,6 +57,40 @@ export interface MigrationLock {
   readonly bytes: number
   /** The server's own estimate. */
   readonly rows: number
+}
+
+/** A session that would keep a migration waiting. */
+export interface BlockingSession {
+  /** The table as the migration names it. */
+  readonly table: string
+  readonly pid: number
+  /** The name that the program gave itself, else the user. */
+  readonly who: string
+  readonly user: string
+  /** "active", "idle in transaction" */
+  readonly state: string
+  /** Since its transaction began. */
+  readonly seconds: number
+  /** Without literals, cut. */
+  readonly query: string
+}
+
+/** Something that releases from before a migration may rely on. */
+export interface TakenObject {
+  /** What it is and its name, without `public`: `column customers.note`. */
+  readonly object: string
+  /** "drops column customers.note" */
+  readonly what: string
+}
+
+/** What the text of a migration does to those who do not know it. */
+export interface SchemaChanges {
+  /** In the order of its statements. */
+  readonly takes: readonly TakenObject[]
+  /** What is there afterwards: `table t`, `column t.c`, `policy t.p`, `function f`. */
+  readonly makes: readonly string[]
+  /** The oldest release that runs with it, as a line `-- purser: needs v1.3.0` of it says. */
+  readonly needs?: string
 }
 
 /** A read-only query's single-row or many-row answer; every value as text, as psql shows it. */
@@ -80,6 +118,13 @@ export interface ServiceDatabase {
   invalidIndexes(signal: AbortSignal): Promise<readonly string[]>
   /** Which locks a migration's statements take on tables that exist, and how large those are. */
   locks(sql: string, signal: AbortSignal): Promise<readonly MigrationLock[]>
+  /** Sessions whose transactions have for a while held what these locks would have to wait for, the oldest first. */
+  blocking(
+    locks: readonly Pick<MigrationLock, 'table' | 'mode'>[],
+    signal: AbortSignal,
+  ): Promise<readonly BlockingSession[]>
+  /** What a migration takes away and brings, read off its text. */
+  changes(sql: string): Promise<SchemaChanges>
   /** Which of these tables do not exist (search_path aware, `schema.table` allowed). */
   missingTables(tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /** In a read-only transaction with a statement time-out. */

@@ -1,0 +1,30 @@
+import type { ImageBefore } from '../runs/effects.ts'
+import type { Run } from '../runs/model.ts'
+import { incompatibility, refusalOf } from '../runs/schema-compatibility.ts'
+import type { Desk } from './desk.ts'
+
+export interface SchemaRefusal {
+  readonly why: string
+  readonly next: string
+}
+
+/**
+ * Why the version that a rollback would bring back cannot run on the schema that stays; undefined when nothing is known
+ * against it. A database that does not answer keeps nobody from rolling back: the run looks once more before it begins.
+ */
+export async function whySchemaForbids(
+  run: Run,
+  { version, image }: Pick<ImageBefore, 'version' | 'image'>,
+  desk: Desk,
+): Promise<SchemaRefusal | undefined> {
+  const facts = await desk.schema(run.environment)
+  if (facts === undefined) return undefined
+  const target = facts.releases.find((it) => (version === null ? it.image === image : it.version === version))
+  if (target === undefined) return undefined
+  const verdict = incompatibility(target, facts.now)
+  if (verdict.reasons.length === 0) return undefined
+  const wanted = { version: target.version, environment: run.environment, except: run.version }
+  const { text, next } = refusalOf(wanted, verdict, facts.now, facts.releases, await desk.backups(run.environment))
+  const after = /restore #\d+$/.test(next) ? `, then /billing rollback #${run.number}` : ''
+  return { why: `${text.charAt(0).toUpperCase()}${text.slice(1)}. Nothing was changed.`, next: `${next}${after}` }
+}
