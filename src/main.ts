@@ -117,7 +117,10 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
       const [applied, changes, releases] = await Promise.all([
         worldOf(environment)
           .database.ledger(AbortSignal.timeout(2_000))
-          .catch((error: unknown) => void log.warn({ err: error }, 'reading the ledger for a rollback')),
+          .catch((error: unknown) => {
+            log.warn({ err: error }, 'reading the ledger for a rollback')
+            return undefined
+          }),
         phases.schemaChanges(environment),
         phases.knownReleases(environment),
       ])
