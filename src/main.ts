@@ -127,6 +127,9 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
       if (applied === undefined) return undefined
       return { now: { applied, changes: withDeclared(changes, config.service.migrations.needs) }, releases }
     },
+    announce: async (channel, message) => {
+      await chat.post(channel, mask(message), {}, AbortSignal.timeout(10_000))
+    },
     linkTo: boardLinks(boards, chat),
     now: () => new Date(),
     log,

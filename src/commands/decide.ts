@@ -5,6 +5,7 @@ import { PurserError } from '../errors.ts'
 import type { RunEvent } from '../runs/lifecycle.ts'
 import type { Run } from '../runs/model.ts'
 import type { ThreadPost } from '../runs/posts.ts'
+import { neverPlanned, retryHelps } from '../runs/retry-helps.ts'
 import { guardUndo } from './rollback.ts'
 
 type Decision = Extract<ThreadPost, { kind: 'decision' }>['decision']
@@ -61,7 +62,9 @@ const changing = ['deploy', 'rollback', 'restore'] as const
 
 async function newestFailed(desk: Desk): Promise<Run | undefined> {
   const failed = await desk.runs.list({ statuses: ['failed'], kinds: changing })
-  return failed.find((run) => run.rolledBackBy === undefined)
+  const open = failed.filter((run) => run.rolledBackBy === undefined && retryHelps(run))
+  // A plan that could not be made waits for nobody as long as something else does.
+  return open.find((run) => !neverPlanned(run)) ?? open[0]
 }
 
 async function newestOpen(desk: Desk): Promise<Run | undefined> {

@@ -3,12 +3,13 @@ import type { ModalView } from '@slack/types'
 import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { PurserError } from '../errors.ts'
+import { lockedRefusal } from '../messages/lock.ts'
 import type { Message } from '../messages/message.ts'
 import { refusal } from '../messages/answers.ts'
 import { notAllowed } from '../messages/not-allowed.ts'
 import type { KeptBackup } from '../runs/backups.ts'
 import type { DeploymentSeen } from '../runs/comeback.ts'
-import type { LockStore } from '../runs/lock-store.ts'
+import type { Lock, LockStore } from '../runs/lock-store.ts'
 import type { PhaseName, Run } from '../runs/model.ts'
 import type { KnownRelease, SchemaNow } from '../runs/schema-compatibility.ts'
 import type { Applied, RunStore } from '../runs/run-store.ts'
@@ -53,6 +54,8 @@ export interface Desk {
   readonly deployment: (environment: string, signal: AbortSignal) => Promise<DeploymentSeen>
   /** What is applied there and what is known of releases; undefined when the database does not answer in time. */
   readonly schema: (environment: string) => Promise<SchemaFacts | undefined>
+  /** Says something in a channel that belongs to no run. Raises when Slack does not take it. */
+  readonly announce: (channel: string, message: Message) => Promise<void>
   /** Of a run's board in Slack; undefined while there is none. */
   readonly linkTo: (run: number) => Promise<string | undefined>
   readonly now: () => Date
@@ -84,6 +87,15 @@ export class NotAllowed extends PurserError {
   }
 }
 
+/** Raised while someone has closed the environment; the answer names who, since when, and why. */
+export class Locked extends PurserError {
+  readonly lock: Lock
+  constructor(lock: Lock) {
+    super('environment_locked', `${lock.environment} is locked: ${lock.reason}`)
+    this.lock = lock
+  }
+}
+
 export function environmentOf(desk: Desk, name: string): EnvironmentConfig {
   const environment = desk.config.environments[name]
   if (environment === undefined)
@@ -105,13 +117,10 @@ export async function guard(desk: Desk, ask: Ask, right: Right, environment: str
   if (!verdict.ok) throw new NotAllowed(verdict)
 }
 
-/** Raises `environment_locked`, naming who locked it and why. */
+/** Raises Locked. */
 export async function guardLock(desk: Desk, environment: string): Promise<void> {
   const lock = await desk.locks.find(environment)
-  if (lock === undefined) return
-  throw new PurserError('environment_locked', `${environment} is locked: ${lock.reason}`, {
-    hint: 'When the reason is gone: /billing unlock',
-  })
+  if (lock !== undefined) throw new Locked(lock)
 }
 
 export async function personOf(desk: Desk, ask: Ask, environment: string): Promise<Person> {
@@ -140,6 +149,7 @@ export async function answering(desk: Desk, ask: Ask, what: string, act: () => P
     if (error instanceof PurserError && !error.transient) {
       await noteRefusal(desk, ask, `${what}: ${error.message}`)
       if (error instanceof NotAllowed) return tell(notAllowed(error.permit))
+      if (error instanceof Locked) return tell(lockedRefusal(error.lock))
       return refuse(`${sentence(error.message)} Nothing was changed.`, error.hint)
     }
     desk.log.error({ err: error, what }, 'command failed')

@@ -1,11 +1,13 @@
 import { inputs, lockView } from '../messages/ask-dialogs.ts'
+import { lockAnnouncement, lockedRefusal, unlockAnnouncement } from '../messages/lock.ts'
+import type { Message } from '../messages/message.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
-import { environmentsHere, guard, refuse } from './desk.ts'
+import { environmentOf, environmentsHere, guard, refuse, silent, tell } from './desk.ts'
 import { isReason } from './parse.ts'
 import type { Submitted } from './submitted.ts'
 import { readPlace } from './submitted.ts'
 
-/** `/billing lock REASON`: nothing may change the environment until it is unlocked. */
+/** `/billing lock REASON`: nothing may change the environment until it is unlocked, and everybody is told. */
 export async function lock(
   ask: Ask,
   reason: string,
@@ -14,10 +16,10 @@ export async function lock(
 ): Promise<Answer> {
   await guard(desk, ask, 'deploy', environment)
   const locked = await desk.locks.lock(environment, reason, ask.user, ask.channel)
-  if (locked)
-    return refuse(`${environment} is locked: ${reason}`, 'No run can start or be approved there until: /billing unlock')
   const standing = await desk.locks.find(environment)
-  return refuse(`${environment} is locked already: ${standing?.reason ?? ''}`, 'Nothing was changed.')
+  if (standing === undefined) return refuse(`${environment} was unlocked again at this moment.`, '/billing lock REASON')
+  if (!locked) return tell(lockedRefusal(standing))
+  return announced(environment, lockAnnouncement(standing), desk)
 }
 
 /** `/billing lock` without a reason: a dialog that asks for it. */
@@ -41,6 +43,21 @@ export async function confirmLock(dialog: Submitted, desk: Desk): Promise<Answer
 export async function unlock(ask: Ask, asked: string | undefined, desk: Desk): Promise<Answer> {
   const environment = asked ?? desk.config.defaultEnvironment
   await guard(desk, ask, 'deploy', environment)
+  const former = await desk.locks.find(environment)
   const unlocked = await desk.locks.unlock(environment, ask.user, ask.channel)
-  return refuse(unlocked ? `${environment} is unlocked.` : `${environment} was not locked. Nothing was changed.`)
+  if (former === undefined || !unlocked) return refuse(`${environment} was not locked. Nothing was changed.`)
+  return announced(environment, unlockAnnouncement(former, ask.user), desk)
+}
+
+/** In every channel in which the environment's commands are taken; where Slack does not take it, its author is told. */
+async function announced(environment: string, message: Message, desk: Desk): Promise<Answer> {
+  const { channels } = environmentOf(desk, environment).policy
+  const outcomes = await Promise.allSettled(channels.map((channel) => desk.announce(channel, message)))
+  const failed = outcomes.flatMap((it, index) => (it.status === 'rejected' ? [channels[index] ?? ''] : []))
+  if (failed.length === 0) return silent
+  for (const it of outcomes) if (it.status === 'rejected') desk.log.warn({ err: it.reason }, 'announcing a lock')
+  return refuse(
+    `${message.text.replaceAll(/[*`]|:\w+: /g, '')}`,
+    `Not everybody could be told: Slack did not take the message.`,
+  )
 }

@@ -1,6 +1,7 @@
 import type { Button } from '@slack/types'
 import { can } from '../runs/lifecycle.ts'
 import type { Run } from '../runs/model.ts'
+import { neverPlanned, retryHelps } from '../runs/retry-helps.ts'
 import { button, type ButtonLook, type Question } from './message.ts'
 import { subject } from './state.ts'
 
@@ -53,9 +54,9 @@ export function buttonsFor(run: Run, now: Date, rollbackUntil: Date | undefined)
 
   if (can('approved', run)) buttons.push(make('approve', 'Approve', { style: 'primary' }))
   if (can('rejected', run)) buttons.push(make('reject', 'Reject', { style: 'danger', confirm: reject(run) }))
-  if (can('retry', run)) buttons.push(make('retryPhase', readOnly(run) ? 'Retry' : 'Retry phase', { style: 'primary' }))
+  if (can('retry', run) && retryHelps(run)) buttons.push(make('retryPhase', retryText(run), { style: 'primary' }))
   if (mayRollBack(run, now, rollbackUntil)) buttons.push(make('rollBack', 'Roll back', { style: 'danger' }))
-  if (can('leave', run) && !readOnly(run)) buttons.push(make('leave', 'Leave it'))
+  if (can('leave', run) && !readOnly(run) && !neverPlanned(run)) buttons.push(make('leave', 'Leave it'))
   if (can('cancel', run) && run.status === 'planning') buttons.push(make('cancel', 'Cancel'))
   if (can('cancel', run) && run.status === 'executing') {
     buttons.push(make('cancel', 'Cancel', readOnly(run) ? {} : { style: 'danger', confirm: cancel(run) }))
@@ -63,6 +64,11 @@ export function buttonsFor(run: Run, now: Date, rollbackUntil: Date | undefined)
   if (run.kind === 'verify' && mayRunAgain(run)) buttons.push(make('runAgain', 'Run again'))
   if (shows && run.plan !== undefined) buttons.push(make('details', 'Details'))
   return buttons
+}
+
+function retryText(run: Run): string {
+  if (neverPlanned(run)) return 'Plan again'
+  return readOnly(run) ? 'Retry' : 'Retry phase'
 }
 
 /** A dialog follows that lists what will be undone, so this button needs no question of its own. */

@@ -1,6 +1,7 @@
 import { isDeployPlan, phaseTitles, type Failure, type PhaseName, type Run, type Verdict } from '../runs/model.ts'
 import { countApprovals } from '../runs/lifecycle.ts'
 import type { Decision, Pace } from '../runs/pace.ts'
+import { neverPlanned, retryHelps } from '../runs/retry-helps.ts'
 import { chapters, currentPhase, failedPhase } from './chapters.ts'
 import { eta, lateness } from './eta.ts'
 import { counted, isId, joined, mention, mentions, sentence, words } from './message.ts'
@@ -201,6 +202,7 @@ function retriedBy(view: StateView): readonly string[] {
 /** What the buttons of a failed run do, in words. */
 export function choices(run: Run): string {
   if (run.kind === 'verify' || run.kind === 'diagnose') return `${soFar(run)} Retry to look again.`
+  if (neverPlanned(run)) return `${soFar(run)} ${retryHelps(run) ? 'Plan again once that is put right.' : afresh(run)}`
   const undo = run.kind === 'deploy' && run.hasEffects && run.rolledBackBy === undefined
   const options = ['retry the phase', ...(undo ? ['roll back'] : []), 'leave it']
   return `${soFar(run)} Someone has to decide: ${joined(options, 'or')}.`

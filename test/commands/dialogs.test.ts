@@ -83,7 +83,8 @@ describe('a lock without a reason', () => {
     const view = await opened(await askLock(dana, undefined, desk))
     const values = { reason: { reason: { value: 'audit week' } }, environment: { environment: option('staging') } }
     const dialog = submitted('UDANA', view.private_metadata ?? '', values)
-    expect(await said(desk, dana, () => confirmLock(dialog, desk))).toContain('staging is locked: audit week')
+    expect(await said(desk, dana, () => confirmLock(dialog, desk))).toBe('')
+    expect(desk.announced[0]).toContain('locked staging*: audit week')
     expect(await truth.locks.find('staging')).toMatchObject({ reason: 'audit week', lockedBy: 'UDANA' })
     expect(await truth.locks.find('production')).toBeUndefined()
   })

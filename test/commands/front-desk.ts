@@ -93,8 +93,9 @@ export { revision as revisionSeen }
 
 export function frontDesk(truth: () => Truth) {
   /** A desk at which people ask; keeps what was enqueued. */
-  function openDesk(more: Partial<Desk> = {}): Desk & { readonly enqueued: string[] } {
+  function openDesk(more: Partial<Desk> = {}): Desk & { readonly enqueued: string[]; readonly announced: string[] } {
     const enqueued: string[] = []
+    const announced: string[] = []
     return {
       runs: truth().runs,
       locks: truth().locks,
@@ -113,10 +114,12 @@ export function frontDesk(truth: () => Truth) {
       rowsNow: async () => [],
       deployment: async () => running,
       schema: async () => undefined,
+      announce: async (channel, message) => void announced.push(`${channel} ${message.text}`),
       linkTo: async (run) => `https://example.slack.com/archives/CDEPLOYS/p${run}`,
       now: () => new Date(),
       log: pino({ level: 'silent' }),
       enqueued,
+      announced,
       ...more,
     }
   }

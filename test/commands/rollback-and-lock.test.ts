@@ -122,6 +122,14 @@ describe('a rollback that must be approved', () => {
 })
 
 describe('a locked environment', () => {
+  it('stays locked when Slack does not take the announcement, and its author is told', async () => {
+    const desk = openDesk({ announce: () => Promise.reject(new Error('channel_not_found')) })
+    expect(await said(desk, dana, () => lock(dana, 'audit week', desk))).toMatch(
+      /locked production: audit week.*\nNot everybody could be told/s,
+    )
+    expect(await truth.locks.find('production')).toMatchObject({ reason: 'audit week' })
+  })
+
   it('takes no deploy, approval, retry or rollback, and says why and what to do', async () => {
     const desk = openDesk()
     const failed = await failedWithEffects()
@@ -135,7 +143,10 @@ describe('a locked environment', () => {
         await said(desk, dana, () => retry(dana, failed.number, desk)),
         await said(desk, dana, () => confirmRollback('UDANA', metadata, undefined, desk)),
       ]
-      for (const answer of answers) expect(answer).toMatch(/^Production is locked: audit week\..*\n.*\/billing unlock/)
+      for (const answer of answers)
+        expect(answer).toMatch(
+          /^\*production\* is locked by <@UDANA> since <!date.*: audit week\n.*`\/billing unlock production`/,
+        )
     })
     expect(audit).toHaveLength(4)
   })
@@ -153,10 +164,19 @@ describe('a locked environment', () => {
   it('is locked once, by those who may, and opened again', async () => {
     const desk = openDesk()
     expect(await said(desk, sam, () => lock(sam, 'because', desk))).toContain('You may not')
-    expect(await said(desk, dana, () => lock(dana, 'audit week', desk))).toContain('production is locked: audit week')
-    expect(await said(desk, dana, () => lock(dana, 'other', desk))).toContain('locked already: audit week')
-    expect(await said(desk, dana, () => unlock(dana, undefined, desk))).toContain('production is unlocked.')
+    expect(await said(desk, dana, () => lock(dana, 'audit week', desk))).toBe('')
+    expect(desk.announced).toEqual([
+      expect.stringMatching(/^CDEPLOYS :lock: <@UDANA> \*locked production\*: audit week\n/),
+    ])
+    expect(await said(desk, alex, () => lock({ ...alex, user: 'UOLA' }, 'other', desk))).toMatch(
+      /^\*production\* is locked by <@UDANA> since .*: audit week/,
+    )
+    expect(await said(desk, dana, () => unlock({ ...dana, user: 'UOLA' }, undefined, desk))).toBe('')
+    expect(desk.announced[1]).toMatch(
+      /<@UOLA> \*unlocked production\*.*\nIt was locked by <@UDANA> since .*: audit week/,
+    )
     expect(await said(desk, dana, () => unlock(dana, undefined, desk))).toContain('was not locked')
+    expect(desk.announced).toHaveLength(2)
     expect(await deploys(dana, 'v1.2.0', desk)).toBe('')
   })
 })

@@ -40,7 +40,7 @@ describe('the service’s repository', () => {
     async (version) => {
       await expect(repository.resolveVersion(version, never)).rejects.toMatchObject({
         code: 'unknown_version',
-        hint: expect.stringMatching(/^Nearest: v1/),
+        hint: expect.stringMatching(/^Nearest tags: v1/),
       })
     },
   )

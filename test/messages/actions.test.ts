@@ -38,6 +38,17 @@ describe('buttons', () => {
     expect(labels({ ...example.succeeded, hasEffects: false })).toBe('')
   })
 
+  it('of a plan that could not be made offer a retry only if that can help, and nothing to leave', () => {
+    const failed = (code: string): Run => ({
+      ...example.planning,
+      status: 'failed',
+      startedAt: undefined,
+      phases: [example.phase('plan', { status: 'failed', failure: { code, message: 'no', evidence: [] } })],
+    })
+    expect(labels(failed('unknown_version'))).toBe('')
+    expect(labels(failed('image_missing'))).toBe('Plan again (primary)')
+  })
+
   it('takes the rollback button away when its time is over', () => {
     expect(labels(example.succeeded, now)).toBe('')
     expect(buttonsFor(example.succeeded, now, undefined)).toEqual([])

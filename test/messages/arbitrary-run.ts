@@ -7,6 +7,7 @@ import {
   type Run,
   type Verification,
 } from '../../src/runs/model.ts'
+import type { RevisionChoice } from '../../src/runs/comeback.ts'
 import type { DeployPlan } from '../../src/runs/plan.ts'
 import type { ThreadPost } from '../../src/runs/posts.ts'
 import type { RestorePlan } from '../../src/runs/restore-plan.ts'
@@ -118,6 +119,17 @@ export const arbitraryRestore: fc.Arbitrary<RestorePlan> = fc.record({
   risks: many(text, 60),
 })
 
+const arbitraryChoice: fc.Arbitrary<RevisionChoice> = fc.record({
+  revision: text,
+  replicaSet: fc.record({ name: text, uid: text }),
+  image: text,
+  version: fc.option(text),
+  createdAt: fc.option(at.map((it) => it.toISOString())),
+  changeCause: fc.option(text),
+  health: fc.constantFrom('serves', 'served', 'failed', 'unknown'),
+  current: fc.boolean(),
+})
+
 export const arbitraryUndo: fc.Arbitrary<UndoPlan> = fc.record({
   kind: fc.constant('undo'),
   run: count,
@@ -132,6 +144,15 @@ export const arbitraryUndo: fc.Arbitrary<UndoPlan> = fc.record({
     80,
   ),
   stays: many(text, 40),
+  comeback: fc.record({
+    kind: fc.constant('seen'),
+    from: fc.record({ image: text, version: fc.option(text), templateHash: hash }),
+    to: fc.option(arbitraryChoice),
+    image: text,
+    differences: many(text, 60),
+    more: count,
+    kept: count,
+  }),
 })
 
 const phaseFields = {

@@ -87,6 +87,31 @@ export const undo: UndoPlan = {
     },
   ],
   stays: ['The schema is not rolled back: 20260101091000_billing_audit_log.sql stays applied.'],
+  comeback: {
+    kind: 'seen',
+    from: {
+      image: `valuecanvas/api@sha256:${'ab'.repeat(32)}`,
+      version: 'v1.2.0',
+      templateHash: 'f'.repeat(64),
+    },
+    to: {
+      revision: '7',
+      replicaSet: { name: 'valuecanvas-api-5d4f7c9b8', uid: '9f0c6b1e-7a52-4f0e-9d27-3a1f5f1f2b11' },
+      image: `valuecanvas/api@sha256:${'cd'.repeat(32)}`,
+      version: 'v1.1.0',
+      createdAt: '2026-01-02T09:12:00Z',
+      changeCause: 'Purser run #31: deploy v1.1.0',
+      health: 'served',
+      current: false,
+    },
+    image: `valuecanvas/api@sha256:${'cd'.repeat(32)}`,
+    differences: [
+      `spec.containers[api].image: valuecanvas/api@sha256:${'ab'.repeat(32)} → valuecanvas/api@sha256:${'cd'.repeat(32)}`,
+      'spec.containers[api].env[WEBHOOK_RETRIES].value: 5 → 3',
+    ],
+    more: 0,
+    kept: 10,
+  },
 }
 
 function check(name: string, title: string, value: string, more: Partial<Check> = {}): Check {

@@ -1,16 +1,10 @@
 import type { HomeView, ModalView } from '@slack/types'
-import {
-  help,
-  refusal,
-  runHistoryMessage,
-  statusMessage,
-  historyMessage,
-  unknownCommand,
-} from '../../src/messages/answers.ts'
+import { help, runHistoryMessage, statusMessage, historyMessage, unknownCommand } from '../../src/messages/answers.ts'
 import { deployView, lockView } from '../../src/messages/ask-dialogs.ts'
 import { boardMessage } from '../../src/messages/board.ts'
 import { detailsView, rollbackView } from '../../src/messages/dialogs.ts'
 import { homeView } from '../../src/messages/home.ts'
+import { lockAnnouncement, lockedRefusal } from '../../src/messages/lock.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { notAllowed } from '../../src/messages/not-allowed.ts'
 import { backupsMessage, restoreView } from '../../src/messages/restore.ts'
@@ -268,14 +262,12 @@ export const pictures: readonly Picture[] = [
     notAllowed({ text: 'You may not approve runs in production.', ask: [example.alex], channels: [] }),
   ),
   answer(
-    'locked',
-    'a locked environment',
-    'The reason of whoever locked it.',
-    refusal(
-      'Production is locked: month-end closing until Friday noon. Nothing was changed.',
-      'When the reason is gone: /billing unlock',
-    ),
+    'lock-announcement',
+    'a lock, as everybody sees it',
+    'In the channels of the environment.',
+    lockAnnouncement(example.lock),
   ),
+  answer('locked', 'a locked environment', 'Who locked it, since when, and why.', lockedRefusal(example.lock)),
   answer(
     'status',
     'status',

@@ -43,7 +43,10 @@ describe('what Purser refuses', () => {
   it('an unknown version is told with the nearest ones, and nothing outside changes', async () => {
     const [outcome] = await town.plays('deploy v9.9.9')
     expect(outcome?.ok).toBe(false)
-    expect(town.seenBy('dana').at(-1)).toMatch(/no such tag[\s\S]*v1\.2\.0/)
+    const board = town.seenBy('dana').at(-1)
+    expect(board).toMatch(/no such tag[\s\S]*Nearest tags: .*v1\.2\.0[\s\S]*A new deploy makes a new plan/)
+    // Planning it again would find the same.
+    expect(board).not.toMatch(/\[(Retry|Plan again|Leave)/)
     expect(standingOf(town)).toEqual(before)
   })
 

@@ -59,7 +59,7 @@ async function resolveTag(mirror: Mirror, version: string, signal: AbortSignal):
   const names = (await listTags(mirror, signal)).map((tag) => tag.name)
   const near = nearest(version, names)
   throw new RepositoryError('unknown_version', `${doing}: the repository has no such tag`, {
-    hint: near.length > 0 ? `Nearest: ${near.join(', ')}.` : 'The repository has no tags at all.',
+    hint: near.length > 0 ? `Nearest tags: ${near.join(', ')}.` : 'The repository has no tags at all.',
     evidence: near,
   })
 }
