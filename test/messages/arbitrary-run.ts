@@ -147,7 +147,7 @@ export const arbitraryUndo: fc.Arbitrary<UndoPlan> = fc.record({
   comeback: fc.record({
     kind: fc.constant('seen'),
     from: fc.record({ image: text, version: fc.option(text), templateHash: hash }),
-    to: fc.option(arbitraryChoice),
+    to: fc.option<RevisionChoice, null>(arbitraryChoice, { nil: null }),
     image: text,
     differences: many(text, 60),
     more: count,
