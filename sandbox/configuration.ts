@@ -8,6 +8,7 @@ export interface ConfigurationFacts {
   readonly publicUrl: string
   /** Length of the monitor phase, seconds. */
   readonly monitorSeconds: number
+  readonly imageBuild?: Readonly<Record<string, unknown>> | undefined
 }
 
 const committed = fileURLToPath(new URL('../purser.yaml', import.meta.url))
@@ -20,6 +21,7 @@ export async function writeConfiguration(path: string, facts: ConfigurationFacts
   yaml.setIn(['service', 'repository'], facts.repository)
   yaml.setIn(['service', 'monitor', 'minutes'], facts.monitorSeconds / 60)
   yaml.setIn(['service', 'monitor', 'everySeconds'], 2)
+  if (facts.imageBuild !== undefined) yaml.setIn(['service', 'image', 'build'], facts.imageBuild)
   yaml.setIn([...production, 'stripe', 'mode'], 'test')
   yaml.setIn([...production, 'webhookUrl'], `${facts.publicUrl}/api/billing/webhooks/stripe`)
   yaml.setIn([...production, 'healthUrl'], `${facts.publicUrl}/health`)

@@ -15,7 +15,7 @@ import type { SlackSimulator } from './slack/simulator.ts'
 import { startSlack } from './slack/simulator.ts'
 import type { StripeSimulator } from './stripe/server.ts'
 import { startStripe } from './stripe/server.ts'
-import { serviceImages } from './valuecanvas/images.ts'
+import { contentOf, serviceImages } from './valuecanvas/images.ts'
 import { buildServiceRepository } from './valuecanvas/repository.ts'
 import { serviceRuntime } from './valuecanvas/runtime.ts'
 import { seedDatabase, seedManifests } from './valuecanvas/seed.ts'
@@ -28,6 +28,8 @@ export interface WorldOptions {
   readonly slackPort?: number
   readonly redisUrl?: string | undefined
   readonly slackMode?: 'socket' | 'http'
+  /** `service.image.build`, for a registry at this host; unless told, CI has pushed the images. */
+  readonly imageBuild?: (registryHost: string) => Readonly<Record<string, unknown>>
   readonly onStep?: (line: string) => void
 }
 
@@ -96,12 +98,14 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     closers.push(() => slack.close())
 
     onStep('cluster, with valuecanvas-api v1.1.0')
-    const images = () =>
-      serviceImages(repository.commits).map(({ repository: name, tag }) => ({
+    const images = () => [
+      ...registry.pushed().map((it) => ({ ...it, content: contentOf(it.digest, registry.content) })),
+      ...serviceImages(repository.commits).map(({ repository: name, tag }) => ({
         repository: name,
         tag,
         digest: registry.digestOf(name, tag),
-      }))
+      })),
+    ]
     const node = { clockSkewMs: 0 }
     const kubernetes = await startKubernetes({
       runtime: serviceRuntime({
@@ -125,6 +129,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       repository: repository.url,
       publicUrl,
       monitorSeconds: options.monitorSeconds ?? 30,
+      imageBuild: options.imageBuild?.(registry.host),
     })
     const backups = join(directory, 'data', 'backups')
     return {

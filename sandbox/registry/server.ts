@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { buildImage, OCI_INDEX, OCI_MANIFEST, type Content, type SimulatedImage } from './images.ts'
+import { buildImage, digestOf, OCI_INDEX, OCI_MANIFEST, type Content, type SimulatedImage } from './images.ts'
+import { Pushes, type PushTarget } from './pushes.ts'
 
 export interface RegistrySimulatorOptions {
   readonly images: readonly SimulatedImage[]
@@ -22,6 +23,10 @@ export interface RegistrySimulator {
   readonly host: string
   /** Of what the tag names now. */
   digestOf(repository: string, tag: string): string
+  /** Tags that came by HTTP, as `docker push` and buildah send them. */
+  pushed(): readonly { readonly repository: string; readonly tag: string; readonly digest: string }[]
+  /** A manifest or blob, by its digest. */
+  content(digest: string): Buffer | undefined
   /** Pushes a tag, anew or again: it names another image afterwards. Returns the new digest. */
   push(image: SimulatedImage): string
   /** As somebody does who overwrites a tag with a build of another commit. Returns the new digest. */
@@ -43,6 +48,8 @@ export async function startRegistry(options: RegistrySimulatorOptions): Promise<
     url: `http://${host}`,
     host,
     digestOf: (repository, tag) => registry.digestOf(repository, tag),
+    pushed: () => registry.pushed(),
+    content: (digest) => registry.content(digest),
     push: (image) => registry.push(image),
     move: (repository, tag, revision) => registry.move(repository, tag, revision),
     setFault: (fault) => registry.setFault(fault),
@@ -56,7 +63,8 @@ export async function startRegistry(options: RegistrySimulatorOptions): Promise<
 }
 
 interface Shelves {
-  readonly tags: Map<string, { readonly digest: string; readonly image: SimulatedImage }>
+  /** Without a description when it was pushed over HTTP. */
+  readonly tags: Map<string, { readonly digest: string; readonly image: SimulatedImage | undefined }>
   readonly manifests: Map<string, Content>
   readonly blobs: Map<string, Content>
 }
@@ -66,6 +74,7 @@ class Registry {
   readonly #repositories = new Map<string, Shelves>()
   readonly #auth: RegistrySimulatorOptions['auth']
   readonly #tokens = new Map<string, string>() // token → repository
+  readonly #pushes = new Pushes()
   #fault: RegistryFault | undefined
   #faultsLeft = 0
   #moves = 0
@@ -76,17 +85,24 @@ class Registry {
   }
 
   push(image: SimulatedImage): string {
-    const shelves = this.#repositories.get(image.repository) ?? {
-      tags: new Map(),
-      manifests: new Map(),
-      blobs: new Map(),
-    }
+    const shelves = this.#shelvesOf(image.repository)
     const built = buildImage(image)
     for (const [digest, content] of built.manifests) shelves.manifests.set(digest, content)
     for (const [digest, content] of built.blobs) shelves.blobs.set(digest, content)
     shelves.tags.set(image.tag, { digest: built.digest, image })
-    this.#repositories.set(image.repository, shelves)
     return built.digest
+  }
+
+  pushed(): readonly { readonly repository: string; readonly tag: string; readonly digest: string }[] {
+    return [...this.#repositories].flatMap(([repository, { tags }]) =>
+      [...tags].flatMap(([tag, { digest, image }]) => (image === undefined ? [{ repository, tag, digest }] : [])),
+    )
+  }
+
+  content(digest: string): Buffer | undefined {
+    const shelves = [...this.#repositories.values()]
+    const found = shelves.map(({ manifests, blobs }) => manifests.get(digest) ?? blobs.get(digest))
+    return found.find((content) => content !== undefined)?.bytes
   }
 
   digestOf(repository: string, tag: string): string {
@@ -96,7 +112,7 @@ class Registry {
   move(repository: string, tag: string, revision?: string): string {
     this.#moves += 1
     const anyCommit = this.#moves.toString(16).padStart(40, '0')
-    return this.push({ ...this.#tag(repository, tag).image, revision: revision ?? anyCommit })
+    return this.push({ repository, tag, ...this.#tag(repository, tag).image, revision: revision ?? anyCommit })
   }
 
   setFault(fault: RegistryFault | undefined): void {
@@ -129,11 +145,10 @@ class Registry {
       )
     }
     if (url.pathname === '/token') return this.#grant(request, url, answer)
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      return refuse(answer, 405, 'UNSUPPORTED', 'The operation is unsupported.')
     const { repository, kind, reference } = partsOf(url.pathname)
-    if (!this.#admits(request, repository)) return this.#challenge(url, repository, answer)
+    if (!this.#admits(request, repository)) return this.#challenge(request, url, repository, answer)
     if (url.pathname === '/v2/') return answer(200, { 'content-type': 'application/json' }, '{}')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return void this.#takePush(request, url, answer)
     const shelves = this.#repositories.get(repository)
     if (kind === 'tags' && !shelves) {
       return refuse(answer, 404, 'NAME_UNKNOWN', 'repository name not known to registry', {}, { name: repository })
@@ -150,7 +165,46 @@ class Registry {
     answer(200, { 'content-type': content.mediaType, 'docker-content-digest': digest, etag: `"${digest}"` }, bytes)
   }
 
-  #tag(repository: string, tag: string): { readonly digest: string; readonly image: SimulatedImage } {
+  async #takePush(request: IncomingMessage, url: URL, answer: Answer): Promise<void> {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    const { repository, kind, reference } = partsOf(url.pathname)
+    const path = `${kind}/${reference}`
+    const { method = '', headers } = request
+    const target = repository === '' ? noTarget : this.#targetOf(repository)
+    const push = { method, repository, path, query: url.searchParams, type: headers['content-type'] ?? '' }
+    const { status, headers: answered, problem } = this.#pushes.take({ ...push, body: Buffer.concat(chunks) }, target)
+    if (problem === undefined) return answer(status, { ...answered })
+    refuse(answer, status, problem.code, problem.message, {}, problem.detail)
+  }
+
+  #shelvesOf(repository: string): Shelves {
+    const known = this.#repositories.get(repository)
+    if (known !== undefined) return known
+    const shelves: Shelves = { tags: new Map(), manifests: new Map(), blobs: new Map() }
+    this.#repositories.set(repository, shelves)
+    return shelves
+  }
+
+  #targetOf(repository: string): PushTarget {
+    const keep = (shelf: keyof Pick<Shelves, 'manifests' | 'blobs'>, content: Content): string => {
+      const digest = digestOf(content.bytes)
+      this.#shelvesOf(repository)[shelf].set(digest, content)
+      return digest
+    }
+    return {
+      putBlob: (content) => keep('blobs', content),
+      hasBlob: (digest) => this.#repositories.get(repository)?.blobs.has(digest) === true,
+      putManifest: (reference, content) => {
+        const digest = keep('manifests', content)
+        const tagged = !reference.startsWith('sha256:')
+        if (tagged) this.#shelvesOf(repository).tags.set(reference, { digest, image: undefined })
+        return digest
+      },
+    }
+  }
+
+  #tag(repository: string, tag: string): { readonly digest: string; readonly image: SimulatedImage | undefined } {
     const found = this.#repositories.get(repository)?.tags.get(tag)
     if (!found) throw new Error(`the sandbox's registry has no ${repository}:${tag}`)
     return found
@@ -164,8 +218,9 @@ class Registry {
     return token !== undefined && (repository === '' ? this.#tokens.has(token) : this.#tokens.get(token) === repository)
   }
 
-  #challenge(url: URL, repository: string, answer: Answer): void {
-    const scope = repository === '' ? '' : `,scope="repository:${repository}:pull"`
+  #challenge({ method }: IncomingMessage, url: URL, repository: string, answer: Answer): void {
+    const action = method === 'GET' || method === 'HEAD' ? 'pull' : 'pull,push'
+    const scope = repository === '' ? '' : `,scope="repository:${repository}:${action}"`
     const bearer = `Bearer realm="${url.origin}/token",service="sandbox registry"${scope}`
     const challenge =
       this.#auth?.scheme === 'basic' ? 'Basic realm="sandbox registry",service="sandbox registry"' : bearer
@@ -177,10 +232,12 @@ class Registry {
       return answer(401, { 'content-type': 'application/json' }, '{"details":"incorrect username or password"}')
     }
     const token = randomBytes(24).toString('base64url')
-    this.#tokens.set(token, /^repository:(.+):pull$/.exec(url.searchParams.get('scope') ?? '')?.[1] ?? '')
+    this.#tokens.set(token, /^repository:(.+):[a-z,]+$/.exec(url.searchParams.get('scope') ?? '')?.[1] ?? '')
     answer(200, { 'content-type': 'application/json' }, JSON.stringify({ token, access_token: token, expires_in: 300 }))
   }
 }
+
+const noTarget: PushTarget = { putBlob: () => '', hasBlob: () => false, putManifest: () => '' }
 
 type Answer = (status: number, headers: Record<string, string>, body?: Buffer | string) => void
 
@@ -198,7 +255,7 @@ function refuse(
 
 function partsOf(path: string): { readonly repository: string; readonly kind: string; readonly reference: string } {
   const [, repository = '', kind = '', reference = ''] =
-    /^\/v2\/(.+)\/(manifests|blobs|tags)\/([^/]+)$/.exec(path) ?? []
+    /^\/v2\/(.+)\/(manifests|blobs\/uploads|blobs|tags)\/([^/]*)$/.exec(path) ?? []
   return { repository, kind, reference }
 }
 

@@ -11,6 +11,15 @@ export interface PublishedImage {
   readonly tag: string
   /** `sha256:…`, as the registry names its manifest. */
   readonly digest: string
+  /** What is in it, when somebody pushed it. Without: the repository's tree at the tag. */
+  readonly content?: ImageContent
+}
+
+export interface ImageContent {
+  /** Archives, the lowest first. */
+  readonly layers: readonly Buffer[]
+  readonly command: readonly string[]
+  readonly workingDirectory: string
 }
 
 export const imageRepository = 'valuecanvas/api'
@@ -21,6 +30,20 @@ export const unpullable = 'v1.3.0-badimage'
 /** What the registry simulator must offer. */
 export function serviceImages(commits: Readonly<Record<string, string>>): readonly ServiceImage[] {
   return Object.entries(commits).map(([tag, revision]) => ({ repository: imageRepository, tag, revision }))
+}
+
+/** A pushed image as a container engine reads it: manifest, config, layers. */
+export function contentOf(digest: string, read: (digest: string) => Buffer | undefined): ImageContent {
+  const json = <T>(of: string) => JSON.parse((read(of) ?? Buffer.from('{}')).toString()) as T
+  const manifest = json<{ config?: { digest: string }; layers?: { digest: string }[] }>(digest)
+  const { config = {} } = json<{ config?: { Entrypoint?: string[]; Cmd?: string[]; WorkingDir?: string } }>(
+    manifest.config?.digest ?? '',
+  )
+  return {
+    layers: (manifest.layers ?? []).map((layer) => read(layer.digest) ?? Buffer.alloc(0)),
+    command: [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])],
+    workingDirectory: config.WorkingDir ?? '/',
+  }
 }
 
 export interface ImageReference {

@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -14,7 +14,7 @@ import {
   type ContainerSpec,
   type RunningContainer,
 } from '../kubernetes/runtime.ts'
-import { parseReference, unpullable, type PublishedImage } from './images.ts'
+import { parseReference, unpullable, type ImageContent, type PublishedImage } from './images.ts'
 
 export interface ServiceRuntimeOptions {
   /** The bare repository of the service. */
@@ -34,12 +34,15 @@ const endsWithParent = fileURLToPath(new URL('./ends-with-parent.mjs', import.me
 const wrongClock = fileURLToPath(new URL('./wrong-clock.mjs', import.meta.url))
 const entrypoint = ['node', 'src/server.mjs']
 
-/** Runs the sample service's images as processes of this machine: an image is the repository's tree at its tag. */
+/**
+ * Runs the sample service's images as processes of this machine: an image is the repository's tree at its tag, or what its
+ * layers hold when somebody has built and pushed it.
+ */
 export function serviceRuntime(options: ServiceRuntimeOptions): ContainerRuntime {
   const root = resolve(options.workDirectory)
   const offered = (): readonly PublishedImage[] =>
     typeof options.images === 'function' ? options.images() : options.images
-  /** Image tag to its tree. */
+  /** Digest to the tree. */
   const unpacked = new Map<string, string>()
 
   function find(image: string): { readonly published: PublishedImage; readonly imageID: string } | undefined {
@@ -59,33 +62,50 @@ export function serviceRuntime(options: ServiceRuntimeOptions): ContainerRuntime
           `failed to pull and unpack image ${name}: failed to resolve reference ${name}: ${image}: not found: manifest unknown`,
         )
       }
-      const { tag } = found.published
-      unpacked.set(tag, await unpack(options.repository, tag, root))
+      const { tag, digest, content } = found.published
+      const tree = content === undefined ? checkout(options.repository, tag, root) : extract(content, digest, root)
+      unpacked.set(digest, await tree)
       return { imageID: found.imageID }
     },
     start(spec, onLog) {
-      const tag = find(spec.image)?.published.tag ?? ''
-      return startProcess(
-        spec,
-        unpacked.get(tag) ?? join(root, 'never-pulled'),
-        onLog,
-        Math.round(options.clockSkewMs?.() ?? 0),
-      )
+      const { digest = '', content } = find(spec.image)?.published ?? {}
+      const tree = unpacked.get(digest) ?? join(root, 'never-pulled')
+      const image = { directory: join(tree, content?.workingDirectory ?? '.'), command: content?.command ?? entrypoint }
+      return startProcess(spec, image, onLog, Math.round(options.clockSkewMs?.() ?? 0))
     },
   }
 }
 
-/** The tree of the tag's commit, unpacked once; another sandbox may do the same at the same moment. */
-async function unpack(repository: string, tag: string, root: string): Promise<string> {
+/** The tree of the tag's commit. */
+async function checkout(repository: string, tag: string, root: string): Promise<string> {
   const { stdout } = await run('git', [`--git-dir=${repository}`, 'rev-parse', `refs/tags/${tag}^{commit}`])
   const commit = stdout.trim()
-  const tree = join(root, `${tag}-${commit.slice(0, 12)}`)
+  return once(join(root, `${tag}-${commit.slice(0, 12)}`), async (partial) => {
+    const env = { ...process.env, GIT_DIR: repository, GIT_WORK_TREE: partial, GIT_INDEX_FILE: `${partial}.index` }
+    const args = ['-c', 'core.hooksPath=/dev/null', 'checkout', '--force', commit, '--', '.']
+    await run('git', args, { env, cwd: partial })
+    await rm(`${partial}.index`, { force: true })
+  })
+}
+
+/** The layers of a pushed image, one over the other. */
+async function extract({ layers }: ImageContent, digest: string, root: string): Promise<string> {
+  return once(join(root, digest.replace(':', '-').slice(0, 24)), async (partial) => {
+    for (const [index, layer] of layers.entries()) {
+      const archive = `${partial}.${index}.tar`
+      await writeFile(archive, layer)
+      await run('tar', ['--extract', '--no-same-owner', `--file=${archive}`, `--directory=${partial}`])
+      await rm(archive)
+    }
+  })
+}
+
+/** Filled aside and moved into place; another sandbox may do the same at the same moment. */
+async function once(tree: string, fill: (partial: string) => Promise<void>): Promise<string> {
   if (await stat(tree).catch(() => undefined)) return tree
   const partial = `${tree}.${randomBytes(4).toString('hex')}.partial`
   await mkdir(partial, { recursive: true })
-  const env = { ...process.env, GIT_DIR: repository, GIT_WORK_TREE: partial, GIT_INDEX_FILE: `${partial}.index` }
-  await run('git', ['-c', 'core.hooksPath=/dev/null', 'checkout', '--force', commit, '--', '.'], { env, cwd: partial })
-  await rm(`${partial}.index`, { force: true })
+  await fill(partial)
   await rename(partial, tree).catch(async (error: unknown) => {
     await rm(partial, { recursive: true, force: true })
     if (!(await stat(tree).catch(() => undefined))) throw error
@@ -93,18 +113,23 @@ async function unpack(repository: string, tag: string, root: string): Promise<st
   return tree
 }
 
+interface Unpacked {
+  readonly directory: string
+  readonly command: readonly string[]
+}
+
 function startProcess(
   spec: ContainerSpec,
-  tree: string,
+  image: Unpacked,
   onLog: (line: string) => void,
   skewMs: number,
 ): RunningContainer {
-  const [program = '', ...args] = [...(spec.command.length > 0 ? spec.command : entrypoint), ...spec.args]
+  const [program = '', ...args] = [...(spec.command.length > 0 ? spec.command : image.command), ...spec.args]
   const child = spawn(program === 'node' ? process.execPath : program, args, {
-    cwd: tree,
+    cwd: image.directory,
     env: {
       PATH: process.env['PATH'],
-      HOME: tree,
+      HOME: image.directory,
       HOSTNAME: spec.podName,
       HOST: '127.0.0.1',
       PORT: String(spec.port),

@@ -226,6 +226,9 @@ function namedVariables({ service, environments }: PurserConfig): NamedVariable[
   const { repositoryTokenEnv } = service
   if (repositoryTokenEnv !== undefined)
     all.push({ name: repositoryTokenEnv, required: true, usedBy: 'service.repositoryTokenEnv' })
+  if (service.image.build !== 'none')
+    for (const [child, name] of Object.entries(service.image.build.envFrom))
+      all.push({ name, required: true, usedBy: `service.image.build.envFrom.${child}` })
   for (const [child, name] of Object.entries(service.e2e.envFrom)) {
     all.push({ name, required: true, usedBy: `service.e2e.envFrom.${child}` })
   }

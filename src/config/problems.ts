@@ -7,11 +7,25 @@ export function describeIssues(
   lineOf: (path: readonly PropertyKey[]) => number | undefined,
 ): string[] {
   const outline = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
-  return issues.map((issue) => {
+  return issues.flatMap(withinUnion).map((issue) => {
     const line = lineOf(issue.path)
     const place = `${pathText(issue.path)}${line === undefined ? '' : ` (line ${line})`}`
     return `${place}: ${messageOf(issue, nodeAt(outline, issue.path))}`
   })
+}
+
+/**
+ * Of a value that may be one thing or another, zod tells what is wrong with it as each of them. What people meant is the one
+ * of which only a part is wrong; if none is like that, the whole is.
+ */
+function withinUnion(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const meant = issue.errors.find((one) =>
+    one.every((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'),
+  )
+  return (meant ?? []).length === 0
+    ? [issue]
+    : (meant ?? []).flatMap((inner) => withinUnion({ ...inner, path: [...issue.path, ...inner.path] }))
 }
 
 function pathText(path: readonly PropertyKey[]): string {
@@ -24,7 +38,7 @@ type Outline = z.core.JSONSchema.BaseSchema
 function messageOf(issue: z.core.$ZodIssue, expected: Outline | undefined): string {
   const meaning = expected?.description === undefined ? '' : ` (${expected.description})`
   if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(expected?.properties ?? {})
+    const known = Object.keys((expected && structureOf(expected).properties) ?? {})
     return `unknown key ${issue.keys.join(', ')}; remove or rename it. Known here: ${known.join(', ')}`
   }
   if (issue.code === 'invalid_key') {
@@ -39,12 +53,17 @@ function lowerFirst(text: string): string {
   return text.slice(0, 1).toLowerCase() + text.slice(1)
 }
 
+/** Of several possible things the one that has parts. */
+function structureOf(node: Outline): Outline {
+  return node.anyOf?.find((one) => typeof one === 'object' && 'properties' in one) ?? node
+}
+
 /** What the JSON Schema says about a path; undefined when it leaves the schema. */
 function nodeAt(outline: Outline, path: readonly PropertyKey[]): Outline | undefined {
   let node: Outline | undefined = outline
   for (const part of path) {
     if (node === undefined) return undefined
-    const { properties, additionalProperties, items, prefixItems } = node as {
+    const { properties, additionalProperties, items, prefixItems } = structureOf(node) as {
       properties?: Record<string, Outline>
       additionalProperties?: Outline | boolean
       items?: Outline

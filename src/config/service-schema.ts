@@ -10,6 +10,7 @@ import {
   repositoryPath,
   shortName,
 } from './fields.ts'
+import { phaseLimitMinutes } from './phase-limit.ts'
 import { readOnlySqlProblem } from './read-only-sql.ts'
 
 const readOnlySql = z.string().superRefine((sql, context) => {
@@ -22,13 +23,49 @@ const limits = {
   atLeast: z.number().exactOptional().describe('Less than this is a failure.'),
 }
 
+const buildPlaceholders = ['image', 'repository', 'version', 'commit', 'environment']
+
+const buildSchema = checkFields(
+  z.strictObject({
+    run: z
+      .array(argv)
+      .min(1)
+      .describe(
+        'Commands that build and push, one after the other, without a shell, at the top of a checkout of the planned commit; ' +
+          '{image} (repository:version), {repository}, {version}, {commit} and {environment} are filled in.',
+      ),
+    timeoutMinutes: minutes.default(10).describe('How long all of them together may take.'),
+    env: z
+      .record(environmentVariable, z.string())
+      .default({})
+      .describe('Environment of the commands, beside PATH, HOME, LANG and TMPDIR; the same words are filled in.'),
+    envFrom: z
+      .record(environmentVariable, environmentVariable)
+      .default({})
+      .describe("Environment of the commands taken from Purser's: NAME_IN_THE_COMMAND: NAME_IN_PURSER. For secrets."),
+  }),
+  ['run', 'env', 'envFrom'],
+  ({ run, env, envFrom }, problem) => {
+    for (const [at, words] of run.entries())
+      for (const [index, word] of words.entries())
+        unknownPlaceholders(word, buildPlaceholders).forEach((text) => problem(['run', at, index], text))
+    for (const [name, value] of Object.entries(env)) {
+      unknownPlaceholders(value, buildPlaceholders).forEach((text) => problem(['env', name], text))
+      if (name in envFrom) problem(['envFrom', name], 'is set in env too; remove one of them')
+    }
+  },
+)
+
 const imageSchema = z.strictObject({
   repository: z
     .string()
     .regex(/^[^\s@]+$/, 'must be a repository as in valuecanvas/api or ghcr.io/acme/api, without a digest')
     .regex(/^(?!.*:[^/]*$)/, 'must not carry a tag: the version of the command becomes the tag')
     .describe('As in the Deployment, without tag: valuecanvas/api, ghcr.io/acme/api, 127.0.0.1:5000/valuecanvas/api.'),
-  build: z.literal('none').default('none').describe('Who builds the image. none: CI has pushed it before the deploy.'),
+  build: z
+    .union([z.literal('none'), buildSchema], { error: 'must be none, or the commands that build and push' })
+    .default('none')
+    .describe('Who builds the image. none: CI has pushed it before the deploy. Otherwise Purser does, in pre-flight.'),
 })
 
 const migrationFileName = z
@@ -279,7 +316,7 @@ const phasesSchema = z.strictObject({
   monitor: budget(30),
 })
 
-export const serviceSchema = checkFields(
+const describedService = checkFields(
   z.strictObject({
     name: objectName.describe('What people call it; shown in every message.'),
     repository: z.string().min(1).describe('Git URL or path of the repository. Versions are its tags.'),
@@ -330,10 +367,20 @@ export const serviceSchema = checkFields(
       'goes only with an https:// repository: elsewhere the token would be readable or unused',
     )
   },
-).describe('What is deployed.')
+)
+
+export const serviceSchema = checkFields(describedService, ['image', 'phases'], ({ image, phases }, problem) => {
+  const limit = phaseLimitMinutes(phases.preflight.minutes)
+  if (image.build === 'none' || image.build.timeoutMinutes <= limit) return
+  problem(
+    ['phases', 'preflight', 'minutes'],
+    `ends the phase after ${limit} minutes, before the time limit of service.image.build; raise it`,
+  )
+}).describe('What is deployed.')
 
 export type ServiceConfig = z.infer<typeof serviceSchema>
 export type MigrationsConfig = ServiceConfig['migrations']
+export type ImageBuildConfig = Exclude<ServiceConfig['image']['build'], 'none'>
 export type PreflightCommandConfig = ServiceConfig['preflight']['commands'][number]
 export type CredentialConfig = ServiceConfig['credentials'][number]
 export type CronJobConfig = ServiceConfig['cronJobs'][number]

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { phaseLimitMinutes } from '../config/phase-limit.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { Phase, PhaseResult } from '../runbook/context.ts'
 import type { World } from '../runbook/world.ts'
@@ -207,8 +208,7 @@ function cancelled(): Stopped {
   return new Stopped('cancelled', 'the run was cancelled')
 }
 
-/** Twice the budget, and at least five minutes more: late is shown on the board, this is the end. */
 function timeLimitMs(run: Run, phase: PhaseName): number {
   const budget = run.phases.find((it) => it.name === phase)?.budgetMinutes ?? 10
-  return Math.max(budget * 2, budget + 5) * 60_000
+  return phaseLimitMinutes(budget) * 60_000
 }

@@ -112,8 +112,13 @@ function points({ metric, samples }: Seen, axis: Axis): Series['data'] {
     const from = axis.start + index * axis.width
     const inside = samples.filter(({ at }) => at.getTime() >= from && at.getTime() < from + axis.width)
     if (inside.length > 0) last = inside.reduce((most, { value }) => Math.max(most, value), -Infinity)
-    return { label, value: last - base }
+    return { label, value: finite(last - base) }
   })
+}
+
+/** The difference of two numbers may be too large for one; a chart takes only finite ones. */
+function finite(value: number): number {
+  return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value))
 }
 
 /** Short, and no two alike: Slack refuses twins. */

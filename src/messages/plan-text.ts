@@ -26,7 +26,7 @@ export function shortSha(sha: string): string {
 
 /** mrkdwn: "*v1.1.0* (`sha256:…`) → *v1.2.0* (`d4e5f6a`, `sha256:…`)" */
 export function fromTo(plan: DeployPlan): string {
-  const digest = shortDigest(plan.image.digest)
+  const digest = shortDigest(plan.image.digest ?? '')
   const next = [code(shortSha(plan.commit.sha)), ...(digest === undefined ? [] : [code(digest)])].join(', ')
   return `${fromWords(plan.current)} → *${words(plan.version, 60)}* (${next})`
 }
@@ -114,7 +114,7 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
         `now: ${plan.current.version ?? 'unknown version'}, image ${plan.current.image}, ` +
           `revision ${plan.current.revision}, ${counted(plan.current.replicas, 'replica')}`,
         `then: ${plan.version}, commit ${plan.commit.sha} (${plan.commit.subject})`,
-        `image ${plan.image.reference} for ${plan.image.platforms.join(', ') || 'an unknown platform'}`,
+        ...imageLines(plan),
       ],
     },
     {
@@ -141,6 +141,25 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
     },
     { title: 'Estimate', lines: [estimate(plan)] },
   ]
+}
+
+/** True before the build and after it: a plan is read at any time. */
+function imageLines({ image, commit }: DeployPlan): readonly string[] {
+  const { reference, build } = image
+  if (typeof build === 'object') {
+    const commands = build.commands.map((argv) => `\`${argv.join(' ')}\``).join(', then ')
+    return [
+      `image ${reference}, which Purser builds from ${shortSha(commit.sha)} at the end of pre-flight: ${commands}`,
+      'its digest is known once it is pushed: the registry is asked for it, and exactly that image is rolled out',
+    ]
+  }
+  const platforms = image.platforms.join(', ') || 'an unknown platform'
+  return [`image ${reference} for ${platforms}${madeBy(build)}`]
+}
+
+function madeBy(build: 'none' | 'reused' | undefined): string {
+  if (build === 'none') return ', pushed beforehand (CI): Purser builds none'
+  return build === 'reused' ? ', which is in the registry already, built from this commit: nothing is built' : ''
 }
 
 const namesInLine = 15

@@ -237,10 +237,17 @@ export function soFar(run: Run): string {
   if (run.rolledBackBy !== undefined) return `Run #${run.rolledBackBy} takes its changes back.`
   if (run.hasEffects) return 'What was changed so far stands.'
   const began = run.phases.some((phase) => changing.includes(phase.name) && phase.status !== 'pending')
-  if (!began) return 'Nothing outside was changed.'
-  return run.kind === 'rollback'
-    ? 'What was put back so far stands.'
-    : 'Apart from migrations, nothing outside was changed.'
+  const pushes = mayHavePushed(run)
+  if (!began)
+    return pushes ? 'At most the built image was pushed; nothing else was changed.' : 'Nothing outside was changed.'
+  if (run.kind === 'rollback') return 'What was put back so far stands.'
+  return `Apart from migrations${pushes ? ' and the pushed image' : ''}, nothing outside was changed.`
+}
+
+/** Purser builds the image of this run, and has begun the phase in which it does. */
+function mayHavePushed(run: Run): boolean {
+  if (!isDeployPlan(run.plan) || typeof run.plan.image.build !== 'object') return false
+  return run.phases.some((phase) => phase.name === 'preflight' && phase.status !== 'pending')
 }
 
 function afresh(run: Run): string {

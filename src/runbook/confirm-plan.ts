@@ -3,6 +3,7 @@ import type { DeployPlan } from '../runs/plan.ts'
 import type { PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
 import { PlanOutdated } from './errors.ts'
+import { imageDrift, imageSoFar } from './image.ts'
 import { currentDeployment } from './plan.ts'
 
 /** Re-checks what people approved; raises PlanOutdated when the tag, the digest or the deployment has changed since. */
@@ -13,16 +14,17 @@ export async function confirmPlan(context: PhaseContext): Promise<void> {
 
 /** What differs between the approved plan and the world, if anything. */
 async function driftOf(context: PhaseContext, approved: DeployPlan): Promise<string | undefined> {
-  const { world, service, signal, run } = context
-  const [commit, image, deployment] = await Promise.all([
+  const { world, signal, run } = context
+  const [commit, image, deployment, released] = await Promise.all([
     world.repository.resolveVersion(run.version, signal),
-    world.registry.resolve(service.image.repository, run.version, signal),
+    imageDrift(context, approved),
     currentDeployment(context),
+    imageSoFar(context, approved),
   ])
   if (commit.sha !== approved.commit.sha)
     return `tag ${run.version} moved from ${approved.commit.sha.slice(0, 7)} to ${commit.sha.slice(0, 7)}`
-  if (image.digest !== approved.image.digest) return `image tag ${run.version} moved to ${image.digest.slice(0, 19)}…`
-  const ours = deployment.image === approved.image.reference
+  if (image !== undefined) return image
+  const ours = deployment.image === released?.reference
   if (!ours && deployment.templateHash !== approved.current.templateHash) return changedDeployment(context, approved)
   return undefined
 }

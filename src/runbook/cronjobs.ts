@@ -5,6 +5,7 @@ import { confirmPlan } from './confirm-plan.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
 import { CheckFailed } from './errors.ts'
+import { releasedImage } from './image.ts'
 import type { CronJobManifest } from './manifests.ts'
 import { cronJobManifest, suspended } from './manifests.ts'
 
@@ -40,10 +41,8 @@ async function deployCronJob(context: PhaseContext, job: CronJobConfig): Promise
   return `${job.name} (${manifest.schedule})`
 }
 
-async function manifestOf(
-  { world, service, environment, run, signal }: PhaseContext,
-  job: CronJobConfig,
-): Promise<CronJobManifest> {
+async function manifestOf(context: PhaseContext, job: CronJobConfig): Promise<CronJobManifest> {
+  const { world, service, environment, run, signal } = context
   const plan = planOf(run)
   const text = await world.repository.read(plan.commit.sha, job.manifest, signal)
   return cronJobManifest(text, {
@@ -51,7 +50,7 @@ async function manifestOf(
     name: job.name,
     namespace: environment.namespace,
     repository: service.image.repository,
-    image: plan.image.reference,
+    image: (await releasedImage(context)).reference,
   })
 }
 

@@ -1,10 +1,11 @@
 import type { DeploymentState, SecretKeyState } from '../adapters/kubernetes/port.ts'
 import type { BlockingSession, MigrationFile, MigrationLock } from '../adapters/postgres/port.ts'
 import { expandEventPatterns } from '../adapters/stripe/events.ts'
-import type { DeployPlan, PlannedCronJob, PlannedMigration } from '../runs/plan.ts'
+import type { DeployPlan, PlannedCronJob, PlannedImage, PlannedMigration } from '../runs/plan.ts'
 import { clusterRisks } from './cluster-risks.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
+import { planImage } from './image.ts'
 import { cronJobManifest, tagOf } from './manifests.ts'
 import { migrationFiles, pendingMigrations, severity } from './migrations.ts'
 import type { PlannedSchema } from './schema-standing.ts'
@@ -17,16 +18,14 @@ export const plan: Phase = async (context) => {
   const { world, service, environment, run, signal } = context
   await context.report('reading the repository and the registry')
   const commit = await world.repository.resolveVersion(run.version, signal)
-  const image = await world.registry.resolve(service.image.repository, run.version, signal)
-  requireSameCommit(run.version, commit.sha, image.revision)
-  const reference = `${service.image.repository}@${image.digest}`
+  const image = await planImage(context, commit.sha)
 
   await context.report('looking at the cluster, the database and Stripe')
   const [deployment, migrations, endpoint, cronJobs] = await Promise.all([
     currentDeployment(context),
     planMigrations(context, commit.sha),
     planEndpoint(context),
-    planCronJobs(context, commit.sha, reference),
+    planCronJobs(context, commit.sha, image.reference),
   ])
   const currentVersion = await versionOf(context, deployment.image)
   const schema = await schemaRisks(context, migrations.schema, currentVersion)
@@ -34,7 +33,7 @@ export const plan: Phase = async (context) => {
     {
       deployment: service.deployment,
       container: service.container,
-      image: reference,
+      image: image.reference,
       changeCause: causeOf(context),
       dryRun: true,
     },
@@ -45,7 +44,7 @@ export const plan: Phase = async (context) => {
     version: run.version,
     environment: run.environment,
     commit: { sha: commit.sha, subject: commit.subject },
-    image: { reference, digest: image.digest, platforms: image.platforms, revision: image.revision },
+    image,
     current: {
       image: deployment.image,
       version: currentVersion,
@@ -64,12 +63,13 @@ export const plan: Phase = async (context) => {
       secret: endpoint.secret,
     },
     cronJobs,
-    rollback: rollbackPreview(context, deployment, endpoint, cronJobs),
+    rollback: rollbackPreview(context, deployment, endpoint, cronJobs, image),
     risks: [
       ...schema,
       ...migrations.risks,
       ...(await clusterRisks(context, deployment, image.platforms)),
-      ...risksOf(context, deployment, migrations.planned, endpoint, image.revision, dryRun.outcome === 'unchanged'),
+      ...imageRisks(image, dryRun.outcome === 'unchanged'),
+      ...risksOf(context, deployment, migrations.planned, endpoint),
     ],
     estimateMinutes: estimateOf(context),
     monitorMinutes: service.monitor.minutes,
@@ -120,17 +120,6 @@ export async function currentDeployment({
 
 export function causeOf({ run }: Pick<PhaseContext, 'run'>): string {
   return `Purser run #${run.number}: ${run.kind} ${run.version}`
-}
-
-function requireSameCommit(version: string, sha: string, revision: string | undefined): void {
-  if (revision === undefined || revision === sha) return
-  throw new CheckFailed(
-    'image_of_another_commit',
-    `comparing image and tag: the image ${version} was built from ${revision.slice(0, 7)}, the tag is ${sha.slice(0, 7)}`,
-    {
-      hint: 'Build and push the image from the tagged commit, or deploy the version that the image was built from.',
-    },
-  )
 }
 
 async function planMigrations(
@@ -248,6 +237,7 @@ function rollbackPreview(
   deployment: DeploymentState,
   endpoint: EndpointDecision,
   cronJobs: readonly PlannedCronJob[],
+  image: PlannedImage,
 ): readonly string[] {
   const created = endpoint.action === 'create' || endpoint.action === 'replace'
   return [
@@ -258,6 +248,21 @@ function rollbackPreview(
     `Deployment ${service.deployment}: back to ${tagOf(deployment.image) ?? deployment.image}`,
     ...(created ? [`Secret ${service.stripe.secret.name}/${service.stripe.secret.key}: back to what it was`] : []),
     'The schema stays: migrations are not rolled back.',
+    ...(typeof image.build === 'object'
+      ? [`The image that is built stays in the registry as ${image.reference}.`]
+      : []),
+  ]
+}
+
+function imageRisks({ build, reference, revision }: PlannedImage, sameImage: boolean): readonly string[] {
+  if (typeof build === 'object') {
+    if (build.replaces === null) return []
+    const now = `${reference} is in the registry already (${build.replaces.slice(0, 19)}…)`
+    return [`${now}, but does not say that it was built from this commit: the build puts another image under the tag.`]
+  }
+  return [
+    ...(sameImage ? ['The deployment already runs this image: no pod will be replaced.'] : []),
+    ...(revision === undefined ? ['The image does not say which commit it was built from.'] : []),
   ]
 }
 
@@ -266,8 +271,6 @@ function risksOf(
   deployment: DeploymentState,
   migrations: readonly PlannedMigration[],
   endpoint: EndpointDecision,
-  revision: string | undefined,
-  sameImage: boolean,
 ): readonly string[] {
   const locks = migrations.flatMap((migration) =>
     migration.findings
@@ -276,8 +279,6 @@ function risksOf(
   )
   return [
     ...locks,
-    ...(sameImage ? ['The deployment already runs this image: no pod will be replaced.'] : []),
-    ...(revision === undefined ? ['The image does not say which commit it was built from.'] : []),
     ...(deployment.revisionHistoryLimit === 0 ? ['revisionHistoryLimit is 0: the former ReplicaSet is not kept.'] : []),
     ...(deployment.availableReplicas < deployment.replicas
       ? [`Only ${deployment.availableReplicas} of ${deployment.replicas} pods are available now.`]

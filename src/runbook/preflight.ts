@@ -3,6 +3,7 @@ import type { BackupRecord } from '../runs/backups.ts'
 import { confirmPlan } from './confirm-plan.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
+import { buildImage } from './image-build.ts'
 import { OutputStream } from './output-stream.ts'
 import { describePermission, neededPermissions } from './permissions.ts'
 import { sideBySide } from './side-by-side.ts'
@@ -26,9 +27,11 @@ export const preflight: Phase = async (context) => {
       context.signal,
     )
   })
+  const image = await buildImage(context)
   const backup = await context.records.backup()
+  const built = image === undefined ? '' : `, image ${image.digest.slice(0, 19)}… built and pushed`
   const tests = `${service.preflight.commands.length} commands passed`
-  return { line: `${tests}, backup ${backup?.file} (${megabytes(backup?.bytes ?? 0)}) ${proven(backup)}` }
+  return { line: `${tests}${built}, backup ${backup?.file} (${megabytes(backup?.bytes ?? 0)}) ${proven(backup)}` }
 }
 
 function proven(backup: BackupRecord | undefined): string {

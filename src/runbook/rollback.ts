@@ -75,6 +75,7 @@ async function undoEffect(
       const { suspended } = effect.before as ScheduleBefore
       return suspended === false ? context.world.cluster.suspendCronJob(effect.target, false, signal) : undefined
     }
+    case 'image-push':
     case 'migration':
     case 'events':
       return

@@ -5,6 +5,8 @@ import type { Phase, PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
 import { provideCredentials } from './credentials.ts'
 import { CheckFailed, PlanOutdated } from './errors.ts'
+import type { ReleasedImage } from './image.ts'
+import { releasedImage } from './image.ts'
 import { causeOf, currentDeployment } from './plan.ts'
 import { recordThatItRuns } from './schema-standing.ts'
 
@@ -15,12 +17,13 @@ export const rollout: Phase = async (context) => {
   await confirmPlan(context)
   await provideCredentials(context)
 
+  const image = await releasedImage(context)
   await context.report(`setting the image to ${run.version}`)
   const set = await context.change('set the image', {
     kind: 'image',
     target: service.deployment,
     before: async () => imageBefore(await currentDeployment(context), plan.current.version),
-    act: (_before, signal) => setImage(context, signal),
+    act: (_before, signal) => setImage(context, image, signal),
   })
 
   await context.step('watch the rollout', async (signal) => {
@@ -29,7 +32,7 @@ export const rollout: Phase = async (context) => {
       {
         deployment: service.deployment,
         container: service.container,
-        image: plan.image.reference,
+        image: image.reference,
         graceMs: service.rollout.graceSeconds * 1_000,
         onProgress: (progress) => void context.report(progress.line).catch(() => undefined),
       },
@@ -38,28 +41,28 @@ export const rollout: Phase = async (context) => {
     await rememberServed(context, set)
   })
   const pods = await world.cluster.currentPods(service.deployment, service.container, context.signal)
-  requireDigest(pods, plan.image.digest, plan.image.platforms.length > 1)
+  requireDigest(pods, image.digest, image.platforms.length > 1)
   await context.step('record that it runs on this schema', () =>
-    recordThatItRuns(context, { version: run.version, image: plan.image.reference, commit: plan.commit.sha }),
+    recordThatItRuns(context, { version: run.version, image: image.reference, commit: plan.commit.sha }),
   )
   const ready = pods.filter((pod) => pod.ready).length
-  return { line: `${ready} of ${pods.length} pods run ${run.version} (${plan.image.digest.slice(0, 19)}…)` }
+  return { line: `${ready} of ${pods.length} pods run ${run.version} (${image.digest.slice(0, 19)}…)` }
 }
 
-async function setImage(context: PhaseContext, signal: AbortSignal): Promise<ImageAfter> {
+async function setImage(context: PhaseContext, image: ReleasedImage, signal: AbortSignal): Promise<ImageAfter> {
   const { world, service } = context
   const plan = planOf(context.run)
   const { name, key } = service.stripe.secret
   const current = await currentDeployment(context)
   const secret = await world.cluster.secretKey(name, key, signal)
   // Somebody else's change since the approval: not ours to overwrite.
-  if (current.image !== plan.image.reference && current.templateHash !== plan.current.templateHash)
+  if (current.image !== image.reference && current.templateHash !== plan.current.templateHash)
     throw new PlanOutdated(await changedDeployment(context, plan))
   const { templateHash } = await world.cluster.setImage(
     {
       deployment: service.deployment,
       container: service.container,
-      image: plan.image.reference,
+      image: image.reference,
       changeCause: causeOf(context),
       // Pods read the Secret when they start: another secret must give other pods, even for the same image.
       templateAnnotations: secret.fingerprint === undefined ? {} : { 'purser/stripe-credentials': secret.fingerprint },
@@ -67,7 +70,7 @@ async function setImage(context: PhaseContext, signal: AbortSignal): Promise<Ima
     },
     signal,
   )
-  return { image: plan.image.reference, templateHash }
+  return { image: image.reference, templateHash }
 }
 
 /** The cluster forgets how a revision did once it is replaced: a later choice of it needs to know. */

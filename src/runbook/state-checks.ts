@@ -5,6 +5,7 @@ import { check } from './checks.ts'
 import type { Finding } from './checks.ts'
 import type { PhaseContext } from './context.ts'
 import { cronHealth } from './cron-health.ts'
+import { releasedImage } from './image.ts'
 import { errorTest, fingerprintOf } from './log-lines.ts'
 import { expandedEvents } from './plan.ts'
 import { probe } from './stripe.ts'
@@ -16,8 +17,8 @@ export async function state(context: PhaseContext): Promise<readonly Check[]> {
   const { deployment, cronJobs, monitor } = service
   const perMinute = `≤ ${monitor.logs.maxErrorsPerMinute} per minute`
   return Promise.all([
-    check({ name: 'rollout', title: 'Deployment', threshold: `all pods of ${deployment} ready` }, signal, () =>
-      rolloutState(context, releasedImage(context)),
+    check({ name: 'rollout', title: 'Deployment', threshold: `all pods of ${deployment} ready` }, signal, async () =>
+      rolloutState(context, await expectedImage(context)),
     ),
     check({ name: 'health', title: 'Health URL', threshold: '200' }, signal, () => healthState(context)),
     check({ name: 'endpoint', title: 'Stripe endpoint', threshold: 'enabled, none undelivered' }, signal, () =>
@@ -36,8 +37,8 @@ export async function state(context: PhaseContext): Promise<readonly Check[]> {
 }
 
 /** Of a deploy; a verification takes whatever runs. */
-function releasedImage({ run }: PhaseContext): string | undefined {
-  return isDeployPlan(run.plan) ? run.plan.image.reference : undefined
+async function expectedImage(context: PhaseContext): Promise<string | undefined> {
+  return isDeployPlan(context.run.plan) ? (await releasedImage(context)).reference : undefined
 }
 
 export async function rolloutState(context: PhaseContext, image?: string): Promise<Finding> {

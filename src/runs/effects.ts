@@ -2,6 +2,7 @@ import type { Json } from './json.ts'
 
 export type EffectKind =
   | 'migration'
+  | 'image-push'
   | 'image'
   | 'stripe-endpoint'
   | 'secret-key'
@@ -48,6 +49,17 @@ export type ImageAfter = {
   readonly templateHash?: string
   /** True once its rollout was seen completed. */
   readonly served?: boolean
+}
+
+/** What the tag named before Purser built and pushed; null: there was no such tag. */
+export type PushBefore = { readonly digest: string | null }
+
+/** What it names since: the image that the run rolls out. */
+export type PushedImage = {
+  readonly reference: string
+  readonly digest: string
+  readonly platforms: readonly string[]
+  readonly commit: string
 }
 
 export type EndpointBefore = {

@@ -33,19 +33,31 @@ export interface CurrentRelease {
   readonly templateHash: string
 }
 
+/** A build that Purser does itself; what people approve are its words and the commit that it builds. */
+export interface PlannedBuild {
+  readonly commands: readonly (readonly string[])[]
+  /** What the tag names until then; null: there is no such tag. */
+  readonly replaces: string | null
+}
+
+export interface PlannedImage {
+  /** `repository@sha256:…`: what the Deployment gets. `repository:tag` when it is still to be built. */
+  readonly reference: string
+  /** Undefined: it is still to be built. */
+  readonly digest: string | undefined
+  readonly platforms: readonly string[]
+  readonly revision: string | undefined
+  /** `none`: somebody else has built it. `reused`: Purser would build it, but it is there, built from the planned commit. */
+  readonly build?: 'none' | 'reused' | PlannedBuild
+}
+
 /** What a deploy *will* do, computed read-only. Its hash is what people approve. */
 export interface DeployPlan {
   readonly kind: 'deploy'
   readonly version: string
   readonly environment: string
   readonly commit: { readonly sha: string; readonly subject: string }
-  readonly image: {
-    /** `repository@sha256:…`: what the Deployment gets. */
-    readonly reference: string
-    readonly digest: string
-    readonly platforms: readonly string[]
-    readonly revision: string | undefined
-  }
+  readonly image: PlannedImage
   readonly current: CurrentRelease
   readonly migrations: readonly PlannedMigration[]
   readonly cluster: readonly string[]

@@ -66,7 +66,7 @@ export const selectRun = `
     (select coalesce(jsonb_agg(to_jsonb(a) order by a.at), '[]') from purser.approvals a where a.run = r.number) as approvals,
     (select max(b.number) from purser.runs b where b.parent = r.number and b.kind = 'rollback'
        and b.status in ('executing', 'cancelling', 'succeeded')) as rolled_back_by,
-    exists (select 1 from purser.effects e where e.run = r.number and e.kind not in ('migration', 'events') and e.status <> 'undone') as has_effects
+    exists (select 1 from purser.effects e where e.run = r.number and e.kind not in ('migration', 'image-push', 'events') and e.status <> 'undone') as has_effects
   from purser.runs r`
 
 export function runOf(row: RunRow): Run {

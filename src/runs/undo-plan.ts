@@ -5,6 +5,7 @@ import type {
   Effect,
   EndpointBefore,
   ImageBefore,
+  PushBefore,
   ReplicasBefore,
   ScheduleBefore,
   SecretBefore,
@@ -42,7 +43,7 @@ export function planUndo(run: number, effects: readonly Effect[], options: { str
   for (const newest of open) {
     const same = open.filter((it) => it.kind === newest.kind && it.target === newest.target)
     const oldest = same.at(-1) ?? newest
-    if (newest.kind === 'migration' || newest.kind === 'events' || newest !== same[0]) continue
+    if (staysInAnyCase(newest) || newest !== same[0]) continue
     steps.push({
       effect: oldest.id,
       covers: same.map((it) => it.id),
@@ -52,11 +53,17 @@ export function planUndo(run: number, effects: readonly Effect[], options: { str
     })
   }
   const migrations = open.filter((effect) => effect.kind === 'migration').map((effect) => effect.target)
+  const images = open.filter((effect) => effect.kind === 'image-push').map(staysInTheRegistry)
   const databases = open.filter((effect) => effect.kind === 'database')
   const resent = open.some((effect) => effect.kind === 'events')
     ? ['Events of Stripe that were sent to the service again stay with it.']
     : []
-  return { kind: 'undo', run, steps, stays: [...staysFor(migrations), ...resent, ...databases.map(staysAfterSwap)] }
+  return {
+    kind: 'undo',
+    run,
+    steps,
+    stays: [...staysFor(migrations), ...images, ...resent, ...databases.map(staysAfterSwap)],
+  }
 }
 
 /** Pure: the same list, bound to what whoever confirms it has seen. */
@@ -81,6 +88,16 @@ function staysFor(migrations: readonly string[]): readonly string[] {
 function runsAgain({ kind, after }: Effect): boolean {
   if (kind !== 'replicas' && kind !== 'schedule') return false
   return (after as { readonly back?: boolean } | undefined)?.back === true
+}
+
+function staysInAnyCase({ kind }: Effect): boolean {
+  return kind === 'migration' || kind === 'image-push' || kind === 'events'
+}
+
+function staysInTheRegistry({ target, before }: Effect): string {
+  const { digest } = before as unknown as PushBefore
+  const former = digest === null ? '' : ` The tag named ${digest} before.`
+  return `The image ${target} that was built stays in the registry.${former}`
 }
 
 function staysAfterSwap(effect: Effect): string {
@@ -124,6 +141,7 @@ function lineFor(effect: Effect, strict: boolean): string {
       return `CronJob ${effect.target}: ${suspended === false ? 'resume' : 'stays suspended'}`
     }
     case 'migration':
+    case 'image-push':
     case 'events':
       return `${effect.kind} ${effect.target}: stays`
   }

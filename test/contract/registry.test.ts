@@ -1,14 +1,6 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import net from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-
-import { vi } from 'vitest'
-
 import { buildImage } from '../../sandbox/registry/images.ts'
 import { startRegistry } from '../../sandbox/registry/server.ts'
+import { dockerRegistryIsHere, startDockerRegistry } from '../support/docker-registry.ts'
 import { registryContract } from './registry.ts'
 
 /** `127.0.0.1:5000/team/image:tag`, an image that exists in a registry readable without credentials. */
@@ -32,27 +24,12 @@ if (reference) {
   })
 }
 
-const installed = spawnSync('docker-registry', ['--version']).status === 0
-if (installed) registryContract('docker-registry', onDockerRegistry)
+if (dockerRegistryIsHere) registryContract('docker-registry', onDockerRegistry)
 
-/** Distribution's own server on a free port, with one multi-platform image pushed to it. */
+/** One multi-platform image pushed to it. */
 async function onDockerRegistry() {
-  const folder = await mkdtemp(join(tmpdir(), 'purser-docker-registry-'))
-  const host = `127.0.0.1:${await freePort()}`
-  const storage = `storage: {filesystem: {rootdirectory: ${join(folder, 'data')}}}`
-  await writeFile(
-    join(folder, 'config.yml'),
-    `version: 0.1\nlog: {level: error}\n${storage}\nhttp: {addr: "${host}"}\n`,
-  )
-  const server = spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: 'ignore' })
-  const ended = once(server, 'exit')
-  await vi.waitFor(async () => fetch(`http://${host}/v2/`), { timeout: 20_000 })
+  const { host, close } = await startDockerRegistry()
   const digest = await push(`http://${host}/v2/valuecanvas/api`, 'v1.2.0')
-  const close = async () => {
-    server.kill()
-    await ended
-    await rm(folder, { recursive: true })
-  }
   return { repository: `${host}/valuecanvas/api`, tag: 'v1.2.0', digest, close }
 }
 
@@ -74,12 +51,4 @@ async function push(at: string, tag: string): Promise<string> {
   const whole = image.manifests.get(image.digest)!
   await put(`${at}/manifests/${tag}`, whole.mediaType, whole.bytes)
   return image.digest
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  return port
 }

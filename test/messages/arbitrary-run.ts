@@ -61,7 +61,16 @@ export const arbitraryPlan: fc.Arbitrary<DeployPlan> = fc.record({
   version: text,
   environment: text,
   commit: fc.record({ sha: text, subject: text }),
-  image: fc.record({ reference: text, digest: text, platforms: many(text, 5), revision: maybe(text) }),
+  image: fc.record({
+    reference: text,
+    digest: maybe(text),
+    platforms: many(text, 5),
+    revision: maybe(text),
+    build: fc.oneof(
+      fc.constantFrom('none' as const, 'reused' as const),
+      fc.record({ commands: many(many(text, 40), 5), replaces: fc.oneof(text, fc.constant(null)) }),
+    ),
+  }),
   current: fc.record({ image: text, version: maybe(text), revision: text, replicas: count, templateHash: text }),
   migrations: many(
     fc.record({

@@ -6,7 +6,7 @@ import { startBot, type Bot } from '../../sandbox/bot.ts'
 import { channels, people, type PersonName } from '../../sandbox/people.ts'
 import { play, type Outcome } from '../../sandbox/play.ts'
 import type { Message } from '../../sandbox/slack/model.ts'
-import { startWorld, type World } from '../../sandbox/world.ts'
+import { startWorld, type World, type WorldOptions } from '../../sandbox/world.ts'
 import { ask } from '../support/postgres.ts'
 
 /** The whole sandbox with Purser in it, for tests that speak to it as people do. */
@@ -39,6 +39,7 @@ export interface TownOptions {
   readonly redisUrl?: string | undefined
   readonly monitorSeconds?: number
   readonly slackMode?: 'socket' | 'http'
+  readonly imageBuild?: NonNullable<WorldOptions['imageBuild']>
 }
 
 export async function startTown(options: TownOptions = {}): Promise<Town> {

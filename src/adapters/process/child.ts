@@ -50,7 +50,7 @@ export async function runChild(request: ChildRequest, signal: AbortSignal): Prom
   })
   child.stdout.on('data', request.onStdout)
   child.stderr.on('data', request.onStderr)
-  const limit = AbortSignal.timeout(request.timeoutMs)
+  const limit = AbortSignal.timeout(Math.ceil(request.timeoutMs))
   const stop = AbortSignal.any([signal, limit])
   const exitCode = await whenOver(child, stop).catch(async (error: unknown) => {
     throw await notStarted(program, request.cwd, error)

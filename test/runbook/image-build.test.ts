@@ -1,0 +1,204 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openRepository } from '../../src/adapters/git/repository.ts'
+import { openCommands } from '../../src/adapters/process/commands.ts'
+import { openRegistry } from '../../src/adapters/registry/client.ts'
+import type { Change, PhaseContext } from '../../src/runbook/context.ts'
+import { imageDrift, planImage, releasedImage } from '../../src/runbook/image.ts'
+import { buildImage } from '../../src/runbook/image-build.ts'
+import type { World } from '../../src/runbook/world.ts'
+import type { Effect } from '../../src/runs/effects.ts'
+import type { Json } from '../../src/runs/json.ts'
+import type { DeployPlan } from '../../src/runs/plan.ts'
+import { buildServiceRepository, type ServiceRepository } from '../../sandbox/valuecanvas/repository.ts'
+import { deploy, plan as examplePlan } from '../messages/example-runs.ts'
+import { buildah, buildToolsAreHere, type BuildTool } from '../support/buildah.ts'
+import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts'
+import { commitVersion, dockerfileFromNothing } from '../valuecanvas/new-version.ts'
+
+const signal = AbortSignal.timeout(120_000)
+
+describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry', () => {
+  let directory: string
+  let origin: ServiceRepository
+  let registry: DockerRegistry
+  let tool: BuildTool
+  let repository: World['repository']
+  const commits = new Map<string, string>()
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'purser-image-'))
+    registry = await startDockerRegistry()
+    tool = await buildah()
+    origin = await buildServiceRepository({ directory: join(directory, 'origin.git') })
+    commits.set('v1.4.0', await commitVersion(origin.url, 'v1.4.0', { Dockerfile: dockerfileFromNothing }))
+    commits.set('v1.4.1', await commitVersion(origin.url, 'v1.4.1', { Dockerfile: 'FROM scratch\nCOPY nowhere /\n' }))
+    repository = openRepository({ url: origin.url, mirrorDirectory: join(directory, 'mirror.git') })
+    await repository.tags(signal)
+  }, 60_000)
+  afterAll(async () => {
+    await registry.close()
+    await tool.close()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  let effects: Effect[]
+  let told: string[]
+  let nodePlatforms: readonly string[]
+  beforeEach(() => {
+    effects = []
+    told = []
+    nodePlatforms = ['linux/amd64', 'linux/arm64']
+  })
+
+  interface Wish {
+    readonly version?: string
+    /** Instead of build and push. */
+    readonly run?: (commands: string[][]) => string[][]
+    readonly name?: string
+  }
+
+  /** The context of a run whose plan is made now. */
+  async function planned({
+    version = 'v1.4.0',
+    run = (commands) => commands,
+    name = 'api',
+  }: Wish): Promise<PhaseContext> {
+    const sha = commits.get(version) ?? ''
+    const host = registry.host
+    const commands = run(tool.commands(host)).map((argv) =>
+      argv.map((word) => word.replace('valuecanvas/api', `team/${name}`)),
+    )
+    const build = { run: commands, timeoutMinutes: 2, env: tool.env, envFrom: {} }
+    const service = {
+      image: { repository: `${host}/team/${name}`, build },
+      deployment: 'valuecanvas-api',
+      stripe: { secret: { name: 'stripe-credentials', key: 'webhook-secret' } },
+    }
+    const world = {
+      registry: openRegistry(),
+      commands: openCommands(),
+      repository,
+      cluster: { surroundings: async () => ({ nodePlatforms }) },
+      workspaces: join(directory, 'workspaces'),
+    }
+    const context = {
+      run: { ...deploy({ status: 'executing' }), version },
+      service,
+      world,
+      signal,
+      records: { effectsOf: async () => effects },
+      report: async () => {},
+      tell: async (post: object) => void told.push(JSON.stringify(post)),
+      change: recorded,
+    } as unknown as PhaseContext
+    const plan: DeployPlan = {
+      ...examplePlan,
+      version,
+      commit: { sha, subject: '' },
+      image: await planImage(context, sha),
+    }
+    return { ...context, run: { ...context.run, plan } }
+  }
+
+  /** As the executor keeps effects: what stood there is asked once, what stands there now is known when it is done. */
+  async function recorded<B extends Json, A extends Json>(_: string, change: Change<B, A>): Promise<A> {
+    const first = { id: 1, run: 42, phase: 'preflight', kind: change.kind, target: change.target, at: new Date() }
+    const known = effects[0] ?? {
+      ...first,
+      before: await change.before(signal),
+      after: undefined,
+      status: 'started' as const,
+    }
+    effects = [known]
+    const after = await change.act(known.before as B, signal)
+    effects = [{ ...known, after, status: 'applied' }]
+    return after
+  }
+
+  const digestNow = async (context: PhaseContext) =>
+    (await context.world.registry.resolve(context.service.image.repository, context.run.version, signal)).digest
+
+  it('builds what the commit holds, and rolls out the digest that the registry names', async () => {
+    const context = await planned({})
+    const plan = context.run.plan as DeployPlan
+    expect(plan.image).toMatchObject({ digest: undefined, build: { replaces: null } })
+    expect(await imageDrift(context, plan)).toBeUndefined()
+    await expect(releasedImage(context)).rejects.toMatchObject({ code: 'image_not_built' })
+
+    const image = await buildImage(context)
+    const digest = await digestNow(context)
+    expect(image).toMatchObject({ digest, reference: `${registry.host}/team/api@${digest}`, commit: plan.commit.sha })
+    expect(await releasedImage(context)).toMatchObject({ reference: `${registry.host}/team/api@${digest}` })
+    expect(told.join()).toContain('STEP 1/6: FROM scratch')
+    expect(told.join()).toContain(`The registry has it as ${digest}`)
+    expect(await imageDrift(context, plan)).toBeUndefined()
+  })
+
+  it('uses an image that is there and says that it is of this commit, and builds none', async () => {
+    const context = await planned({})
+    expect((context.run.plan as DeployPlan).image).toMatchObject({ digest: await digestNow(context), build: 'reused' })
+    expect(await buildImage(context)).toBeUndefined()
+    expect(told).toEqual([])
+  })
+
+  it('does not take the image of another commit, whoever pushed it', async () => {
+    const stranger = (commands: string[][]) =>
+      commands.map((argv) => argv.map((word) => word.replace('{commit}', 'f'.repeat(40))))
+    const context = await planned({ name: 'other', run: stranger })
+    await expect(buildImage(context)).rejects.toMatchObject({ code: 'image_of_another_commit' })
+    expect(effects[0]?.status).toBe('started')
+    const again = await planned({ name: 'other' })
+    const { build } = (again.run.plan as DeployPlan).image
+    expect(build).toMatchObject({ replaces: await digestNow(again) })
+    effects = []
+    await buildImage(again)
+    expect(told.join()).toContain(`The tag named ${typeof build === 'object' ? build?.replaces : ''} before.`)
+  })
+
+  it('sees that somebody moved the tag after the build', async () => {
+    const context = await planned({ name: 'moved' })
+    await buildImage(context)
+    const url = `http://${registry.host}/v2/team/moved/manifests/v1.4.0`
+    const type = 'application/vnd.oci.image.manifest.v1+json'
+    const manifest = (await (await fetch(url, { headers: { accept: type } })).json()) as object
+    const body = JSON.stringify({ ...manifest, annotations: { pushed: 'by somebody else' } })
+    expect((await fetch(url, { method: 'PUT', headers: { 'content-type': type }, body })).status).toBe(201)
+    expect(await imageDrift(context, context.run.plan as DeployPlan)).toMatch(/^image tag v1\.4\.0 moved to sha256:/)
+  })
+
+  it('shows why a build fails, and that nothing was pushed', async () => {
+    const context = await planned({ version: 'v1.4.1' })
+    await expect(buildImage(context)).rejects.toMatchObject({
+      code: 'image_build_failed',
+      evidence: expect.arrayContaining([expect.stringMatching(/nowhere.*no such file or directory/i)]),
+    })
+    await expect(digestNow(context)).rejects.toMatchObject({ code: 'image_not_found' })
+  })
+
+  it('does not believe a build that ends well without its image in the registry', async () => {
+    const context = await planned({ name: 'nothing', run: ([build = []]) => [build] })
+    await expect(buildImage(context)).rejects.toMatchObject({
+      code: 'image_not_pushed',
+      hint: expect.stringContaining('pushes'),
+    })
+  })
+
+  it('stops before the database changes when no node can run what was built', async () => {
+    nodePlatforms = ['linux/riscv64']
+    await expect(buildImage(await planned({ name: 'platform' }))).rejects.toMatchObject({ code: 'image_platform' })
+  })
+
+  it('is ended by a cancel, with everything that it started', async () => {
+    const wait = ['sh', '-c', 'echo under way; while :; do sleep 0.05; done']
+    const context = await planned({ name: 'cancelled', run: () => [wait] })
+    const cancel = new AbortController()
+    const change: PhaseContext['change'] = (_, { act }) => act({ digest: null } as never, cancel.signal)
+    const tell: PhaseContext['tell'] = async (post) => {
+      if (JSON.stringify(post).includes('under way')) cancel.abort(new Error('cancelled by Dana'))
+    }
+    await expect(buildImage({ ...context, change, tell })).rejects.toThrow('cancelled by Dana')
+  })
+})
