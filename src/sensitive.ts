@@ -43,6 +43,11 @@ export class Sensitive {
   }
 }
 
+/** A list of secrets, as secret as each of them. */
+export function joined(parts: readonly Sensitive[], separator: string): Sensitive {
+  return new Sensitive(parts.map((part) => part.reveal()).join(separator))
+}
+
 export function fingerprintOf(value: string): string {
   return createHash('sha256').update(value).digest('hex').slice(0, 12)
 }

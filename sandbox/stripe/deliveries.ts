@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { EndpointStore } from './endpoints.ts'
 import type { EventStore } from './events.ts'
@@ -36,6 +37,7 @@ export class Deliveries {
     this.#endpoints = endpoints
     this.#events = events
     this.#options = options
+    setMaxListeners(0, this.#closing.signal) // one for each delivery that waits for its next try
   }
 
   attempts(): readonly DeliveryAttempt[] {

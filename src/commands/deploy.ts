@@ -24,6 +24,7 @@ export async function deploy(
     environment: name,
     version: command.version,
     dryRun: command.dryRun,
+    rotateSecret: command.rotateSecret === true,
     parent: undefined,
     requestedBy: ask.user,
     channel: ask.channel,

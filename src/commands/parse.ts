@@ -8,13 +8,18 @@ export type Command =
       readonly version: string
       readonly environment: string | undefined
       readonly dryRun: boolean
+      readonly rotateSecret?: boolean
     }
   | { readonly name: 'verify' | 'unlock' | 'backups'; readonly environment: string | undefined }
   | { readonly name: 'restore'; readonly backup: string | undefined; readonly environment: string | undefined }
   | { readonly name: 'status' | 'retry' | 'cancel' | 'history'; readonly run: number | undefined }
   | { readonly name: 'rollback'; readonly run: number | undefined; readonly revision: number | undefined }
   /** What was left open is asked for in a dialog. */
-  | { readonly name: 'choose_version'; readonly environment: string | undefined; readonly dryRun: boolean }
+  | {
+      readonly name: 'choose_version'
+      readonly environment: string | undefined
+      readonly dryRun: boolean
+    }
   | { readonly name: 'lock'; readonly reason: string }
   | { readonly name: 'give_reason' }
   | { readonly name: 'help' }
@@ -117,14 +122,19 @@ function parseDeploy(name: 'deploy' | 'plan', words: readonly string[], environm
   const [asked, environment, ...extra] = environments.includes(named[0] ?? '') ? [undefined, ...named] : named
   if (asked !== undefined && !isVersion(asked))
     return wrong(name, `${asked} is not a version. A version looks like v1.2.0 and is a tag of the repository.`)
-  const unknown = flags.find((flag) => name === 'plan' || flag !== '--dry-run')
+  const known = ['--dry-run', '--rotate-secret']
+  const unknown = flags.find((flag) => name === 'plan' || !known.includes(flag))
   if (unknown !== undefined) return wrong(name, `${name} has no option ${unknown}.`)
   if (extra.length > 0) return wrong(name, `${extra.join(' ')} is too much.`)
   const problem = environmentProblem(name, environment, environments)
   if (problem !== undefined) return problem
-  const dryRun = name === 'plan' || flags.length > 0
+  const dryRun = name === 'plan' || flags.includes('--dry-run')
+  const rotateSecret = flags.includes('--rotate-secret')
+  if (asked === undefined && rotateSecret)
+    return wrong(name, '--rotate-secret needs a version: the one that runs will do.')
   if (asked === undefined) return { ok: true, command: { name: 'choose_version', environment, dryRun } }
-  return { ok: true, command: { name, version: asked, environment, dryRun } }
+  const command = { name, version: asked, environment, dryRun }
+  return { ok: true, command: rotateSecret ? { ...command, rotateSecret } : command }
 }
 
 /** A backup by its name, or the one that a run made. */

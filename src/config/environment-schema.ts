@@ -118,6 +118,11 @@ export const environmentSchema = checkFields(
     stripe: z.strictObject({
       secretKeyEnv: environmentVariable.describe('Environment variable that holds the Stripe API key.'),
       mode: z.enum(['live', 'test']).describe('Which kind of key it must be.'),
+      account: z
+        .string()
+        .regex(/^acct_\w+$/, 'must be a Stripe account id (acct_…)')
+        .exactOptional()
+        .describe('The account that the key must belong to. A restricted key then needs the right to read it.'),
     }),
     webhookUrl: httpUrl.describe('The URL to which Stripe delivers its events.'),
     healthUrl: httpUrl.describe('Answers 200 when the service is well.'),

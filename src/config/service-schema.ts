@@ -169,8 +169,28 @@ const stripeSchema = z.strictObject({
         .string()
         .regex(/^[-._a-zA-Z0-9]+$/, 'must be a key of a Kubernetes Secret')
         .describe('Key within it.'),
+      acceptsList: z
+        .boolean()
+        .default(false)
+        .describe('Whether the service takes several secrets, comma-separated: then both count during a rotation.'),
+      previousKey: z
+        .string()
+        .regex(/^[-._a-zA-Z0-9]+$/, 'must be a key of a Kubernetes Secret')
+        .exactOptional()
+        .describe('Key from which the service reads the former secret beside the new one, during a rotation.'),
+    })
+    .refine(({ acceptsList, previousKey }) => !acceptsList || previousKey === undefined, {
+      path: ['previousKey'],
+      error: 'is not needed with acceptsList; remove one of them',
     })
     .describe("Where the service's pods read the webhook signing secret."),
+  apiVersion: z
+    .string()
+    .regex(/^20\d\d-\d\d-\d\d(\.[a-z]+)?$/, 'must be a Stripe API version, as in 2026-10-28.endive')
+    .exactOptional()
+    .describe(
+      'API version in which the service wants its events. An endpoint of another one is replaced. Default: new endpoints get the one that Purser was built with, existing ones keep theirs.',
+    ),
   events: z
     .array(
       z

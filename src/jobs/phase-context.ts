@@ -75,6 +75,7 @@ function recordsFor(claim: Claim, environment: string, phases: PhaseStore): Phas
     recordSample: (sample) => phases.recordSample(claim, sample),
     logFindings: (since) => phases.logFindings(claim.run, since),
     recordLogFinding: (finding) => phases.recordLogFinding(claim, finding),
+    rollbackClosedUpTo: (hours) => phases.rollbackClosedUpTo(claim.run, hours),
     effectsOf: (run) => phases.effects(run),
     settle: (effect, after) => phases.settleEffect(claim, effect, 'applied', after),
     undone: (effect) => phases.settleEffect(claim, effect, 'undone'),

@@ -11,7 +11,10 @@ interface CommandHelp {
 }
 
 const commands: readonly CommandHelp[] = [
-  { usage: 'deploy [VERSION] [ENV] [--dry-run]', does: 'make a plan, ask for approval, run the runbook' },
+  {
+    usage: 'deploy [VERSION] [ENV] [--dry-run]',
+    does: 'make a plan, ask for approval, run the runbook; --rotate-secret: with another webhook secret',
+  },
   { usage: 'plan [VERSION] [ENV]', does: 'show what a deploy would do; changes nothing' },
   { usage: 'status [#N]', does: 'what runs and what waits' },
   { usage: 'verify [ENV]', does: 'check counts and state; changes nothing' },

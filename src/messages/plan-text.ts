@@ -51,7 +51,7 @@ export function stripeLine(stripe: DeployPlan['stripe']): string {
     case 'create':
       return `the endpoint will be created with ${events}`
     case 'replace':
-      return `the endpoint will be replaced by a new one with ${events}`
+      return `the endpoint will be replaced by a new one with ${events}${whyReplaced(stripe.why)}`
     case 'update':
       return `the endpoint's events change: ${stripe.added.length} added, ${stripe.removed.length} removed, ${events} then`
     case 'enable':
@@ -59,6 +59,18 @@ export function stripeLine(stripe: DeployPlan['stripe']): string {
     case 'keep':
       return `the endpoint stays as it is, with ${events}`
   }
+}
+
+function whyReplaced(why: DeployPlan['stripe']['why']): string {
+  if (why === 'asked') return ', for another signing secret'
+  return why === 'api version' ? ', for its API version' : ''
+}
+
+function versionLine({ apiVersion }: DeployPlan['stripe']): readonly string[] {
+  if (apiVersion === undefined) return []
+  const { stands, wanted } = apiVersion
+  const now = stands ?? "the account's default"
+  return [now === wanted ? `API version ${now}` : `API version ${now} now, ${wanted} then`]
 }
 
 /** In a few words, true before it is done and after. */
@@ -128,6 +140,7 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
         stripeLine(stripe),
         ...(stripe.endpoint === undefined ? [] : [`endpoint ${stripe.endpoint}`]),
         secretLine(stripe.secret),
+        ...versionLine(stripe),
         ...names('added', stripe.added),
         ...names('removed', stripe.removed),
         ...names('all', stripe.events),

@@ -2,18 +2,23 @@ import type { DeploymentState, Surroundings } from '../adapters/kubernetes/port.
 import type { PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 
+export function surroundings({ world, service, signal }: PhaseContext): Promise<Surroundings> {
+  const cronJobs = service.cronJobs.map(({ name }) => name)
+  const { name: secret } = service.stripe.secret
+  return world.cluster.surroundings({ deployment: service.deployment, secret, cronJobs }, signal)
+}
+
 /**
  * What stands around the Deployment and matters to a rollout. Raises `image_platform` when no node can run the image; what
  * Purser may not look at is said to be unknown.
  */
-export async function clusterRisks(
-  { world, service, signal }: PhaseContext,
+export function clusterRisks(
+  { service }: PhaseContext,
   deployment: DeploymentState,
   imagePlatforms: readonly string[],
-): Promise<readonly string[]> {
+  around: Surroundings,
+): readonly string[] {
   const { name: secret } = service.stripe.secret
-  const cronJobs = service.cronJobs.map(({ name }) => name)
-  const around = await world.cluster.surroundings({ deployment: service.deployment, secret, cronJobs }, signal)
   return [
     ...platformRisk(imagePlatforms, around.nodePlatforms),
     ...autoscalerRisk(around.autoscaler),

@@ -70,6 +70,11 @@ export interface PhaseRecords {
   /** Effects of another run (the one that a rollback undoes). */
   effectsOf(run: number): Promise<readonly Effect[]>
   undone(effect: number): Promise<void>
+  /**
+   * Runs of this environment up to this number can no longer be rolled back: a later deploy has succeeded, and the time for
+   * taking that one back is over. 0: none.
+   */
+  rollbackClosedUpTo(rollbackHours: number): Promise<number>
   /** Notes in the record of an applied effect how things stand after it. */
   settle(effect: number, after: Json): Promise<void>
 }

@@ -4,8 +4,8 @@ import { PurserError } from '../errors.ts'
 import type { Sensitive } from '../sensitive.ts'
 import type { PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
-import { expandedEvents } from './plan.ts'
-import { probe } from './stripe.ts'
+import { expandedEvents } from './event-types.ts'
+import { probe } from './probe.ts'
 import { decideEndpoint } from './webhook-endpoint.ts'
 
 /** How far back Stripe lists events. */

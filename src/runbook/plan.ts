@@ -1,17 +1,16 @@
-import type { DeploymentState, SecretKeyState } from '../adapters/kubernetes/port.ts'
+import type { DeploymentState } from '../adapters/kubernetes/port.ts'
 import type { BlockingSession, MigrationFile, MigrationLock } from '../adapters/postgres/port.ts'
-import { expandEventPatterns } from '../adapters/stripe/events.ts'
 import type { DeployPlan, PlannedCronJob, PlannedImage, PlannedMigration } from '../runs/plan.ts'
-import { clusterRisks } from './cluster-risks.ts'
+import { clusterRisks, surroundings } from './cluster-risks.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { planImage } from './image.ts'
 import { cronJobManifest, tagOf } from './manifests.ts'
 import { migrationFiles, pendingMigrations, severity } from './migrations.ts'
+import { planStripe } from './plan-stripe.ts'
 import type { PlannedSchema } from './schema-standing.ts'
 import { schemaRisks } from './schema-standing.ts'
 import type { EndpointDecision } from './webhook-endpoint.ts'
-import { decideEndpoint } from './webhook-endpoint.ts'
 
 /** What the deploy will do, from read-only looks at every side. Changes nothing; the same facts give the same plan. */
 export const plan: Phase = async (context) => {
@@ -21,12 +20,13 @@ export const plan: Phase = async (context) => {
   const image = await planImage(context, commit.sha)
 
   await context.report('looking at the cluster, the database and Stripe')
-  const [deployment, migrations, endpoint, cronJobs] = await Promise.all([
+  const [deployment, migrations, cronJobs, around] = await Promise.all([
     currentDeployment(context),
     planMigrations(context, commit.sha),
-    planEndpoint(context),
     planCronJobs(context, commit.sha, image.reference),
+    surroundings(context),
   ])
+  const { stripe, decision: endpoint, risks: stripeRisks } = await planStripe(context, around.otherConsumers)
   const currentVersion = await versionOf(context, deployment.image)
   const schema = await schemaRisks(context, migrations.schema, currentVersion)
   const dryRun = await world.cluster.setImage(
@@ -54,38 +54,22 @@ export const plan: Phase = async (context) => {
     },
     migrations: migrations.planned,
     cluster: dryRun.differences,
-    stripe: {
-      action: endpoint.action,
-      endpoint: endpoint.endpoint?.id,
-      events: expandedEvents(context),
-      added: endpoint.added,
-      removed: endpoint.removed,
-      secret: endpoint.secret,
-    },
+    stripe,
     cronJobs,
     rollback: rollbackPreview(context, deployment, endpoint, cronJobs, image),
     risks: [
       ...schema,
       ...migrations.risks,
-      ...(await clusterRisks(context, deployment, image.platforms)),
+      ...clusterRisks(context, deployment, image.platforms, around),
       ...imageRisks(image, dryRun.outcome === 'unchanged'),
-      ...risksOf(context, deployment, migrations.planned, endpoint),
+      ...risksOf(deployment, migrations.planned),
+      ...stripeRisks,
     ],
     estimateMinutes: estimateOf(context),
     monitorMinutes: service.monitor.minutes,
   }
   const line = `${made.current.version ?? made.current.image} → ${run.version} in ${environment.namespace}`
   return { line, plan: made }
-}
-
-/** Event types of the configured patterns; a pattern that matches none is a mistake in the configuration. */
-export function expandedEvents({ service }: Pick<PhaseContext, 'service'>): readonly string[] {
-  const { events, unmatched } = expandEventPatterns(service.stripe.events)
-  if (unmatched.length > 0)
-    throw new CheckFailed('unknown_event_pattern', `expanding event patterns: ${unmatched.join(', ')} match nothing`, {
-      hint: 'Correct service.stripe.events in purser.yaml; the names are those of the pinned Stripe API version.',
-    })
-  return events
 }
 
 export async function currentDeployment({
@@ -183,19 +167,6 @@ function lockRisk(file: MigrationFile, lock: MigrationLock): readonly string[] {
   ]
 }
 
-async function planEndpoint(
-  context: PhaseContext,
-): Promise<EndpointDecision & { readonly secretState: SecretKeyState }> {
-  const { world, service, environment, signal } = context
-  const { name, key } = service.stripe.secret
-  const [endpoints, secret] = await Promise.all([
-    world.stripe.endpoints(signal),
-    world.cluster.secretKey(name, key, signal),
-  ])
-  const decision = decideEndpoint({ url: environment.webhookUrl, events: expandedEvents(context), endpoints, secret })
-  return { ...decision, secretState: secret }
-}
-
 async function planCronJobs(
   { world, service, environment, signal }: PhaseContext,
   commit: string,
@@ -240,13 +211,16 @@ function rollbackPreview(
   image: PlannedImage,
 ): readonly string[] {
   const created = endpoint.action === 'create' || endpoint.action === 'replace'
+  const lost = endpoint.why === 'secret' && endpoint.endpoint?.status === 'enabled'
   return [
     ...cronJobs.map(
       (it) => `CronJob ${it.name}: ${it.outcome === 'created' ? 'delete' : 'back to the former manifest'}`,
     ),
-    `Stripe endpoint ${environment.webhookUrl}: ${created ? 'disable' : 'back to its former events and state'}`,
+    `Stripe endpoint ${environment.webhookUrl}: ${endpointBack(endpoint, lost)}`,
     `Deployment ${service.deployment}: back to ${tagOf(deployment.image) ?? deployment.image}`,
-    ...(created ? [`Secret ${service.stripe.secret.name}/${service.stripe.secret.key}: back to what it was`] : []),
+    ...(created && !lost
+      ? [`Secret ${service.stripe.secret.name}/${service.stripe.secret.key}: back to what it was`]
+      : []),
     'The schema stays: migrations are not rolled back.',
     ...(typeof image.build === 'object'
       ? [`The image that is built stays in the registry as ${image.reference}.`]
@@ -266,12 +240,13 @@ function imageRisks({ build, reference, revision }: PlannedImage, sameImage: boo
   ]
 }
 
-function risksOf(
-  { service }: PhaseContext,
-  deployment: DeploymentState,
-  migrations: readonly PlannedMigration[],
-  endpoint: EndpointDecision,
-): readonly string[] {
+function endpointBack({ action, endpoint }: EndpointDecision, lost: boolean): string {
+  if (lost) return "the new one stays: nobody holds the former one's secret"
+  if (action === 'replace' && endpoint?.status === 'enabled') return `back to ${endpoint.id}`
+  return action === 'create' || action === 'replace' ? 'disable' : 'back to its former events and state'
+}
+
+function risksOf(deployment: DeploymentState, migrations: readonly PlannedMigration[]): readonly string[] {
   const locks = migrations.flatMap((migration) =>
     migration.findings
       .filter((finding) => finding.severity === 'block')
@@ -282,9 +257,6 @@ function risksOf(
     ...(deployment.revisionHistoryLimit === 0 ? ['revisionHistoryLimit is 0: the former ReplicaSet is not kept.'] : []),
     ...(deployment.availableReplicas < deployment.replicas
       ? [`Only ${deployment.availableReplicas} of ${deployment.replicas} pods are available now.`]
-      : []),
-    ...(endpoint.action === 'replace' && endpoint.endpoint?.status === 'enabled'
-      ? [`Secret ${service.stripe.secret.name} does not hold the endpoint's signing secret: the endpoint is replaced.`]
       : []),
   ]
 }

@@ -6,6 +6,7 @@ import { CheckFailed } from './errors.ts'
 import { buildImage } from './image-build.ts'
 import { OutputStream } from './output-stream.ts'
 import { describePermission, neededPermissions } from './permissions.ts'
+import { requireAccount } from './plan-stripe.ts'
 import { sideBySide } from './side-by-side.ts'
 import { inWorkspace } from './workspace.ts'
 
@@ -87,7 +88,11 @@ async function checkCredentials(context: PhaseContext): Promise<void> {
     throw new CheckFailed('bad_credentials', `checking credentials: ${problems.join('; ')}`, {
       hint: "Correct the variables in Purser's environment and restart it, then retry the phase.",
     })
-  const [database, account] = await Promise.all([world.database.facts(signal), world.stripe.account(signal)])
+  const [database, missing] = await Promise.all([
+    world.database.facts(signal),
+    world.stripe.missingRights(signal),
+    requireAccount(context),
+  ])
   if (database.transactionPooled)
     throw new CheckFailed(
       'transaction_pooler',
@@ -100,9 +105,15 @@ async function checkCredentials(context: PhaseContext): Promise<void> {
     throw new CheckFailed('database_read_only', `${environment.databaseUrlEnv} names a read replica`, {
       hint: 'Use the address of the primary.',
     })
-  const live = environment.stripe.mode === 'live'
-  if (account.livemode !== undefined && account.livemode !== live)
-    throw new CheckFailed('wrong_stripe_mode', `Stripe says that this key is ${account.livemode ? 'live' : 'test'}`)
+  if (missing.length > 0)
+    throw new CheckFailed(
+      'stripe_permission_missing',
+      `checking the Stripe key: ${environment.stripe.secretKeyEnv} lacks ${missing.map(({ right }) => right).join(', ')}`,
+      {
+        evidence: missing.map(({ answer }) => answer),
+        hint: 'Give the restricted key these rights in the Stripe dashboard (API keys); docs/stripe.md lists all of them.',
+      },
+    )
 }
 
 const formats: Readonly<Record<CredentialConfig['kind'], RegExp>> = {

@@ -12,6 +12,8 @@ import { healthState, rolloutState } from './state-checks.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { undoRestore } from './restore.ts'
+import { restart } from './signing-secret.ts'
+import { retiredBy } from './webhook-endpoint.ts'
 import { confirmComeback, undoImage } from './undo-deployment.ts'
 import { targetOf } from '../runs/comeback.ts'
 import { guardSchema } from './schema-standing.ts'
@@ -75,6 +77,9 @@ async function undoEffect(
       const { suspended } = effect.before as ScheduleBefore
       return suspended === false ? context.world.cluster.suspendCronJob(effect.target, false, signal) : undefined
     }
+    case 'restart':
+      await restart(context, effect.target, signal)
+      return
     case 'image-push':
     case 'migration':
     case 'events':
@@ -88,11 +93,18 @@ async function undoEndpoint(context: PhaseContext, effect: Effect, signal: Abort
   const before = effect.before as EndpointBefore
   const id = before.id ?? (await createdId(context, effect, signal))
   if (id === undefined || (await world.stripe.endpoint(id, signal)) === undefined) return
-  if (before.id === null || service.rollback.strict) {
-    await world.stripe.updateEndpoint(id, { disabled: true }, signal)
+  if (before.insteadOf !== undefined && !service.rollback.strict) {
+    await world.stripe.updateEndpoint(id, { enabledEvents: before.insteadOf, disabled: false }, signal)
     return
   }
-  const change = { enabledEvents: before.enabledEvents, disabled: before.status === 'disabled' }
+  if (before.id === null || service.rollback.strict) {
+    // The mark lets a later deploy delete it, once its deliveries are of no interest any more.
+    const metadata = before.id === null ? { [retiredBy]: String(effect.run) } : {}
+    await world.stripe.updateEndpoint(id, { disabled: true, metadata }, signal)
+    return
+  }
+  const disabled = before.status === 'disabled'
+  const change = { enabledEvents: before.enabledEvents, disabled, metadata: { [retiredBy]: '' } }
   await world.stripe.updateEndpoint(id, change, signal)
 }
 
@@ -106,13 +118,28 @@ async function createdId({ world }: PhaseContext, effect: Effect, signal: AbortS
 
 async function undoSecret({ world }: PhaseContext, target: string, before: SecretBefore, signal: AbortSignal) {
   const [secret = '', key = ''] = target.split('/')
+  if (before.previous !== undefined) await undoPrevious(world, secret, before.previous, signal)
   if (before.keptUnder === null)
     return world.cluster.removeSecretKey(secret, key, { deleteWhenEmpty: !before.secretExists }, signal)
   const kept = await world.cluster.readSecretKey(secret, before.keptUnder, signal)
   // Gone: an earlier try of this step had already put it back.
   if (kept === undefined) return
-  await world.cluster.writeSecretKey(secret, key, kept, signal)
+  await world.cluster.writeSecret(secret, { keys: { [key]: kept } }, signal)
   await world.cluster.removeSecretKey(secret, before.keptUnder, { deleteWhenEmpty: false }, signal)
+}
+
+/** The key for the former secret goes back to what it was before the rotation. */
+async function undoPrevious(
+  world: PhaseContext['world'],
+  secret: string,
+  { key, keptUnder }: NonNullable<SecretBefore['previous']>,
+  signal: AbortSignal,
+): Promise<void> {
+  const kept = keptUnder === null ? undefined : await world.cluster.readSecretKey(secret, keptUnder, signal)
+  if (keptUnder !== null && kept === undefined) return
+  const aside = keptUnder === null ? {} : { [keptUnder]: undefined }
+  const { secretExists } = await world.cluster.secretKey(secret, key, signal)
+  if (secretExists) await world.cluster.writeSecret(secret, { keys: { [key]: kept, ...aside } }, signal)
 }
 
 async function undoCronJob({ world, service }: PhaseContext, name: string, before: CronJobBefore, signal: AbortSignal) {

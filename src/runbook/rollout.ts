@@ -9,6 +9,7 @@ import type { ReleasedImage } from './image.ts'
 import { releasedImage } from './image.ts'
 import { causeOf, currentDeployment } from './plan.ts'
 import { recordThatItRuns } from './schema-standing.ts'
+import { restartConsumers, secretAnnotation } from './signing-secret.ts'
 
 /** Chapter 2, Deploy Application Code: credentials before pods, then the image by digest, watched to its verdict. */
 export const rollout: Phase = async (context) => {
@@ -40,6 +41,7 @@ export const rollout: Phase = async (context) => {
     )
     await rememberServed(context, set)
   })
+  await restartConsumers(context)
   const pods = await world.cluster.currentPods(service.deployment, service.container, context.signal)
   requireDigest(pods, image.digest, image.platforms.length > 1)
   await context.step('record that it runs on this schema', () =>
@@ -65,7 +67,7 @@ async function setImage(context: PhaseContext, image: ReleasedImage, signal: Abo
       image: image.reference,
       changeCause: causeOf(context),
       // Pods read the Secret when they start: another secret must give other pods, even for the same image.
-      templateAnnotations: secret.fingerprint === undefined ? {} : { 'purser/stripe-credentials': secret.fingerprint },
+      templateAnnotations: secret.fingerprint === undefined ? {} : { [secretAnnotation]: secret.fingerprint },
       onlyIfTemplate: current.templateHash,
     },
     signal,

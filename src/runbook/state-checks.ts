@@ -7,8 +7,8 @@ import type { PhaseContext } from './context.ts'
 import { cronHealth } from './cron-health.ts'
 import { releasedImage } from './image.ts'
 import { errorTest, fingerprintOf } from './log-lines.ts'
-import { expandedEvents } from './plan.ts'
-import { probe } from './stripe.ts'
+import { expandedEvents } from './event-types.ts'
+import { probe } from './probe.ts'
 import { decideEndpoint } from './webhook-endpoint.ts'
 
 /** Rollout, health, endpoint, webhook, CronJobs and logs, as they stand now, side by side. */

@@ -12,6 +12,8 @@ export type EffectKind =
   | 'schedule'
   /** Events of Stripe that were sent to the service again. */
   | 'events'
+  /** A Deployment beside the service's, whose pods read the Secret and were replaced. */
+  | 'restart'
 
 /**
  * - `started`: what stood there is recorded, the change may or may not have happened
@@ -67,6 +69,15 @@ export type EndpointBefore = {
   readonly id: string | null
   readonly enabledEvents: readonly string[]
   readonly status: 'enabled' | 'disabled'
+  /**
+   * Nobody holds the secret of the endpoint that this one took the place of: a rollback keeps this one, with these
+   * events.
+   */
+  readonly insteadOf?: readonly string[]
+  /** No pod believes both endpoints: a rollback disables this one only when the former pods are back. */
+  readonly bridges?: true
+  /** Nobody holds its secret: a rollback leaves it disabled. */
+  readonly unusable?: true
 }
 
 export type SecretBefore = {
@@ -75,6 +86,10 @@ export type SecretBefore = {
   readonly fingerprint: string | null
   /** Key of the same Secret under which the former value is kept: it never leaves the cluster. */
   readonly keptUnder: string | null
+  /** The key for the former secret, where the service reads one, and under which name its own former value is kept. */
+  readonly previous?: { readonly key: string; readonly keptUnder: string | null }
+  /** The former value belonged to no endpoint: a rollback does not put it back. */
+  readonly unusable?: true
 }
 
 export type CronJobBefore = {
@@ -89,6 +104,8 @@ export type DatabaseBefore = {
   readonly kept: string
   readonly backup: string
 }
+
+export type RestartBefore = { readonly secret: string }
 
 export type ReplicasBefore = { readonly replicas: number }
 

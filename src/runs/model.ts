@@ -75,6 +75,8 @@ export interface Run {
   /** Tag of the release; for a rollback the version that is taken back; empty for verify. */
   readonly version: string
   readonly dryRun: boolean
+  /** A deploy that also gives the webhook another signing secret. */
+  readonly rotateSecret?: boolean
   /** The run that a rollback undoes. */
   readonly parent: number | undefined
   readonly requestedBy: string

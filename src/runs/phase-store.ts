@@ -271,6 +271,17 @@ export class PhaseStore {
     return this.#runs.get(number)
   }
 
+  /** The newest deploy of the run's environment that succeeded so long ago that it cannot be rolled back any more. */
+  async rollbackClosedUpTo(run: number, rollbackHours: number): Promise<number> {
+    const { rows } = await this.#db.query<{ number: string | null }>(
+      `select max(d.number) as number from purser.runs d join purser.runs r on r.environment = d.environment
+       where r.number = $1 and d.number < $1 and d.kind = 'deploy' and not d.dry_run and d.status = 'succeeded'
+         and d.finished_at < now() - make_interval(secs => $2)`,
+      [run, rollbackHours * 3_600],
+    )
+    return Number(rows[0]?.number ?? 0)
+  }
+
   async effects(run: number): Promise<readonly Effect[]> {
     return this.#runs.effects(run)
   }

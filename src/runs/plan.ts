@@ -68,6 +68,14 @@ export interface DeployPlan {
     readonly added: readonly string[]
     readonly removed: readonly string[]
     readonly secret: 'missing' | 'present' | 'mismatch'
+    /** Why the endpoint is replaced. */
+    readonly why?: 'secret' | 'asked' | 'api version'
+    /** Of the endpoint that stands there, and of the one wanted. */
+    readonly apiVersion?: { readonly stands: string | null; readonly wanted: string }
+    /** Field managers that have set the Secret's key by hand: who approves lets Purser take it over. */
+    readonly takeOver?: readonly string[]
+    /** Deployments beside the service's whose pods are replaced, because they read the Secret at their start. */
+    readonly restarts?: readonly string[]
   }
   readonly cronJobs: readonly PlannedCronJob[]
   /** What a rollback would do, in its order. */

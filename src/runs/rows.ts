@@ -18,6 +18,7 @@ export interface RunRow {
   status: RunStatus
   version: string
   dry_run: boolean
+  rotate_secret: boolean
   parent: string | null
   requested_by: string
   channel: string
@@ -78,6 +79,7 @@ export function runOf(row: RunRow): Run {
     status: row.status,
     version: row.version,
     dryRun: row.dry_run,
+    rotateSecret: row.rotate_secret,
     parent: row.parent === null ? undefined : Number(row.parent),
     requestedBy: row.requested_by,
     channel: row.channel,

@@ -21,6 +21,7 @@ export interface NewRun {
   readonly environment: string
   readonly version: string
   readonly dryRun: boolean
+  readonly rotateSecret?: boolean
   readonly parent: number | undefined
   readonly requestedBy: string
   readonly channel: string
@@ -200,8 +201,8 @@ async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promis
   const planHash = input.plan === undefined ? null : hashOfPlan(input.plan)
   const { rows } = await sql.query<{ number: string }>(
     `insert into purser.runs (kind, service, environment, status, version, dry_run, parent, requested_by, channel, reason,
-       plan, plan_hash, approvals_needed, expires_at, started_at)
-     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13, now() + make_interval(secs => $14 * 60), case when $4 = 'executing' then now() end)
+       plan, plan_hash, approvals_needed, rotate_secret, expires_at, started_at)
+     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$15, now() + make_interval(secs => $14 * 60), case when $4 = 'executing' then now() end)
      returning number`,
     [
       input.kind,
@@ -218,6 +219,7 @@ async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promis
       planHash,
       input.approvalsNeeded,
       input.expiresInMinutes,
+      input.rotateSecret ?? false,
     ],
   )
   return Number(rows[0]?.number)

@@ -178,6 +178,11 @@ const migrations: readonly { readonly version: number; readonly name: string; re
         primary key (environment, migration)
       );`,
   },
+  {
+    version: 4,
+    name: 'deploys that give the webhook another secret',
+    sql: 'alter table purser.runs add column rotate_secret boolean not null default false;',
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

@@ -44,6 +44,7 @@ export function planUndo(run: number, effects: readonly Effect[], options: { str
     const same = open.filter((it) => it.kind === newest.kind && it.target === newest.target)
     const oldest = same.at(-1) ?? newest
     if (staysInAnyCase(newest) || newest !== same[0]) continue
+    if (staysAsItIs(oldest) && !options.strict) continue
     steps.push({
       effect: oldest.id,
       covers: same.map((it) => it.id),
@@ -58,12 +59,47 @@ export function planUndo(run: number, effects: readonly Effect[], options: { str
   const resent = open.some((effect) => effect.kind === 'events')
     ? ['Events of Stripe that were sent to the service again stay with it.']
     : []
+  const unusable = open.some(staysAsItIs) && !options.strict
+  const lost = unusable ? ['The signing secret stays: the one before belonged to no endpoint.'] : []
   return {
     kind: 'undo',
     run,
-    steps,
-    stays: [...staysFor(migrations), ...images, ...resent, ...databases.map(staysAfterSwap)],
+    steps: secretBeforePods(steps, effects),
+    stays: [...staysFor(migrations), ...images, ...resent, ...lost, ...databases.map(staysAfterSwap)],
   }
+}
+
+/** What stood there before was of no use any more: an endpoint whose secret nobody held, a secret of no endpoint. */
+function staysAsItIs({ kind, before }: Effect): boolean {
+  if (kind !== 'stripe-endpoint' && kind !== 'secret-key') return false
+  return (before as { readonly unusable?: true }).unusable === true
+}
+
+/**
+ * Pods read the Secret when they start: a former value has to stand there before the former pods come back. And an
+ * endpoint that only the new pods believe is disabled after that.
+ */
+function secretBeforePods(steps: readonly UndoStep[], effects: readonly Effect[]): readonly UndoStep[] {
+  const putsBack = (step: UndoStep) =>
+    step.kind === 'secret-key' && (recordOf(step, effects) as SecretBefore | undefined)?.keyExists === true
+  const bridges = (step: UndoStep) =>
+    step.kind === 'stripe-endpoint' && (recordOf(step, effects) as EndpointBefore | undefined)?.bridges === true
+  const first = steps.findIndex(({ kind }) => kind === 'image' || kind === 'restart')
+  if (first < 0) return steps
+  const late = steps.slice(first).filter((step) => !putsBack(step) && !bridges(step))
+  // The service's own pods before those of others, as in the deploy.
+  const restarts = late.filter(({ kind }) => kind === 'restart')
+  return [
+    ...steps.slice(0, first).filter((step) => !bridges(step)),
+    ...steps.slice(first).filter(putsBack),
+    ...late.filter((step) => !restarts.includes(step)),
+    ...restarts,
+    ...steps.filter(bridges),
+  ]
+}
+
+function recordOf(step: UndoStep, effects: readonly Effect[]): unknown {
+  return effects.find(({ id }) => id === step.effect)?.before
 }
 
 /** Pure: the same list, bound to what whoever confirms it has seen. */
@@ -116,6 +152,8 @@ function lineFor(effect: Effect, strict: boolean): string {
     }
     case 'stripe-endpoint': {
       const before = effect.before as unknown as EndpointBefore
+      if (before.insteadOf !== undefined && !strict)
+        return `Stripe endpoint ${effect.target}: the new one stays, with ${before.insteadOf.length} events`
       if (before.id === null || strict) return `Stripe endpoint ${effect.target}: disable`
       const events = `${before.enabledEvents.length} events`
       return `Stripe endpoint ${effect.target}: back to ${before.status} with ${events}`
@@ -140,6 +178,8 @@ function lineFor(effect: Effect, strict: boolean): string {
       const { suspended } = effect.before as unknown as ScheduleBefore
       return `CronJob ${effect.target}: ${suspended === false ? 'resume' : 'stays suspended'}`
     }
+    case 'restart':
+      return `Deployment ${effect.target}: restart, so that it reads the Secret again`
     case 'migration':
     case 'image-push':
     case 'events':

@@ -10,6 +10,10 @@ describe('what is understood', () => {
     ['deploy v1.2.0', { name: 'deploy', version: 'v1.2.0', environment: undefined, dryRun: false }],
     ['deploy 1.2.0 staging', { name: 'deploy', version: '1.2.0', environment: 'staging', dryRun: false }],
     ['  DEPLOY   v1.2.0   --dry-run ', { name: 'deploy', version: 'v1.2.0', environment: undefined, dryRun: true }],
+    [
+      'deploy v1.2.0 --rotate-secret',
+      { name: 'deploy', version: 'v1.2.0', environment: undefined, dryRun: false, rotateSecret: true },
+    ],
     ['deploy --dry-run v1.2.0 staging', { name: 'deploy', version: 'v1.2.0', environment: 'staging', dryRun: true }],
     ['deploy', { name: 'choose_version', environment: undefined, dryRun: false }],
     ['plan staging', { name: 'choose_version', environment: 'staging', dryRun: true }],
@@ -64,6 +68,7 @@ describe('what is refused with one clear answer', () => {
     ['deploy --force v1.2.0', 'deploy has no option --force.'],
     ['deploy v1.2.0 -rf', 'deploy has no option -rf.'],
     ['plan v1.2.0 --dry-run', 'plan has no option --dry-run.'],
+    ['deploy --rotate-secret', '--rotate-secret needs a version'],
     ['deploy v1.2.0 prod', 'There is no environment prod. Did you mean production? There are: production, staging.'],
     ['deploy v1.2.0 staging now please', 'now please is too much.'],
     ['verify toString', 'There is no environment toString.'],

@@ -204,7 +204,8 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
 
     it('sets and removes one key of a Secret and leaves the others alone', async () => {
       const secret = 'contract-secret'
-      const write = (key: string, value: string) => cluster.writeSecretKey(secret, key, new Sensitive(value), signal)
+      const write = (key: string, value: string) =>
+        cluster.writeSecret(secret, { keys: { [key]: new Sensitive(value) } }, signal)
       expect(await write('one', 'first')).toMatchObject({ outcome: 'created' })
       expect(await write('two', 'second')).toMatchObject({ outcome: 'changed' })
       expect(await write('two', 'second')).toMatchObject({ outcome: 'unchanged' })
@@ -216,8 +217,21 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
         secretExists: true,
         keyExists: true,
         fingerprint: new Sensitive('third').fingerprint,
+        fingerprints: [new Sensitive('third').fingerprint],
         immutable: false,
+        keys: ['one', 'two'],
+        managers: [],
       })
+      const both = { one: new Sensitive('fourth'), three: new Sensitive('a,b') }
+      expect(await cluster.writeSecret(secret, { keys: both }, signal)).toEqual({
+        outcome: 'changed',
+        differences: ['data.one: changed', 'data.three: added'],
+      })
+      expect(await cluster.secretKey(secret, 'three', signal)).toMatchObject({
+        fingerprints: [new Sensitive('a').fingerprint, new Sensitive('b').fingerprint],
+        keys: ['one', 'three', 'two'],
+      })
+      await cluster.removeSecretKey(secret, 'three', { deleteWhenEmpty: true }, signal)
       await cluster.removeSecretKey(secret, 'two', { deleteWhenEmpty: true }, signal)
       expect(await cluster.secretKey(secret, 'two', signal)).toMatchObject({ secretExists: true, keyExists: false })
       await cluster.removeSecretKey(secret, 'one', { deleteWhenEmpty: true }, signal)

@@ -86,9 +86,13 @@ describe('the cluster client', () => {
     const frozen = { metadata: { name: 'frozen' }, stringData: { key: 'old' }, immutable: true }
     await send('POST', `/api/v1/namespaces/${NAMESPACE}/secrets`, frozen, 'application/json')
     const value = new Sensitive('whsec_very_secret')
-    const refusal = await cluster.writeSecretKey('frozen', 'key', value, signal).catch((error: unknown) => error)
+    const refusal = await cluster
+      .writeSecret('frozen', { keys: { key: value } }, signal)
+      .catch((error: unknown) => error)
     expect(refusal).toMatchObject({ code: 'secret_immutable' })
-    const bad = await cluster.writeSecretKey('frozen2', 'bad key!', value, signal).catch((error: unknown) => error)
+    const bad = await cluster
+      .writeSecret('frozen2', { keys: { 'bad key!': value } }, signal)
+      .catch((error: unknown) => error)
     const shown = JSON.stringify([refusal, bad, String(bad), (bad as ClusterError).evidence])
     expect(shown).not.toContain('whsec')
     expect(shown).not.toContain(Buffer.from('whsec_very_secret').toString('base64'))

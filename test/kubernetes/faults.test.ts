@@ -168,8 +168,8 @@ describe('a cluster whose API server has a bad day', () => {
     expect(await purser.missingPermissions(needed, signal)).toEqual([])
 
     const before = (await purser.deployment(NAME, 'api', signal))!
-    await purser.writeSecretKey('stripe-credentials', 'webhook-secret', new Sensitive('whsec_one'), signal)
-    await purser.writeSecretKey('stripe-credentials', 'webhook-secret', new Sensitive('whsec_two'), signal)
+    for (const value of ['whsec_one', 'whsec_two'])
+      await purser.writeSecret('stripe-credentials', { keys: { 'webhook-secret': new Sensitive(value) } }, signal)
     await setImage('api:v2', purser)
     await rolledOut('api:v2', purser)
     expect(await purser.restarts(NAME, 'api', signal)).toBe(0)

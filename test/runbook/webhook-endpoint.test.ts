@@ -16,6 +16,7 @@ function endpoint(more: Partial<WebhookEndpoint> = {}): WebhookEndpoint {
     livemode: true,
     metadata: {},
     description: null,
+    created: new Date('2026-01-05T10:00:00Z'),
     ...more,
   }
 }
@@ -27,9 +28,18 @@ const held = (fingerprint: string): SecretKeyState => ({
   secretExists: true,
   keyExists: true,
   fingerprint,
+  fingerprints: [fingerprint],
   immutable: false,
+  keys: ['webhook-secret'],
+  managers: [],
 })
-const noKey: SecretKeyState = { secretExists: true, keyExists: false, fingerprint: undefined, immutable: false }
+const noKey: SecretKeyState = {
+  ...held(''),
+  keyExists: false,
+  fingerprint: undefined,
+  fingerprints: [],
+  keys: [],
+}
 
 const decide = (endpoints: readonly WebhookEndpoint[], secret: SecretKeyState) =>
   decideEndpoint({ url, events, endpoints, secret })

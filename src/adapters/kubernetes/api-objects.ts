@@ -12,14 +12,20 @@ export interface Metadata {
   readonly deletionTimestamp?: string
   readonly labels?: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
-  readonly ownerReferences?: readonly { readonly uid: string; readonly controller?: boolean }[]
+  readonly ownerReferences?: readonly {
+    readonly uid: string
+    readonly controller?: boolean
+    readonly kind?: string
+    readonly name?: string
+  }[]
   readonly managedFields?: readonly ManagedFields[]
 }
 
 export interface ManagedFields {
   readonly manager?: string
+  readonly operation?: string
   readonly time?: string
-  readonly fieldsV1?: unknown
+  readonly fieldsV1?: Readonly<Record<string, object>>
 }
 
 export interface ApiObject {

@@ -58,7 +58,7 @@ export async function applyManifest(
   return { outcome: lines.length === 0 ? 'unchanged' : 'changed', differences: lines }
 }
 
-function conflictingManagers(error: unknown): string[] | undefined {
+export function conflictingManagers(error: unknown): string[] | undefined {
   if (!(error instanceof ClusterError) || error.status !== 409 || error.reason !== 'Conflict') return undefined
   const managers = error.evidence
     .map((line) => /conflict with "([^"]+)"/.exec(line)?.[1])

@@ -6,6 +6,7 @@ import { followLogs } from './follow-logs.ts'
 import { pathsIn } from './paths.ts'
 import type { Cluster, Permission } from './port.ts'
 import { recentLogs } from './recent-logs.ts'
+import { restart } from './restart.ts'
 import { scale } from './scale.ts'
 import { Secrets } from './secrets.ts'
 import { surroundingsOf } from './surroundings.ts'
@@ -54,13 +55,14 @@ export function openCluster(options: ClusterOptions): Cluster {
     restoreReplicaSet: (undo, signal) => deployments.restore(undo, signal),
     scale: (change, signal) => scale({ connection, paths, deployments }, change, signal),
     history: (name, container, signal) => deployments.history(name, container, signal),
+    restart: (change, signal) => restart({ connection, paths, deployments }, change, signal),
     surroundings: async ({ deployment: name, secret, cronJobs: named }, signal) => {
       const deployment = await deployments.require(name, 'looking around', signal)
       return surroundingsOf(connection, paths, { deployment, secret, cronJobs: named }, signal)
     },
     secretKey: (secret, key, signal) => secrets.state(secret, key, signal),
     readSecretKey: (secret, key, signal) => secrets.read(secret, key, signal),
-    writeSecretKey: (secret, key, value, signal) => secrets.write(secret, key, value, signal),
+    writeSecret: (secret, write, signal) => secrets.write(secret, write, signal),
     removeSecretKey: (secret, key, { deleteWhenEmpty }, signal) => secrets.remove(secret, key, deleteWhenEmpty, signal),
     cronJob: (name, signal) => cronJobs.state(name, signal),
     apply: (manifest, how, signal) => applyManifest(connection, namespace, manifest, how, signal),

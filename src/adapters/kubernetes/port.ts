@@ -86,6 +86,8 @@ export interface Surroundings {
   readonly nodePlatforms: readonly string[] | 'unknown'
   /** How the Deployment's containers and the CronJobs named in the question get the Secret. */
   readonly secretConsumers: readonly SecretConsumer[]
+  /** Other workloads of the namespace that run and get it. */
+  readonly otherConsumers: readonly SecretConsumer[]
 }
 
 export interface SecretConsumer {
@@ -157,7 +159,20 @@ export interface SecretKeyState {
   readonly keyExists: boolean
   /** SHA-256 prefix of the value (see Sensitive.fingerprint); never the value. */
   readonly fingerprint: string | undefined
+  /** Of each value, where the key holds a comma-separated list. */
+  readonly fingerprints: readonly string[]
   readonly immutable: boolean
+  /** All keys of the Secret. */
+  readonly keys: readonly string[]
+  /** Who else has set this key, as the API's record of owners tells. `applies`: it writes whole manifests, and again. */
+  readonly managers: readonly { readonly name: string; readonly applies: boolean }[]
+}
+
+export interface SecretWrite {
+  /** Undefined removes the key. */
+  readonly keys: Readonly<Record<string, Sensitive | undefined>>
+  /** Field managers whose keys may be taken over, because people have agreed to it. */
+  readonly takeOver?: readonly string[]
 }
 
 export interface LogLine {
@@ -218,11 +233,21 @@ export interface Cluster {
     signal: AbortSignal,
   ): Promise<Surroundings>
 
+  /**
+   * Replaces the pods of a Deployment by putting annotations on its template (a hash of what they read at their start), and
+   * waits until the new ones serve. Equal annotations: nothing is sent. Needs no more than get and patch.
+   */
+  restart(change: RestartChange, signal: AbortSignal): Promise<ApplyOutcome>
+
   secretKey(secret: string, key: string, signal: AbortSignal): Promise<SecretKeyState>
   /** The value itself, wrapped. Only for signing a probe or for keeping it aside in the cluster. */
   readSecretKey(secret: string, key: string, signal: AbortSignal): Promise<Sensitive | undefined>
-  /** Sets one key, leaves its siblings alone, creates the Secret (type Opaque) when there is none. Safe to repeat. */
-  writeSecretKey(secret: string, key: string, value: Sensitive, signal: AbortSignal): Promise<ApplyOutcome>
+  /**
+   * Sets and removes keys at once by server-side apply, leaves all others alone, creates the Secret (type Opaque) when there
+   * is none. Safe to repeat. Raises `apply_conflict` naming the field manager that has set a key before, and
+   * `secret_immutable`.
+   */
+  writeSecret(secret: string, write: SecretWrite, signal: AbortSignal): Promise<ApplyOutcome>
   /** Removes one key; a Secret that this leaves empty is deleted only when `deleteWhenEmpty`. Missing is fine. */
   removeSecretKey(
     secret: string,
@@ -279,6 +304,13 @@ export interface ImageChange {
   readonly templateAnnotations?: Readonly<Record<string, string>>
   readonly onlyIfTemplate?: string
   readonly dryRun?: boolean
+}
+
+export interface RestartChange {
+  readonly deployment: string
+  readonly templateAnnotations: Readonly<Record<string, string>>
+  readonly changeCause: string
+  readonly onProgress: (line: string) => void
 }
 
 export interface RolloutWait {

@@ -1,11 +1,19 @@
 import { Sensitive, fingerprintOf } from '../../sensitive.ts'
 import type { Secret } from './api-objects.ts'
-import { FIELD_MANAGER } from './apply.ts'
+import { FIELD_MANAGER, conflictingManagers } from './apply.ts'
 import type { Connection } from './connection.ts'
 import { ClusterError } from './errors.ts'
 import type { Paths } from './paths.ts'
-import type { ApplyOutcome, SecretKeyState } from './port.ts'
+import type { ApplyOutcome, SecretKeyState, SecretWrite } from './port.ts'
 
+/** Somebody else may write the Secret between our read and our write. */
+const ATTEMPTS = 5
+const MANAGED_BY = 'app.kubernetes.io/managed-by'
+
+/**
+ * Keys of a Secret, set by server-side apply with Purser's field manager: it owns its own keys and nothing else. An apply
+ * takes away what its manager owned and now leaves out, so every write names all of Purser's keys.
+ */
 export class Secrets {
   readonly #connection: Connection
   readonly #paths: Paths
@@ -22,7 +30,10 @@ export class Secrets {
       secretExists: secret !== undefined,
       keyExists: value !== undefined,
       fingerprint: value === undefined ? undefined : fingerprintOf(value),
+      fingerprints: value === undefined ? [] : new Sensitive(value).parts(',').map((part) => part.fingerprint),
       immutable: secret?.immutable === true,
+      keys: Object.keys(secret?.data ?? {}).sort(),
+      managers: managersOf(secret, key),
     }
   }
 
@@ -31,24 +42,20 @@ export class Secrets {
     return value === undefined ? undefined : new Sensitive(value)
   }
 
-  async write(name: string, key: string, value: Sensitive, signal: AbortSignal): Promise<ApplyOutcome> {
-    const secret = await this.#find(name, signal)
-    const data = { [key]: Buffer.from(value.reveal()).toString('base64') }
-    if (secret === undefined) {
+  async write(name: string, write: SecretWrite, signal: AbortSignal): Promise<ApplyOutcome> {
+    for (let attempt = 1; ; attempt += 1) {
+      const secret = await this.#find(name, signal)
+      const changes = changesIn(secret, write.keys)
+      if (changes.length === 0) return { outcome: 'unchanged', differences: [] }
+      requireMutable(secret, name)
       try {
-        await this.#create(name, data, signal)
-        return { outcome: 'created', differences: [`data.${key}: added`] }
+        const after = await this.#apply(name, secret, write, signal)
+        await this.#removeOthers(name, after, write, signal)
+        return { outcome: secret === undefined ? 'created' : 'changed', differences: changes }
       } catch (error) {
-        // Someone was faster; the key is still to be set.
-        if (!(error instanceof ClusterError) || error.reason !== 'AlreadyExists') throw error
-        return this.write(name, key, value, signal)
+        if (!isStale(error) || attempt >= ATTEMPTS) throw error
       }
     }
-    const present = secret.data?.[key]
-    if (present === data[key]) return { outcome: 'unchanged', differences: [] }
-    requireMutable(secret, name)
-    await this.#patch(name, { data }, `writing key ${key} of secret ${name}`, signal)
-    return { outcome: 'changed', differences: [`data.${key}: ${present === undefined ? 'added' : 'changed'}`] }
   }
 
   async remove(name: string, key: string, deleteWhenEmpty: boolean, signal: AbortSignal): Promise<void> {
@@ -56,9 +63,7 @@ export class Secrets {
     if (secret === undefined) return
     const others = Object.keys(secret.data ?? {}).filter((one) => one !== key)
     if (deleteWhenEmpty && others.length === 0) return this.#delete(secret, signal)
-    if (secret.data?.[key] === undefined) return
-    requireMutable(secret, name)
-    await this.#patch(name, { data: { [key]: null } }, `removing key ${key} of secret ${name}`, signal)
+    await this.write(name, { keys: { [key]: undefined } }, signal)
   }
 
   #find(name: string, signal: AbortSignal): Promise<Secret | undefined> {
@@ -66,19 +71,52 @@ export class Secrets {
     return this.#connection.find<Secret>({ method: 'GET', path, doing: `reading secret ${name}` }, signal)
   }
 
-  async #create(name: string, data: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
-    const metadata = { name, labels: { 'app.kubernetes.io/managed-by': FIELD_MANAGER } }
-    const body = { apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data }
-    const query = { fieldManager: FIELD_MANAGER }
-    const doing = `creating secret ${name}`
-    await this.#connection.text({ method: 'POST', path: this.#paths.secrets, query, body, doing }, signal)
+  async #apply(name: string, secret: Secret | undefined, write: SecretWrite, signal: AbortSignal): Promise<Secret> {
+    const data = Object.fromEntries(
+      Object.entries({ ...ownData(secret), ...encoded(write.keys) }).filter(([, value]) => value !== undefined),
+    )
+    const marked = secret === undefined || ownFields(secret, 'f:metadata', 'f:labels').includes(MANAGED_BY)
+    const metadata = {
+      name,
+      ...(marked ? { labels: { [MANAGED_BY]: FIELD_MANAGER } } : {}),
+      // Only what was read: a key that somebody adds meanwhile is not ours to judge, a change of ours would be.
+      ...(secret === undefined ? {} : { resourceVersion: secret.metadata.resourceVersion }),
+    }
+    const body = { apiVersion: 'v1', kind: 'Secret', metadata, ...(Object.keys(data).length > 0 ? { data } : {}) }
+    const request = (force: boolean) => ({
+      method: 'PATCH' as const,
+      path: `${this.#paths.secrets}/${name}`,
+      query: { fieldManager: FIELD_MANAGER, fieldValidation: 'Strict', force },
+      body,
+      contentType: 'application/apply-patch+yaml',
+      doing: `writing ${Object.keys(write.keys).join(', ')} of secret ${name}`,
+    })
+    return this.#connection.json<Secret>(request(false), signal).catch((error: unknown) => {
+      const managers = conflictingManagers(error)
+      if (managers === undefined) throw explained(error, name, secret)
+      // What Purser once wrote by another kind of patch counts as another manager of the same name.
+      const given = new Set([FIELD_MANAGER, ...(write.takeOver ?? [])])
+      const others = managers.filter((manager) => !given.has(manager))
+      if (others.length === 0) return this.#connection.json<Secret>(request(true), signal)
+      throw managedByOthers(name, Object.keys(write.keys), others, error)
+    })
   }
 
-  async #patch(name: string, body: object, doing: string, signal: AbortSignal): Promise<void> {
-    const path = `${this.#paths.secrets}/${name}`
-    const query = { fieldManager: FIELD_MANAGER }
-    const contentType = 'application/merge-patch+json'
-    await this.#connection.text({ method: 'PATCH', path, query, body, contentType, doing }, signal)
+  /** A key that another manager has set as well stays after an apply without it: what is to go, goes. */
+  async #removeOthers(name: string, after: Secret, { keys }: SecretWrite, signal: AbortSignal): Promise<void> {
+    const left = Object.keys(keys).filter((key) => keys[key] === undefined && after.data?.[key] !== undefined)
+    if (left.length === 0) return
+    await this.#connection.text(
+      {
+        method: 'PATCH',
+        path: `${this.#paths.secrets}/${name}`,
+        query: { fieldManager: FIELD_MANAGER },
+        body: { data: Object.fromEntries(left.map((key) => [key, null])) },
+        contentType: 'application/merge-patch+json',
+        doing: `removing ${left.join(', ')} of secret ${name}`,
+      },
+      signal,
+    )
   }
 
   /** Only this very Secret, unchanged since it was read: a key that someone adds meanwhile must survive. */
@@ -91,13 +129,82 @@ export class Secrets {
 }
 
 function valueIn(secret: Secret | undefined, key: string): string | undefined {
-  const encoded = secret?.data?.[key]
-  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString()
+  const text = secret?.data?.[key]
+  return text === undefined ? undefined : Buffer.from(text, 'base64').toString()
 }
 
-function requireMutable(secret: Secret, name: string): void {
-  if (secret.immutable !== true) return
-  throw new ClusterError('secret_immutable', `writing secret ${name}: it is immutable`, {
-    hint: 'Immutable Secrets cannot be changed: create one of another name and point the deployment at it.',
+/** `data`, never `stringData`: a key that is dropped from `stringData` would stay. */
+function encoded(keys: SecretWrite['keys']): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(keys).map(([key, value]) => [key, value && Buffer.from(value.reveal()).toString('base64')]),
+  )
+}
+
+function changesIn(secret: Secret | undefined, keys: SecretWrite['keys']): readonly string[] {
+  return Object.entries(encoded(keys)).flatMap(([key, value]) => {
+    const present = secret?.data?.[key]
+    if (present === value) return []
+    if (value === undefined) return [`data.${key}: removed`]
+    return [`data.${key}: ${present === undefined ? 'added' : 'changed'}`]
   })
+}
+
+/** What Purser has applied before, by its own field manager. */
+function ownFields(secret: Secret, ...path: readonly string[]): readonly string[] {
+  const entry = secret.metadata.managedFields?.find(
+    ({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply',
+  )
+  let tree: unknown = entry?.fieldsV1
+  for (const field of path) tree = (tree as Readonly<Record<string, unknown>> | undefined)?.[field]
+  return Object.keys((tree as object | undefined) ?? {})
+    .filter((field) => field.startsWith('f:'))
+    .map((field) => field.slice(2))
+}
+
+function ownData(secret: Secret | undefined): Record<string, string | undefined> {
+  if (secret === undefined) return {}
+  return Object.fromEntries(ownFields(secret, 'f:data').map((key) => [key, secret.data?.[key]]))
+}
+
+function managersOf(secret: Secret | undefined, key: string): SecretKeyState['managers'] {
+  return (secret?.metadata.managedFields ?? []).flatMap(({ manager = '', operation, fieldsV1 }) => {
+    const data = fieldsV1?.['f:data']
+    const holds = data !== undefined && `f:${key}` in data && manager !== FIELD_MANAGER
+    return holds ? [{ name: manager, applies: operation === 'Apply' }] : []
+  })
+}
+
+function requireMutable(secret: Secret | undefined, name: string): void {
+  if (secret?.immutable !== true) return
+  throw new ClusterError('secret_immutable', `writing secret ${name}: it is immutable`, {
+    hint: 'Immutable Secrets cannot be changed: create one of another name and point the deployment and purser.yaml at it.',
+  })
+}
+
+function managedByOthers(name: string, keys: readonly string[], managers: readonly string[], cause: unknown) {
+  const who = managers.join(', ')
+  return new ClusterError('apply_conflict', `writing ${keys.join(', ')} of secret ${name}: ${who} manages it`, {
+    status: 409,
+    reason: 'Conflict',
+    evidence: cause instanceof ClusterError ? cause.evidence : [],
+    cause,
+    hint: `Take the key out of what ${who} writes, or it would be written back; then plan again.`,
+  })
+}
+
+/** RBAC answers an apply that would have to create with almost no words. */
+function explained(error: unknown, name: string, secret: Secret | undefined): unknown {
+  if (!(error instanceof ClusterError) || error.status !== 403 || secret !== undefined) return error
+  return new ClusterError('cluster_forbidden', `creating secret ${name}: Purser may not create Secrets`, {
+    status: 403,
+    reason: error.reason ?? 'Forbidden',
+    evidence: error.evidence,
+    cause: error,
+    hint: `Grant "create secrets" (deploy/rbac.yaml), or create the Secret empty: kubectl create secret generic ${name}`,
+  })
+}
+
+/** A 409 that is no conflict of managers: the Secret has changed, or somebody else created it. */
+function isStale(error: unknown): boolean {
+  return error instanceof ClusterError && error.status === 409 && error.code !== 'apply_conflict'
 }

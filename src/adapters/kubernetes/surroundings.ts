@@ -1,4 +1,13 @@
-import type { ApiList, ApiObject, ContainerSecretUse, CronJob, Deployment, SecretUse } from './api-objects.ts'
+import type {
+  ApiList,
+  ApiObject,
+  ContainerSecretUse,
+  CronJob,
+  Deployment,
+  Pod,
+  ReplicaSet,
+  SecretUse,
+} from './api-objects.ts'
 import type { Connection } from './connection.ts'
 import { ClusterError } from './errors.ts'
 import type { Paths } from './paths.ts'
@@ -24,9 +33,10 @@ export async function surroundingsOf(
   { deployment, secret, cronJobs }: { deployment: Deployment; secret: string; cronJobs: readonly string[] },
   signal: AbortSignal,
 ): Promise<Surroundings> {
-  const [autoscalers, nodes, found] = await Promise.all([
+  const [autoscalers, nodes, others, found] = await Promise.all([
     allowed(connection.json<ApiList<Autoscaler>>(get(paths.autoscalers, 'listing autoscalers'), signal)),
     allowed(connection.json<ApiList<Node>>(get('/api/v1/nodes', 'listing nodes'), signal)),
+    otherConsumers(connection, paths, { deployment: deployment.metadata.name, secret }, signal),
     Promise.all(
       cronJobs.map((name) =>
         connection.find<CronJob>(get(`${paths.cronJobs}/${name}`, `reading cronjob ${name}`), signal),
@@ -42,7 +52,34 @@ export async function surroundingsOf(
         cronJob === undefined ? [] : consumersIn(`CronJob ${cronJob.metadata.name}`, podSpecOf(cronJob), secret),
       ),
     ],
+    otherConsumers: others,
   }
+}
+
+/** Found by what runs, so that no right to read every Deployment is needed: pods, and whose they are. */
+async function otherConsumers(
+  connection: Connection,
+  paths: Paths,
+  { deployment, secret }: { readonly deployment: string; readonly secret: string },
+  signal: AbortSignal,
+): Promise<readonly SecretConsumer[]> {
+  const [pods, sets] = await Promise.all([
+    connection.json<ApiList<Pod>>(get(paths.pods, 'listing pods'), signal),
+    connection.json<ApiList<ReplicaSet>>(get(paths.replicaSets, 'listing replica sets'), signal),
+  ])
+  const controllerOf = ({ metadata }: ApiObject) => metadata.ownerReferences?.find((one) => one.controller === true)
+  const consumers = new Map<string, SecretConsumer>()
+  for (const pod of pods.items) {
+    const owner = controllerOf(pod)
+    const set = sets.items.find(({ metadata }) => metadata.uid === owner?.uid)
+    const whose = set === undefined ? owner : controllerOf(set)
+    // Jobs end by themselves, and the next one reads anew.
+    if (whose === undefined || whose.kind === 'Job') continue
+    if (whose.kind === 'Deployment' && whose.name === deployment) continue
+    for (const one of consumersIn(`${whose.kind} ${whose.name}`, pod.spec, secret))
+      consumers.set(JSON.stringify(one), one)
+  }
+  return [...consumers.values()].sort((a, b) => a.workload.localeCompare(b.workload) || a.by.localeCompare(b.by))
 }
 
 const get = (path: string, doing: string) => ({ method: 'GET', path, doing }) as const

@@ -3,10 +3,11 @@ import Stripe from 'stripe'
 import { Sensitive } from '../../sensitive.ts'
 import { withoutCredentials } from '../http/client.ts'
 import { exchange, retrying, startOfBody } from '../http/request.ts'
-import { StripeTrouble, stripeTrouble } from './errors.ts'
+import { StripeTrouble, rightIn, stripeTrouble } from './errors.ts'
 import { STRIPE_API_VERSION } from './events.ts'
 import type {
   EventSummary,
+  MissingRight,
   NewWebhookEndpoint,
   ProbeAnswer,
   StripeAccount,
@@ -77,6 +78,17 @@ export function openStripe({
   return {
     keyMode,
     apiVersion: STRIPE_API_VERSION,
+    async missingRights(signal) {
+      const ask = (right: string, probe: (sdk: Stripe) => Promise<unknown>) =>
+        call(`asking for the right ${right}`, signal, probe).then(() => undefined, refusedFor(right))
+      const answers = await Promise.all([
+        ask('Webhook Endpoints: Read', (sdk) => sdk.webhookEndpoints.list({ limit: 1 })),
+        // There is no such endpoint: who may write is told so, who may not is told that.
+        ask('Webhook Endpoints: Write', (sdk) => sdk.webhookEndpoints.update('we_purser_asks_for_the_right', {})),
+        ask('Events: Read', (sdk) => sdk.events.list({ limit: 1 })),
+      ])
+      return answers.filter((answer) => answer !== undefined)
+    },
     account: (signal) =>
       call('reading the Stripe account', signal, async (sdk) => {
         const account = await sdk.accounts.retrieveCurrent()
@@ -130,13 +142,15 @@ export function openStripe({
   }
 }
 
-async function create(sdk: Stripe, { url, enabledEvents, metadata, description, idempotencyKey }: NewWebhookEndpoint) {
+async function create(sdk: Stripe, endpoint: NewWebhookEndpoint) {
+  const { url, enabledEvents, metadata, description, idempotencyKey, apiVersion = STRIPE_API_VERSION } = endpoint
   const params = {
     url,
     enabled_events: eventNames(enabledEvents),
     metadata: { ...metadata },
     description,
-    api_version: STRIPE_API_VERSION,
+    // The compiler knows the versions of this SDK only; a service may want an older one.
+    api_version: apiVersion as typeof STRIPE_API_VERSION,
   }
   const created = await sdk.webhookEndpoints.create(params, { idempotencyKey })
   if (!created.secret) {
@@ -182,6 +196,17 @@ function asEndpoint(endpoint: Stripe.WebhookEndpoint): WebhookEndpoint {
     livemode: endpoint.livemode,
     metadata: endpoint.metadata,
     description: endpoint.description,
+    created: new Date(endpoint.created * 1000),
+  }
+}
+
+/** A refusal for want of a right is an answer here; so is "no such endpoint". */
+function refusedFor(right: string): (error: unknown) => MissingRight | undefined {
+  return (error) => {
+    if (!(error instanceof StripeTrouble)) throw error
+    if (error.code === 'stripe_not_found') return undefined
+    if (error.code !== 'stripe_permission_missing') throw error
+    return { right: rightIn(error.message) ?? right, answer: error.message }
   }
 }
 

@@ -98,7 +98,7 @@ function verdictOn(error: Stripe.errors.StripeError): Verdict {
   if (error instanceof errors.StripePermissionError) {
     return {
       code: 'stripe_permission_missing',
-      hint: 'give the restricted key Webhook Endpoints: write and Events: read',
+      hint: `give the restricted key the right ${rightIn(error.message) ?? 'that Stripe names'} (Stripe dashboard, API keys); docs/stripe.md lists all that Purser needs`,
       transient: false,
     }
   }
@@ -116,6 +116,20 @@ function verdictOn(error: Stripe.errors.StripeError): Verdict {
   }
   if (error instanceof errors.StripeInvalidRequestError) return refusal(error)
   return { code: 'stripe_server_error', hint: 'look at status.stripe.com; the call is safe to repeat', transient: true }
+}
+
+/** As the dashboard names them. */
+const rights: Readonly<Record<string, string>> = {
+  rak_webhook_read: 'Webhook Endpoints: Read',
+  rak_webhook_write: 'Webhook Endpoints: Write',
+  rak_event_read: 'Events: Read',
+  rak_account_read: 'Accounts: Read',
+}
+
+/** The right that Stripe says would have allowed the request. */
+export function rightIn(message: string): string | undefined {
+  const name = /\brak_\w+/.exec(message)?.[0]
+  return name === undefined ? undefined : (rights[name] ?? name)
 }
 
 function refusal(error: Stripe.errors.StripeError): Verdict {

@@ -9,6 +9,7 @@ export interface WebhookEndpoint {
   readonly livemode: boolean
   readonly metadata: Readonly<Record<string, string>>
   readonly description: string | null
+  readonly created: Date
 }
 
 export interface NewWebhookEndpoint {
@@ -16,6 +17,8 @@ export interface NewWebhookEndpoint {
   readonly enabledEvents: readonly string[]
   readonly metadata: Readonly<Record<string, string>>
   readonly description: string
+  /** Fixed for the endpoint's life. Default: the adapter's. */
+  readonly apiVersion?: string
   /** Made of run and step: a repeat within 24 h returns the same endpoint *and its secret* again. */
   readonly idempotencyKey: string
 }
@@ -24,6 +27,13 @@ export interface WebhookEndpointChange {
   readonly enabledEvents?: readonly string[]
   readonly disabled?: boolean
   readonly metadata?: Readonly<Record<string, string>>
+}
+
+export interface MissingRight {
+  /** As the dashboard names it: "Webhook Endpoints: Write". */
+  readonly right: string
+  /** Stripe's own words. */
+  readonly answer: string
 }
 
 /** What Stripe tells about an event without its content. */
@@ -65,6 +75,11 @@ export interface StripeAccount {
   readonly keyMode: 'live' | 'test'
   /** The API version in which endpoints that Purser makes get their events. */
   readonly apiVersion: string
+  /**
+   * Rights that the key lacks of those that a deploy uses: webhook endpoints (read, write) and events (read). Asked by
+   * calls that change nothing. Empty for an unrestricted key.
+   */
+  missingRights(signal: AbortSignal): Promise<readonly MissingRight[]>
   account(signal: AbortSignal): Promise<{ readonly id: string; readonly livemode: boolean | undefined }>
   endpoints(signal: AbortSignal): Promise<readonly WebhookEndpoint[]>
   endpoint(id: string, signal: AbortSignal): Promise<WebhookEndpoint | undefined>

@@ -1,0 +1,387 @@
+import { readFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { startStripe, type StripeSimulator } from '../../sandbox/stripe/server.ts'
+import type { SecretWrite } from '../../src/adapters/kubernetes/port.ts'
+import { openStripe } from '../../src/adapters/stripe/client.ts'
+import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
+import type { ServiceConfig } from '../../src/config/service-schema.ts'
+import type { Change, Phase, PhaseContext } from '../../src/runbook/context.ts'
+import { undo } from '../../src/runbook/rollback.ts'
+import { rollout } from '../../src/runbook/rollout.ts'
+import { stripe as stripePhase } from '../../src/runbook/stripe.ts'
+import type { World } from '../../src/runbook/world.ts'
+import type { Effect } from '../../src/runs/effects.ts'
+import type { Json } from '../../src/runs/json.ts'
+import type { Run } from '../../src/runs/model.ts'
+import { planUndo } from '../../src/runs/undo-plan.ts'
+import { Sensitive } from '../../src/sensitive.ts'
+import { deploy, plan } from '../messages/example-runs.ts'
+
+const { service: configured, environments } = parsePurserYaml(
+  readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'),
+  'purser.yaml',
+)
+const never = new AbortController().signal
+const secretKey = 'sk_test_rotation'
+const url = 'https://api.valuecanvas.com/api/billing/webhooks/stripe'
+const run = 7
+const key = 'webhook-secret'
+
+type Overlap = 'a list' | 'a key of its own' | 'no more than one'
+const secretOf: Readonly<Record<Overlap, ServiceConfig['stripe']['secret']>> = {
+  'a list': { name: 'stripe-credentials', key, acceptsList: true },
+  'a key of its own': { name: 'stripe-credentials', key, acceptsList: false, previousKey: 'webhook-secret-previous' },
+  'no more than one': { name: 'stripe-credentials', key, acceptsList: false },
+}
+
+class Died extends Error {}
+
+/** A service of three pods, each of which believes the secrets that it read when it started. */
+interface Town {
+  stripe: StripeSimulator
+  secret: Map<string, string>
+  template: string
+  pods: { template: string; believes: readonly string[] }[]
+  steps: Map<string, Json>
+  effects: Effect[]
+  /** Changes to the outside so far, and after which of them the worker dies. */
+  changes: number
+  diesAfter: number
+}
+
+describe('another signing secret', () => {
+  let town: Town
+  let former: { readonly id: string; readonly secret: string }
+
+  beforeEach(build)
+  afterEach(() => town.stripe.close())
+
+  async function build(): Promise<void> {
+    const simulator = await startStripe({ secretKey, retryDelaysMs: [] })
+    town = {
+      stripe: simulator,
+      secret: new Map(),
+      template: 'v1',
+      pods: [],
+      steps: new Map(),
+      effects: [],
+      changes: 0,
+      diesAfter: Number.POSITIVE_INFINITY,
+    }
+    const api = openStripe({ secretKey: new Sensitive(secretKey), apiBase: simulator.url })
+    const { endpoint, signingSecret } = await api.createEndpoint(
+      {
+        url,
+        enabledEvents: ['invoice.paid', 'charge.failed'],
+        metadata: { managed_by: 'purser', purser_run: '3', purser_secret: 'to come' },
+        description: '',
+        idempotencyKey: 'former',
+      },
+      never,
+    )
+    await api.updateEndpoint(endpoint.id, { metadata: { purser_secret: signingSecret.fingerprint } }, never)
+    former = { id: endpoint.id, secret: signingSecret.reveal() }
+    town.secret.set(key, former.secret)
+    town.pods = Array.from({ length: 3 }, () => ({ template: 'v1', believes: [former.secret] }))
+  }
+
+  const enabled = () => town.stripe.endpoints().filter(({ status }) => status === 'enabled')
+  const believed = (id: string, pod: Town['pods'][number]) => pod.believes.includes(town.stripe.secretOf(id) ?? '')
+
+  /** Whatever pod an event meets, one of the ways by which it comes is believed. */
+  function expectNoGap(): void {
+    for (const pod of town.pods) expect(enabled().some(({ id }) => believed(id, pod))).toBe(true)
+  }
+
+  const readsNow = (previousKey: string | undefined) =>
+    [town.secret.get(key), previousKey === undefined ? undefined : town.secret.get(previousKey)]
+      .flatMap((value) => value?.split(',') ?? [])
+      .filter((value) => value !== '')
+
+  function clusterOf({ previousKey }: ServiceConfig['stripe']['secret']) {
+    const image = (template: string) => (template.startsWith('v1') ? 'api:v1' : plan.image.reference)
+    return {
+      deployment: async () => ({
+        image: image(town.template),
+        templateHash: town.template,
+        containers: [configured.container],
+        paused: false,
+        replicaSet: { name: 'rs', uid: town.template },
+        lastHealthy: { image: image(town.template), replicaSet: { name: 'rs', uid: town.template } },
+      }),
+      setImage: async ({ templateAnnotations }: { templateAnnotations?: object }) => {
+        town.template = `v2 ${JSON.stringify(templateAnnotations)}`
+        return { templateHash: town.template }
+      },
+      restoreReplicaSet: async ({ replicaSetUid }: { replicaSetUid: string }) => void (town.template = replicaSetUid),
+      history: async () => ({
+        image: image(town.template),
+        templateHash: town.template,
+        paused: false,
+        revisionHistoryLimit: 10,
+        changeCause: undefined,
+        writers: [],
+        revisions: [...new Set(['v1', town.template])].map((uid, index) => ({
+          revision: String(index + 1),
+          replicaSet: { name: 'rs', uid },
+          image: image(uid),
+          createdAt: undefined,
+          changeCause: undefined,
+          templateHash: uid,
+          current: uid === town.template,
+          serves: true,
+          differences: [],
+          changedSince: [],
+        })),
+      }),
+      waitForRollout: async () => {
+        for (const pod of town.pods.filter(({ template }) => template !== town.template)) {
+          Object.assign(pod, { template: town.template, believes: readsNow(previousKey) })
+          expectNoGap()
+        }
+      },
+      currentPods: async () => town.pods.map(() => ({ ready: true, imageID: '' })),
+      secretKey: async (_: string, name: string) => {
+        const value = town.secret.get(name)
+        const fingerprints = value === undefined ? [] : new Sensitive(value).parts(',').map((it) => it.fingerprint)
+        const fingerprint = value === undefined ? undefined : new Sensitive(value).fingerprint
+        const keys = [...town.secret.keys()]
+        return { secretExists: keys.length > 0, keyExists: value !== undefined, fingerprint, fingerprints, keys }
+      },
+      readSecretKey: async (_: string, name: string) => {
+        const value = town.secret.get(name)
+        return value === undefined ? undefined : new Sensitive(value)
+      },
+      writeSecret: async (_: string, { keys }: SecretWrite) => {
+        for (const [name, value] of Object.entries(keys))
+          if (value === undefined) town.secret.delete(name)
+          else town.secret.set(name, value.reveal())
+      },
+      removeSecretKey: async (_: string, name: string) => void town.secret.delete(name),
+    }
+  }
+
+  /** Looks after each call to the outside whether there is a gap, and lets the worker die after one of them. */
+  function watched<T extends object>(real: T): T {
+    return new Proxy(real, {
+      get(target, name) {
+        const method: unknown = Reflect.get(target, name)
+        if (typeof method !== 'function') return method
+        return async (...args: unknown[]) => {
+          if (town.changes >= town.diesAfter) throw new Died()
+          const answer: unknown = await method.apply(target, args)
+          if (/^(create|update|delete|write|remove|set|restore|wait)/.test(String(name))) town.changes += 1
+          expectNoGap()
+          if (town.changes >= town.diesAfter) throw new Died()
+          return answer
+        }
+      },
+    })
+  }
+
+  function contextOf(overlap: Overlap, phase: string, of: Partial<Run>, closed = 0): PhaseContext {
+    const number = of.number ?? run
+    const service = { ...configured, stripe: { ...configured.stripe, secret: secretOf[overlap] } }
+    const step = async <T>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+      const at = `${number} ${phase} ${name}`
+      if (!town.steps.has(at)) town.steps.set(at, JSON.parse(JSON.stringify((await act(never)) ?? null)) as Json)
+      return town.steps.get(at) as T
+    }
+    const accepted = (secret: Sensitive) => town.pods.every(({ believes }) => believes.includes(secret.reveal()))
+    const context = {
+      run: { ...deploy({ status: 'executing' }), rotateSecret: true, number: run, ...of },
+      service,
+      environment: { ...environments['production'], webhookUrl: url },
+      world: {
+        stripe: watched(openStripe({ secretKey: new Sensitive(secretKey), apiBase: town.stripe.url, retryDelayMs: 5 })),
+        cluster: watched(clusterOf(service.stripe.secret)),
+        webhook: {
+          signed: async (_: string, secret: Sensitive) => ({
+            status: accepted(secret) ? 200 : 400,
+            milliseconds: 1,
+            body: '',
+          }),
+          unsigned: async () => ({ status: 400, milliseconds: 1, body: '' }),
+        },
+        repository: { resolveVersion: async () => plan.commit },
+        registry: { resolve: async () => plan.image },
+        database: { query: async () => ({ columns: ['event_id'], rows: [] }) },
+      } as unknown as World,
+      signal: never,
+      step,
+      change: async <B extends Json, A extends Json | undefined>(name: string, change: Change<B, A>) =>
+        step(name, async (signal) => {
+          const { kind, target } = change
+          const same = (it: Effect) =>
+            it.run === number && it.phase === phase && it.kind === kind && it.target === target
+          if (!town.effects.some(same)) {
+            const before = await change.before(signal)
+            const id = town.effects.length + 1
+            const effect = { id, run: number, phase, kind, target, before, after: undefined, at: new Date() }
+            town.effects.push({ ...effect, status: 'started' })
+          }
+          const effect = town.effects.find(same) as Effect
+          const after = await change.act(effect.before as B, signal)
+          town.effects[effect.id - 1] = { ...effect, after, status: 'applied' }
+          return after
+        }),
+      report: async () => undefined,
+      tell: async () => undefined,
+      records: {
+        effectsOf: async (number: number) => town.effects.filter((it) => it.run === number),
+        undone: async (id: number) =>
+          void (town.effects[id - 1] = { ...(town.effects[id - 1] as Effect), status: 'undone' }),
+        settle: async (id: number, after: Json) =>
+          void (town.effects[id - 1] = { ...(town.effects[id - 1] as Effect), after, status: 'applied' }),
+        rollbackClosedUpTo: async () => closed,
+      },
+    }
+    return context as unknown as PhaseContext
+  }
+
+  interface Leg {
+    readonly name: string
+    readonly phase: Phase
+    readonly run: () => Partial<Run>
+  }
+  const approved = () => ({ plan: { ...plan, current: { ...plan.current, templateHash: 'v1' } } })
+  const deployLegs: readonly Leg[] = [
+    { name: 'rollout', phase: rollout, run: approved },
+    { name: 'stripe', phase: stripePhase, run: approved },
+  ]
+  const undoLeg: Leg = {
+    name: 'undo',
+    phase: undo,
+    run: () => ({
+      number: 8,
+      kind: 'rollback',
+      plan: planUndo(
+        run,
+        town.effects.filter((it) => it.run === run),
+        { strict: false },
+      ),
+    }),
+  }
+
+  /** Goes through the legs; a worker that dies is followed by another one, who does not. */
+  async function go(overlap: Overlap, legs: readonly Leg[]): Promise<{ died: boolean }> {
+    let died = false
+    for (const { name, phase, run: of } of legs) {
+      const now = of()
+      await phase(contextOf(overlap, name, now)).catch(async (error: unknown) => {
+        if (!(error instanceof Died)) throw error
+        died = true
+        town.diesAfter = Number.POSITIVE_INFINITY
+        await phase(contextOf(overlap, name, now))
+      })
+    }
+    return { died }
+  }
+
+  function expectRotated(): { readonly id: string; readonly secret: string } {
+    const [current, ...more] = enabled()
+    expect(more).toEqual([])
+    expect(town.stripe.endpoints()).toHaveLength(2)
+    expect(current?.id).not.toBe(former.id)
+    expect(current?.enabled_events).toHaveLength(38)
+    const secret = town.stripe.secretOf(current?.id ?? '') ?? ''
+    expect(town.secret.get(key)?.split(',')[0]).toBe(secret)
+    expect(town.pods.every((pod) => pod.believes.includes(secret))).toBe(true)
+    return { id: current?.id ?? '', secret }
+  }
+
+  function expectAsBefore(): void {
+    expect(enabled().map(({ id, enabled_events: events }) => ({ id, events }))).toEqual([
+      { id: former.id, events: ['invoice.paid', 'charge.failed'] },
+    ])
+    expect(Object.fromEntries(town.secret)).toEqual({ [key]: former.secret })
+    expect(town.pods.every(({ believes }) => believes.includes(former.secret))).toBe(true)
+  }
+
+  it.each<[Overlap, (secret: string) => object]>([
+    ['a list', (secret) => ({ [key]: `${secret},${former.secret}` })],
+    ['a key of its own', (secret) => ({ [key]: secret, 'webhook-secret-previous': former.secret })],
+    ['no more than one', (secret) => ({ [key]: secret })],
+  ])('for a service that takes %s: no gap on the way there, and none on the way back', async (overlap, held) => {
+    await go(overlap, deployLegs)
+    const { secret } = expectRotated()
+    expect(Object.fromEntries(town.secret)).toEqual({ ...held(secret), 'webhook-secret.before-run-7': former.secret })
+    await go(overlap, [undoLeg])
+    expectAsBefore()
+  })
+
+  it('although the worker dies after whatever change to the outside, there and back', async () => {
+    let points = 0
+    for (let at = 1; ; at += 1) {
+      if (at > 1) {
+        await town.stripe.close()
+        await build()
+      }
+      town.diesAfter = at
+      const there = await go('a list', deployLegs)
+      expectRotated()
+      const back = await go('a list', [undoLeg])
+      expectAsBefore()
+      if (!there.died && !back.died) break
+      points += 1
+    }
+    expect(points).toBeGreaterThan(12)
+  }, 60_000)
+
+  it('when nobody knows the former one any more: both are on while pods change, and a rollback keeps the new one', async () => {
+    town.secret.set(key, 'whsec_by_hand')
+    await go('a list', deployLegs)
+    const current = expectRotated()
+    expect(town.secret.get(key)).toBe(`${current.secret},whsec_by_hand`)
+    const { steps, stays } = undoLeg.run().plan as ReturnType<typeof planUndo>
+    expect(steps.map(({ line }) => line)).toEqual([
+      `Stripe endpoint ${url}: the new one stays, with 2 events`,
+      `Deployment ${configured.deployment}: back to v1.1.0`,
+    ])
+    expect(stays).toContain('The signing secret stays: the one before belonged to no endpoint.')
+    await go('a list', [undoLeg])
+    expect(enabled().map(({ id }) => id)).toEqual([current.id])
+    expect(town.pods.every(({ template, believes }) => template === 'v1' && believes.includes(current.secret))).toBe(
+      true,
+    )
+  })
+
+  it('is tidied up by the first deploy after the time for a rollback: one secret, one endpoint', async () => {
+    await go('a list', deployLegs)
+    const current = expectRotated()
+    const next = { ...approved(), number: 9, rotateSecret: false }
+    const later = { ...next, plan: { ...next.plan, current: { ...plan.current, templateHash: town.template } } }
+    await rollout(contextOf('a list', 'rollout', later, 7))
+    await stripePhase(contextOf('a list', 'stripe', later, 7))
+    expect(Object.fromEntries(town.secret)).toEqual({
+      [key]: current.secret,
+      'webhook-secret.before-run-9': `${current.secret},${former.secret}`,
+    })
+    expect(town.stripe.endpoints().map(({ id }) => id)).toEqual([current.id])
+    expect(town.pods.every(({ believes }) => believes.length === 1)).toBe(true)
+  })
+
+  it('whose creation was broken off more than a day ago has an unknown outcome, and a person is asked', async () => {
+    town.stripe.setFault({ does: 'cut', when: 'after', on: 'POST /v1/webhook_endpoints' })
+    await expect(rollout(contextOf('a list', 'rollout', approved()))).rejects.toMatchObject({ transient: true })
+    town.stripe.setFault(undefined)
+    const [begun] = town.stripe.endpoints().filter(({ id }) => id !== former.id)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 })
+    try {
+      town.steps.clear() // Retry
+      const error: unknown = await rollout(contextOf('a list', 'rollout', approved())).catch(
+        (caught: unknown) => caught,
+      )
+      expect(error).toMatchObject({
+        code: 'unknown_outcome',
+        transient: false,
+        hint: expect.stringContaining(`delete ${begun?.id} in the Stripe dashboard`),
+        evidence: expect.arrayContaining([expect.stringContaining(`endpoint ${begun?.id}`)]),
+      })
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(town.stripe.endpoints()).toHaveLength(2)
+    expect(Object.fromEntries(town.secret)).toEqual({ [key]: former.secret })
+  })
+})
