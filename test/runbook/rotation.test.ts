@@ -6,8 +6,9 @@ import { openStripe } from '../../src/adapters/stripe/client.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import type { ServiceConfig } from '../../src/config/service-schema.ts'
 import type { Change, Phase, PhaseContext } from '../../src/runbook/context.ts'
+import { provideCredentials } from '../../src/runbook/credentials.ts'
 import { undo } from '../../src/runbook/rollback.ts'
-import { rollout } from '../../src/runbook/rollout.ts'
+import { restart } from '../../src/runbook/signing-secret.ts'
 import { stripe as stripePhase } from '../../src/runbook/stripe.ts'
 import type { World } from '../../src/runbook/world.ts'
 import type { Effect } from '../../src/runs/effects.ts'
@@ -35,6 +36,19 @@ const secretOf: Readonly<Record<Overlap, ServiceConfig['stripe']['secret']>> = {
 }
 
 class Died extends Error {}
+
+/** Of the rollout phase what concerns the secret: credentials, then pods that read them. */
+const rollout: Phase = async (context) => {
+  const { deployment } = context.service
+  await provideCredentials(context)
+  await context.change('replace the pods', {
+    kind: 'restart',
+    target: deployment,
+    before: async () => ({ secret: 'stripe-credentials' }),
+    act: (_, signal) => restart(context, deployment, signal),
+  })
+  return { line: 'rolled out' }
+}
 
 /** A service of three pods, each of which believes the secrets that it read when it started. */
 interface Town {
@@ -99,48 +113,20 @@ describe('another signing secret', () => {
       .filter((value) => value !== '')
 
   function clusterOf({ previousKey }: ServiceConfig['stripe']['secret']) {
-    const image = (template: string) => (template.startsWith('v1') ? 'api:v1' : plan.image.reference)
     return {
       deployment: async () => ({
-        image: image(town.template),
+        image: plan.image.reference,
         templateHash: town.template,
         containers: [configured.container],
         paused: false,
-        replicaSet: { name: 'rs', uid: town.template },
-        lastHealthy: { image: image(town.template), replicaSet: { name: 'rs', uid: town.template } },
       }),
-      setImage: async ({ templateAnnotations }: { templateAnnotations?: object }) => {
-        town.template = `v2 ${JSON.stringify(templateAnnotations)}`
-        return { templateHash: town.template }
-      },
-      restoreReplicaSet: async ({ replicaSetUid }: { replicaSetUid: string }) => void (town.template = replicaSetUid),
-      history: async () => ({
-        image: image(town.template),
-        templateHash: town.template,
-        paused: false,
-        revisionHistoryLimit: 10,
-        changeCause: undefined,
-        writers: [],
-        revisions: [...new Set(['v1', town.template])].map((uid, index) => ({
-          revision: String(index + 1),
-          replicaSet: { name: 'rs', uid },
-          image: image(uid),
-          createdAt: undefined,
-          changeCause: undefined,
-          templateHash: uid,
-          current: uid === town.template,
-          serves: true,
-          differences: [],
-          changedSince: [],
-        })),
-      }),
-      waitForRollout: async () => {
+      restart: async ({ templateAnnotations }: { templateAnnotations: object }) => {
+        town.template = JSON.stringify(templateAnnotations)
         for (const pod of town.pods.filter(({ template }) => template !== town.template)) {
           Object.assign(pod, { template: town.template, believes: readsNow(previousKey) })
           expectNoGap()
         }
       },
-      currentPods: async () => town.pods.map(() => ({ ready: true, imageID: '' })),
       secretKey: async (_: string, name: string) => {
         const value = town.secret.get(name)
         const fingerprints = value === undefined ? [] : new Sensitive(value).parts(',').map((it) => it.fingerprint)
@@ -170,7 +156,7 @@ describe('another signing secret', () => {
         return async (...args: unknown[]) => {
           if (town.changes >= town.diesAfter) throw new Died()
           const answer: unknown = await method.apply(target, args)
-          if (/^(create|update|delete|write|remove|set|restore|wait)/.test(String(name))) town.changes += 1
+          if (/^(create|update|delete|write|remove|restart)/.test(String(name))) town.changes += 1
           expectNoGap()
           if (town.changes >= town.diesAfter) throw new Died()
           return answer
@@ -336,14 +322,12 @@ describe('another signing secret', () => {
     const { steps, stays } = undoLeg.run().plan as ReturnType<typeof planUndo>
     expect(steps.map(({ line }) => line)).toEqual([
       `Stripe endpoint ${url}: the new one stays, with 2 events`,
-      `Deployment ${configured.deployment}: back to v1.1.0`,
+      `Deployment ${configured.deployment}: restart, so that it reads the Secret again`,
     ])
     expect(stays).toContain('The signing secret stays: the one before belonged to no endpoint.')
     await go('a list', [undoLeg])
     expect(enabled().map(({ id }) => id)).toEqual([current.id])
-    expect(town.pods.every(({ template, believes }) => template === 'v1' && believes.includes(current.secret))).toBe(
-      true,
-    )
+    expect(town.pods.every(({ believes }) => believes.includes(current.secret))).toBe(true)
   })
 
   it('is tidied up by the first deploy after the time for a rollback: one secret, one endpoint', async () => {
