@@ -2,6 +2,7 @@ import { confirmPlan } from './confirm-plan.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
 import { CheckFailed, PlanOutdated } from './errors.ts'
+import { seconds } from './preflight.ts'
 import { expectedTables, migrationFiles } from './migrations.ts'
 import { changeOf, newest, releaseOf } from './schema-standing.ts'
 
@@ -93,9 +94,9 @@ async function requireProvenBackup(context: PhaseContext): Promise<void> {
       hint: 'Retry from pre-flight with a new deploy.',
     })
   const { maxAgeMinutes } = context.environment.backups
-  const minutes = Math.floor((Date.now() - Date.parse(backup.finishedAt)) / 60_000)
-  if (minutes >= maxAgeMinutes)
-    throw new CheckFailed('backup_too_old', `starting migrations: backup ${backup.file} is ${minutes} min old`, {
+  const age = Date.now() - Date.parse(backup.finishedAt)
+  if (age >= maxAgeMinutes * 60_000)
+    throw new CheckFailed('backup_too_old', `starting migrations: backup ${backup.file} is ${seconds(age)} old`, {
       hint: `No migration starts with a backup older than ${maxAgeMinutes} min (backups.maxAgeMinutes): deploy anew.`,
     })
   await context.step('verify the backup again', async (signal) => {

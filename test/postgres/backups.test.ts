@@ -68,7 +68,7 @@ describe('backups of the service database', () => {
   it('finds a backup that was cut, changed or never finished', async () => {
     const { file, sha256 } = await backups.create('run-42', quiet, never)
     const path = join(directory, file)
-    const [data = ''] = (await readdir(path)).filter((name) => name.endsWith('.gz'))
+    const [data = ''] = (await readdir(path)).filter((name) => /\.(gz|zst)$/.test(name))
     const whole = await readFile(join(path, data))
     await truncate(join(path, data), Math.floor(whole.length / 2))
     await expect(backups.verify(file, never)).rejects.toMatchObject({ code: 'backup_damaged' })
@@ -227,8 +227,9 @@ describe('backups of the service database', () => {
     const [older, same, newer] = await Promise.all([tools(versions[0]), tools(versions[1]), tools(versions[2])])
     expect(await using(newer, older, same).clientVersion(never)).toEqual({ text: versions[1], major: server })
     expect((await using(older, newer).clientVersion(never)).major).toBe(server + 1)
-    for (const attempt of [using(older).clientVersion(never), using(older).create('x', quiet, never)])
-      await expect(attempt).rejects.toMatchObject({
+    const late = using(older)
+    for (const attempt of [() => late.clientVersion(never), () => late.create('x', quiet, never)])
+      await expect(attempt()).rejects.toMatchObject({
         code: 'client_tools_too_old',
         message: expect.stringContaining(`pg_dump ${versions[0]} (${older}) cannot dump a PostgreSQL ${server} server`),
         hint: expect.stringContaining(`/usr/lib/postgresql/${server}/bin`),

@@ -94,7 +94,7 @@ describe('backups in a storage that speaks S3', () => {
 
   it('are found damaged, whatever was changed, and never restored', async () => {
     const manifest = made
-    const key = keysThere().find((it) => it.endsWith('.gz')) ?? ''
+    const key = keysThere().find((it) => /\.(gz|zst)$/.test(it)) ?? ''
     const whole = s3.bucket.get(key).body
     const restores = openRestores({ url: new Sensitive(url), ...place })
     const restoring = () =>

@@ -1,3 +1,5 @@
+import { readFile, readdir, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { standingOf, type Standing } from './standing.ts'
 import { startTown, type Town } from './town.ts'
@@ -80,4 +82,28 @@ describe('what Purser refuses', () => {
     expect(standingOf(town)).toEqual(before)
     expect(await town.service(`select 1 from pg_tables where tablename = 'grace_periods'`)).toEqual([])
   }, 60_000)
+
+  it('no migration starts with a backup that is too old, nor with one that is not what was proven', async () => {
+    const { PURSER_CONFIG: config = '', PURSER_BACKUP_DIR: directory = '' } = town.world.environment
+    const impatient = `${config}.impatient.yaml`
+    await writeFile(impatient, (await readFile(config, 'utf8')).replace('maxAgeMinutes: 60', 'maxAgeMinutes: 0.0001'))
+    await town.bots[0]?.stop()
+    await town.startBot('impatient', { PURSER_CONFIG: impatient })
+    const [tooOld] = await town.plays('deploy v1.2.0')
+    expect(tooOld?.ok).toBe(false)
+    expect(town.threads()).toMatch(/backup backup_\S+\.dump is \d+ m?s old/)
+    expect(town.threads()).toContain('No migration starts with a backup older than 0.0001 min')
+
+    await town.bots[1]?.stop()
+    const [dump = ''] = (await readdir(directory)).filter((name) => name.endsWith('.dump'))
+    const [data = ''] = (await readdir(join(directory, dump))).filter((name) => name.endsWith('.gz'))
+    await truncate(join(directory, dump, data), 20)
+    await town.startBot('patient')
+    await town.presses('dana', 'retry_phase')
+    await town.waitFor('a refusal', () => town.threads().includes('the file is not what was written'))
+
+    const tables = `select 1 from pg_tables where tablename in ('billing_audit_log', 'grace_periods')`
+    expect(await town.service(tables)).toEqual([])
+    expect(await town.state('select 1 from purser.effects')).toEqual([])
+  }, 120_000)
 })
