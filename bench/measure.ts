@@ -30,6 +30,21 @@ export async function inTurns(
   return times
 }
 
+/** The same with any number of contenders. */
+export async function takeTurns<Name extends string>(
+  runs: number,
+  contenders: Readonly<Record<Name, () => Promise<void>>>,
+): Promise<Readonly<Record<Name, readonly number[]>>> {
+  const names = Object.keys(contenders) as Name[]
+  const times = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, number[]>
+  for (let turn = 0; turn <= runs; turn += 1)
+    for (const name of names) {
+      const milliseconds = await timed(contenders[name])
+      if (turn > 0) times[name].push(milliseconds)
+    }
+  return times
+}
+
 export async function timed(work: () => Promise<void>): Promise<number> {
   const began = performance.now()
   await work()

@@ -1,94 +1,87 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { cpus } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { openBackups } from '../src/adapters/postgres/backups.ts'
+import { parallelJobs } from '../src/adapters/postgres/new-database.ts'
 import { openRestores } from '../src/adapters/postgres/restores.ts'
 import { Sensitive } from '../src/sensitive.ts'
 import { run } from './commands.ts'
 import type { Result } from './measure.ts'
-import { inTurns, median, timed } from './measure.ts'
+import { takeTurns, timed } from './measure.ts'
 
-const runs = 3
-const jobs = Math.min(8, Math.max(1, cpus().length))
 const never = new AbortController().signal
 const quiet = (): void => {}
 
 /**
- * The runbook's `psql < file.sql` and the raw tools (`pg_dump -Fd -j`, `pg_restore -j`), each into an empty database, beside
- * Purser's own, which also reads through, checks and counts. The service stands still for the swap only.
+ * The runbook's `psql < file.sql` and the raw `pg_restore -j`, each into an empty database, beside Purser's own, which also
+ * analyzes and compares with the snapshot. The service stands still for psql's whole time there, for the swap of names here.
  */
-export async function measureRestore(url: string, directory: string): Promise<readonly Result[]> {
+export async function measureRestore(url: string, directory: string, runs: number): Promise<readonly Result[]> {
   const secret = new Sensitive(url)
   const backups = openBackups({ url: secret, directory, testRestore: { enabled: false } })
   const restores = openRestores({ url: secret, directory })
   await mkdir(directory, { recursive: true })
   const plain = join(directory, 'file.sql')
   const raw = join(directory, 'raw')
-  let turn = 0
-  const dumps = await inTurns(
-    runs,
-    async () => {
-      await rm(raw, { recursive: true, force: true })
-      await run('pg_dump', ['--format=directory', `--jobs=${jobs}`, `--file=${raw}`, url])
-    },
-    async () => void (await backups.create(`bench-${(turn += 1)}`, quiet, never)),
-  )
+  const jobs = parallelJobs()
   await run('pg_dump', [url], plain)
+  await run('pg_dump', ['--format=directory', `--jobs=${jobs}`, '--compress=1', `--file=${raw}`, url])
   const { file, sha256 } = await backups.create('bench-1', quiet, never)
 
-  const empty = await emptyDatabase(url)
+  const empty = emptyDatabase(url)
   let number = 0
+  const prepared: number[] = []
   const swaps: number[] = []
-  const ours = async (): Promise<void> => {
-    const names = restores.names((number += 1))
-    await restores.prepare({ names, file, sha256, onProgress: quiet }, never)
-    swaps.push(await timed(async () => void (await restores.swap(names, never))))
-    await restores.swapBack(names, never)
-    await restores.discard(names, never)
-  }
-  const psql = await inTurns(
-    runs,
-    async () => {
+  const times = await takeTurns(runs, {
+    psql: async () => {
       await empty.renew()
       await run('psql', ['--no-psqlrc', '--quiet', `--dbname=${empty.url}`, `--file=${plain}`])
     },
-    ours,
-  )
-  const restored = await inTurns(
-    runs,
-    async () => {
+    raw: async () => {
       await empty.renew()
       await run('pg_restore', [`--jobs=${jobs}`, `--dbname=${empty.url}`, raw])
     },
-    ours,
-  )
+    analyzed: async () => {
+      await empty.renew()
+      await run('pg_restore', [`--jobs=${jobs}`, `--dbname=${empty.url}`, raw])
+      await run('psql', ['--no-psqlrc', '--quiet', `--dbname=${empty.url}`, '--command=analyze'])
+    },
+    ours: async () => {
+      const names = restores.names((number += 1))
+      prepared.push(
+        await timed(async () => void (await restores.prepare({ names, file, sha256, onProgress: quiet }, never))),
+      )
+      swaps.push(await timed(async () => void (await restores.swap(names, never))))
+      await restores.swapBack(names, never)
+      await restores.discard(names, never)
+    },
+  })
   await empty.drop()
   await rm(directory, { recursive: true, force: true })
+  const counted = (all: readonly number[]) => all.slice(1)
+  const ours = {
+    name: 'restore, analyze, compare, swap',
+    milliseconds: counted(prepared.map((it, index) => it + (swaps[index] ?? 0))),
+  }
   return [
+    { what: 'restore, runbook', rival: { name: 'psql < file.sql', milliseconds: times.psql }, ours, runs },
+    { what: 'restore, raw tool', rival: { name: `pg_restore -j${jobs}`, milliseconds: times.raw }, ours, runs },
     {
-      what: 'backup, raw tool',
-      rival: { name: `pg_dump -Fd -j${jobs}`, milliseconds: dumps.rival },
-      ours: { name: 'dump, counts, read-through, checksum', milliseconds: dumps.ours },
+      what: 'restore, raw tool, ready to serve',
+      rival: { name: `pg_restore -j${jobs}, analyze`, milliseconds: times.analyzed },
+      ours,
       runs,
     },
     {
-      what: 'restore, runbook',
-      rival: { name: 'psql < file.sql', milliseconds: psql.rival },
-      ours: { name: 'restore, analyze, compare, swap', milliseconds: psql.ours },
+      what: 'downtime, without the pods’ own',
+      rival: { name: 'psql < file.sql', milliseconds: times.psql },
+      ours: { name: 'swap', milliseconds: counted(swaps) },
       runs,
-    },
-    {
-      what: 'restore, raw tool',
-      rival: { name: `pg_restore -j${jobs}`, milliseconds: restored.rival },
-      ours: { name: 'restore, analyze, compare, swap', milliseconds: restored.ours },
-      runs,
-      note: `without a database under its name: ${Math.round(median(swaps))} ms (the swap), against the whole of psql's time`,
     },
   ]
 }
 
-async function emptyDatabase(url: string) {
+function emptyDatabase(url: string) {
   const name = 'bench_restore'
   const address = new URL(url)
   address.pathname = `/${name}`

@@ -96,7 +96,7 @@ describe('what Purser refuses', () => {
 
     await town.bots[1]?.stop()
     const [dump = ''] = (await readdir(directory)).filter((name) => name.endsWith('.dump'))
-    const [data = ''] = (await readdir(join(directory, dump))).filter((name) => name.endsWith('.gz'))
+    const [data = ''] = (await readdir(join(directory, dump))).filter((name) => /\.(gz|zst)$/.test(name))
     await truncate(join(directory, dump, data), 20)
     await town.startBot('patient')
     await town.presses('dana', 'retry_phase')

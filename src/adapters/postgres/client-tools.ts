@@ -65,7 +65,8 @@ async function findTools(
   signal: AbortSignal,
 ): Promise<readonly [ClientTools, ...ClientTools[]]> {
   // What is named is meant; what is packaged is only looked at when nothing is.
-  const places = directories ?? [undefined, ...(await packagedDirectories())]
+  // They come first, as Debian's programs on the PATH are scripts that look for these, which takes longer than the programs.
+  const places = directories ?? [...(await packagedDirectories()), undefined]
   const answers = await Promise.allSettled(places.map((directory) => askVersion(directory, signal)))
   signal.throwIfAborted()
   const [first, ...rest] = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
@@ -82,15 +83,14 @@ async function packagedDirectories(): Promise<readonly string[]> {
 /** Both must be there: a server's package alone may have only one of them. */
 async function askVersion(directory: string | undefined, signal: AbortSignal): Promise<ClientTools> {
   const doing = 'asking pg_dump for its version'
-  let text = ''
-  for (const program of ['pg_restore', 'pg_dump'] as const) {
-    text = ''
-    const run: ToolRun = {
-      ...{ program, directory, args: ['--version'], doing, cwd: '/', timeoutMs: askLimitMs },
-      onStdoutLine: (line) => void (text ||= line),
-    }
-    await runTool(run, signal)
+  const ask = async (program: ToolRun['program']): Promise<string> => {
+    let text = ''
+    const onStdoutLine = (line: string): void => void (text ||= line)
+    const args = ['--version']
+    await runTool({ program, directory, args, doing, cwd: '/', timeoutMs: askLimitMs, onStdoutLine }, signal)
+    return text
   }
+  const [text] = await Promise.all([ask('pg_dump'), ask('pg_restore')])
   const version = /(\d+)(?:[.\w]*)/.exec(text)
   if (!version) throw new BackupError('client_tools_missing', `${doing}: it answered ${JSON.stringify(text)}`)
   return { directory, version: version[0], major: Number(version[1]) }

@@ -33,7 +33,7 @@ const lockWaitMs = 5_000
 
 /** Dumps one snapshot and counts what is in it: only so can a restore be held against it while others write. */
 export async function dumpSnapshot(request: DumpRequest, signal: AbortSignal): Promise<Dumped> {
-  const { url, schemas, onProgress } = request
+  const { url, schemas } = request
   return withSession(url, 'holding the snapshot to back up', signal, async (session) => {
     await refusePooled(session, url, signal)
     if (schemas !== undefined) await requireSchemas(session, schemas)
@@ -45,9 +45,9 @@ export async function dumpSnapshot(request: DumpRequest, signal: AbortSignal): P
     const sourceBytes = tables.reduce((sum, { bytes }) => sum + bytes, await largeObjectBytes(session))
     await request.beforehand(sourceBytes)
     const sequences = await sequencesOf(session, schemas)
-    await dump(request, await exportSnapshot(session), tables, signal)
-    onProgress('counting the rows of the snapshot')
-    const rows = await rowsOf(session, schemas)
+    const snapshot = await exportSnapshot(session)
+    // Side by side: this session has nothing else to do than to hold the snapshot, and sees the same rows.
+    const [rows] = await Promise.all([rowsOf(session, schemas), dump(request, snapshot, tables, signal)])
     const after = await sequencesOf(session, schemas)
     return { expected: tables.map(nameOf), sourceBytes, rows, sequences: rangesOf(sequences, after) }
   })
