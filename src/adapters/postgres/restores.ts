@@ -132,10 +132,11 @@ async function prepare(
   await storage.withFiles(manifest, signal, (path) =>
     restoreInto({ url: target, path, doing, withOwners: true, toolDirectories, onProgress }, signal),
   )
-  onProgress('analyzing')
-  await withSession(target, `analyzing ${restored}`, signal, (session) => session.query('analyze'))
-  onProgress('comparing with the snapshot of the backup')
-  await compareWith(manifest, target, `checking ${restored}`, signal)
+  onProgress('analyzing, and comparing with the snapshot of the backup')
+  await Promise.all([
+    withSession(target, `analyzing ${restored}`, signal, (session) => session.query('analyze')),
+    compareWith(manifest, target, `checking ${restored}`, signal),
+  ])
   const milliseconds = Math.round(performance.now() - began)
   await withSession(url, doing, signal, async (session) => {
     await copyDatabaseFacts(session, target, restored, signal)
