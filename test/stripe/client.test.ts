@@ -21,7 +21,7 @@ beforeEach(async () => {
   simulator = await startStripe({
     secretKey: secretKey.reveal(),
     retryDelaysMs: [],
-    restrictedKeys: { rk_test_events: ['rak_event_read'] },
+    restrictedKeys: { rk_test_events: ['rak_event_read'], rk_test_all: ['rak_event_read', 'rak_webhook_write'] },
   })
 })
 afterEach(() => simulator.close())
@@ -104,6 +104,15 @@ describe('when the request is at fault', () => {
       transient: false,
       message: expect.stringContaining('rak_webhook_write'),
     })
+  })
+
+  it('asks which rights a restricted key lacks, by calls that change nothing', async () => {
+    expect(await open({ key: 'rk_test_events' }).missingRights(signal)).toEqual([
+      { right: 'Webhook Endpoints: Read', answer: expect.stringContaining('rak_webhook_read') },
+      { right: 'Webhook Endpoints: Write', answer: expect.stringContaining('rak_webhook_write') },
+    ])
+    expect(await open({ key: 'rk_test_all' }).missingRights(signal)).toEqual([])
+    expect(simulator.endpoints()).toEqual([])
   })
 
   it('says that the account is full, and of what', async () => {
