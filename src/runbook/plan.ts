@@ -72,12 +72,10 @@ export const plan: Phase = async (context) => {
   return { line, plan: made }
 }
 
-export async function currentDeployment({
-  world,
-  service,
-  environment,
-  signal,
-}: PhaseContext): Promise<DeploymentState> {
+export async function currentDeployment(
+  { world, service, environment, signal }: PhaseContext,
+  { mayBePaused = false } = {},
+): Promise<DeploymentState> {
   const deployment = await world.cluster.deployment(service.deployment, service.container, signal)
   if (deployment === undefined)
     throw new CheckFailed(
@@ -95,7 +93,7 @@ export async function currentDeployment({
         hint: `It has ${deployment.containers.join(', ')}; correct service.container in purser.yaml.`,
       },
     )
-  if (deployment.paused)
+  if (deployment.paused && !mayBePaused)
     throw new CheckFailed('deployment_paused', `deployment ${service.deployment} is paused`, {
       hint: `kubectl rollout resume deployment/${service.deployment} -n ${environment.namespace}`,
     })

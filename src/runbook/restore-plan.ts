@@ -1,7 +1,7 @@
 import type { RestorePlan, RestoredTable } from '../runs/restore-plan.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed, PlanOutdated } from './errors.ts'
-import { currentDeployment } from './plan.ts'
+import { beforeStandstill } from './standstill.ts'
 
 const countLimitMs = 20_000
 const mostTables = 50
@@ -22,7 +22,7 @@ export const planRestore: Phase = async (context) => {
       hint: 'Here databases cannot be swapped by name; docs/database.md tells how to restore in place by hand.',
     })
   const { live, restored, kept } = world.restores.names(run.number)
-  const deployment = await currentDeployment(context)
+  const standstill = await beforeStandstill(context, signal)
   await context.report('counting what was written since')
   const now = await world.restores.countNow(
     manifest.rows.slice(0, mostTables).map(({ table }) => table),
@@ -47,10 +47,10 @@ export const planRestore: Phase = async (context) => {
     },
     database: { live, restored, kept },
     tables,
-    deployment: { name: service.deployment, replicas: deployment.replicas },
+    deployment: { name: service.deployment, replicas: standstill.before.replicas },
     cronJobs: service.cronJobs.map(({ name }) => name),
     migrationsLost,
-    risks: risksOf(tables, migrationsLost, backup.restoreMs === undefined),
+    risks: [...risksOf(tables, migrationsLost, backup.restoreMs === undefined), ...standstill.risks],
   }
   return { line: `${backup.file} → ${live}`, plan }
 }

@@ -3,10 +3,11 @@ import type { ReplicasBefore, ScheduleBefore } from '../runs/effects.ts'
 import type { PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { currentDeployment } from './plan.ts'
+import { beforeStandstill, scaleBack } from './standstill.ts'
+import { watchRollout } from './watch-rollout.ts'
 
 /** What ran before the application was stopped; recorded before anything is stopped. */
-export interface Standing {
-  readonly replicas: number
+export interface Standing extends ReplicasBefore {
   readonly schedules: Readonly<Record<string, ScheduleBefore>>
 }
 
@@ -19,11 +20,11 @@ const lookMs = 1_000
  */
 export async function rememberService(context: PhaseContext): Promise<Standing> {
   const { world, service } = context
-  const { replicas } = await context.change('remember the replicas', {
+  const before = await context.change('remember the replicas', {
     kind: 'replicas',
     target: service.deployment,
-    before: async (): Promise<ReplicasBefore> => ({ replicas: (await currentDeployment(context)).replicas }),
-    act: async (before) => before,
+    before: async (signal): Promise<ReplicasBefore> => (await beforeStandstill(context, signal)).before,
+    act: async (standing) => standing,
   })
   const schedules: Record<string, ScheduleBefore> = {}
   for (const { name } of service.cronJobs)
@@ -35,7 +36,7 @@ export async function rememberService(context: PhaseContext): Promise<Standing> 
       }),
       act: async (before) => before,
     })
-  return { replicas, schedules }
+  return { ...before, schedules }
 }
 
 /**
@@ -67,19 +68,12 @@ export async function stopService(context: PhaseContext, standing: Standing, sig
 
 /** Back to what stood there before, application first: its Jobs may need it. Safe to repeat. */
 export async function startService(context: PhaseContext, standing: Standing, signal: AbortSignal): Promise<void> {
-  const { world, service } = context
+  const { world } = context
   const onProgress = (line: string): void => void context.report(line).catch(() => undefined)
-  await world.cluster.scale({ deployment: service.deployment, replicas: standing.replicas, onProgress }, signal)
+  await scaleBack(context, standing, onProgress, signal)
   if (standing.replicas > 0) {
-    const { image } = await currentDeployment(context)
-    await world.cluster.waitForRollout(
-      {
-        ...{ deployment: service.deployment, container: service.container, image },
-        graceMs: service.rollout.graceSeconds * 1_000,
-        onProgress: (progress) => onProgress(progress.line),
-      },
-      AbortSignal.any([signal, AbortSignal.timeout(service.rollout.timeoutMinutes * 60_000)]),
-    )
+    const { image } = await currentDeployment(context, { mayBePaused: true })
+    await watchRollout(context, image, signal)
   }
   for (const [name, { suspended }] of Object.entries(standing.schedules))
     if (suspended === false) await world.cluster.suspendCronJob(name, false, signal)

@@ -178,7 +178,7 @@ async function standingBefore(context: PhaseContext, restore: number): Promise<S
     return [name, before?.suspended === false && now.suspended !== null ? before : now] as const
   })
   return {
-    replicas: standing.replicas > 0 ? standing.replicas : (replicas?.replicas ?? 0),
+    ...(standing.replicas > 0 ? standing : (replicas ?? standing)),
     schedules: Object.fromEntries(schedules),
   }
 }

@@ -8,11 +8,12 @@ import type {
   SecretBefore,
 } from '../runs/effects.ts'
 import type { UndoPlan, UndoStep } from '../runs/undo-plan.ts'
-import { healthState, rolloutState } from './state-checks.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { undoRestore } from './restore.ts'
 import { restart } from './signing-secret.ts'
+import { scaleBack } from './standstill.ts'
+import { healthState, rolloutState } from './state-checks.ts'
 import { retiredBy } from './webhook-endpoint.ts'
 import { confirmComeback, undoImage } from './undo-deployment.ts'
 import { targetOf } from '../runs/comeback.ts'
@@ -69,10 +70,8 @@ async function undoEffect(
       return undoCronJob(context, effect.target, effect.before as CronJobBefore, signal)
     case 'database':
       return undoRestore(context, effect, signal)
-    case 'replicas': {
-      const { replicas } = effect.before as ReplicasBefore
-      return context.world.cluster.scale({ deployment: effect.target, replicas, onProgress: () => undefined }, signal)
-    }
+    case 'replicas':
+      return scaleBack(context, effect.before as ReplicasBefore, () => undefined, signal)
     case 'schedule': {
       const { suspended } = effect.before as ScheduleBefore
       return suspended === false ? context.world.cluster.suspendCronJob(effect.target, false, signal) : undefined

@@ -8,6 +8,7 @@ import { CheckFailed, PlanOutdated } from './errors.ts'
 import type { ReleasedImage } from './image.ts'
 import { releasedImage } from './image.ts'
 import { causeOf, currentDeployment } from './plan.ts'
+import { watchRollout } from './watch-rollout.ts'
 import { recordThatItRuns } from './schema-standing.ts'
 import { restartConsumers, secretAnnotation } from './signing-secret.ts'
 
@@ -28,17 +29,7 @@ export const rollout: Phase = async (context) => {
   })
 
   await context.step('watch the rollout', async (signal) => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(service.rollout.timeoutMinutes * 60_000)])
-    await world.cluster.waitForRollout(
-      {
-        deployment: service.deployment,
-        container: service.container,
-        image: image.reference,
-        graceMs: service.rollout.graceSeconds * 1_000,
-        onProgress: (progress) => void context.report(progress.line).catch(() => undefined),
-      },
-      limit,
-    )
+    await watchRollout(context, image.reference, signal)
     await rememberServed(context, set)
   })
   await restartConsumers(context)

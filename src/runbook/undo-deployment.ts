@@ -5,6 +5,7 @@ import type { Effect, ImageBefore } from '../runs/effects.ts'
 import type { PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { causeOf } from './plan.ts'
+import { watchRollout } from './watch-rollout.ts'
 
 /**
  * Before anything is put back: what somebody else has done since is not what this rollback was confirmed for, and a paused
@@ -34,14 +35,7 @@ export async function undoImage(
   }
   if (uid === undefined) await world.cluster.setImage(change, signal)
   else await world.cluster.restoreReplicaSet({ ...change, replicaSetUid: uid }, signal)
-  await world.cluster.waitForRollout(
-    {
-      ...{ deployment: effect.target, container: service.container, image },
-      graceMs: service.rollout.graceSeconds * 1_000,
-      onProgress: (progress) => void context.report(progress.line).catch(() => undefined),
-    },
-    AbortSignal.any([signal, AbortSignal.timeout(service.rollout.timeoutMinutes * 60_000)]),
-  )
+  await watchRollout(context, image, signal)
 }
 
 function targetOf(effect: Effect, comeback: Comeback | undefined): { image: string; uid: string | undefined } {

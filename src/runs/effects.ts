@@ -107,7 +107,11 @@ export type DatabaseBefore = {
 
 export type RestartBefore = { readonly secret: string }
 
-export type ReplicasBefore = { readonly replicas: number }
+export type ReplicasBefore = {
+  readonly replicas: number
+  /** It decides how many pods there are, except that it never starts from 0. */
+  readonly autoscaler?: { readonly name: string; readonly minimum: number; readonly maximum: number }
+}
 
 export type ScheduleBefore = {
   /** Null: there was no such CronJob. */

@@ -93,6 +93,7 @@ describe('a restore, broken off at every call to the outside', () => {
     suspendCronJob: async (_name: string, suspended: boolean) => void (service.suspended = suspended),
     scale: async ({ replicas }: { replicas: number }) => void (service.replicas = replicas),
     waitForRollout: async () => ({}),
+    surroundings: async () => ({ autoscaler: 'none' }),
   }
 
   function contextOf(run: Run, trouble?: Trouble): PhaseContext {
@@ -126,6 +127,7 @@ describe('a restore, broken off at every call to the outside', () => {
         deployment: 'api',
         container: 'api',
         cronJobs: [{ name: 'retry' }],
+        stripe: { secret: { name: 'stripe' } },
         rollout: { graceSeconds: 1, timeoutMinutes: 1 },
         rollback: { strict: false },
       },

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { redisIsHere, startTestRedis, type TestRedis } from '../support/redis.ts'
-import { standingOf } from './standing.ts'
+import { namespace } from '../../sandbox/world.ts'
+import { revisionOf, standingOf } from './standing.ts'
 import { startTown, type Town } from './town.ts'
 
 describe('a deploy during which', () => {
@@ -50,13 +51,31 @@ describe('a deploy during which', () => {
     180_000,
   )
 
-  it('Stripe makes the endpoint and its answer is lost goes on and ends well, with one endpoint', async () => {
+  it('Stripe’s answer is lost, and then the cluster’s API goes away in the middle of the rollout, goes on and ends well', async () => {
     town = await startTown({ monitorSeconds: 3 })
-    town.world.stripe.setFault({ does: 'cut', when: 'after', on: 'POST /v1/webhook_endpoints', times: 2 })
+    const { stripe, kubernetes } = town.world
+    stripe.setFault({ does: 'cut', when: 'after', on: 'POST /v1/webhook_endpoints', times: 2 })
     await deployUntil('running')
+    const image = `valuecanvas/api@${town.world.registry.digestOf('valuecanvas/api', 'v1.2.0')}`
+    await town.waitFor('the new image', () => standingOf(town).image === image)
+    // The pods come up while nobody can see it.
+    await kubernetes.restart(async () => {
+      await expect.poll(() => readyPods(image), { timeout: 60_000, interval: 100 }).toBe(3)
+    })
     await endsWell()
-    expect(town.world.stripe.endpoints()).toHaveLength(1)
+    expect(stripe.endpoints()).toHaveLength(1)
+    expect(revisionOf(town)).toBe('2')
   }, 180_000)
+
+  function readyPods(image: string): number {
+    const pods = town.world.kubernetes.list('Pod', namespace) as unknown as readonly {
+      spec: { containers: readonly { image: string }[] }
+      status?: { containerStatuses?: readonly { ready: boolean }[] }
+    }[]
+    return pods.filter(
+      ({ spec, status }) => spec.containers[0]?.image === image && status?.containerStatuses?.[0]?.ready === true,
+    ).length
+  }
 
   it('Slack is away goes on, and the board tells the truth when Slack is back', async () => {
     town = await startTown({ monitorSeconds: 5 })

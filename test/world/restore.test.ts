@@ -28,10 +28,21 @@ describe('a restore after the database was damaged', () => {
     const before = await dumpOf(town, await backupAsDatabase(town))
     await town.service('truncate customers cascade')
     const standing = standingOf(town)
+    town.world.kubernetes.plant({
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'api-load', namespace },
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment },
+        minReplicas: 2,
+        maxReplicas: 6,
+      },
+    })
     const [outcome] = await town.plays('restore')
     expect(outcome).toMatchObject({ ok: true, why: expect.stringContaining('restore production: succeeded') })
     expect(town.threads()).toMatch(/public\.customers: \d+ rows that are gone now come back/)
     expect(town.threads()).toMatch(/kept as database valuecanvas_before_2/)
+    expect(town.threads()).toMatch(/Autoscaler api-load \(2 to 6 pods\) does nothing .* started with 3/)
     const names = await town.service(`select datname from pg_database where datname like 'valuecanvas%' order by 1`)
     expect(names.map((row) => row['datname'])).toEqual(['valuecanvas', 'valuecanvas_before_2'])
     // Stripe goes on delivering; what the restore itself brought must be the backup to the letter.

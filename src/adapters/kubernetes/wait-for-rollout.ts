@@ -16,6 +16,7 @@ import {
   type RolloutView,
   type Sign,
   currentPodsOf,
+  currentReplicaSet,
   digestProblem,
   progressOf,
   signsOf,
@@ -26,6 +27,7 @@ const DEFAULT_GRACE_MS = 20_000
 /** Signs must be looked at again although nothing changes. */
 const TICK_MS = 500
 const EVIDENCE_LINES = 50
+const MOMENT_MS = 2_000
 
 /** Watches Deployment, ReplicaSets and pods side by side until the rollout is done, superseded or hopeless. */
 export async function waitForRollout(
@@ -85,6 +87,7 @@ class RolloutWatcher {
   #replicaSets: readonly ReplicaSet[] | undefined
   #pods: readonly Pod[] | undefined
   readonly #since = new Map<string, number>()
+  readonly #disagree = new Map<string, number>()
   readonly #pullMessages = new Map<string, string>()
   #told = ''
   #busy = false
@@ -137,14 +140,25 @@ class RolloutWatcher {
       this.#told = progress.line
       onProgress(progress)
     }
-    if (verdict.kind === 'done') return this.#finish(view, progress)
-    if (view.deployment.spec.paused === true)
+    // Three watches are never at the same moment: what they disagree on may last a little.
+    if (verdict.kind === 'done')
+      return progress.ready >= progress.replicas || this.#lasts('pods not seen')
+        ? this.#finish(view, progress)
+        : undefined
+    if (isStuck(view) && this.#lasts('paused'))
       throw new ClusterError('deployment_paused', `rolling out ${name}: the deployment is paused`, {
         hint: `Resume it with "kubectl rollout resume deployment/${name}", then retry.`,
       })
     const sign = await this.#lastingSign(view, signal)
     if (sign !== undefined) throw await this.#failed(sign, view, signal)
     return undefined
+  }
+
+  /** True from the second time on that is at least a moment after the first. */
+  #lasts(what: string): boolean {
+    const since = this.#disagree.get(what) ?? Date.now()
+    this.#disagree.set(what, since)
+    return Date.now() - since >= MOMENT_MS
   }
 
   #finish(view: RolloutView, progress: RolloutProgress): RolloutProgress {
@@ -230,6 +244,13 @@ class RolloutWatcher {
     const { deployment } = this.#wait
     return new ClusterError('cluster_not_found', `rolling out ${deployment}: the deployment has been deleted`)
   }
+}
+
+/** A paused deployment still scales what runs; a template that no ReplicaSet stands for yet waits for ever. */
+function isStuck({ deployment, replicaSets }: RolloutView): boolean {
+  const { metadata, spec, status } = deployment
+  if (spec.paused !== true || (metadata.generation ?? 0) > (status?.observedGeneration ?? 0)) return false
+  return (currentReplicaSet(deployment, replicaSets)?.spec.replicas ?? 0) < (spec.replicas ?? 1)
 }
 
 /** Evidence is best effort: what cannot be read is left out, but an abort stays an abort. */
