@@ -82,20 +82,38 @@ export class AccessRules {
   decide(user: string, ask: Ask): Decision {
     const resource = ask.subresource === undefined ? ask.resource : `${ask.resource}/${ask.subresource}`
     if (user === USER) return { allowed: !this.#denials.some((denial) => denies(denial, { ...ask, resource })) }
+    if (ask.namespace === undefined) return { allowed: false }
+    for (const { binding, rules, subject } of this.#bound(user, ask.namespace)) {
+      if (!rules.some((rule) => grants(rule, { ...ask, resource }))) continue
+      const where = `RoleBinding "${binding.metadata.name}/${ask.namespace}" of Role "${binding.roleRef.name}"`
+      return { allowed: true, reason: `RBAC: allowed by ${where} to ServiceAccount "${subject}"` }
+    }
+    return { allowed: false }
+  }
+
+  /** What `decide` grants in a namespace, as RBAC writes it. Denials are not told apart. */
+  rulesOf(user: string, namespace: string): readonly object[] {
+    if (user === USER) return [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }]
+    return this.#bound(user, namespace).flatMap(({ rules }) =>
+      rules.map(({ verbs, apiGroups, resources, resourceNames }) => ({
+        ...{ verbs, apiGroups, resources },
+        ...(resourceNames === undefined ? {} : { resourceNames }),
+      })),
+    )
+  }
+
+  #bound(user: string, namespace: string) {
     const [, home = '', account = ''] = SERVICE_ACCOUNT.exec(user) ?? []
-    if (account === '' || ask.namespace === undefined) return { allowed: false }
-    const bound = this.#store
-      .list<Binding>(roleBindings, ask.namespace)
+    if (account === '') return []
+    return this.#store
+      .list<Binding>(roleBindings, namespace)
       .filter(({ subjects = [] }) =>
         subjects.some((one) => one.kind === 'ServiceAccount' && one.name === account && one.namespace === home),
       )
-    for (const binding of bound) {
-      const role = this.#store.get(roles, ask.namespace, binding.roleRef.name)
-      if (!((role?.rules ?? []) as readonly Rule[]).some((rule) => grants(rule, { ...ask, resource }))) continue
-      const where = `RoleBinding "${binding.metadata.name}/${ask.namespace}" of Role "${binding.roleRef.name}"`
-      return { allowed: true, reason: `RBAC: allowed by ${where} to ServiceAccount "${account}/${home}"` }
-    }
-    return { allowed: false }
+      .map((binding) => {
+        const role = this.#store.get(roles, namespace, binding.roleRef.name)
+        return { binding, rules: (role?.rules ?? []) as readonly Rule[], subject: `${account}/${home}` }
+      })
   }
 
   require(

@@ -20,6 +20,7 @@ import {
   verbOf,
 } from './requests.ts'
 import { OPENAPI_V2, type Resource, apiVersionOf, discovery, jobs, openapi, pods, resources } from './resources.ts'
+import { rulesReview } from './rules-review.ts'
 import {
   StatusError,
   forbidden,
@@ -121,6 +122,8 @@ export class Api {
     const document = discovery(path, request.headers.host ?? '') ?? openapi(path)
     if (document !== undefined) return send(response, 200, document)
     if (path === '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews') return this.#review(call)
+    if (path === '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews')
+      return send(response, 201, await this.#rules(call))
     const target = targetOf(path)
     if (target === undefined) return sendText(response, 404, '404 page not found\n')
     if (target === 'unknown') throw noSuchResource()
@@ -365,6 +368,12 @@ export class Api {
     })
   }
 
+  async #rules({ request, user }: Call): Promise<object> {
+    if (request.method !== 'POST') throw methodNotAllowed()
+    if (user === ANONYMOUS) throw forbidden(rulesReviews, { user, verb: 'create' })
+    return rulesReview(request, user, this.#access)
+  }
+
   #sendObject(call: Call, code: number, resource: Resource, object: KubeObject): void {
     const form = formOf(call.request)
     const shaped = { ...shape(resource), ...object }
@@ -393,6 +402,7 @@ const PUBLIC_INFO = {
 }
 
 const accessReviews = { group: 'authorization.k8s.io', plural: 'selfsubjectaccessreviews' } as const
+const rulesReviews = { group: 'authorization.k8s.io', plural: 'selfsubjectrulesreviews' } as const
 
 const askOf = ({ resource, namespace, name, subresource }: Target, verb: string) => ({
   verb,

@@ -102,6 +102,10 @@ const kinds: Readonly<Record<string, Message>> = {
     1: ['metadata', 'message', metadata],
     2: ['spec', 'message', { 1: ['resourceAttributes', 'message', resourceAttributes] }],
   },
+  SelfSubjectRulesReview: {
+    1: ['metadata', 'message', metadata],
+    2: ['spec', 'message', { 1: ['namespace', 'text'] }],
+  },
 }
 
 /** `k8s\0`, then a runtime.Unknown: type in field 1, the object's own bytes in field 2. */

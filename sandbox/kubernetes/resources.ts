@@ -161,17 +161,17 @@ export function discovery(path: string, address: string): object | undefined {
   const named = groupNames.find((name) => path === `/apis/${name}` || path === `/apis/${name}/${GROUPS[name]}`)
   if (named === undefined) return undefined
   if (path === `/apis/${named}`) return { kind: 'APIGroup', apiVersion: 'v1', ...group(named) }
-  const served = named === 'authorization.k8s.io' ? [accessReview] : resourceList(named)
+  const served = named === 'authorization.k8s.io' ? reviews : resourceList(named)
   return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: `${named}/${GROUPS[named]}`, resources: served }
 }
 
-const accessReview = {
-  name: 'selfsubjectaccessreviews',
+const reviews = ['SelfSubjectAccessReview', 'SelfSubjectRulesReview'].map((kind) => ({
+  name: `${kind.toLowerCase()}s`,
   singularName: '',
   namespaced: false,
-  kind: 'SelfSubjectAccessReview',
+  kind,
   verbs: ['create'],
-}
+}))
 
 const OPENAPI_GROUPS = {
   'api/v1': '',

@@ -130,6 +130,9 @@ describe.skipIf(!present)('kubectl, against the simulator', () => {
     expect(await kubectl('apply', '-f', manifests)).toContain('role.rbac.authorization.k8s.io/purser created')
     const as = '--as=system:serviceaccount:purser:purser'
     expect(await kubectl('auth', 'can-i', 'patch', 'deployment/valuecanvas-api', as)).toBe('yes')
+    expect(await kubectl('auth', 'can-i', '--list', as)).toMatch(
+      /deployments\.apps +\[\] +\[valuecanvas-api\] +\[get patch list watch\]/,
+    )
     await expect(kubectl('get', 'secrets', as)).rejects.toMatchObject({
       stderr: expect.stringContaining('User "system:serviceaccount:purser:purser" cannot list resource "secrets"'),
     })

@@ -90,8 +90,6 @@ describe.skipIf(!recorded)('recorded requests, replayed in their order', () => {
     const exceptions = {
       ...verbose,
       14: 'Services are not imitated',
-      42: 'SelfSubjectRulesReview is not imitated',
-      48: 'SelfSubjectRulesReview is not imitated',
     }
     expect(await play(exchangesOf('12-health-access-review.json'), { replay, exceptions })).toEqual([])
   })
