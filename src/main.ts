@@ -31,6 +31,7 @@ import { PhaseExecutor } from './jobs/phase-executor.ts'
 import { Publisher } from './jobs/publisher.ts'
 import { openQueues } from './jobs/queues.ts'
 import { reconcile } from './jobs/reconciler.ts'
+import { beginWantedRollbacks } from './jobs/wanted-rollbacks.ts'
 import { createMask, maskDeep } from './masking.ts'
 import { runbook } from './runbook/runbook.ts'
 import type { World } from './runbook/world.ts'
@@ -89,10 +90,15 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     log,
   })
 
+  const locks = new LockStore(db)
+
   if (settings.role !== 'bot') {
     const sweeps = new Sweeps(db)
     const enqueue = (wanted: Parameters<JobSystem['enqueueWanted']>[0]) => jobs.enqueueWanted(wanted)
-    const sweep = () => reconcile({ runs, sweeps, config, enqueue, publish, log })
+    const wantedRollbacks = () =>
+      beginWantedRollbacks({ runs, locks, config, publish, enqueue: (run, phase) => jobs.enqueue(run, phase) })
+    const sweep = () =>
+      reconcile({ runs, sweeps, config, enqueue, publish, beginWantedRollbacks: wantedRollbacks, log })
     jobs.startWorkers({
       executor,
       publisher: new Publisher({ runs, boards, chat, config, mask, log }),
@@ -101,7 +107,7 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
   }
   const desk: Desk = {
     runs,
-    locks: new LockStore(db),
+    locks,
     config,
     jobs: { enqueue: (run, phase) => jobs.enqueue(run, phase), publish },
     membersOf: (group) => chat.groupMembers(group, AbortSignal.timeout(10_000)),

@@ -10,6 +10,7 @@ import { hashOfPlan } from '../runs/plan.ts'
 import { rollbackUntil } from '../runs/rollback-window.ts'
 import type { UndoPlan } from '../runs/undo-plan.ts'
 import { planUndo, withComeback } from '../runs/undo-plan.ts'
+import { currentWatch, watchChoices } from '../runs/watching.ts'
 import { hasMoved, lookedAt } from './comeback.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
 import { environmentOf, follow, guard, guardLock, refuse, silent } from './desk.ts'
@@ -84,6 +85,19 @@ export async function confirmRollback(
   const image = await imageOf(undo, desk)
   const forbidden = image === undefined ? undefined : await whySchemaForbids(run, targetOf(image, comeback), desk)
   if (forbidden !== undefined) return refuse(forbidden.why, forbidden.next)
+  const plan = comeback === undefined ? undo : withComeback(undo, comeback)
+  const given = reason === undefined || reason.trim() === '' ? undefined : reason.trim()
+  if (currentWatch(run) !== undefined) {
+    // The watch holds the environment: it ends first, then the rollback begins as a run of its own.
+    await desk.runs.decideWatch(
+      run.number,
+      'roll_back',
+      { actor: user, source: channel },
+      { reason: given, undo: plan },
+    )
+    await desk.jobs.publish(run.number)
+    return silent
+  }
   const { policy } = environmentOf(desk, run.environment)
   const applied = await desk.runs.create({
     kind: 'rollback',
@@ -94,8 +108,8 @@ export async function confirmRollback(
     parent: run.number,
     requestedBy: user,
     channel: run.channel,
-    reason: reason === undefined || reason.trim() === '' ? undefined : reason.trim(),
-    plan: comeback === undefined ? undo : withComeback(undo, comeback),
+    reason: given,
+    plan,
     approvalsNeeded: policy.rollbackApprovals,
     phases: rollbackBudgets,
     expiresInMinutes: policy.approvalExpiryMinutes,
@@ -145,6 +159,7 @@ async function whyNot(run: Run, desk: Desk): Promise<string | undefined> {
     return `Run #${run.number} is a ${run.kind}; only deploys and restores can be rolled back.`
   if (run.rolledBackBy !== undefined)
     return `Run #${run.number} is already being rolled back, or was, by run #${run.rolledBackBy}.`
+  if (watchChoices(run).includes('roll_back')) return undefined
   if (['planning', 'awaiting_approval', 'executing', 'cancelling'].includes(run.status))
     return `Run #${run.number} is still ${run.status === 'awaiting_approval' ? 'waiting' : 'running'}. Cancel it first: /billing cancel #${run.number}`
   const until = rollbackUntil(run, environmentOf(desk, run.environment).policy.rollbackButtonHours)

@@ -18,6 +18,7 @@ import { askRestore, confirmRestore } from './restore.ts'
 import { askRollback, confirmRollback } from './rollback.ts'
 import type { Submitted } from './submitted.ts'
 import { submitted } from './submitted.ts'
+import { finishWatch, keepWatching, stopWatching } from './watch.ts'
 
 type Opens = Extract<Answer, { kind: 'open' }>
 type WebClient = App['client']
@@ -68,6 +69,9 @@ const presses: Readonly<Record<string, (ask: Ask, ticket: Ticket, desk: Desk) =>
   [actionIds.details]: details,
   [actionIds.leave]: leave,
   [actionIds.runAgain]: runAgain,
+  [actionIds.finishWatch]: finishWatch,
+  [actionIds.keepWatching]: keepWatching,
+  [actionIds.stopWatching]: stopWatching,
 }
 
 /** One line for each dialog that can be confirmed. */

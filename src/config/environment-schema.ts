@@ -31,6 +31,10 @@ const policySchema = checkFields(
       .describe('How many must approve a restore: it takes back what was written since the backup.'),
     channels: z.array(channel).min(1).describe('The channels in which commands for this environment are taken.'),
     approvalExpiryMinutes: z.number().positive().default(60).describe('How long a plan waits for its approval.'),
+    autoRollback: z
+      .boolean()
+      .default(false)
+      .describe('Whether a release that breaks a rule while it is watched is rolled back without asking.'),
     rollbackButtonHours: z.number().min(0).default(24).describe('How long a finished run keeps its Roll back button.'),
   }),
   ['deployers', 'approvers', 'approvals', 'selfApproval', 'rollbackApprovals', 'restoreApprovals'],

@@ -265,12 +265,41 @@ const metricSchema = z.strictObject({
     .enum(['value', 'growth'])
     .default('value')
     .describe('What the limits are for: the value itself, or its growth since monitoring began.'),
+  atMostTimesBaseline: z
+    .number()
+    .positive()
+    .exactOptional()
+    .describe('More than so many times what was sampled before the rollout is a breach (growth: by its speed).'),
+  atLeastTimesBaseline: z
+    .number()
+    .positive()
+    .exactOptional()
+    .describe('Less than so many times what was sampled before the rollout is a breach (growth: by its speed).'),
+  noData: z
+    .enum(['inconclusive', 'breach', 'ignore'])
+    .default('inconclusive')
+    .describe('What samples without an answer are: no verdict when there are too many, a breach each, or nothing.'),
+  breaches: z.int().min(1).exactOptional().describe('Another number of breaches in a row than for the others.'),
 })
+
+/** Metrics that every release has; their names are taken. */
+const ownMetrics = ['log_errors', 'log_error_rate', 'restarts', 'replicas_missing', 'undelivered_events']
 
 const monitorSchema = z.strictObject({
   minutes: minutes.default(30).describe('How long to watch; fractions are allowed.'),
   everySeconds: z.number().positive().default(15).describe('Time between two samples.'),
-  metrics: distinctBy(metricSchema, 'name').default([]),
+  breaches: z
+    .int()
+    .min(1)
+    .default(3)
+    .describe('So many samples in a row must break a rule before people are asked what to do.'),
+  metrics: distinctBy(
+    metricSchema.refine(({ name }) => !ownMetrics.includes(name), {
+      path: ['name'],
+      message: `must not be one of ${ownMetrics.join(', ')}: these are watched anyway`,
+    }),
+    'name',
+  ).default([]),
   logs: z
     .strictObject({
       include: z.array(pattern).default([]).describe('Only log lines that match one of these count. None: all lines.'),
@@ -281,7 +310,12 @@ const monitorSchema = z.strictObject({
         .describe(
           'A structured line (JSON, or level=…) is an error when its level is one of these, whatever its words.',
         ),
-      maxErrors: z.int().min(0).default(0).describe('More error lines than this fail the phase.'),
+      maxErrors: z.int().min(0).default(0).describe('More error lines than this are a breach.'),
+      maxErrorsTimesBaseline: z
+        .number()
+        .positive()
+        .exactOptional()
+        .describe('More error lines per minute than so many times those before the rollout are a breach.'),
       windowMinutes: minutes.default(5).describe('/billing verify counts the error lines of the last so many minutes.'),
       maxErrorsPerMinute: z
         .number()
@@ -291,7 +325,12 @@ const monitorSchema = z.strictObject({
     })
     .prefault({})
     .describe('Regular expressions, matched without regard to case.'),
-  maxRestarts: z.int().min(0).default(0).describe('More container restarts than this fail the phase.'),
+  maxRestarts: z.int().min(0).default(0).describe('More container restarts than this are a breach.'),
+  maxUndelivered: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('More events that Stripe could not deliver for a minute than this are a breach.'),
 })
 
 const verifySchema = z.strictObject({

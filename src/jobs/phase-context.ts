@@ -5,6 +5,7 @@ import type { World } from '../runbook/world.ts'
 import type { Json } from '../runs/json.ts'
 import type { Run } from '../runs/model.ts'
 import type { Claim, PhaseStore } from '../runs/phase-store.ts'
+import { watchRecords } from './watch-records.ts'
 
 export interface ContextInput {
   readonly claim: Claim
@@ -72,9 +73,8 @@ function recordsFor(claim: Claim, environment: string, phases: PhaseStore): Phas
     recordSchemaChange: (change) => phases.recordSchemaChange(claim, environment, change),
     formerVerification: () => phases.formerVerification(claim.run),
     samples: (since) => phases.samples(claim.run, since),
-    recordSample: (sample) => phases.recordSample(claim, sample),
-    logFindings: (since) => phases.logFindings(claim.run, since),
-    recordLogFinding: (finding) => phases.recordLogFinding(claim, finding),
+    recordSamples: (samples, stage) => phases.recordSamples(claim, samples, stage),
+    watch: watchRecords(claim, phases),
     rollbackClosedUpTo: (hours) => phases.rollbackClosedUpTo(claim.run, hours),
     effectsOf: (run) => phases.effects(run),
     settle: (effect, after) => phases.settleEffect(claim, effect, 'applied', after),

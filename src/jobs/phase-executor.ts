@@ -142,7 +142,9 @@ export class PhaseExecutor {
   }
 
   #failed(claim: Claim, run: Run, failure: ReturnType<typeof failureOf>): ThreadPost {
-    const quiet = claim.phase === 'plan' || run.kind === 'verify'
+    // The breach called them, when it was seen.
+    const told = failure.code === 'monitor_breach'
+    const quiet = claim.phase === 'plan' || run.kind === 'verify' || told
     const onCall = quiet ? undefined : this.#deps.config.environments[run.environment]?.contacts.onCall
     return { kind: 'failed', phase: claim.phase, failure, onCall }
   }

@@ -3,14 +3,17 @@ import type { Chat, OutgoingMessage } from '../adapters/slack/port.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { PurserError } from '../errors.ts'
 import { boardMessage } from '../messages/board.ts'
+import type { Watched } from '../messages/charts.ts'
 import type { Message } from '../messages/message.ts'
 import { reportMarkdown } from '../messages/report.ts'
 import { threadMessage } from '../messages/thread.ts'
+import { chartedRules } from '../runbook/monitor-rules.ts'
 import type { BoardState, BoardStore, WaitingPost } from '../runs/board-store.ts'
 import { canonicalJson, sha256 } from '../runs/json.ts'
 import type { Run } from '../runs/model.ts'
 import type { RunStore } from '../runs/run-store.ts'
 import { rollbackUntil } from '../runs/rollback-window.ts'
+import { currentWatch } from '../runs/watching.ts'
 import { approversOf } from './approvers.ts'
 import type { TakenJob } from './queues.ts'
 
@@ -38,6 +41,8 @@ const requestTimeoutMs = 20_000
  */
 export class Publisher {
   readonly #deps: PublisherDependencies
+  /** A workspace that refused one board with charts is not asked again with every edit. */
+  #takesNoCharts = false
 
   constructor(deps: PublisherDependencies) {
     this.#deps = deps
@@ -77,6 +82,7 @@ export class Publisher {
         approvers: policy === undefined ? [] : approversOf(run, policy.policy),
         pace: run.status === 'executing' ? await this.#deps.runs.medianDurations(run.environment) : {},
         decisions: await this.#deps.runs.decisions(run.number),
+        ...(currentWatch(run) === undefined ? {} : { watched: await this.#watched(run) }),
       }),
     )
     const hash = hashOf(message)
@@ -89,7 +95,22 @@ export class Publisher {
     return { ...board, ...posted }
   }
 
-  async #send(run: Run, board: BoardState, message: OutgoingMessage, signal: AbortSignal) {
+  async #send(run: Run, board: BoardState, message: Message, signal: AbortSignal) {
+    const { withoutCharts, ...whole } = message
+    const plain = withoutCharts === undefined ? undefined : { text: whole.text, blocks: withoutCharts }
+    if (plain === undefined) return this.#sendPlain(run, board, whole, signal)
+    if (this.#takesNoCharts) return this.#sendPlain(run, board, plain, signal)
+    try {
+      return await this.#sendPlain(run, board, whole, signal)
+    } catch (error) {
+      if (!(error instanceof PurserError && error.code === 'invalid_blocks')) throw error
+      this.#deps.log.warn({ err: error }, 'Slack takes no charts here')
+      this.#takesNoCharts = true
+      return this.#sendPlain(run, board, plain, signal)
+    }
+  }
+
+  async #sendPlain(run: Run, board: BoardState, message: OutgoingMessage, signal: AbortSignal) {
     if (board.channel === undefined || board.ts === undefined)
       return this.#deps.chat.post(run.channel, message, {}, signal)
     const posted = { channel: board.channel, ts: board.ts }
@@ -127,15 +148,21 @@ export class Publisher {
   ): Promise<void> {
     if (post.kind === 'report') {
       const { fileName } = post
-      const content = this.#deps.mask(reportMarkdown(run, await this.#deps.runs.samples(run.number)))
+      const { runs, mask } = this.#deps
+      const [samples, errors] = await Promise.all([runs.samples(run.number), runs.logGroups(run)])
+      const content = mask(reportMarkdown(run, samples, errors))
       await this.#deps.chat.uploadText(where, { name: fileName, title: fileName, content }, signal)
       return
     }
-    const watched = {
-      samples: ['verification', 'failed'].includes(post.kind) ? await this.#deps.runs.samples(run.number) : [],
-      metrics: this.#deps.config.service.monitor.metrics,
-    }
+    const watched = ['verification', 'failed', 'breach'].includes(post.kind) ? await this.#watched(run) : undefined
     await this.#reply(where, this.#deps.mask(threadMessage(post, run, watched)), signal)
+  }
+
+  async #watched(run: Run): Promise<Watched> {
+    return {
+      samples: await this.#deps.runs.samples(run.number),
+      metrics: chartedRules(this.#deps.config.service.monitor),
+    }
   }
 
   /** Not every workspace takes charts yet: one that refuses the blocks gets the same in words. */

@@ -11,6 +11,8 @@ export interface ReconcilerDependencies {
   readonly config: PurserConfig
   readonly enqueue: (wanted: WantedPhase) => Promise<void>
   readonly publish: (run: number) => Promise<void>
+  /** Those that were decided on while a release was watched. */
+  readonly beginWantedRollbacks: () => Promise<void>
   readonly log: Logger
 }
 
@@ -32,6 +34,7 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
     await unlessSettled(runs.apply(run, { type: 'stopped', phase }, who))
   for (const [name, environment] of Object.entries(deps.config.environments))
     await sweeps.rollbackButtonsPast(environment.policy.rollbackButtonHours, name)
+  await deps.beginWantedRollbacks()
   for (const run of await sweeps.unpublished()) await deps.publish(run)
 }
 

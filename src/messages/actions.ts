@@ -2,6 +2,7 @@ import type { Button } from '@slack/types'
 import { can } from '../runs/lifecycle.ts'
 import type { Run } from '../runs/model.ts'
 import { neverPlanned, retryHelps } from '../runs/retry-helps.ts'
+import { watchChoices } from '../runs/watching.ts'
 import { button, type ButtonLook, type Question } from './message.ts'
 import { subject } from './state.ts'
 
@@ -14,6 +15,9 @@ export const actionIds = {
   details: 'details',
   leave: 'leave',
   runAgain: 'run_again',
+  finishWatch: 'finish_watch',
+  keepWatching: 'keep_watching',
+  stopWatching: 'stop_watching',
 } as const
 
 export const viewIds = {
@@ -47,8 +51,7 @@ export function readTicket(value: string): { run: number; plan: string | undefin
 /** The buttons that fit the state, and no other: what the lifecycle would refuse is not offered. */
 export function buttonsFor(run: Run, now: Date, rollbackUntil: Date | undefined): Button[] {
   if (run.rolledBackBy !== undefined) return []
-  const make = (id: keyof typeof actionIds, text: string, look: ButtonLook = {}) =>
-    button(text, actionIds[id], ticket(run), { label: `${text}: run #${run.number}`, ...look })
+  const make = maker(run)
   const buttons: Button[] = []
   const shows = run.status === 'awaiting_approval' || run.status === 'executing' || run.status === 'planned'
 
@@ -57,6 +60,7 @@ export function buttonsFor(run: Run, now: Date, rollbackUntil: Date | undefined)
   if (can('retry', run) && retryHelps(run)) buttons.push(make('retryPhase', retryText(run), { style: 'primary' }))
   if (mayRollBack(run, now, rollbackUntil)) buttons.push(make('rollBack', 'Roll back', { style: 'danger' }))
   if (can('leave', run) && !readOnly(run) && !neverPlanned(run)) buttons.push(make('leave', 'Leave it'))
+  buttons.push(...watchButtons(run))
   if (can('cancel', run) && run.status === 'planning') buttons.push(make('cancel', 'Cancel'))
   if (can('cancel', run) && run.status === 'executing') {
     buttons.push(make('cancel', 'Cancel', readOnly(run) ? {} : { style: 'danger', confirm: cancel(run) }))
@@ -69,6 +73,46 @@ export function buttonsFor(run: Run, now: Date, rollbackUntil: Date | undefined)
 function retryText(run: Run): string {
   if (neverPlanned(run)) return 'Plan again'
   return readOnly(run) ? 'Retry' : 'Retry phase'
+}
+
+function maker(run: Run) {
+  return (id: keyof typeof actionIds, text: string, look: ButtonLook = {}) =>
+    button(text, actionIds[id], ticket(run), { label: `${text}: run #${run.number}`, ...look })
+}
+
+/** What can be decided about a release that is being watched. */
+export function watchButtons(run: Run): Button[] {
+  const make = maker(run)
+  return watchChoices(run).map((choice) => {
+    switch (choice) {
+      case 'roll_back':
+        return make('rollBack', 'Roll back', { style: 'danger' })
+      case 'keep':
+        return make('keepWatching', 'Keep watching')
+      case 'stop':
+        return make('stopWatching', 'Stop watching', { confirm: stopWatching(run) })
+      case 'finish':
+        return make('finishWatch', 'Finish now', { confirm: finishWatch(run) })
+    }
+  })
+}
+
+function finishWatch(run: Run): Question {
+  return {
+    title: `Finish watching run #${run.number}?`,
+    text: `The success criteria are judged on what was seen so far, and the report says that it was finished early.`,
+    verb: 'Finish now',
+    deny: 'Keep watching',
+  }
+}
+
+function stopWatching(run: Run): Question {
+  return {
+    title: `Stop watching run #${run.number}?`,
+    text: `${subject(run)} fails with what was seen. Nothing is rolled back by that; the board offers it afterwards.`,
+    verb: 'Stop watching',
+    deny: 'Keep watching',
+  }
 }
 
 /** A dialog follows that lists what will be undone, so this button needs no question of its own. */

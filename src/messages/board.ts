@@ -1,8 +1,10 @@
 import type { Block, KnownBlock } from '@slack/types'
 import { countApprovals } from '../runs/lifecycle.ts'
+import { currentWatch } from '../runs/watching.ts'
 import { isDeployPlan, isRestorePlan, isUndoPlan, type Run } from '../runs/model.ts'
 import type { DeployPlan } from '../runs/plan.ts'
 import { buttonsFor } from './actions.ts'
+import { chartBlocks, type Charts } from './charts.ts'
 import { chapters } from './chapters.ts'
 import { checkLine, checkTable } from './checks.ts'
 import { list } from './list.ts'
@@ -30,13 +32,32 @@ type Blocks = readonly (KnownBlock | Block)[]
 /** The one message of a run: always a rendering of its state, never of what was said before. */
 export function boardMessage(run: Run, view: StateView): Message {
   const state = stateLines(run, view)
-  return message([`#${run.number} ${words(title(run), 250)}.`, ...state].join('\n'), [
+  const charts = chartsOf(run, view)
+  const blocks = (shown: Blocks): Blocks => [
     header(title(run)),
     paragraph([`${sign(run)} ${state.join('\n')}`, ...whyAsked(run)].join('\n')),
     ...body(run, view),
+    ...shown,
     context(contextLine(run), timeLine(run, view)),
     ...actions(buttonsFor(run, view.now, view.rollbackUntil)),
-  ])
+  ]
+  const text = [`#${run.number} ${words(title(run), 250)}.`, ...state].join('\n')
+  if (charts.blocks.length === 0) return message(text, blocks([]))
+  const style = { line: 150, cap: { lines: 8, chars: 900, rest: 'in the report' } }
+  return {
+    ...message(text, blocks(charts.blocks)),
+    withoutCharts: blocks(list('While monitoring', charts.lines, style)),
+  }
+}
+
+/** While a release is watched: how its metrics move. Later the thread has them. */
+function chartsOf(run: Run, { watched }: StateView): Charts {
+  const watch = currentWatch(run)
+  if (watch === undefined || watched === undefined) return { blocks: [], lines: [] }
+  return chartBlocks(
+    watched.samples.filter(({ at }) => at >= watch.beganAt),
+    watched.metrics,
+  )
 }
 
 function body(run: Run, view: StateView): Blocks {

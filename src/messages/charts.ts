@@ -25,6 +25,14 @@ interface Series {
 
 export type ChartedMetric = Pick<MetricConfig, 'name' | 'title' | 'unit' | 'compare'>
 
+/** What was watched while monitoring. */
+export interface Watched {
+  readonly samples: readonly MetricSample[]
+  readonly metrics: readonly ChartedMetric[]
+}
+
+export const unwatched: Watched = { samples: [], metrics: [] }
+
 export interface Charts {
   /** At most two, as many as a message takes. */
   readonly blocks: readonly DataVisualizationBlock[]
@@ -53,8 +61,31 @@ export function chartBlocks(samples: readonly MetricSample[], metrics: readonly 
   }
   return {
     blocks: [...chart('Metrics while monitoring', 'value'), ...chart('Growth while monitoring', 'growth')],
-    lines: known.map(inWords),
+    lines: [...gapsOf(times).map(gapWords), ...known.map((it) => inWords(it, known))],
   }
+}
+
+interface Gap {
+  /** Milliseconds since the start. */
+  readonly from: number
+  readonly to: number
+}
+
+/** A time without any sample that is much longer than the usual one between two: nobody was watching then. */
+export function gapsOf(times: readonly number[]): readonly Gap[] {
+  const moments = [...new Set(times)].sort((a, b) => a - b)
+  const pauses = moments.slice(1).map((time, index) => time - (moments[index] ?? time))
+  const usual = [...pauses].sort((a, b) => a - b)[Math.floor((pauses.length - 1) / 2)] ?? 0
+  const start = moments[0] ?? 0
+  return pauses.flatMap((pause, index) => {
+    const from = (moments[index] ?? 0) - start
+    return pause > Math.max(2.5 * usual, 1_000) ? [{ from, to: from + pause }] : []
+  })
+}
+
+/** "No samples from 1:30 to 4:15" */
+export function gapWords({ from, to }: Gap): string {
+  return `No samples from ${clock(from)} to ${clock(to)}`
 }
 
 interface Seen {
@@ -67,6 +98,8 @@ interface Axis {
   readonly start: number
   readonly width: number
   readonly labels: readonly string[]
+  /** Of the buckets in which nobody watched. */
+  readonly empty: ReadonlySet<string>
 }
 
 /** Seconds that read well on an axis. */
@@ -81,7 +114,15 @@ function axisOf(times: readonly number[]): Axis {
   const least = (span + 1) / 1_000 / Math.max(1, points)
   const width = (widths.find((seconds) => seconds >= least) ?? Math.ceil(least)) * 1_000
   const count = times.length === 0 ? 0 : Math.floor(span / width) + 1
-  return { start, width, labels: Array.from({ length: count }, (_, index) => clock(index * width)) }
+  const gaps = gapsOf(times)
+  const empty = new Set<string>()
+  const labels = Array.from({ length: count }, (_, index) => {
+    const [from, to] = [index * width, (index + 1) * width]
+    if (!gaps.some((gap) => gap.from < from && to <= gap.to)) return clock(from)
+    empty.add(`${clock(from)} no data`)
+    return `${clock(from)} no data`
+  })
+  return { start, width, labels, empty }
 }
 
 function lineChart(title: string, seen: readonly Seen[], axis: Axis): DataVisualizationBlock {
@@ -103,7 +144,10 @@ function lineChart(title: string, seen: readonly Seen[], axis: Axis): DataVisual
   }
 }
 
-/** A bucket shows its highest value, so that no peak is lost; an empty one repeats the one before. */
+/**
+ * A bucket shows its highest value, so that no peak is lost. Slack wants a number for every bucket: an empty one repeats
+ * the one before, and where nobody watched its label says so.
+ */
 function points({ metric, samples }: Seen, axis: Axis): Series['data'] {
   const first = samples[0]?.value ?? 0
   const base = metric.compare === 'growth' ? first : 0
@@ -124,23 +168,39 @@ function finite(value: number): number {
 /** Short, and no two alike: Slack refuses twins. */
 function namesOf(seen: readonly Seen[]): readonly string[] {
   const names: string[] = []
-  for (const { metric } of seen) {
-    const whole = clip(oneLine(metric.title), longestName) || '–'
+  for (const it of seen) {
+    const { metric } = it
+    const holes = hasHoles(it, seen) ? ' (gaps)' : ''
+    const whole = `${clip(oneLine(metric.title), longestName - holes.length) || '–'}${holes}`
     const number = ` ${names.length + 1}`
     names.push(names.includes(whole) ? `${clip(whole, longestName - number.length)}${number}` : whole)
   }
   return names
 }
 
+/** Looks that brought others their number and this one none. */
+function missing(one: Seen, all: readonly Seen[]): { readonly count: number; readonly of: number } {
+  const moments = new Set(all.flatMap((it) => it.samples.map(({ at }) => at.getTime())))
+  return { count: moments.size - one.samples.length, of: moments.size }
+}
+
+function hasHoles(one: Seen, all: readonly Seen[]): boolean {
+  const { count, of } = missing(one, all)
+  return count * 10 > of
+}
+
 /** "Webhooks processed: 4 at first, 6 at last, between 2 and 9 (per minute)" */
-function inWords({ metric, samples }: Seen): string {
+function inWords(seen: Seen, all: readonly Seen[]): string {
+  const { metric, samples } = seen
+  const { count, of } = missing(seen, all)
+  const holes = hasHoles(seen, all) ? `, ${count} of ${of} samples missing` : ''
   const values = samples.map(({ value }) => value)
   const least = values.reduce((a, b) => Math.min(a, b))
   const most = values.reduce((a, b) => Math.max(a, b))
   const unit = metric.unit === undefined ? '' : ` (${metric.unit})`
   const [first, last] = [values[0], values.at(-1)]
-  if (least === most) return `${metric.title}: ${least} all the time${unit}`
-  return `${metric.title}: ${first} at first, ${last} at last, between ${least} and ${most}${unit}`
+  if (least === most) return `${metric.title}: ${least} all the time${unit}${holes}`
+  return `${metric.title}: ${first} at first, ${last} at last, between ${least} and ${most}${unit}${holes}`
 }
 
 /** "1:30" */

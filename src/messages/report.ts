@@ -5,10 +5,13 @@ import {
   phaseTitles,
   type Check,
   type Failure,
+  type LogGroup,
   type MetricSample,
   type PhaseState,
   type Run,
+  type WatchDecision,
 } from '../runs/model.ts'
+import { gapsOf, gapWords } from './charts.ts'
 import { trendWords, verdictWords } from './checks.ts'
 import { counted, oneLine } from './message.ts'
 import { estimate, planChapters, undoChapters, type Chapter } from './plan-text.ts'
@@ -18,7 +21,7 @@ import { failureOf, stateWords, subject } from './state.ts'
 import { duration, milliseconds, minutes, utc } from './time.ts'
 
 /** The file at the end of a run: everything, nothing cut off. */
-export function reportMarkdown(run: Run, samples: readonly MetricSample[]): string {
+export function reportMarkdown(run: Run, samples: readonly MetricSample[], errors: readonly LogGroup[] = []): string {
   const parts = [
     `# Run #${run.number}: ${inline(subject(run))}`,
     facts(run),
@@ -26,7 +29,9 @@ export function reportMarkdown(run: Run, samples: readonly MetricSample[]): stri
     approvals(run),
     phases(run),
     verification(run),
+    watch(run, samples),
     metrics(samples),
+    logErrors(errors),
     plan(run),
   ]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
@@ -129,6 +134,38 @@ function metrics(samples: readonly MetricSample[]): string {
     return [name, String(least), String(values[values.length - 1]), String(most), String(values.length)]
   })
   return `## Metrics while monitoring\n\n${table(['Metric', 'Min', 'Last', 'Max', 'Samples'], rows)}`
+}
+
+/** What went on beside the numbers: gaps, the breach, and who decided what. */
+function watch({ watch: seen }: Run, samples: readonly MetricSample[]): string {
+  if (seen === undefined) return ''
+  const { breach, decision } = seen
+  const reason = decision?.reason === undefined ? '' : `: ${inline(decision.reason)}`
+  const gaps = gapsOf(samples.filter(({ at }) => at >= seen.beganAt).map(({ at }) => at.getTime()))
+  const lines = [
+    `Planned from ${utc(seen.beganAt)} to ${utc(seen.endsAt)}`,
+    ...(breach === undefined ? [] : [`Breach at ${utc(new Date(breach.at))}: ${inline(breach.text)}`]),
+    ...(decision === undefined
+      ? []
+      : [`${decided[decision.kind]} by ${inline(decision.by)} at ${utc(decision.at)}${reason}`]),
+    ...gaps.map((gap) => `${gapWords(gap)} (minutes and seconds since the start)`),
+  ]
+  return `## Watch\n\n${lines.map((line) => `- ${line}`).join('\n')}`
+}
+
+const decided = {
+  finish: 'Finished early, judged on what was seen until then,',
+  keep: 'Watched on after the breach',
+  stop: 'Stopped',
+  roll_back: 'Ended to roll back',
+} as const satisfies Record<WatchDecision, string>
+
+function logErrors(errors: readonly LogGroup[]): string {
+  if (errors.length === 0) return ''
+  const rows = errors
+    .slice(0, 50)
+    .map((it) => [String(it.count), it.known ? 'before the rollout too' : 'new', it.pod, it.firstAt, it.example])
+  return `## Errors in the logs\n\n${table(['Count', 'Seen', 'First in', 'First at', 'First example'], rows)}`
 }
 
 function plan(run: Run): string {

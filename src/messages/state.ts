@@ -1,7 +1,9 @@
 import { isDeployPlan, phaseTitles, type Failure, type PhaseName, type Run, type Verdict } from '../runs/model.ts'
 import { countApprovals } from '../runs/lifecycle.ts'
+import { currentWatch } from '../runs/watching.ts'
 import type { Decision, Pace } from '../runs/pace.ts'
 import { neverPlanned, retryHelps } from '../runs/retry-helps.ts'
+import type { Watched } from './charts.ts'
 import { chapters, currentPhase, failedPhase } from './chapters.ts'
 import { eta, lateness } from './eta.ts'
 import { counted, isId, joined, mention, mentions, sentence, words } from './message.ts'
@@ -32,7 +34,7 @@ export function stateWords(run: Run): string {
     case 'awaiting_approval':
       return 'waiting for approval'
     case 'executing':
-      return 'running'
+      return currentWatch(run)?.breach === undefined ? 'running' : 'running, a rule of the watch is broken'
     case 'cancelling':
       return 'being cancelled'
     case 'failed':
@@ -110,6 +112,8 @@ export interface StateView {
   readonly pace?: Pace
   /** What people decided since the approval, oldest first. */
   readonly decisions?: readonly Decision[]
+  /** Of the release that is being watched. */
+  readonly watched?: Watched
 }
 
 /** mrkdwn: where the run stands, who must act, and what happens next. Nothing here depends on an emoji. */
@@ -169,7 +173,38 @@ function runningLines(run: Run, view: StateView): readonly string[] {
   const pace = view.pace ?? {}
   const late = phase.status === 'running' ? lateness(phase, view.now, pace) : ''
   const rest = all.length > 1 ? eta(run, view.now, pace) : ''
-  return [`*Running*${place} ${phaseTitles[phase.name]}${late}.`, ...retriedBy(view), ...(rest === '' ? [] : [rest])]
+  return [
+    `*Running*${place} ${phaseTitles[phase.name]}${late}.`,
+    ...watchLines(run),
+    ...retriedBy(view),
+    ...(rest === '' ? [] : [rest]),
+  ]
+}
+
+/** What went wrong while watching, and who decides. */
+function watchLines(run: Run): readonly string[] {
+  const watch = currentWatch(run)
+  const broken =
+    watch?.breach === undefined
+      ? []
+      : [`*A rule was broken* at ${localTime(new Date(watch.breach.at))}: ${words(sentence(watch.breach.text), 500)}`]
+  const { kind, by } = watch?.decision ?? {}
+  if (by === undefined)
+    return broken.length === 0
+      ? []
+      : [...broken, 'Someone has to decide: roll back, keep watching or stop watching. Until then the watch goes on.']
+  switch (kind) {
+    case 'keep':
+      return [...broken, `${mention(by)} keeps watching; at the end the rules decide.`]
+    case 'finish':
+      return [...broken, `${mention(by)} finished the watch early; the criteria are being judged.`]
+    case 'stop':
+      return [...broken, `${mention(by)} stopped the watch.`]
+    case 'roll_back':
+      return [...broken, `${mention(by)} ends the watch; the rollback begins as a run of its own.`]
+    case undefined:
+      return broken
+  }
 }
 
 function failedLines(run: Run, view: StateView): readonly string[] {

@@ -1,11 +1,13 @@
 import type { Block, KnownBlock } from '@slack/types'
 import { countApprovals } from '../runs/lifecycle.ts'
-import { isDeployPlan, phaseTitles, type MetricSample, type Run, type Verification } from '../runs/model.ts'
+import { isDeployPlan, phaseTitles, type Run, type Verification } from '../runs/model.ts'
 import type { ThreadPost } from '../runs/posts.ts'
-import { chartBlocks, type ChartedMetric, type Charts } from './charts.ts'
+import { chartBlocks, unwatched, type Charts, type Watched } from './charts.ts'
+import { watchButtons } from './actions.ts'
 import { checkLine, checkTable } from './checks.ts'
 import { list } from './list.ts'
 import {
+  actions,
   capped,
   codeBlock,
   context,
@@ -25,14 +27,6 @@ import { localTime } from './time.ts'
 
 type Post<Kind extends ThreadPost['kind']> = Extract<ThreadPost, { kind: Kind }>
 type Blocks = readonly (KnownBlock | Block)[]
-
-/** What was watched while monitoring. */
-export interface Watched {
-  readonly samples: readonly MetricSample[]
-  readonly metrics: readonly ChartedMetric[]
-}
-
-const unwatched: Watched = { samples: [], metrics: [] }
 
 /** One post in the thread of a run's board. */
 export function threadMessage(post: ThreadPost, run: Run, watched: Watched = unwatched): Message {
@@ -56,6 +50,8 @@ export function threadMessage(post: ThreadPost, run: Run, watched: Watched = unw
       return note(post)
     case 'failed':
       return failed(post, run, charts())
+    case 'breach':
+      return breach(post, run, charts())
     case 'verification':
       return verification(post.verification, run, charts())
     case 'report':
@@ -112,6 +108,14 @@ function decided(post: Post<'decision'>, run: Run): string {
       return `${who} *retries* ${number}: the failed phase runs again, the ones before it do not.`
     case 'left':
       return `${who} *left* ${number} as it is. Nothing more happens by itself.`
+    case 'finish':
+      return `${who} *finished* the watch of ${number} early. It is judged on what was seen so far.`
+    case 'keep':
+      return `${who} *keeps watching* ${number}. At its end the rules decide.`
+    case 'stop':
+      return `${who} *stopped* the watch of ${number}. It fails with what was seen; nothing is rolled back by that.`
+    case 'roll_back':
+      return `${who} *rolls back* ${number}. The watch ends, and the rollback begins as a run of its own.`
   }
 }
 
@@ -149,6 +153,24 @@ function failed(post: Post<'failed'>, run: Run, charts: Charts): Message {
   ]
   const text = [`${what}: ${reason}`, hint, next, onCall].filter((part) => part !== '').join('\n')
   return post.phase === 'monitor' ? withCharts(text, blocks, charts) : message(text, blocks)
+}
+
+/** Asks once, where it notifies; the board has the same buttons, and loses them when somebody has decided. */
+function breach(post: Post<'breach'>, run: Run, charts: Charts): Message {
+  const what = `A rule was broken while monitoring run #${run.number} (${words(subject(run), 250)})`
+  const reason = words(sentence(post.text), 900)
+  const next = post.automatic
+    ? 'The policy rolls it back without asking: the watch ends, and the rollback begins as a run of its own.'
+    : 'The watch goes on until somebody decides or its time is over: roll back, keep watching or stop watching.'
+  const onCall = post.onCall === undefined || post.onCall === '' ? '' : `On call: ${mention(post.onCall)}, please look.`
+  const blocks: Blocks = [
+    paragraph(`:warning: *${what}*\n${reason}`),
+    ...(post.evidence.length === 0 ? [] : [codeBlock(tellingFirst(post.evidence).join('\n'))]),
+    paragraph(next),
+    ...(onCall === '' ? [] : [paragraph(onCall)]),
+    ...actions(watchButtons(run)),
+  ]
+  return withCharts([`${what}: ${reason}`, next, onCall].filter((it) => it !== '').join('\n'), blocks, charts)
 }
 
 const telling = /\b(error|fatal|panic|exception|failed|failure|denied|refused|timed? ?out|not found|cannot|violates)\b/i

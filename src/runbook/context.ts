@@ -3,10 +3,11 @@ import type { ServiceConfig } from '../config/service-schema.ts'
 import type { BackupRecord, KeptBackup } from '../runs/backups.ts'
 import type { Effect, EffectKind } from '../runs/effects.ts'
 import type { Json } from '../runs/json.ts'
-import type { MetricSample, Run, Verification } from '../runs/model.ts'
+import type { LogGroup, MetricSample, Run, RunWatch, Verification } from '../runs/model.ts'
 import type { DeployPlan } from '../runs/plan.ts'
 import type { KnownRelease, SchemaChange } from '../runs/schema-compatibility.ts'
 import type { ThreadPost } from '../runs/posts.ts'
+import type { BaselineSample, LogCounts, LogPod } from '../runs/watch-store.ts'
 import type { World } from './world.ts'
 
 /** What a phase says when it is done. */
@@ -64,9 +65,8 @@ export interface PhaseRecords {
   schemaChanges(): Promise<readonly SchemaChange[]>
   recordSchemaChange(change: SchemaChange): Promise<void>
   samples(since: Date): Promise<readonly MetricSample[]>
-  recordSample(sample: MetricSample): Promise<void>
-  logFindings(since: Date): Promise<readonly { readonly pod: string; readonly line: string }[]>
-  recordLogFinding(finding: { readonly pod: string; readonly stamp: string; readonly line: string }): Promise<void>
+  recordSamples(samples: readonly MetricSample[], stage?: 'before' | 'watching'): Promise<void>
+  readonly watch: WatchRecords
   /** Effects of another run (the one that a rollback undoes). */
   effectsOf(run: number): Promise<readonly Effect[]>
   undone(effect: number): Promise<void>
@@ -77,6 +77,24 @@ export interface PhaseRecords {
   rollbackClosedUpTo(rollbackHours: number): Promise<number>
   /** Notes in the record of an applied effect how things stand after it. */
   settle(effect: number, after: Json): Promise<void>
+}
+
+/** What the phase that monitors writes and reads. */
+export interface WatchRecords {
+  /** Safe to repeat: the first beginning of this attempt stays. */
+  begin(began: Date, ends: Date): Promise<void>
+  /** The first breach of a watch is stored together with the post that tells it; later ones are not. */
+  breach(breach: { readonly at: string; readonly text: string }, post: ThreadPost): Promise<void>
+  decideByPolicy(reason: string): Promise<void>
+  /** With what people decided meanwhile. */
+  state(): Promise<RunWatch | undefined>
+  addLogs(counts: LogCounts): Promise<void>
+  /** Errors that the logs held before the rollout. */
+  addLogsBefore(groups: LogCounts['groups']): Promise<void>
+  logGroups(): Promise<readonly LogGroup[]>
+  logPods(): Promise<readonly LogPod[]>
+  /** Sampled before the rollout by this run and those before it, newest run first. */
+  samplesBefore(): Promise<readonly BaselineSample[]>
 }
 
 export type Phase = (context: PhaseContext) => Promise<PhaseResult>

@@ -4,17 +4,17 @@ import type { Finding } from './checks.ts'
 import type { PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
 import { expectedTables, migrationFiles, pendingMigrations } from './migrations.ts'
-import type { Watch } from './monitor-rules.ts'
-import { brokenRules } from './monitor-rules.ts'
-import { limitsOf } from './query-checks.ts'
+import type { Judgement, Watch } from './monitor-rules.ts'
+import { builtIn } from './monitor-rules.ts'
+import { allowedWords, verdictWords } from './monitor-words.ts'
 
 /** The runbook's seven Success Criteria. Made of the verification's own checks and of what was watched: nothing is checked twice, or otherwise. */
 export async function successCriteria(
   context: PhaseContext,
   seen: Verification,
+  judged: readonly Judgement[],
   watch: Watch,
 ): Promise<readonly Check[]> {
-  const { service } = context
   const named = (...names: readonly string[]) => seen.state.filter((it) => names.includes(it.name))
   const cronJobs = seen.state.filter((it) => it.name.startsWith('cronjob-'))
   return [
@@ -22,12 +22,14 @@ export async function successCriteria(
     madeOf('deployed', 'Application deployed and healthy', named('rollout', 'health')),
     madeOf('webhook', 'Stripe webhook receiving events', named('endpoint', 'webhook')),
     madeOf('cronjobs', 'CronJobs running on schedule', cronJobs),
-    ofWatch('e2e', 'E2E tests passing', 'exit code 0', e2ePassed(context)),
-    ofWatch('logs', 'No errors in logs', `≤ ${service.monitor.logs.maxErrors}`, {
-      verdict: watch.errorLines <= service.monitor.logs.maxErrors ? 'pass' : 'fail',
-      value: `${watch.errorLines} error lines`,
-    }),
-    ofWatch('metrics', 'Metrics showing normal activity', metricLimits(context), metricsNormal(context, watch)),
+    once('e2e', 'E2E tests passing', 'exit code 0', e2ePassed(context)),
+    watched('logs', 'No errors in logs', judged.filter(aboutLogs), watch),
+    watched(
+      'metrics',
+      'Metrics showing normal activity',
+      judged.filter((it) => !aboutLogs(it)),
+      watch,
+    ),
   ]
 }
 
@@ -44,7 +46,7 @@ function madeOf(name: string, title: string, parts: readonly Check[]): Check {
   }
 }
 
-function ofWatch(name: string, title: string, threshold: string, finding: Finding): Check {
+function once(name: string, title: string, threshold: string, finding: Finding): Check {
   return { name, title, threshold, ...finding, milliseconds: 0 }
 }
 
@@ -70,20 +72,11 @@ function e2ePassed({ run }: PhaseContext): Finding {
   return { verdict: passed ? 'pass' : 'fail', value: phase?.line ?? 'did not run' }
 }
 
-function metricsNormal({ service }: PhaseContext, watch: Watch): Finding {
-  const broken = brokenRules(service.monitor, watch, { over: true }).filter((it) => it.rule !== 'logs')
-  if (broken.length > 0) return { verdict: 'fail', value: broken.map((it) => it.text).join('; ') }
-  const last = service.monitor.metrics.map((metric) => {
-    const values = watch.samples.filter((sample) => sample.metric === metric.name)
-    return `${metric.title} ${values.at(-1)?.value ?? 'no data'}`
-  })
-  const blind = last.some((it) => it.endsWith('no data'))
-  return { verdict: blind ? 'unknown' : 'pass', value: [...last, `${watch.restarts} restarts`].join(', ') }
+function aboutLogs({ rule }: Judgement): boolean {
+  return rule.name === builtIn.errors || rule.name === builtIn.errorRate
 }
 
-function metricLimits({ service }: PhaseContext): string {
-  const limits = service.monitor.metrics
-    .filter((metric) => metric.atMost !== undefined || metric.atLeast !== undefined)
-    .map((metric) => `${metric.title} ${limitsOf(metric)}`)
-  return limits.length === 0 ? 'sampled' : limits.join(', ')
+/** What was watched, as the rules judge it. */
+function watched(name: string, title: string, judged: readonly Judgement[], watch: Watch): Check {
+  return once(name, title, allowedWords(judged, watch), { verdict: worstOf(judged), value: verdictWords(judged) })
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { MonitorConfig } from '../config/service-schema.ts'
 
@@ -50,7 +51,8 @@ function parsedJson(text: string): unknown {
   }
 }
 
-const longestFingerprint = 300
+/** What follows in a longer line does not tell errors apart. */
+const longest = 2_000
 
 /** What stands in place of what differs from one occurrence to the next. The order matters: the longest kinds first. */
 const differing: readonly (readonly [RegExp, string])[] = [
@@ -63,8 +65,10 @@ const differing: readonly (readonly [RegExp, string])[] = [
   [/\b\d+(?:\.\d+)*/g, '<n>'],
 ]
 
-/** Repeats of one error have the same: times, ids, numbers and quoted values are taken out. */
+/** Repeats of one error have the same: times, ids, numbers and quoted values are taken out. A hash: nothing can be read from it. */
 export function fingerprintOf(text: string): string {
-  const words = text.startsWith('{') ? text : text.replace(/'[^']*'|"[^"]*"|`[^`]*`/g, '<value>')
-  return differing.reduce((line, [pattern, place]) => line.replace(pattern, place), words).slice(0, longestFingerprint)
+  const line = text.slice(0, longest)
+  const words = line.startsWith('{') ? line : line.replace(/'[^']*'|"[^"]*"|`[^`]*`/g, '<value>')
+  const alike = differing.reduce((rest, [pattern, place]) => rest.replace(pattern, place), words)
+  return createHash('sha256').update(alike).digest('hex').slice(0, 32)
 }

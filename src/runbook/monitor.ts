@@ -1,52 +1,42 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { LogLine } from '../adapters/kubernetes/port.ts'
-import type { MonitorConfig } from '../config/service-schema.ts'
-import { PurserError } from '../errors.ts'
+import type { Check, RunWatch } from '../runs/model.ts'
 import { confirmPlan } from './confirm-plan.ts'
-import { totalOf } from './query-checks.ts'
-import type { Phase, PhaseContext } from './context.ts'
+import { baselineOf } from './baseline.ts'
+import type { Phase, PhaseContext, PhaseResult } from './context.ts'
 import { successCriteria } from './criteria.ts'
 import { CheckFailed } from './errors.ts'
-import type { Watch } from './monitor-rules.ts'
-import { brokenRules } from './monitor-rules.ts'
+import { LogWatch } from './log-watch.ts'
+import type { Judgement, Rule, Watch } from './monitor-rules.ts'
+import { judge, rulesOf, seenEnough } from './monitor-rules.ts'
+import type { Beginning } from './monitor-sample.ts'
+import { sample } from './monitor-sample.ts'
+import { breachEvidence, durationWords, errorLines, progressLine } from './monitor-words.ts'
 import { lookAround } from './verify.ts'
 
-interface Beginning {
-  readonly [key: string]: string | number
-  readonly at: string
-  readonly restarts: number
+/** How a watch ended: by its time, or by somebody's decision. */
+interface Ended {
+  readonly watch: Watch
+  readonly state: RunWatch | undefined
 }
 
 /**
- * Chapter 6, Monitor: samples the metrics and follows every pod's log for the configured time, then judges the seven
- * success criteria. Samples and findings are in the truth, so a restart goes on with the same watch.
+ * Chapter 6, Monitor: samples what is watched and follows every pod's log for the configured time, then judges the seven
+ * success criteria. A rule that is broken often enough in a row asks people once what to do; the watch goes on meanwhile.
+ * Samples, counts and decisions are in the truth, so a restart goes on with the same watch.
  */
 export const monitor: Phase = async (context) => {
-  const { service, run } = context
   await confirmPlan(context)
   const beginning = await context.step('begin the watch', () => begin(context))
-  const until = new Date(beginning.at).getTime() + service.monitor.minutes * 60_000
+  const ends = new Date(new Date(beginning.at).getTime() + context.service.monitor.minutes * 60_000)
+  await context.records.watch.begin(new Date(beginning.at), ends)
 
-  const watch = await watching(context, beginning, (watched) => sampleUntil(watched, beginning, until))
-
-  await context.report('judging the success criteria')
-  const verification = await lookAround(context)
-  const criteria = await successCriteria(context, verification, watch)
-  const complete = { ...verification, criteria }
-  await context.step('tell the criteria', () => context.tell({ kind: 'verification', verification: complete }))
-  const missed = criteria.filter((it) => it.verdict === 'fail')
-  if (missed.length > 0)
-    throw new CheckFailed('criteria_missed', `success criteria not met: ${missed.map((it) => it.title).join('; ')}`, {
-      evidence: missed.map((it) => `${it.title}: ${it.value} (expected ${it.threshold})`),
-      hint: 'Roll back, or correct the cause and retry the phase.',
-    })
-  const fileName = `run-${run.number}-${run.version}.md`
-  await context.step('send the report', () => context.tell({ kind: 'report', fileName }))
-  const met = criteria.filter((it) => it.verdict === 'pass').length
-  return {
-    line: `${met} of ${criteria.length} success criteria met in ${durationOf(service.monitor.minutes)}`,
-    verification: complete,
-  }
+  const { watch, state } = await watching(context, beginning, (watched, logs) =>
+    watchUntil(watched, beginning, ends, logs),
+  )
+  const decision = state?.decision?.kind
+  if (state !== undefined && (decision === 'roll_back' || decision === 'stop'))
+    throw await stopped(context, watch, state)
+  return conclude(context, watch, state)
 }
 
 async function begin({ world, service, signal }: PhaseContext): Promise<Beginning> {
@@ -54,120 +44,172 @@ async function begin({ world, service, signal }: PhaseContext): Promise<Beginnin
   return { at: new Date().toISOString(), restarts }
 }
 
-/** Findings not yet written down; beyond that the logs are held back. */
-const MOST_WAITING = 200
-
-/** Follows the logs while `work` runs. Each ends with the other; a finding that cannot be written down ends both. */
+/** Follows the logs while `work` runs. Each ends with the other; trouble that does not pass ends both. */
 async function watching<T>(
   context: PhaseContext,
   beginning: Beginning,
-  work: (context: PhaseContext) => Promise<T>,
+  work: (context: PhaseContext, logs: LogWatch) => Promise<T>,
 ): Promise<T> {
+  const logs = await LogWatch.open(context)
   const stop = new AbortController()
   const signal = AbortSignal.any([context.signal, stop.signal])
-  const patterns = compile(context.service.monitor)
-  let writing: Promise<void> = Promise.resolve()
-  let waiting = 0
-  let lose: (reason: unknown) => void = () => undefined
-  const lost = new Promise<never>((_, reject) => (lose = reject))
-  const onLine = (line: LogLine) => {
-    if (!isError(line.text, patterns)) return undefined
-    const finding = { pod: line.pod, stamp: line.timestamp, line: line.text }
-    waiting += 1
-    writing = writing
-      .then(() => context.records.recordLogFinding(finding))
-      .catch(lose)
-      .finally(() => (waiting -= 1))
-    return waiting > MOST_WAITING ? writing : undefined
-  }
-  const { deployment, container } = context.service
-  const following = context.world.cluster.followLogs({ deployment, container, since: beginning.at }, onLine, signal)
-  const working = work({ ...context, signal })
+  const following = logs.follow(beginning.at, signal)
+  const working = work({ ...context, signal }, logs)
   try {
-    const done = await Promise.race([working, lost, following.then(() => new Promise<never>(() => undefined))])
-    await Promise.race([lost, writing])
-    return done
+    return await Promise.race([working, following.then(() => new Promise<never>(() => undefined))])
   } finally {
     stop.abort()
     await Promise.allSettled([working, following])
   }
 }
 
-async function sampleUntil(context: PhaseContext, beginning: Beginning, until: number): Promise<Watch> {
-  const { monitor: config } = context.service
+async function watchUntil(context: PhaseContext, beginning: Beginning, ends: Date, logs: LogWatch): Promise<Ended> {
+  const { service, records, run } = context
+  const rules = rulesOf(service.monitor)
+  const baseline = baselineOf(rules, await records.watch.samplesBefore(), run.number)
+  const everyMs = service.monitor.everySeconds * 1_000
+  const planned = Math.floor((service.monitor.minutes * 60_000) / everyMs) + 1
+  const latest = new Date(ends.getTime() + patienceMs(service.monitor.minutes, everyMs))
   for (;;) {
-    const watch = await sample(context, beginning)
-    await refuseBroken(context, beginning, watch)
-    const left = until - Date.now()
-    if (left <= 0) return watch
-    await context.report(progressLine(config, watch, left))
-    await pause(Math.min(left, config.everySeconds * 1_000), undefined, { signal: context.signal })
+    const began = Date.now()
+    await sample(context, beginning, logs)
+    const watch = { samples: await records.samples(new Date(beginning.at)), planned, baseline }
+    const judged = judge(rules, watch)
+    await tellNewErrors(context)
+    await alertOnce(context, judged)
+    const until = openEnd(rules, judged, watch) ? latest : ends
+    if (Date.now() >= until.getTime()) return { watch, state: await records.watch.state() }
+    await context.report(progressLine(rules, watch, { ends, until }))
+    const state = await untilDecided(context, Math.min(began + everyMs, until.getTime()))
+    if (state?.decision !== undefined && state.decision.kind !== 'keep') return { watch, state }
   }
 }
 
-/** One look at every metric. A look that fails leaves a gap; the rules judge what is there. */
-async function sample(context: PhaseContext, beginning: Beginning): Promise<Watch> {
-  const { world, service, records, signal } = context
-  const at = new Date()
-  await Promise.all(
-    service.monitor.metrics.map(async (metric) => {
-      const value = await metricValue(context, metric.sql)
-      if (value !== undefined) await records.recordSample({ metric: metric.name, at, value })
-    }),
+/** At its end a watch goes on for a while when a rule has just been broken, or gaps have left too little to judge. */
+function openEnd(rules: readonly Rule[], judged: readonly Judgement[], watch: Watch): boolean {
+  const inBetween = judged.some(({ verdict, streak }) => verdict !== 'fail' && streak > 0)
+  const seen = (name: string) => watch.samples.filter((it) => it.metric === name).length
+  return (
+    inBetween || rules.some((rule) => rule.noData !== 'ignore' && !seenEnough(rule, seen(rule.name), watch.planned))
   )
-  const restarts = await world.cluster.restarts(service.deployment, service.container, signal)
-  const since = new Date(beginning.at)
-  const findings = await records.logFindings(since)
-  return {
-    samples: await records.samples(since),
-    errorLines: findings.length,
-    restarts: Math.max(0, restarts - beginning.restarts),
+}
+
+/** As long again at most, and within the time limit of the phase; a short watch has at least a few samples more. */
+function patienceMs(minutes: number, everyMs: number): number {
+  return Math.min(Math.max((minutes * 60_000) / 2, 12 * everyMs), Math.max(minutes * 0.9, 4) * 60_000)
+}
+
+const lookMs = 1_000
+
+/** Waits, and notices within a second what people decide. */
+async function untilDecided({ records, signal }: PhaseContext, until: number): Promise<RunWatch | undefined> {
+  const known = (await records.watch.state())?.decision?.kind
+  for (;;) {
+    const left = until - Date.now()
+    if (left > 0) await pause(Math.min(left, lookMs), undefined, { signal })
+    const state = await records.watch.state()
+    const news = state?.decision?.kind
+    if ((news !== undefined && (news !== known || news !== 'keep')) || Date.now() >= until) return state
   }
 }
 
-async function metricValue({ world, service, signal }: PhaseContext, sql: string): Promise<number | undefined> {
-  try {
-    return totalOf(await world.database.query(sql, { timeoutMs: service.verify.timeoutSeconds * 1_000 }, signal))
-  } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof PurserError && error.transient) return undefined
-    throw error
-  }
-}
-
-async function refuseBroken({ service, records }: PhaseContext, { at }: Beginning, watch: Watch): Promise<void> {
-  const broken = brokenRules(service.monitor, watch)
+/** A breach is told once; then people decide, or the policy has done so. */
+async function alertOnce(context: PhaseContext, judged: readonly Judgement[]): Promise<void> {
+  const broken = judged.filter((it) => it.verdict === 'fail')
   if (broken.length === 0) return
-  const lines = (await records.logFindings(new Date(at))).slice(0, 12).map((it) => `${it.pod}: ${it.line}`)
-  throw new CheckFailed('monitor_breach', `while monitoring: ${broken.map((it) => it.text).join('; ')}`, {
-    evidence: [...broken.filter((it) => it.rule !== 'logs').map((it) => it.text), ...lines],
-    hint: 'Roll back, or look at the first lines above and retry the phase to watch again.',
+  const { watch } = context.records
+  if ((await watch.state())?.breach !== undefined) return
+  const { policy, contacts } = context.environment
+  const text = broken.map((it) => it.text).join('; ')
+  const evidence = await breachEvidence(context, broken)
+  await watch.breach(
+    { at: new Date().toISOString(), text },
+    { kind: 'breach', text, evidence, onCall: contacts.onCall, automatic: policy.autoRollback },
+  )
+  if (policy.autoRollback) await watch.decideByPolicy(`automatic rollback: ${text}`)
+}
+
+const mostToldErrors = 10
+
+/** The first example of each new kind of error, once; a restart tells none again. */
+async function tellNewErrors(context: PhaseContext): Promise<void> {
+  const { run, records } = context
+  const fresh = (await records.watch.logGroups()).filter((it) => !it.known)
+  const attempt = run.phases.find((it) => it.name === 'monitor')?.attempt ?? 1
+  for (const group of fresh.toSorted((a, b) => a.firstAt.localeCompare(b.firstAt)).slice(0, mostToldErrors))
+    await context.tell(
+      { kind: 'output', title: 'New errors in the logs', lines: errorLines([group]) },
+      `error-${attempt}-${group.fingerprint}`,
+    )
+}
+
+/** Somebody, or the policy, has ended the watch because of a breach. */
+async function stopped(context: PhaseContext, watch: Watch, state: RunWatch): Promise<CheckFailed> {
+  const rollBack = state.decision?.kind === 'roll_back'
+  const broken = judge(rulesOf(context.service.monitor), watch, { over: true }).filter((it) => it.verdict === 'fail')
+  const why = rollBack ? 'ended to roll back' : 'stopped by a decision'
+  return new CheckFailed('monitor_breach', `while monitoring: ${state.breach?.text ?? 'a rule was broken'}; ${why}`, {
+    evidence: await breachEvidence(context, broken),
+    hint: rollBack
+      ? 'The rollback is a run of its own and begins by itself.'
+      : 'Roll back, or look at the first lines above and retry the phase to watch again.',
   })
 }
 
-interface Patterns {
-  readonly include: readonly RegExp[]
-  readonly errors: readonly RegExp[]
+/** The watch is over: the criteria are judged by the rules, whatever was decided meanwhile. */
+async function conclude(context: PhaseContext, watch: Watch, state: RunWatch | undefined): Promise<PhaseResult> {
+  const { service, run } = context
+  await context.report('judging the success criteria')
+  const judged = judge(rulesOf(service.monitor), watch, { over: true })
+  const seen = await lookAround(context)
+  const verification = { ...seen, criteria: await successCriteria(context, seen, judged, watch) }
+  await context.step('tell the criteria', () => context.tell({ kind: 'verification', verification }))
+  const early = state?.decision?.kind === 'finish'
+  const missed = verification.criteria.filter((it) => it.verdict === 'fail')
+  // Whoever finishes early has decided that this was enough to see.
+  const open = early ? [] : verification.criteria.filter((it) => it.verdict === 'inconclusive')
+  if (missed.length + open.length > 0)
+    throw await notMet(context, { missed, open, judged, alerted: state?.breach !== undefined })
+  const fileName = `run-${run.number}-${run.version}.md`
+  await context.step('send the report', () => context.tell({ kind: 'report', fileName }))
+  const met = verification.criteria.filter((it) => it.verdict === 'pass').length
+  const whole = durationWords(service.monitor.minutes)
+  const time = early ? `after ${watchedFor(state)} of ${whole}: finished early` : `in ${whole}`
+  return { line: `${met} of ${verification.criteria.length} success criteria met ${time}`, verification }
 }
 
-function compile({ logs }: MonitorConfig): Patterns {
-  const compiled = (sources: readonly string[]) => sources.map((source) => new RegExp(source, 'i'))
-  return { include: compiled(logs.include), errors: compiled(logs.errors) }
+function watchedFor({ beganAt, decision }: RunWatch): string {
+  return durationWords(((decision?.at ?? beganAt).getTime() - beganAt.getTime()) / 60_000)
 }
 
-function isError(text: string, { include, errors }: Patterns): boolean {
-  if (include.length > 0 && !include.some((pattern) => pattern.test(text))) return false
-  return errors.some((pattern) => pattern.test(text))
-}
-
-function progressLine(config: MonitorConfig, watch: Watch, leftMs: number): string {
-  const latest = config.metrics.flatMap((metric) => {
-    const last = watch.samples.filter((it) => it.metric === metric.name).at(-1)
-    return last === undefined ? [] : [`${metric.title} ${last.value}`]
-  })
-  return [`${durationOf(leftMs / 60_000)} left`, `${watch.errorLines} error lines`, ...latest].join(' · ')
-}
-
-function durationOf(minutes: number): string {
-  return minutes >= 1.5 ? `${Math.round(minutes)} min` : `${Math.round(minutes * 60)} s`
+async function notMet(
+  context: PhaseContext,
+  {
+    missed,
+    open,
+    judged,
+    alerted,
+  }: { missed: readonly Check[]; open: readonly Check[]; judged: readonly Judgement[]; alerted: boolean },
+): Promise<CheckFailed> {
+  const watched = judged.filter((it) => it.verdict === 'fail')
+  const line = ({ title, value, threshold }: Check) => `${title}: ${value} (expected ${threshold})`
+  if (missed.length === 0)
+    return new CheckFailed(
+      'monitor_inconclusive',
+      `too little was seen to judge: ${open.map((it) => it.title).join('; ')}`,
+      {
+        evidence: open.map(line),
+        hint: 'Retry the phase to watch again. It is no pass: what could not be seen may be broken.',
+      },
+    )
+  const what = watched.length > 0 ? watched.map((it) => it.text) : missed.map((it) => it.title)
+  // Who was alerted to the breach is not called once more for the same.
+  return new CheckFailed(
+    alerted ? 'monitor_breach' : 'criteria_missed',
+    `success criteria not met: ${what.join('; ')}`,
+    {
+      evidence: [...missed.map(line), ...(watched.length > 0 ? await breachEvidence(context, watched) : [])],
+      hint: 'Roll back, or correct the cause and retry the phase.',
+    },
+  )
 }

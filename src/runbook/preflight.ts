@@ -1,5 +1,6 @@
 import type { CredentialConfig, PreflightCommandConfig } from '../config/service-schema.ts'
 import type { BackupRecord } from '../runs/backups.ts'
+import { sampleBaseline } from './baseline.ts'
 import { confirmPlan } from './confirm-plan.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
@@ -23,6 +24,7 @@ export const preflight: Phase = async (context) => {
         () => runCommands(context, service.preflight.commands, workspace),
         () => context.step('check credentials', () => checkCredentials(context)),
         () => context.step('check cluster permissions', () => checkPermissions(context)),
+        () => context.step('sample the baseline', () => sampleBaseline(context)),
         () => backUp(context),
       ],
       context.signal,

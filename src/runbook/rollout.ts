@@ -1,5 +1,6 @@
 import type { DeploymentState, PodState } from '../adapters/kubernetes/port.ts'
 import type { ImageAfter, ImageBefore } from '../runs/effects.ts'
+import { sampleBaseline } from './baseline.ts'
 import { changedDeployment, confirmPlan } from './confirm-plan.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
@@ -17,6 +18,7 @@ export const rollout: Phase = async (context) => {
   const { world, service, run } = context
   const plan = planOf(run)
   await confirmPlan(context)
+  await context.step('sample the baseline again', () => sampleBaseline(context))
   await provideCredentials(context)
 
   const image = await releasedImage(context)

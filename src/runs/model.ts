@@ -91,6 +91,8 @@ export interface Run {
   readonly failure: Failure | undefined
   readonly verification: Verification | undefined
   readonly rolledBackBy: number | undefined
+  /** Of the phase that monitors, from its beginning on. */
+  readonly watch?: RunWatch
   /** True when something outside was changed that a rollback can put back. */
   readonly hasEffects: boolean
   /** Compare-and-set counter: rises with every change of the row. */
@@ -132,6 +134,41 @@ export interface Verification {
   readonly state: readonly Check[]
   /** The runbook's seven success criteria; empty for a verify. */
   readonly criteria: readonly Check[]
+}
+
+/** What people may decide while a release is watched; the phase reads it and acts. */
+export type WatchDecision = 'finish' | 'keep' | 'stop' | 'roll_back'
+
+export interface RunWatch {
+  /** Of the phase. */
+  readonly attempt: number
+  readonly beganAt: Date
+  readonly endsAt: Date
+  /** The first breach of a rule; people are asked once. */
+  readonly breach: { readonly at: string; readonly text: string } | undefined
+  readonly decision:
+    | {
+        readonly kind: WatchDecision
+        readonly by: string
+        readonly at: Date
+        readonly reason: string | undefined
+        /** What the dialog of a rollback listed; the policy decides without one. */
+        readonly undo: UndoPlan | undefined
+      }
+    | undefined
+}
+
+/** Error lines that are alike, of one watch. */
+export interface LogGroup {
+  readonly fingerprint: string
+  /** The first of them. */
+  readonly example: string
+  readonly pod: string
+  readonly firstAt: string
+  readonly lastAt: string
+  readonly count: number
+  /** The logs held such lines before the rollout too. */
+  readonly known: boolean
 }
 
 export interface MetricSample {

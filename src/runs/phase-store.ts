@@ -9,8 +9,9 @@ import type { ThreadPost } from './posts.ts'
 import { knownReleases, recordRelease, recordSchemaChange, schemaChanges } from './release-store.ts'
 import type { KnownRelease, SchemaChange } from './schema-compatibility.ts'
 import type { Alongside, Applied, RunStore } from './run-store.ts'
-import { insertPost } from './run-store.ts'
+import { insertPost } from './post-store.ts'
 import type { Sql, StateDatabase } from './state-database.ts'
+import type { WatchKey } from './watch-store.ts'
 
 /** The right of one worker to one phase. Every write names it; a newer epoch makes it worthless. */
 export interface Claim {
@@ -223,15 +224,18 @@ export class PhaseStore {
     await this.#fenced(claim, (sql) => insertPost(sql, claim.run, this.#db.mask(post), key))
   }
 
-  async recordSample(claim: Claim, sample: MetricSample): Promise<void> {
-    await this.#fenced(claim, (sql) =>
-      sql.query('insert into purser.samples (run, metric, at, value) values ($1, $2, $3, $4) on conflict do nothing', [
-        claim.run,
-        sample.metric,
-        sample.at,
-        sample.value,
-      ]),
-    )
+  async recordSamples(
+    claim: Claim,
+    samples: readonly MetricSample[],
+    stage: 'before' | 'watching' = 'watching',
+  ): Promise<void> {
+    await this.#fenced(claim, async (sql) => {
+      for (const { metric, at, value } of samples)
+        await sql.query(
+          `insert into purser.samples (run, metric, at, value, stage) values ($1, $2, $3, $4, $5) on conflict do nothing`,
+          [claim.run, metric, at, value, stage],
+        )
+    })
   }
 
   /** What the last verification of the run's environment saw, before this run. */
@@ -249,22 +253,21 @@ export class PhaseStore {
     return (await this.#runs.samples(run)).filter((sample) => sample.at >= since)
   }
 
-  /** Error lines of the logs, each once however often the logs are read again. */
-  async recordLogFinding(claim: Claim, finding: { pod: string; stamp: string; line: string }): Promise<void> {
-    await this.#fenced(claim, (sql) =>
-      sql.query(
-        'insert into purser.log_findings (run, pod, stamp, line) values ($1, $2, $3, $4) on conflict do nothing',
-        [claim.run, finding.pod, finding.stamp, this.#db.mask(finding.line).slice(0, 2000)],
-      ),
-    )
+  /** What the watch under this claim writes and reads; see watch-store.ts. */
+  async watching<T>(claim: Claim, work: (sql: Sql, key: WatchKey) => Promise<T>): Promise<T> {
+    return this.#fenced(claim, async (sql) => {
+      const result = await work(sql, { run: claim.run, attempt: claim.attempt })
+      await this.#touch(sql, claim.run)
+      return result
+    })
   }
 
-  async logFindings(run: number, since: Date): Promise<readonly { readonly pod: string; readonly line: string }[]> {
-    const { rows } = await this.#db.query<{ pod: string; line: string }>(
-      'select pod, line from purser.log_findings where run = $1 and stamp::timestamptz >= $2 order by stamp limit 1000',
-      [run, since],
-    )
-    return rows
+  get sql(): Sql {
+    return this.#db
+  }
+
+  mask<V>(value: V): V {
+    return this.#db.mask(value)
   }
 
   async run(number: number): Promise<Run> {

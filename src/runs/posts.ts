@@ -1,4 +1,4 @@
-import type { Failure, PhaseName, Verification } from './model.ts'
+import type { Failure, PhaseName, Verification, WatchDecision } from './model.ts'
 
 /**
  * What goes to the thread of a run's board. Stored as data in the truth (in order, posted once) and rendered when it
@@ -12,7 +12,7 @@ export type ThreadPost =
   | {
       readonly kind: 'decision'
       readonly user: string
-      readonly decision: 'approved' | 'rejected' | 'cancelled' | 'retried' | 'left'
+      readonly decision: 'approved' | 'rejected' | 'cancelled' | 'retried' | 'left' | WatchDecision
       readonly reason?: string
     }
   /** Output of a command or logs of a pod. Posts with the same title are joined while they wait. */
@@ -23,6 +23,14 @@ export type ThreadPost =
       readonly phase: PhaseName
       readonly failure: Failure
       readonly onCall: string | undefined
+    }
+  /** A rule of the watch has been broken: those on call are asked what to do. */
+  | {
+      readonly kind: 'breach'
+      readonly text: string
+      readonly evidence: readonly string[]
+      readonly onCall: string | undefined
+      readonly automatic: boolean
     }
   | { readonly kind: 'verification'; readonly verification: Verification }
   /** Rendered when it is posted, and uploaded as a file. */

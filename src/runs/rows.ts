@@ -7,8 +7,11 @@ import type {
   Run,
   RunKind,
   RunStatus,
+  RunWatch,
   Verification,
+  WatchDecision,
 } from './model.ts'
+import type { UndoPlan } from './undo-plan.ts'
 
 export interface RunRow {
   number: string
@@ -37,6 +40,19 @@ export interface RunRow {
   approvals: ApprovalRow[]
   rolled_back_by: string | null
   has_effects: boolean
+  watch: WatchRow | null
+}
+
+interface WatchRow {
+  attempt: number
+  began_at: string
+  ends_at: string
+  breach: { at: string; text: string } | null
+  decision: WatchDecision | null
+  decided_by: string | null
+  decided_at: string | null
+  decision_reason: string | null
+  decided_undo: UndoPlan | null
 }
 
 interface PhaseRow {
@@ -67,7 +83,8 @@ export const selectRun = `
     (select coalesce(jsonb_agg(to_jsonb(a) order by a.at), '[]') from purser.approvals a where a.run = r.number) as approvals,
     (select max(b.number) from purser.runs b where b.parent = r.number and b.kind = 'rollback'
        and b.status in ('executing', 'cancelling', 'succeeded')) as rolled_back_by,
-    exists (select 1 from purser.effects e where e.run = r.number and e.kind not in ('migration', 'image-push', 'events') and e.status <> 'undone') as has_effects
+    exists (select 1 from purser.effects e where e.run = r.number and e.kind not in ('migration', 'image-push', 'events') and e.status <> 'undone') as has_effects,
+    (select to_jsonb(w) from purser.watches w where w.run = r.number) as watch
   from purser.runs r`
 
 export function runOf(row: RunRow): Run {
@@ -93,11 +110,26 @@ export function runOf(row: RunRow): Run {
     verification: row.verification ?? undefined,
     rolledBackBy: row.rolled_back_by === null ? undefined : Number(row.rolled_back_by),
     hasEffects: row.has_effects,
+    ...(row.watch === null ? {} : { watch: watchOf(row.watch) }),
     rev: Number(row.rev),
     createdAt: row.created_at,
     expiresAt: row.expires_at ?? undefined,
     startedAt: row.started_at ?? undefined,
     finishedAt: row.finished_at ?? undefined,
+  }
+}
+
+function watchOf(row: WatchRow): RunWatch {
+  const { decision: kind, decided_by: by, decided_at: at, decision_reason: reason, decided_undo: undo } = row
+  return {
+    attempt: row.attempt,
+    beganAt: new Date(row.began_at),
+    endsAt: new Date(row.ends_at),
+    breach: row.breach ?? undefined,
+    decision:
+      kind === null || by === null || at === null
+        ? undefined
+        : { kind, by, at: new Date(at), reason: reason ?? undefined, undo: undo ?? undefined },
   }
 }
 

@@ -5,15 +5,18 @@ import type { Effect } from './effects.ts'
 import { LaneBusy, TransitionRefused, UnknownRun } from './errors.ts'
 import type { RunEvent, Transition } from './lifecycle.ts'
 import { initialState, inWords, transition } from './lifecycle.ts'
-import type { Failure, MetricSample, PhaseName, Run, RunKind, Verification } from './model.ts'
+import type { Failure, LogGroup, MetricSample, PhaseName, Run, RunKind, Verification, WatchDecision } from './model.ts'
 import type { Decision, Pace } from './pace.ts'
 import { decisionsOn, medianDurations } from './pace.ts'
 import { hashOfPlan } from './plan.ts'
 import type { ThreadPost } from './posts.ts'
+import { insertPost } from './post-store.ts'
 import { releasesIn } from './releases.ts'
 import type { RunRow } from './rows.ts'
 import { runOf, selectRun } from './rows.ts'
 import type { Sql, StateDatabase } from './state-database.ts'
+import type { UndoPlan } from './undo-plan.ts'
+import { decideWatch, logGroups, takeRollback, wantedRollbacks } from './watch-store.ts'
 
 export interface NewRun {
   readonly kind: RunKind
@@ -71,20 +74,22 @@ export class RunStore {
 
   /** Raises LaneBusy when the run would execute at once and the lane is taken. */
   async create(input: NewRun): Promise<Applied> {
+    return this.#guardingLane(input.environment, (sql) => this.#createIn(sql, input))
+  }
+
+  async #createIn(sql: Sql, input: NewRun): Promise<Applied> {
     const phases = input.phases.map((phase) => ({ name: phase.name, status: 'pending' as const, attempt: 1 }))
     const start = initialState({ kind: input.kind, approvalsNeeded: input.approvalsNeeded, phases })
-    return this.#guardingLane(input.environment, async (sql) => {
-      const number = await insertRun(sql, this.#db.mask(input), start.status)
-      await insertPhases(sql, number, input, start.enqueue)
-      await recordAudit(sql, this.#db.mask, {
-        run: number,
-        actor: input.requestedBy,
-        source: input.channel,
-        kind: 'requested',
-        text: `${input.kind} ${input.version} in ${input.environment}${input.dryRun ? ' (dry run)' : ''}`,
-      })
-      return { run: await load(sql, number), enqueue: start.enqueue }
+    const number = await insertRun(sql, this.#db.mask(input), start.status)
+    await insertPhases(sql, number, input, start.enqueue)
+    await recordAudit(sql, this.#db.mask, {
+      run: number,
+      actor: input.requestedBy,
+      source: input.channel,
+      kind: 'requested',
+      text: `${input.kind} ${input.version} in ${input.environment}${input.dryRun ? ' (dry run)' : ''}`,
     })
+    return { run: await load(sql, number), enqueue: start.enqueue }
   }
 
   async find(number: number): Promise<Run | undefined> {
@@ -147,10 +152,44 @@ export class RunStore {
 
   async samples(run: number): Promise<readonly MetricSample[]> {
     const { rows } = await this.#db.query<{ metric: string; at: Date; value: number }>(
-      'select metric, at, value from purser.samples where run = $1 order by at, metric',
+      `select metric, at, value from purser.samples where run = $1 and stage = 'watching' order by at, metric`,
       [run],
     )
     return rows
+  }
+
+  /** Errors that the logs held while the run was watched, most frequent first. */
+  async logGroups({ number, watch }: Pick<Run, 'number' | 'watch'>): Promise<readonly LogGroup[]> {
+    return watch === undefined ? [] : logGroups(this.#db, { run: number, attempt: watch.attempt })
+  }
+
+  /** A person's decision about a release that is being watched. Raises TransitionRefused. */
+  async decideWatch(
+    run: number,
+    decision: WatchDecision,
+    who: Who,
+    more: { readonly reason?: string | undefined; readonly undo?: UndoPlan } = {},
+  ): Promise<Run> {
+    return decideWatch(this.#db, run, decision, who, more)
+  }
+
+  /** Runs whose watch was ended to roll them back, and for which that has not been done. */
+  async wantedRollbacks(): Promise<readonly number[]> {
+    return wantedRollbacks(this.#db)
+  }
+
+  /** The rollback that was decided on while watching; undefined when somebody else has just begun or refused it. */
+  async createWantedRollback(input: NewRun & { readonly parent: number }): Promise<Applied | undefined> {
+    return this.#guardingLane(input.environment, async (sql) =>
+      (await takeRollback(sql, input.parent)) ? this.#createIn(sql, input) : undefined,
+    )
+  }
+
+  /** It cannot be done: told in the thread, and not tried for ever. */
+  async giveUpRollback(run: number, why: ThreadPost): Promise<void> {
+    await this.#db.transaction(async (sql) => {
+      if (await takeRollback(sql, run)) await insertPost(sql, run, this.#db.mask(why))
+    })
   }
 
   async medianDurations(environment: string): Promise<Pace> {
@@ -292,14 +331,6 @@ async function storeTransition(
       alongside.expiresInMinutes ?? null,
       alongside.reason ?? null,
     ],
-  )
-}
-
-export async function insertPost(sql: Sql, run: number, post: ThreadPost, key?: string): Promise<void> {
-  await sql.query(
-    `insert into purser.posts (run, key, post) values ($1, $2, $3)
-     on conflict (run, key) do nothing`,
-    [run, key ?? null, JSON.stringify(post)],
   )
 }
 

@@ -183,6 +183,52 @@ const migrations: readonly { readonly version: number; readonly name: string; re
     name: 'deploys that give the webhook another secret',
     sql: 'alter table purser.runs add column rotate_secret boolean not null default false;',
   },
+  {
+    version: 5,
+    name: 'watches',
+    sql: `
+      -- 'before': sampled before the rollout, what a watch compares with.
+      alter table purser.samples add column stage text not null default 'watching';
+
+      create table purser.watches (
+        run             bigint primary key references purser.runs (number),
+        attempt         integer not null,
+        began_at        timestamptz not null,
+        ends_at         timestamptz not null,
+        breach          jsonb,
+        decision        text,
+        decided_by      text,
+        decided_at      timestamptz,
+        decision_reason text,
+        -- What the dialog listed.
+        decided_undo    jsonb,
+        -- A decision to roll back that has been followed, or given up.
+        rollback_done   boolean not null default false
+      );
+
+      -- Counts, not lines. Attempt 0 is what the logs held before the rollout.
+      create table purser.log_groups (
+        run         bigint not null references purser.runs (number),
+        attempt     integer not null,
+        fingerprint text not null,
+        example     text not null,
+        pod         text not null,
+        first_at    text not null,
+        last_at     text not null,
+        count       bigint not null,
+        primary key (run, attempt, fingerprint)
+      );
+      -- How far each pod's log has been read.
+      create table purser.log_pods (
+        run     bigint not null references purser.runs (number),
+        attempt integer not null,
+        pod     text not null,
+        stamp   text not null,
+        errors  bigint not null,
+        primary key (run, attempt, pod)
+      );
+      drop table purser.log_findings;`,
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

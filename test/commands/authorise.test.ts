@@ -12,6 +12,7 @@ const policy: PolicyConfig = {
   restoreApprovals: 2,
   channels: ['CDEPLOYS'],
   approvalExpiryMinutes: 60,
+  autoRollback: false,
   rollbackButtonHours: 24,
 }
 

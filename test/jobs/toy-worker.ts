@@ -79,7 +79,15 @@ const publisher = new Publisher({
   log,
 })
 const sweep = () =>
-  reconcile({ runs, sweeps: new Sweeps(db), config, enqueue: (wanted) => jobs.enqueueWanted(wanted), publish, log })
+  reconcile({
+    runs,
+    sweeps: new Sweeps(db),
+    config,
+    enqueue: (wanted) => jobs.enqueueWanted(wanted),
+    publish,
+    beginWantedRollbacks: async () => {},
+    log,
+  })
 jobs.startWorkers({ executor, publisher, sweep })
 process.on('SIGTERM', () => {
   jobs.stop()

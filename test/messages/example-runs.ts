@@ -5,7 +5,7 @@ import type { RestorePlan } from '../../src/runs/restore-plan.ts'
 import { releasedIn } from '../../src/runs/released.ts'
 import type { DeployPlan } from '../../src/runs/plan.ts'
 import type { HomeEnvironment, HomeFacts, LinkedRun } from '../../src/messages/home.ts'
-import type { Watched } from '../../src/messages/thread.ts'
+import type { Watched } from '../../src/messages/charts.ts'
 import type { UndoPlan } from '../../src/runs/undo-plan.ts'
 
 /** Runs in their typical states, as people meet them. */

@@ -1,20 +1,66 @@
 import { readFileSync } from 'node:fs'
-import { expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { LogLine } from '../../src/adapters/kubernetes/port.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
-import type { PhaseContext, PhaseRecords } from '../../src/runbook/context.ts'
+import type { MonitorConfig } from '../../src/config/service-schema.ts'
+import { PurserError } from '../../src/errors.ts'
+import { contextFor } from '../../src/jobs/phase-context.ts'
+import { beginWantedRollbacks } from '../../src/jobs/wanted-rollbacks.ts'
+import type { PhaseContext, PhaseResult } from '../../src/runbook/context.ts'
 import { monitor } from '../../src/runbook/monitor.ts'
 import type { World } from '../../src/runbook/world.ts'
-import { deploy, plan } from '../messages/example-runs.ts'
+import type { Claim } from '../../src/runs/phase-store.ts'
+import type { ThreadPost } from '../../src/runs/posts.ts'
+import { plan } from '../messages/example-runs.ts'
+import type { Truth } from '../runs/truth.ts'
+import { openTruth } from '../runs/truth.ts'
 
-const { service, environments } = parsePurserYaml(
-  readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'),
-  'purser.yaml',
-)
+const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
+const production = config.environments['production'] as PhaseContext['environment']
+const alex = { actor: 'UALEX', source: 'CDEPLOYS' }
 
-/** A watch over pods that say `lines`, with records that `record` writes. */
-function watchOver(lines: readonly string[], record: PhaseRecords['recordLogFinding']): PhaseContext {
-  const deployment = { image: plan.image.reference, containers: [service.container], templateHash: '', paused: false }
+let truth: Truth
+beforeAll(async () => {
+  truth = await openTruth()
+})
+beforeEach(() => truth.reset())
+afterAll(() => truth.close())
+
+/** What the pods and the database show while a release is watched. */
+interface Scene {
+  dead: number
+  lines: LogLine[]
+  follow: () => Promise<void>
+}
+
+const noise = (pod: string, second: number): LogLine => ({
+  pod,
+  container: 'api',
+  timestamp: `2099-01-05T10:00:${String(second).padStart(2, '0')}.5Z`,
+  text: `{"level":"error","msg":"billing rates refresh failed","attempt":${second}}`,
+})
+
+interface Stage {
+  readonly claim: Claim
+  readonly scene: Scene
+  /** Runs the phase once more, as another worker would. */
+  run(more?: { signal?: AbortSignal; auto?: boolean; world?: Partial<World> }): Promise<PhaseResult>
+  posts(): Promise<readonly ThreadPost[]>
+}
+
+/** A deploy that has come to its last phase, in the real stores; the world around it is played. */
+async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
+  const claim = await truth.under('monitor')
+  const scene: Scene = { dead: 0, lines: [], follow: () => new Promise(() => undefined) }
+  const deployment = {
+    image: plan.image.reference,
+    containers: ['api'],
+    templateHash: '',
+    paused: false,
+    replicas: 3,
+    availableReplicas: 3,
+    updatedReplicas: 3,
+  }
   const world = {
     repository: { resolveVersion: async () => plan.commit },
     registry: { resolve: async () => plan.image },
@@ -22,47 +68,235 @@ function watchOver(lines: readonly string[], record: PhaseRecords['recordLogFind
       deployment: async () => deployment,
       restarts: async () => 0,
       followLogs: async (_: unknown, onLine: (line: LogLine) => void, signal: AbortSignal) => {
-        for (const text of lines) onLine({ pod: 'api-1', container: 'api', timestamp: '2026-01-05T10:00:00Z', text })
-        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        for (const line of scene.lines) onLine(line)
+        await Promise.race([scene.follow(), new Promise((resolve) => signal.addEventListener('abort', resolve))])
       },
     },
-    database: { query: async () => ({ columns: ['count'], rows: [['0']] }) },
+    stripe: { undelivered: async () => [] },
+    database: { query: async () => ({ columns: ['count'], rows: [[String(scene.dead)]] }) },
   }
-  const records = {
-    recordLogFinding: record,
-    samples: async () => [],
-    recordSample: async () => {},
-    logFindings: async () => [],
+  const metric = {
+    name: 'dead',
+    title: 'Dead letters',
+    sql: 'select 1',
+    compare: 'growth',
+    atMost: 0,
+    noData: 'inconclusive',
+  } as const
+  const watchConfig = {
+    ...config.service.monitor,
+    minutes: 1 / 60,
+    everySeconds: 0.25,
+    metrics: [metric],
+    ...watched,
   }
   return {
-    run: deploy({ status: 'executing' }),
-    service,
-    environment: environments['production'],
-    world: world as unknown as World,
-    signal: AbortSignal.timeout(10_000),
-    records,
-    step: (_: string, act: (signal: AbortSignal) => Promise<unknown>) => act(AbortSignal.timeout(10_000)),
-    report: async () => {},
-    tell: async () => {},
-  } as unknown as PhaseContext
+    claim,
+    scene,
+    run: async ({ signal = AbortSignal.timeout(20_000), auto = false, world: other = {} } = {}) =>
+      monitor(
+        contextFor({
+          claim,
+          run: await truth.runs.get(claim.run),
+          service: {
+            ...config.service,
+            verify: { queries: [], invariants: [], timeoutSeconds: 1 },
+            monitor: watchConfig,
+          },
+          environment: {
+            ...production,
+            policy: { ...production.policy, autoRollback: auto },
+          },
+          world: { ...world, ...other } as unknown as World,
+          phases: truth.phases,
+          publish: async () => undefined,
+          signal,
+        }),
+      ),
+    posts: async () => (await truth.boards.waiting(claim.run)).map((it) => it.post),
+  }
 }
 
-it('an error line that cannot be written down ends the watch, and not the whole process', async () => {
-  const lost = () => Promise.reject(new Error('Connection terminated unexpectedly'))
-  await expect(monitor(watchOver(['ERROR billing: no'], lost))).rejects.toThrow('Connection terminated')
+const decision = async (run: number, kind: 'finish' | 'keep' | 'stop' | 'roll_back') => {
+  const breached = async () => (await truth.runs.get(run)).watch?.breach !== undefined
+  if (kind !== 'finish') await expect.poll(breached, { timeout: 10_000, interval: 20 }).toBe(true)
+  else
+    await expect
+      .poll(async () => (await truth.runs.get(run)).watch !== undefined, { timeout: 10_000, interval: 20 })
+      .toBe(true)
+  return truth.runs.decideWatch(run, kind, alex)
+}
+
+describe('watching a release', () => {
+  it('that behaves ends in time, with its criteria told once', async () => {
+    const stage = await onStage()
+    const { line, verification } = await stage.run()
+    expect(line).toContain('success criteria met in')
+    const criteria = verification?.criteria.map(({ name, verdict }) => `${name} ${verdict}`)
+    expect(criteria).toEqual(expect.arrayContaining(['e2e pass', 'logs pass', 'metrics pass']))
+    expect((await stage.posts()).map((it) => it.kind)).toEqual(['verification', 'report'])
+  })
+
+  it('that breaks a rule asks once, with evidence and the people on call, and fails at its end', async () => {
+    const stage = await onStage()
+    stage.scene.lines = [noise('api-1', 1), noise('api-2', 2), noise('api-1', 3)]
+    await expect(stage.run()).rejects.toMatchObject({
+      code: 'monitor_breach',
+      message: expect.stringContaining('Error lines: 3 (at most 0 allowed)'),
+    })
+    const posts = await stage.posts()
+    expect(posts.map((it) => it.kind)).toEqual(['output', 'breach', 'verification'])
+    expect(posts[0]).toMatchObject({
+      title: 'New errors in the logs',
+      lines: [expect.stringContaining('3 × api-1: {"level":"error"')],
+    })
+    expect(posts[1]).toMatchObject({ onCall: production.contacts.onCall, automatic: false })
+    expect(JSON.stringify(posts[1])).toContain('error lines by pod: 2 in api-1, 1 in api-2')
+  })
+
+  it('goes on while nobody decides, and the rules decide when somebody keeps watching', async () => {
+    const stage = await onStage({ minutes: 3 / 60 })
+    const running = stage.run()
+    running.catch(() => undefined)
+    await expect
+      .poll(async () => (await truth.runs.samples(stage.claim.run)).length, { timeout: 10_000, interval: 20 })
+      .toBeGreaterThan(0)
+    stage.scene.dead = 1
+    await decision(stage.claim.run, 'keep')
+    stage.scene.dead = 0
+    const { verification } = await running
+    expect(verification?.criteria.find(({ name }) => name === 'metrics')).toMatchObject({
+      verdict: 'warn',
+      value: expect.stringContaining('Dead letters grew by 0; for a while it was not'),
+    })
+  })
+
+  it('is stopped by a decision, with what was seen', async () => {
+    const stage = await onStage({ minutes: 1 })
+    stage.scene.lines = [noise('api-1', 1)]
+    const running = stage.run()
+    running.catch(() => undefined)
+    await decision(stage.claim.run, 'stop')
+    await expect(running).rejects.toMatchObject({
+      code: 'monitor_breach',
+      message: expect.stringContaining('stopped by a decision'),
+    })
+  })
+
+  it('is finished early by a decision, which its line says', async () => {
+    const stage = await onStage({ minutes: 1 })
+    const running = stage.run()
+    await decision(stage.claim.run, 'finish')
+    expect((await running).line).toMatch(/success criteria met after \d+ s of 60 s: finished early/)
+  })
+
+  it('that is rolled back by policy ends at once, and the rollback begins exactly once, asked for by Purser', async () => {
+    const stage = await onStage({ minutes: 1 })
+    const image = { image: 'valuecanvas/api:v1.1.0', replicaSet: null, templateHash: 'a', version: 'v1.1.0' }
+    await truth.phases.beginEffect(stage.claim, 'image', 'valuecanvas-api', async () => image)
+    stage.scene.lines = [noise('api-1', 1)]
+    await expect(stage.run({ auto: true })).rejects.toMatchObject({ code: 'monitor_breach' })
+    const rollbacks = () => truth.runs.list({ kinds: ['rollback'] })
+    const dependencies = { ...truth, config, enqueue: async () => undefined, publish: async () => undefined }
+    await beginWantedRollbacks(dependencies)
+    expect(await rollbacks()).toEqual([])
+    await truth.phases.finish(stage.claim, { type: 'phase_failed', phase: 'monitor' }, {})
+    await Promise.all([1, 2, 3].map(() => beginWantedRollbacks(dependencies)))
+    expect(await rollbacks()).toEqual([
+      expect.objectContaining({
+        parent: stage.claim.run,
+        requestedBy: 'purser',
+        status: 'executing',
+        reason: expect.stringContaining('automatic rollback: Error lines: 1'),
+      }),
+    ])
+  })
+
+  it('has no verdict when too little was seen, and that is no pass', async () => {
+    const stage = await onStage()
+    const away = new PurserError('database_unreachable', 'querying the database: gone', { transient: true })
+    const database = { query: () => Promise.reject(away) } as unknown as World['database']
+    await expect(stage.run({ world: { database } })).rejects.toMatchObject({
+      code: 'monitor_inconclusive',
+      evidence: [expect.stringContaining('Dead letters: no data: only 0 of 5 samples')],
+    })
+  })
 })
 
-it('trouble with following the logs stops the sampling too', async () => {
-  const context = watchOver([], async () => {})
-  const signals: AbortSignal[] = []
-  const query: World['database']['query'] = async (_sql, _options, signal) => {
-    signals.push(signal)
-    return { columns: ['count'], rows: [['0']] }
-  }
-  const followLogs = () => Promise.reject(new Error('the cluster is gone'))
-  const { cluster, database } = context.world
-  const world = { ...context.world, cluster: { ...cluster, followLogs }, database: { ...database, query } }
-  await expect(monitor({ ...context, world })).rejects.toThrow('the cluster is gone')
-  expect(signals.length).toBeGreaterThan(0)
-  expect(signals.every((signal) => signal.aborted)).toBe(true)
+describe('a watch that is taken up by another worker', () => {
+  it('counts no line twice, asks no second time, and ends when the first would have', async () => {
+    const stage = await onStage({ minutes: 3 / 60 })
+    stage.scene.lines = [noise('api-1', 1), noise('api-2', 2)]
+    const died = new AbortController()
+    const first = stage.run({ signal: died.signal })
+    first.catch(() => undefined)
+    await expect
+      .poll(async () => (await stage.posts()).some((it) => it.kind === 'breach'), { timeout: 10_000, interval: 20 })
+      .toBe(true)
+    died.abort(new Error('killed'))
+    await expect(first).rejects.toBeInstanceOf(Error)
+    stage.scene.lines.push(noise('api-1', 4))
+    await expect(stage.run()).rejects.toMatchObject({ message: expect.stringContaining('Error lines: 3') })
+    expect((await stage.posts()).filter((it) => it.kind === 'breach')).toHaveLength(1)
+    expect(await truth.runs.logGroups(await truth.runs.get(stage.claim.run))).toEqual([
+      expect.objectContaining({ count: 3, pod: 'api-1', known: false }),
+    ])
+  })
+
+  it('keeps as many rows for a million errors as there are kinds of them', async () => {
+    const stage = await onStage()
+    for (let second = 0; second < 60; second += 1)
+      stage.scene.lines.push({
+        ...noise('api-1', second),
+        text: `billing error: no plan ${'abcdefghij'.at(second % 10)}`,
+      })
+    await expect(stage.run()).rejects.toMatchObject({ code: 'monitor_breach' })
+    const groups = await truth.runs.logGroups(await truth.runs.get(stage.claim.run))
+    expect(groups.map(({ count }) => count)).toEqual(Array.from({ length: 10 }, () => 6))
+  })
+})
+
+describe('trouble with the logs', () => {
+  it('that passes is a gap; they are followed again', async () => {
+    const stage = await onStage({ minutes: 3 / 60 })
+    let broken = 0
+    stage.scene.follow = () => {
+      broken += 1
+      if (broken > 1) return new Promise(() => undefined)
+      return Promise.reject(new PurserError('cluster_unreachable', 'following: gone', { transient: true }))
+    }
+    await stage.run()
+    expect(broken).toBe(2)
+  })
+
+  it('that does not pass ends the watch and its sampling', async () => {
+    const stage = await onStage({ minutes: 1 })
+    stage.scene.follow = () => Promise.reject(new Error('the cluster is gone'))
+    await expect(stage.run()).rejects.toThrow('the cluster is gone')
+  })
+})
+
+describe('deciding about a watch', () => {
+  const refused = async (run: number, kind: Parameters<typeof decision>[1]) =>
+    truth.runs.decideWatch(run, kind, alex).then(
+      () => undefined,
+      (error: unknown) => (error as Error).message,
+    )
+
+  it('is refused in words when there is nothing to decide, or somebody was faster', async () => {
+    const stage = await onStage({ minutes: 1 })
+    const { run } = stage.claim
+    expect(await refused(run, 'finish')).toContain('is not being watched any more')
+    const watching = stage.run()
+    watching.catch(() => undefined)
+    await expect
+      .poll(async () => (await truth.runs.get(run)).watch !== undefined, { timeout: 10_000, interval: 20 })
+      .toBe(true)
+    expect(await refused(run, 'stop')).toContain('Nothing has gone wrong in run #1 so far')
+    const both = await Promise.allSettled([1, 2].map(() => truth.runs.decideWatch(run, 'finish', alex)))
+    expect(both.map((it) => it.status).sort()).toEqual(['fulfilled', 'rejected'])
+    await watching
+    await truth.phases.finish(stage.claim, { type: 'phase_succeeded', phase: 'monitor' }, {})
+    expect(await refused(run, 'keep')).toContain('is not being watched any more')
+  })
 })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { auditChainIsWhole } from '../../src/runs/audit.ts'
+import { watchRecords } from '../../src/jobs/watch-records.ts'
 import type { Truth } from './truth.ts'
 import { knownSecret, openTruth } from './truth.ts'
 
@@ -108,7 +109,8 @@ describe('a secret that this process knows, and one that only looks like one', (
   it('are masked in a log line before it is cut: half a secret is one too', async () => {
     const claim = await truth.under('monitor')
     const line = `${'x'.repeat(2_000 - 12)} ${knownSecret}`
-    await truth.phases.recordLogFinding(claim, { pod: 'api-1', stamp: '2026-01-05T10:00:00Z', line })
+    const group = { fingerprint: 'f', example: line, pod: 'api-1', firstAt: '', lastAt: '', count: 1 }
+    await watchRecords(claim, truth.phases).addLogs({ groups: [group], pods: [] })
     expect(JSON.stringify(await truth.everything())).not.toContain(knownSecret.slice(0, 10))
   })
 })

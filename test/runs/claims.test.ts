@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { watchRecords } from '../../src/jobs/watch-records.ts'
 import type { Claim } from '../../src/runs/phase-store.ts'
 import type { Truth } from './truth.ts'
 import { openTruth, staleMs } from './truth.ts'
@@ -81,10 +82,15 @@ describe('a worker that lost its phase to another', () => {
     ['an effect', (claim) => truth.phases.beginEffect(claim, 'image', 'late', async () => ({}))],
     ['what came of an effect', (claim, effect) => truth.phases.settleEffect(claim, effect, 'applied', 'late')],
     ['a post', (claim) => truth.phases.post(claim, { kind: 'note', text: 'late' })],
-    ['a sample', (claim) => truth.phases.recordSample(claim, { metric: 'late', at: new Date(), value: 1 })],
+    ['a sample', (claim) => truth.phases.recordSamples(claim, [{ metric: 'late', at: new Date(), value: 1 }])],
     [
-      'a finding',
-      (claim) => truth.phases.recordLogFinding(claim, { pod: 'late', stamp: '2026-01-05T00:00:00Z', line: '' }),
+      'a count of log lines',
+      (claim) =>
+        watchRecords(claim, truth.phases).addLogs({ groups: [], pods: [{ pod: 'late', stamp: '', errors: 1 }] }),
+    ],
+    [
+      'a breach',
+      (claim) => watchRecords(claim, truth.phases).breach({ at: '', text: 'late' }, { kind: 'note', text: 'late' }),
     ],
     ['a stumble', (claim) => truth.phases.stumble(claim, 'late', 1_000)],
     [
@@ -200,16 +206,5 @@ describe('what a phase records beside', () => {
     const claim = await truth.under('preflight')
     for (const text of ['first', 'second']) await truth.phases.post(claim, { kind: 'note', text }, 'backup')
     expect((await truth.boards.waiting(claim.run)).map((it) => it.post)).toEqual([{ kind: 'note', text: 'first' }])
-  })
-
-  it('keeps an error line once, however often the logs are read', async () => {
-    const claim = await truth.under('monitor')
-    const finding = { pod: 'api-1', stamp: '2026-01-05T10:00:00.123456789Z', line: 'ERROR billing' }
-    await truth.phases.recordLogFinding(claim, finding)
-    await truth.phases.recordLogFinding(claim, finding)
-    expect(await truth.phases.logFindings(claim.run, new Date('2026-01-05T09:00:00Z'))).toEqual([
-      { pod: 'api-1', line: 'ERROR billing' },
-    ])
-    expect(await truth.phases.logFindings(claim.run, new Date('2026-01-05T11:00:00Z'))).toEqual([])
   })
 })

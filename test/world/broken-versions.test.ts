@@ -79,14 +79,6 @@ describe('a broken version', () => {
     await rollBack()
   }, 90_000)
 
-  it('that logs errors is caught while monitoring, with its lines', async () => {
-    const { board, phases, thread } = await failsAt('v1.3.0-noisy')
-    expect(phases).toEqual(upTo(ok, ok, ok, ok, ok, ok, ok, 'failed'))
-    expect(board).toMatch(/\d+ error lines? in the logs/)
-    expect(thread).toContain('"level":"error"')
-    await rollBack()
-  }, 90_000)
-
   it('that takes a column away names its price first and who is in its way, and no older version may follow it', async () => {
     const report = await sessionWith(
       town.world.serviceDatabaseUrl,

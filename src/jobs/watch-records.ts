@@ -1,0 +1,45 @@
+import type { WatchRecords } from '../runbook/context.ts'
+import type { Claim, PhaseStore } from '../runs/phase-store.ts'
+import { insertPost } from '../runs/post-store.ts'
+import type { LogCounts } from '../runs/watch-store.ts'
+import {
+  addLogCounts,
+  beginWatch,
+  decideByPolicy,
+  logGroups,
+  logPods,
+  recordBreach,
+  samplesBefore,
+} from '../runs/watch-store.ts'
+
+const longestExample = 2_000
+/** The attempt under which it is kept what the logs held before the rollout. */
+const before = 0
+
+/** The watch's part of the truth, fenced by the claim as everything that a phase writes. */
+export function watchRecords(claim: Claim, phases: PhaseStore): WatchRecords {
+  const key = { run: claim.run, attempt: claim.attempt }
+  // A secret is masked whole: cut through, its half would not be recognised.
+  const masked = (counts: LogCounts): LogCounts => ({
+    pods: counts.pods,
+    groups: counts.groups.map((it) => ({ ...it, example: phases.mask(it.example).slice(0, longestExample) })),
+  })
+  return {
+    begin: (began, ends) => phases.watching(claim, (sql) => beginWatch(sql, key, began, ends)),
+    breach: (breach, post) =>
+      phases.watching(claim, async (sql) => {
+        const first = await recordBreach(sql, key, phases.mask(breach))
+        if (first) await insertPost(sql, claim.run, phases.mask(post))
+      }),
+    decideByPolicy: (reason) => phases.watching(claim, (sql) => decideByPolicy(sql, key, phases.mask(reason))),
+    state: async () => (await phases.run(claim.run)).watch,
+    addLogs: (counts) => phases.watching(claim, (sql) => addLogCounts(sql, key, masked(counts))),
+    addLogsBefore: (groups) =>
+      phases.watching(claim, (sql) =>
+        addLogCounts(sql, { run: claim.run, attempt: before }, masked({ groups, pods: [] })),
+      ),
+    logGroups: () => logGroups(phases.sql, key),
+    logPods: () => logPods(phases.sql, key),
+    samplesBefore: () => samplesBefore(phases.sql, claim.run),
+  }
+}
