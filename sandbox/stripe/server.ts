@@ -9,6 +9,7 @@ import { decodeForm, type Form } from './form.ts'
 import { IdempotencyKeys, type Answer } from './idempotency.ts'
 import { admit, type KeyRing, type Permission } from './keys.ts'
 import { missingParam, noSuch, StripeProblem } from './problems.ts'
+import { RateLimit, rateLimited } from './rate-limit.ts'
 
 export interface StripeSimulatorOptions {
   /** `sk_test_…`; a `sk_live_…` key makes a live account, which insists on https endpoints. */
@@ -21,6 +22,8 @@ export interface StripeSimulatorOptions {
   readonly restrictedKeys?: Readonly<Record<string, readonly Permission[]>>
   /** The account's default, used where a request or endpoint names none: old on purpose, as real accounts' are. */
   readonly apiVersion?: string
+  /** Stripe allows 25 in test mode and 100 in live mode; unlimited when unset. */
+  readonly requestsPerSecond?: number
   readonly port?: number
 }
 
@@ -89,6 +92,7 @@ class World {
   readonly traffic = new BillingTraffic()
   readonly #keys = new IdempotencyKeys()
   readonly #ring: KeyRing
+  readonly #limit: RateLimit
   readonly #accountVersion: string
   readonly #routes: readonly Route[]
   #timer: NodeJS.Timeout | undefined
@@ -97,6 +101,7 @@ class World {
     const livemode = options.secretKey.includes('_live_')
     const accountId = options.accountId ?? 'acct_1Sandbox0Purser00'
     this.#ring = { secretKey: options.secretKey, accountId, restrictedKeys: options.restrictedKeys ?? {} }
+    this.#limit = new RateLimit(options.requestsPerSecond ?? Number.POSITIVE_INFINITY)
     this.#accountVersion = options.apiVersion ?? '2024-06-20'
     this.endpoints = new EndpointStore(livemode)
     this.events = new EventStore(livemode, this.#accountVersion)
@@ -154,6 +159,7 @@ class World {
     try {
       headers['stripe-version'] = this.#versionOf(request)
       const route = this.#routeOf(request, call)
+      this.#limit.count()
       if (fault?.does === 'answer') throw faultProblem(fault)
       const key = call.method === 'POST' ? headerOf(request, 'idempotency-key') : undefined
       if (key === undefined) return { ...execute(route, call, requestId), headers }
@@ -269,14 +275,7 @@ function execute(route: Route, call: Call, requestId: string): Answer {
 function faultProblem({ status, retryAfterSeconds }: StripeFault & { readonly does: 'answer' }): StripeProblem {
   const headers: Record<string, string> =
     retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
-  if (status === 429) {
-    const message =
-      'Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits.'
-    return new StripeProblem(429, message, {
-      code: 'rate_limit',
-      headers: { ...headers, 'stripe-rate-limited-reason': 'global-rate' },
-    })
-  }
+  if (status === 429) return rateLimited('global-rate', headers)
   const message = 'An unknown error occurred. If the problem persists, let us know at https://support.stripe.com/.'
   return new StripeProblem(status, message, { type: status >= 500 ? 'api_error' : 'invalid_request_error', headers })
 }

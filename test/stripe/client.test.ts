@@ -106,6 +106,18 @@ describe('when the request is at fault', () => {
     })
   })
 
+  it('waits when it asks too often, as Stripe wishes', async () => {
+    await simulator.close()
+    simulator = await startStripe({ secretKey: secretKey.reveal(), requestsPerSecond: 8 })
+    const stripe = openStripe({ secretKey, apiBase: simulator.url, retryDelayMs: 700 })
+    const answers = await Promise.all(Array.from({ length: 12 }, () => stripe.endpoints(signal)))
+    expect(answers.every((answer) => answer.length === 0)).toBe(true)
+    const headers = { authorization: `Bearer ${secretKey.reveal()}` }
+    const ask = () => fetch(`${simulator.url}/v1/account`, { headers })
+    const statuses = (await Promise.all(Array.from({ length: 12 }, ask))).filter(({ status }) => status === 429)
+    expect(statuses[0]?.headers.get('stripe-rate-limited-reason')).toBe('global-rate')
+  })
+
   it('asks which rights a restricted key lacks, by calls that change nothing', async () => {
     expect(await open({ key: 'rk_test_events' }).missingRights(signal)).toEqual([
       { right: 'Webhook Endpoints: Read', answer: expect.stringContaining('rak_webhook_read') },

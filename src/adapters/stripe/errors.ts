@@ -154,6 +154,8 @@ function evidenceOf(error: Stripe.errors.StripeError): readonly string[] {
   const facts = [`HTTP ${error.statusCode ?? '?'} ${error.rawType ?? error.type}`]
   if (error.code) facts.push(`code ${error.code}`)
   if (error.param) facts.push(`param ${error.param}`)
+  const limited = error.headers?.['stripe-rate-limited-reason']
+  if (limited !== undefined) facts.push(`rate limited: ${limited}`)
   if (error.requestId) facts.push(`request ${error.requestId}`)
   return facts
 }
