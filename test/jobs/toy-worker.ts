@@ -28,12 +28,12 @@ const log = pino({ level: process.env['LOG_LEVEL'] ?? 'fatal', base: { worker } 
 const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
 const acts = new pg.Pool({ connectionString: stateDatabaseUrl, max: 2 })
 
-/** Four steps of 1.5 s; the run's `reason` may ask for another ending. */
+/** Four steps of 0.7 s; the run's `reason` may ask for another ending. */
 const verify: Phase = async (context) => {
   for (const name of ['one', 'two', 'three', 'four'])
     await context.step(name, async (signal) => {
       await acts.query('insert into acts (worker, step, what) values ($1, $2, $3)', [worker, name, 'began'])
-      await pause(1_500, undefined, { signal })
+      await pause(700, undefined, { signal })
       await acts.query('insert into acts (worker, step, what) values ($1, $2, $3)', [worker, name, 'ended'])
       return { by: worker }
     })
