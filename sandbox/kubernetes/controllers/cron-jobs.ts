@@ -1,51 +1,31 @@
 import { Cron } from 'croner'
 
 import { withDefaults, withJobSelector } from '../admission.ts'
-import { Recorder } from '../events.ts'
 import { type CronJob, type Job, conditionOf, ownedBy, timestamp } from '../objects.ts'
 import { cronJobs, jobs } from '../resources.ts'
 import type { Store } from '../store.ts'
 import { deleteObject } from './garbage.ts'
 import { isFinished } from './jobs.ts'
-import { type Controller, WorkQueue, fromKey, keyFor } from './work-queue.ts'
+import { OwningController } from './owning-controller.ts'
+import { keyFor } from './work-queue.ts'
 
 /** The controller gives up counting missed times here and says so. */
 const MANY_MISSED = 100
 
-export class CronJobController implements Controller {
-  readonly #store: Store
-  readonly #events: Recorder
-  readonly #queue = new WorkQueue((key) => this.#sync(key))
-  readonly #unsubscribe: () => void
-
+export class CronJobController extends OwningController<CronJob> {
   constructor(store: Store) {
-    this.#store = store
-    this.#events = new Recorder(store, 'cronjob-controller')
-    this.#unsubscribe = store.onChange(({ resource, object }) => {
-      if (resource === cronJobs) this.#queue.add(keyFor(object))
-      if (resource !== jobs) return
-      const owner = object.metadata.ownerReferences?.find((reference) => reference.controller)
-      if (owner?.kind === 'CronJob') this.#queue.add(`${object.metadata.namespace}/${owner.name}`)
-    })
+    super(store, { component: 'cronjob-controller', owner: cronJobs, owned: jobs })
   }
 
-  close(): void {
-    this.#unsubscribe()
-    this.#queue.close()
-  }
-
-  #sync(key: string): void {
-    const [namespace, name] = fromKey(key)
-    const found = this.#store.get<CronJob>(cronJobs, namespace, name)
-    if (found === undefined || found.metadata.deletionTimestamp !== undefined) return
-    const own = this.#store.list<Job>(jobs, namespace).filter((job) => ownedBy(job, found))
+  protected override sync(found: CronJob): void {
+    const own = this.store.list<Job>(jobs, found.metadata.namespace).filter((job) => ownedBy(job, found))
     const cronJob = this.#settleStatus(found, own)
     this.#trimHistory(cronJob, own)
     if (cronJob.spec.suspend) return
     const due = this.#mostRecentDue(cronJob)
     if (due !== undefined) this.#start(cronJob, own, due)
     const next = pattern(cronJob).nextRun()
-    if (next !== null) this.#queue.addAfter(key, next.getTime() - Date.now() + 20)
+    if (next !== null) this.queue.addAfter(keyFor(found), next.getTime() - Date.now() + 20)
   }
 
   /** Drops finished Jobs from `active` and remembers the last success. */
@@ -55,12 +35,12 @@ export class CronJobController implements Controller {
       if (job === undefined || !isFinished(job)) return job !== undefined
       const status = conditionOf(job.status.conditions, 'Complete') ? 'Complete' : 'Failed'
       const text = `Saw completed job: ${reference.name}, status: ${status}`
-      this.#events.record(cronJob, 'Normal', 'SawCompletedJob', text)
+      this.events.record(cronJob, 'Normal', 'SawCompletedJob', text)
       return false
     })
     for (const job of own)
       if (!isFinished(job) && !active.some((reference) => reference.uid === job.metadata.uid))
-        this.#events.record(
+        this.events.record(
           cronJob,
           'Warning',
           'UnexpectedJob',
@@ -69,7 +49,7 @@ export class CronJobController implements Controller {
     const successes = own.map((job) => job.status.completionTime).filter((time) => time !== undefined)
     const lastSuccessfulTime = [...successes, cronJob.status.lastSuccessfulTime].filter(Boolean).sort().at(-1)
     const { active: _, ...status } = cronJob.status
-    return this.#store.update<CronJob>(cronJobs, {
+    return this.store.update<CronJob>(cronJobs, {
       ...cronJob,
       status: {
         ...(active.length > 0 ? { active } : {}),
@@ -89,7 +69,7 @@ export class CronJobController implements Controller {
       const ended = own.filter((job) => conditionOf(job.status.conditions, type) !== undefined)
       const oldestFirst = ended.sort((a, b) => ((a.status.startTime ?? '') < (b.status.startTime ?? '') ? -1 : 1))
       for (const job of oldestFirst.slice(0, Math.max(0, ended.length - limit)))
-        deleteObject(this.#store, jobs, job, 'Background')
+        deleteObject(this.store, jobs, job, 'Background')
     }
   }
 
@@ -103,7 +83,7 @@ export class CronJobController implements Controller {
     const cron = pattern(cronJob)
     const missed = cron.nextRuns(MANY_MISSED + 1, from).filter((at) => at.getTime() <= Date.now())
     if (missed.length > MANY_MISSED)
-      this.#events.record(
+      this.events.record(
         cronJob,
         'Warning',
         'TooManyMissedTimes',
@@ -116,16 +96,16 @@ export class CronJobController implements Controller {
     const active = own.filter((job) => cronJob.status.active?.some(({ uid }) => uid === job.metadata.uid))
     if (active.length > 0 && cronJob.spec.concurrencyPolicy === 'Forbid') {
       const text = 'Not starting job because prior execution is running and concurrency policy is Forbid'
-      this.#events.record(cronJob, 'Normal', 'JobAlreadyActive', text)
+      this.events.record(cronJob, 'Normal', 'JobAlreadyActive', text)
       return
     }
     if (cronJob.spec.concurrencyPolicy === 'Replace')
-      for (const job of active) deleteObject(this.#store, jobs, job, 'Background')
+      for (const job of active) deleteObject(this.store, jobs, job, 'Background')
     const name = `${cronJob.metadata.name}-${Math.floor(due.getTime() / 60_000)}`
-    const existing = this.#store.get<Job>(jobs, cronJob.metadata.namespace, name)
-    const job = existing ?? this.#store.create<Job>(jobs, jobFor(cronJob, name), withJobSelector)
+    const existing = this.store.get<Job>(jobs, cronJob.metadata.namespace, name)
+    const job = existing ?? this.store.create<Job>(jobs, jobFor(cronJob, name), withJobSelector)
     if (existing === undefined)
-      this.#events.record(cronJob, 'Normal', 'SuccessfulCreate', `Created job ${job.metadata.name}`)
+      this.events.record(cronJob, 'Normal', 'SuccessfulCreate', `Created job ${job.metadata.name}`)
     const { metadata } = job
     const reference = {
       kind: 'Job',
@@ -137,7 +117,7 @@ export class CronJobController implements Controller {
     }
     const kept = cronJob.spec.concurrencyPolicy === 'Replace' ? [] : (cronJob.status.active ?? [])
     const status = { ...cronJob.status, active: [...kept, reference], lastScheduleTime: timestamp(due) }
-    this.#store.update<CronJob>(cronJobs, { ...cronJob, status })
+    this.store.update<CronJob>(cronJobs, { ...cronJob, status })
   }
 }
 

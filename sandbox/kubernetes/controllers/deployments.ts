@@ -1,4 +1,3 @@
-import { Recorder } from '../events.ts'
 import {
   type Condition,
   type Deployment,
@@ -30,35 +29,16 @@ import {
   split,
   total,
 } from './deployment-rules.ts'
-import { type Controller, WorkQueue, fromKey, keyFor } from './work-queue.ts'
+import { OwningController } from './owning-controller.ts'
+import { keyFor } from './work-queue.ts'
 
 /** Follows pkg/controller/deployment of Kubernetes 1.26 function by function; the names are theirs. */
-export class DeploymentController implements Controller {
-  readonly #store: Store
-  readonly #events: Recorder
-  readonly #queue = new WorkQueue((key) => this.#sync(key))
-  readonly #unsubscribe: () => void
-
+export class DeploymentController extends OwningController<Deployment> {
   constructor(store: Store) {
-    this.#store = store
-    this.#events = new Recorder(store, 'deployment-controller')
-    this.#unsubscribe = store.onChange(({ resource, object }) => {
-      if (resource === deployments) this.#queue.add(keyFor(object))
-      if (resource !== replicaSets) return
-      const owner = object.metadata.ownerReferences?.find((reference) => reference.controller)
-      if (owner) this.#queue.add(`${object.metadata.namespace}/${owner.name}`)
-    })
+    super(store, { component: 'deployment-controller', owner: deployments, owned: replicaSets })
   }
 
-  close(): void {
-    this.#unsubscribe()
-    this.#queue.close()
-  }
-
-  #sync(key: string): void {
-    const [namespace, name] = fromKey(key)
-    const found = this.#store.get<Deployment>(deployments, namespace, name)
-    if (found === undefined || found.metadata.deletionTimestamp !== undefined) return
+  protected override sync(found: Deployment): void {
     const deployment = this.#checkPaused(found)
     const all = this.#replicaSetsOf(deployment)
     if (deployment.spec.paused === true || this.#isScalingEvent(deployment, all)) {
@@ -71,7 +51,7 @@ export class DeploymentController implements Controller {
   }
 
   #replicaSetsOf(deployment: Deployment): ReplicaSet[] {
-    return this.#store
+    return this.store
       .list<ReplicaSet>(replicaSets, deployment.metadata.namespace)
       .filter((set) => ownedBy(set, deployment))
       .sort(byAge)
@@ -89,11 +69,11 @@ export class DeploymentController implements Controller {
     const { older } = split(deployment, all)
     const active = older.filter((set) => set.spec.replicas > 0)
     for (const set of active) this.#scaleSet(deployment, set, 0)
-    const left = this.#store
+    const left = this.store
       .list(pods, deployment.metadata.namespace)
       .some((pod) => older.some((set) => ownedBy(pod, set)))
     if (active.length > 0 || left) {
-      if (left) this.#queue.addAfter(keyFor(deployment), 200)
+      if (left) this.queue.addAfter(keyFor(deployment), 200)
       return void this.#syncStatus(deployment)
     }
     const created = this.#newReplicaSet(deployment, all)
@@ -108,12 +88,12 @@ export class DeploymentController implements Controller {
     const { current, older } = split(deployment, all)
     const revision = String(Math.max(0, ...older.map(revisionOf)) + 1)
     if (current !== undefined) {
-      const numbered = this.#store.update(replicaSets, {
+      const numbered = this.store.update(replicaSets, {
         ...current,
         metadata: { ...current.metadata, annotations: setAnnotations(deployment, current, revision) },
       })
       const known = numbered.metadata.annotations?.[REVISION] ?? revision
-      const fresh = this.#store.get<Deployment>(deployments, deployment.metadata.namespace, deployment.metadata.name)!
+      const fresh = this.store.get<Deployment>(deployments, deployment.metadata.namespace, deployment.metadata.name)!
       const conditions = conditionOf(fresh.status.conditions, 'Progressing')
         ? (fresh.status.conditions ?? [])
         : setCondition(fresh.status.conditions ?? [], progressing('FoundNewReplicaSet', current.metadata.name))
@@ -121,8 +101,8 @@ export class DeploymentController implements Controller {
         this.#writeStatus(fresh, { ...fresh.status, conditions }, known)
       return all.map((set) => (set.metadata.uid === numbered.metadata.uid ? numbered : set))
     }
-    const created = this.#store.create(replicaSets, this.#replicaSetFor(deployment, all, revision))
-    const fresh = this.#store.get<Deployment>(deployments, deployment.metadata.namespace, deployment.metadata.name)!
+    const created = this.store.create(replicaSets, this.#replicaSetFor(deployment, all, revision))
+    const fresh = this.store.get<Deployment>(deployments, deployment.metadata.namespace, deployment.metadata.name)!
     // The real controller has just written "resumed" and loses this write to its own conflict; its next turn numbers the set.
     const resumed = conditionOf(fresh.status.conditions, 'Progressing')?.reason === 'DeploymentResumed'
     const condition = progressing('NewReplicaSetCreated', created.metadata.name)
@@ -209,7 +189,7 @@ export class DeploymentController implements Controller {
       if (set.spec.replicas === 0 || down <= 0) return set
       removed += down
       this.#scaleSet(deployment, set, set.spec.replicas - down)
-      return this.#store.get<ReplicaSet>(replicaSets, set.metadata.namespace, set.metadata.name) ?? set
+      return this.store.get<ReplicaSet>(replicaSets, set.metadata.namespace, set.metadata.name) ?? set
     })
     const available = total([...sets, current], (set) => set.status.availableReplicas ?? 0)
     let surplus = available - minimum
@@ -252,7 +232,7 @@ export class DeploymentController implements Controller {
   #scaleSet(deployment: Deployment, set: ReplicaSet, replicas: number): boolean {
     const from = set.spec.replicas
     const annotations = { ...set.metadata.annotations, ...limits(deployment) }
-    this.#store.update(replicaSets, {
+    this.store.update(replicaSets, {
       ...set,
       metadata: { ...set.metadata, annotations },
       spec: { ...set.spec, replicas },
@@ -265,7 +245,7 @@ export class DeploymentController implements Controller {
   #announce(deployment: Deployment, set: string, direction: 'up' | 'down', to: number, from: number): void {
     const suffix = from === 0 ? '' : ` from ${from}`
     const message = `Scaled ${direction} replica set ${set} to ${to}${suffix}`
-    this.#events.record(deployment, 'Normal', 'ScalingReplicaSet', message)
+    this.events.record(deployment, 'Normal', 'ScalingReplicaSet', message)
   }
 
   /** Deletes emptied sets beyond `revisionHistoryLimit`, oldest first. */
@@ -274,7 +254,7 @@ export class DeploymentController implements Controller {
     const oldest = [...older].sort((a, b) => revisionOf(a) - revisionOf(b)).slice(0, Math.max(0, surplus))
     for (const set of oldest)
       if (set.spec.replicas === 0 && set.status.replicas === 0)
-        this.#store.remove(replicaSets, set.metadata.namespace, set.metadata.name)
+        this.store.remove(replicaSets, set.metadata.namespace, set.metadata.name)
   }
 
   #checkPaused(deployment: Deployment): Deployment {
@@ -295,7 +275,7 @@ export class DeploymentController implements Controller {
   /** syncRolloutStatus; true when the rollout is complete. */
   #syncStatus(stale: Deployment): boolean {
     const { namespace, name } = stale.metadata
-    const deployment = this.#store.get<Deployment>(deployments, namespace, name)
+    const deployment = this.store.get<Deployment>(deployments, namespace, name)
     if (deployment === undefined) return false
     const { current, older } = split(deployment, this.#replicaSetsOf(deployment))
     const status = calculateStatus(deployment, current, older)
@@ -327,7 +307,7 @@ export class DeploymentController implements Controller {
     const deadline = Date.parse(condition.lastUpdateTime ?? '') + deployment.spec.progressDeadlineSeconds * 1_000
     if (condition.reason === 'ProgressDeadlineExceeded') return conditions
     if (Date.now() <= deadline) {
-      this.#queue.addAfter(keyFor(deployment), deadline - Date.now() + 1_000)
+      this.queue.addAfter(keyFor(deployment), deadline - Date.now() + 1_000)
       return conditions
     }
     const late = `ReplicaSet "${set}" has timed out progressing.`
@@ -340,6 +320,6 @@ export class DeploymentController implements Controller {
         ? deployment.metadata.annotations
         : { ...deployment.metadata.annotations, [REVISION]: revision }
     const metadata = { ...deployment.metadata, ...(annotations === undefined ? {} : { annotations }) }
-    return this.#store.update<Deployment>(deployments, { ...deployment, metadata, status })
+    return this.store.update<Deployment>(deployments, { ...deployment, metadata, status })
   }
 }

@@ -1,43 +1,24 @@
-import { Recorder } from '../events.ts'
-import { type Condition, type Job, type Pod, conditionOf, ownedBy, randomSuffix, timestamp } from '../objects.ts'
+import { type Condition, type Job, type Pod, conditionOf, ownedBy, timestamp } from '../objects.ts'
 import { jobs, pods } from '../resources.ts'
 import type { Store } from '../store.ts'
 import { deleteObject } from './garbage.ts'
-import { type Controller, WorkQueue, fromKey, keyFor } from './work-queue.ts'
+import { OwningController } from './owning-controller.ts'
+import { podFromTemplate } from './pod-from-template.ts'
+import { keyFor } from './work-queue.ts'
 
 /** A real controller waits 10 s, doubling, before it tries a failed pod again; here it is a tenth of that. */
 const RETRY_MS = 1_000
 const TRACKING = 'batch.kubernetes.io/job-tracking'
 
 /** Runs one pod at a time to completion; `parallelism` above 1 and indexed Jobs are not imitated. */
-export class JobController implements Controller {
-  readonly #store: Store
-  readonly #events: Recorder
-  readonly #queue = new WorkQueue((key) => this.#sync(key))
-  readonly #unsubscribe: () => void
-
+export class JobController extends OwningController<Job> {
   constructor(store: Store) {
-    this.#store = store
-    this.#events = new Recorder(store, 'job-controller')
-    this.#unsubscribe = store.onChange(({ resource, object }) => {
-      if (resource === jobs) this.#queue.add(keyFor(object))
-      if (resource !== pods) return
-      const owner = object.metadata.ownerReferences?.find((reference) => reference.controller)
-      if (owner?.kind === 'Job') this.#queue.add(`${object.metadata.namespace}/${owner.name}`)
-    })
+    super(store, { component: 'job-controller', owner: jobs, owned: pods })
   }
 
-  close(): void {
-    this.#unsubscribe()
-    this.#queue.close()
-  }
-
-  #sync(key: string): void {
-    const [namespace, name] = fromKey(key)
-    const job = this.#store.get<Job>(jobs, namespace, name)
-    if (job === undefined || job.metadata.deletionTimestamp !== undefined || isFinished(job)) return
-    if (job.spec.suspend === true) return
-    const own = this.#store.list<Pod>(pods, namespace).filter((pod) => ownedBy(pod, job))
+  protected override sync(job: Job): void {
+    if (isFinished(job) || job.spec.suspend === true) return
+    const own = this.store.list<Pod>(pods, job.metadata.namespace).filter((pod) => ownedBy(pod, job))
     if (this.#count(job, own)) return
     const active = own.filter(isActive)
     const succeeded = own.filter((pod) => pod.status.phase === 'Succeeded').length
@@ -67,7 +48,7 @@ export class JobController implements Controller {
     if (uncounted.every((pod) => named.includes(pod.metadata.uid ?? ''))) {
       for (const pod of uncounted) {
         const { finalizers: _, ...metadata } = pod.metadata
-        this.#store.update<Pod>(pods, { ...pod, metadata })
+        this.store.update<Pod>(pods, { ...pod, metadata })
       }
       return true
     }
@@ -75,7 +56,7 @@ export class JobController implements Controller {
     const lists = { succeeded: uids('Succeeded'), failed: uids('Failed') }
     const uncountedTerminatedPods = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
     const running = own.filter(isActive).length
-    this.#store.update<Job>(jobs, {
+    this.store.update<Job>(jobs, {
       ...job,
       status: { ...status, ...counted({ active: running }), ready: 0, uncountedTerminatedPods },
     })
@@ -92,7 +73,7 @@ export class JobController implements Controller {
     if (deadline !== undefined) {
       const left = Date.parse(startTime) + deadline * 1_000 - Date.now()
       if (left <= 0) return ['DeadlineExceeded', 'Job was active longer than specified deadline']
-      this.#queue.addAfter(keyFor(job), left)
+      this.queue.addAfter(keyFor(job), left)
     }
     const restarts = own
       .flatMap((pod) => pod.status.containerStatuses ?? [])
@@ -110,32 +91,18 @@ export class JobController implements Controller {
     const last = Math.max(0, ...ended.map((at) => Date.parse(at ?? '') || 0))
     const wait = failed === 0 ? 0 : last + RETRY_MS * 2 ** (failed - 1) - Date.now()
     if (wait > 0) {
-      this.#queue.addAfter(keyFor(job), wait)
+      this.queue.addAfter(keyFor(job), wait)
       return []
     }
     return [this.#createPod(job)]
   }
 
   #createPod(job: Job): Pod {
-    const { template } = job.spec
-    const { name, namespace, uid } = job.metadata
-    const { creationTimestamp: _, ...metadata } = template.metadata ?? {}
-    const owner = { apiVersion: 'batch/v1', kind: 'Job', name, uid: uid ?? '' }
-    const pod = this.#store.create<Pod>(pods, {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: {
-        ...metadata,
-        name: `${name}-${randomSuffix()}`,
-        generateName: `${name}-`,
-        ...(namespace === undefined ? {} : { namespace }),
-        ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
-        finalizers: [TRACKING],
-      },
-      spec: { ...template.spec, priority: 0, enableServiceLinks: true, preemptionPolicy: 'PreemptLowerPriority' },
-      status: { phase: 'Pending', qosClass: 'BestEffort' },
-    })
-    this.#events.record(job, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
+    const pod = this.store.create<Pod>(
+      pods,
+      podFromTemplate(job, { apiVersion: 'batch/v1', kind: 'Job' }, { finalizers: [TRACKING] }),
+    )
+    this.events.record(job, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
     return pod
   }
 
@@ -143,22 +110,22 @@ export class JobController implements Controller {
     const condition = ended('Complete')
     const status = { conditions: [condition], startTime, completionTime: timestamp() }
     this.#write(job, { ...status, ...counted({ succeeded, failed }), ready: 0 })
-    this.#events.record(job, 'Normal', 'Completed', 'Job completed')
+    this.events.record(job, 'Normal', 'Completed', 'Job completed')
   }
 
   #fail(job: Job, active: readonly Pod[], failed: number, startTime: string, verdict: [string, string]): void {
     const [reason, message] = verdict
     for (const pod of active) {
-      deleteObject(this.#store, pods, pod, 'Background')
-      this.#events.record(job, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)
+      deleteObject(this.store, pods, pod, 'Background')
+      this.events.record(job, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)
     }
     const conditions = [{ ...ended('Failed'), reason, message }]
     this.#write(job, { conditions, startTime, ...counted({ failed: failed + active.length }), ready: 0 })
-    this.#events.record(job, 'Warning', reason, message)
+    this.events.record(job, 'Warning', reason, message)
   }
 
   #write(job: Job, status: Job['status']): void {
-    this.#store.update<Job>(jobs, { ...job, status: { ...status, uncountedTerminatedPods: {} } })
+    this.store.update<Job>(jobs, { ...job, status: { ...status, uncountedTerminatedPods: {} } })
   }
 }
 

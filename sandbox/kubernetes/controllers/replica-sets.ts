@@ -1,36 +1,17 @@
-import { Recorder } from '../events.ts'
-import { type Pod, type ReplicaSet, conditionOf, ownedBy, randomSuffix, timestamp } from '../objects.ts'
+import { type Pod, type ReplicaSet, conditionOf, ownedBy, timestamp } from '../objects.ts'
 import { pods, replicaSets } from '../resources.ts'
 import type { Store } from '../store.ts'
-import { type Controller, WorkQueue, fromKey, keyFor } from './work-queue.ts'
+import { OwningController } from './owning-controller.ts'
+import { podFromTemplate } from './pod-from-template.ts'
+import { keyFor } from './work-queue.ts'
 
 /** Keeps as many pods as `spec.replicas` says; a pod that is going away is counted out at once. */
-export class ReplicaSetController implements Controller {
-  readonly #store: Store
-  readonly #events: Recorder
-  readonly #queue = new WorkQueue((key) => this.#sync(key))
-  readonly #unsubscribe: () => void
-
+export class ReplicaSetController extends OwningController<ReplicaSet> {
   constructor(store: Store) {
-    this.#store = store
-    this.#events = new Recorder(store, 'replicaset-controller')
-    this.#unsubscribe = store.onChange(({ resource, object }) => {
-      if (resource === replicaSets) this.#queue.add(keyFor(object))
-      if (resource !== pods) return
-      const owner = object.metadata.ownerReferences?.find((reference) => reference.controller)
-      if (owner?.kind === 'ReplicaSet') this.#queue.add(`${object.metadata.namespace}/${owner.name}`)
-    })
+    super(store, { component: 'replicaset-controller', owner: replicaSets, owned: pods })
   }
 
-  close(): void {
-    this.#unsubscribe()
-    this.#queue.close()
-  }
-
-  #sync(key: string): void {
-    const [namespace, name] = fromKey(key)
-    const set = this.#store.get<ReplicaSet>(replicaSets, namespace, name)
-    if (set === undefined || set.metadata.deletionTimestamp !== undefined) return
+  protected override sync(set: ReplicaSet): void {
     const active = this.#activePods(set)
     const missing = set.spec.replicas - active.length
     for (let count = 0; count < missing; count += 1) this.#createPod(set)
@@ -39,47 +20,23 @@ export class ReplicaSetController implements Controller {
   }
 
   #activePods(set: ReplicaSet): Pod[] {
-    return this.#store
+    return this.store
       .list<Pod>(pods, set.metadata.namespace)
       .filter((pod) => ownedBy(pod, set) && pod.metadata.deletionTimestamp === undefined)
       .filter((pod) => pod.status.phase !== 'Succeeded' && pod.status.phase !== 'Failed')
   }
 
   #createPod(set: ReplicaSet): void {
-    const { template } = set.spec
-    const { name, namespace, uid } = set.metadata
-    const { creationTimestamp: _, ...metadata } = template.metadata ?? {}
-    const pod = this.#store.create<Pod>(pods, {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: {
-        ...metadata,
-        name: `${name}-${randomSuffix()}`,
-        generateName: `${name}-`,
-        ...(namespace === undefined ? {} : { namespace }),
-        ownerReferences: [
-          {
-            apiVersion: 'apps/v1',
-            kind: 'ReplicaSet',
-            name,
-            uid: uid ?? '',
-            controller: true,
-            blockOwnerDeletion: true,
-          },
-        ],
-      },
-      spec: { ...template.spec, priority: 0, enableServiceLinks: true, preemptionPolicy: 'PreemptLowerPriority' },
-      status: { phase: 'Pending', qosClass: 'BestEffort' },
-    })
-    this.#events.record(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
+    const pod = this.store.create<Pod>(pods, podFromTemplate(set, { apiVersion: 'apps/v1', kind: 'ReplicaSet' }))
+    this.events.record(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
   }
 
   #deletePod(set: ReplicaSet, pod: Pod): void {
     const deletionGracePeriodSeconds = pod.spec.terminationGracePeriodSeconds ?? 30
     const deletionTimestamp = timestamp(new Date(Date.now() + deletionGracePeriodSeconds * 1_000))
     const metadata = { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds }
-    this.#store.update<Pod>(pods, { ...pod, metadata })
-    this.#events.record(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)
+    this.store.update<Pod>(pods, { ...pod, metadata })
+    this.events.record(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)
   }
 
   #writeStatus(set: ReplicaSet, active: readonly Pod[]): void {
@@ -89,10 +46,10 @@ export class ReplicaSetController implements Controller {
       Date.now() - Date.parse(conditionOf(pod.status.conditions, 'Ready')?.lastTransitionTime ?? '')
     const available = ready.filter((pod) => minimumMs === 0 || age(pod) >= minimumMs)
     if (available.length < ready.length)
-      this.#queue.addAfter(keyFor(set), Math.max(50, minimumMs - Math.max(...ready.map(age))))
-    const current = this.#store.get<ReplicaSet>(replicaSets, set.metadata.namespace, set.metadata.name)
+      this.queue.addAfter(keyFor(set), Math.max(50, minimumMs - Math.max(...ready.map(age))))
+    const current = this.store.get<ReplicaSet>(replicaSets, set.metadata.namespace, set.metadata.name)
     if (current === undefined) return
-    this.#store.update<ReplicaSet>(replicaSets, {
+    this.store.update<ReplicaSet>(replicaSets, {
       ...current,
       status: {
         replicas: active.length,
