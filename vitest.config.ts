@@ -23,6 +23,8 @@ export default defineConfig({
     // A slow one uses two thirds of a core. The default leaves one core idle, which on two cores is one file at a time.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     sequence: { sequencer: SlowestFirst },
+    // Waits end when what they wait for is there: on a busy machine that may take longer than the second that is the default.
+    expect: { poll: { timeout: 10_000 } },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,

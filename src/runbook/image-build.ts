@@ -6,7 +6,7 @@ import type { PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { buildOf, builtImage, filled, requireSameCommit, taggedImage } from './image.ts'
-import { OutputStream } from './output-stream.ts'
+import { environmentFor, runInWorkspace } from './workspace-command.ts'
 import { inWorkspace } from './workspace.ts'
 
 /**
@@ -47,54 +47,28 @@ async function alreadyPushed(
 }
 
 /** In a checkout of its own: what tests and builds of pre-flight left behind must not get into the image. */
-async function runBuild(context: PhaseContext, build: PlannedBuild, signal: AbortSignal): Promise<number> {
-  const config = context.service.image.build
-  const deadline = performance.now() + (config === 'none' ? 0 : config.timeoutMinutes * 60_000)
+async function runBuild(context: PhaseContext, { commands }: PlannedBuild, signal: AbortSignal): Promise<number> {
+  const { build } = context.service.image
+  if (build === 'none') throw new Error('the plan has a build and the configuration has none')
+  const env = environmentFor(context, build, (text) => filled(context, planOf(context.run).commit.sha, text))
+  const deadline = performance.now() + build.timeoutMinutes * 60_000
   return inWorkspace(context, async (workspace) => {
     let spent = 0
-    for (const argv of build.commands) {
+    for (const argv of commands as readonly (readonly [string, ...string[]])[]) {
+      const title = argv.join(' ')
+      await context.report(title)
       const timeoutMs = Math.max(1, deadline - performance.now())
-      spent += await runCommand(context, argv as readonly [string, ...string[]], { workspace, timeoutMs }, signal)
+      const outcome = await runInWorkspace(context, { argv, workspace, title, env, timeoutMs, failure }, signal)
+      spent += outcome.milliseconds
     }
     return spent
   })
 }
 
-async function runCommand(
-  context: PhaseContext,
-  argv: readonly [string, ...string[]],
-  { workspace, timeoutMs }: { readonly workspace: string; readonly timeoutMs: number },
-  signal: AbortSignal,
-): Promise<number> {
-  const line = argv.join(' ')
-  await context.report(line)
-  const output = new OutputStream(context, line)
-  try {
-    const outcome = await context.world.commands.run(
-      { argv, cwd: workspace, env: environmentOf(context), timeoutMs, onLine: output.line },
-      signal,
-    )
-    if (outcome.exitCode === 0) return outcome.milliseconds
-    throw new CheckFailed('image_build_failed', `building the image: ${line} exited with ${outcome.exitCode}`, {
-      evidence: outcome.tail.slice(-40),
-      hint: 'Nothing else has changed yet. Retry the phase if the failure was passing; otherwise tag a corrected version.',
-    })
-  } finally {
-    await output.end()
-  }
-}
-
-/** Configured values, and secrets under the names the commands know; nothing else of Purser's environment. */
-function environmentOf(context: PhaseContext): Readonly<Record<string, string>> {
-  const { build } = context.service.image
-  if (build === 'none') return {}
-  const { sha } = planOf(context.run).commit
-  const plain = Object.entries(build.env).map(([name, value]) => [name, filled(context, sha, value)] as const)
-  const secret = Object.entries(build.envFrom).flatMap(([name, from]) => {
-    const value = context.world.secret(from)
-    return value === undefined ? [] : [[name, value.reveal()] as const]
-  })
-  return Object.fromEntries([...plain, ...secret])
+const failure = {
+  code: 'image_build_failed',
+  doing: 'building the image',
+  hint: 'Nothing else has changed yet. Retry the phase if the failure was passing; otherwise tag a corrected version.',
 }
 
 /** What the registry says now, not what a tool printed. */

@@ -5,6 +5,7 @@ import type { DeployPlan, PlannedBuild, PlannedImage } from '../runs/plan.ts'
 import type { PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
 import { CheckFailed } from './errors.ts'
+import { fillIn } from './workspace-command.ts'
 
 /** The image that a run rolls out, known by its digest. */
 export interface ReleasedImage {
@@ -124,5 +125,5 @@ export function filled({ run, service }: PhaseContext, commit: string, text: str
     commit,
     environment: run.environment,
   }
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole)
+  return fillIn(text, values)
 }

@@ -5,10 +5,10 @@ import { confirmPlan } from './confirm-plan.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { buildImage } from './image-build.ts'
-import { OutputStream } from './output-stream.ts'
 import { describePermission, neededPermissions } from './permissions.ts'
 import { requireAccount } from './plan-stripe.ts'
 import { sideBySide } from './side-by-side.ts'
+import { runInWorkspace } from './workspace-command.ts'
 import { inWorkspace } from './workspace.ts'
 
 /** Pre-Flight Checklist: tests and build pass, credentials are right, Purser may do what it must, the backup is proven. */
@@ -51,31 +51,19 @@ async function runCommands(
 }
 
 async function runCommand(context: PhaseContext, command: PreflightCommandConfig, workspace: string) {
-  const output = new OutputStream(context, command.name)
-  try {
-    const outcome = await context.world.commands.run(
-      {
-        argv: command.run,
-        cwd: workspace,
-        env: { CI: 'true' },
-        timeoutMs: command.timeoutMinutes * 60_000,
-        onLine: output.line,
-      },
-      context.signal,
-    )
-    if (outcome.exitCode !== 0)
-      throw new CheckFailed(
-        'command_failed',
-        `${command.name}: ${command.run.join(' ')} exited with ${outcome.exitCode}`,
-        {
-          evidence: outcome.tail.slice(-40),
-          hint: 'Fix it in the repository and tag a new version.',
-        },
-      )
-    return { milliseconds: outcome.milliseconds }
-  } finally {
-    await output.end()
-  }
+  const { milliseconds } = await runInWorkspace(context, {
+    argv: command.run,
+    workspace,
+    title: command.name,
+    env: { CI: 'true' },
+    timeoutMs: command.timeoutMinutes * 60_000,
+    failure: {
+      code: 'command_failed',
+      doing: command.name,
+      hint: 'Fix it in the repository and tag a new version.',
+    },
+  })
+  return { milliseconds }
 }
 
 /** Present, well-formed, of the right mode, and accepted by the other side. Values are never shown. */

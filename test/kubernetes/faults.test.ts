@@ -76,7 +76,7 @@ describe('a cluster whose API server has a bad day', () => {
   it('sees a rollout to its end through dropped watches, expired versions and a restart of the API server', async () => {
     await setImage('api:v2')
     const waiting = rolledOut('api:v2')
-    await vi.waitFor(() => expect(simulator.list('ReplicaSet', NAMESPACE)).toHaveLength(2))
+    await vi.waitFor(() => expect(simulator.list('ReplicaSet', NAMESPACE)).toHaveLength(2), { timeout: 10_000 })
     simulator.dropConnections()
     simulator.compact()
     await simulator.restart()

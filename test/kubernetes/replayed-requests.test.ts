@@ -43,7 +43,9 @@ describe.skipIf(!recorded)('recorded requests, replayed in their order', () => {
         },
       }),
     ).toEqual([])
-    await vi.waitFor(() => expect(told(stream.events)).toEqual(told(watched.response.events ?? [])))
+    await vi.waitFor(() => expect(told(stream.events)).toEqual(told(watched.response.events ?? [])), {
+      timeout: 10_000,
+    })
     await stream.stop()
   })
 
@@ -56,11 +58,11 @@ describe.skipIf(!recorded)('recorded requests, replayed in their order', () => {
     const first = exchanges.findIndex(({ step }) => step.startsWith('watch '))
     const watched = exchanges.slice(first).filter((_, index, rest) => isBefore(16, rest, index))
     const open = watched.map((one) => replay.open(one))
-    await vi.waitFor(() => expect(open[0]?.events.length).toBe(2))
+    await vi.waitFor(() => expect(open[0]?.events.length).toBe(2), { timeout: 10_000 })
     expect(await play(exchanges, { replay, from: 16, exceptions })).toEqual([])
     for (const [index, stream] of open.entries()) {
       const theirs = told(watched[index]?.response.events ?? [])
-      await vi.waitFor(() => expect(told(stream.events), watched[index]?.step).toEqual(theirs))
+      await vi.waitFor(() => expect(told(stream.events), watched[index]?.step).toEqual(theirs), { timeout: 10_000 })
       await stream.stop()
     }
   })
@@ -75,7 +77,7 @@ describe.skipIf(!recorded)('recorded requests, replayed in their order', () => {
       request.path.replace('timeoutSeconds=75', 'timeoutSeconds=3').replace(/resourceVersion=\d+/, 'resourceVersion=0')
     const patch = exchanges.find((one) => numberOf(one) === 16)!
     const streams = [replay.open(asked, sooner(asked)), replay.open(plain, sooner(plain))]
-    await vi.waitFor(() => expect(streams.map(({ events }) => events.length)).toEqual([3, 3]))
+    await vi.waitFor(() => expect(streams.map(({ events }) => events.length)).toEqual([3, 3]), { timeout: 10_000 })
     await replay.send(patch)
     await Promise.all(streams.map(({ ended }) => ended))
     const types = (index: number) => streams[index]?.events.map(({ type }) => type)

@@ -87,9 +87,11 @@ describe.skipIf(!recorded)('recorded rollouts, played again', () => {
     const pods = simulator.list('Pod', 'rollout-bad').map(({ status }) => (status as Json).phase)
     expect(pods.sort()).toEqual(['Pending', 'Running', 'Running', 'Running'])
     await play(exchanges, { replay, from: 16, to: 16 })
-    await vi.waitFor(() => expect(progressing()).toMatchObject({ reason: 'NewReplicaSetAvailable' }))
+    await vi.waitFor(() => expect(progressing()).toMatchObject({ reason: 'NewReplicaSetAvailable' }), {
+      timeout: 10_000,
+    })
     const theirs = watches(scene, 'deployments').flat()
-    await vi.waitFor(() => expect(reasons(stream.events)).toEqual(reasons(theirs)))
+    await vi.waitFor(() => expect(reasons(stream.events)).toEqual(reasons(theirs)), { timeout: 10_000 })
     const stale = (events: readonly WatchEvent[]) =>
       events.filter(({ object }) => generation(object) === 3 && reasonOf(object) === 'ProgressDeadlineExceeded').length
     expect(stale(stream.events)).toBe(stale(theirs))
@@ -153,7 +155,7 @@ describe.skipIf(!recorded)('recorded rollouts, played again', () => {
       metadata: { name, deletionTimestamp: expect.any(String), deletionGracePeriodSeconds: 30 },
     })
     const end = ['MODIFIED 30', 'MODIFIED 0', 'DELETED 0']
-    await vi.waitFor(() => expect(farewell(pods.events, name)).toEqual(end))
+    await vi.waitFor(() => expect(farewell(pods.events, name)).toEqual(end), { timeout: 10_000 })
     const theirs = watches(scene, 'pods').flat()
     expect(farewell(theirs, deletion.request.path.split('/').at(-1)!)).toEqual(end)
     await pods.stop()

@@ -39,11 +39,14 @@ describe('the Kubernetes simulator', () => {
   const status = () => (cluster.read('Deployment', NAMESPACE, 'api') as Deployment | undefined)?.status
   const pods = () => cluster.list('Pod', NAMESPACE) as readonly Pod[]
   const settled = (replicas: number, observedGeneration = 1) =>
-    vi.waitFor(() => {
-      const counts = { updatedReplicas: replicas, availableReplicas: replicas, replicas }
-      expect(status()).toMatchObject({ observedGeneration, ...counts })
-      expect(pods()).toHaveLength(replicas)
-    })
+    vi.waitFor(
+      () => {
+        const counts = { updatedReplicas: replicas, availableReplicas: replicas, replicas }
+        expect(status()).toMatchObject({ observedGeneration, ...counts })
+        expect(pods()).toHaveLength(replicas)
+      },
+      { timeout: 10_000 },
+    )
 
   it('rolls out surge first, answering a patch before anything has happened', async () => {
     await call('POST', `${APPS}/deployments`, deployment('api:v1'))
@@ -87,7 +90,7 @@ describe('the Kubernetes simulator', () => {
     )
     expect(new Set(answers.map((answer) => answer.pod)).size).toBe(3)
     await call('PATCH', `${APPS}/deployments/api/scale`, { spec: { replicas: 0 } }, 'application/merge-patch+json')
-    await vi.waitFor(() => expect(pods()).toEqual([]))
+    await vi.waitFor(() => expect(pods()).toEqual([]), { timeout: 10_000 })
     expect((await fetch(`${cluster.ingressUrl}/health`)).status).toBe(502)
   })
 
@@ -95,8 +98,9 @@ describe('the Kubernetes simulator', () => {
     const env = [{ name: 'KEY', valueFrom: { secretKeyRef: { name: 'stripe', key: 'webhook-secret' } } }]
     await call('POST', `${APPS}/deployments`, deployment('api:v1', { env }, 1))
     const waiting = () => pods()[0]?.status.containerStatuses?.[0]?.state.waiting
-    await vi.waitFor(() =>
-      expect(waiting()).toEqual({ reason: 'CreateContainerConfigError', message: 'secret "stripe" not found' }),
+    await vi.waitFor(
+      () => expect(waiting()).toEqual({ reason: 'CreateContainerConfigError', message: 'secret "stripe" not found' }),
+      { timeout: 10_000 },
     )
     await call('POST', `${CORE}/secrets`, { metadata: { name: 'stripe' }, stringData: { other: 'x' } })
     const missing = { message: `couldn't find key webhook-secret in Secret ${NAMESPACE}/stripe` }
@@ -113,9 +117,12 @@ describe('the Kubernetes simulator', () => {
   it('keeps a pod out of service while its readiness probe fails', async () => {
     const readinessProbe = { httpGet: { path: '/health', port: 8080 } }
     await call('POST', `${APPS}/deployments`, deployment('api:unready', { readinessProbe }, 1))
-    await vi.waitFor(() => expect(pods()[0]?.status.phase).toBe('Running'))
+    await vi.waitFor(() => expect(pods()[0]?.status.phase).toBe('Running'), { timeout: 10_000 })
     const events = () => cluster.list('Event', NAMESPACE).map((event) => event.message)
-    await vi.waitFor(() => expect(events()).toContain('Readiness probe failed: HTTP probe failed with statuscode: 503'))
+    await vi.waitFor(
+      () => expect(events()).toContain('Readiness probe failed: HTTP probe failed with statuscode: 503'),
+      { timeout: 10_000 },
+    )
     expect(status()?.availableReplicas).toBeUndefined()
     expect((await fetch(`${cluster.ingressUrl}/health`)).status).toBe(502)
   })
@@ -161,12 +168,15 @@ describe('the Kubernetes simulator', () => {
     await label('a')
     await label('b')
     await label('a')
-    await vi.waitFor(() => expect(events.seen().map(({ type }) => type)).toEqual(['DELETED', 'ADDED']))
+    await vi.waitFor(() => expect(events.seen().map(({ type }) => type)).toEqual(['DELETED', 'ADDED']), {
+      timeout: 10_000,
+    })
     await events.stop()
     cluster.compact()
     const late = watch(`${CORE}/secrets?watch=true&resourceVersion=${from}`)
-    await vi.waitFor(() =>
-      expect(late.seen()).toMatchObject([{ type: 'ERROR', object: { code: 410, reason: 'Expired' } }]),
+    await vi.waitFor(
+      () => expect(late.seen()).toMatchObject([{ type: 'ERROR', object: { code: 410, reason: 'Expired' } }]),
+      { timeout: 10_000 },
     )
     await late.stop()
   })
@@ -185,15 +195,17 @@ describe('the Kubernetes simulator', () => {
       vi.setSystemTime(new Date('2026-01-01T10:03:05Z'))
       await call('PATCH', `${path}/retry`, { spec: { suspend: false } }, 'application/merge-patch+json')
       const minutes = Math.floor(Date.parse('2026-01-01T10:03:00Z') / 60_000)
-      await vi.waitFor(() =>
-        expect(cluster.read('CronJob', NAMESPACE, 'retry')?.status).toMatchObject({
-          lastScheduleTime: '2026-01-01T10:03:00Z',
-          lastSuccessfulTime: expect.any(String),
-        }),
+      await vi.waitFor(
+        () =>
+          expect(cluster.read('CronJob', NAMESPACE, 'retry')?.status).toMatchObject({
+            lastScheduleTime: '2026-01-01T10:03:00Z',
+            lastSuccessfulTime: expect.any(String),
+          }),
+        { timeout: 10_000 },
       )
       expect(cluster.list('Job', NAMESPACE).map((job) => job.metadata.name)).toEqual([`retry-${minutes}`])
       await call('DELETE', `${path}/retry`)
-      await vi.waitFor(() => expect([...cluster.list('Job', NAMESPACE), ...pods()]).toEqual([]))
+      await vi.waitFor(() => expect([...cluster.list('Job', NAMESPACE), ...pods()]).toEqual([]), { timeout: 10_000 })
     } finally {
       vi.useRealTimers()
     }

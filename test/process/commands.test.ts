@@ -104,7 +104,7 @@ describe('ending a program', () => {
       process.exit(0)`
     const outcome = await commands.run(node(script), never)
     expect(outcome.exitCode).toBe(0)
-    await vi.waitFor(() => expect(alive(Number(outcome.tail[0]))).toBe(false))
+    await vi.waitFor(() => expect(alive(Number(outcome.tail[0]))).toBe(false), { timeout: 10_000 })
   })
 })
 

@@ -89,7 +89,7 @@ it('never repeats a command, but repeats an event that was not acknowledged', as
   expect(await slack.control.type(dana, channel, '/billing status')).toMatchObject({ error: 'dispatch_failed' })
   expect(delivered).toHaveLength(1)
   await slack.control.openHome(dana)
-  await vi.waitFor(() => expect(delivered).toHaveLength(4))
+  await vi.waitFor(() => expect(delivered).toHaveLength(4), { timeout: 10_000 })
   const retries = delivered.slice(2).map(({ headers }) => headers['x-slack-retry-num'])
   expect(retries).toEqual(['1', '2'])
   expect(new Set(delivered.slice(1).map(({ body }) => (JSON.parse(body) as { event_id: string }).event_id)).size).toBe(

@@ -70,10 +70,12 @@ export function progressOf(view: RolloutView): RolloutProgress {
   const replicas = spec.replicas ?? 1
   const observed = (metadata.generation ?? 0) <= (status.observedGeneration ?? 0)
   const updated = observed ? (status.updatedReplicas ?? 0) : 0
-  const ready = currentPodsOf(view).filter(
+  const seen = currentPodsOf(view).filter(
     (pod) => conditionOf(pod.status?.conditions, 'Ready')?.status === 'True',
   ).length
   const old = Math.max(0, (status.replicas ?? 0) - updated)
+  // The Deployment may be heard before its pods. Without old ones, those that it counts as available are the new ones.
+  const ready = observed && old === 0 ? Math.max(seen, Math.min(replicas, status.availableReplicas ?? 0)) : seen
   const ending = old > 0 ? `, ${count(old, 'old pod')} left` : ''
   return { replicas, updated, ready, old, line: `${ready} of ${count(replicas, 'new pod')} ready${ending}` }
 }
