@@ -86,10 +86,11 @@ export async function settleOldRotation(context: PhaseContext): Promise<void> {
   })
 }
 
-/** Whether every run that kept a former value of the key aside is beyond its rollback. */
+/** Purser's own rotation (a list that people have written is theirs), and every run that kept a value aside is beyond its rollback. */
 async function isClosed(context: PhaseContext, keys: readonly string[], key: string): Promise<boolean> {
   const closed = await context.records.rollbackClosedUpTo(context.environment.policy.rollbackButtonHours)
-  return keptAside(keys, key).every(({ run }) => run <= closed)
+  const kept = keptAside(keys, key)
+  return kept.length > 0 && kept.every(({ run }) => run <= closed)
 }
 
 /** Keys under which former values of a key are kept, and by which run. */

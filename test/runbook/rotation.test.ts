@@ -345,6 +345,12 @@ describe('another signing secret', () => {
     expect(town.pods.every(({ believes }) => believes.length === 1)).toBe(true)
   })
 
+  it('stays beside the first where people have written both themselves', async () => {
+    town.secret.set(key, `${former.secret},whsec_theirs`)
+    await rollout(contextOf('a list', 'rollout', { ...approved(), rotateSecret: false }, 6))
+    expect(Object.fromEntries(town.secret)).toEqual({ [key]: `${former.secret},whsec_theirs` })
+  })
+
   it('whose creation was broken off more than a day ago has an unknown outcome, and a person is asked', async () => {
     town.stripe.setFault({ does: 'cut', when: 'after', on: 'POST /v1/webhook_endpoints' })
     await expect(rollout(contextOf('a list', 'rollout', approved()))).rejects.toMatchObject({ transient: true })
