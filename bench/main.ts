@@ -13,6 +13,7 @@ import { measureJobHop } from './job-hop.ts'
 import { measureRestore } from './restore.ts'
 import type { Result } from './measure.ts'
 import { tableOf } from './measure.ts'
+import { measureVerify } from './verify.ts'
 
 /** `--size 1GB`: only backups and restores, of a database of that size. `--runs 5`: how often each is measured. */
 const { values } = parseArgs({ options: { size: { type: 'string' }, runs: { type: 'string', default: '3' } } })
@@ -34,6 +35,8 @@ try {
   if (values.size === undefined) {
     say('counts …')
     results.push(await measureCounts(postgres.url('billing'), service))
+    say('verifications in the sandbox …')
+    results.push(await measureVerify(join(directory, 'sandbox'), service))
   }
   say(`backups of ${Math.round(bytes / 1_000_000)} MB …`)
   results.push(...(await measureBackup(postgres.url('billing'), join(directory, 'backups'), runs)))
