@@ -1,6 +1,7 @@
 import { readFile, readdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deployment, namespace } from '../../sandbox/world.ts'
 import { standingOf, type Standing } from './standing.ts'
 import { startTown, type Town } from './town.ts'
 
@@ -106,4 +107,25 @@ describe('what Purser refuses', () => {
     expect(await town.service(tables)).toEqual([])
     expect(await town.state('select 1 from purser.effects')).toEqual([])
   }, 120_000)
+
+  it('a paused deployment takes no deploy, and the plan says how to resume it', async () => {
+    await pause(true)
+    const [outcome] = await town.plays('deploy v1.2.0')
+    expect(outcome?.ok).toBe(false)
+    expect(town.seenBy('dana').at(-1)).toMatch(
+      /Deployment valuecanvas-api is paused[\s\S]*kubectl rollout resume deployment\/valuecanvas-api -n production[\s\S]*\[Plan again\]/,
+    )
+    await pause(false)
+    expect(standingOf(town)).toEqual(before)
+  }, 60_000)
+
+  async function pause(paused: boolean): Promise<void> {
+    const { url, token } = town.world.kubernetes
+    const answer = await fetch(`${url}/apis/apps/v1/namespaces/${namespace}/deployments/${deployment}`, {
+      method: 'PATCH',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/merge-patch+json' },
+      body: JSON.stringify({ spec: { paused } }),
+    })
+    expect(answer.status).toBe(200)
+  }
 })
