@@ -52,6 +52,15 @@ describe('the charts of a watch', () => {
     expect(one.lines).toEqual(['a: 3 all the time'])
   })
 
+  it('label the time in which nobody watched, and say it in words', () => {
+    const samples = [0, 15, 30, 180, 195, 210].map((seconds) => sample('a', seconds, 4))
+    const { blocks, lines } = chartBlocks(samples, [metric('a')])
+    const categories = blocks[0]?.chart.axis_config.categories ?? []
+    expect(categories.filter((it) => it.endsWith('no data')).length).toBeGreaterThan(0)
+    expect(categories.at(0)).toBe('0:00')
+    expect(lines[0]).toBe('No samples from 0:30 to 3:00')
+  })
+
   it('pass Slack whatever is measured, and name at most six series each', () => {
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
     const samples = fc.array(
