@@ -16,7 +16,12 @@ export function explainS3(doing: string, thrown: unknown): BackupError {
   const { name, message, $metadata }: Thrown = thrown
   const status = $metadata?.httpStatusCode
   const make = (code: string, hint: string, transient = false): BackupError =>
-    new BackupError(code, `${doing}: ${message || name}`, { hint, transient, cause: thrown })
+    // Not what was thrown itself: it carries the whole request, and with it a session token.
+    new BackupError(code, `${doing}: ${message || name}`, {
+      hint,
+      transient,
+      evidence: status === undefined ? [name] : [`${name}, HTTP ${status}`],
+    })
   if (name === 'NoSuchBucket') return make('storage_missing', 'Create the bucket, or correct backups.location.')
   if (name === 'NoSuchKey' || name === 'NotFound')
     return make('backup_damaged', 'Somebody removed a file of the backup; make a new one.')
