@@ -18,7 +18,7 @@ const quiet = (): void => {}
 const keys = { accessKeyId: 'AKIDSANDBOX', secretAccessKey: 'sandbox+secret/key' }
 const location = 's3://backups/billing/production'
 
-describe('backups in a storage that speaks S3', () => {
+describe('backups in a storage that speaks S3', { timeout: 90_000 }, () => {
   let postgres: TestPostgres
   let s3: S3Simulator
   let url: string
