@@ -82,8 +82,9 @@ async function create(
     const tools = await toolsForServer(url, toolDirectories, signal)
     const former = await storage.list(signal)
     const beforehand = (bytes: number) => requireSpace(directory, spaceNeeded(bytes, former))
+    const triedOut = (await whyNoTestRestore(url, place.testRestore, signal)) === undefined
     const { expected, sourceBytes, ...snapshot } = await dumpSnapshot(
-      { url, schemas, tools, partial, beforehand, onProgress },
+      { url, schemas, tools, triedOut, partial, beforehand, onProgress },
       signal,
     )
     const archive = await tableOfContents(partial, tools, expected, signal)

@@ -14,6 +14,8 @@ export interface DumpRequest {
   readonly url: Sensitive
   readonly schemas: Schemas
   readonly tools: ClientTools
+  /** Whether a restore will show that it is whole. `pg_restore` reads a zstd file that was cut to its end without a word. */
+  readonly triedOut: boolean
   /** Directory that is made. */
   readonly partial: string
   /** Raises when there is no room for tables of this size. */
@@ -78,7 +80,7 @@ async function exportSnapshot(session: Session): Promise<string> {
 }
 
 async function dump(
-  { url, schemas, tools, partial, onProgress }: DumpRequest,
+  { url, schemas, tools, triedOut, partial, onProgress }: DumpRequest,
   snapshot: string,
   tables: readonly Table[],
   signal: AbortSignal,
@@ -94,7 +96,7 @@ async function dump(
         directory: tools.directory,
         args: [
           ...['--format=directory', `--jobs=${parallelJobs()}`, `--snapshot=${snapshot}`, '--no-password', '--verbose'],
-          `--compress=${await compression(tools, signal)}`,
+          `--compress=${triedOut ? await compression(tools, signal) : '1'}`,
           ...selection(schemas),
           ...[`--lock-wait-timeout=${lockWaitMs}`, `--file=${partial}`],
         ],
