@@ -64,6 +64,7 @@ const billingHints: PageFacts['commandHints'] = [
   { usage: 'plan VERSION [ENV]', description: 'show what a deployment would do' },
   { usage: 'status [#N]', description: 'what runs where, and how far it is' },
   { usage: 'verify [ENV]', description: 'run the verification queries' },
+  { usage: 'diagnose webhook|cronjob|grace-period [ENV]', description: 'find out why billing does not work' },
   { usage: 'rollback [#N]', description: 'undo a deployment' },
   { usage: 'backups [ENV]', description: 'what there is to go back to' },
   { usage: 'restore [BACKUP] [ENV]', description: 'go back to a backup' },

@@ -3,7 +3,7 @@ import { environmentOf, follow, guard, guardLock, NotAllowed, personOf, refuse, 
 import { permitApproval } from './authorise.ts'
 import { PurserError } from '../errors.ts'
 import type { RunEvent } from '../runs/lifecycle.ts'
-import type { Run } from '../runs/model.ts'
+import { isReadOnly, type Run } from '../runs/model.ts'
 import type { ThreadPost } from '../runs/posts.ts'
 import { neverPlanned, retryHelps } from '../runs/retry-helps.ts'
 import { guardUndo } from './rollback.ts'
@@ -41,7 +41,7 @@ export async function retry(ask: Ask, asked: number | undefined, desk: Desk): Pr
   if (run === undefined)
     return refuse('No run has failed and waits for a decision.', '/billing status shows what there is.')
   await guard(desk, ask, 'deploy', run.environment)
-  if (run.kind !== 'verify') await guardLock(desk, run.environment)
+  if (!isReadOnly(run)) await guardLock(desk, run.environment)
   if ((await desk.runs.effects(run.number)).some((effect) => effect.status === 'undone'))
     throw new PurserError('taken_back', `run #${run.number}: what it changed has been taken back, at least in part`, {
       hint: 'Finish the rollback, then deploy again.',
@@ -58,7 +58,7 @@ export async function cancel(ask: Ask, asked: number | undefined, desk: Desk): P
 }
 
 /** Runs that change something: what people mean when they name no number. */
-const changing = ['deploy', 'rollback', 'restore'] as const
+const changing = ['deploy', 'rollback', 'restore', 'fix'] as const
 
 async function newestFailed(desk: Desk): Promise<Run | undefined> {
   const failed = await desk.runs.list({ statuses: ['failed'], kinds: changing })

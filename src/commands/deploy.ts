@@ -1,6 +1,6 @@
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { deployPhases } from '../runs/model.ts'
-import { deployView, dryRunOption, inputs, readingVersionsView } from '../messages/ask-dialogs.ts'
+import { deployView, dryRunOption, rotateOption, inputs, readingVersionsView } from '../messages/ask-dialogs.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
 import { environmentOf, environmentsHere, follow, guard, guardLock, refuse, silent } from './desk.ts'
 import type { Command } from './parse.ts'
@@ -41,7 +41,17 @@ export async function deploy(
 /** `/billing deploy` without a version: a dialog to choose one of the repository's tags. */
 export async function askDeploy(
   ask: Ask,
-  { environment, dryRun }: { readonly environment: string | undefined; readonly dryRun: boolean },
+  {
+    environment,
+    dryRun,
+    version,
+    rotateSecret,
+  }: {
+    readonly environment: string | undefined
+    readonly dryRun: boolean
+    readonly version?: string
+    readonly rotateSecret?: boolean
+  },
   desk: Desk,
 ): Promise<Answer> {
   const name = environment ?? desk.config.defaultEnvironment
@@ -53,7 +63,10 @@ export async function askDeploy(
     view: readingVersionsView(),
     fill: async () => {
       const versions = (await desk.versions()).filter((it) => isVersion(it.name))
-      return deployView({ environments: [name, ...others], versions, dryRun, now: desk.now() }, metadata)
+      return deployView(
+        { environments: [name, ...others], versions, dryRun, version, rotateSecret, now: desk.now() },
+        metadata,
+      )
     },
   }
 }
@@ -63,9 +76,14 @@ export async function confirmDeploy(dialog: Submitted, desk: Desk): Promise<Answ
   const { channel, environment } = readPlace(dialog.metadata)
   const version = dialog.value(inputs.version)
   if (version === undefined || !isVersion(version)) return refuse('No version was chosen.', 'Choose one of the tags.')
-  const dryRun = dialog.ticked(inputs.options).includes(dryRunOption)
+  const ticked = dialog.ticked(inputs.options)
+  const [dryRun, rotateSecret] = [ticked.includes(dryRunOption), ticked.includes(rotateOption)]
   const chosen = dialog.value(inputs.environment) ?? environment
-  return deploy({ user: dialog.user, channel }, { name: 'deploy', version, environment: chosen, dryRun }, desk)
+  return deploy(
+    { user: dialog.user, channel },
+    { name: 'deploy', version, environment: chosen, dryRun, rotateSecret },
+    desk,
+  )
 }
 
 const planMinutes = 2

@@ -1,5 +1,6 @@
 import type { HomeView } from '@slack/types'
 import { askDeploy } from './deploy.ts'
+import { askDiagnose } from './diagnose.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
 import { environmentOf, personOf, tell } from './desk.ts'
 import { askLock, unlock } from './lock.ts'
@@ -58,6 +59,7 @@ export const homePresses: Readonly<Record<string, (ask: Ask, environment: string
     const answer = await verify(ask, environment, desk)
     return answer.kind === 'silent' ? tell(homeAnswer(`${environment} is being verified.`, ask.channel)) : answer
   },
+  [homeActionIds.diagnose]: askDiagnose,
   [homeActionIds.rollBack]: async (ask, environment, desk) => {
     const { by, unfinished } = releasedIn(await desk.runs.list({ environment, kinds: ['deploy'], limit: 20 }))
     return askRollback(ask, (unfinished ?? by)?.number, desk)

@@ -1,5 +1,6 @@
 import { help, historyMessage, runHistoryMessage, statusMessage } from '../messages/answers.ts'
 import { detailsView } from '../messages/dialogs.ts'
+import { isReadOnly } from '../runs/model.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
 import { follow, guard, silent, tell } from './desk.ts'
 
@@ -42,10 +43,8 @@ export async function status(ask: Ask, asked: number | undefined, desk: Desk): P
   await guard(desk, ask, 'look', desk.config.defaultEnvironment)
   const statuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
   const open = await desk.runs.list({ statuses })
-  // A verification that failed, or a plan that could not be made, waits for nobody.
-  const waiting = open.filter(
-    (run) => run.status !== 'failed' || (run.kind !== 'verify' && run.startedAt !== undefined),
-  )
+  // A look that failed, or a plan that could not be made, waits for nobody.
+  const waiting = open.filter((run) => run.status !== 'failed' || (!isReadOnly(run) && run.startedAt !== undefined))
   return tell(statusMessage(waiting, desk.now()))
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { mistyped } from '../nearest.ts'
+import { subjects, type Subject } from '../runs/diagnosis.ts'
 
 /** What people can type after `/billing`. */
 export type Command =
@@ -11,6 +12,12 @@ export type Command =
       readonly rotateSecret?: boolean
     }
   | { readonly name: 'verify' | 'unlock' | 'backups'; readonly environment: string | undefined }
+  | {
+      readonly name: 'diagnose'
+      readonly subject: Subject
+      readonly cronJob: string | undefined
+      readonly environment: string | undefined
+    }
   | { readonly name: 'restore'; readonly backup: string | undefined; readonly environment: string | undefined }
   | { readonly name: 'status' | 'retry' | 'cancel' | 'history'; readonly run: number | undefined }
   | { readonly name: 'rollback'; readonly run: number | undefined; readonly revision: number | undefined }
@@ -22,9 +29,10 @@ export type Command =
     }
   | { readonly name: 'lock'; readonly reason: string }
   | { readonly name: 'give_reason' }
+  | { readonly name: 'choose_subject'; readonly environment: string | undefined }
   | { readonly name: 'help' }
 
-type CommandName = Exclude<Command['name'], 'choose_version' | 'give_reason'>
+type CommandName = Exclude<Command['name'], 'choose_version' | 'give_reason' | 'choose_subject'>
 
 export type Parsed =
   | { readonly ok: true; readonly command: Command }
@@ -42,6 +50,7 @@ export const usages: Readonly<Record<CommandName, string>> = {
   plan: '/billing plan [VERSION] [ENV]',
   status: '/billing status [#N]',
   verify: '/billing verify [ENV]',
+  diagnose: '/billing diagnose [webhook | cronjob [NAME] | grace-period] [ENV]',
   backups: '/billing backups [ENV]',
   restore: '/billing restore [BACKUP] [ENV]',
   rollback: '/billing rollback [#N] [--to-revision K]',
@@ -106,6 +115,8 @@ export function parseCommand(text: string, environments: readonly string[]): Par
     case 'cancel':
     case 'history':
       return parseRun(name, rest)
+    case 'diagnose':
+      return parseDiagnose(rest, environments)
     case 'restore':
       return parseRestore(rest, environments)
     case 'lock':
@@ -150,6 +161,35 @@ function parseRestore(words: readonly string[], environments: readonly string[])
   if (extra.length > 0) return wrong('restore', `${extra.join(' ')} is too much.`)
   const problem = environmentProblem('restore', environment, environments)
   return problem ?? { ok: true, command: { name: 'restore', backup: asked, environment } }
+}
+
+/** As Kubernetes names things. */
+const cronJobName = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
+  .max(52)
+
+/** Without a subject a dialog asks for it; without a name every CronJob is meant. */
+function parseDiagnose(words: readonly string[], environments: readonly string[]): Parsed {
+  const [typed, ...rest] = environments.includes(words[0] ?? '') ? [undefined, ...words] : words
+  if (typed === undefined) {
+    const [environment, ...extra] = rest
+    if (extra.length > 0) return wrong('diagnose', `${extra.join(' ')} is too much.`)
+    return { ok: true, command: { name: 'choose_subject', environment } }
+  }
+  const subject = subjects.find((it) => it === typed.toLowerCase())
+  if (subject === undefined) {
+    const near = mistyped(typed.toLowerCase(), subjects)
+    const meant = near === undefined ? '' : ` Did you mean ${near}?`
+    return wrong('diagnose', `${typed} is nothing to diagnose.${meant} There are: ${subjects.join(', ')}.`)
+  }
+  const named = subject === 'cronjob' && !environments.includes(rest[0] ?? '')
+  const [cronJob, environment, ...extra] = named ? rest : [undefined, ...rest]
+  if (extra.length > 0) return wrong('diagnose', `${extra.join(' ')} is too much.`)
+  if (cronJob !== undefined && !cronJobName.safeParse(cronJob).success)
+    return wrong('diagnose', `${cronJob} is not the name of a CronJob.`)
+  const problem = environmentProblem('diagnose', environment, environments)
+  return problem ?? { ok: true, command: { name: 'diagnose', subject, cronJob, environment } }
 }
 
 function parseEnvironment(

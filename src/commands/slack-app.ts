@@ -1,11 +1,13 @@
 import type { App } from '@slack/bolt'
 import type { ModalView } from '@slack/types'
-import { actionIds, readTicket, viewIds } from '../messages/actions.ts'
+import { actionIds, readTicket, remedyActionId, viewIds } from '../messages/actions.ts'
 import { refusal, unknownCommand } from '../messages/answers.ts'
 import { inputs } from '../messages/ask-dialogs.ts'
 import type { Message } from '../messages/message.ts'
+import { remedyKinds } from '../runs/diagnosis.ts'
 import { backups } from './backups.ts'
 import { approve, cancel, leave, reject, retry } from './decide.ts'
+import { askDiagnose, confirmDiagnose, diagnose, diagnoseAgain, fix } from './diagnose.ts'
 import { askDeploy, confirmDeploy, deploy } from './deploy.ts'
 import type { Answer, Ask, Desk } from './desk.ts'
 import { answering, refuse } from './desk.ts'
@@ -34,6 +36,10 @@ function obey(ask: Ask, command: Command, desk: Desk): Promise<Answer> | Answer 
       return askDeploy(ask, command, desk)
     case 'verify':
       return verify(ask, command.environment, desk)
+    case 'diagnose':
+      return diagnose(ask, command, desk)
+    case 'choose_subject':
+      return askDiagnose(ask, command.environment, desk)
     case 'status':
       return status(ask, command.run, desk)
     case 'history':
@@ -72,6 +78,13 @@ const presses: Readonly<Record<string, (ask: Ask, ticket: Ticket, desk: Desk) =>
   [actionIds.finishWatch]: finishWatch,
   [actionIds.keepWatching]: keepWatching,
   [actionIds.stopWatching]: stopWatching,
+  [actionIds.diagnoseAgain]: diagnoseAgain,
+  ...Object.fromEntries(
+    remedyKinds.map((kind) => [
+      remedyActionId(kind),
+      (ask: Ask, ticket: Ticket, desk: Desk) => fix(ask, ticket, kind, desk),
+    ]),
+  ),
 }
 
 /** One line for each dialog that can be confirmed. */
@@ -82,6 +95,7 @@ const dialogs: Readonly<Record<string, { title: string; confirm: (it: Submitted,
   },
   [viewIds.deploy]: { title: 'Deploy', confirm: confirmDeploy },
   [viewIds.restore]: { title: 'Restore', confirm: confirmRestore },
+  [viewIds.diagnose]: { title: 'Diagnose', confirm: confirmDiagnose },
   [viewIds.lock]: { title: 'Lock', confirm: confirmLock },
 }
 

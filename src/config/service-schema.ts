@@ -360,6 +360,32 @@ const verifySchema = z.strictObject({
     .describe('All checks run side by side; what has not answered after this is cut off and unknown.'),
 })
 
+const tableName = z
+  .string()
+  .regex(/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$/, 'must be a table, as in grace_periods or public.grace_periods')
+
+const diagnoseSchema = z
+  .strictObject({
+    timeoutSeconds: z.number().positive().default(15).describe('All looks of a diagnosis together take no longer.'),
+    lookBackHours: z.int().min(1).max(720).default(24).describe('How far back events are looked at.'),
+    webhookLog: pattern.default('webhook').describe('Log lines about webhooks match this.'),
+    eventsTable: tableName
+      .default('webhook_events')
+      .describe('Received events, with the columns event_id, received_at and processed.'),
+    deadLetterTable: tableName
+      .default('webhook_dead_letter_queue')
+      .describe('Events that were given up, with the columns event_id, type, error and failed_at.'),
+    middlewareLog: pattern.default('PlanEnforcement').describe('What each pod logs once its middleware is loaded.'),
+    gracePeriodTable: tableName.default('grace_periods').describe('Grace periods, with the column expires_at.'),
+    serviceRole: z
+      .string()
+      .regex(/^[A-Za-z_][\w$-]*$/, 'must be the name of a database role')
+      .exactOptional()
+      .describe('Role with which the service connects. Default: whoever is connected beside Purser.'),
+  })
+  .prefault({})
+  .describe('What /billing diagnose looks at.')
+
 function budget(defaultMinutes: number) {
   return z.strictObject({ minutes: minutes.default(defaultMinutes) }).prefault({})
 }
@@ -402,6 +428,7 @@ const describedService = checkFields(
     e2e: e2eSchema,
     monitor: monitorSchema.prefault({}),
     verify: verifySchema.prefault({}),
+    diagnose: diagnoseSchema,
     phases: phasesSchema.prefault({}).describe('Expected duration of each phase, shown against the real one.'),
     rollback: z
       .strictObject({

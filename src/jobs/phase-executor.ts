@@ -3,6 +3,7 @@ import { phaseLimitMinutes } from '../config/phase-limit.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { Phase, PhaseResult } from '../runbook/context.ts'
 import type { World } from '../runbook/world.ts'
+import { isReadOnly } from '../runs/model.ts'
 import type { PhaseName, Run } from '../runs/model.ts'
 import type { Claim, PhaseStore } from '../runs/phase-store.ts'
 import type { ThreadPost } from '../runs/posts.ts'
@@ -105,6 +106,7 @@ export class PhaseExecutor {
       line: result.line,
       ...(result.plan === undefined ? {} : { plan: result.plan }),
       ...(result.verification === undefined ? {} : { verification: result.verification }),
+      ...(result.diagnosis === undefined ? {} : { diagnosis: result.diagnosis }),
       ...(planned ? this.#approvalOf(run) : {}),
     })
   }
@@ -144,7 +146,7 @@ export class PhaseExecutor {
   #failed(claim: Claim, run: Run, failure: ReturnType<typeof failureOf>): ThreadPost {
     // The breach called them, when it was seen.
     const told = failure.code === 'monitor_breach'
-    const quiet = claim.phase === 'plan' || run.kind === 'verify' || told
+    const quiet = claim.phase === 'plan' || isReadOnly(run) || told
     const onCall = quiet ? undefined : this.#deps.config.environments[run.environment]?.contacts.onCall
     return { kind: 'failed', phase: claim.phase, failure, onCall }
   }

@@ -1,8 +1,10 @@
 import type { Button } from '@slack/types'
 import { can } from '../runs/lifecycle.ts'
-import type { Run } from '../runs/model.ts'
+import type { RemedyKind } from '../runs/diagnosis.ts'
+import { isReadOnly as readOnly, type Run } from '../runs/model.ts'
 import { neverPlanned, retryHelps } from '../runs/retry-helps.ts'
 import { watchChoices } from '../runs/watching.ts'
+import { remedyButtons } from './diagnosis.ts'
 import { button, type ButtonLook, type Question } from './message.ts'
 import { subject } from './state.ts'
 
@@ -18,6 +20,7 @@ export const actionIds = {
   finishWatch: 'finish_watch',
   keepWatching: 'keep_watching',
   stopWatching: 'stop_watching',
+  diagnoseAgain: 'diagnose_again',
 } as const
 
 export const viewIds = {
@@ -26,7 +29,13 @@ export const viewIds = {
   deploy: 'deploy_dialog',
   lock: 'lock_dialog',
   restore: 'restore_dialog',
+  diagnose: 'diagnose_dialog',
 } as const
+
+/** One button for each kind of remedy: Slack wants them distinct within a message. */
+export function remedyActionId(kind: RemedyKind): string {
+  return `fix_${kind}`
+}
 
 /** What a button carries: the run, and the plan that its presser saw. A stale ticket is refused by the run, not here. */
 export function ticket(run: Pick<Run, 'number' | 'planHash'>): string {
@@ -65,8 +74,16 @@ export function buttonsFor(run: Run, now: Date, rollbackUntil: Date | undefined)
   if (can('cancel', run) && run.status === 'executing') {
     buttons.push(make('cancel', 'Cancel', readOnly(run) ? {} : { style: 'danger', confirm: cancel(run) }))
   }
+  buttons.push(
+    ...remedyButtons(run, (remedy, text, look) =>
+      button(text, remedyActionId(remedy.kind), ticket(run), { label: `${text}: run #${run.number}`, ...look }),
+    ),
+  )
   if (run.kind === 'verify' && mayRunAgain(run)) buttons.push(make('runAgain', 'Run again'))
-  if (shows && run.plan !== undefined) buttons.push(make('details', 'Details'))
+  if ((run.kind === 'diagnose' || run.kind === 'fix') && mayRunAgain(run))
+    buttons.push(make('diagnoseAgain', 'Diagnose again'))
+  if (shows && run.plan !== undefined && run.kind !== 'diagnose' && run.kind !== 'fix')
+    buttons.push(make('details', 'Details'))
   return buttons
 }
 
@@ -146,10 +163,6 @@ function mayRollBack(run: Run, now: Date, until: Date | undefined): boolean {
 /** A failed one offers Retry, which looks again on the same board. */
 function mayRunAgain(run: Run): boolean {
   return run.status === 'succeeded' || run.status === 'cancelled' || run.status === 'left'
-}
-
-function readOnly(run: Run): boolean {
-  return run.kind === 'verify' || run.kind === 'diagnose'
 }
 
 function reject(run: Run): Question {

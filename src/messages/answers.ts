@@ -18,6 +18,10 @@ const commands: readonly CommandHelp[] = [
   { usage: 'plan [VERSION] [ENV]', does: 'show what a deploy would do; changes nothing' },
   { usage: 'status [#N]', does: 'what runs and what waits' },
   { usage: 'verify [ENV]', does: 'check counts and state; changes nothing' },
+  {
+    usage: 'diagnose webhook|cronjob [NAME]|grace-period [ENV]',
+    does: 'find out why billing does not work; changes nothing',
+  },
   { usage: 'backups [ENV]', does: 'list what there is to go back to' },
   { usage: 'restore [BACKUP] [ENV]', does: 'show what going back to a backup costs, then ask for it' },
   { usage: 'rollback [#N] [--to-revision K]', does: 'show what would be undone and what runs then; undo it' },

@@ -4,8 +4,15 @@ import { context, paragraph, plainText } from './message.ts'
 import { ago } from './time.ts'
 
 /** What a dialog asks for by the block id of the input; the element in it has the same name. */
-export const inputs = { environment: 'environment', version: 'version', options: 'options', reason: 'reason' } as const
+export const inputs = {
+  environment: 'environment',
+  version: 'version',
+  options: 'options',
+  reason: 'reason',
+  subject: 'subject',
+} as const
 export const dryRunOption = 'dry_run'
+export const rotateOption = 'rotate_secret'
 
 export interface Version {
   readonly name: string
@@ -29,6 +36,9 @@ export interface DeployChoice {
   /** Newest first. */
   readonly versions: readonly Version[]
   readonly dryRun: boolean
+  /** Chosen from the start, when the repository has it. */
+  readonly version?: string | undefined
+  readonly rotateSecret?: boolean | undefined
   readonly now: Date
 }
 
@@ -49,6 +59,7 @@ export function deployView(choice: DeployChoice, privateMetadata: string): Modal
       versions.slice(0, mostOptions).map((it) => versionOption(it, choice.now)),
       {
         placeholder: 'Choose a tag, newest first',
+        ...initialVersion(choice),
       },
     ),
     ...(versions.length <= mostOptions
@@ -63,8 +74,8 @@ export function deployView(choice: DeployChoice, privateMetadata: string): Modal
       element: {
         type: 'checkboxes',
         action_id: inputs.options,
-        options: [dryRun],
-        ...(choice.dryRun ? { initial_options: [dryRun] } : {}),
+        options: [dryRun, rotateSecret],
+        ...ticked(choice),
       },
     },
     context('A plan is made first. Nothing changes before someone approves it.'),
@@ -78,10 +89,56 @@ export function deployView(choice: DeployChoice, privateMetadata: string): Modal
   }
 }
 
+const rotateSecret = {
+  text: plainText('New signing secret'),
+  description: plainText('Also where the webhook has a right one'),
+  value: rotateOption,
+}
+
+/** Slack wants no empty list. */
+function ticked(choice: DeployChoice) {
+  const all = [...(choice.dryRun ? [dryRun] : []), ...(choice.rotateSecret === true ? [rotateSecret] : [])]
+  return all.length === 0 ? {} : { initial_options: all }
+}
+
+function initialVersion({ versions, version, now }: DeployChoice): { readonly initial?: PlainTextOption } {
+  const found = versions.slice(0, mostOptions).find((it) => it.name === version)
+  return found === undefined ? {} : { initial: versionOption(found, now) }
+}
+
 const dryRun = {
   text: plainText('Dry run'),
   description: plainText('Stops once the plan is made'),
   value: dryRunOption,
+}
+
+/** Which section of the runbook's troubleshooting, and where. */
+export function diagnoseView(
+  { environments, cronJobs }: { readonly environments: readonly string[]; readonly cronJobs: readonly string[] },
+  privateMetadata: string,
+): ModalView {
+  const options = [
+    { text: plainText('Webhook not receiving events', 75), value: 'webhook' },
+    ...(cronJobs.length === 1 ? [] : [{ text: plainText('CronJobs not running', 75), value: 'cronjob' }]),
+    ...cronJobs.slice(0, mostOptions - 3).map((name) => ({
+      text: plainText(`CronJob ${name} not running`, 75),
+      value: `cronjob ${name}`,
+    })),
+    { text: plainText('Grace period not enforcing', 75), value: 'grace-period' },
+  ]
+  return {
+    type: 'modal',
+    callback_id: viewIds.diagnose,
+    private_metadata: privateMetadata,
+    title: plainText('Diagnose'),
+    submit: plainText('Diagnose'),
+    close: plainText('Cancel'),
+    blocks: [
+      select(inputs.subject, 'What does not work', options, { initial: options[0] }),
+      ...environmentSelect(environments),
+      context('Purser only looks. What it proposes waits for somebody to press it.'),
+    ],
+  }
 }
 
 /** Closes an environment for changes until someone opens it again. */

@@ -7,6 +7,7 @@ import { buttonsFor } from './actions.ts'
 import { chartBlocks, type Charts } from './charts.ts'
 import { chapters } from './chapters.ts'
 import { checkLine, checkTable } from './checks.ts'
+import { fixOf, lookBlocks } from './diagnosis.ts'
 import { list } from './list.ts'
 import {
   actions,
@@ -71,7 +72,9 @@ function body(run: Run, view: StateView): Blocks {
     case 'restore':
       return restoreBody(run, view)
     case 'diagnose':
-      return phaseBlocks(run, view)
+      return run.diagnosis === undefined ? [] : lookBlocks(run)
+    case 'fix':
+      return [...fixOf(run).map(paragraph), ...phaseBlocks(run, view), ...lookBlocks(run)]
   }
 }
 

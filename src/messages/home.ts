@@ -23,6 +23,7 @@ import { duration, elapsed, localTime, megabytes, utc } from './time.ts'
 export const homeActionIds = {
   deploy: 'home_deploy',
   verify: 'home_verify',
+  diagnose: 'home_diagnose',
   rollBack: 'home_roll_back',
   lock: 'home_lock',
   unlock: 'home_unlock',
@@ -119,11 +120,11 @@ function lockLine(lock: Lock | undefined): readonly string[] {
 function buttons({ name, lock, release }: HomeEnvironment, mayDeploy: boolean): readonly Button[] {
   const make = (id: keyof typeof homeActionIds, text: string, look: { style?: 'primary' } = {}) =>
     button(text, homeActionIds[id], name, { label: `${text} ${name}`, ...look })
-  const verify = make('verify', 'Verify')
-  if (!mayDeploy) return [verify]
-  if (lock !== undefined) return [verify, make('unlock', 'Unlock')]
+  const verify = [make('verify', 'Verify'), make('diagnose', 'Diagnose …')]
+  if (!mayDeploy) return verify
+  if (lock !== undefined) return [...verify, make('unlock', 'Unlock')]
   const undo = (release.unfinished ?? release.by)?.hasEffects === true ? [make('rollBack', 'Roll back …')] : []
-  return [make('deploy', 'Deploy …', { style: 'primary' }), verify, ...undo, make('lock', 'Lock …')]
+  return [make('deploy', 'Deploy …', { style: 'primary' }), ...verify, ...undo, make('lock', 'Lock …')]
 }
 
 function openLine({ run, link }: LinkedRun): string {

@@ -1,4 +1,13 @@
-import { isDeployPlan, phaseTitles, type Failure, type PhaseName, type Run, type Verdict } from '../runs/model.ts'
+import {
+  isDeployPlan,
+  isFixPlan,
+  isReadOnly,
+  phaseTitles,
+  type Failure,
+  type PhaseName,
+  type Run,
+  type Verdict,
+} from '../runs/model.ts'
 import { countApprovals } from '../runs/lifecycle.ts'
 import { currentWatch } from '../runs/watching.ts'
 import type { Decision, Pace } from '../runs/pace.ts'
@@ -6,6 +15,7 @@ import { neverPlanned, retryHelps } from '../runs/retry-helps.ts'
 import type { Watched } from './charts.ts'
 import { chapters, currentPhase, failedPhase } from './chapters.ts'
 import { eta, lateness } from './eta.ts'
+import { aboutOf, aboutWords, diagnosisLines, diagnosisWords, remedyWords } from './diagnosis.ts'
 import { counted, isId, joined, mention, mentions, sentence, words } from './message.ts'
 import { duration, elapsed, localTime, minutes } from './time.ts'
 
@@ -21,8 +31,15 @@ export function subject(run: Run): string {
     case 'restore':
       return `${run.service}: restore ${run.environment}`
     case 'diagnose':
-      return `${run.service}: diagnose ${run.environment}`
+      return `${run.service}: diagnose ${whatOf(run)} on ${run.environment}`
+    case 'fix':
+      return `${run.service}: ${isFixPlan(run.plan) ? remedyWords(run.plan.remedy) : 'fix'} on ${run.environment}`
   }
+}
+
+function whatOf(run: Run): string {
+  const about = aboutOf(run)
+  return about === undefined ? 'billing' : aboutWords(about)
 }
 
 /** The state in a few words, beside the subject. */
@@ -44,6 +61,8 @@ export function stateWords(run: Run): string {
     case 'planned':
       return 'dry run, plan ready'
     case 'succeeded':
+      if (run.kind === 'diagnose') return diagnosisWords(run)
+      if (run.kind === 'fix') return `done, ${diagnosisWords(run)}`
       return run.kind === 'verify' ? verifyWords(run) : `succeeded${rollback}`
     case 'rejected':
       return 'rejected'
@@ -79,6 +98,10 @@ export function sign(run: Run): string {
 
 /** A verification that ran to its end is not a good one yet. */
 function checksSign(run: Run): string {
+  if (run.diagnosis !== undefined) {
+    if (run.diagnosis.causes.length > 0) return run.kind === 'fix' ? ':warning:' : ':mag:'
+    return run.diagnosis.looks.some((look) => look.verdict === 'unknown') ? ':warning:' : ':white_check_mark:'
+  }
   if (run.kind !== 'verify' || run.verification === undefined) return ':white_check_mark:'
   const verdicts = [...run.verification.counts, ...run.verification.state].map((check) => check.verdict)
   if (verdicts.includes('fail')) return ':x:'
@@ -236,7 +259,7 @@ function retriedBy(view: StateView): readonly string[] {
 
 /** What the buttons of a failed run do, in words. */
 export function choices(run: Run): string {
-  if (run.kind === 'verify' || run.kind === 'diagnose') return `${soFar(run)} Retry to look again.`
+  if (isReadOnly(run)) return `${soFar(run)} Retry to look again.`
   if (neverPlanned(run)) return `${soFar(run)} ${retryHelps(run) ? 'Plan again once that is put right.' : afresh(run)}`
   const undo = run.kind === 'deploy' && run.hasEffects && run.rolledBackBy === undefined
   const options = ['retry the phase', ...(undo ? ['roll back'] : []), 'leave it']
@@ -246,12 +269,18 @@ export function choices(run: Run): string {
 function succeededLines(run: Run, view: StateView): readonly string[] {
   const took = elapsed(run, view.now)
   const time = took === undefined ? '' : ` in ${duration(took)}`
+  if (run.kind === 'diagnose') return [...diagnosisLines(run), soFar(run)]
+  if (run.kind === 'fix') return [`*Done*${time}: ${words(doneLine(run), 300)}.`, ...diagnosisLines(run)]
   if (run.kind === 'verify') return [`*Checked*${time}.${verdictOf(run)} ${soFar(run)}`]
   const lines = [`*Succeeded*${time}${estimateOf(run)}.${verdictOf(run)}`]
   if (run.rolledBackBy !== undefined) return [...lines, rollbackSeen(run.rolledBackBy)]
   const open = (run.kind === 'deploy' || run.kind === 'restore') && run.hasEffects && view.rollbackUntil !== undefined
   if (!open || view.rollbackUntil <= view.now) return lines
   return [...lines, `It can be rolled back here until ${localTime(view.rollbackUntil, '{date_short_pretty} {time}')}.`]
+}
+
+function doneLine(run: Run): string {
+  return run.phases.find((phase) => phase.name === 'fix')?.line ?? ''
 }
 
 const changing: readonly PhaseName[] = [
@@ -268,7 +297,8 @@ const changing: readonly PhaseName[] = [
 
 /** What stands outside now. Migrations are changes too, although no rollback puts them back. */
 export function soFar(run: Run): string {
-  if (run.kind === 'verify' || run.kind === 'diagnose') return 'Nothing was changed.'
+  if (isReadOnly(run)) return 'Nothing was changed.'
+  if (run.kind === 'fix') return fixSoFar(run)
   if (run.rolledBackBy !== undefined) return `Run #${run.rolledBackBy} takes its changes back.`
   if (run.hasEffects) return 'What was changed so far stands.'
   const began = run.phases.some((phase) => changing.includes(phase.name) && phase.status !== 'pending')
@@ -283,6 +313,13 @@ export function soFar(run: Run): string {
 function mayHavePushed(run: Run): boolean {
   if (!isDeployPlan(run.plan) || typeof run.plan.image.build !== 'object') return false
   return run.phases.some((phase) => phase.name === 'preflight' && phase.status !== 'pending')
+}
+
+/** A Job or sent events are no effects that could be put back, and yet have happened. */
+function fixSoFar(run: Run): string {
+  const fix = run.phases.find((phase) => phase.name === 'fix')
+  if (fix === undefined || fix.status === 'pending' || fix.status === 'queued') return 'Nothing outside was changed.'
+  return fix.status === 'succeeded' ? 'What was done stands.' : 'What was done so far stands.'
 }
 
 function afresh(run: Run): string {

@@ -1,6 +1,7 @@
 import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import type { ServiceConfig } from '../config/service-schema.ts'
 import type { BackupRecord, KeptBackup } from '../runs/backups.ts'
+import type { Diagnosis } from '../runs/diagnosis.ts'
 import type { Effect, EffectKind } from '../runs/effects.ts'
 import type { Json } from '../runs/json.ts'
 import type { LogGroup, MetricSample, Run, RunWatch, Verification } from '../runs/model.ts'
@@ -16,6 +17,7 @@ export interface PhaseResult {
   readonly line: string
   readonly plan?: Run['plan']
   readonly verification?: Verification
+  readonly diagnosis?: Diagnosis
 }
 
 export interface Change<B extends Json, A extends Json | undefined> {

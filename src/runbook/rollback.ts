@@ -82,6 +82,7 @@ async function undoEffect(
     case 'image-push':
     case 'migration':
     case 'events':
+    case 'job':
       return
   }
 }

@@ -1,5 +1,7 @@
 import type { PhaseName } from '../runs/model.ts'
 import type { Phase } from './context.ts'
+import { diagnose } from './diagnose/diagnose.ts'
+import { fix } from './diagnose/fix.ts'
 import { cronjobs } from './cronjobs.ts'
 import { e2e } from './e2e.ts'
 import { migrate } from './migrate.ts'
@@ -29,4 +31,6 @@ export const runbook: Readonly<Record<PhaseName, Phase>> = {
   undo,
   check: checkAfterRollback,
   verify,
+  diagnose,
+  fix,
 }

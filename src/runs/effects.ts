@@ -14,6 +14,8 @@ export type EffectKind =
   | 'events'
   /** A Deployment beside the service's, whose pods read the Secret and were replaced. */
   | 'restart'
+  /** A Job that was made from a CronJob by hand. */
+  | 'job'
 
 /**
  * - `started`: what stood there is recorded, the change may or may not have happened

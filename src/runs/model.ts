@@ -1,8 +1,9 @@
+import type { DiagnosePlan, Diagnosis, FixPlan } from './diagnosis.ts'
 import type { DeployPlan } from './plan.ts'
 import type { RestorePlan } from './restore-plan.ts'
 import type { UndoPlan } from './undo-plan.ts'
 
-export type RunKind = 'deploy' | 'rollback' | 'restore' | 'verify' | 'diagnose'
+export type RunKind = 'deploy' | 'rollback' | 'restore' | 'verify' | 'diagnose' | 'fix'
 
 /**
  * - `planning`: facts are being gathered, nothing outside changes
@@ -28,7 +29,7 @@ export type RunStatus =
 
 export type DeployPhase = 'preflight' | 'migrate' | 'rollout' | 'stripe' | 'cronjobs' | 'e2e' | 'monitor'
 export type RestorePhase = 'prepare' | 'swap' | 'look'
-export type PhaseName = 'plan' | DeployPhase | RestorePhase | 'undo' | 'check' | 'verify'
+export type PhaseName = 'plan' | DeployPhase | RestorePhase | 'undo' | 'check' | 'verify' | 'diagnose' | 'fix'
 export type PhaseStatus = 'pending' | 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
 
 /** Why something stopped, as stored and shown. Everything in it has been masked. */
@@ -82,7 +83,7 @@ export interface Run {
   readonly requestedBy: string
   readonly channel: string
   readonly reason: string | undefined
-  readonly plan: DeployPlan | UndoPlan | RestorePlan | undefined
+  readonly plan: DeployPlan | UndoPlan | RestorePlan | DiagnosePlan | FixPlan | undefined
   readonly planHash: string | undefined
   readonly approvalsNeeded: number
   readonly approvals: readonly Approval[]
@@ -90,6 +91,10 @@ export interface Run {
   /** Why the plan itself could not be made, or why the run has to be approved again. */
   readonly failure: Failure | undefined
   readonly verification: Verification | undefined
+  /** What a diagnosis found, or the one that ends a fix. */
+  readonly diagnosis?: Diagnosis
+  /** The run that does what this diagnosis proposed. */
+  readonly fixedBy?: number
   readonly rolledBackBy: number | undefined
   /** Of the phase that monitors, from its beginning on. */
   readonly watch?: RunWatch
@@ -201,7 +206,9 @@ export function phasesOf(kind: RunKind): readonly PhaseName[] {
     case 'restore':
       return ['plan', ...restorePhases]
     case 'diagnose':
-      return []
+      return ['diagnose']
+    case 'fix':
+      return ['fix', 'diagnose']
   }
 }
 
@@ -220,6 +227,8 @@ export const phaseTitles: Readonly<Record<PhaseName, string>> = {
   undo: 'Put back what the run changed',
   check: 'Check the previous version',
   verify: 'Verify billing',
+  diagnose: 'Diagnose',
+  fix: 'Fix',
 }
 
 export const settledStatuses: readonly RunStatus[] = [
@@ -240,6 +249,19 @@ export function isDeployPlan(plan: Run['plan']): plan is DeployPlan {
 
 export function isUndoPlan(plan: Run['plan']): plan is UndoPlan {
   return plan?.kind === 'undo'
+}
+
+export function isDiagnosePlan(plan: Run['plan']): plan is DiagnosePlan {
+  return plan?.kind === 'diagnose'
+}
+
+export function isFixPlan(plan: Run['plan']): plan is FixPlan {
+  return plan?.kind === 'fix'
+}
+
+/** Runs that only look. */
+export function isReadOnly({ kind }: Pick<Run, 'kind'>): boolean {
+  return kind === 'verify' || kind === 'diagnose'
 }
 
 export function isRestorePlan(plan: Run['plan']): plan is RestorePlan {

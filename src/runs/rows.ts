@@ -11,6 +11,7 @@ import type {
   Verification,
   WatchDecision,
 } from './model.ts'
+import type { Diagnosis } from './diagnosis.ts'
 import type { UndoPlan } from './undo-plan.ts'
 
 export interface RunRow {
@@ -38,6 +39,8 @@ export interface RunRow {
   finished_at: Date | null
   phases: PhaseRow[]
   approvals: ApprovalRow[]
+  diagnosis: Diagnosis | null
+  fixed_by: string | null
   rolled_back_by: string | null
   has_effects: boolean
   watch: WatchRow | null
@@ -83,7 +86,9 @@ export const selectRun = `
     (select coalesce(jsonb_agg(to_jsonb(a) order by a.at), '[]') from purser.approvals a where a.run = r.number) as approvals,
     (select max(b.number) from purser.runs b where b.parent = r.number and b.kind = 'rollback'
        and b.status in ('executing', 'cancelling', 'succeeded')) as rolled_back_by,
-    exists (select 1 from purser.effects e where e.run = r.number and e.kind not in ('migration', 'image-push', 'events') and e.status <> 'undone') as has_effects,
+    (select max(f.number) from purser.runs f where f.parent = r.number and f.kind = 'fix'
+       and f.status in ('executing', 'cancelling', 'succeeded')) as fixed_by,
+    exists (select 1 from purser.effects e where e.run = r.number and e.kind not in ('migration', 'image-push', 'events', 'job') and e.status <> 'undone') as has_effects,
     (select to_jsonb(w) from purser.watches w where w.run = r.number) as watch
   from purser.runs r`
 
@@ -108,6 +113,8 @@ export function runOf(row: RunRow): Run {
     phases: row.phases.map(phaseOf),
     failure: row.failure ?? undefined,
     verification: row.verification ?? undefined,
+    ...(row.diagnosis === null ? {} : { diagnosis: row.diagnosis }),
+    ...(row.fixed_by === null ? {} : { fixedBy: Number(row.fixed_by) }),
     rolledBackBy: row.rolled_back_by === null ? undefined : Number(row.rolled_back_by),
     hasEffects: row.has_effects,
     ...(row.watch === null ? {} : { watch: watchOf(row.watch) }),

@@ -5,6 +5,8 @@ import type { Effect } from './effects.ts'
 import { LaneBusy, TransitionRefused, UnknownRun } from './errors.ts'
 import type { RunEvent, Transition } from './lifecycle.ts'
 import { initialState, inWords, transition } from './lifecycle.ts'
+import type { Diagnosis } from './diagnosis.ts'
+import { isReadOnly } from './model.ts'
 import type { Failure, LogGroup, MetricSample, PhaseName, Run, RunKind, Verification, WatchDecision } from './model.ts'
 import type { Decision, Pace } from './pace.ts'
 import { decisionsOn, medianDurations } from './pace.ts'
@@ -46,6 +48,7 @@ export interface Alongside {
   readonly plan?: Run['plan']
   readonly failure?: Failure | undefined
   readonly verification?: Verification
+  readonly diagnosis?: Diagnosis
   readonly line?: string
   readonly expiresInMinutes?: number
   readonly posts?: readonly ThreadPost[]
@@ -82,6 +85,7 @@ export class RunStore {
     const start = initialState({ kind: input.kind, approvalsNeeded: input.approvalsNeeded, phases })
     const number = await insertRun(sql, this.#db.mask(input), start.status)
     await insertPhases(sql, number, input, start.enqueue)
+    await touchParent(sql, input)
     await recordAudit(sql, this.#db.mask, {
       run: number,
       actor: input.requestedBy,
@@ -137,6 +141,7 @@ export class RunStore {
     const told = this.#db.mask(alongside)
     if (event.type === 'approved' || event.type === 'rejected') await insertDecision(sql, run, event, told.reason)
     await storeTransition(sql, run, next, told)
+    await touchParent(sql, run)
     for (const post of told.posts ?? []) await insertPost(sql, number, post)
     await recordAudit(sql, this.#db.mask, { run: number, ...who, kind: event.type, text: auditText(event, told) })
     return { run: await load(sql, number), enqueue: next.enqueue }
@@ -223,7 +228,7 @@ export class RunStore {
     } catch (error) {
       if (!isLaneViolation(error)) throw error
       const holders = await this.list({ environment, statuses: ['executing', 'cancelling'] })
-      throw new LaneBusy(environment, holders.find((run) => run.kind !== 'verify')?.number)
+      throw new LaneBusy(environment, holders.find((run) => !isReadOnly(run))?.number)
     }
   }
 }
@@ -262,6 +267,12 @@ async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promis
     ],
   )
   return Number(rows[0]?.number)
+}
+
+/** The board of a diagnosis tells which run acts on it, and what may still be done. */
+async function touchParent(sql: Sql, { kind, parent }: Pick<Run, 'kind' | 'parent'>): Promise<void> {
+  if (kind === 'fix' && parent !== undefined)
+    await sql.query('update purser.runs set rev = rev + 1 where number = $1', [parent])
 }
 
 async function insertPhases(sql: Sql, run: number, input: NewRun, queued: PhaseName | undefined): Promise<void> {
@@ -316,6 +327,7 @@ async function storeTransition(
        plan = coalesce($4::jsonb, plan), plan_hash = coalesce($5, plan_hash),
        -- Why a plan had to be made again is told until it is decided on.
        failure = case when $3 = 'awaiting_approval' then coalesce($6::jsonb, failure) else $6::jsonb end, verification = coalesce($7::jsonb, verification), reason = coalesce(reason, $9),
+       diagnosis = coalesce($10::jsonb, diagnosis),
        expires_at = case when $8::double precision is null then expires_at else now() + make_interval(secs => $8 * 60) end,
        started_at = case when $3 = 'executing' then coalesce(started_at, now()) else started_at end,
        finished_at = case when $3 in ('failed','left','planned','succeeded','rejected','expired','cancelled') then now() end
@@ -330,6 +342,7 @@ async function storeTransition(
       alongside.verification === undefined ? null : JSON.stringify(alongside.verification),
       alongside.expiresInMinutes ?? null,
       alongside.reason ?? null,
+      alongside.diagnosis === undefined ? null : JSON.stringify(alongside.diagnosis),
     ],
   )
 }

@@ -229,6 +229,16 @@ const migrations: readonly { readonly version: number; readonly name: string; re
       );
       drop table purser.log_findings;`,
   },
+  {
+    version: 6,
+    name: 'diagnoses and fixes',
+    sql: `
+      alter table purser.runs add column diagnosis jsonb;
+      -- What only looks goes beside whatever runs; everything else has the lane for itself.
+      drop index purser.runs_lane;
+      create unique index runs_lane on purser.runs (environment)
+        where status in ('executing', 'cancelling') and kind not in ('verify', 'diagnose');`,
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

@@ -127,7 +127,7 @@ function runsAgain({ kind, after }: Effect): boolean {
 }
 
 function staysInAnyCase({ kind }: Effect): boolean {
-  return kind === 'migration' || kind === 'image-push' || kind === 'events'
+  return kind === 'migration' || kind === 'image-push' || kind === 'events' || kind === 'job'
 }
 
 function staysInTheRegistry({ target, before }: Effect): string {
@@ -183,6 +183,7 @@ function lineFor(effect: Effect, strict: boolean): string {
     case 'migration':
     case 'image-push':
     case 'events':
+    case 'job':
       return `${effect.kind} ${effect.target}: stays`
   }
 }

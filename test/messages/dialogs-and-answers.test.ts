@@ -70,7 +70,18 @@ it('dialogs keep the limits of a view when everything is as long as it can be', 
 
 describe('private answers', () => {
   it('help shows every command', () => {
-    for (const name of ['deploy', 'plan', 'status', 'verify', 'rollback', 'retry', 'cancel', 'history', 'help']) {
+    for (const name of [
+      'deploy',
+      'plan',
+      'status',
+      'verify',
+      'diagnose',
+      'rollback',
+      'retry',
+      'cancel',
+      'history',
+      'help',
+    ]) {
       expect(answers.help().text).toContain(`/billing ${name}`)
     }
   })

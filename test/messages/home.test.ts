@@ -39,10 +39,10 @@ describe('App Home', () => {
   })
 
   it('offers what fits, to those who may', () => {
-    expect(seen().buttons).toBe('Deploy …, Verify, Roll back …, Lock …')
-    expect(seen({ release: releasedIn([]) }).buttons).toBe('Deploy …, Verify, Lock …')
-    expect(seen({ lock: example.lock }).buttons).toBe('Verify, Unlock')
-    expect(seen({}, ['staging']).buttons).toBe('Verify')
+    expect(seen().buttons).toBe('Deploy …, Verify, Diagnose …, Roll back …, Lock …')
+    expect(seen({ release: releasedIn([]) }).buttons).toBe('Deploy …, Verify, Diagnose …, Lock …')
+    expect(seen({ lock: example.lock }).buttons).toBe('Verify, Diagnose …, Unlock')
+    expect(seen({}, ['staging']).buttons).toBe('Verify, Diagnose …')
   })
 
   it('links what runs to its board, and shows locks and backups', () => {

@@ -73,7 +73,7 @@ describe.skipIf(!chromiumIsHere)('the page', { timeout: 30_000 }, () => {
   it('completes commands by keyboard and says which argument is next', async () => {
     await page.goto(slack.pageUrl)
     await composer().pressSequentially('/')
-    await expect.poll(options).toHaveLength(13)
+    await expect.poll(options).toHaveLength(14)
     await composer().press('ArrowUp')
     expect(await page.getByRole('option', { selected: true }).innerText()).toContain('help')
     await composer().press('ArrowDown')

@@ -1,18 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PurserError } from '../../errors.ts'
+import type { NoAnswerReason } from './port.ts'
 
 /** No answer came: refused, cut, name unknown, or too slow. An HTTP error status is an answer and never raises this. */
 export class NoAnswer extends PurserError {
+  readonly reason: NoAnswerReason
+
   constructor(
     doing: string,
     why: string,
-    facts: { readonly hint?: string; readonly code?: string; readonly cause?: unknown } = {},
+    facts: {
+      readonly hint?: string
+      readonly code?: string
+      readonly cause?: unknown
+      readonly reason?: NoAnswerReason
+    } = {},
   ) {
     super(facts.code ?? 'http_no_answer', `${doing}: ${why}`, {
       hint: facts.hint ?? 'check the address and that it can be reached from where Purser runs',
       transient: true,
       cause: facts.cause,
     })
+    this.reason = facts.reason ?? 'other'
   }
 }
 
@@ -39,8 +48,11 @@ export async function exchange<T>(
     limits.signal.throwIfAborted()
     if (error instanceof PurserError) throw error
     if (timeout.aborted)
-      throw new NoAnswer(limits.doing, `no answer within ${limits.timeoutMs} ms`, { code: 'http_timeout' })
-    throw new NoAnswer(limits.doing, networkReason(error), { cause: error })
+      throw new NoAnswer(limits.doing, `no answer within ${limits.timeoutMs} ms`, {
+        code: 'http_timeout',
+        reason: 'timeout',
+      })
+    throw new NoAnswer(limits.doing, networkReason(error), { cause: error, reason: kindOf(error) })
   }
 }
 
@@ -58,24 +70,46 @@ export async function startOfBody(response: Response, characters: number): Promi
 
 /** `fetch` hides the reason ("ECONNREFUSED") in the cause of a "fetch failed"; a name tried on two addresses nests it once more. */
 export function networkReason(error: unknown): string {
-  for (let inner: unknown = error, depth = 0; inner instanceof Error && depth < 5; depth += 1) {
-    if ('code' in inner && typeof inner.code === 'string' && !inner.code.startsWith('ERR_')) return describe(inner.code)
-    inner = inner instanceof AggregateError ? inner.errors[0] : inner.cause
-  }
+  const code = codeOf(error)
+  if (code !== undefined) return knownCodes[code] ? `${knownCodes[code][1]} (${code})` : code
   return error instanceof Error ? error.message : String(error)
 }
 
-function describe(code: string): string {
-  const words: Readonly<Record<string, string>> = {
-    ECONNREFUSED: 'connection refused',
-    ECONNRESET: 'connection cut',
-    UND_ERR_SOCKET: 'connection cut',
-    ENOTFOUND: 'unknown host name',
-    EAI_AGAIN: 'host name could not be looked up',
-    ETIMEDOUT: 'no answer in time',
-    UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
+function kindOf(error: unknown): NoAnswerReason {
+  const code = codeOf(error) ?? ''
+  return knownCodes[code]?.[0] ?? (tlsCode.test(code) ? 'tls' : 'other')
+}
+
+/** OpenSSL's words for a certificate that is not good, and Node's for a handshake that failed. */
+const tlsCode = /CERT|ISSUER|SELF_SIGNED|VERIFY|^ERR_TLS|^ERR_SSL|^EPROTO$/
+
+function codeOf(error: unknown): string | undefined {
+  for (let inner: unknown = error, depth = 0; inner instanceof Error && depth < 5; depth += 1) {
+    if ('code' in inner && typeof inner.code === 'string') {
+      if (!inner.code.startsWith('ERR_') || tlsCode.test(inner.code)) return inner.code
+    }
+    inner = inner instanceof AggregateError ? inner.errors[0] : inner.cause
   }
-  return words[code] ? `${words[code]} (${code})` : code
+  return undefined
+}
+
+const knownCodes: Readonly<Record<string, readonly [NoAnswerReason, string]>> = {
+  ECONNREFUSED: ['refused', 'connection refused'],
+  ECONNRESET: ['cut', 'connection cut'],
+  UND_ERR_SOCKET: ['cut', 'connection cut'],
+  ENOTFOUND: ['name', 'unknown host name'],
+  EAI_AGAIN: ['name', 'host name could not be looked up'],
+  ETIMEDOUT: ['timeout', 'no answer in time'],
+  UND_ERR_CONNECT_TIMEOUT: ['timeout', 'no connection in time'],
+  EHOSTUNREACH: ['refused', 'no way to that host'],
+  ENETUNREACH: ['refused', 'no way to that network'],
+  CERT_HAS_EXPIRED: ['tls', 'the certificate has expired'],
+  DEPTH_ZERO_SELF_SIGNED_CERT: ['tls', 'the certificate is self-signed'],
+  SELF_SIGNED_CERT_IN_CHAIN: ['tls', 'a self-signed certificate in the chain'],
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['tls', 'the certificate cannot be verified'],
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['tls', 'the issuer of the certificate is not known'],
+  ERR_TLS_CERT_ALTNAME_INVALID: ['tls', 'the certificate is for another host name'],
+  EPROTO: ['tls', 'the TLS handshake failed'],
 }
 
 export interface Patience {

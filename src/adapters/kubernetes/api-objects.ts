@@ -91,7 +91,7 @@ export interface ReplicaSet extends ApiObject {
 
 export interface ContainerState {
   readonly waiting?: { readonly reason?: string; readonly message?: string }
-  readonly running?: object
+  readonly running?: { readonly startedAt?: string }
   readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly message?: string }
 }
 
@@ -144,6 +144,7 @@ export interface CronJob extends ApiObject {
     readonly schedule: string
     readonly timeZone?: string
     readonly startingDeadlineSeconds?: number
+    readonly concurrencyPolicy?: string
     readonly suspend?: boolean
     readonly jobTemplate: {
       readonly metadata?: {
@@ -165,6 +166,7 @@ export interface Job extends ApiObject {
 }
 
 export interface ClusterEvent extends ApiObject {
+  readonly involvedObject?: { readonly kind?: string; readonly name?: string }
   readonly type?: string
   readonly reason?: string
   readonly message?: string

@@ -2,6 +2,7 @@ import { applyManifest } from './apply.ts'
 import { Connection } from './connection.ts'
 import { CronJobs } from './cron-jobs.ts'
 import { Deployments } from './deployments.ts'
+import { examineCronJob, examinePods, readLog } from './examine.ts'
 import { followLogs } from './follow-logs.ts'
 import { pathsIn } from './paths.ts'
 import type { Cluster, Permission } from './port.ts'
@@ -41,6 +42,7 @@ export function openCluster(options: ClusterOptions): Cluster {
       const request = { method: 'GET', path: '/version', doing: "reading the cluster's version" } as const
       return (await connection.json<{ gitVersion: string }>(request, signal)).gitVersion
     },
+    clockAheadMs: (signal) => connection.clockAheadMs(signal),
     missingPermissions: async (needed, signal) => {
       const allowed = await Promise.all(needed.map((one) => isAllowed(connection, namespace, one, signal)))
       return needed.filter((_, index) => !allowed[index])
@@ -69,6 +71,9 @@ export function openCluster(options: ClusterOptions): Cluster {
     suspendCronJob: (name, suspended, signal) => cronJobs.suspend(name, suspended, signal),
     deleteCronJob: (name, signal) => cronJobs.delete(name, signal),
     runCronJobNow: (name, jobName, signal) => cronJobs.runNow(name, jobName, signal),
+    examinePods: (name, container, signal) => examinePods(connection, paths, { name, container }, signal),
+    examineCronJob: (name, signal) => examineCronJob(connection, paths, name, signal),
+    readLog: (part, signal) => readLog(connection, paths, part, signal),
     restarts: async (name, container, signal) => {
       const pods = await deployments.currentPods(name, container, signal)
       return pods.reduce((sum, pod) => sum + pod.restarts, 0)

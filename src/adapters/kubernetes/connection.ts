@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { KubeConfig } from '@kubernetes/client-node'
 
+import { clockAheadMs } from '../http/clock.ts'
 import { type JsonMap, isMap } from './api-objects.ts'
 import { ClusterError } from './errors.ts'
 
@@ -97,6 +98,19 @@ export class Connection {
       const body = await text(response)
       if (isSuccess(response)) return body
       throw refusal(request, response, body)
+    } catch (error) {
+      throw this.#translated(error, request, signal, timeout)
+    }
+  }
+
+  async clockAheadMs(signal: AbortSignal): Promise<number | undefined> {
+    const request = { method: 'GET', path: '/version', doing: "reading the cluster's clock" } as const
+    const timeout = AbortSignal.timeout(this.#timeoutMs)
+    try {
+      const response = await this.#send(request, AbortSignal.any([signal, timeout]))
+      const ahead = clockAheadMs(response.headers.date)
+      response.resume()
+      return ahead
     } catch (error) {
       throw this.#translated(error, request, signal, timeout)
     }

@@ -166,6 +166,8 @@ export interface SecretKeyState {
   readonly keys: readonly string[]
   /** Who else has set this key, as the API's record of owners tells. `applies`: it writes whole manifests, and again. */
   readonly managers: readonly { readonly name: string; readonly applies: boolean }[]
+  /** RFC 3339: when somebody last wrote this key, or another key by the same hand. Undefined when the API does not tell. */
+  readonly changedAt?: string
 }
 
 export interface SecretWrite {
@@ -190,6 +192,66 @@ export interface JobOutcome {
   readonly logs: readonly string[]
 }
 
+/** A pod of a Deployment, as a diagnosis wants it. */
+export interface PodExamination {
+  readonly name: string
+  readonly ready: boolean
+  /** RFC 3339, of the container; undefined while it does not run. */
+  readonly startedAt: string | undefined
+  readonly restarts: number
+  /** "ImagePullBackOff: …"; undefined when the container does not wait. */
+  readonly waiting: string | undefined
+  readonly annotations: Readonly<Record<string, string>>
+}
+
+/** What `describe cronjob`, `get jobs` and `get pods` tell together. */
+export interface CronJobExamination {
+  readonly schedule: string
+  readonly timeZone: string | undefined
+  readonly suspended: boolean
+  readonly concurrencyPolicy: string
+  readonly startingDeadlineSeconds: number | undefined
+  readonly createdAt: string
+  readonly lastScheduleTime: string | undefined
+  readonly lastSuccessfulTime: string | undefined
+  /** Of its first container. */
+  readonly image: string
+  /** Newest first. */
+  readonly jobs: readonly JobExamination[]
+  /** Warnings about the CronJob and its Jobs, newest first: "TooManyMissedTimes: …". */
+  readonly warnings: readonly string[]
+}
+
+export interface JobExamination {
+  readonly name: string
+  readonly createdAt: string
+  readonly outcome: 'running' | 'complete' | 'failed'
+  /** Of a failed one: "BackoffLimitExceeded: …". */
+  readonly reason: string | undefined
+  readonly pods: readonly JobPod[]
+}
+
+export interface JobPod {
+  readonly name: string
+  readonly phase: string
+  /** "ErrImagePull: …" */
+  readonly waiting: string | undefined
+  readonly exitCode: number | undefined
+  readonly restarts: number
+}
+
+/** Which part of a container's log. */
+export interface LogPart {
+  readonly pod: string
+  /** Default: the pod's only container. */
+  readonly container?: string
+  /** The first bytes since the container started, or the last lines. */
+  readonly from: 'start' | 'end'
+  readonly lines: number
+  /** Of the container's run before this one. */
+  readonly previous?: boolean
+}
+
 /**
  * One namespace of one cluster, in the words of the runbook. Every method takes an AbortSignal, has its own time
  * limit for each request, and raises ClusterError (object, verb, reason, the API's message; `transient` for network
@@ -198,6 +260,8 @@ export interface JobOutcome {
 export interface Cluster {
   readonly namespace: string
   serverVersion(signal: AbortSignal): Promise<string>
+  /** How far the API server's clock is ahead of this machine's, to a second or so; undefined when it does not tell. */
+  clockAheadMs(signal: AbortSignal): Promise<number | undefined>
   /** Asks SelfSubjectAccessReview for each; returns those that are denied. */
   missingPermissions(needed: readonly Permission[], signal: AbortSignal): Promise<readonly Permission[]>
 
@@ -264,6 +328,16 @@ export interface Cluster {
   deleteCronJob(name: string, signal: AbortSignal): Promise<void>
   /** As `kubectl create job --from`; `jobName` makes it safe to repeat. Waits for Complete or Failed and brings the last log lines. */
   runCronJobNow(cronJob: string, jobName: string, signal: AbortSignal): Promise<JobOutcome>
+
+  /** Pods of the deployment's selector that are not going away. Undefined: there is no such deployment. */
+  examinePods(
+    deployment: string,
+    container: string,
+    signal: AbortSignal,
+  ): Promise<readonly PodExamination[] | undefined>
+  examineCronJob(name: string, signal: AbortSignal): Promise<CronJobExamination | undefined>
+  /** Empty when the container has not started or is gone. */
+  readLog(part: LogPart, signal: AbortSignal): Promise<readonly LogLine[]>
 
   /** Sum of container restarts over the current pods. */
   restarts(deployment: string, container: string, signal: AbortSignal): Promise<number>

@@ -34,6 +34,7 @@ export class Secrets {
       immutable: secret?.immutable === true,
       keys: Object.keys(secret?.data ?? {}).sort(),
       managers: managersOf(secret, key),
+      ...changedAt(secret, key),
     }
   }
 
@@ -207,4 +208,14 @@ function explained(error: unknown, name: string, secret: Secret | undefined): un
 /** A 409 that is no conflict of managers: the Secret has changed, or somebody else created it. */
 function isStale(error: unknown): boolean {
   return error instanceof ClusterError && error.status === 409 && error.code !== 'apply_conflict'
+}
+
+/** By the managed fields: each hand has one time for all fields that it holds. */
+function changedAt(secret: Secret | undefined, key: string): { readonly changedAt?: string } {
+  const times = (secret?.metadata.managedFields ?? []).flatMap(({ fieldsV1, time }) => {
+    const data = fieldsV1?.['f:data']
+    return time !== undefined && data !== undefined && `f:${key}` in data ? [time] : []
+  })
+  const latest = times.sort().at(-1)
+  return latest === undefined ? {} : { changedAt: latest }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import Stripe from 'stripe'
 import { Sensitive } from '../../sensitive.ts'
 import { withoutCredentials } from '../http/client.ts'
+import { clockAheadMs } from '../http/clock.ts'
 import { exchange, retrying, startOfBody } from '../http/request.ts'
 import { StripeTrouble, rightIn, stripeTrouble } from './errors.ts'
 import { STRIPE_API_VERSION } from './events.ts'
@@ -89,6 +90,12 @@ export function openStripe({
       ])
       return answers.filter((answer) => answer !== undefined)
     },
+    clockAheadMs: (signal) =>
+      call("reading Stripe's clock", signal, async (sdk) => {
+        const { lastResponse } = await sdk.webhookEndpoints.list({ limit: 1 })
+        // The fetch client hands on a Headers object, whatever its type says.
+        return clockAheadMs(new Headers(lastResponse.headers).get('date'))
+      }),
     account: (signal) =>
       call('reading the Stripe account', signal, async (sdk) => {
         const account = await sdk.accounts.retrieveCurrent()
@@ -255,8 +262,16 @@ export function webhookProbe({ timeoutMs = 10_000 }: { readonly timeoutMs?: numb
       body,
     }
     return exchange(url, init, { doing: `probing ${withoutCredentials(url)}`, timeoutMs, signal }, async (response) => {
+      const ahead = clockAheadMs(response.headers.get('date'))
+      const location = response.headers.get('location')
       const text = await startOfBody(response, 200)
-      return { status: response.status, milliseconds: Math.round(performance.now() - started), body: text }
+      return {
+        status: response.status,
+        milliseconds: Math.round(performance.now() - started),
+        body: text,
+        ...(ahead === undefined ? {} : { clockAheadMs: ahead }),
+        ...(location === null ? {} : { location: withoutCredentials(new URL(location, url).href) }),
+      }
     })
   }
 

@@ -80,6 +80,8 @@ export interface StripeAccount {
    * calls that change nothing. Empty for an unrestricted key.
    */
   missingRights(signal: AbortSignal): Promise<readonly MissingRight[]>
+  /** How far Stripe's clock is ahead of this machine's, to a second or so; undefined when its answer does not tell. */
+  clockAheadMs(signal: AbortSignal): Promise<number | undefined>
   account(signal: AbortSignal): Promise<{ readonly id: string; readonly livemode: boolean | undefined }>
   endpoints(signal: AbortSignal): Promise<readonly WebhookEndpoint[]>
   endpoint(id: string, signal: AbortSignal): Promise<WebhookEndpoint | undefined>
@@ -114,4 +116,8 @@ export interface ProbeAnswer {
   readonly milliseconds: number
   /** First 200 characters of the body. */
   readonly body: string
+  /** Where a 3xx points to, without query. */
+  readonly location?: string
+  /** How far the answerer's clock is ahead of this machine's, to a second or so. */
+  readonly clockAheadMs?: number
 }

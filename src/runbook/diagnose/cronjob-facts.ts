@@ -1,0 +1,88 @@
+import { Cron } from 'croner'
+import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/port.ts'
+import { type Looking, type Seen, known } from './seen.ts'
+
+export interface CronJobFacts {
+  readonly name: string
+  /** Undefined: there is none. */
+  readonly found: Seen<CronJobExamination | undefined>
+  readonly schedule: Schedule | undefined
+  /** Of the newest failed Job's newest pod, oldest line first. */
+  readonly log: Seen<readonly string[]>
+  /** What the Deployment runs. Undefined: there is no Deployment. */
+  readonly releaseImage: Seen<string | undefined>
+  readonly now: string
+}
+
+export type Schedule =
+  | { readonly kind: 'invalid'; readonly why: string }
+  /** Valid, and no such time ever comes. */
+  | { readonly kind: 'never' }
+  | {
+      readonly kind: 'times'
+      readonly next: string
+      /** The newest time before now; undefined when none is known. */
+      readonly previous: string | undefined
+      readonly everySeconds: number
+    }
+
+const logLines = 30
+
+export async function cronJobFacts(looking: Looking, name: string): Promise<CronJobFacts> {
+  const { context, see } = looking
+  const { world, service } = context
+  const now = new Date()
+  const found = see((signal) => world.cluster.examineCronJob(name, signal))
+  const releaseImage = see(
+    async (signal) => (await world.cluster.deployment(service.deployment, service.container, signal))?.image,
+  )
+  const seen = await found
+  const examined = known(seen)
+  return {
+    name,
+    found: seen,
+    schedule: examined === undefined ? undefined : scheduleOf(examined.schedule, examined.timeZone, now),
+    log: await see(async (signal) => {
+      const pod =
+        examined === undefined ? undefined : newestFailure(examined)?.pods.find((it) => it.exitCode !== undefined)
+      if (pod === undefined) return []
+      const part = { pod: pod.name, from: 'end', lines: logLines } as const
+      const lines = await world.cluster.readLog(part, signal)
+      // A container that was started again: what it said before it ended tells why.
+      const former = pod.restarts === 0 ? [] : await world.cluster.readLog({ ...part, previous: true }, signal)
+      return [...former, ...lines].map(({ text }) => text).slice(-logLines)
+    }),
+    releaseImage: await releaseImage,
+    now: now.toISOString(),
+  }
+}
+
+/** The newest finished Job, if it failed. */
+export function newestFailure({ jobs }: CronJobExamination): JobExamination | undefined {
+  const newest = jobs.find((job) => job.outcome !== 'running')
+  return newest?.outcome === 'failed' ? newest : undefined
+}
+
+/** The line that says what went wrong: the first error, because what follows is its consequence. */
+export function tellingLine(lines: readonly string[]): string | undefined {
+  const said = [
+    /\b\w*(Error|Exception):/,
+    /"level":\s*"(error|fatal)"|\b(fatal|panic|error)\b/i,
+    /refused|denied|not found/i,
+  ]
+  return said.flatMap((pattern) => lines.find((line) => pattern.test(line)) ?? [])[0]?.trim()
+}
+
+/** As the CronJob controller reads it: five fields or a nickname, in the zone that the CronJob names, else UTC. */
+export function scheduleOf(text: string, timeZone: string | undefined, now: Date): Schedule {
+  try {
+    const cron = new Cron(text, { paused: true, timezone: timeZone ?? 'UTC', mode: '5-part' })
+    const [next, second] = cron.nextRuns(2, now)
+    if (next === undefined) return { kind: 'never' }
+    const [previous] = cron.previousRuns(1, now)
+    const everySeconds = second === undefined ? Number.POSITIVE_INFINITY : (second.getTime() - next.getTime()) / 1_000
+    return { kind: 'times', next: next.toISOString(), previous: previous?.toISOString(), everySeconds }
+  } catch (error) {
+    return { kind: 'invalid', why: (error instanceof Error ? error.message : String(error)).split('. ')[0] ?? '' }
+  }
+}

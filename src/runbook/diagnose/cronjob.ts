@@ -1,0 +1,250 @@
+import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/port.ts'
+import type { Cause, Look, Remedy } from '../../runs/diagnosis.ts'
+import type { CronJobFacts } from './cronjob-facts.ts'
+import { newestFailure, tellingLine } from './cronjob-facts.ts'
+import { counted, inWords, judged, known, readable } from './seen.ts'
+
+/** The controller looks every 10 s, and a Job takes a moment to be made. */
+const startGraceSeconds = 120
+
+/** Pure: what each look at "CronJob Not Running" says. `named` puts the name into the titles, when there are several. */
+export function cronJobLooks(facts: CronJobFacts, named: boolean): readonly Look[] {
+  const title = (text: string) => (named ? `${facts.name}: ${text}` : text)
+  const look = (
+    name: string,
+    text: string,
+    judge: (found: CronJobExamination) => ReturnType<Parameters<typeof judged>[3]>,
+  ) =>
+    judged(`${facts.name}-${name}`, title(text), facts.found, (found) =>
+      found === undefined ? { verdict: 'fail', seen: `there is no CronJob ${facts.name}` } : judge(found),
+    )
+  const described = look('describe', 'CronJob', (found) => ({
+    verdict: found.suspended ? 'fail' : 'pass',
+    seen: [
+      found.suspended ? 'suspended' : 'active',
+      `last start ${readable(found.lastScheduleTime)}`,
+      `last success ${readable(found.lastSuccessfulTime)}`,
+      `concurrency ${found.concurrencyPolicy}`,
+      ...(found.startingDeadlineSeconds === undefined
+        ? []
+        : [`starts at most ${found.startingDeadlineSeconds} s late`]),
+    ].join(', '),
+  }))
+  // One line is enough where there is nothing to look at.
+  if (!facts.found.ok || facts.found.value === undefined) return [described]
+  return [
+    described,
+    look('schedule', 'Schedule', (found) => scheduleLook(facts, found)),
+    look('jobs', 'Jobs', jobsLook),
+    look('pods', 'Pods of its Jobs', podsLook),
+    judged(`${facts.name}-log`, title('Log of the newest failed pod'), facts.log, (lines) => ({
+      verdict: lines.length === 0 ? 'pass' : 'fail',
+      seen: lines.length === 0 ? 'none has failed' : (tellingLine(lines) ?? lines.at(-1) ?? ''),
+      evidence: lines,
+    })),
+    judged(`${facts.name}-image`, title('Image'), facts.releaseImage, (release) => {
+      const { image = '' } = known(facts.found) ?? {}
+      if (release === undefined)
+        return { verdict: 'unknown', seen: `${short(image)}; there is no deployment to compare with` }
+      return image === release
+        ? { verdict: 'pass', seen: `${short(image)}, as the deployment's` }
+        : { verdict: 'warn', seen: `${short(image)}, but the deployment runs ${short(release)}` }
+    }),
+    look('warnings', 'Warnings of the cluster', ({ warnings }) => ({
+      // Past trouble stays listed for an hour.
+      verdict: warnings.length === 0 ? 'pass' : 'warn',
+      seen: warnings.length === 0 ? 'none' : (warnings[0] ?? ''),
+      evidence: warnings,
+    })),
+  ]
+}
+
+function scheduleLook({ schedule, now }: CronJobFacts, found: CronJobExamination) {
+  const zone = found.timeZone ?? 'UTC'
+  if (schedule === undefined || schedule.kind === 'invalid')
+    return {
+      verdict: 'fail' as const,
+      seen: `${found.schedule} (${zone}) is no schedule: ${schedule?.why ?? 'not read'}`,
+    }
+  if (schedule.kind === 'never')
+    return { verdict: 'fail' as const, seen: `${found.schedule} (${zone}): no such time ever comes` }
+  const missed = missedStart(found, schedule, now)
+  const next = `next at ${readable(schedule.next)}`
+  const seen = `${found.schedule} (${zone}), ${next}`
+  return missed === undefined
+    ? { verdict: 'pass' as const, seen }
+    : { verdict: 'fail' as const, seen: `${seen}; nothing started at ${readable(missed)}` }
+}
+
+function jobsLook({ jobs }: CronJobExamination) {
+  const [newest] = jobs
+  if (newest === undefined) return { verdict: 'pass' as const, seen: 'none yet' }
+  const failed = jobs.filter((job) => job.outcome === 'failed')
+  const verdict =
+    newest.outcome === 'failed' ? ('fail' as const) : failed.length > 0 ? ('warn' as const) : ('pass' as const)
+  return {
+    verdict,
+    seen: `${counted(jobs.length, 'Job')} kept, ${failed.length} failed; the newest, ${newest.name}: ${newest.outcome}`,
+    evidence: jobs
+      .slice(0, 5)
+      .map(
+        (job) =>
+          `${job.name} ${readable(job.createdAt)} ${job.outcome}${job.reason === undefined ? '' : ` (${job.reason})`}`,
+      ),
+  }
+}
+
+function podsLook({ jobs }: CronJobExamination) {
+  const waiting = jobs.flatMap((job) => job.pods).filter((pod) => pod.waiting !== undefined)
+  if (waiting.length === 0) return { verdict: 'pass' as const, seen: 'none waits' }
+  return {
+    verdict: 'fail' as const,
+    seen: `${counted(waiting.length, 'pod')} cannot start: ${waiting[0]?.waiting?.split(':')[0] ?? ''}`,
+    evidence: waiting.map((pod) => `${pod.name}: ${pod.waiting ?? ''}`),
+  }
+}
+
+/** Pure: every cause that the facts of one CronJob show, the most likely first. */
+export function cronJobCauses(facts: CronJobFacts): readonly Cause[] {
+  const { found, name } = facts
+  if (!found.ok) return []
+  if (found.value === undefined)
+    return [
+      {
+        code: 'cronjob_missing',
+        sentence: `There is no CronJob ${name} in the cluster.`,
+        next: 'Deploy the current version again: the deploy applies it.',
+        remedies: [{ kind: 'deploy', target: '' }],
+      },
+    ]
+  const examined = found.value
+  return [
+    suspended(name, examined),
+    noTime(facts, examined),
+    cannotStart(name, examined),
+    failing(facts, examined),
+    neverEnds(facts, examined),
+    notStarted(facts, examined),
+  ].flatMap((cause) => cause ?? [])
+}
+
+function suspended(name: string, found: CronJobExamination): Cause | undefined {
+  if (!found.suspended) return undefined
+  return {
+    code: 'cronjob_suspended',
+    sentence: `CronJob ${name} is suspended, so it starts nothing.`,
+    next: 'Find out who suspended it and why, then resume it.',
+    remedies: [{ kind: 'resume_cronjob', target: name }, runNow(name)],
+  }
+}
+
+function noTime({ name, schedule }: CronJobFacts, found: CronJobExamination): Cause | undefined {
+  if (schedule === undefined || schedule.kind === 'times') return undefined
+  const why = schedule.kind === 'never' ? 'is a time that never comes' : `is no schedule (${schedule.why})`
+  return {
+    code: 'schedule_never',
+    sentence: `The schedule of CronJob ${name}, ${found.schedule} in ${found.timeZone ?? 'UTC'}, ${why}.`,
+    next: 'Deploy the current version again: the deploy puts its manifest back. Run it by hand meanwhile.',
+    remedies: [{ kind: 'deploy', target: '' }, runNow(name)],
+  }
+}
+
+/** The newest Job that has not ended holds a pod that cannot begin. */
+function cannotStart(name: string, { jobs }: CronJobExamination): Cause | undefined {
+  const stuck = jobs.find((job) => job.outcome === 'running' && job.pods.some((pod) => pod.waiting !== undefined))
+  const waiting = stuck?.pods.find((pod) => pod.waiting !== undefined)?.waiting
+  if (stuck === undefined || waiting === undefined || endedSince(stuck, jobs)) return undefined
+  const image = /^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull)/.test(waiting)
+  const config = waiting.startsWith('CreateContainerConfigError')
+  return {
+    code: image ? 'image_pull' : config ? 'container_config' : 'pod_waiting',
+    sentence: image
+      ? `The image of CronJob ${name} cannot be pulled, so its pods never start.`
+      : config
+        ? `A Secret or ConfigMap that CronJob ${name} needs is missing, so its pods never start.`
+        : `The pods of CronJob ${name} do not start: ${waiting}.`,
+    next: image
+      ? 'Deploy a version whose image is in the registry: the deploy sets it here too.'
+      : config
+        ? 'Put what is missing in place (the evidence names it); then run it by hand.'
+        : 'Read the reason above; then run it by hand.',
+    remedies: image ? [{ kind: 'deploy', target: '' }] : [runNow(name)],
+  }
+}
+
+function endedSince(stuck: JobExamination, jobs: readonly JobExamination[]): boolean {
+  return jobs.some((job) => job.outcome === 'complete' && job.createdAt > stuck.createdAt)
+}
+
+function failing({ name, log }: CronJobFacts, found: CronJobExamination): Cause | undefined {
+  const failed = newestFailure(found)
+  if (failed === undefined) return undefined
+  const pod = failed.pods.find((it) => it.exitCode !== undefined)
+  const lines = known(log) ?? []
+  const telling = tellingLine(lines)
+  const how = pod?.exitCode === undefined ? (failed.reason ?? 'it failed') : `exit code ${pod.exitCode}`
+  const said = telling === undefined ? '' : `; it says: ${telling.length > 160 ? `${telling.slice(0, 159)}…` : telling}`
+  return {
+    code: 'job_failing',
+    sentence: `CronJob ${name} starts, but its newest Job ${failed.name} failed (${how})${said}.`,
+    next: 'Mend what the log names, then run it by hand to see that it works.',
+    remedies: [runNow(name)],
+  }
+}
+
+/** With `Forbid`, a Job that does not end keeps every later one from starting. */
+function neverEnds({ name, schedule, now }: CronJobFacts, found: CronJobExamination): Cause | undefined {
+  if (found.concurrencyPolicy !== 'Forbid' || schedule?.kind !== 'times') return undefined
+  const running = found.jobs.find(
+    (job) => job.outcome === 'running' && !job.pods.some((pod) => pod.waiting !== undefined),
+  )
+  if (running === undefined) return undefined
+  const seconds = (Date.parse(now) - Date.parse(running.createdAt)) / 1_000
+  if (!(seconds > 2 * schedule.everySeconds + startGraceSeconds)) return undefined
+  return {
+    code: 'job_never_ends',
+    sentence: `Job ${running.name} has been running for ${inWords(seconds)}, and CronJob ${name} starts no other beside it.`,
+    next: 'Look at its log; delete the Job when it hangs, and the next one starts by itself.',
+    remedies: [],
+  }
+}
+
+function notStarted(facts: CronJobFacts, found: CronJobExamination): Cause | undefined {
+  const { name, schedule, now } = facts
+  if (found.suspended || schedule?.kind !== 'times' || neverEnds(facts, found) !== undefined) return undefined
+  const missed = missedStart(found, schedule, now)
+  if (missed === undefined) return undefined
+  const many = found.warnings.find((line) => line.startsWith('TooManyMissedTimes'))
+  return {
+    code: 'start_missed',
+    sentence:
+      many === undefined
+        ? `CronJob ${name} should have started at ${readable(missed)} and did not.`
+        : `CronJob ${name} has missed so many starts that its controller gave up counting.`,
+    next: 'Look at the CronJob controller of the cluster and at startingDeadlineSeconds; run it by hand meanwhile.',
+    remedies: [runNow(name)],
+  }
+}
+
+/** The time at which nothing started although it was due; undefined when all is well or nothing was due yet. */
+function missedStart(
+  found: CronJobExamination,
+  schedule: { readonly previous: string | undefined },
+  now: string,
+): string | undefined {
+  const { previous } = schedule
+  if (previous === undefined || found.suspended || found.jobs.some((job) => job.outcome === 'running')) return undefined
+  const due = Date.parse(previous)
+  if (Date.parse(now) - due < startGraceSeconds * 1_000) return undefined
+  if (Date.parse(found.createdAt) > due) return undefined
+  const started = Date.parse(found.lastScheduleTime ?? '')
+  return started >= due ? undefined : previous
+}
+
+function runNow(name: string): Remedy {
+  return { kind: 'run_cronjob', target: name }
+}
+
+function short(image: string): string {
+  return image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1…')
+}

@@ -1,0 +1,66 @@
+import type { Cause, DiagnosePlan, Diagnosis, Remedy } from '../../runs/diagnosis.ts'
+import type { Phase, PhaseContext } from '../context.ts'
+import { cronJobCauses, cronJobLooks } from './cronjob.ts'
+import { cronJobFacts } from './cronjob-facts.ts'
+import { gracePeriodCauses, gracePeriodLooks } from './grace-period.ts'
+import { gracePeriodFacts } from './grace-period-facts.ts'
+import { lookingWithin } from './seen.ts'
+import { webhookCauses, webhookLooks } from './webhook.ts'
+import { webhookFacts } from './webhook-facts.ts'
+
+/** Troubleshooting: every look of the section side by side, and the most likely cause. Read-only. */
+export const diagnose: Phase = async (context) => {
+  const { plan } = context.run
+  const about = plan?.kind === 'fix' ? plan.diagnose : plan
+  if (about?.kind !== 'diagnose') throw new Error(`run #${context.run.number} does not say what to diagnose`)
+  await context.report('looking')
+  const diagnosis = await diagnosisOf(context, about)
+  for (const look of diagnosis.looks)
+    if (look.verdict !== 'pass' && look.evidence.length > 0)
+      await context.tell({ kind: 'output', title: look.title, lines: look.evidence }, `evidence-${look.name}`)
+  return { line: lineOf(diagnosis), diagnosis }
+}
+
+async function diagnosisOf(context: PhaseContext, { subject, cronJob }: DiagnosePlan): Promise<Diagnosis> {
+  const looking = lookingWithin(context, context.service.diagnose.timeoutSeconds)
+  const at = new Date().toISOString()
+  switch (subject) {
+    case 'webhook': {
+      const facts = await webhookFacts(looking)
+      return { at, looks: webhookLooks(facts), causes: webhookCauses(facts), remedies: [] }
+    }
+    case 'cronjob': {
+      const names = cronJob === undefined ? context.service.cronJobs.map(({ name }) => name) : [cronJob]
+      const all = await Promise.all(names.map((name) => cronJobFacts(looking, name)))
+      return {
+        at,
+        looks: all.flatMap((facts) => cronJobLooks(facts, names.length > 1)),
+        causes: gravestFirst(all.map(cronJobCauses)),
+        remedies: runByHand(all.flatMap(({ name, found }) => (found.ok && found.value !== undefined ? [name] : []))),
+      }
+    }
+    case 'grace-period': {
+      const facts = await gracePeriodFacts(looking)
+      return { at, looks: gracePeriodLooks(facts), causes: gracePeriodCauses(facts), remedies: [] }
+    }
+  }
+}
+
+/** Of several CronJobs, the first cause of each comes before the second cause of any. */
+function gravestFirst(lists: readonly (readonly Cause[])[]): readonly Cause[] {
+  const longest = Math.max(0, ...lists.map((list) => list.length))
+  return Array.from({ length: longest }, (_, place) => lists.flatMap((list) => list[place] ?? [])).flat()
+}
+
+/** The runbook's last line of "CronJob Not Running"; of several, a button would not say which. */
+function runByHand(names: readonly string[]): readonly Remedy[] {
+  const [name] = names
+  return name === undefined || names.length > 1 ? [] : [{ kind: 'run_cronjob', target: name }]
+}
+
+function lineOf({ looks, causes }: Diagnosis): string {
+  const [cause] = causes
+  if (cause !== undefined) return cause.sentence
+  const unknown = looks.filter((look) => look.verdict === 'unknown').length
+  return unknown === 0 ? 'no cause found' : `no cause found; ${unknown} of ${looks.length} looks brought no answer`
+}

@@ -1,0 +1,120 @@
+import type { EndpointBefore, ScheduleBefore } from '../../runs/effects.ts'
+import type { Remedy } from '../../runs/diagnosis.ts'
+import type { Phase, PhaseContext, PhaseResult } from '../context.ts'
+import { endpointBefore } from '../credentials.ts'
+import { CheckFailed } from '../errors.ts'
+import { missedEvents, resendEvents } from '../missed-events.ts'
+import { probe } from '../probe.ts'
+
+/** Does the one thing that a diagnosis proposed and an approver pressed. It looks first whether there is still cause to. */
+export const fix: Phase = (context) => {
+  const { plan } = context.run
+  if (plan?.kind !== 'fix') throw new Error(`run #${context.run.number} does not say what to fix`)
+  return act(context, plan.remedy)
+}
+
+function act(context: PhaseContext, remedy: Remedy): Promise<PhaseResult> {
+  switch (remedy.kind) {
+    case 'resume_cronjob':
+      return resumeCronJob(context, remedy.target)
+    case 'run_cronjob':
+      return runCronJob(context, remedy.target)
+    case 'enable_endpoint':
+      return enableEndpoint(context, remedy.target)
+    case 'resend_events':
+      return resend(context, remedy.since)
+    case 'deploy':
+      throw new Error('a deploy is a run of its own')
+  }
+}
+
+async function resumeCronJob(context: PhaseContext, name: string): Promise<PhaseResult> {
+  const { cluster } = context.world
+  const { suspended } = await context.step(`look at ${name}`, async (signal) => {
+    const state = await cluster.cronJob(name, signal)
+    if (state === undefined) throw gone(`CronJob ${name}`)
+    return { suspended: state.suspended }
+  })
+  if (!suspended) return { line: `CronJob ${name} was not suspended any more; nothing was changed` }
+  await context.report(`resuming ${name}`)
+  await context.change(`resume ${name}`, {
+    kind: 'schedule',
+    target: name,
+    before: async (): Promise<ScheduleBefore> => ({ suspended }),
+    act: async (_before, signal) => {
+      await cluster.suspendCronJob(name, false, signal)
+      return { suspended: false }
+    },
+  })
+  return { line: `CronJob ${name} resumed` }
+}
+
+/** As `kubectl create job --from`. The Job's name is made of the run, so a repeat finds the same Job. */
+async function runCronJob(context: PhaseContext, name: string): Promise<PhaseResult> {
+  const { cluster } = context.world
+  const job = `${name}-run-${context.run.number}`
+  await context.report(`running ${name} by hand as Job ${job}`)
+  const outcome = await context.change(`run ${name} by hand`, {
+    kind: 'job',
+    target: job,
+    before: async (signal) => ({
+      lastSuccessfulTime: (await cluster.cronJob(name, signal))?.lastSuccessfulTime ?? null,
+    }),
+    act: async (_before, signal) => {
+      const { succeeded, reason, logs } = await cluster.runCronJobNow(name, job, signal)
+      return { succeeded, reason: reason ?? null, logs: logs.slice(-40) }
+    },
+  })
+  if (!outcome.succeeded)
+    throw new CheckFailed('cronjob_failed', `running ${name} by hand: ${outcome.reason ?? 'the Job failed'}`, {
+      evidence: outcome.logs,
+      hint: `Mend what its log names, then diagnose again: /billing diagnose cronjob ${name}`,
+    })
+  await context.tell({ kind: 'output', title: `Job ${job}`, lines: outcome.logs.slice(-20) }, `job-${job}`)
+  return { line: `Job ${job} succeeded` }
+}
+
+/** Traffic after pods: an endpoint whose events would be refused is not switched on. */
+async function enableEndpoint(context: PhaseContext, id: string): Promise<PhaseResult> {
+  const { stripe } = context.world
+  const before = await context.step('look at the endpoint', async (signal): Promise<EndpointBefore> => {
+    const endpoint = await stripe.endpoint(id, signal)
+    if (endpoint === undefined) throw gone(`Stripe endpoint ${id}`)
+    return endpointBefore(endpoint)
+  })
+  if (before.status === 'enabled') return { line: `endpoint ${id} was enabled already; nothing was changed` }
+  await context.report('asking the service with a signed and an unsigned event')
+  await context.step('probe before enabling', (signal) => probe(context, signal))
+  await context.report(`enabling ${id}`)
+  await context.change('enable the endpoint', {
+    kind: 'stripe-endpoint',
+    target: context.environment.webhookUrl,
+    before: async () => before,
+    act: async (_before, signal) => {
+      await stripe.updateEndpoint(id, { disabled: false }, signal)
+      return { id }
+    },
+  })
+  return { line: `endpoint ${id} enabled` }
+}
+
+async function resend(context: PhaseContext, since: string): Promise<PhaseResult> {
+  await context.report('looking for events that the service lacks')
+  const { events } = await context.step('find the missed events', async (signal) => {
+    const missed = await missedEvents({ ...context, signal }, new Date(since))
+    return { events: [...missed.events] }
+  })
+  const resent = await resendEvents(context, events)
+  if (resent.accepted === events.length) return { line: resent.line }
+  const refused = resent.events.filter((event) => event.outcome !== 'accepted')
+  throw new CheckFailed('events_refused', `sending events again: ${resent.line}`, {
+    evidence: refused.slice(0, 40).map((event) => `${event.id} ${event.type}: ${event.detail}`),
+    hint: 'Those that were accepted are done; diagnose again to see what is left.',
+  })
+}
+
+function gone(what: string): CheckFailed {
+  return new CheckFailed('fix_outdated', `looking at ${what}: it is gone`, {
+    hint: 'Diagnose again: the world has changed since.',
+  })
+}

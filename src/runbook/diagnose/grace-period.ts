@@ -1,0 +1,151 @@
+import type { Cause, Look, Remedy } from '../../runs/diagnosis.ts'
+import type { GracePeriodFacts, RowSecurity, ServiceRole } from './grace-period-facts.ts'
+import { counted, judged, known, readable } from './seen.ts'
+
+const redeploy: readonly Remedy[] = [{ kind: 'deploy', target: '' }]
+
+/** Pure: what each look at "Grace Period Not Enforcing" says. */
+export function gracePeriodLooks(facts: GracePeriodFacts): readonly Look[] {
+  const { table, logLine } = facts
+  return [
+    judged('middleware', 'Middleware loaded', facts.pods, (pods) => {
+      if (pods === undefined) return { verdict: 'fail', seen: 'there is no such deployment' }
+      const without = pods.filter((pod) => pod.loaded === 'no')
+      const unknown = pods.filter((pod) => pod.loaded === 'unknown')
+      const loaded = pods.length - without.length - unknown.length
+      const rest = unknown.length === 0 ? '' : `; of ${unknown.length} the beginning of the log is gone`
+      return {
+        verdict: without.length > 0 || pods.length === 0 ? 'fail' : unknown.length > 0 ? 'unknown' : 'pass',
+        seen: `${loaded} of ${counted(pods.length, 'pod')} logged “${logLine}” since the start${rest}`,
+        evidence: [...without, ...unknown].map(
+          (pod) =>
+            `${pod.name}, started ${readable(pod.startedAt)}: ${pod.loaded === 'no' ? 'not logged' : 'cannot be told'}`,
+        ),
+      }
+    }),
+    judged('table', `Table ${table}`, facts.standing, ({ exists }) => ({
+      verdict: exists ? 'pass' : 'fail',
+      seen: exists ? 'exists' : 'does not exist',
+    })),
+    judged('rows', 'Data in it', facts.rows, (rows) =>
+      rows === undefined
+        ? { verdict: 'unknown', seen: 'there is no table' }
+        : { verdict: 'pass', seen: `${counted(rows.total, 'grace period')}: ${rows.open} open, ${rows.ended} ended` },
+    ),
+    judged('security', 'Row-level security', facts.security, (security) => {
+      if (security === undefined) return { verdict: 'unknown', seen: 'there is no table' }
+      const { enabled, forced, policies, owner } = security
+      const state = enabled ? `on${forced ? ', for the owner too' : ''}` : 'off'
+      return {
+        verdict: enabled && policies.length === 0 ? 'fail' : 'pass',
+        seen: `${state}, ${policies.length === 0 ? 'no policy' : counted(policies.length, 'policy', 'policies')}, owner ${owner}`,
+        evidence: policies.map((policy) => `${policy.name}: ${policy.command} for ${policy.roles.join(', ')}`),
+      }
+    }),
+    judged('role', 'Role of the service', facts.security, (security) => {
+      if (security === undefined) return { verdict: 'unknown', seen: 'there is no table' }
+      const { roles } = security
+      if (roles.length === 0)
+        return { verdict: 'unknown', seen: 'nobody but Purser is connected; name it in diagnose.serviceRole' }
+      return {
+        verdict: roles.some((role) => isShutOut(security, role) || !role.mayRead) ? 'fail' : 'pass',
+        seen: roles.map((role) => roleWords(security, role)).join('; '),
+      }
+    }),
+    judged('ledger', 'Migrations', facts.ledger, ({ applied, missing, made }) => ({
+      verdict: missing.length > 0 ? 'fail' : 'pass',
+      seen:
+        missing.length > 0
+          ? `${missing.join(', ')} not applied`
+          : `${applied} applied${made === undefined ? '' : `, ${made.name} at ${readable(made.appliedAt)}`}`,
+    })),
+  ]
+}
+
+function roleWords(security: RowSecurity, role: ServiceRole): string {
+  if (!role.mayRead) return `${role.name} may not read the table`
+  if (!security.enabled) return `${role.name}, not restricted`
+  if (role.bypasses) return `${role.name}, bypasses row-level security`
+  if (role.owns && !security.forced) return `${role.name}, the owner, is not restricted`
+  return `${role.name}, held by ${counted(policiesFor(security, role).length, 'policy', 'policies')}`
+}
+
+/** Pure: every cause that the facts show, the most likely first. */
+export function gracePeriodCauses(facts: GracePeriodFacts): readonly Cause[] {
+  return [tableMissing(facts), middlewareMissing(facts), mayNotRead(facts), shutOut(facts)].flatMap(
+    (cause) => cause ?? [],
+  )
+}
+
+function tableMissing({ table, standing, ledger }: GracePeriodFacts): Cause | undefined {
+  if (known(standing)?.exists !== false) return undefined
+  const { made, missing = [] } = known(ledger) ?? {}
+  if (made !== undefined)
+    return {
+      code: 'table_missing',
+      sentence: `Table ${table} does not exist, although ${made.name} is recorded as applied: somebody dropped or renamed it.`,
+      next: 'Look for it under another name first; otherwise restore it from a backup (/billing backups).',
+      remedies: [],
+    }
+  return {
+    code: 'table_missing',
+    sentence: `Table ${table} does not exist${missing.length === 0 ? '' : `: ${missing.join(', ')} was never applied`}.`,
+    next: 'Deploy the current version again: the deploy applies what is missing.',
+    remedies: redeploy,
+  }
+}
+
+function middlewareMissing({ pods, logLine }: GracePeriodFacts): Cause | undefined {
+  const all = known(pods) ?? []
+  const without = all.filter((pod) => pod.loaded === 'no')
+  if (without.length === 0) return undefined
+  const which =
+    without.length === all.length
+      ? `None of the ${counted(all.length, 'pod')}`
+      : `${without.length} of ${counted(all.length, 'pod')} never`
+  return {
+    code: 'middleware_not_loaded',
+    sentence: `${which} loaded the middleware: “${logLine}” is not in the log since the start, so nothing is enforced there.`,
+    next: 'Compare image and variables of the deployment with the last deploy; deploy the right version again.',
+    remedies: redeploy,
+  }
+}
+
+function mayNotRead({ security, table }: GracePeriodFacts): Cause | undefined {
+  const role = known(security)?.roles.find((one) => !one.mayRead)
+  if (role === undefined) return undefined
+  return {
+    code: 'no_privilege',
+    sentence: `The service is connected as ${role.name}, which may not read ${table}.`,
+    next: `Grant it: GRANT SELECT ON ${table} TO ${role.name}`,
+    remedies: [],
+  }
+}
+
+/** Row-level security without a policy that lets a role see a row shows it an empty table, without an error. */
+function shutOut({ security, table }: GracePeriodFacts): Cause | undefined {
+  const seen = known(security)
+  const role = seen?.roles.find((one) => isShutOut(seen, one))
+  if (seen === undefined || role === undefined) return undefined
+  const none = seen.policies.length === 0
+  return {
+    code: 'rls_without_policy',
+    sentence: `Row-level security is on for ${table} and ${none ? 'there is no policy' : `no policy is for ${role.name}`}, so the service, connected as ${role.name}, sees no rows.`,
+    next: 'Put the policy back (the migration that made it tells how), or connect with a role that bypasses it.',
+    remedies: [],
+  }
+}
+
+export function isShutOut(security: RowSecurity, role: ServiceRole): boolean {
+  if (!security.enabled || role.bypasses || !role.mayRead) return false
+  if (role.owns && !security.forced) return false
+  return policiesFor(security, role).length === 0
+}
+
+function policiesFor({ policies }: RowSecurity, { name }: ServiceRole) {
+  return policies.filter(
+    (policy) =>
+      (policy.command === 'SELECT' || policy.command === 'ALL') &&
+      policy.roles.some((role) => role === 'public' || role === name),
+  )
+}

@@ -1,0 +1,77 @@
+import type { Look } from '../../runs/diagnosis.ts'
+import type { PhaseContext } from '../context.ts'
+
+/** What a look at one thing brought: the fact, or why there is none. */
+export type Seen<T> =
+  | { readonly ok: true; readonly value: T; readonly milliseconds: number }
+  | { readonly ok: false; readonly why: string; readonly milliseconds: number }
+
+/** One time limit for all looks of a diagnosis; what is not seen by then is unknown. */
+export interface Looking {
+  readonly context: PhaseContext
+  readonly see: <T>(look: (signal: AbortSignal) => Promise<T>) => Promise<Seen<T>>
+}
+
+export function lookingWithin(context: PhaseContext, seconds: number): Looking {
+  const limit = AbortSignal.timeout(seconds * 1_000)
+  const signal = AbortSignal.any([context.signal, limit])
+  return {
+    context: { ...context, signal },
+    async see(look) {
+      const began = performance.now()
+      const milliseconds = () => Math.round(performance.now() - began)
+      try {
+        const value = await look(signal)
+        return { ok: true, value, milliseconds: milliseconds() }
+      } catch (error) {
+        context.signal.throwIfAborted()
+        const why = limit.aborted
+          ? `no answer within ${seconds} s`
+          : error instanceof Error
+            ? error.message
+            : String(error)
+        return { ok: false, why, milliseconds: milliseconds() }
+      }
+    },
+  }
+}
+
+/** The fact, where it was seen. */
+export function known<T>(seen: Seen<T>): T | undefined {
+  return seen.ok ? seen.value : undefined
+}
+
+type Judged = Pick<Look, 'verdict' | 'seen'> & { readonly evidence?: readonly string[] }
+
+const longestLine = 300
+const mostLines = 12
+
+/** A look whose fact is missing is `unknown`, never a pass; its reason is what was seen. */
+export function judged<T>(name: string, title: string, seen: Seen<T>, judge: (fact: T) => Judged): Look {
+  const { evidence = [], ...verdict } = seen.ok
+    ? judge(seen.value)
+    : ({ verdict: 'unknown', seen: seen.why } satisfies Judged as Judged)
+  const short = evidence
+    .slice(-mostLines)
+    .map((line) => (line.length > longestLine ? `${line.slice(0, longestLine)}…` : line))
+  return { name, title, ...verdict, evidence: short, milliseconds: seen.milliseconds }
+}
+
+/** "1 pod", "3 pods" */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
+}
+
+/** "40 s", "12 min", "3 h", "2 d" */
+export function inWords(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  if (whole < 90) return `${whole} s`
+  if (whole < 90 * 60) return `${Math.round(whole / 60)} min`
+  if (whole < 48 * 3_600) return `${Math.round(whole / 3_600)} h`
+  return `${Math.round(whole / 86_400)} d`
+}
+
+/** "2026-01-05 14:20 UTC" */
+export function readable(iso: string | undefined): string {
+  return iso === undefined || iso === '' ? 'never' : `${iso.slice(0, 16).replace('T', ' ')} UTC`
+}

@@ -1,0 +1,490 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { ProbeAnswer, WebhookEndpoint } from '../../src/adapters/stripe/port.ts'
+import { cronJobCauses, cronJobLooks } from '../../src/runbook/diagnose/cronjob.ts'
+import { scheduleOf, type CronJobFacts } from '../../src/runbook/diagnose/cronjob-facts.ts'
+import { gracePeriodCauses } from '../../src/runbook/diagnose/grace-period.ts'
+import type { GracePeriodFacts } from '../../src/runbook/diagnose/grace-period-facts.ts'
+import type { Seen } from '../../src/runbook/diagnose/seen.ts'
+import { webhookCauses, webhookLooks } from '../../src/runbook/diagnose/webhook.ts'
+import { withoutValues, type Probe, type WebhookFacts } from '../../src/runbook/diagnose/webhook-facts.ts'
+import type { CronJobExamination, SecretKeyState } from '../../src/adapters/kubernetes/port.ts'
+
+const seen = <T>(value: T): Seen<T> => ({ ok: true, value, milliseconds: 3 })
+const unseen = { ok: false, why: 'no answer within 15 s', milliseconds: 15_000 } as const
+const codes = (causes: readonly { readonly code: string }[]) => causes.map(({ code }) => code)
+
+const url = 'https://api.example.com/webhooks/stripe'
+const endpoint: WebhookEndpoint = {
+  id: 'we_1',
+  url,
+  enabledEvents: ['invoice.paid', 'charge.failed'],
+  status: 'enabled',
+  apiVersion: '2026-10-28.endive',
+  livemode: true,
+  metadata: { purser_secret: 'aaaa' },
+  description: null,
+  created: new Date('2026-01-01T00:00:00Z'),
+}
+const answered = (status: number, more: Partial<ProbeAnswer> = {}): Probe => ({
+  kind: 'answer',
+  answer: { status, milliseconds: 20, body: '', clockAheadMs: 0, ...more },
+})
+const pod = {
+  name: 'api-1',
+  ready: true,
+  startedAt: '2026-01-05T10:00:00Z',
+  restarts: 0,
+  waiting: undefined,
+  annotations: {},
+}
+const secretState: SecretKeyState = {
+  fingerprints: ['aaaa'],
+  keys: ['webhook-secret'],
+  managers: [],
+  secretExists: true,
+  keyExists: true,
+  fingerprint: 'aaaa',
+  immutable: false,
+  changedAt: '2026-01-05T09:00:00Z',
+}
+
+const webhook: WebhookFacts = {
+  url,
+  wanted: endpoint.enabledEvents,
+  apiVersion: '2026-10-28.endive',
+  endpoint: seen(endpoint),
+  undelivered: seen({ count: 0, oldestSeconds: 0 }),
+  missed: seen({ count: 0, since: '2026-01-04T10:00:00Z', line: '0 events since then' }),
+  secret: seen(secretState),
+  signed: seen(answered(200)),
+  unsigned: seen(answered(400)),
+  stripeClock: seen(0),
+  clusterClock: seen(0),
+  pods: seen([pod]),
+  log: seen({ matching: 4, troubled: 0, last: [] }),
+  events: seen({ received: 12, waiting: 0, oldestWaitingSeconds: 0, lastReceivedSeconds: 4 }),
+  dead: seen({ total: 0, lastHour: 0, kinds: [] }),
+}
+
+const nothingAnswers = (reason: 'name' | 'refused' | 'tls' | 'timeout'): Partial<WebhookFacts> => {
+  const none: Probe = { kind: 'none', reason, text: reason }
+  return { signed: seen(none), unsigned: seen(none) }
+}
+
+describe('why webhooks do not come', () => {
+  it.each<[string, Partial<WebhookFacts>, readonly string[]]>([
+    ['nothing is wrong', {}, []],
+    [
+      'nothing could be seen',
+      Object.fromEntries(
+        Object.entries(webhook).map(([key, it]) => [key, typeof it === 'object' && 'ok' in it ? unseen : it]),
+      ),
+      [],
+    ],
+    ['no endpoint', { endpoint: seen(undefined) }, ['endpoint_missing']],
+    [
+      'no secret',
+      {
+        secret: seen({ ...secretState, keyExists: false, fingerprint: undefined, fingerprints: [] }),
+        signed: seen(undefined),
+        unsigned: seen(answered(503)),
+      },
+      ['secret_missing', 'service_errors'],
+    ],
+    ['an unknown name', nothingAnswers('name'), ['url_unreachable']],
+    ['a certificate that is not good', nothingAnswers('tls'), ['url_unreachable']],
+    [
+      'a disabled endpoint behind an unreachable address',
+      { ...nothingAnswers('refused'), endpoint: seen({ ...endpoint, status: 'disabled' }) },
+      ['url_unreachable', 'endpoint_disabled'],
+    ],
+    ['a redirect', { signed: seen(answered(301, { location: 'https://www.example.com/' })) }, ['url_redirects']],
+    ['a password', { signed: seen(answered(401)) }, ['url_forbidden']],
+    ['another version', { signed: seen(answered(404)) }, ['url_not_found']],
+    ['a broken service', { signed: seen(answered(502)) }, ['service_errors']],
+    ['a late clock', { signed: seen(answered(400, { clockAheadMs: -660_000 })) }, ['clock_skew']],
+    [
+      'a late clock of our own',
+      { signed: seen(answered(400, { clockAheadMs: 660_000 })), stripeClock: seen(660_000) },
+      ['own_clock'],
+    ],
+    [
+      'a late clock, and Stripe does not tell its own',
+      { signed: seen(answered(400, { clockAheadMs: -660_000 })), stripeClock: unseen },
+      ['clock_skew'],
+    ],
+    ['a clock within the tolerance', { signed: seen(answered(200, { clockAheadMs: -290_000 })) }, []],
+    [
+      'another secret than the endpoint has',
+      { secret: seen({ ...secretState, fingerprints: ['bbbb'] }) },
+      ['secret_mismatch'],
+    ],
+    ['two secrets, one of them right', { secret: seen({ ...secretState, fingerprints: ['bbbb', 'aaaa'] }) }, []],
+    [
+      'pods from before the secret',
+      { signed: seen(answered(400)), pods: seen([{ ...pod, startedAt: '2026-01-05T08:00:00Z' }]) },
+      ['pods_stale'],
+    ],
+    [
+      'pods that were rolled out with this very secret',
+      {
+        pods: seen([
+          { ...pod, startedAt: '2026-01-05T08:00:00Z', annotations: { 'purser/stripe-credentials': 'aaaa' } },
+        ]),
+      },
+      [],
+    ],
+    ['pods with another secret', { signed: seen(answered(400)) }, ['signature_refused']],
+    ['a disabled endpoint', { endpoint: seen({ ...endpoint, status: 'disabled' }) }, ['endpoint_disabled']],
+    ['an endpoint that lacks events', { wanted: ['invoice.paid', 'invoice.voided'] }, ['events_incomplete']],
+    [
+      'an endpoint for everything',
+      { wanted: ['invoice.voided'], endpoint: seen({ ...endpoint, enabledEvents: ['*'] }) },
+      [],
+    ],
+    [
+      'missed events',
+      { missed: seen({ count: 3, since: '2026-01-05T08:00:00Z', line: '3 events' }) },
+      ['events_missed'],
+    ],
+    [
+      'dead letters',
+      { dead: seen({ total: 9, lastHour: 2, kinds: ['2 × invoice.paid: no customer'] }) },
+      ['dead_letters'],
+    ],
+    ['old dead letters', { dead: seen({ total: 9, lastHour: 0, kinds: [] }) }, []],
+    [
+      'events that nobody tries again',
+      { events: seen({ received: 9, waiting: 4, oldestWaitingSeconds: 7_200, lastReceivedSeconds: 4 }) },
+      ['events_not_retried'],
+    ],
+  ])('%s', (_, facts, expected) => {
+    expect(codes(webhookCauses({ ...webhook, ...facts }))).toEqual(expected)
+  })
+
+  it('enables nothing that would be refused, and sends nothing again that would not be taken', () => {
+    const disabled = {
+      endpoint: seen({ ...endpoint, status: 'disabled' as const }),
+      missed: seen({ count: 3, since: '', line: '3 events' }),
+    }
+    const remedies = (facts: Partial<WebhookFacts>) =>
+      webhookCauses({ ...webhook, ...facts }).flatMap((cause) => cause.remedies.map(({ kind }) => kind))
+    expect(remedies(disabled)).toEqual(['enable_endpoint', 'resend_events'])
+    expect(remedies({ ...disabled, ...nothingAnswers('refused') })).toEqual([])
+    expect(remedies({ ...disabled, signed: seen(answered(400)) })).toEqual(['deploy'])
+  })
+
+  it('never names a cause whose facts are not there', () => {
+    fc.assert(
+      fc.property(anyWebhook, (facts) => {
+        for (const { code } of webhookCauses(facts))
+          expect({ code, shown: evident[code]?.(facts) }).toEqual({ code, shown: true })
+        for (const look of webhookLooks(facts)) if (isUnseen(facts, look.name)) expect(look.verdict).toBe('unknown')
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('quotes no values of rows from an error', () => {
+    const error = `insert violates "u": Key (customer_id)=(cus_12345) of 'Jane' jane@example.com exists, in_1AbC`
+    expect(withoutValues(error)).not.toMatch(/cus_12345|Jane|jane@|in_1AbC/)
+  })
+})
+
+const status = (probe: Seen<Probe | undefined>) =>
+  probe.ok && probe.value?.kind === 'answer' ? probe.value.answer.status : undefined
+const accepted = (facts: WebhookFacts) => (status(facts.signed) ?? 0) >= 200 && (status(facts.signed) ?? 0) < 300
+const clockOf = (probe: Seen<Probe | undefined>) =>
+  probe.ok && probe.value?.kind === 'answer' ? probe.value.answer.clockAheadMs : undefined
+const far = (ms: number | undefined) => Math.abs(ms ?? 0) > 300_000
+
+/** What must have been seen before a cause may be named; said once more, in other words than the rules'. */
+const evident: Readonly<Record<string, (facts: WebhookFacts) => boolean>> = {
+  endpoint_missing: ({ endpoint: it }) => it.ok && it.value === undefined,
+  secret_missing: ({ secret }) => secret.ok && !secret.value.keyExists,
+  url_unreachable: ({ unsigned }) => unsigned.ok && unsigned.value.kind === 'none',
+  clock_skew: (facts) => {
+    const service = clockOf(facts.signed) ?? clockOf(facts.unsigned)
+    const stripe = facts.stripeClock.ok ? facts.stripeClock.value : undefined
+    return service !== undefined && far(service - (stripe ?? 0))
+  },
+  own_clock: ({ stripeClock }) => stripeClock.ok && far(stripeClock.value),
+  pods_stale: ({ pods, secret, signed }) =>
+    pods.ok && secret.ok && signed.ok && (status(signed) ?? 0) >= 300 && secret.value.changedAt !== undefined,
+  url_redirects: (facts) => answersWith(facts, (it) => it >= 300 && it < 400),
+  url_forbidden: (facts) => answersWith(facts, (it) => it === 401 || it === 403),
+  url_not_found: (facts) => answersWith(facts, (it) => it === 404),
+  service_errors: (facts) => answersWith(facts, (it) => it >= 500),
+  secret_mismatch: ({ secret, endpoint: it }) =>
+    secret.ok &&
+    it.ok &&
+    it.value !== undefined &&
+    !secret.value.fingerprints.includes(it.value.metadata['purser_secret'] ?? ''),
+  signature_refused: (facts) => status(facts.signed) === 400,
+  endpoint_disabled: ({ endpoint: it }) => it.ok && it.value?.status === 'disabled',
+  events_incomplete: ({ endpoint: it, wanted }) =>
+    it.ok && wanted.some((type) => it.value?.enabledEvents.includes(type) === false),
+  events_missed: (facts) => facts.missed.ok && facts.missed.value.count > 0 && accepted(facts),
+  dead_letters: ({ dead }) => dead.ok && dead.value.lastHour > 0,
+  events_not_retried: ({ events }) =>
+    events.ok && events.value.waiting > 0 && events.value.oldestWaitingSeconds > 1_800,
+}
+
+function answersWith({ signed, unsigned }: WebhookFacts, fits: (status: number) => boolean): boolean {
+  return [status(signed), status(unsigned)].some((it) => it !== undefined && fits(it))
+}
+
+function isUnseen(facts: WebhookFacts, name: string): boolean {
+  const fact = (facts as unknown as Readonly<Record<string, Seen<unknown> | undefined>>)[name]
+  return fact !== undefined && 'ok' in fact && !fact.ok
+}
+
+const maybeSeen = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Seen<T>> =>
+  fc.oneof({ weight: 4, arbitrary: value.map(seen) }, { weight: 1, arbitrary: fc.constant(unseen) })
+const ms = fc.constantFrom(0, -660_000, 660_000, 299_000, -1_200)
+const anyProbe: fc.Arbitrary<Probe> = fc.oneof(
+  fc
+    .tuple(fc.constantFrom(200, 204, 301, 400, 401, 404, 500, 503), fc.option(ms, { nil: undefined }))
+    .map(([code, ahead]): Probe => {
+      const answer = { status: code, milliseconds: 5, body: '' }
+      return { kind: 'answer', answer: ahead === undefined ? answer : { ...answer, clockAheadMs: ahead } }
+    }),
+  fc
+    .constantFrom('name', 'refused', 'cut', 'tls', 'timeout', 'other')
+    .map((reason) => ({ kind: 'none', reason, text: reason }) as const),
+)
+const times = fc.constantFrom('2026-01-05T08:00:00Z', '2026-01-05T09:00:00Z', '2026-01-05T10:00:00Z')
+const anyWebhook: fc.Arbitrary<WebhookFacts> = fc.record({
+  url: fc.constant(url),
+  wanted: fc.subarray(['invoice.paid', 'invoice.voided', 'charge.failed']),
+  apiVersion: fc.constant('2026-10-28.endive'),
+  endpoint: maybeSeen(
+    fc.option(
+      fc
+        .record({ status: fc.constantFrom('enabled', 'disabled'), print: fc.constantFrom(undefined, 'aaaa', 'bbbb') })
+        .map(({ status: is, print }) => ({
+          ...endpoint,
+          status: is,
+          metadata: print === undefined ? {} : { purser_secret: print },
+        })),
+      { nil: undefined },
+    ),
+  ),
+  undelivered: maybeSeen(fc.record({ count: fc.nat(3), oldestSeconds: fc.nat(9_000) })),
+  missed: maybeSeen(fc.record({ count: fc.nat(3), since: times, line: fc.constant('some events') })),
+  secret: maybeSeen(
+    fc
+      .record({
+        exists: fc.boolean(),
+        changed: fc.option(times, { nil: undefined }),
+        prints: fc.subarray(['aaaa', 'bbbb']),
+      })
+      .map(({ exists, changed, prints }) => ({
+        ...secretState,
+        secretExists: exists,
+        keyExists: exists,
+        fingerprint: prints[0],
+        ...(changed === undefined ? {} : { changedAt: changed }),
+        fingerprints: exists ? prints : [],
+      })),
+  ),
+  signed: maybeSeen(fc.option(anyProbe, { nil: undefined })),
+  unsigned: maybeSeen(anyProbe),
+  stripeClock: maybeSeen(fc.option(ms, { nil: undefined })),
+  clusterClock: maybeSeen(fc.option(ms, { nil: undefined })),
+  pods: maybeSeen(
+    fc.option(
+      fc.array(
+        times.map((startedAt) => ({ ...pod, startedAt })),
+        { maxLength: 3 },
+      ),
+      { nil: undefined },
+    ),
+  ),
+  log: maybeSeen(fc.constant({ matching: 1, troubled: 0, last: ['a line'] })),
+  events: maybeSeen(
+    fc.record({
+      received: fc.nat(9),
+      waiting: fc.nat(3),
+      oldestWaitingSeconds: fc.nat(9_000),
+      lastReceivedSeconds: fc.option(fc.nat(99), { nil: undefined }),
+    }),
+  ),
+  dead: maybeSeen(fc.record({ total: fc.nat(9), lastHour: fc.nat(2), kinds: fc.constant(['1 × invoice.paid: why']) })),
+})
+
+describe('why a CronJob does not run', () => {
+  const now = '2026-01-05T10:07:00.000Z'
+  const found: CronJobExamination = {
+    schedule: '*/5 * * * *',
+    timeZone: undefined,
+    suspended: false,
+    concurrencyPolicy: 'Forbid',
+    startingDeadlineSeconds: 120,
+    createdAt: '2026-01-01T00:00:00Z',
+    lastScheduleTime: '2026-01-05T10:05:00Z',
+    lastSuccessfulTime: '2026-01-05T10:05:09Z',
+    image: 'api@sha256:1',
+    jobs: [{ name: 'retry-2', createdAt: '2026-01-05T10:05:00Z', outcome: 'complete', reason: undefined, pods: [] }],
+    warnings: [],
+  }
+  const factsOf = (more: Partial<CronJobExamination> | undefined, log: readonly string[] = []): CronJobFacts => {
+    const examined = more === undefined ? undefined : { ...found, ...more }
+    return {
+      name: 'retry',
+      found: seen(examined),
+      schedule: examined === undefined ? undefined : scheduleOf(examined.schedule, examined.timeZone, new Date(now)),
+      log: seen(log),
+      releaseImage: seen('api@sha256:1'),
+      now,
+    }
+  }
+  const job = (
+    outcome: 'running' | 'failed',
+    more: { readonly waiting?: string; readonly exitCode?: number; readonly createdAt?: string },
+  ) => ({
+    name: 'retry-3',
+    createdAt: more.createdAt ?? '2026-01-05T10:06:00Z',
+    outcome,
+    reason: outcome === 'failed' ? 'BackoffLimitExceeded' : undefined,
+    pods: [{ name: 'retry-3-x', phase: 'Pending', waiting: more.waiting, exitCode: more.exitCode, restarts: 0 }],
+  })
+
+  it.each<[string, CronJobFacts, readonly string[]]>([
+    ['nothing is wrong', factsOf({}), []],
+    ['nothing could be seen', { ...factsOf({}), found: unseen }, []],
+    ['it is not there', factsOf(undefined), ['cronjob_missing']],
+    ['it is suspended', factsOf({ suspended: true }), ['cronjob_suspended']],
+    ['a time that never comes', factsOf({ schedule: '0 4 30 2 *' }), ['schedule_never']],
+    ['no schedule at all', factsOf({ schedule: 'every day' }), ['schedule_never']],
+    ['an unknown time zone', factsOf({ timeZone: 'Mars/Olympus' }), ['schedule_never']],
+    [
+      'an image that is nowhere',
+      factsOf({ jobs: [job('running', { waiting: 'ImagePullBackOff: not found' }), ...found.jobs] }),
+      ['image_pull'],
+    ],
+    [
+      'a Secret that is missing',
+      factsOf({ jobs: [job('running', { waiting: 'CreateContainerConfigError: secret "x" not found' })] }),
+      ['container_config'],
+    ],
+    [
+      'a Job that fails',
+      factsOf({ jobs: [job('failed', { exitCode: 1 }), ...found.jobs] }, ['Error: no database']),
+      ['job_failing'],
+    ],
+    [
+      'a Job that failed before one that did not',
+      factsOf({ jobs: [...found.jobs, job('failed', { exitCode: 1, createdAt: '2026-01-05T10:00:00Z' })] }),
+      [],
+    ],
+    [
+      'a Job that never ends',
+      factsOf({
+        jobs: [job('running', { createdAt: '2026-01-05T09:00:00Z' })],
+        lastScheduleTime: '2026-01-05T09:00:00Z',
+      }),
+      ['job_never_ends'],
+    ],
+    ['starts that were missed', factsOf({ jobs: [], lastScheduleTime: '2026-01-05T09:00:00Z' }), ['start_missed']],
+    ['a start that is only just due', factsOf({ schedule: '6 * * * *', lastScheduleTime: '2026-01-05T09:06:00Z' }), []],
+    [
+      'a CronJob that is younger than its last time',
+      factsOf({ jobs: [], createdAt: '2026-01-05T10:05:30Z', lastScheduleTime: undefined }),
+      [],
+    ],
+  ])('%s', (_, facts, expected) => {
+    expect(codes(cronJobCauses(facts))).toEqual(expected)
+    expect(cronJobLooks(facts, false).every((look) => look.seen !== '')).toBe(true)
+  })
+
+  it('says what the failed Job said, the first error first', () => {
+    const log = ['starting', 'TypeError: cannot read plan', '    at x.js:1', 'Node.js v20']
+    const [cause] = cronJobCauses(factsOf({ jobs: [job('failed', { exitCode: 1 })] }, log))
+    expect(cause?.sentence).toContain('exit code 1); it says: TypeError: cannot read plan')
+  })
+})
+
+describe('why grace periods are not enforced', () => {
+  const made = {
+    version: '20260101092000',
+    name: 'grace_periods.sql',
+    sha256: 'a',
+    appliedAt: '2026-01-05T10:00:00Z',
+    appliedBy: 'purser',
+  }
+  const role = { name: 'app', connections: 3, bypasses: false, owns: false, mayRead: true }
+  const security = {
+    owner: 'postgres',
+    enabled: true,
+    forced: false,
+    policies: [{ name: 'own', command: 'SELECT', roles: ['public'] }],
+    roles: [role],
+  }
+  const healthy: GracePeriodFacts = {
+    table: 'grace_periods',
+    logLine: 'PlanEnforcement',
+    pods: seen([{ name: 'api-1', ready: true, startedAt: '2026-01-05T10:00:00Z', loaded: 'yes' }]),
+    standing: seen({ exists: true }),
+    rows: seen({ total: 0, open: 0, ended: 0 }),
+    security: seen(security),
+    ledger: seen({ applied: 6, missing: [], made }),
+  }
+  const withSecurity = (more: object, who: object = {}) => ({
+    security: seen({ ...security, roles: [{ ...role, ...who }], ...more }),
+  })
+
+  it.each<[string, Partial<GracePeriodFacts>, readonly string[]]>([
+    ['nothing is wrong', {}, []],
+    ['nothing could be seen', { pods: unseen, standing: unseen, rows: unseen, security: unseen, ledger: unseen }, []],
+    ['the table is gone', { standing: seen({ exists: false }), security: seen(undefined) }, ['table_missing']],
+    [
+      'the middleware is missing in one pod',
+      {
+        pods: seen([
+          { name: 'a', ready: true, startedAt: undefined, loaded: 'yes' },
+          { name: 'b', ready: true, startedAt: undefined, loaded: 'no' },
+        ]),
+      },
+      ['middleware_not_loaded'],
+    ],
+    [
+      'the beginning of the log is gone',
+      { pods: seen([{ name: 'a', ready: true, startedAt: undefined, loaded: 'unknown' }]) },
+      [],
+    ],
+    ['no policy', withSecurity({ policies: [] }), ['rls_without_policy']],
+    ['no policy, and a role that bypasses it', withSecurity({ policies: [] }, { bypasses: true }), []],
+    ['no policy, and the owner', withSecurity({ policies: [] }, { owns: true }), []],
+    [
+      'no policy, and an owner who is held too',
+      withSecurity({ policies: [], forced: true }, { owns: true }),
+      ['rls_without_policy'],
+    ],
+    [
+      'a policy for somebody else',
+      withSecurity({ policies: [{ name: 'own', command: 'ALL', roles: ['auditor'] }] }),
+      ['rls_without_policy'],
+    ],
+    [
+      'a policy for writing only',
+      withSecurity({ policies: [{ name: 'own', command: 'INSERT', roles: ['public'] }] }),
+      ['rls_without_policy'],
+    ],
+    ['no policy, but row-level security is off', withSecurity({ policies: [], enabled: false }), []],
+    ['a role without the right to read', withSecurity({}, { mayRead: false }), ['no_privilege']],
+  ])('%s', (_, facts, expected) => {
+    expect(codes(gracePeriodCauses({ ...healthy, ...facts }))).toEqual(expected)
+  })
+
+  it('offers the deploy only where it would bring the table', () => {
+    const gone = { ...healthy, standing: seen({ exists: false }), security: seen(undefined) }
+    expect(gracePeriodCauses(gone)[0]?.remedies).toEqual([])
+    const never = {
+      ...gone,
+      ledger: seen({ applied: 3, missing: ['20260101092000_grace_periods.sql'], made: undefined }),
+    }
+    expect(gracePeriodCauses(never)[0]?.remedies).toEqual([{ kind: 'deploy', target: '' }])
+  })
+})
