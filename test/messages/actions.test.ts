@@ -29,6 +29,10 @@ describe('buttons', () => {
     ['rolled back', ''],
     ['rollback', 'Cancel (danger), Details'],
     ['verify', 'Run again'],
+    ['diagnose', 'Resume it (primary), Run it now, Diagnose again'],
+    ['diagnose webhook', 'Deploy again … (primary), Diagnose again'],
+    ['acted on', 'Diagnose again'],
+    ['fixed', 'Run it now, Diagnose again'],
   ])('of a run that is %s: %s', (name, expected) => {
     expect(labels(examples[name] as Run)).toBe(expected)
   })

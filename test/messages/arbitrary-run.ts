@@ -8,6 +8,7 @@ import {
   type Verification,
 } from '../../src/runs/model.ts'
 import type { RevisionChoice } from '../../src/runs/comeback.ts'
+import type { DiagnosePlan, Diagnosis, Remedy } from '../../src/runs/diagnosis.ts'
 import type { DeployPlan } from '../../src/runs/plan.ts'
 import type { ThreadPost } from '../../src/runs/posts.ts'
 import type { RestorePlan } from '../../src/runs/restore-plan.ts'
@@ -178,13 +179,43 @@ const phaseFields = {
   finishedAt: maybe(at),
 }
 
+const arbitraryRemedy: fc.Arbitrary<Remedy> = fc.oneof(
+  fc.record({ kind: fc.constantFrom('resume_cronjob', 'run_cronjob', 'enable_endpoint', 'deploy'), target: text }),
+  fc.record({ kind: fc.constant('resend_events'), target: text, since: text }),
+)
+const arbitraryDiagnosePlan: fc.Arbitrary<DiagnosePlan> = fc
+  .record({ subject: fc.constantFrom('webhook', 'cronjob', 'grace-period'), name: maybe(text) })
+  .map(({ subject, name }) => ({ kind: 'diagnose', subject, ...(name === undefined ? {} : { cronJob: name }) }))
+const arbitraryDiagnosis: fc.Arbitrary<Diagnosis> = fc.record({
+  at: fc.constant('2026-01-05T14:19:00Z'),
+  looks: many(
+    fc.record({
+      name: text,
+      title: text,
+      verdict: fc.constantFrom('pass', 'warn', 'fail', 'unknown'),
+      seen: text,
+      evidence: many(text, 40),
+      milliseconds: fc.nat(60_000),
+    }),
+    80,
+  ),
+  causes: many(
+    fc.record({ code: text, sentence: text, next: text, remedies: fc.array(arbitraryRemedy, { maxLength: 4 }) }),
+    30,
+  ),
+  remedies: fc.array(arbitraryRemedy, { maxLength: 3 }),
+})
+
 function planOf(kind: Run['kind']): fc.Arbitrary<Run['plan'] & object> {
   if (kind === 'rollback') return arbitraryUndo
+  if (kind === 'diagnose') return arbitraryDiagnosePlan
+  if (kind === 'fix')
+    return fc.record({ kind: fc.constant('fix'), remedy: arbitraryRemedy, diagnose: arbitraryDiagnosePlan })
   return kind === 'restore' ? arbitraryRestore : arbitraryPlan
 }
 
 export const arbitraryRun: fc.Arbitrary<Run> = fc
-  .constantFrom('deploy', 'rollback', 'verify', 'restore', 'diagnose')
+  .constantFrom('deploy', 'rollback', 'verify', 'restore', 'diagnose', 'fix')
   .chain((kind) =>
     fc.record({
       number: fc.integer({ min: 1, max: 1_000_000 }),
@@ -226,6 +257,7 @@ export const arbitraryRun: fc.Arbitrary<Run> = fc
       phases: fc.tuple(...phasesOf(kind).map((name) => fc.record({ name: fc.constant(name), ...phaseFields }))),
       failure: maybe(failure),
       verification: maybe(arbitraryVerification),
+      ...(kind === 'diagnose' || kind === 'fix' ? { diagnosis: arbitraryDiagnosis } : {}),
       rolledBackBy: maybe(count),
       hasEffects: fc.boolean(),
       rev: count,

@@ -1,4 +1,5 @@
 import { deployPhases, type Check, type PhaseState, type Run, type Verification } from '../../src/runs/model.ts'
+import type { Diagnosis, Look } from '../../src/runs/diagnosis.ts'
 import type { KeptBackup } from '../../src/runs/backups.ts'
 import type { Lock } from '../../src/runs/lock-store.ts'
 import type { RestorePlan } from '../../src/runs/restore-plan.ts'
@@ -326,6 +327,130 @@ export const watched: Watched = {
   ),
 }
 
+const look = (title: string, seen: string, more: Partial<Look> = {}): Look => ({
+  name: title,
+  title,
+  verdict: 'pass',
+  seen,
+  evidence: [],
+  milliseconds: 40,
+  ...more,
+})
+
+const looked: Partial<Run> = {
+  version: '',
+  planHash: undefined,
+  approvalsNeeded: 0,
+  status: 'succeeded',
+  startedAt: minutesAgo(1),
+  finishedAt: now,
+}
+const diagnosePhase = phase('diagnose', { status: 'succeeded', startedAt: minutesAgo(1), finishedAt: now })
+
+export const diagnosis: Diagnosis = {
+  at: now.toISOString(),
+  looks: [
+    look(
+      'CronJob',
+      'suspended, last start 2026-01-05 13:05 UTC, last success 2026-01-05 13:05 UTC, concurrency Forbid',
+      {
+        verdict: 'fail',
+      },
+    ),
+    look('Schedule', '*/5 * * * * (UTC), next at 2026-01-05 14:25 UTC'),
+    look('Jobs', '3 Jobs kept, 0 failed; the newest, webhook-retry-29457785: complete'),
+    look('Image', "valuecanvas/api@sha256:4f4f4f4f4f4f…, as the deployment's"),
+    look('Warnings of the cluster', 'TooManyMissedTimes: too many missed start times', {
+      verdict: 'warn',
+      evidence: ['TooManyMissedTimes: too many missed start times'],
+    }),
+  ],
+  causes: [
+    {
+      code: 'cronjob_suspended',
+      sentence: 'CronJob webhook-retry is suspended, so it starts nothing.',
+      next: 'Find out who suspended it and why, then resume it.',
+      remedies: [
+        { kind: 'resume_cronjob', target: 'webhook-retry' },
+        { kind: 'run_cronjob', target: 'webhook-retry' },
+      ],
+    },
+  ],
+  remedies: [],
+}
+
+export const diagnose = deploy({
+  ...looked,
+  number: 48,
+  kind: 'diagnose',
+  plan: { kind: 'diagnose', subject: 'cronjob', cronJob: 'webhook-retry' },
+  diagnosis,
+  phases: [diagnosePhase],
+})
+
+export const diagnoseWebhook = deploy({
+  ...looked,
+  number: 50,
+  kind: 'diagnose',
+  plan: { kind: 'diagnose', subject: 'webhook' },
+  diagnosis: {
+    at: now.toISOString(),
+    looks: [
+      look('Stripe endpoint', 'we_1QzT enabled, 38 event types, API version 2026-10-28.endive'),
+      look('Undelivered at Stripe', '14 events, the oldest for 12 min', { verdict: 'fail' }),
+      look('Signing secret in the cluster', "fingerprint 0b5d1c9e77aa, but the endpoint's secret has f900e155dda2", {
+        verdict: 'fail',
+      }),
+      look('Signed test event', 'HTTP 200 in 41 ms'),
+      look('Unsigned test event', 'HTTP 400 in 12 ms'),
+      look('Clocks against ours', 'service agrees, Stripe agrees, cluster agrees'),
+      look('Log lines about webhooks', '40 lines, 28 of a refusal or a failure', {
+        evidence: ['valuecanvas-api-7bdb: billing webhook refused: no signature matches the payload'],
+      }),
+      look('Dead letters', 'none'),
+    ],
+    causes: [
+      {
+        code: 'secret_mismatch',
+        sentence: "The Secret does not hold the endpoint's signing secret, so the service refuses what Stripe signs.",
+        next: 'Deploy the current version again: the deploy rotates the secret.',
+        remedies: [{ kind: 'deploy', target: '' }],
+      },
+    ],
+    remedies: [],
+  },
+  phases: [diagnosePhase],
+})
+
+export const fixed = deploy({
+  ...looked,
+  number: 49,
+  kind: 'fix',
+  parent: 48,
+  requestedBy: alex,
+  hasEffects: true,
+  plan: {
+    kind: 'fix',
+    remedy: { kind: 'resume_cronjob', target: 'webhook-retry' },
+    diagnose: { kind: 'diagnose', subject: 'cronjob', cronJob: 'webhook-retry' },
+  },
+  diagnosis: {
+    ...diagnosis,
+    looks: [look('CronJob', 'active, last start 2026-01-05 13:05 UTC'), ...diagnosis.looks.slice(1, 4)],
+    causes: [],
+    remedies: [{ kind: 'run_cronjob', target: 'webhook-retry' }],
+  },
+  phases: [
+    phase('fix', {
+      status: 'succeeded',
+      startedAt: minutesAgo(1),
+      finishedAt: now,
+      line: 'CronJob webhook-retry resumed',
+    }),
+    diagnosePhase,
+  ],
+})
+
 /** By name, for tables of tests and for the gallery. */
 export const examples: Readonly<Record<string, Run>> = {
   planning,
@@ -346,6 +471,10 @@ export const examples: Readonly<Record<string, Run>> = {
   rollback,
   verify,
   restore,
+  diagnose,
+  'diagnose webhook': diagnoseWebhook,
+  'acted on': { ...diagnose, fixedBy: 49 },
+  fixed,
 }
 
 export const lock: Lock = {

@@ -1,6 +1,6 @@
 import type { HomeView, ModalView } from '@slack/types'
 import { help, runHistoryMessage, statusMessage, historyMessage, unknownCommand } from '../../src/messages/answers.ts'
-import { deployView, lockView } from '../../src/messages/ask-dialogs.ts'
+import { deployView, diagnoseView, lockView } from '../../src/messages/ask-dialogs.ts'
 import { boardMessage } from '../../src/messages/board.ts'
 import { detailsView, rollbackView } from '../../src/messages/dialogs.ts'
 import { homeView } from '../../src/messages/home.ts'
@@ -197,6 +197,26 @@ export const pictures: readonly Picture[] = [
   board('rollback', 'rolling back', 'Newest change first, and what stays.', rollback),
   board('restore', 'a restore waits for approval', 'What is lost, and that what serves now is kept.', example.restore),
   board('verify', 'a verification', 'What has to be looked at comes first.', verify),
+  board(
+    'diagnose-webhook',
+    'a diagnosis of the webhook',
+    'The most likely cause first, then what shows it.',
+    example.diagnoseWebhook,
+  ),
+  board(
+    'diagnose-cronjob',
+    'a diagnosis of a CronJob',
+    'What Purser can do about it waits for an approver.',
+    example.diagnose,
+  ),
+  board('fix', 'a cause that was mended', 'What was done, and the same diagnosis once more.', example.fixed),
+  {
+    kind: 'dialog',
+    name: 'dialog-diagnose',
+    title: 'Dialog: diagnose',
+    about: '`/billing diagnose` without a subject.',
+    view: diagnoseView({ environments: ['production', 'staging'], cronJobs: ['webhook-retry'] }, '{}'),
+  },
   {
     kind: 'dialog',
     name: 'dialog-deploy',

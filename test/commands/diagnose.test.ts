@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Ask, Desk } from '../../src/commands/desk.ts'
+import { askDiagnose, diagnose, diagnoseAgain, fix } from '../../src/commands/diagnose.ts'
+import { lock } from '../../src/commands/lock.ts'
+import type { Diagnosis, RemedyKind } from '../../src/runs/diagnosis.ts'
+import type { Run } from '../../src/runs/model.ts'
+import * as example from '../messages/example-runs.ts'
+import type { Truth } from '../runs/truth.ts'
+import { openTruth } from '../runs/truth.ts'
+import { alex, configWith, dana, filled, frontDesk, said, sam, ticketOf } from './front-desk.ts'
+
+let truth: Truth
+beforeAll(async () => {
+  truth = await openTruth()
+})
+beforeEach(() => truth.reset())
+afterAll(() => truth.close())
+
+const { openDesk, changesNothing } = frontDesk(() => truth)
+
+const asks = (who: Ask, desk: Desk, cronJob?: string) =>
+  said(desk, who, () => diagnose(who, { name: 'diagnose', subject: 'cronjob', cronJob, environment: undefined }, desk))
+const presses = (who: Ask, run: Run, kind: RemedyKind, desk: Desk) =>
+  said(desk, who, () => fix(who, ticketOf(run), kind, desk))
+
+/** A diagnosis that has ended and proposes to resume a CronJob. */
+async function diagnosed(desk: Desk, found: Diagnosis = example.diagnosis): Promise<Run> {
+  await asks(sam, desk, 'webhook-retry')
+  const [run] = await truth.runs.list({ kinds: ['diagnose'], limit: 1 })
+  const claim = await truth.claim(run?.number ?? 0, 'diagnose')
+  await truth.phases.finish(claim, { type: 'phase_succeeded', phase: 'diagnose' }, { diagnosis: found })
+  return truth.runs.get(claim.run)
+}
+
+const fixes = () => truth.runs.list({ kinds: ['fix'] })
+
+describe('a diagnosis', () => {
+  it('is for everybody, needs no approval, and runs beside what changes something', async () => {
+    const desk = openDesk()
+    const run = await diagnosed(desk)
+    await presses(alex, run, 'resume_cronjob', desk)
+    expect(await asks(sam, desk)).toBe('')
+    expect(await truth.runs.list({ statuses: ['executing'] })).toMatchObject([{ kind: 'diagnose' }, { kind: 'fix' }])
+  })
+
+  it('of a CronJob that is not in purser.yaml is refused, with the nearest one', async () => {
+    const desk = openDesk()
+    await changesNothing(async () => {
+      expect(await asks(sam, desk, 'webhok-retry')).toContain('/billing diagnose cronjob webhook-retry')
+    })
+  })
+
+  it('without a subject asks for one', async () => {
+    const desk = openDesk()
+    const view = await filled(await askDiagnose(sam, undefined, desk))
+    expect(JSON.stringify(view)).toMatch(/Webhook not receiving.*CronJob webhook-retry not running.*Grace period/)
+  })
+
+  it('is done again as it was', async () => {
+    const desk = openDesk()
+    const run = await diagnosed(desk)
+    await said(desk, sam, () => diagnoseAgain(sam, ticketOf(run), desk))
+    const [newest] = await truth.runs.list({ limit: 1 })
+    expect(newest).toMatchObject({ kind: 'diagnose', plan: run.plan, status: 'executing' })
+  })
+})
+
+describe('a button that mends something', () => {
+  it('begins a run of its own, which has the environment for itself and looks again at the end', async () => {
+    const desk = openDesk()
+    const run = await diagnosed(desk)
+    expect(await presses(alex, run, 'resume_cronjob', desk)).toBe('')
+    expect(await fixes()).toMatchObject([
+      {
+        parent: run.number,
+        requestedBy: 'UALEX',
+        status: 'executing',
+        plan: { remedy: { kind: 'resume_cronjob', target: 'webhook-retry' }, diagnose: run.plan },
+        phases: [{ name: 'fix' }, { name: 'diagnose' }],
+      },
+    ])
+    expect(await truth.runs.get(run.number)).toMatchObject({ fixedBy: run.number + 1 })
+  })
+
+  it('is refused to whoever may not approve', async () => {
+    const desk = openDesk()
+    const run = await diagnosed(desk)
+    const audit = await changesNothing(async () =>
+      expect(await presses(sam, run, 'resume_cronjob', desk)).toContain('You may not approve'),
+    )
+    expect(audit).toHaveLength(1)
+  })
+
+  it('works once: the second press is told which run does it', async () => {
+    const desk = openDesk()
+    const run = await diagnosed(desk)
+    await presses(alex, run, 'resume_cronjob', desk)
+    await changesNothing(async () =>
+      expect(await presses(dana, run, 'run_cronjob', desk)).toContain(`Run #${run.number + 1} acts on this diagnosis`),
+    )
+  })
+
+  it('of two presses at the same moment, one begins a run', async () => {
+    const desk = openDesk()
+    const run = await diagnosed(desk)
+    const answers = await Promise.all([alex, dana].map((who) => presses(who, run, 'resume_cronjob', desk)))
+    expect(answers.filter((text) => text === '')).toHaveLength(1)
+    expect(await fixes()).toHaveLength(1)
+  })
+
+  it('does nothing when the diagnosis does not propose it, or when it is old', async () => {
+    const desk = openDesk()
+    const run = await diagnosed(desk)
+    await changesNothing(async () => {
+      expect(await presses(alex, run, 'enable_endpoint', desk)).toContain('does not propose that')
+      const later = openDesk({ now: () => new Date(Date.now() + 45 * 60_000) })
+      expect(await presses(alex, run, 'resume_cronjob', later)).toContain('45 minutes old')
+    })
+  })
+
+  it('waits for a lock to be opened', async () => {
+    const desk = openDesk()
+    const run = await diagnosed(desk)
+    await said(desk, dana, () => lock(dana, 'month-end closing', desk))
+    await changesNothing(async () =>
+      expect(await presses(alex, run, 'resume_cronjob', desk)).toContain('month-end closing'),
+    )
+  })
+
+  it('opens the dialog of a deploy where that is what helps, for those who may deploy', async () => {
+    const desk = openDesk({ config: configWith({ deployers: ['UDANA'] }) })
+    const [cause] = example.diagnoseWebhook.diagnosis?.causes ?? []
+    if (cause === undefined) throw new Error('the example has a cause')
+    const run = await diagnosed(desk, { ...example.diagnosis, causes: [cause] })
+    await changesNothing(async () => {
+      expect(await presses(dana, run, 'deploy', desk)).toContain('Reading the tags')
+      expect(await presses(alex, run, 'deploy', desk)).toContain('You may not start')
+    })
+  })
+})
