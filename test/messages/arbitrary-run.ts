@@ -194,10 +194,10 @@ const arbitraryDiagnosis: fc.Arbitrary<Diagnosis> = fc.record({
       title: text,
       verdict: fc.constantFrom('pass', 'warn', 'fail', 'unknown'),
       seen: text,
-      evidence: many(text, 40),
+      evidence: fc.array(text, { maxLength: 6 }),
       milliseconds: fc.nat(60_000),
     }),
-    80,
+    25,
   ),
   causes: many(
     fc.record({ code: text, sentence: text, next: text, remedies: fc.array(arbitraryRemedy, { maxLength: 4 }) }),
