@@ -33,6 +33,8 @@ import { openQueues } from './jobs/queues.ts'
 import { reconcile } from './jobs/reconciler.ts'
 import { beginWantedRollbacks } from './jobs/wanted-rollbacks.ts'
 import { createMask, maskDeep } from './masking.ts'
+import { CheckFailed } from './runbook/errors.ts'
+import { wayOfRestore } from './runbook/restore-way.ts'
 import { runbook } from './runbook/runbook.ts'
 import type { World } from './runbook/world.ts'
 import { BoardStore } from './runs/board-store.ts'
@@ -97,8 +99,15 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     const enqueue = (wanted: Parameters<JobSystem['enqueueWanted']>[0]) => jobs.enqueueWanted(wanted)
     const wantedRollbacks = () =>
       beginWantedRollbacks({ runs, locks, config, publish, enqueue: (run, phase) => jobs.enqueue(run, phase) })
+    const discardPrepared = async (run: number, environment: string) => {
+      const { restores } = worldOf(environment)
+      await restores.discard(restores.names(run), AbortSignal.timeout(60_000))
+    }
     const sweep = () =>
-      reconcile({ runs, sweeps, config, enqueue, publish, beginWantedRollbacks: wantedRollbacks, log })
+      reconcile({
+        ...{ runs, sweeps, config, enqueue, publish, discardPrepared, log },
+        beginWantedRollbacks: wantedRollbacks,
+      })
     jobs.startWorkers({
       executor,
       publisher: new Publisher({ runs, boards, chat, config, mask, log }),
@@ -118,6 +127,22 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     deployment: async (environment, signal) => {
       const { deployment, container } = config.service
       return mask(await worldOf(environment).cluster.history(deployment, container, signal))
+    },
+    keptDatabases: (environment) => worldOf(environment).restores.kept(AbortSignal.timeout(5_000)),
+    wayOfRestore: async (name, file) => {
+      const environment = config.environments[name]
+      if (environment === undefined) return undefined
+      const limit = AbortSignal.timeout(5_000)
+      try {
+        const { backups, restores } = worldOf(name)
+        const backup = (await backups.list(limit)).find((it) => it.file === file)
+        const way = await wayOfRestore({ restores }, environment, backup ?? {}, limit)
+        return way === undefined ? { kind: 'swap' } : { kind: 'in-place', ...way }
+      } catch (error) {
+        if (error instanceof CheckFailed) return { kind: 'none', why: error.message }
+        log.warn({ err: error }, 'asking how a backup would come back')
+        return undefined
+      }
     },
     schema: async (environment) => {
       const [applied, changes, releases] = await Promise.all([

@@ -6,5 +6,12 @@ import { guard, tell } from './desk.ts'
 export async function backups(ask: Ask, asked: string | undefined, desk: Desk): Promise<Answer> {
   const environment = asked ?? desk.config.defaultEnvironment
   await guard(desk, ask, 'look', environment)
-  return tell(backupsMessage(environment, await desk.backups(environment), desk.now()))
+  const [kept, databases] = await Promise.all([
+    desk.backups(environment),
+    desk.keptDatabases(environment).catch((error: unknown) => {
+      desk.log.warn({ err: error }, 'looking for kept databases')
+      return undefined
+    }),
+  ])
+  return tell(backupsMessage(environment, kept, desk.now(), databases))
 }

@@ -7,7 +7,7 @@ import { lockedRefusal } from '../messages/lock.ts'
 import type { Message } from '../messages/message.ts'
 import { refusal } from '../messages/answers.ts'
 import { notAllowed } from '../messages/not-allowed.ts'
-import type { KeptBackup } from '../runs/backups.ts'
+import type { KeptBackup, KeptDatabase } from '../runs/backups.ts'
 import type { DeploymentSeen } from '../runs/comeback.ts'
 import type { Lock, LockStore } from '../runs/lock-store.ts'
 import type { PhaseName, Run } from '../runs/model.ts'
@@ -52,6 +52,10 @@ export interface Desk {
   ) => Promise<readonly { readonly table: string; readonly rows: number }[]>
   /** What the cluster says of the service's Deployment, masked; raises when it does not answer. Changes nothing. */
   readonly deployment: (environment: string, signal: AbortSignal) => Promise<DeploymentSeen>
+  /** Databases that restores have left beside the live one; raises when the server does not answer. */
+  readonly keptDatabases: (environment: string) => Promise<readonly KeptDatabase[]>
+  /** How a backup of that name would come back: by a swap of names, in place, or not at all (raises); undefined: not known in time. */
+  readonly wayOfRestore: (environment: string, file: string) => Promise<WayOfRestore | undefined>
   /** What is applied there and what is known of releases; undefined when the database does not answer in time. */
   readonly schema: (environment: string) => Promise<SchemaFacts | undefined>
   /** Says something in a channel that belongs to no run. Raises when Slack does not take it. */
@@ -67,6 +71,11 @@ export interface SchemaFacts {
   readonly now: SchemaNow
   readonly releases: readonly KnownRelease[]
 }
+
+export type WayOfRestore =
+  | { readonly kind: 'swap' }
+  | { readonly kind: 'in-place'; readonly why: string }
+  | { readonly kind: 'none'; readonly why: string }
 
 export const silent: Answer = { kind: 'silent' }
 

@@ -119,6 +119,12 @@ export const environmentSchema = checkFields(
     clusterContext: z.string().min(1).exactOptional().describe('Context of the kubeconfig. Default: its current one.'),
     databaseUrlEnv: environmentVariable.describe("Environment variable that holds the service's database URL."),
     backups: backupsSchema,
+    restore: z
+      .enum(['auto', 'swap', 'in-place'], { error: 'must be auto, swap or in-place' })
+      .default('auto')
+      .describe(
+        'How a backup comes back. swap: into a new database that takes the name; in-place: in one transaction, with a longer downtime; auto: in place only where databases cannot be swapped.',
+      ),
     stripe: z.strictObject({
       secretKeyEnv: environmentVariable.describe('Environment variable that holds the Stripe API key.'),
       mode: z.enum(['live', 'test']).describe('Which kind of key it must be.'),

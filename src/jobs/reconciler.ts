@@ -13,6 +13,8 @@ export interface ReconcilerDependencies {
   readonly publish: (run: number) => Promise<void>
   /** Those that were decided on while a release was watched. */
   readonly beginWantedRollbacks: () => Promise<void>
+  /** Drops the database that a restore prepared, if it is there. */
+  readonly discardPrepared: (run: number, environment: string) => Promise<void>
   readonly log: Logger
 }
 
@@ -20,7 +22,7 @@ const who = { actor: 'purser', source: 'reconciler' }
 
 /**
  * Makes the queue agree with the truth: phases that are wanted get a job again, plans nobody approved expire, boards
- * that lag are published. Safe to run anywhere, any time, twice.
+ * that lag are published, what abandoned restores prepared is dropped. Safe to run anywhere, any time, twice.
  */
 export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
   const { runs, sweeps, log } = deps
@@ -36,6 +38,14 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
     await sweeps.rollbackButtonsPast(environment.policy.rollbackButtonHours, name)
   await deps.beginWantedRollbacks()
   for (const run of await sweeps.unpublished()) await deps.publish(run)
+  for (const { run, environment } of await sweeps.abandonedRestores()) {
+    try {
+      await deps.discardPrepared(run, environment)
+      await sweeps.tidied(run)
+    } catch (error) {
+      log.warn({ err: error, run }, 'dropping what an abandoned restore prepared')
+    }
+  }
 }
 
 /** Someone was faster: that is what compare-and-set is for. */

@@ -3,7 +3,7 @@ import type { Phase, PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
 import { CheckFailed, PlanOutdated } from './errors.ts'
 import { seconds } from './preflight.ts'
-import { expectedTables, migrationFiles } from './migrations.ts'
+import { broughtBy, expectedTables, migrationFiles } from './migrations.ts'
 import { changeOf, newest, releaseOf } from './schema-standing.ts'
 
 /** Chapter 1, Apply Database Migrations: each pending file in its own transaction, in order; then the tables are verified. */
@@ -31,6 +31,7 @@ export const migrate: Phase = async (context) => {
 
   const tables = expectedTables(files, context.service.migrations)
   await context.step('verify tables', () => verifyTables(context, tables))
+  await context.step('verify what the files bring', () => verifyBrought(context, files))
   await context.step('verify indexes', () => verifyIndexes(context, before))
   const count = plan.migrations.length
   const applied = count === 0 ? 'nothing pending' : `${count} migration${count === 1 ? '' : 's'} applied`
@@ -104,6 +105,18 @@ async function requireProvenBackup(context: PhaseContext): Promise<void> {
     if (manifest.sha256 !== backup.sha256)
       throw new CheckFailed('backup_changed', `backup ${backup.file} is not the file that pre-flight made`)
   })
+}
+
+/** Tables, columns and policies that this run's files create and do not take away again themselves. */
+async function verifyBrought(context: PhaseContext, files: readonly File[]): Promise<void> {
+  const { world, signal } = context
+  const { migrations } = planOf(context.run)
+  const pending = files.filter(({ name }) => migrations.some(({ file }) => file === name))
+  const missing = await world.database.missing(await broughtBy(world, pending), signal)
+  if (missing.length > 0)
+    throw new CheckFailed('schema_incomplete', `verifying migrations: ${missing.join(', ')} do not exist`, {
+      hint: 'The files ran, but what they create is not there: look for a trigger or a statement that removed it.',
+    })
 }
 
 async function verifyIndexes({ world, signal }: PhaseContext, before: readonly string[]) {

@@ -84,6 +84,30 @@ export function expectedTables(
   return config.expect.filter((it) => present.has(it.file)).flatMap((it) => it.tables)
 }
 
+/**
+ * What stands after these files, one after the other. Left out is what could have gone by ways that the text does not show: a
+ * cascading drop, another search_path.
+ */
+export async function broughtBy(
+  world: Pick<World, 'database'>,
+  files: readonly MigrationFile[],
+): Promise<readonly string[]> {
+  const brought = new Set<string>()
+  for (const { sql } of files) {
+    const { makes, takes } = await world.database.changes(sql)
+    const odd = /\bsearch_path\b|\bdrop\b[^;]*\bcascade\b|\bexecute\b|\bdo\s+(language\s+\w+\s+)?\$/i.test(sql)
+    if (odd) brought.clear()
+    else for (const object of makes) if (/^(table|column|policy) /.test(object)) brought.add(object)
+    for (const { object } of takes) {
+      const inside = `${object.replace(/^table /, '')}.`
+      for (const it of brought)
+        if (it === object || (object.startsWith('table ') && it.replace(/^\w+ /, '').startsWith(inside)))
+          brought.delete(it)
+    }
+  }
+  return [...brought]
+}
+
 /** Rules that lock a table for long or destroy data; the rest is good advice. Names are squawk's. */
 const blocking = new Set([
   'adding-foreign-key-constraint',

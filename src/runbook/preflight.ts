@@ -1,3 +1,4 @@
+import type { BackupManifest } from '../adapters/postgres/port.ts'
 import type { CredentialConfig, PreflightCommandConfig } from '../config/service-schema.ts'
 import type { BackupRecord } from '../runs/backups.ts'
 import { sampleBaseline } from './baseline.ts'
@@ -138,18 +139,7 @@ async function backUp(context: PhaseContext): Promise<void> {
       (line) => void context.report(`backup: ${line}`).catch(() => undefined),
       signal,
     )
-    const backup: BackupRecord = {
-      file: manifest.file,
-      database: manifest.database,
-      bytes: manifest.bytes,
-      sha256: manifest.sha256,
-      tables: manifest.tables.length,
-      finishedAt: manifest.finishedAt,
-      rows: manifest.rows,
-      ...(manifest.restoreTest.outcome === 'passed'
-        ? { restoreMs: manifest.restoreTest.milliseconds }
-        : { untried: manifest.restoreTest.reason }),
-    }
+    const backup = backupRecordOf(manifest)
     await context.records.recordBackup(backup)
     await context.tell(
       {
@@ -160,6 +150,22 @@ async function backUp(context: PhaseContext): Promise<void> {
     )
   })
   await context.step('let old backups go', (signal) => letOldBackupsGo(context, signal))
+}
+
+/** What the truth keeps of a backup. */
+export function backupRecordOf(manifest: BackupManifest): BackupRecord {
+  return {
+    file: manifest.file,
+    database: manifest.database,
+    bytes: manifest.bytes,
+    sha256: manifest.sha256,
+    tables: manifest.tables.length,
+    finishedAt: manifest.finishedAt,
+    rows: manifest.rows,
+    ...(manifest.restoreTest.outcome === 'passed'
+      ? { restoreMs: manifest.restoreTest.milliseconds }
+      : { untried: manifest.restoreTest.reason }),
+  }
 }
 
 function proofOf({ restoreMs, untried, rows = [] }: BackupRecord): string {

@@ -1,7 +1,10 @@
+import type { BackupManifest } from '../adapters/postgres/port.ts'
 import type { RestorePlan, RestoredTable } from '../runs/restore-plan.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { CheckFailed, PlanOutdated } from './errors.ts'
 import { beforeStandstill } from './standstill.ts'
+import { missedEvents } from './missed-events.ts'
+import { wayOfRestore } from './restore-way.ts'
 
 const countLimitMs = 20_000
 const mostTables = 50
@@ -16,11 +19,7 @@ export const planRestore: Phase = async (context) => {
     throw new CheckFailed('backup_missing', `planning the restore: ${backup.file} is not in the backup directory`, {
       hint: '/billing backups lists those that are.',
     })
-  const problem = await world.restores.whyNotSwap(signal)
-  if (problem !== undefined)
-    throw new CheckFailed('cannot_swap', `planning the restore: ${problem}`, {
-      hint: 'Here databases cannot be swapped by name; docs/database.md tells how to restore in place by hand.',
-    })
+  const way = await wayOfRestore(world, context.environment, manifest, signal)
   const { live, restored, kept } = world.restores.names(run.number)
   const standstill = await beforeStandstill(context, signal)
   await context.report('counting what was written since')
@@ -38,14 +37,18 @@ export const planRestore: Phase = async (context) => {
     }))
   const ledger = await world.database.ledger(signal)
   const migrationsLost = ledger.filter((it) => it.appliedAt > manifest.startedAt).map(({ name }) => name)
+  await context.report('asking Stripe what has happened since')
+  const events = await eventsSince(context, new Date(manifest.startedAt))
   const plan: RestorePlan = {
     kind: 'restore',
     environment: run.environment,
     backup: {
       ...{ file: backup.file, run: backup.run, sha256: backup.sha256, bytes: backup.bytes },
-      ...{ finishedAt: backup.finishedAt, restoreMs: backup.restoreMs },
+      ...{ startedAt: manifest.startedAt, finishedAt: backup.finishedAt, restoreMs: backup.restoreMs },
     },
     database: { live, restored, kept },
+    ...(way === undefined ? {} : { inPlace: { ...way, ...downtimeOf(manifest) } }),
+    events,
     tables,
     deployment: { name: service.deployment, replicas: standstill.before.replicas },
     cronJobs: service.cronJobs.map(({ name }) => name),
@@ -59,8 +62,31 @@ export const planRestore: Phase = async (context) => {
 export async function confirmRestorePlan(context: PhaseContext, plan: RestorePlan): Promise<void> {
   const backup = await backupOf(context)
   if (backup.sha256 !== plan.backup.sha256) throw new PlanOutdated(`backup ${backup.file} is another one now`)
-  const problem = await context.world.restores.whyNotSwap(context.signal)
-  if (problem !== undefined) throw new PlanOutdated(problem)
+  const { world, environment, signal } = context
+  const manifest = (await world.backups.list(signal)).find(({ file }) => file === backup.file)
+  if (manifest === undefined) throw new PlanOutdated(`backup ${backup.file} is gone`)
+  const way = await wayOfRestore(world, environment, manifest, signal)
+  if ((way === undefined) !== (plan.inPlace === undefined))
+    throw new PlanOutdated(way === undefined ? 'databases can be swapped now' : way.why)
+}
+
+/** What stands still for how long: the dump of what is there, and the restore. A restore in place is not done in parallel. */
+function downtimeOf({ startedAt, finishedAt, restoreTest }: BackupManifest): { readonly downtimeMs?: number } {
+  if (restoreTest.outcome !== 'passed') return {}
+  return { downtimeMs: Date.parse(finishedAt) - Date.parse(startedAt) }
+}
+
+/** A plan can be made without Stripe's answer. */
+async function eventsSince(context: PhaseContext, since: Date): Promise<string> {
+  try {
+    // The service's table tells what is there now: all of it since the backup will be gone.
+    const { receivedEvents: _now, ...stripe } = context.service.stripe
+    const asIfSetBack = { ...context, service: { ...context.service, stripe } }
+    return (await missedEvents(asIfSetBack, since, { databaseSetBack: true })).line
+  } catch (error) {
+    context.signal.throwIfAborted()
+    return `Stripe did not tell which events there were since: ${error instanceof Error ? error.message : String(error)}`
+  }
 }
 
 async function backupOf({ records, run }: PhaseContext) {

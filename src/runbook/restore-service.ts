@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { ReplicasBefore, ScheduleBefore } from '../runs/effects.ts'
+import type { Effect, ReplicasBefore, ScheduleBefore } from '../runs/effects.ts'
 import type { PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { currentDeployment } from './plan.ts'
@@ -69,6 +69,7 @@ export async function stopService(context: PhaseContext, standing: Standing, sig
 /** Back to what stood there before, application first: its Jobs may need it. Safe to repeat. */
 export async function startService(context: PhaseContext, standing: Standing, signal: AbortSignal): Promise<void> {
   const { world } = context
+  await noteStart(context)
   const onProgress = (line: string): void => void context.report(line).catch(() => undefined)
   await scaleBack(context, standing, onProgress, signal)
   if (standing.replicas > 0) {
@@ -83,7 +84,23 @@ export async function startService(context: PhaseContext, standing: Standing, si
 /** Says in the records whether what was stopped runs again: only what does not is left for a rollback. */
 async function settleService({ records, run }: PhaseContext, back: boolean): Promise<void> {
   for (const effect of await records.effectsOf(run.number))
-    if (effect.kind === 'replicas' || effect.kind === 'schedule') await records.settle(effect.id, { back })
+    if (effect.kind === 'replicas' || effect.kind === 'schedule')
+      await records.settle(effect.id, { back, starts: startsIn(effect) })
+}
+
+/** Before anything is started: from now on the service may write, whatever becomes of us. */
+async function noteStart({ records, run }: PhaseContext): Promise<void> {
+  for (const effect of await records.effectsOf(run.number))
+    if (effect.kind === 'replicas') await records.settle(effect.id, { back: false, starts: startsIn(effect) + 1 })
+}
+
+/** How often the service was started again in this run. */
+export function startsOf(effects: readonly Effect[]): number {
+  return Math.max(0, ...effects.filter(({ kind }) => kind === 'replicas').map(startsIn))
+}
+
+function startsIn({ after }: Effect): number {
+  return (after as { readonly starts?: number } | undefined)?.starts ?? 0
 }
 
 const putBackLimitMs = 3 * 60_000

@@ -6,6 +6,8 @@ import { CheckFailed } from './errors.ts'
 import { seconds } from './preflight.ts'
 import { confirmRestorePlan } from './restore-plan.ts'
 import type { Standing } from './restore-service.ts'
+import { missedEvents, resendEvents } from './missed-events.ts'
+import { neverRestored, restoreInPlace, undoInPlace, verifyForInPlace } from './restore-in-place.ts'
 import { rememberService, signalToPutBack, startService, stopService } from './restore-service.ts'
 import { healthState, rolloutState } from './state-checks.ts'
 import { lookAround, summaryOf } from './verify.ts'
@@ -16,6 +18,7 @@ export const prepare: Phase = async (context) => {
   const { world } = context
   await confirmRestorePlan(context, plan)
   await context.report(`verifying ${plan.backup.file}`)
+  if (plan.inPlace !== undefined) return verifyForInPlace(context, plan)
   await context.step('verify the backup again', async (signal) => {
     await world.backups.verify(plan.backup.file, signal)
   })
@@ -49,6 +52,7 @@ export const prepare: Phase = async (context) => {
  */
 export const swap: Phase = async (context) => {
   const plan = restorePlanOf(context)
+  if (plan.inPlace !== undefined) return restoreInPlace(context, plan)
   const { world } = context
   const names = plan.database
   const began = await context.step('note the time', async () => ({ at: Date.now() }))
@@ -115,30 +119,44 @@ export const look: Phase = async (context) => {
     throw new CheckFailed('restore_unhealthy', `checking the restore: ${pods.value}; health ${health.value}`, {
       hint: 'The running version may need a newer schema than the backup has: roll back the restore, or the deploy.',
     })
-  const undelivered = await context.world.stripe
-    .undelivered(new Date(plan.backup.finishedAt), context.signal)
-    .then((events) => `${events.length} events since the backup are not acknowledged.`)
-    .catch(() => 'Stripe could not be asked for events.')
-  await context.tell(
-    {
-      kind: 'note',
-      text:
-        `Events of Stripe that were processed after ${plan.backup.finishedAt} are unknown to the restored database and have to be ` +
-        `sent again (stripe events resend, or from the dashboard). ${undelivered}`,
-    },
-    'events',
-  )
+  const resent = await sendMissedEvents(context, plan)
   const verification = await lookAround(context)
   return {
-    line: `${pods.value}; health ${health.value}; ${summaryOf([...verification.counts, ...verification.state])}`,
+    line: `${pods.value}; health ${health.value}; ${resent}; ${summaryOf([...verification.counts, ...verification.state])}`,
     verification,
   }
+}
+
+const mostListed = 30
+
+/** What Stripe told since the backup is unknown to the restored database, delivered or not: it is told once more. */
+async function sendMissedEvents(context: PhaseContext, { backup }: RestorePlan): Promise<string> {
+  await context.report('looking for events since the backup')
+  const missed = await context.step('look for missed events', async () => {
+    const since = new Date(backup.startedAt ?? backup.finishedAt)
+    const { events, line } = await missedEvents(context, since, { databaseSetBack: true })
+    return { events: [...events], line }
+  })
+  const { events, line } = await resendEvents(context, missed.events)
+  const left = events.length - mostListed
+  const listed = events
+    .slice(0, mostListed)
+    .map(
+      (it) => `• ${it.created} ${it.type} ${it.id}: ${it.outcome}${it.outcome === 'accepted' ? '' : ` (${it.detail})`}`,
+    )
+  const text = [`Stripe: ${missed.line}; ${line}.`, ...listed, ...(left > 0 ? [`… and ${left} more`] : [])].join('\n')
+  await context.tell({ kind: 'note', text }, 'events')
+  return line
 }
 
 /** Undoes a restore: the same stop, the reverse swap, the same start. The restored database is kept beside. */
 export async function undoRestore(context: PhaseContext, effect: Effect, signal: AbortSignal): Promise<void> {
   const { world } = context
   const names = effect.before as DatabaseBefore
+  if (names.inPlace === true) {
+    if ((await neverRestored(context, effect, signal)) && !(await hasRemembered(context))) return
+    return undoInPlace(context, effect, await standingBefore(context, effect.run), signal)
+  }
   const stands = await world.restores.standing(names, signal)
   if (stands === 'absent' && effect.status === 'applied')
     throw new CheckFailed('kept_database_gone', `putting ${names.live} back: there is no ${names.kept} any more`, {

@@ -14,6 +14,17 @@ export interface BackupRecord {
   readonly rows?: readonly { readonly table: string; readonly rows: number }[]
 }
 
+/** A database beside the live one that a restore has left there. */
+export interface KeptDatabase {
+  readonly name: string
+  /** The restore that it belongs to. */
+  readonly run: number
+  /** `before`: what served before it; `restore`: what it prepared, or what was taken back by its rollback. */
+  readonly kind: 'before' | 'restore'
+  /** Undefined: Purser may not measure it. */
+  readonly bytes: number | undefined
+}
+
 /** A backup with what else is known of it. */
 export interface KeptBackup extends BackupRecord {
   readonly run: number

@@ -101,6 +101,8 @@ export type CronJobBefore = {
 
 /** The restore that put another database in the place of the live one. */
 export type DatabaseBefore = {
+  /** The content was exchanged inside the database: there is no other one. */
+  readonly inPlace?: boolean
   readonly live: string
   readonly restored: string
   readonly kept: string

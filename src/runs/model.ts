@@ -222,7 +222,7 @@ export const phaseTitles: Readonly<Record<PhaseName, string>> = {
   e2e: 'Run end-to-end tests',
   monitor: 'Monitor',
   prepare: 'Restore into a new database',
-  swap: 'Swap the databases',
+  swap: 'Put the backup in place',
   look: 'Check the restored service',
   undo: 'Put back what the run changed',
   check: 'Check the previous version',

@@ -9,6 +9,8 @@ export interface RestorePlan {
     readonly sha256: string
     readonly bytes: number
     readonly finishedAt: string
+    /** Its snapshot is not older than this. */
+    readonly startedAt?: string
     /** Measured by its test restore; undefined when it was never tried out. */
     readonly restoreMs: number | undefined
   }
@@ -19,6 +21,14 @@ export interface RestorePlan {
     /** What the database that serves now is called afterwards. */
     readonly kept: string
   }
+  /** Present where names cannot be swapped: the content is exchanged inside the live database. */
+  readonly inPlace?: {
+    readonly why: string
+    /** Measured parts: a dump of what stands, and the restore. Undefined when the backup was never tried out. */
+    readonly downtimeMs?: number
+  }
+  /** Since the backup: sent to the service again afterwards. Undefined: Stripe did not tell. */
+  readonly events?: string
   /** Rows that will be gone from what serves: counted when the plan was made. */
   readonly tables: readonly RestoredTable[]
   readonly deployment: { readonly name: string; readonly replicas: number }

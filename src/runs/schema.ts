@@ -239,6 +239,11 @@ const migrations: readonly { readonly version: number; readonly name: string; re
       create unique index runs_lane on purser.runs (environment)
         where status in ('executing', 'cancelling') and kind not in ('verify', 'diagnose');`,
   },
+  {
+    version: 7,
+    name: 'databases that unfinished restores prepared',
+    sql: 'alter table purser.runs add column tidy_at timestamptz;',
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

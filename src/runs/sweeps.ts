@@ -45,6 +45,25 @@ export class Sweeps {
     return rows.map((row) => Number(row.number))
   }
 
+  /**
+   * Restores that ended without having put anything in place: what they prepared is of no use to anybody. Each is given out
+   * once a minute until it is tidied.
+   */
+  async abandonedRestores(): Promise<readonly { readonly run: number; readonly environment: string }[]> {
+    const { rows } = await this.#db.query<{ run: string; environment: string }>(
+      `update purser.runs r set tidy_at = now() + interval '1 minute'
+       where kind = 'restore' and status in ('cancelled', 'left') and started_at is not null
+         and coalesce(tidy_at, '-infinity') < now() and plan -> 'inPlace' is null
+         and not exists (select 1 from purser.effects e where e.run = r.number and e.kind = 'database')
+       returning number as run, environment`,
+    )
+    return rows.map((row) => ({ run: Number(row.run), environment: row.environment }))
+  }
+
+  async tidied(run: number): Promise<void> {
+    await this.#db.query(`update purser.runs set tidy_at = 'infinity' where number = $1`, [run])
+  }
+
   /** Runs whose board or thread lags behind the truth. */
   async unpublished(): Promise<readonly number[]> {
     const { rows } = await this.#db.query<{ number: string }>(

@@ -137,7 +137,12 @@ function staysInTheRegistry({ target, before }: Effect): string {
 }
 
 function staysAfterSwap(effect: Effect): string {
-  const { live, restored } = effect.before as unknown as DatabaseBefore
+  const { live, restored, inPlace } = effect.before as unknown as DatabaseBefore
+  if (inPlace === true)
+    return (
+      `What was written to ${live} since the restore is dumped first and kept as a backup, but serves no longer. ` +
+      'The application is stopped for the whole of it and comes back at its replicas.'
+    )
   return (
     `What was written to ${live} since the restore is kept as database ${restored}, but serves no longer. ` +
     'The application is stopped for the swap and comes back at its replicas.'
@@ -169,7 +174,8 @@ function lineFor(effect: Effect, strict: boolean): string {
       return `CronJob ${effect.target}: back to the former manifest`
     }
     case 'database': {
-      const { live, kept } = effect.before as unknown as DatabaseBefore
+      const { live, kept, inPlace } = effect.before as unknown as DatabaseBefore
+      if (inPlace === true) return `Database ${live}: back to the dump of what it held before the restore, in place`
       return `Database ${live}: back to what served before the restore (${kept})`
     }
     case 'replicas':

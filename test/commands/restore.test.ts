@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { backups } from '../../src/commands/backups.ts'
-import type { Ask, Desk } from '../../src/commands/desk.ts'
+import type { Ask, Desk, WayOfRestore } from '../../src/commands/desk.ts'
 import { askRestore, confirmRestore } from '../../src/commands/restore.ts'
 import { submitted } from '../../src/commands/submitted.ts'
 import type { RestorePlan } from '../../src/runs/restore-plan.ts'
@@ -116,6 +116,61 @@ describe('a restore', () => {
     await desk.locks.lock('production', 'release party', 'UALEX', 'CDEPLOYS')
     expect(await confirms(dana, metadata, 'production', desk)).toContain('release party')
     expect(await truth.runs.list({ kinds: ['restore'] })).toEqual([])
+  })
+
+  it('in place tells of its long downtime first, and that it cannot be done where it cannot', async () => {
+    const said = async (way: WayOfRestore) =>
+      (await dialog(openDesk({ ...counting, wayOfRestore: async () => way }))).filled
+    const inPlace = await said({ kind: 'in-place', why: 'purser may not create databases (CREATEDB)' })
+    expect(inPlace).toContain('In place, with a long downtime')
+    expect(inPlace).toContain('purser may not create databases')
+    expect(inPlace).toContain('restoring took 12s, and that is part of the downtime')
+    expect(inPlace).not.toContain('two names are swapped')
+    const none = await said({ kind: 'none', why: 'no swap (…), and not in place (purser does not own public.a)' })
+    expect(none).toContain('It cannot be restored here as things are')
+  })
+
+  it('that ended without an effect leaves its database to be dropped, once; one that swapped does not', async () => {
+    const restore = async (status: string, effect: boolean) => {
+      const { rows } = await truth.pool.query<{ number: string }>(
+        `insert into purser.runs (kind, service, environment, status, version, dry_run, requested_by, channel, plan, approvals_needed, started_at)
+         values ('restore', 's', 'production', $1, $2, false, 'UDANA', 'C', '{}', 1, now()) returning number`,
+        [status, file],
+      )
+      const run = Number(rows[0]?.number)
+      if (effect)
+        await truth.pool.query(
+          `insert into purser.effects (run, phase, kind, target, "before", status) values ($1, 'swap', 'database', 'app', '{}', 'undone')`,
+          [run],
+        )
+      return run
+    }
+    const cancelled = await restore('cancelled', false)
+    const left = await restore('left', false)
+    await restore('left', true)
+    await restore('failed', false)
+    const found = await truth.sweeps.abandonedRestores()
+    expect(found.map(({ run }) => run).toSorted()).toEqual([cancelled, left])
+    expect(await truth.sweeps.abandonedRestores()).toEqual([])
+    await truth.sweeps.tidied(left)
+    await truth.pool.query(`update purser.runs set tidy_at = now() - interval '1 second' where tidy_at < 'infinity'`)
+    expect(await truth.sweeps.abandonedRestores()).toEqual([{ run: cancelled, environment: 'production' }])
+  })
+
+  it('lists what restores have left on the server, with the statement that drops it', async () => {
+    const keptDatabases: Desk['keptDatabases'] = async () => [
+      { name: 'app_before_2', run: 2, kind: 'before', bytes: 12_000_000 },
+    ]
+    const answer = await said(openDesk({ keptDatabases }), dana, () =>
+      backups(dana, undefined, openDesk({ keptDatabases })),
+    )
+    expect(answer).toMatch(
+      /app_before_2.*12(\.0)? MB.*what served before restore \*?#2\*?.*drop database \\?"app_before_2/,
+    )
+    const away: Desk['keptDatabases'] = async () => Promise.reject(new Error('away'))
+    expect(await said(openDesk(), dana, () => backups(dana, undefined, openDesk({ keptDatabases: away })))).toContain(
+      'The server could not be asked',
+    )
   })
 
   it('offers no backup whose files have been removed', async () => {

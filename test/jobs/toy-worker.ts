@@ -86,6 +86,7 @@ const sweep = () =>
     enqueue: (wanted) => jobs.enqueueWanted(wanted),
     publish,
     beginWantedRollbacks: async () => {},
+    discardPrepared: async () => undefined,
     log,
   })
 jobs.startWorkers({ executor, publisher, sweep })

@@ -298,7 +298,7 @@ export const pictures: readonly Picture[] = [
     'backups',
     'backups',
     'What there is to go back to.',
-    backupsMessage('production', example.production.backups, now),
+    backupsMessage('production', example.production.backups, now, []),
   ),
   answer(
     'history',

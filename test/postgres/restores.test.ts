@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -118,6 +118,10 @@ describe('restores of the service database', () => {
     ])
     await expect(ask(url.replace(names.live, names.kept), 'select 1')).rejects.toThrow(/not currently accepting/)
 
+    const kept = await restores.kept(never)
+    expect(kept).toEqual([{ name: names.kept, run, kind: 'before', bytes: expect.any(Number) }])
+    expect(kept[0]?.bytes).toBeGreaterThan(1_000_000)
+
     await restores.swapBack(names, never)
     expect(await dumpOf(url)).toBe(damaged)
     expect(await restores.standing(names, never)).toBe('prepared')
@@ -201,6 +205,113 @@ describe('restores of the service database', () => {
       evidence: ['public.a: 10, not 11 rows'],
     })
     expect(await restores.standing(names, never)).toBe('unfinished')
+  })
+
+  describe('in place, by a role that may not create databases', () => {
+    let limited: Restores
+    let theirs: Backups
+    let theirUrl: string
+
+    beforeEach(async () => {
+      const role = `inplace_${run}`
+      const address = new URL(url)
+      await ask(
+        url,
+        `create extension pg_trgm; create role ${role} login password 'x'; alter database ${address.pathname.slice(1)} owner to ${role}`,
+      )
+      await ask(url, `alter schema public owner to ${role}; create extension citext`)
+      address.username = role
+      address.password = 'x'
+      theirUrl = address.href
+      theirs = openBackups({ url: new Sensitive(theirUrl), directory, testRestore: { enabled: false } })
+      limited = openRestores({ url: new Sensitive(theirUrl), directory })
+    })
+
+    afterEach(async () => {
+      const role = `inplace_${run}`
+      await ask(url, `reassign owned by ${role} to current_user; drop owned by ${role}; drop role ${role}`)
+    })
+
+    const without = async (): Promise<string> => {
+      await ask(theirUrl, 'drop schema if exists purser cascade')
+      return dumpOf(theirUrl)
+    }
+
+    it('brings back exactly what was dumped, whatever came since, once, and leads back again', async () => {
+      expect(await limited.whyNotSwap(never)).toMatch(/may not create databases/)
+      expect(await limited.whyNotInPlace(never)).toBeUndefined()
+      await ask(theirUrl, awkward)
+      const before = await dumpOf(theirUrl)
+      const backup = await theirs.create(`run-${run}`, quiet, never)
+      // A later release's table hangs on an old one, which `pg_restore --clean` could then not drop.
+      await ask(
+        theirUrl,
+        `delete from events; drop table "Odd ""name"" é"; select lo_unlink(4242), lo_from_bytea(4243, 'later');
+        create table later (customer bigint references customers (id)); create schema afterwards; create table afterwards.t ();
+        create function later() returns plan language sql as $$ select 'pro'::plan $$; create view laters as select later();
+        create type mood as enum ('x')`,
+      )
+      const damaged = await dumpOf(theirUrl)
+      const safety = await theirs.create(`safety-${run}`, quiet, never)
+      const restore = { run, file: backup.file, sha256: backup.sha256, safety: safety.file, onProgress: quiet }
+      await limited.inPlace(restore, never)
+      expect(await limited.doneInPlace(run, never)).toEqual({ safety: safety.file })
+      await ask(theirUrl, 'create table since ()')
+      await limited.inPlace(restore, never)
+      // Done once: what was written meanwhile stays.
+      await ask(theirUrl, 'drop table since')
+      expect(await without()).toBe(before)
+
+      await limited.inPlace({ ...restore, run: run + 1000, file: safety.file, safety: backup.file }, never)
+      expect(await without()).toBe(damaged)
+    }, 120_000)
+
+    it('leaves the old content when anything fails: a wrong count, a cancel, a process killed with kill -9', async () => {
+      await ask(
+        theirUrl,
+        `create table answers as select 'backup' as which; create table other as select n from generate_series(1, 10) n`,
+      )
+      const backup = await theirs.create(`run-${run}`, quiet, never)
+      await ask(theirUrl, `update answers set which = 'later'`)
+      const restore = { run, file: backup.file, sha256: backup.sha256, safety: 'none.dump', onProgress: quiet }
+      const stillOld = async () => {
+        expect(await ask(theirUrl, 'select which from answers')).toEqual([{ which: 'later' }])
+        expect(await limited.doneInPlace(run, never)).toBeUndefined()
+      }
+      const { readFile, writeFile } = await import('node:fs/promises')
+      const path = join(directory, `${backup.file}.json`)
+      const manifest = await readFile(path, 'utf8')
+      await writeFile(path, manifest.replace('"rows": 10', '"rows": 11'))
+      await expect(limited.inPlace(restore, never)).rejects.toMatchObject({
+        code: 'restore_failed',
+        evidence: [expect.stringMatching(/not as in the backup: public\.other: 10, not 11 rows/)],
+      })
+      await stillOld()
+      await writeFile(path, manifest)
+
+      for (const line of [/table data/, /comparing/]) {
+        const cancel = new AbortController()
+        const onProgress = (it: string): void => void (line.test(it) && cancel.abort(new Error('stopped')))
+        await expect(limited.inPlace({ ...restore, onProgress }, cancel.signal)).rejects.toThrow('stopped')
+        await stillOld()
+      }
+
+      const script = `
+        import { openRestores } from './src/adapters/postgres/restores.ts'
+        import { Sensitive } from './src/sensitive.ts'
+        const { url, directory, restore } = JSON.parse(process.env.INPUT)
+        const onProgress = (line) => /table data/.test(line) && process.kill(process.pid, 'SIGKILL')
+        await openRestores({ url: new Sensitive(url), directory }).inPlace({ ...restore, onProgress }, new AbortController().signal)`
+      const worker = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+        env: { ...process.env, INPUT: JSON.stringify({ url: theirUrl, directory, restore }) },
+        stdio: 'ignore',
+      })
+      expect(await new Promise((resolve) => worker.once('exit', (_code, signal) => resolve(signal)))).toBe('SIGKILL')
+      await stillOld()
+
+      await limited.inPlace(restore, never)
+      expect(await ask(theirUrl, 'select which from answers')).toEqual([{ which: 'backup' }])
+    }, 120_000)
   })
 
   it('says beforehand where databases cannot be swapped', async () => {

@@ -135,7 +135,7 @@ describe('a restore, broken off at every call to the outside', () => {
       world: {
         cluster: troubled(cluster),
         restores: troubled(restores),
-        backups: { verify: async () => manifest },
+        backups: { verify: async () => manifest, list: async () => [manifest] },
       } as unknown as World,
       signal: never,
       step,

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deployment, namespace } from '../../sandbox/world.ts'
@@ -43,6 +44,10 @@ describe('a restore after the database was damaged', () => {
     expect(town.threads()).toMatch(/public\.customers: \d+ rows that are gone now come back/)
     expect(town.threads()).toMatch(/kept as database valuecanvas_before_2/)
     expect(town.threads()).toMatch(/Autoscaler api-load \(2 to 6 pods\) does nothing .* started with 3/)
+    // All that Stripe told since the backup, acknowledged or not, is told again.
+    expect(town.threads()).toMatch(
+      /Stripe: (\d+) events? since [^;]+; \1 of \1 events? accepted\.\n.*invoice\..*: accepted/,
+    )
     const names = await town.service(`select datname from pg_database where datname like 'valuecanvas%' order by 1`)
     expect(names.map((row) => row['datname'])).toEqual(['valuecanvas', 'valuecanvas_before_2'])
     // Stripe goes on delivering; what the restore itself brought must be the backup to the letter.
@@ -79,12 +84,36 @@ describe('a restore after the database was damaged', () => {
     expect(swaps).toEqual([{ status: 'applied' }])
   }, 120_000)
 
+  it('is done in place where names cannot be swapped, and leads back to what was there', async () => {
+    await town.bots.at(-1)?.stop()
+    const configuration = `${town.world.directory}/in-place.yaml`
+    const text = await readFile(town.world.environment['PURSER_CONFIG'] ?? '', 'utf8')
+    await writeFile(configuration, text.replace(/^ {2}production:$/m, '$&\n    restore: in-place'))
+    await town.startBot('third', { PURSER_CONFIG: configuration })
+    const before = await dumpOf(town, 'valuecanvas')
+    const databases = () => town.service(`select datname from pg_database where datname like 'valuecanvas%' order by 1`)
+    const names = await databases()
+    await town.service('truncate customers cascade; create table later (id text references customers (id))')
+    expect((await town.plays('restore #1'))[0]).toMatchObject({ ok: true })
+    expect(town.threads()).toMatch(/in place, as databases cannot be swapped \(purser\.yaml says so/)
+    expect(town.threads()).toMatch(/What it held before is kept as backup before_\S+_production_run5_\w+\.dump/)
+    expect(await dumpOf(town, 'valuecanvas')).toBe(before)
+    expect(await town.service(`select to_regclass('later') as later`)).toEqual([{ later: null }])
+    expect((await town.plays('rollback'))[0]).toMatchObject({ ok: true })
+    expect(
+      await town.service(`select count(*)::int as n, to_regclass('later') is not null as later from customers`),
+    ).toEqual([{ n: 0, later: true }])
+    expect(await databases()).toEqual(names)
+    const spec = town.world.kubernetes.read('Deployment', namespace, deployment)?.['spec']
+    expect(spec).toMatchObject({ replicas: 3 })
+  }, 180_000)
+
   it('refuses a wrong name, a backup that is not there, and who may not', async () => {
     await town.types('dana', '/billing restore #99')
     await town.waitFor('a refusal', () => (town.toldOnly('dana') ?? '').includes('has no backup #99'))
     await town.types('sam', '/billing restore')
     await town.waitFor('a refusal', () => (town.toldOnly('sam') ?? '').includes('may not'))
-    expect(await town.state(`select count(*)::int as n from purser.runs where kind = 'restore'`)).toEqual([{ n: 2 }])
+    expect(await town.state(`select count(*)::int as n from purser.runs where kind = 'restore'`)).toEqual([{ n: 3 }])
   }, 60_000)
 
   async function until(sql: string): Promise<void> {

@@ -1,3 +1,4 @@
+import pg from 'pg'
 import type { Sensitive } from '../../sensitive.ts'
 import { blockingSessions } from './blockers.ts'
 import { explain } from './errors.ts'
@@ -29,6 +30,8 @@ export function openDatabase({ url, ledgerSchema }: DatabaseOptions): ServiceDat
     blocking: (wanted, signal) =>
       withSession(url, 'looking for blocking sessions', signal, (session) => blockingSessions(session, wanted)),
     changes: schemaChangesOf,
+    missing: (objects, signal) =>
+      withSession(url, 'looking for what the migrations bring', signal, (session) => missing(session, objects)),
     missingTables: (tables, signal) =>
       withSession(url, 'looking for tables', signal, (session) => missingTables(session, tables)),
     query: (sql, { timeoutMs }, signal) =>
@@ -56,6 +59,31 @@ async function missingTables(session: Session, tables: readonly string[]): Promi
     [tables],
   )
   return rows.map((row) => row.name)
+}
+
+/** Names with other characters could be read in two ways. */
+const plainObject = /^(table|column|policy) ([A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*){0,2})$/
+
+async function missing(session: Session, objects: readonly string[]): Promise<readonly string[]> {
+  const asked = objects.flatMap((object) => {
+    const [, kind, name = ''] = plainObject.exec(object) ?? []
+    if (kind === undefined) return []
+    const parts = name.split('.')
+    const part = kind === 'table' ? '' : (parts.pop() ?? '')
+    return parts.length === 0
+      ? []
+      : [{ object, kind, table: parts.map((it) => pg.escapeIdentifier(it)).join('.'), part }]
+  })
+  const { rows } = await session.query<{ object: string }>(
+    `select object from json_to_recordset($1) as wanted (object text, kind text, "table" text, part text)
+     where not case kind
+       when 'column' then exists (select from pg_attribute
+         where attrelid = to_regclass("table") and attname = part and attnum > 0 and not attisdropped)
+       when 'policy' then exists (select from pg_policy where polrelid = to_regclass("table") and polname = part)
+       else to_regclass("table") is not null end`,
+    [JSON.stringify(asked)],
+  )
+  return rows.map(({ object }) => object)
 }
 
 async function locks(session: Session, sql: string): Promise<readonly MigrationLock[]> {

@@ -125,6 +125,8 @@ export interface ServiceDatabase {
   ): Promise<readonly BlockingSession[]>
   /** What a migration takes away and brings, read off its text. */
   changes(sql: string): Promise<SchemaChanges>
+  /** Which of these (`table t`, `column t.c`, `policy s.t.p`, as `changes` names them) do not exist; odd names are not looked for. */
+  missing(objects: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /** Which of these tables do not exist (search_path aware, `schema.table` allowed). */
   missingTables(tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /** In a read-only transaction with a statement time-out. */
@@ -225,6 +227,15 @@ export interface PrepareRestore {
   readonly onProgress: (line: string) => void
 }
 
+export interface RestoreInPlace {
+  readonly run: number
+  readonly file: string
+  readonly sha256: string
+  /** The dump of what stands there now: it leads back. */
+  readonly safety: string
+  readonly onProgress: (line: string) => void
+}
+
 /**
  * A restore that loses nothing: into a new database beside the live one, then a swap of names. Every method looks before
  * it acts and is safe to repeat after a crash at any point.
@@ -242,8 +253,26 @@ export interface Restores {
   swapBack(names: RestoreNames, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
   /** Lets connections to the live name in again, whichever database has it now. */
   reopen(names: RestoreNames, signal: AbortSignal): Promise<void>
+  /** What restores have left beside the live database, the newest first. */
+  kept(signal: AbortSignal): Promise<
+    readonly {
+      readonly name: string
+      readonly run: number
+      readonly kind: 'before' | 'restore'
+      readonly bytes: number | undefined
+    }[]
+  >
   /** Drops `restored`, unless it serves. */
   discard(names: RestoreNames, signal: AbortSignal): Promise<void>
+  /** Why a backup cannot be restored into the live database itself; undefined when it can. */
+  whyNotInPlace(signal: AbortSignal): Promise<string | undefined>
+  /**
+   * Puts the content of a backup in the place of what the live database (or its schemas that were backed up) holds: emptied,
+   * filled, held against the snapshot, analyzed and noted in one transaction. Done once for a run, however often it is asked.
+   */
+  inPlace(restore: RestoreInPlace, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
+  /** Whether the restore in place of this run was committed, and which dump leads back from it. */
+  doneInPlace(run: number, signal: AbortSignal): Promise<{ readonly safety: string } | undefined>
   /** Rows now of these tables (`schema.table`), of those that can be counted within the time. */
   countNow(tables: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<readonly TableRows[]>
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Sensitive } from '../../sensitive.ts'
 import { DatabaseError } from './errors.ts'
+import { doneInPlace, restoreInPlace, whyNotInPlace } from './in-place.ts'
 import { checkedName } from './manifests.ts'
 import {
   copyDatabaseFacts,
@@ -51,6 +52,10 @@ export function openRestores(options: RestoreOptions): Restores {
       outside(url, `opening ${names.live}`, signal, (session) => openTo(session, names.live, true)),
     discard: (names, signal) =>
       outside(url, `dropping ${names.restored}`, signal, (session) => dropDatabase(session, names.restored)),
+    kept: (signal) => withSession(url, 'looking for kept databases', signal, (session) => keptDatabases(session, live)),
+    whyNotInPlace: (signal) => whyNotInPlace({ url, storage, toolDirectories }, signal),
+    inPlace: (restore, signal) => restoreInPlace({ url, storage, toolDirectories }, restore, signal),
+    doneInPlace: (run, signal) => doneInPlace({ url }, run, signal),
     countNow: (tables, timeoutMs, signal) =>
       withSession(url, 'counting rows', signal, (session) => countNow(session, tables, timeoutMs)),
   }
@@ -244,6 +249,22 @@ function inTheWay(doing: string, names: Exchange, nothing: boolean): DatabaseErr
     : new DatabaseError('already_exists', `${doing}: there is a ${names.out} already`, {
         hint: `Look what ${names.out} is; rename or drop it, then retry. The database that serves was not touched.`,
       })
+}
+
+async function keptDatabases(session: Session, live: string) {
+  const { rows } = await session.query<{ name: string; bytes: string | null }>(
+    `select datname as name, case when pg_has_role(current_user, datdba, 'member') or has_database_privilege(oid, 'connect')
+       then pg_database_size(oid)::text end as bytes
+     from pg_database where datname ~ '_(before|restore)_[0-9]+$'`,
+  )
+  return rows
+    .flatMap(({ name, bytes }) => {
+      const [suffix, word, run] = /_(before|restore)_(\d+)$/.exec(name) ?? []
+      if (suffix === undefined || databaseName(live, suffix) !== name) return []
+      const kind = word === 'before' ? ('before' as const) : ('restore' as const)
+      return [{ name, run: Number(run), kind, bytes: bytes === null ? undefined : Number(bytes) }]
+    })
+    .toSorted((a, b) => b.run - a.run)
 }
 
 /** Tables that are gone, or take too long to count, are left out. */

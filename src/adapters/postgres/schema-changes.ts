@@ -25,6 +25,7 @@ interface Found {
 }
 
 function changesOf(stmt: Node): readonly Found[] {
+  if (isTemporary(stmt)) return []
   if ('CreateStmt' in stmt) {
     const table = nameOf(stmt.CreateStmt.relation)
     const columns = (stmt.CreateStmt.tableElts ?? []).flatMap((it) => ('ColumnDef' in it ? [it.ColumnDef.colname] : []))
@@ -48,6 +49,16 @@ function changesOf(stmt: Node): readonly Found[] {
   return (stmt.AlterTableStmt.cmds ?? []).flatMap((it) =>
     'AlterTableCmd' in it ? altered(table, it.AlterTableCmd) : [],
   )
+}
+
+function isTemporary(stmt: Node): boolean {
+  const relation =
+    'CreateStmt' in stmt
+      ? stmt.CreateStmt.relation
+      : 'CreateTableAsStmt' in stmt
+        ? stmt.CreateTableAsStmt.into?.rel
+        : undefined
+  return relation?.relpersistence === 't'
 }
 
 function altered(table: string, { subtype, name = '', def }: AlterTableCmd): readonly Found[] {

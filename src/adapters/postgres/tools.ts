@@ -1,11 +1,12 @@
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { runChild } from '../process/child.ts'
 import { CommandError } from '../process/errors.ts'
 import { LineSplitter } from '../process/lines.ts'
 import { BackupError } from './errors.ts'
 
 export interface ToolRun {
-  readonly program: 'pg_dump' | 'pg_restore'
+  readonly program: 'pg_dump' | 'pg_restore' | 'psql'
   /** Where the program is; undefined: the PATH says it. */
   readonly directory?: string | undefined
   readonly args: readonly string[]
@@ -14,6 +15,8 @@ export interface ToolRun {
   readonly env?: Readonly<Record<string, string>>
   readonly timeoutMs: number
   readonly onStdoutLine?: (line: string) => void
+  readonly stdoutTo?: Writable
+  readonly stdin?: Readable
   readonly onStderrLine?: (line: string) => void
 }
 
@@ -41,6 +44,8 @@ export async function runTool(tool: ToolRun, signal: AbortSignal): Promise<ToolO
         env: { ...tool.env, LC_ALL: 'C' },
         timeoutMs: tool.timeoutMs,
         onStdout: (chunk) => stdout.push(chunk),
+        stdoutTo: tool.stdoutTo,
+        stdin: tool.stdin,
         onStderr: (chunk) => stderr.push(chunk),
       },
       signal,

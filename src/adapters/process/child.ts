@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { stat } from 'node:fs/promises'
 import { constants } from 'node:os'
+import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CommandError } from './errors.ts'
 import { endGroup } from './group.ts'
@@ -11,6 +12,10 @@ export interface ChildRequest {
   readonly env: Readonly<Record<string, string>>
   readonly timeoutMs: number
   readonly onStdout: (chunk: Buffer) => void
+  /** Gets what the program prints instead of `onStdout`, no faster than it takes it; it is not ended. */
+  readonly stdoutTo?: Writable | undefined
+  /** What the program reads; nothing without. */
+  readonly stdin?: Readable | undefined
   readonly onStderr: (chunk: Buffer) => void
 }
 
@@ -46,13 +51,17 @@ export async function runChild(request: ChildRequest, signal: AbortSignal): Prom
     cwd: request.cwd,
     env: childEnvironment(request.env),
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [request.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
-  child.stdout.on('data', request.onStdout)
-  child.stderr.on('data', request.onStderr)
+  if (request.stdoutTo === undefined) child.stdout?.on('data', request.onStdout)
+  else child.stdout?.pipe(request.stdoutTo, { end: false })
+  child.stderr?.on('data', request.onStderr)
+  // A program that has ended reads no more: its exit code tells why.
+  child.stdin?.on('error', () => undefined)
+  if (child.stdin !== null) request.stdin?.pipe(child.stdin)
   const limit = AbortSignal.timeout(Math.ceil(request.timeoutMs))
   const stop = AbortSignal.any([signal, limit])
-  const exitCode = await whenOver(child, stop).catch(async (error: unknown) => {
+  const exitCode = await whenOver(child, stop, request.stdoutTo !== undefined).catch(async (error: unknown) => {
     throw await notStarted(program, request.cwd, error)
   })
   if (stop.aborted) {
@@ -64,7 +73,7 @@ export async function runChild(request: ChildRequest, signal: AbortSignal): Prom
   return { exitCode, milliseconds: Math.round(performance.now() - started) }
 }
 
-async function whenOver(child: ChildProcess, stop: AbortSignal): Promise<number> {
+async function whenOver(child: ChildProcess, stop: AbortSignal, drains: boolean): Promise<number> {
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()))
   const exited = new Promise<number>((resolve, reject) => {
     child.once('error', reject)
@@ -78,7 +87,9 @@ async function whenOver(child: ChildProcess, stop: AbortSignal): Promise<number>
   else stop.addEventListener('abort', end, { once: true })
   try {
     const code = await exited
-    await Promise.race([closed, sleep(lingerMs, undefined, { ref: false })])
+    // Somebody reads the output at a pace of his own: its end must not be lost, however long that takes.
+    const patience = drains ? aborted(stop) : sleep(lingerMs, undefined, { ref: false })
+    await Promise.race([closed, patience])
     // What a program leaves running in its group is not part of its work: it would outlive the workspace.
     end()
     await ending
@@ -89,6 +100,13 @@ async function whenOver(child: ChildProcess, stop: AbortSignal): Promise<number>
   } finally {
     stop.removeEventListener('abort', end)
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }
 
 async function notStarted(program: string, cwd: string, error: unknown): Promise<unknown> {
