@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { Writable } from 'node:stream'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { runChild } from '../../src/adapters/process/child.ts'
 import { openCommands } from '../../src/adapters/process/commands.ts'
 
 const commands = openCommands()
@@ -117,3 +119,27 @@ function alive(pid: number): boolean {
     return process.platform !== 'linux' && (error as NodeJS.ErrnoException).code === 'ENOENT'
   }
 }
+
+describe('output that somebody takes at a pace of his own', () => {
+  it('is there to its end, though the program has ended long before', async () => {
+    let taken = 0
+    const slow = new Writable({
+      highWaterMark: 1_000,
+      write(chunk: Buffer, _encoding, done) {
+        // Longer than a program that has exited is otherwise waited for.
+        setTimeout(() => ((taken += chunk.length), done()), taken === 0 ? 1_300 : 0)
+      },
+    })
+    const { exitCode } = await runChild(
+      {
+        argv: [process.execPath, '-e', `process.stdout.write('x'.repeat(100_000))`],
+        ...{ cwd: tmpdir(), env: {}, timeoutMs: 20_000, onStdout: () => undefined, onStderr: () => undefined },
+        stdoutTo: slow,
+      },
+      new AbortController().signal,
+    )
+    expect(exitCode).toBe(0)
+    await new Promise((resolve) => slow.end(resolve))
+    expect(taken).toBe(100_000)
+  })
+})
