@@ -129,8 +129,10 @@ export class Publisher {
     const waiting = await this.#deps.boards.waiting(run.number)
     const batch = joined(waiting)
     if (batch === undefined || board.channel === undefined || board.ts === undefined) return false
+    // A post is stored together with what it tells of: read before it, the run may not have its plan yet.
+    const told = await this.#deps.runs.get(run.number)
     try {
-      await this.#say(run, batch.post, { channel: board.channel, threadTs: board.ts }, signal)
+      await this.#say(told, batch.post, { channel: board.channel, threadTs: board.ts }, signal)
     } catch (error) {
       if (pauseAfter(error) !== undefined) throw error
       // This one will never be taken; those behind it may be.

@@ -8,7 +8,7 @@ import { joined, Publisher } from '../../src/jobs/publisher.ts'
 import type { WaitingPost } from '../../src/runs/board-store.ts'
 import type { ThreadPost } from '../../src/runs/posts.ts'
 import type { Truth } from '../runs/truth.ts'
-import { verification } from '../messages/example-runs.ts'
+import { plan, verification } from '../messages/example-runs.ts'
 import { knownSecret, openTruth } from '../runs/truth.ts'
 
 const output = (title: string, ...lines: string[]): ThreadPost => ({ kind: 'output', title, lines })
@@ -255,6 +255,24 @@ describe('the thread', () => {
     await publishAll(claim.run)
     expect(slack.thread).toEqual(['one', 'two', 'three'])
     expect(slack.boards).toEqual([])
+  })
+
+  it('tells the plan that came while the board was being drawn', async () => {
+    const { run } = await truth.create()
+    await publishAll(run.number)
+    await pausePasses()
+    const claim = await truth.claim(run.number, 'plan')
+    await truth.phases.report(claim, 'looking around')
+    const draws = slack.update.bind(slack)
+    slack.update = async (...sent) => {
+      slack.update = draws
+      await draws(...sent)
+      await truth.phases.finish(claim, { type: 'planned' }, { plan, posts: [{ kind: 'plan' }] })
+    }
+    await publishAll(run.number)
+    expect(slack.thread).toHaveLength(1)
+    expect(slack.thread[0]).toContain('v1.2.0')
+    expect(JSON.stringify(slack.blocks)).not.toContain('There is no plan')
   })
 
   it('goes on where it was when Slack had to be waited for', async () => {
