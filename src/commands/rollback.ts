@@ -5,7 +5,7 @@ import { PurserError } from '../errors.ts'
 import { targetOf, type Comeback } from '../runs/comeback.ts'
 import type { Effect } from '../runs/effects.ts'
 import type { Run } from '../runs/model.ts'
-import { isUndoPlan } from '../runs/model.ts'
+import { isRestorePlan, isUndoPlan } from '../runs/model.ts'
 import { hashOfPlan } from '../runs/plan.ts'
 import { rollbackUntil } from '../runs/rollback-window.ts'
 import type { UndoPlan } from '../runs/undo-plan.ts'
@@ -111,7 +111,7 @@ export async function confirmRollback(
     reason: given,
     plan,
     approvalsNeeded: policy.rollbackApprovals,
-    phases: rollbackBudgets,
+    phases: budgetsOf(run),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })
   if (policy.rollbackApprovals > 0)
@@ -138,11 +138,15 @@ export async function guardUndo(rollback: Run, desk: Desk): Promise<void> {
     })
 }
 
-/** The runbook's "Rollback Time: 10 minutes", and a few more to look at the result. */
-const rollbackBudgets = [
-  { name: 'undo', budgetMinutes: 10 },
-  { name: 'check', budgetMinutes: 5 },
-] as const
+/** The runbook's "Rollback Time: 10 minutes", and a few more to look at the result. In place it is another restore. */
+function budgetsOf({ plan }: Run) {
+  const inPlace = isRestorePlan(plan) ? plan.inPlace : undefined
+  const more = inPlace === undefined ? 0 : Math.ceil(((inPlace.downtimeMs ?? 10 * 60_000) * 4) / 60_000)
+  return [
+    { name: 'undo', budgetMinutes: 10 + more },
+    { name: 'check', budgetMinutes: 5 },
+  ] as const
+}
 
 async function undoOf(run: Run, desk: Desk): Promise<UndoPlan> {
   return planUndo(run.number, await desk.runs.effects(run.number), { strict: desk.config.service.rollback.strict })

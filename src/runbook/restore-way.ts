@@ -27,7 +27,7 @@ export async function wayOfRestore(
     throw new CheckFailed('cannot_swap', `planning the restore: databases cannot be swapped: ${problem}`, {
       hint: 'With restore: auto in purser.yaml it would be done in place, with a longer downtime.',
     })
-  const neither = await restores.whyNotInPlace(signal)
+  const neither = await restores.whyNotInPlace(backup.schemas, signal)
   if (neither === undefined) return { why: problem }
   throw new CheckFailed('cannot_restore', `planning the restore: no swap (${problem}), and not in place (${neither})`, {
     hint: 'docs/database.md tells which rights a restore needs.',

@@ -134,8 +134,8 @@ async function sendMissedEvents(context: PhaseContext, { backup }: RestorePlan):
   await context.report('looking for events since the backup')
   const missed = await context.step('look for missed events', async () => {
     const since = new Date(backup.startedAt ?? backup.finishedAt)
-    const { events, line } = await missedEvents(context, since, { databaseSetBack: true })
-    return { events: [...events], line }
+    const { events, line, complete } = await missedEvents(context, since, { databaseSetBack: true })
+    return { events: [...events], line, complete }
   })
   const { events, line } = await resendEvents(context, missed.events)
   const left = events.length - mostListed
@@ -144,7 +144,12 @@ async function sendMissedEvents(context: PhaseContext, { backup }: RestorePlan):
     .map(
       (it) => `• ${it.created} ${it.type} ${it.id}: ${it.outcome}${it.outcome === 'accepted' ? '' : ` (${it.detail})`}`,
     )
-  const text = [`Stripe: ${missed.line}; ${line}.`, ...listed, ...(left > 0 ? [`… and ${left} more`] : [])].join('\n')
+  const rest = missed.complete
+    ? ''
+    : ' There are more than could be looked at: the rest has to be sent from the dashboard.'
+  const text = [`Stripe: ${missed.line}; ${line}.${rest}`, ...listed, ...(left > 0 ? [`… and ${left} more`] : [])].join(
+    '\n',
+  )
   await context.tell({ kind: 'note', text }, 'events')
   return line
 }

@@ -239,7 +239,11 @@ describe('restores of the service database', () => {
 
     it('brings back exactly what was dumped, whatever came since, once, and leads back again', async () => {
       expect(await limited.whyNotSwap(never)).toMatch(/may not create databases/)
-      expect(await limited.whyNotInPlace(never)).toBeUndefined()
+      expect(await limited.whyNotInPlace(undefined, never)).toBeUndefined()
+      await ask(url, 'create schema vendor; create table vendor.theirs ()')
+      expect(await limited.whyNotInPlace(undefined, never)).toMatch(/does not own vendor\.theirs/)
+      expect(await limited.whyNotInPlace(['public'], never)).toBeUndefined()
+      await ask(url, 'drop schema vendor cascade')
       await ask(theirUrl, awkward)
       const before = await dumpOf(theirUrl)
       const backup = await theirs.create(`run-${run}`, quiet, never)

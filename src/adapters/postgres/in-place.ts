@@ -22,18 +22,26 @@ export interface InPlaceOptions {
 
 const limitMs = 12 * 60 * 60 * 1000
 
-export async function whyNotInPlace({ url, toolDirectories }: InPlaceOptions, signal: AbortSignal) {
+export async function whyNotInPlace(
+  { url, toolDirectories }: InPlaceOptions,
+  schemas: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const doing = 'asking whether the database can be restored in place'
   const problem = await withSession(url, doing, signal, async (session) => {
     if (await transactionPooled(session, url, signal)) return 'the address leads to a transaction-mode pooler'
-    const { rows } = await session.query<{ standby: boolean; user: string; foreign: string | null }>(`
+    const { rows } = await session.query<{ standby: boolean; user: string; foreign: string | null }>(
+      `
       select pg_is_in_recovery() as standby, current_user::text as user, (
         select string_agg(name, ', ') from (
           select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
           where c.relkind in ('r', 'p', 'v', 'm', 'S') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
             and not pg_has_role(current_user, c.relowner, 'member')
             and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')
-          order by 1 limit 3) strangers) as foreign`)
+            and ($1::text[] is null or n.nspname = any($1))
+          order by 1 limit 3) strangers) as foreign`,
+      [schemas ?? null],
+    )
     if (rows[0]?.standby) return 'this server is a standby'
     if (rows[0]?.foreign) return `${rows[0].user} does not own ${rows[0].foreign}`
     return undefined

@@ -264,8 +264,8 @@ export interface Restores {
   >
   /** Drops `restored`, unless it serves. */
   discard(names: RestoreNames, signal: AbortSignal): Promise<void>
-  /** Why a backup cannot be restored into the live database itself; undefined when it can. */
-  whyNotInPlace(signal: AbortSignal): Promise<string | undefined>
+  /** Why a backup (of these schemas, or of everything) cannot be restored into the live database itself; undefined when it can. */
+  whyNotInPlace(schemas: readonly string[] | undefined, signal: AbortSignal): Promise<string | undefined>
   /**
    * Puts the content of a backup in the place of what the live database (or its schemas that were backed up) holds: emptied,
    * filled, held against the snapshot, analyzed and noted in one transaction. Done once for a run, however often it is asked.

@@ -53,7 +53,7 @@ export function openRestores(options: RestoreOptions): Restores {
     discard: (names, signal) =>
       outside(url, `dropping ${names.restored}`, signal, (session) => dropDatabase(session, names.restored)),
     kept: (signal) => withSession(url, 'looking for kept databases', signal, (session) => keptDatabases(session, live)),
-    whyNotInPlace: (signal) => whyNotInPlace({ url, storage, toolDirectories }, signal),
+    whyNotInPlace: (schemas, signal) => whyNotInPlace({ url, storage, toolDirectories }, schemas, signal),
     inPlace: (restore, signal) => restoreInPlace({ url, storage, toolDirectories }, restore, signal),
     doneInPlace: (run, signal) => doneInPlace({ url }, run, signal),
     countNow: (tables, timeoutMs, signal) =>
