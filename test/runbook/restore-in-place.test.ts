@@ -54,6 +54,7 @@ const cluster = {
     if (replicas > 0) outside.content = [...outside.content, `write ${(writes += 1)}`]
   },
   waitForRollout: async () => ({}),
+  surroundings: async () => ({ autoscaler: 'none' }),
 }
 const manifestOf = (file: string) => ({
   file,
@@ -114,7 +115,7 @@ function contextOf(run: Run, trouble?: Trouble): PhaseContext {
   const context = {
     run,
     service: {
-      ...{ deployment: 'api', container: 'api', cronJobs: [{ name: 'retry' }] },
+      ...{ deployment: 'api', container: 'api', cronJobs: [{ name: 'retry' }], stripe: { secret: { name: 'stripe' } } },
       ...{ rollout: { graceSeconds: 1, timeoutMinutes: 1 }, rollback: { strict: false } },
     },
     environment: { namespace: 'production', restore: 'auto' },
