@@ -56,7 +56,7 @@ export class Publisher {
     const signal = AbortSignal.timeout(requestTimeoutMs)
     try {
       const shown = due > 0 ? board : await this.#publishBoard(run, board, signal)
-      const more = await this.#publishThread(run, shown, signal)
+      const more = await this.#publishThread(run, shown, signal, { afterPost: shown.ts !== board.ts })
       if (due <= 0 && !more) return
     } catch (error) {
       const again = pauseAfter(error)
@@ -125,10 +125,18 @@ export class Publisher {
   }
 
   /** Posts what waits first for the thread; true when more waits. */
-  async #publishThread(run: Run, board: BoardState, signal: AbortSignal): Promise<boolean> {
+  async #publishThread(
+    run: Run,
+    board: BoardState,
+    signal: AbortSignal,
+    { afterPost }: { readonly afterPost: boolean },
+  ): Promise<boolean> {
     const waiting = await this.#deps.boards.waiting(run.number)
     const batch = joined(waiting)
     if (batch === undefined || board.channel === undefined || board.ts === undefined) return false
+    // Counted from Slack's answer to the last post, whichever job sent it: a slow machine brings no two closer together.
+    const ago = await this.#deps.boards.sinceLastPost(run.number)
+    if (afterPost || (ago !== undefined && ago < pauseMs)) return true
     // A post is stored together with what it tells of: read before it, the run may not have its plan yet.
     const told = await this.#deps.runs.get(run.number)
     try {

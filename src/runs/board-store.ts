@@ -75,6 +75,16 @@ export class BoardStore {
     return rows.map((row) => ({ id: Number(row.id), post: row.post }))
   }
 
+  /** Since the newest post in the thread, by the database's clock, ms; undefined before the first one. */
+  async sinceLastPost(run: number): Promise<number | undefined> {
+    const { rows } = await this.#db.query<{ ms: string | null }>(
+      'select extract(epoch from now() - max(posted_at)) * 1000 as ms from purser.posts where run = $1',
+      [run],
+    )
+    const ms = rows[0]?.ms ?? undefined
+    return ms === undefined ? undefined : Number(ms)
+  }
+
   async posted(posts: readonly number[]): Promise<void> {
     await this.#db.query('update purser.posts set posted_at = now() where id = any($1)', [posts])
   }

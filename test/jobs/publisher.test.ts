@@ -112,8 +112,9 @@ async function publishAll(run: number): Promise<void> {
   }
 }
 
-/** As if a minute had passed since the board was sent. */
+/** As if a minute had passed since the board and the last post were sent. */
 async function pausePasses(): Promise<void> {
+  await truth.pool.query(`update purser.posts set posted_at = posted_at - interval '1 minute'`)
   await truth.pool.query(`update purser.runs set board_posted_at = board_posted_at - interval '1 minute'`)
 }
 
@@ -255,6 +256,18 @@ describe('the thread', () => {
     await publishAll(claim.run)
     expect(slack.thread).toEqual(['one', 'two', 'three'])
     expect(slack.boards).toEqual([])
+  })
+
+  it('waits a second after the last post, also when a new job brings the next one', async () => {
+    const claim = await published()
+    await truth.phases.post(claim, note('one'))
+    expect(await publish(claim.run)).toBeUndefined()
+    await truth.phases.post(claim, note('two'))
+    expect(await publish(claim.run)).toBe(1_000)
+    expect(slack.thread).toEqual(['one'])
+    await pausePasses()
+    await publish(claim.run)
+    expect(slack.thread).toEqual(['one', 'two'])
   })
 
   it('tells the plan that came while the board was being drawn', async () => {
