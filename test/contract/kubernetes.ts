@@ -215,6 +215,7 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
       expect((await cluster.readSecretKey(secret, 'two', signal))?.reveal()).toBe('third')
       expect(await cluster.secretKey(secret, 'two', signal)).toEqual({
         secretExists: true,
+        changedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
         keyExists: true,
         fingerprint: new Sensitive('third').fingerprint,
         fingerprints: [new Sensitive('third').fingerprint],

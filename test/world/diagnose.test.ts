@@ -50,7 +50,8 @@ describe('what is broken is found, and the right thing is named', () => {
         { readonly status: string; readonly diagnosis: Diagnosis | null } | undefined
     await expect.poll(async () => (await row())?.status, { timeout: 40_000 }).toMatch(/succeeded|failed/)
     const { causes = [] } = (await row())?.diagnosis ?? {}
-    const seen = () => town.seenBy('dana').findLast((it) => it.includes(`Run #${number} `)) ?? ''
+    // Other boards name this run too: "Run #16 acts on this".
+    const seen = () => town.seenBy('dana').findLast((it) => it.includes(`Run #${number} · asked by`)) ?? ''
     const board = async () => {
       await town.waitFor('the board', () => /: (done, )?(no cause|cause|\d+ causes) found|: failed/.test(seen()))
       return seen()
@@ -83,8 +84,8 @@ describe('what is broken is found, and the right thing is named', () => {
     '%s',
     async (breakage, subject, cause, says) => {
       await breakWorld(town.world, breakage)
-      const { causes, said } = await diagnosed(`diagnose ${subject}`)
-      expect({ causes, said }).toEqual({ causes: [cause], said: expect.stringMatching(says) as unknown })
+      const { causes, said, board } = await diagnosed(`diagnose ${subject}`)
+      expect({ causes, said }, await board()).toEqual({ causes: [cause], said: expect.stringMatching(says) as unknown })
     },
     60_000,
   )
