@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { World } from '../world.ts'
-import { kube, paths, restartPods, rolledOut, secretValue, servicePods, sql, type Mend } from './hands.ts'
+import { kube, paths, restartPods, rolledOut, secretValue, servicePods, sql, until, type Mend } from './hands.ts'
 
 const table = 'grace_periods'
 const database = { name: 'valuecanvas-database', key: 'url' } as const
@@ -32,6 +32,11 @@ export async function withoutPolicy(world: World): Promise<Mend> {
     await restartPods(world)
   }
   await connectWith(Buffer.from(asRole.href).toString('base64'))
+  // A pod connects with the first event that it gets.
+  await until(`the service to connect as ${role}`, async () => {
+    const connected = await sql(world, `select 1 from pg_stat_activity where usename = '${role}'`)
+    return connected.length > 0
+  })
   return async () => {
     await sql(
       world,
