@@ -130,6 +130,30 @@ describe('the cluster client', () => {
     expect(new Set(stamps).size).toBe(stamps.length)
   })
 
+  it('looks at the pods of its deployment only, whatever else in the namespace has a container of that name', async () => {
+    const other = { app: 'worker' }
+    const spec = {
+      ...deployment.spec,
+      selector: { matchLabels: other },
+      template: { ...deployment.spec.template, metadata: { labels: other } },
+    }
+    const body = { ...deployment, metadata: { name: 'worker' }, spec }
+    await send('POST', `/apis/apps/v1/namespaces/${NAMESPACE}/deployments`, body, 'application/json')
+    await wait('api:v1')
+    await cluster.waitForRollout(
+      { deployment: 'worker', container: 'api', image: 'api:v1', onProgress: () => undefined },
+      signal,
+    )
+    const own = (await cluster.currentPods('api', 'api', signal)).map(({ name }) => name).toSorted()
+    expect(own).toHaveLength(2)
+    expect((await cluster.examinePods('api', 'api', signal))?.map(({ name }) => name).toSorted()).toEqual(own)
+    const said: LogLine[] = []
+    const read = { deployment: 'api', container: 'api', since: '2020-01-01T00:00:00Z', mostLines: 100 }
+    const { pods } = await cluster.recentLogs(read, (line) => void said.push(line), signal)
+    expect(pods.toSorted()).toEqual(own)
+    expect([...new Set(said.map(({ pod }) => pod))].toSorted()).toEqual(own)
+  })
+
   async function patchAs(manager: string, manifest: KubernetesObject): Promise<void> {
     const target = `/apis/batch/v1/namespaces/${NAMESPACE}/cronjobs/${manifest.metadata.name}?fieldManager=${manager}`
     await send('PATCH', target, manifest, 'application/apply-patch+yaml')

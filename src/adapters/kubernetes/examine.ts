@@ -33,7 +33,7 @@ export async function examinePods(
     signal,
   )
   if (deployment === undefined) return undefined
-  const pods = await podsOf(connection, paths, selectorText(deployment.spec.selector.matchLabels ?? {}), signal)
+  const pods = await podsOf(connection, paths, selectorText(deployment.spec.selector), signal)
   return pods
     .filter((pod) => pod.metadata.deletionTimestamp === undefined && isOfReplicaSet(pod))
     .map((pod) => {

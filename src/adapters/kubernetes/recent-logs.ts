@@ -20,7 +20,7 @@ export async function recentLogs(
   onLine: OnLine,
   signal: AbortSignal,
 ): Promise<{ readonly pods: readonly string[]; readonly cut: readonly string[] }> {
-  const query = { labelSelector: selectorText(deployment.spec.selector.matchLabels ?? {}) }
+  const query = { labelSelector: selectorText(deployment.spec.selector) }
   const doing = `listing the pods of ${deployment.metadata.name}`
   const { items } = await connection.json<ApiList<Pod>>({ method: 'GET', path: paths.pods, query, doing }, signal)
   const names = items.map((pod) => pod.metadata.name)
