@@ -6,9 +6,9 @@ export function neededPermissions(service: ServiceConfig): readonly Permission[]
   const { deployment, stripe, cronJobs } = service
   return [
     ...verbs('apps', 'deployments', ['get', 'patch', 'list', 'watch'], deployment),
-    ...verbs('apps', 'replicasets', ['get', 'list', 'watch']),
+    ...verbs('apps', 'replicasets', ['list', 'watch']),
     ...verbs('autoscaling', 'horizontalpodautoscalers', ['list']),
-    ...verbs('', 'pods', ['get', 'list', 'watch']),
+    ...verbs('', 'pods', ['list', 'watch']),
     { group: '', resource: 'pods', subresource: 'log', verb: 'get' },
     ...verbs('', 'events', ['list']),
     ...verbs('', 'secrets', ['get', 'patch', 'delete'], stripe.secret.name),

@@ -9,7 +9,7 @@ import { parseAllDocuments } from 'yaml'
 import type { ApiFault } from '../../sandbox/kubernetes/faults.ts'
 import { type KubernetesSimulator, startKubernetes } from '../../sandbox/kubernetes/server.ts'
 import { openCluster } from '../../src/adapters/kubernetes/client.ts'
-import type { Cluster, KubernetesObject, LogLine } from '../../src/adapters/kubernetes/port.ts'
+import type { Cluster, KubernetesObject, LogLine, Permission } from '../../src/adapters/kubernetes/port.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { fakeRuntime } from './fake-runtime.ts'
 
@@ -166,6 +166,8 @@ describe('a cluster whose API server has a bad day', () => {
     }
     const needed = neededPermissions(service as unknown as Parameters<typeof neededPermissions>[0])
     expect(await purser.missingPermissions(needed, signal)).toEqual([])
+    const asked = new Set<string>()
+    simulator.setFault({ concerns: (request) => (asked.add(rightOf(request)), false) })
 
     const before = (await purser.deployment(NAME, 'api', signal))!
     for (const value of ['whsec_one', 'whsec_two'])
@@ -178,7 +180,11 @@ describe('a cluster whose API server has a bad day', () => {
     expect(await purser.runCronJobNow('webhook-retry', 'webhook-retry-run-1', signal)).toMatchObject({
       succeeded: true,
     })
+    // Again, as after a crash: the Job is found.
+    await purser.runCronJobNow('webhook-retry', 'webhook-retry-run-1', signal)
     await purser.suspendCronJob('webhook-retry', false, signal)
+    await purser.examineCronJob('webhook-retry', signal)
+    await purser.surroundings({ deployment: NAME, secret: 'stripe-credentials', cronJobs: [] }, signal)
     const abort = new AbortController()
     const heard = new Promise((resolve) => {
       const follow = { deployment: NAME, container: 'api', since: '2020-01-01T00:00:00Z' }
@@ -197,6 +203,10 @@ describe('a cluster whose API server has a bad day', () => {
     await purser.deleteCronJob('webhook-retry', signal)
     await purser.removeSecretKey('stripe-credentials', 'webhook-secret', { deleteWhenEmpty: true }, signal)
 
+    const unused = needed.map(rightIn).filter((right) => !asked.has(right))
+    // What an apply needs beside patch, when there is no such object yet.
+    expect(unused).toEqual(['create secrets', 'create cronjobs'])
+
     const refused = [
       purser.deployment('another', 'api', signal),
       purser.readSecretKey('database', 'password', signal),
@@ -206,6 +216,17 @@ describe('a cluster whose API server has a bad day', () => {
     for (const one of refused) await expect(one).rejects.toMatchObject({ code: 'cluster_forbidden' })
   })
 })
+
+const rightIn = ({ verb, resource, subresource }: Permission) =>
+  `${verb} ${resource}${subresource === undefined ? '' : `/${subresource}`}`
+
+/** "list pods": what a request needs a right for. */
+function rightOf({ method, path, watch }: Parameters<NonNullable<ApiFault['concerns']>>[0]): string {
+  const [resource = '', name, subresource] = (path.split(`/namespaces/${NAMESPACE}/`)[1] ?? path).split('/')
+  const verbs = { POST: 'create', PATCH: 'patch', DELETE: 'delete' } as const
+  const read = name !== undefined ? 'get' : watch ? 'watch' : 'list'
+  return `${verbs[method as keyof typeof verbs] ?? read} ${[resource, subresource].filter(Boolean).join('/')}`
+}
 
 const labels = { app: NAME }
 const deployment = {
