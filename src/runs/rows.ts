@@ -88,7 +88,9 @@ export const selectRun = `
        and b.status in ('executing', 'cancelling', 'succeeded')) as rolled_back_by,
     (select max(f.number) from purser.runs f where f.parent = r.number and f.kind = 'fix'
        and f.status in ('executing', 'cancelling', 'succeeded')) as fixed_by,
-    exists (select 1 from purser.effects e where e.run = r.number and e.kind not in ('migration', 'image-push', 'events', 'job') and e.status <> 'undone') as has_effects,
+    exists (select 1 from purser.effects e where e.run = r.number and e.kind not in ('migration', 'image-push', 'events', 'job') and e.status <> 'undone'
+       and coalesce(e."before" ->> 'unusable', '') <> 'true'
+       and not (e.kind in ('replicas', 'schedule') and coalesce(e."after" ->> 'back', '') = 'true')) as has_effects,
     (select to_jsonb(w) from purser.watches w where w.run = r.number) as watch
   from purser.runs r`
 

@@ -199,6 +199,17 @@ describe('effects', () => {
     await truth.phases.settleEffect(claim, id, 'undone')
     expect((await truth.runs.get(claim.run)).hasEffects).toBe(false)
   })
+
+  it.each([
+    ['a service that was stopped and runs again', 'replicas', { replicas: 3 }, { back: true }],
+    ['a schedule that was held and goes on', 'schedule', { suspended: false }, { back: true }],
+    ['a secret of no endpoint, which no rollback puts back', 'secret-key', { unusable: true }, {}],
+  ] as const)('leave nothing to roll back: %s', async (_, kind, before, after) => {
+    const claim = await truth.under('rollout')
+    const { id } = await truth.phases.beginEffect(claim, kind, 'it', async () => before)
+    await truth.phases.settleEffect(claim, id, 'applied', after)
+    expect((await truth.runs.get(claim.run)).hasEffects).toBe(false)
+  })
 })
 
 describe('what a phase records beside', () => {
