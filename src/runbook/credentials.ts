@@ -74,6 +74,27 @@ function requireKnownOutcome({ service, run }: PhaseContext, unfinished: Webhook
   )
 }
 
+/**
+ * The endpoint and its secret as a worker before this one has left them, complete; undefined when something is to be done
+ * still. Looked at each time: how long ago the creation began decides whether Stripe can still be asked for the same.
+ */
+async function madeBefore(context: PhaseContext, former: string | undefined, signal: AbortSignal) {
+  const { world, service, environment, run } = context
+  const { name, key } = service.stripe.secret
+  const [endpoints, secret] = await Promise.all([
+    world.stripe.endpoints(signal),
+    world.cluster.secretKey(name, key, signal),
+  ])
+  requireKnownOutcome(context, unfinishedOf(run.number, environment.webhookUrl, endpoints))
+  return endpoints.find(
+    ({ url, metadata }) =>
+      url === environment.webhookUrl &&
+      metadata[madeBy] === String(run.number) &&
+      metadata[replaces] === former &&
+      secret.fingerprints.includes(metadata[secretFingerprint] ?? ''),
+  )
+}
+
 /** What is to be made, so that a repeat asks Stripe for exactly the same. */
 function creationOf(
   { service }: PhaseContext,
@@ -116,6 +137,8 @@ async function createEndpoint(context: PhaseContext, creation: Creation): Promis
       ...(bridges && formerKnown ? { bridges } : {}),
     }),
     act: async (_before, signal) => {
+      const made = await madeBefore(context, former?.id, signal)
+      if (made !== undefined) return { id: made.id }
       const { endpoint, signingSecret } = await world.stripe.createEndpoint(
         {
           url: environment.webhookUrl,

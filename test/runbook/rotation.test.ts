@@ -351,14 +351,17 @@ describe('another signing secret', () => {
     expect(Object.fromEntries(town.secret)).toEqual({ [key]: `${former.secret},whsec_theirs` })
   })
 
-  it('whose creation was broken off more than a day ago has an unknown outcome, and a person is asked', async () => {
+  it.each([
+    ['the next worker goes on', () => undefined],
+    ['a person has the phase done again', () => town.steps.clear()],
+  ])('whose creation was broken off more than a day ago has an unknown outcome when %s', async (_, meanwhile) => {
     town.stripe.setFault({ does: 'cut', when: 'after', on: 'POST /v1/webhook_endpoints' })
     await expect(rollout(contextOf('a list', 'rollout', approved()))).rejects.toMatchObject({ transient: true })
     town.stripe.setFault(undefined)
     const [begun] = town.stripe.endpoints().filter(({ id }) => id !== former.id)
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 })
     try {
-      town.steps.clear() // Retry
+      meanwhile()
       const error: unknown = await rollout(contextOf('a list', 'rollout', approved())).catch(
         (caught: unknown) => caught,
       )
@@ -373,5 +376,18 @@ describe('another signing secret', () => {
     }
     expect(town.stripe.endpoints()).toHaveLength(2)
     expect(Object.fromEntries(town.secret)).toEqual({ [key]: former.secret })
+  })
+
+  it('is not made twice when the worker died right after it, and nobody went on for a day', async () => {
+    await rollout(contextOf('a list', 'rollout', approved()))
+    const made = town.stripe.endpoints().map(({ id }) => id)
+    for (const name of ['create the Stripe endpoint', 'replace the pods']) town.steps.delete(`${run} rollout ${name}`)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 })
+    try {
+      await rollout(contextOf('a list', 'rollout', approved()))
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(town.stripe.endpoints().map(({ id }) => id)).toEqual(made)
   })
 })
