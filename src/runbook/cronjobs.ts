@@ -1,6 +1,7 @@
 import type { CronJobConfig } from '../config/service-schema.ts'
 import type { CronJobBefore } from '../runs/effects.ts'
 import type { Json } from '../runs/json.ts'
+import type { PhaseName, Run } from '../runs/model.ts'
 import { confirmPlan } from './confirm-plan.ts'
 import type { Phase, PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
@@ -33,12 +34,18 @@ async function deployCronJob(context: PhaseContext, job: CronJobConfig): Promise
       return { outcome }
     },
   })
-  if (job.tryOnce) await tryOnce(context, job, `${job.name}-run-${run.number}`)
+  if (job.tryOnce) await tryOnce(context, job, jobName(run, 'cronjobs', job.name))
   await context.step(`resume ${job.name}`, async (signal) => {
     await world.cluster.apply(manifest.object, { dryRun: false }, signal)
   })
   await context.step(`verify ${job.name}`, (signal) => verifyCronJob(context, job, manifest, signal))
   return `${job.name} (${manifest.schedule})`
+}
+
+/** Of a Job made by hand: the same after a crash, another when a person has the phase done again, or the plan was made anew. */
+export function jobName({ number, phases }: Run, phase: PhaseName, cronJob: string): string {
+  const attempt = phases.find(({ name }) => name === phase)?.attempt ?? 1
+  return `${cronJob}-run-${number}${attempt === 1 ? '' : `-${attempt}`}`
 }
 
 async function manifestOf(context: PhaseContext, job: CronJobConfig): Promise<CronJobManifest> {
@@ -54,19 +61,16 @@ async function manifestOf(context: PhaseContext, job: CronJobConfig): Promise<Cr
   })
 }
 
-async function tryOnce(context: PhaseContext, job: CronJobConfig, jobName: string): Promise<void> {
+async function tryOnce(context: PhaseContext, job: CronJobConfig, name: string): Promise<void> {
   await context.report(`running ${job.name} once by hand`)
   await context.step(`try ${job.name} once`, async (signal) => {
-    const outcome = await context.world.cluster.runCronJobNow(job.name, jobName, signal)
+    const outcome = await context.world.cluster.runCronJobNow(job.name, name, signal)
     if (!outcome.succeeded)
       throw new CheckFailed('cronjob_failed', `running ${job.name} by hand: ${outcome.reason ?? 'the Job failed'}`, {
         evidence: outcome.logs.slice(-40),
         hint: 'It stays suspended. Fix it and retry the phase, or roll back.',
       })
-    await context.tell(
-      { kind: 'output', title: `Job ${outcome.name}`, lines: outcome.logs.slice(-20) },
-      `job-${jobName}`,
-    )
+    await context.tell({ kind: 'output', title: `Job ${outcome.name}`, lines: outcome.logs.slice(-20) }, `job-${name}`)
   })
 }
 

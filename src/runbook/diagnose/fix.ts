@@ -2,6 +2,7 @@ import type { EndpointBefore, ScheduleBefore } from '../../runs/effects.ts'
 import type { Remedy } from '../../runs/diagnosis.ts'
 import type { Phase, PhaseContext, PhaseResult } from '../context.ts'
 import { endpointBefore } from '../credentials.ts'
+import { jobName } from '../cronjobs.ts'
 import { CheckFailed } from '../errors.ts'
 import { missedEvents, resendEvents } from '../missed-events.ts'
 import { probe } from '../probe.ts'
@@ -49,10 +50,10 @@ async function resumeCronJob(context: PhaseContext, name: string): Promise<Phase
   return { line: `CronJob ${name} resumed` }
 }
 
-/** As `kubectl create job --from`. The Job's name is made of the run, so a repeat finds the same Job. */
+/** As `kubectl create job --from`. The Job's name is made of run and attempt, so a repeat after a crash finds the same Job. */
 async function runCronJob(context: PhaseContext, name: string): Promise<PhaseResult> {
   const { cluster } = context.world
-  const job = `${name}-run-${context.run.number}`
+  const job = jobName(context.run, 'fix', name)
   await context.report(`running ${name} by hand as Job ${job}`)
   const outcome = await context.change(`run ${name} by hand`, {
     kind: 'job',
