@@ -24,9 +24,16 @@ async function driftOf(context: PhaseContext, approved: DeployPlan): Promise<str
   if (commit.sha !== approved.commit.sha)
     return `tag ${run.version} moved from ${approved.commit.sha.slice(0, 7)} to ${commit.sha.slice(0, 7)}`
   if (image !== undefined) return image
-  const ours = deployment.image === released?.reference
+  const ours = deployment.image === released?.reference && (await mayBeSet(context, approved))
   if (!ours && deployment.templateHash !== approved.current.templateHash) return changedDeployment(context, approved)
   return undefined
+}
+
+/** A deploy of the version that runs already (another secret is asked for) has not set its image by finding it there. */
+async function mayBeSet({ records, run, service }: PhaseContext, { image, current }: DeployPlan): Promise<boolean> {
+  if (current.image !== image.reference) return true
+  const effects = await records.effectsOf(run.number)
+  return effects.some(({ kind, target }) => kind === 'image' && target === service.deployment)
 }
 
 /** Somebody else's change since the plan: who made it, and what it is. */
