@@ -106,3 +106,8 @@ export function planOf(run: Run): DeployPlan {
   if (run.plan?.kind !== 'deploy') throw new Error(`run #${run.number} has no deploy plan`)
   return run.plan
 }
+
+/** What the history of a Deployment says of a change. */
+export function causeOf({ run }: Pick<PhaseContext, 'run'>): string {
+  return `Purser run #${run.number}: ${run.kind} ${run.version}`
+}

@@ -5,12 +5,15 @@ import type { PhaseContext } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { expandedEvents } from './event-types.ts'
 import { describePermission } from './permissions.ts'
+import { endsOverlap } from './signing-secret.ts'
 import { decideEndpoint, managedBy, type EndpointDecision } from './webhook-endpoint.ts'
 
 export interface StripePlan {
   readonly stripe: DeployPlan['stripe']
   readonly decision: EndpointDecision
   readonly risks: readonly string[]
+  /** Which secret the pods will have read, as their template will say it: another one gives other pods. */
+  readonly podsRead: string | undefined
 }
 
 /** What chapter 3 will do to endpoint and Secret. Raises what would make it fail half-way. Changes nothing. */
@@ -42,6 +45,7 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
   const restarts = writes ? await restartsOf(context, consumers) : { restarted: [], risks: [] }
   return {
     decision,
+    podsRead: writes || (await endsOverlap(context, secret)) ? 'the new signing secret' : secret.fingerprint,
     stripe: {
       action: decision.action,
       endpoint: decision.endpoint?.id,

@@ -3,6 +3,7 @@ import type { BlockingSession, MigrationFile, MigrationLock } from '../adapters/
 import type { DeployPlan, PlannedCronJob, PlannedImage, PlannedMigration } from '../runs/plan.ts'
 import { clusterRisks, surroundings } from './cluster-risks.ts'
 import type { Phase, PhaseContext } from './context.ts'
+import { causeOf } from './context.ts'
 import { CheckFailed } from './errors.ts'
 import { planImage } from './image.ts'
 import { cronJobManifest, tagOf } from './manifests.ts'
@@ -10,6 +11,7 @@ import { migrationFiles, pendingMigrations, severity } from './migrations.ts'
 import { planStripe } from './plan-stripe.ts'
 import type { PlannedSchema } from './schema-standing.ts'
 import { schemaRisks } from './schema-standing.ts'
+import { secretAnnotation } from './signing-secret.ts'
 import type { EndpointDecision } from './webhook-endpoint.ts'
 
 /** What the deploy will do, from read-only looks at every side. Changes nothing; the same facts give the same plan. */
@@ -26,7 +28,7 @@ export const plan: Phase = async (context) => {
     planCronJobs(context, commit.sha, image.reference),
     surroundings(context),
   ])
-  const { stripe, decision: endpoint, risks: stripeRisks } = await planStripe(context, around.otherConsumers)
+  const { stripe, decision: endpoint, risks: stripeRisks, podsRead } = await planStripe(context, around.otherConsumers)
   const currentVersion = await versionOf(context, deployment.image)
   const schema = await schemaRisks(context, migrations.schema, currentVersion)
   const dryRun = await world.cluster.setImage(
@@ -35,6 +37,7 @@ export const plan: Phase = async (context) => {
       container: service.container,
       image: image.reference,
       changeCause: causeOf(context),
+      templateAnnotations: podsRead === undefined ? {} : { [secretAnnotation]: podsRead },
       dryRun: true,
     },
     signal,
@@ -98,10 +101,6 @@ export async function currentDeployment(
       hint: `kubectl rollout resume deployment/${service.deployment} -n ${environment.namespace}`,
     })
   return deployment
-}
-
-export function causeOf({ run }: Pick<PhaseContext, 'run'>): string {
-  return `Purser run #${run.number}: ${run.kind} ${run.version}`
 }
 
 async function planMigrations(

@@ -1,8 +1,8 @@
+import type { SecretKeyState } from '../adapters/kubernetes/port.ts'
 import { joined, type Sensitive } from '../sensitive.ts'
 import type { RestartBefore, SecretBefore } from '../runs/effects.ts'
 import type { PhaseContext } from './context.ts'
-import { planOf } from './context.ts'
-import { causeOf } from './plan.ts'
+import { causeOf, planOf } from './context.ts'
 
 /** On a pod template: which secret its pods read at their start, as a fingerprint. */
 export const secretAnnotation = 'purser/stripe-credentials'
@@ -69,9 +69,7 @@ async function keepAside({ world, service, run }: PhaseContext, signal: AbortSig
 export async function settleOldRotation(context: PhaseContext): Promise<void> {
   const { world, service, signal } = context
   const { name, key, previousKey } = service.stripe.secret
-  const state = await world.cluster.secretKey(name, key, signal)
-  const twofold = state.fingerprints.length > 1 || (previousKey !== undefined && state.keys.includes(previousKey))
-  if (!twofold || !(await isClosed(context, state.keys, key))) return
+  if (!(await endsOverlap(context, await world.cluster.secretKey(name, key, signal)))) return
   await context.change('end the overlap of the signing secrets', {
     kind: 'secret-key',
     target: `${name}/${key}`,
@@ -84,6 +82,13 @@ export async function settleOldRotation(context: PhaseContext): Promise<void> {
       return { fingerprint: current.fingerprint }
     },
   })
+}
+
+/** Whether the next deploy tells the service the new one only. */
+export async function endsOverlap(context: PhaseContext, state: SecretKeyState): Promise<boolean> {
+  const { key, previousKey } = context.service.stripe.secret
+  const twofold = state.fingerprints.length > 1 || (previousKey !== undefined && state.keys.includes(previousKey))
+  return twofold && isClosed(context, state.keys, key)
 }
 
 /** Purser's own rotation (a list that people have written is theirs), and every run that kept a value aside is beyond its rollback. */

@@ -3,8 +3,8 @@ import { foreignChange } from '../runs/comeback.ts'
 import type { Comeback } from '../runs/comeback.ts'
 import type { Effect, ImageBefore } from '../runs/effects.ts'
 import type { PhaseContext } from './context.ts'
+import { causeOf } from './context.ts'
 import { CheckFailed } from './errors.ts'
-import { causeOf } from './plan.ts'
 import { watchRollout } from './watch-rollout.ts'
 
 /**

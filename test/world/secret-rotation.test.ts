@@ -59,6 +59,8 @@ describe('somebody has replaced the signing secret by hand', () => {
   it('the plan has said so, and whose hand it was', () => {
     expect(town.threads()).toContain('kubectl-edit has set Secret stripe-credentials/webhook-secret by hand')
     expect(town.threads()).toMatch(/does not hold the signing secret of we_\w+: a second endpoint takes its place/)
+    expect(town.threads()).toMatch(/purser\/stripe-credentials: \w+ → the new signing secret/)
+    expect(town.threads()).not.toContain('no pod will be replaced')
     expect(town.threads()).not.toContain(byHand)
     expect(town.logs()).not.toContain(byHand)
   })
