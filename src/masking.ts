@@ -21,6 +21,12 @@ export function createMask(secrets: readonly Sensitive[]): Mask {
   return (text) => maskShapes(text.replace(known, (form) => replacements.get(form) ?? masked))
 }
 
+/** What is cut before it is masked is cut between words: half of a secret would not be known as one. */
+export function cutBetweenWords(text: string, most: number): string {
+  if (text.length <= most) return text
+  return `${/^[\s\S]*[\s"]/.exec(text.slice(0, most))?.[0].trimEnd() ?? ''}…`
+}
+
 /**
  * The same value with every string in it masked: plain data and errors at any depth. Other objects (dates, buffers)
  * are handed through; a cycle ends in the text `[circular]`.

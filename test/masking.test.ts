@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PurserError } from '../src/errors.ts'
-import { createMask, maskDeep } from '../src/masking.ts'
+import { createMask, cutBetweenWords, maskDeep } from '../src/masking.ts'
 import { Sensitive } from '../src/sensitive.ts'
 
 const knows = (...values: string[]) => createMask(values.map((value) => new Sensitive(value)))
@@ -135,5 +135,21 @@ describe('masking structures', () => {
     const loop: { name: string; self?: unknown } = { name: 'sk_live_51AbCdEfGh' }
     loop.self = loop
     expect(maskDeep(loop, knowsNothing)).toEqual({ name: 'sk_live_[masked]', self: '[circular]' })
+  })
+})
+
+describe('what is cut short before it is masked', () => {
+  const secret = 'correct-horse-battery'
+  const mask = knows(secret)
+
+  it('never ends in the middle of a secret', () => {
+    const line = `{"level":"error","msg":"login with ${secret} refused","key":"${secret}"}`
+    for (let most = 1; most <= line.length; most += 1) {
+      const shown = mask(cutBetweenWords(line, most))
+      expect(shown).not.toMatch(/correct|horse|battery/)
+      expect(shown.length).toBeLessThanOrEqual(Math.max(most + 1, mask(line).length))
+    }
+    expect(cutBetweenWords(line, line.length)).toBe(line)
+    expect(cutBetweenWords('a quick brown fox', 9)).toBe('a quick…')
   })
 })

@@ -26,12 +26,14 @@ export function watchRecords(claim: Claim, phases: PhaseStore): WatchRecords {
   })
   return {
     begin: (began, ends) => phases.watching(claim, (sql) => beginWatch(sql, key, began, ends)),
-    breach: (breach, post) =>
+    breach: (breach, post, rollBackBecause) =>
       phases.watching(claim, async (sql) => {
         const first = await recordBreach(sql, key, phases.mask(breach))
-        if (first) await insertPost(sql, claim.run, phases.mask(post))
+        if (!first) return
+        await insertPost(sql, claim.run, phases.mask(post))
+        // In the same transaction: nobody is told of a rollback that a crash here would keep from beginning.
+        if (rollBackBecause !== undefined) await decideByPolicy(sql, key, phases.mask(rollBackBecause))
       }),
-    decideByPolicy: (reason) => phases.watching(claim, (sql) => decideByPolicy(sql, key, phases.mask(reason))),
     state: async () => (await phases.run(claim.run)).watch,
     addLogs: (counts) => phases.watching(claim, (sql) => addLogCounts(sql, key, masked(counts))),
     addLogsBefore: (groups) =>

@@ -85,9 +85,15 @@ export interface PhaseRecords {
 export interface WatchRecords {
   /** Safe to repeat: the first beginning of this attempt stays. */
   begin(began: Date, ends: Date): Promise<void>
-  /** The first breach of a watch is stored together with the post that tells it; later ones are not. */
-  breach(breach: { readonly at: string; readonly text: string }, post: ThreadPost): Promise<void>
-  decideByPolicy(reason: string): Promise<void>
+  /**
+   * The first breach of a watch is stored together with the post that tells it, and with the policy's decision to roll back
+   * where it makes one; later ones are not.
+   */
+  breach(
+    breach: { readonly at: string; readonly text: string },
+    post: ThreadPost,
+    rollBackBecause: string | undefined,
+  ): Promise<void>
   /** With what people decided meanwhile. */
   state(): Promise<RunWatch | undefined>
   addLogs(counts: LogCounts): Promise<void>

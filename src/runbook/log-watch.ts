@@ -121,11 +121,14 @@ export class LogWatch {
     }
   }
 
-  /** Error lines of each pod per minute since the last time this was asked; nothing the first time. */
-  rates(pods: readonly LogPod[], at: Date): readonly { readonly pod: string; readonly perMinute: number }[] {
+  /** Error lines of each pod per minute since the last time this was asked. Undefined: there were some, and nobody knows when. */
+  rates(
+    pods: readonly LogPod[],
+    at: Date,
+  ): readonly { readonly pod: string; readonly perMinute: number }[] | undefined {
     const before = this.#counted
     this.#counted = { at, errors: new Map(pods.map(({ pod, errors }) => [pod, errors])) }
-    if (before === undefined) return []
+    if (before === undefined) return pods.some(({ errors }) => errors > 0) ? undefined : []
     const minutes = Math.max(1, at.getTime() - before.at.getTime()) / 60_000
     return pods.slice(0, mostPods).map(({ pod, errors }) => ({
       pod,

@@ -57,10 +57,13 @@ async function errorSamples({ records }: PhaseContext, at: Date, logs: LogWatch)
   if (logs.trouble !== undefined) return []
   const pods = await records.watch.logPods()
   const total = pods.reduce((sum, { errors }) => sum + errors, 0)
+  const errors = { metric: builtIn.errors, at, value: total }
   const rates = logs.rates(pods, at)
+  // After a restart errors have no time in which they were counted: a gap, not a rate of zero.
+  if (rates === undefined) return [errors]
   const overall = rates.reduce((sum, { perMinute }) => sum + perMinute, 0)
   return [
-    { metric: builtIn.errors, at, value: total },
+    errors,
     { metric: builtIn.errorRate, at, value: Math.round(overall * 10) / 10 },
     ...rates.map(({ pod, perMinute }) => ({ metric: `${builtIn.errorRate}/${pod}`, at, value: perMinute })),
   ]

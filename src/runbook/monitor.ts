@@ -33,10 +33,14 @@ export const monitor: Phase = async (context) => {
   const { watch, state } = await watching(context, beginning, (watched, logs) =>
     watchUntil(watched, beginning, ends, logs),
   )
+  await throwIfStopped(context, watch, state)
+  return conclude(context, watch, state)
+}
+
+async function throwIfStopped(context: PhaseContext, watch: Watch, state: RunWatch | undefined): Promise<void> {
   const decision = state?.decision?.kind
   if (state !== undefined && (decision === 'roll_back' || decision === 'stop'))
     throw await stopped(context, watch, state)
-  return conclude(context, watch, state)
 }
 
 async function begin({ world, service, signal }: PhaseContext): Promise<Beginning> {
@@ -125,8 +129,8 @@ async function alertOnce(context: PhaseContext, judged: readonly Judgement[]): P
   await watch.breach(
     { at: new Date().toISOString(), text },
     { kind: 'breach', text, evidence, onCall: contacts.onCall, automatic: policy.autoRollback },
+    policy.autoRollback ? `automatic rollback: ${text}` : undefined,
   )
-  if (policy.autoRollback) await watch.decideByPolicy(`automatic rollback: ${text}`)
 }
 
 const mostToldErrors = 10
@@ -170,6 +174,8 @@ async function conclude(context: PhaseContext, watch: Watch, state: RunWatch | u
   const open = early ? [] : verification.criteria.filter((it) => it.verdict === 'inconclusive')
   if (missed.length + open.length > 0)
     throw await notMet(context, { missed, open, judged, alerted: state?.breach !== undefined })
+  // The buttons are there until the phase ends: what was decided while the criteria were judged counts too.
+  await throwIfStopped(context, watch, await context.records.watch.state())
   const fileName = `run-${run.number}-${run.version}.md`
   await context.step('send the report', () => context.tell({ kind: 'report', fileName }))
   const met = verification.criteria.filter((it) => it.verdict === 'pass').length

@@ -1,4 +1,5 @@
 import type { LogLine } from '../adapters/kubernetes/port.ts'
+import { cutBetweenWords } from '../masking.ts'
 import { isDeployPlan } from '../runs/model.ts'
 import type { Check } from '../runs/model.ts'
 import { check } from './checks.ts'
@@ -132,7 +133,7 @@ export async function logState(context: PhaseContext): Promise<Finding> {
   const rate = Math.round((errors / logs.windowMinutes) * 10) / 10
   const span = `${cut.length > 0 ? 'at least ' : ''}${rate} per minute over ${logs.windowMinutes} min in ${pods.length} pods`
   const [worst] = [...kinds.values()].sort((a, b) => b.count - a.count)
-  const value = worst === undefined ? span : `${span}; ${worst.count} × ${worst.example.slice(0, 200)}`
+  const value = worst === undefined ? span : `${span}; ${worst.count} × ${cutBetweenWords(worst.example, 200)}`
   if (pods.length === 0) return { verdict: 'unknown', value: 'there are no pods whose logs could be read' }
   return { verdict: rate <= logs.maxErrorsPerMinute ? 'pass' : 'fail', value, number: rate }
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execFile } from 'node:child_process'
@@ -181,6 +181,23 @@ describe('backups of the service database', () => {
       ['a_1', 'a_3', 'a_4', 'b_1'].map((it) => `${it}.dump`),
     )
     expect((await readdir(directory)).filter((name) => name.startsWith('a_2'))).toEqual([])
+  })
+
+  it('lets go what attempts that died a day ago left, and nothing else', async () => {
+    const old = new Date(Date.now() - 25 * 3_600_000)
+    for (const name of [
+      'dead.dump.partial',
+      'dead.dump.fetched',
+      'young.dump.partial',
+      'other.dump',
+      'others.partial',
+    ]) {
+      await mkdir(join(directory, name))
+      await writeFile(join(directory, name, 'toc.dat'), 'half')
+      if (!name.startsWith('young')) await utimes(join(directory, name), old, old)
+    }
+    await backups.retain({ keep: 1, days: 1, now: new Date(), owns: () => false }, never)
+    expect((await readdir(directory)).sort()).toEqual(['other.dump', 'others.partial', 'young.dump.partial'])
   })
 
   it('overwrites the remains of an attempt that died', async () => {

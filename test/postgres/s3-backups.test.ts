@@ -68,6 +68,7 @@ describe('backups in a storage that speaks S3', { timeout: 90_000 }, () => {
     expect(s3.requests.findLast((request) => request.startsWith('PUT '))).toBe(
       'PUT backups/billing/production/run-42.dump.json?x-id=PutObject',
     )
+    expect(keysThere()).not.toContain('billing/production/run-42.dump.begun')
     expect([...s3.bucket.objects.values()].map(({ etag }) => etag)).toContainEqual(expect.stringMatching(/-[2-9]$/))
     expect(s3.bucket.uploads.size).toBe(0)
     expect(progress).toContainEqual(expect.stringMatching(/^uploading to s3:\/\/backups: \d+ MB of \d+ MB$/))
@@ -175,13 +176,17 @@ describe('backups in a storage that speaks S3', { timeout: 90_000 }, () => {
       'b_1.dump': '2026-01-01',
     }))
       put(file, { finishedAt: `${day}T00:00:00.000Z`, restoreTest: skipped })
-    for (const dead of ['dead.dump/toc.dat', 'young.dump/toc.dat', 'somebody-elses.txt'])
+    for (const dead of [
+      ...['dead.dump/toc.dat', 'dead.dump.begun', 'young.dump/toc.dat', 'young.dump.begun', 'a_3.dump.begun'],
+      ...['somebody-elses.txt', 'somebody-elses.dump/toc.dat'],
+    ])
       s3.bucket.put(`billing/production/${dead}`, Buffer.from('x'))
     const old = new Date(Date.now() - 25 * 3_600_000)
     for (const [key, object] of s3.bucket.objects) if (!key.includes('young')) object.modified = old
-    const [stale, fresh] = ['stale', 'fresh'].map((name) => s3.bucket.begin(`billing/production/${name}.dump/1.dat.gz`))
-    const upload = s3.bucket.uploads.get(stale ?? '')
-    if (upload !== undefined) upload.initiated = old
+    const [, ...othersUploads] = ['dead', 'young', 'somebody-elses'].map((name) =>
+      s3.bucket.begin(`billing/production/${name}.dump/1.dat.gz`),
+    )
+    for (const upload of s3.bucket.uploads.values()) upload.initiated = old
 
     const owns = (file: string): boolean => file.startsWith('a_')
     const rule = { keep: 1, days: 30, now: new Date('2026-04-10'), owns }
@@ -194,10 +199,12 @@ describe('backups in a storage that speaks S3', { timeout: 90_000 }, () => {
       'a_3.dump/toc.dat',
       'b_1.dump.json',
       'b_1.dump/toc.dat',
+      'somebody-elses.dump/toc.dat',
       'somebody-elses.txt',
+      'young.dump.begun',
       'young.dump/toc.dat',
     ])
-    expect([...s3.bucket.uploads.keys()]).toEqual([fresh])
+    expect([...s3.bucket.uploads.keys()]).toEqual(othersUploads)
   })
 
   it('survive a storage that is busy for a moment, and say what is wrong with one that stays away', async () => {

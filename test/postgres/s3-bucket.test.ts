@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -64,6 +66,28 @@ describe('a bucket', () => {
     await bucket.remove(`${prefix}/x`, never)
     await bucket.remove(`${prefix}/x`, never)
     expect((await bucket.list(`${prefix}/x`, never)).length).toBe(0)
+  })
+
+  it('that falls silent in the middle of an answer, or never gives one, is away for a while and not damaged', async () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDSANDBOX')
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'sandbox')
+    const silent = createServer((request, response) => {
+      if (request.url?.includes('never')) return
+      response.writeHead(200, { 'content-length': '1000' })
+      response.write('half')
+    })
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    const at = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+    const one = { bucket: 'backups', prefix: '', region: 'us-east-1', endpoint: at, forcePathStyle: true }
+    const away = new S3Bucket(one, { silenceMs: 100, attempts: 1 })
+    const gone = { code: 'storage_unreachable', transient: true }
+    try {
+      await expect(away.read('x', never).then(buffer)).rejects.toMatchObject(gone)
+      await expect(away.read('never', never)).rejects.toMatchObject(gone)
+    } finally {
+      silent.closeAllConnections()
+      await new Promise((resolve) => silent.close(resolve))
+    }
   })
 
   it('shows nothing of an upload that was cancelled, and keeps no part of it', async () => {

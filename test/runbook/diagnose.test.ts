@@ -399,6 +399,10 @@ describe('why a CronJob does not run', () => {
     expect(cronJobLooks(facts, false).every((look) => look.seen !== '')).toBe(true)
   })
 
+  it('reads a schedule as the controller does', () => {
+    expect(scheduleOf('0 3 ? * *', undefined, new Date(now))).toEqual(scheduleOf('0 3 * * *', undefined, new Date(now)))
+  })
+
   it('says what the failed Job said, the first error first', () => {
     const log = ['starting', 'TypeError: cannot read plan', '    at x.js:1', 'Node.js v20']
     const [cause] = cronJobCauses(factsOf({ jobs: [job('failed', { exitCode: 1 })] }, log))
@@ -414,7 +418,7 @@ describe('why grace periods are not enforced', () => {
     appliedAt: '2026-01-05T10:00:00Z',
     appliedBy: 'purser',
   }
-  const role = { name: 'app', connections: 3, bypasses: false, owns: false, mayRead: true }
+  const role = { name: 'app', connections: 3, bypasses: false, owns: false, mayRead: true, holds: [] }
   const security = {
     owner: 'postgres',
     enabled: true,
@@ -466,6 +470,11 @@ describe('why grace periods are not enforced', () => {
       'a policy for somebody else',
       withSecurity({ policies: [{ name: 'own', command: 'ALL', roles: ['auditor'] }] }),
       ['rls_without_policy'],
+    ],
+    [
+      'a policy for a role whose rights it has',
+      withSecurity({ policies: [{ name: 'own', command: 'ALL', roles: ['billing'] }] }, { holds: ['billing'] }),
+      [],
     ],
     [
       'a policy for writing only',

@@ -9,7 +9,7 @@ import { beginWantedRollbacks } from '../../src/jobs/wanted-rollbacks.ts'
 import type { PhaseContext, PhaseResult } from '../../src/runbook/context.ts'
 import { monitor } from '../../src/runbook/monitor.ts'
 import type { World } from '../../src/runbook/world.ts'
-import type { Claim } from '../../src/runs/phase-store.ts'
+import type { Claim, PhaseStore } from '../../src/runs/phase-store.ts'
 import type { ThreadPost } from '../../src/runs/posts.ts'
 import { plan } from '../messages/example-runs.ts'
 import type { Truth } from '../runs/truth.ts'
@@ -44,7 +44,12 @@ interface Stage {
   readonly claim: Claim
   readonly scene: Scene
   /** Runs the phase once more, as another worker would. */
-  run(more?: { signal?: AbortSignal; auto?: boolean; world?: Partial<World> }): Promise<PhaseResult>
+  run(more?: {
+    signal?: AbortSignal
+    auto?: boolean
+    world?: Partial<World>
+    phases?: PhaseStore
+  }): Promise<PhaseResult>
   posts(): Promise<readonly ThreadPost[]>
 }
 
@@ -93,7 +98,12 @@ async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
   return {
     claim,
     scene,
-    run: async ({ signal = AbortSignal.timeout(20_000), auto = false, world: other = {} } = {}) =>
+    run: async ({
+      signal = AbortSignal.timeout(20_000),
+      auto = false,
+      world: other = {},
+      phases = truth.phases,
+    } = {}) =>
       monitor(
         contextFor({
           claim,
@@ -108,7 +118,7 @@ async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
             policy: { ...production.policy, autoRollback: auto },
           },
           world: { ...world, ...other } as unknown as World,
-          phases: truth.phases,
+          phases,
           publish: async () => undefined,
           signal,
         }),
@@ -183,6 +193,27 @@ describe('watching a release', () => {
     })
   })
 
+  it('is stopped even by who decides while the criteria are judged, and sends no report of a success', async () => {
+    const stage = await onStage({ minutes: 3 / 60 })
+    const { run } = stage.claim
+    const get = async () => {
+      await truth.runs.decideWatch(run, 'stop', alex)
+      return { status: 200, milliseconds: 1 }
+    }
+    const running = stage.run({ world: { health: { get } } })
+    running.catch(() => undefined)
+    await expect
+      .poll(async () => (await truth.runs.samples(run)).length, { timeout: 10_000, interval: 20 })
+      .toBeGreaterThan(0)
+    stage.scene.dead = 1
+    await expect
+      .poll(async () => (await truth.runs.get(run)).watch?.breach !== undefined, { timeout: 10_000, interval: 20 })
+      .toBe(true)
+    stage.scene.dead = 0
+    await expect(running).rejects.toMatchObject({ message: expect.stringContaining('stopped by a decision') })
+    expect((await stage.posts()).map((it) => it.kind)).not.toContain('report')
+  })
+
   it('is finished early by a decision, which its line says', async () => {
     const stage = await onStage({ minutes: 1 })
     const running = stage.run()
@@ -240,6 +271,43 @@ describe('a watch that is taken up by another worker', () => {
     expect((await stage.posts()).filter((it) => it.kind === 'breach')).toHaveLength(1)
     expect(await truth.runs.logGroups(await truth.runs.get(stage.claim.run))).toEqual([
       expect.objectContaining({ count: 3, pod: 'api-1', known: false }),
+    ])
+  })
+
+  it('is rolled back by policy even when the first one died right after the breach was told', async () => {
+    const stage = await onStage({ minutes: 3 / 60 })
+    stage.scene.lines = [noise('api-1', 1)]
+    const told = async () => (await truth.runs.get(stage.claim.run)).watch
+    const dying = new Proxy(truth.phases, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key, target)
+        if (typeof value !== 'function') return value
+        if (key !== 'watching') return value.bind(target) as unknown
+        return async (...given: unknown[]) => {
+          if ((await told())?.breach !== undefined) throw new Error('killed')
+          return Reflect.apply(value, target, given) as unknown
+        }
+      },
+    })
+    await expect(stage.run({ auto: true, phases: dying })).rejects.toThrow('Error lines: 1')
+    await expect(stage.run({ auto: true })).rejects.toMatchObject({
+      message: expect.stringContaining('ended to roll back'),
+    })
+    expect((await told())?.decision).toMatchObject({ kind: 'roll_back', by: 'purser' })
+  })
+
+  it('shows a gap, and no rate of zero, for errors of which it does not know the time', async () => {
+    const stage = await onStage()
+    stage.scene.lines = [noise('api-1', 1)]
+    await expect(stage.run()).rejects.toMatchObject({ code: 'monitor_breach' })
+    const samples = await truth.runs.samples(stage.claim.run)
+    const [first] = samples
+    expect(samples.filter(({ at }) => at.getTime() === first?.at.getTime()).map(({ metric }) => metric)).toEqual([
+      'dead',
+      'log_errors',
+      'replicas_missing',
+      'restarts',
+      'undelivered_events',
     ])
   })
 

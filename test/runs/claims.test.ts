@@ -90,7 +90,8 @@ describe('a worker that lost its phase to another', () => {
     ],
     [
       'a breach',
-      (claim) => watchRecords(claim, truth.phases).breach({ at: '', text: 'late' }, { kind: 'note', text: 'late' }),
+      (claim) =>
+        watchRecords(claim, truth.phases).breach({ at: '', text: 'late' }, { kind: 'note', text: 'late' }, 'late'),
     ],
     ['a stumble', (claim) => truth.phases.stumble(claim, 'late', 1_000)],
     [

@@ -16,8 +16,7 @@ describe('a webhook probe', () => {
   it('carries a signature that the SDK accepts and a type that nobody acts on', async () => {
     const answer = await webhookProbe().signed(hook.url, secret, signal)
     expect(answer.status).toBe(200)
-    expect(answer.body).toMatch(/^answered 200 \.+$/)
-    expect(answer.body).toHaveLength(200)
+    expect(answer.body).toBe('answered 200…')
     const { body = '', headers = {} } = hook.received[0] ?? {}
     const event = Stripe.webhooks.constructEvent(body, String(headers['stripe-signature']), secret.reveal())
     expect(event).toMatchObject({

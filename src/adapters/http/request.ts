@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PurserError } from '../../errors.ts'
+import { cutBetweenWords } from '../../masking.ts'
 import type { NoAnswerReason } from './port.ts'
 
 /** No answer came: refused, cut, name unknown, or too slow. An HTTP error status is an answer and never raises this. */
@@ -63,9 +64,9 @@ export async function startOfBody(response: Response, characters: number): Promi
   let text = ''
   for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
     text += decoder.decode(chunk, { stream: true })
-    if (text.length >= characters) break // leaving the loop cancels the rest
+    if (text.length > characters) break // leaving the loop cancels the rest
   }
-  return text.slice(0, characters)
+  return cutBetweenWords(text, characters)
 }
 
 /** `fetch` hides the reason ("ECONNREFUSED") in the cause of a "fetch failed"; a name tried on two addresses nests it once more. */

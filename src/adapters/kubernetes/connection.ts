@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { KubeConfig } from '@kubernetes/client-node'
 
+import { cutBetweenWords } from '../../masking.ts'
 import { clockAheadMs } from '../http/clock.ts'
 import { type JsonMap, isMap } from './api-objects.ts'
 import { ClusterError } from './errors.ts'
@@ -254,7 +255,8 @@ function refusal(request: ApiRequest, response: http.IncomingMessage, body: stri
   const status = response.statusCode ?? 0
   const answer = statusOf(body)
   const retryAfterMs = retryAfterOf(response, answer.details)
-  const message = typeof answer.message === 'string' ? answer.message : body.trim().slice(0, 300) || `HTTP ${status}`
+  const message =
+    typeof answer.message === 'string' ? answer.message : cutBetweenWords(body.trim(), 300) || `HTTP ${status}`
   const reason = typeof answer.reason === 'string' ? answer.reason : undefined
   const causes = isMap(answer.details) && Array.isArray(answer.details.causes) ? answer.details.causes : []
   const evidence = causes

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -113,4 +113,20 @@ export function outlived(manifests: readonly BackupManifest[], rule: RetentionRu
 export async function removeBackup(directory: string, file: string): Promise<void> {
   await rm(manifestPath(directory, file), { force: true })
   await rm(join(directory, file), { recursive: true, force: true })
+}
+
+/** What a try may leave here when it is killed; nothing that is a backup is called so. */
+const remains = /^[A-Za-z0-9][\w.-]*\.dump\.(partial|fetched|(partial|fetched)\.(rest|list))$/
+
+/** Remains of a try may belong to one that still runs; after a day they do not. */
+export const staleMs = 24 * 60 * 60 * 1000
+
+/** Rows of customers lie in them, and they fill the disk. */
+export async function removeRemains(directory: string, before: Date, signal: AbortSignal): Promise<void> {
+  for (const name of (await readdir(directory).catch(() => [])).filter((it) => remains.test(it))) {
+    signal.throwIfAborted()
+    const path = join(directory, name)
+    const touched = await stat(path).catch(() => undefined)
+    if (touched !== undefined && touched.mtime < before) await rm(path, { recursive: true, force: true })
+  }
 }

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type * as Sdk from '@aws-sdk/client-s3'
 import { explainS3 } from './s3-errors.ts'
 
@@ -22,8 +22,7 @@ export interface StoredObject {
 }
 
 const connectLimitMs = 10_000
-/** Of silence. */
-const requestLimitMs = 60_000
+const usual = { silenceMs: 60_000, attempts: 5 }
 /** Smallest part that S3 takes is 5 MiB, and 10,000 of them make an object. */
 const partBytes = 8 * 1024 * 1024
 const mostParts = 9_000
@@ -39,10 +38,12 @@ interface Call {
 /** The few operations of S3 that backups need. Credentials come from the environment, as the SDK finds them. */
 export class S3Bucket {
   readonly location: S3Location
+  readonly #limits: typeof usual
   #open: Promise<{ readonly sdk: typeof Sdk; readonly client: Sdk.S3Client }> | undefined
 
-  constructor(location: S3Location) {
+  constructor(location: S3Location, limits: typeof usual = usual) {
     this.location = location
+    this.#limits = limits
   }
 
   /** The SDK is loaded when it is first needed: half a second and 25 MB that most installations have no use for. */
@@ -53,8 +54,9 @@ export class S3Bucket {
       region: location.region ?? process.env['AWS_REGION'] ?? 'us-east-1',
       ...(location.endpoint === undefined ? {} : { endpoint: location.endpoint }),
       forcePathStyle: location.forcePathStyle,
-      maxAttempts: 5,
-      requestHandler: { connectionTimeout: connectLimitMs, requestTimeout: requestLimitMs },
+      maxAttempts: this.#limits.attempts,
+      // The SDK's own `requestTimeout` would count the transfer of a whole file, and only warn.
+      requestHandler: { connectionTimeout: connectLimitMs, socketTimeout: this.#limits.silenceMs },
       // The signature of each request covers the SHA-256 of its body; storages older than the SDK's newer checksums refuse those.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
@@ -93,10 +95,22 @@ export class S3Bucket {
   }
 
   async read(key: string, signal: AbortSignal): Promise<Readable> {
-    return this.#try(`reading ${key}`, signal, async (s3) => {
+    const doing = `reading ${key}`
+    const body = await this.#try(doing, signal, async (s3) => {
       const answer = await s3.client.send(new s3.sdk.GetObjectCommand({ ...this.#bucket, Key: key }), s3.options)
       return answer.Body as Readable
     })
+    return Readable.from(this.#explained(body, doing, signal), { objectMode: false })
+  }
+
+  /** What breaks off in the middle is the storage's trouble too, and no damage to what is read. */
+  async *#explained(body: Readable, doing: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+    try {
+      yield* body as AsyncIterable<Buffer>
+    } catch (error) {
+      signal.throwIfAborted()
+      throw explainS3(`${doing} in s3://${this.location.bucket}`, error)
+    }
   }
 
   async write(key: string, text: string, signal: AbortSignal): Promise<void> {

@@ -4,13 +4,11 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { inUnits, requireSpace } from './disk-space.ts'
 import { BackupError } from './errors.ts'
-import { fingerprint, fingerprintOf, newestFirst, parseManifest } from './manifests.ts'
+import { fingerprint, fingerprintOf, newestFirst, parseManifest, removeRemains, staleMs } from './manifests.ts'
 import type { BackupManifest } from './port.ts'
 import { S3Bucket, type S3Location, type StoredObject } from './s3-bucket.ts'
 import { directoryStorage, gone, type BackupStorage } from './storage.ts'
 
-/** Remains of a try may belong to one that still runs; after a day they do not. */
-const staleMs = 24 * 60 * 60 * 1000
 const progressStep = 0.05
 
 /**
@@ -28,12 +26,16 @@ export function backupPlace(
   return { directory: usual, storage: s3Storage({ bucket, prefix, region, endpoint, forcePathStyle }, usual) }
 }
 
-/** `PREFIX/NAME.dump/FILE` for each file of a dump, `PREFIX/NAME.dump.json` for its manifest, which is written last. */
+/**
+ * `PREFIX/NAME.dump/FILE` for each file of a dump, `PREFIX/NAME.dump.json` for its manifest, which is written last.
+ * `PREFIX/NAME.dump.begun` stands there meanwhile: in a bucket that others use too, only what has this mark is tidied.
+ */
 export function s3Storage(location: S3Location, directory: string): BackupStorage {
   const bucket = new S3Bucket(location)
   const top = location.prefix === '' ? '' : `${location.prefix}/`
   const filesOf = (file: string): string => `${top}${file}/`
   const manifestKey = (file: string): string => `${top}${file}.json`
+  const begunKey = (file: string): string => `${top}${file}${begun}`
 
   async function removeFiles(file: string, signal: AbortSignal): Promise<void> {
     await bucket.abortUploads(filesOf(file), new Date(), signal)
@@ -61,10 +63,12 @@ export function s3Storage(location: S3Location, directory: string): BackupStorag
     manifest: async (file, doing, signal) =>
       parseManifest((await bucket.text(manifestKey(file), signal)) ?? gone(doing)(undefined), doing),
     keep: async (partial, manifest, onProgress, signal) => {
+      await bucket.write(begunKey(manifest.file), '{}\n', signal)
       await removeFiles(manifest.file, signal)
       await uploadAll(bucket, partial, filesOf(manifest.file), manifest.bytes, onProgress, signal)
       await requireAll(partial, await bucket.list(filesOf(manifest.file), signal), manifest.file)
       await bucket.write(manifestKey(manifest.file), `${JSON.stringify(manifest, null, 2)}\n`, signal)
+      await bucket.remove(begunKey(manifest.file), signal)
     },
     fingerprint: async ({ file }, signal) => {
       const keys = (await bucket.list(filesOf(file), signal)).map(({ key }) => key)
@@ -90,21 +94,25 @@ export function s3Storage(location: S3Location, directory: string): BackupStorag
     },
     tidy: async (signal) => {
       const stale = new Date(Date.now() - staleMs)
-      await bucket.abortUploads(top, stale, signal)
-      for (const key of withoutManifest(await bucket.list(top, signal), top, stale)) await bucket.remove(key, signal)
+      await removeRemains(directory, stale, signal)
+      for (const { file, finished } of begunBefore(await bucket.list(top, signal), top, stale)) {
+        if (!finished) await removeFiles(file, signal)
+        await bucket.remove(begunKey(file), signal)
+      }
     },
   }
 }
 
-/** Pure: files of dumps that were never finished. */
-export function withoutManifest(objects: readonly StoredObject[], top: string, before: Date): readonly string[] {
-  const manifests = new Set(objects.map(({ key }) => key).filter((key) => key.endsWith('.dump.json')))
+const begun = '.begun'
+
+/** Pure: dumps that were begun so long ago that nobody is at it any more, and whether each came to its end. */
+function begunBefore(objects: readonly StoredObject[], top: string, before: Date) {
+  const keys = new Set(objects.map(({ key }) => key))
   return objects
-    .filter(({ key, modified }) => {
-      const dump = /^(.+\.dump)\/[^/]+$/.exec(key.slice(top.length))?.[1]
-      return dump !== undefined && modified < before && !manifests.has(`${top}${dump}.json`)
-    })
-    .map(({ key }) => key)
+    .filter(({ key, modified }) => key.endsWith(`.dump${begun}`) && modified < before)
+    .map(({ key }) => key.slice(top.length, -begun.length))
+    .filter((file) => !file.includes('/'))
+    .map((file) => ({ file, finished: keys.has(`${top}${file}.json`) }))
 }
 
 async function uploadAll(

@@ -1,7 +1,16 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BackupError, explain } from './errors.ts'
-import { finish, fingerprint, listManifests, manifestPath, parseManifest, removeBackup } from './manifests.ts'
+import {
+  finish,
+  fingerprint,
+  listManifests,
+  manifestPath,
+  parseManifest,
+  removeBackup,
+  removeRemains,
+  staleMs,
+} from './manifests.ts'
 import type { BackupManifest } from './port.ts'
 
 export interface Fingerprint {
@@ -55,7 +64,7 @@ export function directoryStorage(directory: string): BackupStorage {
     fingerprint: ({ file }) => fingerprint(join(directory, file)),
     withFiles: async ({ file }, _signal, work) => work(join(directory, file)),
     remove: (file) => removeBackup(directory, file),
-    tidy: async () => {},
+    tidy: (signal) => removeRemains(directory, new Date(Date.now() - staleMs), signal),
   }
 }
 

@@ -1,4 +1,5 @@
 import { PurserError, type ErrorFacts } from '../../errors.ts'
+import { cutBetweenWords } from '../../masking.ts'
 
 export type ImageErrorCode =
   | 'image_not_found'
@@ -33,5 +34,5 @@ export function registryWords(body: string): readonly string[] {
   } catch {
     // a proxy's HTML page, for instance
   }
-  return body.trim() === '' ? [] : [body.trim().slice(0, 200)]
+  return body.trim() === '' ? [] : [cutBetweenWords(body.trim(), 200)]
 }

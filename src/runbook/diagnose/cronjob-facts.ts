@@ -76,7 +76,8 @@ export function tellingLine(lines: readonly string[]): string | undefined {
 /** As the CronJob controller reads it: five fields or a nickname, in the zone that the CronJob names, else UTC. */
 export function scheduleOf(text: string, timeZone: string | undefined, now: Date): Schedule {
   try {
-    const cron = new Cron(text, { paused: true, timezone: timeZone ?? 'UTC', mode: '5-part' })
+    // For the controller a question mark is a star; croner would put the present moment there.
+    const cron = new Cron(text.replaceAll('?', '*'), { paused: true, timezone: timeZone ?? 'UTC', mode: '5-part' })
     const [next, second] = cron.nextRuns(2, now)
     if (next === undefined) return { kind: 'never' }
     const [previous] = cron.previousRuns(1, now)

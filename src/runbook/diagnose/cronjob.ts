@@ -1,4 +1,5 @@
 import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/port.ts'
+import { cutBetweenWords } from '../../masking.ts'
 import type { Cause, Look, Remedy } from '../../runs/diagnosis.ts'
 import type { CronJobFacts } from './cronjob-facts.ts'
 import { newestFailure, tellingLine } from './cronjob-facts.ts'
@@ -183,7 +184,7 @@ function failing({ name, log }: CronJobFacts, found: CronJobExamination): Cause 
   const lines = known(log) ?? []
   const telling = tellingLine(lines)
   const how = pod?.exitCode === undefined ? (failed.reason ?? 'it failed') : `exit code ${pod.exitCode}`
-  const said = telling === undefined ? '' : `; it says: ${telling.length > 160 ? `${telling.slice(0, 159)}…` : telling}`
+  const said = telling === undefined ? '' : `; it says: ${cutBetweenWords(telling, 160)}`
   return {
     code: 'job_failing',
     sentence: `CronJob ${name} starts, but its newest Job ${failed.name} failed (${how})${said}.`,

@@ -51,6 +51,8 @@ export interface ServiceRole {
   readonly bypasses: boolean
   readonly owns: boolean
   readonly mayRead: boolean
+  /** Roles whose rights it has, of those that policies name: their policies are its own. */
+  readonly holds: readonly string[]
 }
 
 const linesRead = 500
@@ -121,7 +123,9 @@ async function rowSecurity(context: PhaseContext, table: string, signal: AbortSi
     query(
       context,
       `select who.name, who.connections, r.rolsuper or r.rolbypassrls, pg_has_role(r.oid, c.relowner, 'USAGE'),
-         has_table_privilege(r.oid, c.oid, 'SELECT')
+         has_table_privilege(r.oid, c.oid, 'SELECT'),
+         array_to_string(array(select distinct pg_get_userbyid(named) from pg_policy p, unnest(p.polroles) named
+           where p.polrelid = c.oid and named <> 0 and pg_has_role(r.oid, named, 'USAGE')), ',')
        from (${who}) who join pg_roles r on r.rolname = who.name, pg_class c where c.oid = to_regclass('${table}')
        order by who.connections desc limit 5`,
       signal,
@@ -137,12 +141,13 @@ async function rowSecurity(context: PhaseContext, table: string, signal: AbortSi
       command: commands[command ?? ''] ?? 'ALL',
       roles: (list ?? '').split(','),
     })),
-    roles: roles.rows.map(([name, connections, bypasses, owns, mayRead]) => ({
+    roles: roles.rows.map(([name, connections, bypasses, owns, mayRead, holds]) => ({
       name: name ?? '',
       connections: Number(connections),
       bypasses: bypasses === 't',
       owns: owns === 't',
       mayRead: mayRead === 't',
+      holds: (holds ?? '').split(',').filter((it) => it !== ''),
     })),
   }
 }

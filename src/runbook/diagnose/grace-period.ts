@@ -142,10 +142,10 @@ export function isShutOut(security: RowSecurity, role: ServiceRole): boolean {
   return policiesFor(security, role).length === 0
 }
 
-function policiesFor({ policies }: RowSecurity, { name }: ServiceRole) {
+function policiesFor({ policies }: RowSecurity, { name, holds }: ServiceRole) {
   return policies.filter(
     (policy) =>
       (policy.command === 'SELECT' || policy.command === 'ALL') &&
-      policy.roles.some((role) => role === 'public' || role === name),
+      policy.roles.some((role) => role === 'public' || role === name || holds.includes(role)),
   )
 }

@@ -1,3 +1,4 @@
+import { cutBetweenWords } from '../../masking.ts'
 import type { Look } from '../../runs/diagnosis.ts'
 import type { PhaseContext } from '../context.ts'
 
@@ -51,9 +52,7 @@ export function judged<T>(name: string, title: string, seen: Seen<T>, judge: (fa
   const { evidence = [], ...verdict } = seen.ok
     ? judge(seen.value)
     : ({ verdict: 'unknown', seen: seen.why } satisfies Judged as Judged)
-  const short = evidence
-    .slice(-mostLines)
-    .map((line) => (line.length > longestLine ? `${line.slice(0, longestLine)}…` : line))
+  const short = evidence.slice(-mostLines).map((line) => cutBetweenWords(line, longestLine))
   return { name, title, ...verdict, evidence: short, milliseconds: seen.milliseconds }
 }
 
