@@ -37,8 +37,13 @@ const policySchema = checkFields(
       .describe('Whether a release that breaks a rule while it is watched is rolled back without asking.'),
     rollbackButtonHours: z.number().min(0).default(24).describe('How long a finished run keeps its Roll back button.'),
   }),
-  ['deployers', 'approvers', 'approvals', 'selfApproval', 'rollbackApprovals', 'restoreApprovals'],
-  ({ deployers, approvers, approvals, selfApproval, rollbackApprovals, restoreApprovals }, problem) => {
+  ['deployers', 'approvers', 'approvals', 'selfApproval', 'rollbackApprovals', 'restoreApprovals', 'autoRollback'],
+  ({ deployers, approvers, approvals, selfApproval, rollbackApprovals, restoreApprovals, autoRollback }, problem) => {
+    if (autoRollback && rollbackApprovals > 0)
+      problem(
+        ['autoRollback'],
+        `rolls back without asking, but rollbackApprovals wants ${rollbackApprovals} to approve each rollback; set rollbackApprovals to 0, or autoRollback to false`,
+      )
     // A group's size is unknown here.
     if ([...approvers].some(isGroup)) return
     for (const [field, needed] of Object.entries({ approvals, rollbackApprovals, restoreApprovals })) {

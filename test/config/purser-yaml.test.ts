@@ -184,6 +184,14 @@ describe('a purser.yaml with problems', () => {
     expect(problemsOf(people(3)).join()).toMatch(/asks for 3 people, but only 2 may approve/)
   })
 
+  it('refuses a rollback without asking where each rollback has to be approved', () => {
+    const policy = 'environments.production.policy'
+    const automatic = (rollbackApprovals: number) =>
+      problemsOf(withValue([`${policy}.autoRollback`, true], [`${policy}.rollbackApprovals`, rollbackApprovals]))
+    expect(automatic(0)).toEqual([])
+    expect(automatic(1).join()).toMatch(/autoRollback .*rolls back without asking.*set rollbackApprovals to 0/)
+  })
+
   it('does not let Purser start while it holds the placeholders of the example', () => {
     const start = () => readPurserYaml(committed)
     expect(start).toThrow(ConfigError)

@@ -96,8 +96,8 @@ function lineOf({ pid, who, state, seconds, query }: Activity): string {
 /** One line of a query without its literals: they are customers' data. */
 function shown(query: string): string {
   const bare = query
-    .replaceAll(/\$(\w*)\$[\s\S]*?(?:\$\1\$|$)/g, '?')
-    .replaceAll(/'(?:[^']|'')*(?:'|$)/g, '?')
+    // In one pass, as the server reads it: a quote inside one kind of literal begins none of another kind.
+    .replaceAll(/\$(\w*)\$[\s\S]*?(?:\$\1\$|$)|\be'(?:[^'\\]|''|\\[\s\S])*(?:'|$)|'(?:[^']|'')*(?:'|$)/gi, '?')
     .replaceAll(/(?<![$\w])\d+(?:\.\d+)?\b/g, '?')
     .replaceAll(/\s+/g, ' ')
     .trim()
