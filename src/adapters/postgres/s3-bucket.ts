@@ -143,7 +143,7 @@ export class S3Bucket {
         await upload.done()
       } catch (error) {
         // The SDK gives an aborted upload up before it has told the storage so.
-        await this.abortUploads(key, new Date(), AbortSignal.timeout(cleanUpLimitMs)).catch(() => {})
+        await this.abortUploads(key, AbortSignal.timeout(cleanUpLimitMs)).catch(() => {})
         throw error
       } finally {
         signal.removeEventListener('abort', abort)
@@ -159,20 +159,20 @@ export class S3Bucket {
   }
 
   /** Parts of uploads that were never completed are invisible, and cost money until somebody aborts them. */
-  async abortUploads(prefix: string, begunBefore: Date, signal: AbortSignal): Promise<void> {
+  async abortUploads(prefix: string, signal: AbortSignal): Promise<void> {
     for (;;) {
       const page = await this.#try(`looking for broken-off uploads below ${prefix}`, signal, (s3) =>
         s3.client.send(new s3.sdk.ListMultipartUploadsCommand({ ...this.#bucket, Prefix: prefix }), s3.options),
       )
-      const stale = (page.Uploads ?? []).filter(({ Initiated: at }) => at === undefined || at <= begunBefore)
-      for (const { Key: key, UploadId: id } of stale)
+      const found = page.Uploads ?? []
+      for (const { Key: key, UploadId: id } of found)
         await this.#try(`aborting a broken-off upload of ${key}`, signal, (s3) =>
           s3.client.send(
             new s3.sdk.AbortMultipartUploadCommand({ ...this.#bucket, Key: key, UploadId: id }),
             s3.options,
           ),
         )
-      if (page.IsTruncated !== true || stale.length === 0) return
+      if (page.IsTruncated !== true || found.length === 0) return
     }
   }
 

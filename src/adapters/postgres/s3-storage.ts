@@ -38,7 +38,7 @@ export function s3Storage(location: S3Location, directory: string): BackupStorag
   const begunKey = (file: string): string => `${top}${file}${begun}`
 
   async function removeFiles(file: string, signal: AbortSignal): Promise<void> {
-    await bucket.abortUploads(filesOf(file), new Date(), signal)
+    await bucket.abortUploads(filesOf(file), signal)
     for (const { key } of await bucket.list(filesOf(file), signal)) await bucket.remove(key, signal)
   }
 
