@@ -1,4 +1,6 @@
+import type { DeploymentState } from '../adapters/kubernetes/port.ts'
 import { changeSince } from '../runs/comeback.ts'
+import type { Effect, ImageAfter } from '../runs/effects.ts'
 import type { DeployPlan } from '../runs/plan.ts'
 import type { PhaseContext } from './context.ts'
 import { planOf } from './context.ts'
@@ -24,16 +26,29 @@ async function driftOf(context: PhaseContext, approved: DeployPlan): Promise<str
   if (commit.sha !== approved.commit.sha)
     return `tag ${run.version} moved from ${approved.commit.sha.slice(0, 7)} to ${commit.sha.slice(0, 7)}`
   if (image !== undefined) return image
-  const ours = deployment.image === released?.reference && (await mayBeSet(context, approved))
-  if (!ours && deployment.templateHash !== approved.current.templateHash) return changedDeployment(context, approved)
-  return undefined
+  if (deployment.templateHash === approved.current.templateHash) return undefined
+  const set = await imageSet(context)
+  const ours =
+    deployment.image === released?.reference && (set !== undefined || deployment.image !== approved.current.image)
+  return ours ? changedSinceSet(context, set, deployment) : changedDeployment(context, approved)
 }
 
-/** A deploy of the version that runs already (another secret is asked for) has not set its image by finding it there. */
-async function mayBeSet({ records, run, service }: PhaseContext, { image, current }: DeployPlan): Promise<boolean> {
-  if (current.image !== image.reference) return true
+/** The record that this run has set the image, or may have. */
+async function imageSet({ records, run, service }: PhaseContext): Promise<Effect | undefined> {
   const effects = await records.effectsOf(run.number)
-  return effects.some(({ kind, target }) => kind === 'image' && target === service.deployment)
+  return effects.find(({ kind, target }) => kind === 'image' && target === service.deployment)
+}
+
+/** The image is the planned one: whatever else of the pods somebody has changed since this run set it was not tested. */
+async function changedSinceSet(
+  { world, service, run, signal }: PhaseContext,
+  set: Effect | undefined,
+  { templateHash }: DeploymentState,
+): Promise<string | undefined> {
+  const after = set?.after as ImageAfter | undefined
+  if (set === undefined || after?.templateHash === undefined || after.templateHash === templateHash) return undefined
+  const seen = await world.cluster.history(service.deployment, service.container, signal)
+  return changeSince(seen, after.templateHash, { ...set, when: `after run #${run.number} had set it` })?.text
 }
 
 /** Somebody else's change since the plan: who made it, and what it is. */

@@ -1,16 +1,23 @@
 import { describe, expect, it } from 'vitest'
 import { confirmPlan } from '../../src/runbook/confirm-plan.ts'
 import type { PhaseContext } from '../../src/runbook/context.ts'
+import type { DeployPlan } from '../../src/runs/plan.ts'
 import { deploy, plan } from '../messages/example-runs.ts'
 
 /** Another secret is asked for: the version stays. */
 const approved = { ...plan, current: { ...plan.current, image: plan.image.reference } }
 const signal = new AbortController().signal
 
-function contextOf(templateHash: string, effects: readonly object[] = []): PhaseContext {
+function contextOf(templateHash: string, effects: readonly object[] = [], of: DeployPlan = approved): PhaseContext {
   const { reference: image } = plan.image
+  const differences = (at: string) => [`${at}: added "x"`]
+  const since = {
+    '1': 'spec.containers[api].env[DEBUG]',
+    '2': 'metadata.annotations.kubectl.kubernetes.io/restartedAt',
+  }
+  const revisions = [{ templateHash: 'as set', changedSince: differences(since[templateHash as '1'] ?? 'it') }]
   return {
-    run: deploy({ plan: approved }),
+    run: deploy({ plan: of }),
     service: { deployment: 'api', container: 'api', image: { repository: 'valuecanvas/api', build: 'none' } },
     environment: { namespace: 'production' },
     signal,
@@ -20,7 +27,7 @@ function contextOf(templateHash: string, effects: readonly object[] = []): Phase
       registry: { resolve: async () => plan.image },
       cluster: {
         deployment: async () => ({ image, templateHash, containers: ['api'], paused: false }),
-        history: async () => ({ image, templateHash, writers: [{ manager: 'kubectl-set' }], revisions: [] }),
+        history: async () => ({ image, templateHash, writers: [], revisions }),
       },
     },
   } as unknown as PhaseContext
@@ -34,5 +41,21 @@ describe('a deploy of the version that runs already', () => {
   it('goes on with what was approved, and with what it has set itself', async () => {
     await confirmPlan(contextOf(plan.current.templateHash))
     await confirmPlan(contextOf('with the other secret', [{ kind: 'image', target: 'api' }]))
+  })
+})
+
+describe('a phase after the rollout', () => {
+  const set = [{ run: 42, kind: 'image', target: 'api', at: new Date(), after: { templateHash: 'as set' } }]
+
+  it('stops when somebody has changed more of the pods than their image', async () => {
+    await expect(confirmPlan(contextOf('1', set, plan))).rejects.toMatchObject({
+      code: 'plan_outdated',
+      message: expect.stringMatching(/changed deployment api, after run #42 had set it: .*env\[DEBUG\]/),
+    })
+  })
+
+  it('goes on with what the run has set, and when its pods were only restarted', async () => {
+    await confirmPlan(contextOf('as set', set, plan))
+    await confirmPlan(contextOf('2', set, plan))
   })
 })
