@@ -261,7 +261,7 @@ function retriedBy(view: StateView): readonly string[] {
 export function choices(run: Run): string {
   if (isReadOnly(run)) return `${soFar(run)} Retry to look again.`
   if (neverPlanned(run)) return `${soFar(run)} ${retryHelps(run) ? 'Plan again once that is put right.' : afresh(run)}`
-  const undo = run.kind === 'deploy' && run.hasEffects && run.rolledBackBy === undefined
+  const undo = (run.kind === 'deploy' || run.kind === 'restore') && run.hasEffects && run.rolledBackBy === undefined
   const options = ['retry the phase', ...(undo ? ['roll back'] : []), 'leave it']
   return `${soFar(run)} Someone has to decide: ${joined(options, 'or')}.`
 }
@@ -306,6 +306,7 @@ export function soFar(run: Run): string {
   if (!began)
     return pushes ? 'At most the built image was pushed; nothing else was changed.' : 'Nothing outside was changed.'
   if (run.kind === 'rollback') return 'What was put back so far stands.'
+  if (run.kind === 'restore') return 'What was stopped runs again, on the database from before.'
   return `Apart from migrations${pushes ? ' and the pushed image' : ''}, nothing outside was changed.`
 }
 

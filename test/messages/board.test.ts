@@ -101,6 +101,16 @@ describe('the board', () => {
     expect(board(early).seen).toContain('Nothing outside was changed')
   })
 
+  it('says of a restore that failed what serves now, and offers its rollback only where something is left to put back', () => {
+    const phases = [example.phase('prepare', { status: 'succeeded' }), example.phase('swap', { status: 'failed' })]
+    const failed = { ...example.restore, status: 'failed', startedAt: example.now, phases } as const
+    const { seen } = board({ ...failed, hasEffects: false })
+    expect(seen).toContain(
+      'What was stopped runs again, on the database from before. Someone has to decide: retry the phase or leave it',
+    )
+    expect(board({ ...failed, hasEffects: true }).seen).toContain('retry the phase, roll back or leave it')
+  })
+
   it('reads as a report when the run has succeeded', () => {
     const { seen } = board(example.succeeded)
     expect(seen).toContain('*Succeeded* in 11m (estimate 35 min + 30 min of monitoring)')
