@@ -84,7 +84,7 @@ export async function confirmRollback(
     )
   const image = await imageOf(undo, desk)
   const forbidden = image === undefined ? undefined : await whySchemaForbids(run, targetOf(image, comeback), desk)
-  if (forbidden !== undefined) return refuse(forbidden.why, forbidden.next)
+  if (forbidden !== undefined) return refuse(`${forbidden.why} Nothing was changed.`, forbidden.next)
   const plan = comeback === undefined ? undo : withComeback(undo, comeback)
   const given = reason === undefined || reason.trim() === '' ? undefined : reason.trim()
   if (currentWatch(run) !== undefined) {

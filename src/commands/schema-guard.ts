@@ -26,5 +26,5 @@ export async function whySchemaForbids(
   const wanted = { version: target.version, environment: run.environment, except: run.version }
   const { text, next } = refusalOf(wanted, verdict, facts.now, facts.releases, await desk.backups(run.environment))
   const after = /restore #\d+$/.test(next) ? `, then /billing rollback #${run.number}` : ''
-  return { why: `${text.charAt(0).toUpperCase()}${text.slice(1)}. Nothing was changed.`, next: `${next}${after}` }
+  return { why: `${text.charAt(0).toUpperCase()}${text.slice(1)}.`, next: `${next}${after}` }
 }

@@ -1,7 +1,7 @@
-import { phaseTitles, type Run } from '../runs/model.ts'
+import type { Run } from '../runs/model.ts'
 import { escape } from './marks.ts'
 import { capped, code, context, mention, message, paragraph, paragraphs, words, type Message } from './message.ts'
-import { chapters, currentPhase, failedPhase } from './chapters.ts'
+import { chapters, currentPhase, failedPhase, phaseTitle } from './chapters.ts'
 import { stateWords, subject } from './state.ts'
 import { ago, duration, elapsed, localTime } from './time.ts'
 
@@ -130,12 +130,12 @@ function runLine(run: Run): string {
 
 function progress(run: Run, now: Date): string {
   const failed = failedPhase(run)
-  if (run.status === 'failed' && failed !== undefined) return ` at ${phaseTitles[failed.name]}`
+  if (run.status === 'failed' && failed !== undefined) return ` at ${phaseTitle(run, failed.name)}`
   const phase = currentPhase(run)
   if (run.status !== 'executing' || phase === undefined) return ''
   const all = chapters(run)
   const took = elapsed(run, now)
   const line = phase.line === '' ? '' : `, ${words(phase.line, 120)}`
   const since = took === undefined ? '' : `, ${duration(took)} so far`
-  return `, phase ${all.indexOf(phase) + 1} of ${all.length} (${phaseTitles[phase.name]}${line})${since}`
+  return `, phase ${all.indexOf(phase) + 1} of ${all.length} (${phaseTitle(run, phase.name)}${line})${since}`
 }

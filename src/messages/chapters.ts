@@ -1,4 +1,4 @@
-import type { PhaseState, Run } from '../runs/model.ts'
+import { isRestorePlan, phaseTitles, type PhaseName, type PhaseState, type Run } from '../runs/model.ts'
 
 /** The runbook's chapters; planning is worked out before approval and is none. */
 export function chapters(run: Run): readonly PhaseState[] {
@@ -16,4 +16,10 @@ export function currentPhase(run: Run): PhaseState | undefined {
     run.phases.find((phase) => phase.status === 'queued') ??
     run.phases.find((phase) => phase.status === 'pending')
   )
+}
+
+/** In place nothing is restored before the downtime. */
+export function phaseTitle({ plan }: Pick<Run, 'plan'>, name: PhaseName): string {
+  if (name === 'prepare' && isRestorePlan(plan) && plan.inPlace !== undefined) return 'Verify the backup once more'
+  return phaseTitles[name]
 }

@@ -57,7 +57,7 @@ export function chartBlocks(samples: readonly MetricSample[], metrics: readonly 
   const axis = axisOf(times)
   const chart = (title: string, compare: ChartedMetric['compare']) => {
     const shown = known.filter((it) => it.metric.compare === compare).slice(0, mostSeries)
-    return shown.length === 0 || axis.labels.length < 2 ? [] : [lineChart(title, shown, axis)]
+    return shown.length === 0 || axis.labels.length < 2 ? [] : [lineChart(title, shown, axis, known)]
   }
   return {
     blocks: [...chart('Metrics while monitoring', 'value'), ...chart('Growth while monitoring', 'growth')],
@@ -125,10 +125,10 @@ function axisOf(times: readonly number[]): Axis {
   return { start, width, labels, empty }
 }
 
-function lineChart(title: string, seen: readonly Seen[], axis: Axis): DataVisualizationBlock {
+function lineChart(title: string, seen: readonly Seen[], axis: Axis, all: readonly Seen[]): DataVisualizationBlock {
   const units = new Set(seen.map((it) => it.metric.unit))
   const [unit] = units
-  const names = namesOf(seen)
+  const names = namesOf(seen, all)
   return {
     type: 'data_visualization',
     title,
@@ -166,11 +166,11 @@ function finite(value: number): number {
 }
 
 /** Short, and no two alike: Slack refuses twins. */
-function namesOf(seen: readonly Seen[]): readonly string[] {
+function namesOf(seen: readonly Seen[], all: readonly Seen[]): readonly string[] {
   const names: string[] = []
   for (const it of seen) {
     const { metric } = it
-    const holes = hasHoles(it, seen) ? ' (gaps)' : ''
+    const holes = hasHoles(it, all) ? ' (gaps)' : ''
     const whole = `${clip(oneLine(metric.title), longestName - holes.length) || '–'}${holes}`
     const number = ` ${names.length + 1}`
     names.push(names.includes(whole) ? `${clip(whole, longestName - number.length)}${number}` : whole)

@@ -21,20 +21,16 @@ export function comebackBlocks(comeback: Comeback, now: Date): Blocks {
     return [paragraph([`:warning: *${words(unseenLine(comeback.why), 400)}*`, unseenNext].join('\n'))]
   const warning = warningOf(comeback)
   return [
-    ...list(
-      'This will run:',
-      runsLines(comeback, (at) => ago(at, now)),
-      style,
-    ),
+    ...list('This will run:', runsLines(comeback, (at) => ago(at, now)).map(shortDigests), style),
     ...(warning === undefined ? [] : [paragraph(`:warning: *${words(warning, 400)}*`)]),
-    ...list('What changes in its pods:', differenceLines(comeback), style),
+    ...list('What changes in its pods:', differenceLines(comeback).map(shortDigests), style),
   ]
 }
 
 /** Why this rollback is not offered, and what could be chosen instead. */
 export function refusedComeback(answer: Extract<ComebackAnswer, { ok: false }>, now: Date): Blocks {
   const { why, next, choices } = answer
-  const lines = choices.map((it) => choiceLine(it, (at) => ago(at, now)))
+  const lines = choices.map((it) => shortDigests(choiceLine(it, (at) => ago(at, now))))
   return [
     paragraph(`:no_entry_sign: *${words(why, 900)}* Nothing was changed.\n${words(next, 300)}`),
     ...(lines.length === 0 ? [] : list('Revisions that the cluster keeps:', lines, style)),
@@ -67,6 +63,9 @@ function choiceLine(it: RevisionChoice, time: (at: Date) => string): string {
   const cause = it.changeCause === null || it.changeCause === '' ? '' : ` (${it.changeCause})`
   return `revision ${it.revision}: ${named(it.version, it.image)}${made}, ${healthWords(it)}${cause}`
 }
+
+/** For a phone: the plan of the rollback has them in full. */
+const shortDigests = (line: string) => line.replace(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/g, '$1…')
 
 const named = (version: string | null, image: string) => (version === null ? image : `${version}, ${image}`)
 

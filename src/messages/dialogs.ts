@@ -1,5 +1,5 @@
 import type { Block, KnownBlock, ModalView } from '@slack/types'
-import { phaseTitles, type Run } from '../runs/model.ts'
+import type { Run } from '../runs/model.ts'
 import type { ComebackAnswer } from '../runs/comeback.ts'
 import type { UndoPlan } from '../runs/undo-plan.ts'
 import { viewIds } from './actions.ts'
@@ -7,7 +7,7 @@ import { comebackBlocks, lookingAtCluster, refusedComeback } from './comeback.ts
 import { list } from './list.ts'
 import { plainText, paragraph, words } from './message.ts'
 import { planSections, rendered } from './plan-sections.ts'
-import { chapters } from './chapters.ts'
+import { chapters, phaseTitle } from './chapters.ts'
 import { stateWords, subject } from './state.ts'
 import { duration, minutes } from './time.ts'
 
@@ -90,7 +90,9 @@ export function detailsView(run: Run): ModalView {
   const begun = chapters(run).some((phase) => phase.status !== 'pending')
   const blocks: (KnownBlock | Block)[] = [
     paragraph(`*${words(subject(run), 300)}*: ${words(stateWords(run), 100)}`),
-    ...(begun ? rendered({ title: 'Phases', lines: chapters(run).map(phaseLine) }, detailRoom) : []),
+    ...(begun
+      ? rendered({ title: 'Phases', lines: chapters(run).map((phase) => phaseLine(run, phase)) }, detailRoom)
+      : []),
     ...planSections(run, detailRoom),
   ]
   return {
@@ -108,12 +110,12 @@ export function detailsView(run: Run): ModalView {
  */
 const detailRoom = { chars: 8500, rest: 'in the report of the run' }
 
-function phaseLine(phase: Run['phases'][number]): string {
+function phaseLine(run: Run, phase: Run['phases'][number]): string {
   const took =
     phase.startedAt === undefined || phase.finishedAt === undefined
       ? `${minutes(phase.budgetMinutes)} planned`
       : `${duration(phase.finishedAt.getTime() - phase.startedAt.getTime())} of ${minutes(phase.budgetMinutes)}`
   const attempt = phase.attempt > 1 ? `, attempt ${phase.attempt}` : ''
   const line = phase.status === 'failed' ? (phase.failure?.message ?? phase.line) : phase.line
-  return `${phaseTitles[phase.name]}: ${phase.status}, ${took}${attempt}${line === '' ? '' : ` – ${line}`}`
+  return `${phaseTitle(run, phase.name)}: ${phase.status}, ${took}${attempt}${line === '' ? '' : ` – ${line}`}`
 }

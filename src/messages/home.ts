@@ -1,9 +1,9 @@
 import type { Block, Button, HomeView, KnownBlock, RawTextElement, TableBlock } from '@slack/types'
 import type { KeptBackup } from '../runs/backups.ts'
 import type { Lock } from '../runs/lock-store.ts'
-import { phaseTitles, type Run } from '../runs/model.ts'
+import type { Run } from '../runs/model.ts'
 import type { Release } from '../runs/released.ts'
-import { chapters, currentPhase, failedPhase } from './chapters.ts'
+import { chapters, currentPhase, failedPhase, phaseTitle } from './chapters.ts'
 import {
   actions,
   button,
@@ -132,10 +132,10 @@ function openLine({ run, link }: LinkedRun): string {
   const all = chapters(run)
   const place =
     run.status === 'executing' && phase !== undefined
-      ? ` – phase ${all.indexOf(phase) + 1} of ${all.length}: ${phaseTitles[phase.name]}${phase.line === '' ? '' : `, ${words(phase.line, 120)}`}`
+      ? ` – phase ${all.indexOf(phase) + 1} of ${all.length}: ${phaseTitle(run, phase.name)}${phase.line === '' ? '' : `, ${words(phase.line, 120)}`}`
       : ''
   const failed = failedPhase(run)
-  const at = run.status === 'failed' && failed !== undefined ? ` at ${phaseTitles[failed.name]}` : ''
+  const at = run.status === 'failed' && failed !== undefined ? ` at ${phaseTitle(run, failed.name)}` : ''
   return `${sign(run)} ${numbered(run, link)} ${words(brief(run), 120)}: *${words(stateWords(run), 80)}*${at}${place}`
 }
 

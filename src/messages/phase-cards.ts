@@ -1,7 +1,7 @@
 import type { PlanBlock, RichTextBlock, RichTextList, TaskCardBlock } from '@slack/types'
-import { isUndoPlan, phaseTitles, settledStatuses, type PhaseState, type Run } from '../runs/model.ts'
+import { isUndoPlan, settledStatuses, type PhaseState, type Run } from '../runs/model.ts'
 import { capped, clip, counted, oneLine } from './message.ts'
-import { chapters } from './chapters.ts'
+import { chapters, phaseTitle } from './chapters.ts'
 import { lateness } from './eta.ts'
 import type { StateView } from './state.ts'
 import { duration, elapsed, minutes } from './time.ts'
@@ -23,7 +23,7 @@ function card(run: Run, phase: PhaseState, view: Clock): TaskCardBlock {
   return {
     type: 'task_card',
     task_id: `${run.number}-${phase.name}`,
-    title: phaseTitles[phase.name],
+    title: phaseTitle(run, phase.name),
     status: cardStatus(phase),
     details: details(run, phase, view),
   }

@@ -24,11 +24,12 @@ export function shortSha(sha: string): string {
   return sha.slice(0, 7)
 }
 
-/** mrkdwn: "*v1.1.0* (`sha256:…`) → *v1.2.0* (`d4e5f6a`, `sha256:…`)" */
+/** mrkdwn: "*v1.1.0* (`sha256:…`) → *v1.2.0* (`d4e5f6a`, `sha256:…`)"; true before the build and after it. */
 export function fromTo(plan: DeployPlan): string {
   const digest = shortDigest(plan.image.digest ?? '')
-  const next = [code(shortSha(plan.commit.sha)), ...(digest === undefined ? [] : [code(digest)])].join(', ')
-  return `${fromWords(plan.current)} → *${words(plan.version, 60)}* (${next})`
+  const image =
+    typeof plan.image.build === 'object' ? ['Purser builds the image'] : digest === undefined ? [] : [code(digest)]
+  return `${fromWords(plan.current)} → *${words(plan.version, 60)}* (${[code(shortSha(plan.commit.sha)), ...image].join(', ')})`
 }
 
 function fromWords(current: CurrentRelease): string {

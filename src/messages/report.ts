@@ -2,7 +2,6 @@ import {
   isDeployPlan,
   isRestorePlan,
   isUndoPlan,
-  phaseTitles,
   type Check,
   type Failure,
   type LogGroup,
@@ -16,7 +15,7 @@ import { trendWords, verdictWords } from './checks.ts'
 import { counted, oneLine } from './message.ts'
 import { estimate, planChapters, undoChapters, type Chapter } from './plan-text.ts'
 import { restoreChapters } from './restore.ts'
-import { chapters } from './chapters.ts'
+import { chapters, phaseTitle } from './chapters.ts'
 import { failureOf, stateWords, subject } from './state.ts'
 import { duration, milliseconds, minutes, utc } from './time.ts'
 
@@ -82,7 +81,7 @@ function approvals(run: Run): string {
 
 function phases(run: Run): string {
   const rows = chapters(run).map((phase) => [
-    phaseTitles[phase.name],
+    phaseTitle(run, phase.name),
     phase.status,
     took(phase),
     minutes(phase.budgetMinutes),

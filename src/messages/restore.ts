@@ -36,7 +36,7 @@ export function restoreView(price: RestorePrice, privateMetadata: string): Modal
         `*Everything written to ${words(environment, 60)} since the backup (${ago(new Date(backup.finishedAt), now)}) stops serving.*`,
         `Backup ${code(backup.file)} of run *#${backup.run}*, ${megabytes(backup.bytes)}, ${counted(backup.tables, 'table')}`,
         proofOf(backup, price.way?.kind),
-        downtimeLine(price.way, backup),
+        downtimeLine(price.way),
         'Every Stripe event since the backup is then sent to the service again; what it knows already it ignores.',
       ].join('\n'),
     ),
@@ -69,15 +69,14 @@ export function restoreView(price: RestorePrice, privateMetadata: string): Modal
   }
 }
 
-function downtimeLine(way: WayShown | undefined, { restoreMs }: Pick<KeptBackup, 'restoreMs'>): string {
+function downtimeLine(way: WayShown | undefined): string {
   if (way?.kind === 'none') return `*It cannot be restored here as things are:* ${words(way.why, 500)}`
   if (way?.kind === 'swap')
     return 'The service stands still only while two names are swapped and its pods restart. What serves now is kept as a database of its own, and a rollback puts it back.'
-  const measured = restoreMs === undefined ? 'how long is not known' : `restoring alone took ${duration(restoreMs)}`
   if (way === undefined)
     return 'How long the service stands still is told by the plan: where names can be swapped, as long as its pods need to restart; in place, as long as a dump and the restore.'
   return (
-    `*In place, with a long downtime* (${words(way.why, 300)}): the service stands still while what is there is dumped once more and the backup restored; ${measured}. ` +
+    `*In place, with a long downtime* (${words(way.why, 300)}): the service stands still while what is there is dumped once more and the backup restored. ` +
     'What serves now is kept as that dump, and a rollback restores it in the same way.'
   )
 }
@@ -126,7 +125,7 @@ export function backupsMessage(
     return message([text, ...kept].join('\n'), paragraphs([text, ...kept]))
   }
   const lines = backups.slice(0, 20).map((it) => {
-    const tried = it.restoreMs === undefined ? 'not tried out' : `restored in ${duration(it.restoreMs)}`
+    const tried = it.restoreMs === undefined ? 'not tried out' : `test restore took ${duration(it.restoreMs)}`
     return `*#${it.run}* ${code(it.file)} – ${ago(new Date(it.finishedAt), now)}, ${megabytes(it.bytes)}, ${tried}`
   })
   const left = backups.length - lines.length

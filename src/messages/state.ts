@@ -2,7 +2,6 @@ import {
   isDeployPlan,
   isFixPlan,
   isReadOnly,
-  phaseTitles,
   type Failure,
   type PhaseName,
   type Run,
@@ -13,7 +12,7 @@ import { currentWatch } from '../runs/watching.ts'
 import type { Decision, Pace } from '../runs/pace.ts'
 import { neverPlanned, retryHelps } from '../runs/retry-helps.ts'
 import type { Watched } from './charts.ts'
-import { chapters, currentPhase, failedPhase } from './chapters.ts'
+import { chapters, currentPhase, failedPhase, phaseTitle } from './chapters.ts'
 import { eta, lateness } from './eta.ts'
 import { aboutOf, aboutWords, diagnosisLines, diagnosisWords, remedyWords } from './diagnosis.ts'
 import { counted, isId, joined, mention, mentions, sentence, words } from './message.ts'
@@ -76,8 +75,9 @@ export function stateWords(run: Run): string {
 /** Decorates the words that follow it; they say the same. */
 export function sign(run: Run): string {
   switch (run.status) {
-    case 'planning':
     case 'executing':
+      return asksForDecision(run) ? ':warning:' : ':hourglass_flowing_sand:'
+    case 'planning':
     case 'cancelling':
       return ':hourglass_flowing_sand:'
     case 'awaiting_approval':
@@ -94,6 +94,12 @@ export function sign(run: Run): string {
     case 'cancelled':
       return ':no_entry_sign:'
   }
+}
+
+/** A rule of the watch is broken, and nobody has decided yet. */
+function asksForDecision(run: Run): boolean {
+  const watch = currentWatch(run)
+  return watch?.breach !== undefined && watch.decision === undefined
 }
 
 /** A verification that ran to its end is not a good one yet. */
@@ -197,7 +203,7 @@ function runningLines(run: Run, view: StateView): readonly string[] {
   const late = phase.status === 'running' ? lateness(phase, view.now, pace) : ''
   const rest = all.length > 1 ? eta(run, view.now, pace) : ''
   return [
-    `*Running*${place} ${phaseTitles[phase.name]}${late}.`,
+    `*Running*${place} ${phaseTitle(run, phase.name)}${late}.`,
     ...watchLines(run),
     ...retriedBy(view),
     ...(rest === '' ? [] : [rest]),
@@ -233,7 +239,7 @@ function watchLines(run: Run): readonly string[] {
 function failedLines(run: Run, view: StateView): readonly string[] {
   const phase = failedPhase(run)
   const failure = failureOf(run)
-  const at = phase === undefined ? '' : ` at ${phaseTitles[phase.name]}`
+  const at = phase === undefined ? '' : ` at ${phaseTitle(run, phase.name)}`
   const hint = failure?.hint === undefined ? [] : [`*What can be done:* ${words(failure.hint, 400)}`]
   const evidence = failure !== undefined && failure.evidence.length > 0 ? ' The evidence is in the thread.' : ''
   if (run.rolledBackBy !== undefined) return [`*Failed${at}.*${reasonOf(run)}`, rollbackSeen(run.rolledBackBy)]

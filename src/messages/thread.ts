@@ -1,9 +1,10 @@
 import type { Block, KnownBlock } from '@slack/types'
 import { countApprovals } from '../runs/lifecycle.ts'
-import { isDeployPlan, phaseTitles, type Run, type Verification } from '../runs/model.ts'
+import { isDeployPlan, type Run, type Verification } from '../runs/model.ts'
 import type { ThreadPost } from '../runs/posts.ts'
 import { chartBlocks, unwatched, type Charts, type Watched } from './charts.ts'
 import { watchButtons } from './actions.ts'
+import { phaseTitle } from './chapters.ts'
 import { checkLine, checkTable } from './checks.ts'
 import { list } from './list.ts'
 import {
@@ -139,7 +140,7 @@ function note(post: Post<'note'>): Message {
 
 function failed(post: Post<'failed'>, run: Run, charts: Charts): Message {
   const { failure } = post
-  const what = `${phaseTitles[post.phase]} failed in run #${run.number} (${words(subject(run), 250)})`
+  const what = `${phaseTitle(run, post.phase)} failed in run #${run.number} (${words(subject(run), 250)})`
   const reason = words(sentence(failure.message), 800)
   const hint = failure.hint === undefined ? '' : words(failure.hint, 600)
   const onCall = post.onCall === undefined || post.onCall === '' ? '' : `On call: ${mention(post.onCall)}, please look.`
@@ -152,20 +153,28 @@ function failed(post: Post<'failed'>, run: Run, charts: Charts): Message {
     ...(onCall === '' ? [] : [paragraph(onCall)]),
   ]
   const text = [`${what}: ${reason}`, hint, next, onCall].filter((part) => part !== '').join('\n')
-  return post.phase === 'monitor' ? withCharts(text, blocks, charts) : message(text, blocks)
+  return post.phase === 'monitor' && !judged(post, run) ? withCharts(text, blocks, charts) : message(text, blocks)
+}
+
+/** A watch that came to its end told its criteria just before, with the charts. */
+function judged({ failure: { code } }: Post<'failed'>, { watch }: Run): boolean {
+  const decided = watch?.decision?.kind
+  if (code === 'monitor_breach') return decided !== 'roll_back' && decided !== 'stop'
+  return code === 'criteria_missed' || code === 'monitor_inconclusive'
 }
 
 /** Asks once, where it notifies; the board has the same buttons, and loses them when somebody has decided. */
 function breach(post: Post<'breach'>, run: Run, charts: Charts): Message {
   const what = `A rule was broken while monitoring run #${run.number} (${words(subject(run), 250)})`
   const reason = words(sentence(post.text), 900)
+  const evidence = post.evidence.filter((line) => !post.text.includes(line))
   const next = post.automatic
     ? 'The policy rolls it back without asking: the watch ends, and the rollback begins as a run of its own.'
     : 'The watch goes on until somebody decides or its time is over: roll back, keep watching or stop watching.'
   const onCall = post.onCall === undefined || post.onCall === '' ? '' : `On call: ${mention(post.onCall)}, please look.`
   const blocks: Blocks = [
     paragraph(`:warning: *${what}*\n${reason}`),
-    ...(post.evidence.length === 0 ? [] : [codeBlock(tellingFirst(post.evidence).join('\n'))]),
+    ...(evidence.length === 0 ? [] : [codeBlock(tellingFirst(evidence).join('\n'))]),
     paragraph(next),
     ...(onCall === '' ? [] : [paragraph(onCall)]),
     ...actions(watchButtons(run)),

@@ -175,7 +175,7 @@ describe('a restore', () => {
 
   it('offers no backup whose files have been removed', async () => {
     const desk = openDesk(counting)
-    expect(await said(desk, sam, () => backups(sam, undefined, desk))).toMatch(/#1.*run1\.dump.*restored in 12s/)
+    expect(await said(desk, sam, () => backups(sam, undefined, desk))).toMatch(/#1.*run1\.dump.*test restore took 12s/)
     await truth.pool.query('update purser.backups set removed_at = now()')
     expect(await said(desk, sam, () => backups(sam, undefined, desk))).toContain('There is no backup')
     expect(await said(desk, dana, () => askRestore(dana, command(), desk))).toContain('There is no backup')

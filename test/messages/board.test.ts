@@ -3,6 +3,7 @@ import { boardMessage } from '../../src/messages/board.ts'
 import type { StateView } from '../../src/messages/state.ts'
 import type { Run } from '../../src/runs/model.ts'
 import * as example from './example-runs.ts'
+import * as state from './example-states.ts'
 import { expectSlackTakes, shown } from './slack-takes.ts'
 
 const { now } = example
@@ -125,6 +126,25 @@ describe('the board', () => {
     expect(text).toContain('2 passed, 1 failed')
     expect(seen).toContain(':x: *Checked*')
     expect(seen.indexOf('Dead letter queue')).toBeLessThan(seen.indexOf('Webhook events'))
+  })
+
+  it('asks for a decision when a rule of the watch is broken, until somebody has decided', () => {
+    const { seen } = board(state.breached, { watched: state.growing })
+    expect(seen).toContain(':warning: *Running* phase 7 of 7: Monitor.')
+    expect(seen).toContain('Dead letters grew by 6 (at most 0 allowed), 3 samples in a row.')
+    expect(seen).toContain('roll back, keep watching or stop watching')
+    expect(board(state.keptWatching).seen).toContain(':hourglass_flowing_sand: *Running*')
+  })
+
+  it('names the phases of a restore as what they do', () => {
+    expect(board(example.restore).seen).toContain('Restore into a new database')
+    const { seen } = board(state.restoreInPlace)
+    expect(seen).toContain('Verify the backup once more')
+    expect(seen).not.toContain('Restore into a new database')
+  })
+
+  it('says of an image that Purser builds that it does', () => {
+    expect(board(state.withBuild).seen).toContain('*v1.2.0* (`d4e5f6a`, Purser builds the image)')
   })
 
   it('lists what a rollback undoes and says plainly what stays', () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { chartBlocks, type ChartedMetric } from '../../src/messages/charts.ts'
 import { expectSlackTakes } from './slack-takes.ts'
 import { watched } from './example-runs.ts'
+import { withGaps } from './example-states.ts'
 
 const start = Date.UTC(2026, 0, 5, 14)
 const metric = (name: string, more: Partial<ChartedMetric> = {}): ChartedMetric => ({
@@ -59,6 +60,14 @@ describe('the charts of a watch', () => {
     expect(categories.filter((it) => it.endsWith('no data')).length).toBeGreaterThan(0)
     expect(categories.at(0)).toBe('0:00')
     expect(lines[0]).toBe('No samples from 0:30 to 3:00')
+  })
+
+  it('mark what was not seen while other metrics were, in both charts', () => {
+    const { blocks } = chartBlocks(withGaps.samples, withGaps.metrics)
+    expect(blocks.map((block) => block.chart.series.map((series) => series.name))).toEqual([
+      ['Webhooks pro… (gaps)', 'Errors per minute', 'Restarts', 'Pods not ready', 'Undelivered events'],
+      ['New grace pe… (gaps)', 'Audit log en… (gaps)', 'Dead letters (gaps)'],
+    ])
   })
 
   it('pass Slack whatever is measured, and name at most six series each', () => {

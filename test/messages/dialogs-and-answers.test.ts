@@ -2,8 +2,9 @@ import type { RichTextBlock } from '@slack/types'
 import { describe, expect, it } from 'vitest'
 import { viewIds } from '../../src/messages/actions.ts'
 import * as answers from '../../src/messages/answers.ts'
-import { detailsView, rollbackView } from '../../src/messages/dialogs.ts'
+import { detailsView, rollbackRefusedView, rollbackView } from '../../src/messages/dialogs.ts'
 import * as example from './example-runs.ts'
+import * as state from './example-states.ts'
 import { expectSlackTakes, expectSlackTakesView, shown } from './slack-takes.ts'
 
 const { now } = example
@@ -44,6 +45,23 @@ describe('the rollback dialog', () => {
     expect(offsets.length).toBeGreaterThan(2)
     expect(offsets[1]).toBe(13)
     expect(shown(view.blocks)).toContain('step 79')
+  })
+
+  it('names what will run by its version and a short digest', () => {
+    const seen = shown(rollbackView(example.failed, example.undo, 'ticket', now).blocks)
+    expect(seen).toContain('revision 7: v1.1.0, valuecanvas/api@sha256:cdcdcdcdcdcd…, made 3d ago, has served')
+    expect(seen).toContain('WEBHOOK_RETRIES')
+    expect(seen).not.toMatch(/sha256:[0-9a-f]{13}/)
+  })
+
+  it('offers nothing to confirm when it is refused, and says what could be done', () => {
+    const view = rollbackRefusedView(example.failed, state.otherRevision, now)
+    expectSlackTakesView(view)
+    expect(view.submit).toBeUndefined()
+    const seen = shown(view.blocks)
+    expect(seen).toContain('Revision 6 never became healthy.')
+    expect(seen).toContain('revision 7: v1.1.0')
+    expect(seen.match(/Nothing was changed/g)).toHaveLength(1)
   })
 
   it('cannot be submitted when nothing is left to undo', () => {

@@ -115,7 +115,7 @@ export const undo: UndoPlan = {
   },
 }
 
-function check(name: string, title: string, value: string, more: Partial<Check> = {}): Check {
+export function check(name: string, title: string, value: string, more: Partial<Check> = {}): Check {
   return { name, title, verdict: 'pass', value, threshold: '', milliseconds: 12, ...more }
 }
 
@@ -154,7 +154,7 @@ export function phase(name: PhaseState['name'], more: Partial<PhaseState> = {}):
 }
 
 /** Phases before `at` have succeeded, the one at it is as given, the rest waits. */
-function phasesUpTo(at: number, current: Partial<PhaseState> = {}): readonly PhaseState[] {
+export function phasesUpTo(at: number, current: Partial<PhaseState> = {}): readonly PhaseState[] {
   const done = {
     status: 'succeeded',
     startedAt: minutesAgo(12),
@@ -206,7 +206,7 @@ const approvals = [
   { user: alex, decision: 'approved', planHash: 'e'.repeat(64), at: minutesAgo(13), reason: undefined },
 ] as const
 
-const begun = { approvals, startedAt: minutesAgo(12), hasEffects: true } as const
+export const begun = { approvals, startedAt: minutesAgo(12), hasEffects: true } as const
 const ended = { ...begun, finishedAt: minutesAgo(1) } as const
 
 export const planning = deploy({
@@ -292,7 +292,12 @@ export const restorePlan: RestorePlan = {
   deployment: { name: 'valuecanvas-api', replicas: 3 },
   cronJobs: ['webhook-retry'],
   migrationsLost: [],
-  risks: ['390 rows written since the backup stop serving', 'Stripe goes on delivering while the service stands still'],
+  events: '212 events since 2026-01-05 14:07 UTC',
+  risks: [
+    'public.webhook_events: 212 rows written since the backup will not be there (18614 now, 18402 in the backup).',
+    'public.billing_audit_log: 178 rows written since the backup will not be there (9298 now, 9120 in the backup).',
+    'Rows that were changed, not added, since the backup go back too and cannot be counted.',
+  ],
 }
 
 export const restore = deploy({
@@ -327,7 +332,7 @@ export const watched: Watched = {
   ),
 }
 
-const look = (title: string, seen: string, more: Partial<Look> = {}): Look => ({
+export const look = (title: string, seen: string, more: Partial<Look> = {}): Look => ({
   name: title,
   title,
   verdict: 'pass',
@@ -337,7 +342,7 @@ const look = (title: string, seen: string, more: Partial<Look> = {}): Look => ({
   ...more,
 })
 
-const looked: Partial<Run> = {
+export const looked: Partial<Run> = {
   version: '',
   planHash: undefined,
   approvalsNeeded: 0,
@@ -345,7 +350,7 @@ const looked: Partial<Run> = {
   startedAt: minutesAgo(1),
   finishedAt: now,
 }
-const diagnosePhase = phase('diagnose', { status: 'succeeded', startedAt: minutesAgo(1), finishedAt: now })
+export const diagnosePhase = phase('diagnose', { status: 'succeeded', startedAt: minutesAgo(1), finishedAt: now })
 
 export const diagnosis: Diagnosis = {
   at: now.toISOString(),

@@ -8,6 +8,7 @@ import { threadMessage } from '../../src/messages/thread.ts'
 import { isRestorePlan } from '../../src/runs/model.ts'
 import { arbitraryPost, arbitraryRun, arbitraryUndo } from './arbitrary-run.ts'
 import { alex, examples, now, production, watched } from './example-runs.ts'
+import { pictures } from './pictures.ts'
 import { expectSlackTakes, expectSlackTakesView } from './slack-takes.ts'
 
 const runs = { numRuns: 150 }
@@ -28,6 +29,13 @@ describe('Slack takes every message, and it keeps the size budget', () => {
     expectSlackTakes(
       boardMessage(run, { now, rollbackUntil: undefined, onCall: 'S01ONCALL', approvers: ['S01APPROVERS'] }),
     )
+  })
+
+  it.each(pictures.map((picture) => [picture.name, picture] as const))('as in the gallery: %s', (_, picture) => {
+    if (picture.kind !== 'message') return expectSlackTakesView(picture.view)
+    const { withoutCharts, ...message } = picture.message
+    expectSlackTakes(message)
+    if (withoutCharts !== undefined) expectSlackTakes({ text: message.text, blocks: withoutCharts })
   })
 
   it('the board of any run', () => {

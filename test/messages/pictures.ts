@@ -2,17 +2,19 @@ import type { HomeView, ModalView } from '@slack/types'
 import { help, runHistoryMessage, statusMessage, historyMessage, unknownCommand } from '../../src/messages/answers.ts'
 import { deployView, diagnoseView, lockView } from '../../src/messages/ask-dialogs.ts'
 import { boardMessage } from '../../src/messages/board.ts'
-import { detailsView, rollbackView } from '../../src/messages/dialogs.ts'
+import { detailsView, rollbackLookingView, rollbackRefusedView, rollbackView } from '../../src/messages/dialogs.ts'
 import { homeView } from '../../src/messages/home.ts'
 import { lockAnnouncement, lockedRefusal } from '../../src/messages/lock.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { notAllowed } from '../../src/messages/not-allowed.ts'
 import { backupsMessage, restoreView } from '../../src/messages/restore.ts'
+import type { Watched } from '../../src/messages/charts.ts'
 import type { StateView } from '../../src/messages/state.ts'
 import { threadMessage } from '../../src/messages/thread.ts'
 import type { PhaseName, Run, Verification } from '../../src/runs/model.ts'
 import type { ThreadPost } from '../../src/runs/posts.ts'
 import * as example from './example-runs.ts'
+import * as state from './example-states.ts'
 
 /** What the gallery shows: every message in its typical states, in the order in which people meet them. */
 export type Picture = { readonly name: string; readonly title: string; readonly about: string } & (
@@ -43,14 +45,20 @@ function board(name: string, title: string, about: string, run: Run, more: Parti
   return { kind: 'message', name: `board-${name}`, title: `Board: ${title}`, about, message: boardMessage(run, view) }
 }
 
-function thread(name: string, title: string, about: string, post: ThreadPost, run: Run): Picture {
-  return {
-    kind: 'message',
-    name: `thread-${name}`,
-    title: `Thread: ${title}`,
-    about,
-    message: threadMessage(post, run, example.watched),
-  }
+function thread(
+  name: string,
+  title: string,
+  about: string,
+  post: ThreadPost,
+  run: Run,
+  watched: Watched = state.wholeWell,
+): Picture {
+  const message = threadMessage(post, run, watched)
+  return { kind: 'message', name: `thread-${name}`, title: `Thread: ${title}`, about, message }
+}
+
+function dialog(name: string, title: string, about: string, view: ModalView): Picture {
+  return { kind: 'dialog', name: `dialog-${name}`, title: `Dialog: ${title}`, about, view }
 }
 
 function answer(name: string, title: string, about: string, message: Message): Picture {
@@ -132,6 +140,13 @@ const events = [
   { at: example.minutesAgo(13), actor: example.alex, kind: 'approved', text: '' },
   { at: example.minutesAgo(1), actor: 'worker-1', kind: 'phase_failed', text: 'rollout: 0 of 3 pods became ready' },
 ]
+const price = {
+  environment: 'production',
+  backup: example.production.backups[0]!,
+  approvals: 2,
+  tables: example.restorePlan.tables,
+  now,
+}
 const decided = (kind: 'cancel' | 'leave') => ({ decisions: [{ kind, by: example.alex, at: now }] })
 
 export const pictures: readonly Picture[] = [
@@ -142,6 +157,19 @@ export const pictures: readonly Picture[] = [
     'Risks first, then what changes; only now there is something to decide.',
     waiting,
   ),
+  board(
+    'waiting-build',
+    'Purser builds the image',
+    'Its digest is known once it is pushed; the plan says by which commands.',
+    lively(state.withBuild),
+  ),
+  board(
+    'waiting-rotation',
+    'a new signing secret',
+    'Who else reads the Secret, and what has to be done by hand.',
+    lively(state.withRotation),
+  ),
+  board('no-plan', 'a plan that could not be made', 'Nothing was changed, and nobody has to decide.', state.noRoom),
   thread(
     'approval',
     'approval is asked',
@@ -155,6 +183,14 @@ export const pictures: readonly Picture[] = [
     'Long parts are folded into the Details dialog, and say so.',
     { kind: 'plan' },
     waiting,
+  ),
+  thread('plan-build', 'the plan of a build', 'What is run, from which commit.', { kind: 'plan' }, state.withBuild),
+  thread(
+    'plan-rotation',
+    'the plan of a new signing secret',
+    'What changes at Stripe, in which pods, and the way back.',
+    { kind: 'plan' },
+    state.withRotation,
   ),
   thread(
     'decision',
@@ -170,6 +206,53 @@ export const pictures: readonly Picture[] = [
     executing,
   ),
   board('late', 'a phase over its budget', 'Said in words, not by colour.', late),
+  board('watching', 'monitoring', 'How the metrics move, so far.', lively(state.watched), { watched: state.well }),
+  board(
+    'breach',
+    'a rule is broken while monitoring',
+    'The watch goes on while people decide.',
+    lively(state.breached),
+    { watched: state.growing },
+  ),
+  thread(
+    'breach',
+    'a rule is broken',
+    'Those on call are asked once, with the same buttons.',
+    state.breachPost,
+    state.breached,
+    state.growing,
+  ),
+  board(
+    'breach-kept',
+    'somebody keeps watching',
+    'Who decided; rolling back stays possible.',
+    lively(state.keptWatching),
+    {
+      watched: state.growing,
+    },
+  ),
+  board(
+    'inconclusive',
+    'too little was seen',
+    'No pass: what could not be seen may be broken.',
+    lively(state.unjudged),
+  ),
+  thread(
+    'inconclusive',
+    'criteria after a watch with gaps',
+    'What was not seen is said, in words and in the charts.',
+    { kind: 'verification', verification: state.gapped },
+    state.unjudged,
+    state.withGaps,
+  ),
+  thread(
+    'inconclusive-failed',
+    'too little was seen to judge',
+    'What can be done about it.',
+    { kind: 'failed', phase: 'monitor', failure: state.inconclusive, onCall: 'S01ONCALL' },
+    state.unjudged,
+    state.withGaps,
+  ),
   board('failed', 'failed', 'The reason, what stands, and what people can do.', failed),
   thread(
     'failed',
@@ -196,6 +279,13 @@ export const pictures: readonly Picture[] = [
   ),
   board('rollback', 'rolling back', 'Newest change first, and what stays.', rollback),
   board('restore', 'a restore waits for approval', 'What is lost, and that what serves now is kept.', example.restore),
+  board(
+    'restore-in-place',
+    'a restore in place waits for approval',
+    'How long the service stands still, and why it cannot be swapped.',
+    state.restoreInPlace,
+  ),
+  board('verify-trend', 'a verification beside the last one', 'Invariants with ids, and what has moved.', state.trends),
   board('verify', 'a verification', 'What has to be looked at comes first.', verify),
   board(
     'diagnose-webhook',
@@ -209,58 +299,69 @@ export const pictures: readonly Picture[] = [
     'What Purser can do about it waits for an approver.',
     example.diagnose,
   ),
+  board(
+    'diagnose-grace-period',
+    'a diagnosis that finds nothing',
+    'What was looked at, and that it is as it should be.',
+    state.healthy,
+  ),
   board('fix', 'a cause that was mended', 'What was done, and the same diagnosis once more.', example.fixed),
-  {
-    kind: 'dialog',
-    name: 'dialog-diagnose',
-    title: 'Dialog: diagnose',
-    about: '`/billing diagnose` without a subject.',
-    view: diagnoseView({ environments: ['production', 'staging'], cronJobs: ['webhook-retry'] }, '{}'),
-  },
-  {
-    kind: 'dialog',
-    name: 'dialog-deploy',
-    title: 'Dialog: deploy',
-    about: '`/billing deploy` without a version.',
-    view: deployView({ environments: ['production', 'staging'], versions, dryRun: false, now }, '{}'),
-  },
-  {
-    kind: 'dialog',
-    name: 'dialog-rollback',
-    title: 'Dialog: roll back',
-    about: 'Exactly what is undone, and what stays, before anyone confirms.',
-    view: rollbackView(failed, example.undo, '{}', now),
-  },
-  {
-    kind: 'dialog',
-    name: 'dialog-restore',
-    title: 'Dialog: restore',
-    about: 'The price first; then the name of the environment has to be typed.',
-    view: restoreView(
-      {
-        environment: 'production',
-        backup: { ...example.production.backups[0]!, finishedAt: example.minutesAgo(12).toISOString() },
-        approvals: 1,
-        tables: example.restorePlan.tables,
-        now,
-      },
-      '{}',
-    ),
-  },
-  {
-    kind: 'dialog',
-    name: 'dialog-lock',
-    title: 'Dialog: lock',
-    about: '`/billing lock` without a reason.',
-    view: lockView(['production', 'staging'], '{}'),
-  },
-  {
-    kind: 'dialog',
-    name: 'dialog-details',
-    title: 'Dialog: details',
-    about: 'The plan in full.',
-    view: detailsView(executing),
-  },
+  dialog(
+    'diagnose',
+    'diagnose',
+    '`/billing diagnose` without a subject.',
+    diagnoseView({ environments: ['production', 'staging'], cronJobs: ['webhook-retry'] }, '{}'),
+  ),
+  dialog(
+    'deploy',
+    'deploy',
+    '`/billing deploy` without a version.',
+    deployView({ environments: ['production', 'staging'], versions, dryRun: false, now }, '{}'),
+  ),
+  dialog(
+    'rollback-looking',
+    'roll back, at once',
+    'What is undone is known; what will run is asked of the cluster.',
+    rollbackLookingView(failed, example.undo),
+  ),
+  dialog(
+    'rollback',
+    'roll back',
+    'Exactly what is undone, what will run then, and what stays, before anyone confirms.',
+    rollbackView(failed, example.undo, '{}', now),
+  ),
+  dialog(
+    'rollback-unseen',
+    'roll back while the cluster is silent',
+    'It can go ahead, and says what it will look at.',
+    rollbackView(failed, state.unseenUndo, '{}', now),
+  ),
+  dialog(
+    'rollback-revision',
+    'roll back to a revision that never served',
+    'Refused, with those that there are.',
+    rollbackRefusedView(failed, state.otherRevision, now),
+  ),
+  dialog(
+    'rollback-schema',
+    'roll back to a version that the schema is too new for',
+    'Refused, with the ways that are open.',
+    rollbackRefusedView(failed, state.schemaTooNew, now),
+  ),
+  dialog(
+    'restore',
+    'restore',
+    'The price first; then the name of the environment has to be typed.',
+    restoreView({ ...price, way: { kind: 'swap' } }, '{}'),
+  ),
+  dialog(
+    'restore-in-place',
+    'restore in place',
+    'Where databases cannot be swapped: how long the service stands still.',
+    restoreView({ ...price, way: { kind: 'in-place', why: state.inPlace.why } }, '{}'),
+  ),
+  dialog('lock', 'lock', '`/billing lock` without a reason.', lockView(['production', 'staging'], '{}')),
+  dialog('details', 'details', 'The plan in full.', detailsView(executing)),
   {
     kind: 'home',
     name: 'home',
@@ -297,8 +398,8 @@ export const pictures: readonly Picture[] = [
   answer(
     'backups',
     'backups',
-    'What there is to go back to.',
-    backupsMessage('production', example.production.backups, now, []),
+    'What there is to go back to, and what restores have left on the server.',
+    backupsMessage('production', example.production.backups, now, state.keptDatabases),
   ),
   answer(
     'history',

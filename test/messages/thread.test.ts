@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { tellingFirst, threadMessage } from '../../src/messages/thread.ts'
 import type { ThreadPost } from '../../src/runs/posts.ts'
 import * as example from './example-runs.ts'
+import * as state from './example-states.ts'
 import { expectSlackTakes, shown } from './slack-takes.ts'
 
 function post(it: ThreadPost, run = example.waiting) {
@@ -89,6 +90,22 @@ it('a failure calls those on call once, whatever else is said of it', () => {
   expect(message.text.match(/S01ONCALL/g)).toHaveLength(1)
   expect(message.blocks?.filter((block) => block.type === 'data_visualization')).toHaveLength(2)
   expect(shown(message.withoutCharts)).toContain('Dead letters: 0 all the time')
+})
+
+it('a breach says its reason once, with what else shows it, and the buttons', () => {
+  const { blocks, text } = threadMessage(state.breachPost, state.breached, state.growing)
+  const seen = shown(blocks)
+  expect(seen.match(/Dead letters grew by 6/g)).toHaveLength(1)
+  expect(seen).toContain('6 × valuecanvas-api-7bdb9c5f4d-x2x9k')
+  expect(seen.indexOf('Roll back')).toBeLessThan(seen.indexOf('Metrics while monitoring'))
+  expect(text).toContain('Dead letters: 0 at first, 6 at last')
+})
+
+it('the charts of a watch that came to its end stand once in the thread, with its criteria', () => {
+  const charts = (post: ThreadPost) =>
+    threadMessage(post, state.unjudged, state.withGaps).blocks?.filter((it) => it.type === 'data_visualization')
+  expect(charts({ kind: 'verification', verification: state.gapped })).toHaveLength(2)
+  expect(charts({ kind: 'failed', phase: 'monitor', failure: state.inconclusive, onCall: undefined })).toEqual([])
 })
 
 describe('evidence', () => {

@@ -114,6 +114,7 @@ describe('a broken version', () => {
       `restore the backup from before it first: /billing restore #${number}, then /billing rollback #${number}`,
     )
     expect(control.openView(people.dana.id)?.['submit']).toBeUndefined()
+    expect(dialog().match(/Nothing was changed/g)).toHaveLength(1)
     await control.closeView(people.dana.id, true)
     const [outcome] = await town.plays('deploy v1.2.0')
     expect(outcome?.ok).toBe(false)
