@@ -8,6 +8,7 @@ import { openChat } from '../src/adapters/slack/client.ts'
 import type { Chat } from '../src/adapters/slack/port.ts'
 import type { Message } from '../src/messages/message.ts'
 import { smallPng } from './small-png.ts'
+import * as example from '../test/messages/example-runs.ts'
 import { pictures, people, type Picture } from '../test/messages/pictures.ts'
 
 // Renders every message and dialog in its typical states, in the sandbox's own page, into docs/messages.
@@ -85,11 +86,17 @@ async function take(studio: Studio, picture: Picture): Promise<void> {
     })
     const target = await find(page)
     await target.waitFor()
+    await target.locator('.by time').evaluateAll((times, text) => {
+      for (const it of times) it.textContent = text
+    }, timeOfDay)
     await fitted(page, target, widths[width])
     await writeFile(`${directory}${picture.name}-${width}.png`, smallPng(await target.screenshot()))
     await page.close()
   }
 }
+
+/** When a message was posted is no part of it, and would make every picture another one each time. */
+const timeOfDay = example.now.toISOString().slice(11, 16)
 
 /** Puts it into the workspace; finds it again in a page. */
 async function shown(studio: Studio, picture: Picture): Promise<(page: Page) => Promise<Locator>> {

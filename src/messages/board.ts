@@ -4,7 +4,7 @@ import { currentWatch } from '../runs/watching.ts'
 import { isDeployPlan, isRestorePlan, isUndoPlan, type Run } from '../runs/model.ts'
 import type { DeployPlan } from '../runs/plan.ts'
 import { buttonsFor } from './actions.ts'
-import { chartBlocks, type Charts } from './charts.ts'
+import { chartBlocks, drawn, type Charts } from './charts.ts'
 import { chapters } from './chapters.ts'
 import { checkLine, checkTable } from './checks.ts'
 import { fixOf, lookBlocks } from './diagnosis.ts'
@@ -38,15 +38,16 @@ export function boardMessage(run: Run, view: StateView): Message {
     header(title(run)),
     paragraph([`${sign(run)} ${state.join('\n')}`, ...whyAsked(run)].join('\n')),
     ...body(run, view),
-    ...shown,
     context(contextLine(run), timeLine(run, view)),
     ...actions(buttonsFor(run, view.now, view.rollbackUntil)),
+    // Last: on a phone two charts are a page, and whoever is asked to decide looks for the buttons.
+    ...shown,
   ]
   const text = [`#${run.number} ${words(title(run), 250)}.`, ...state].join('\n')
   if (charts.blocks.length === 0) return message(text, blocks([]))
   const style = { line: 150, cap: { lines: 8, chars: 900, rest: 'in the report' } }
   return {
-    ...message(text, blocks(charts.blocks)),
+    ...message(text, blocks(drawn(charts))),
     withoutCharts: blocks(list('While monitoring', charts.lines, style)),
   }
 }
@@ -54,7 +55,7 @@ export function boardMessage(run: Run, view: StateView): Message {
 /** While a release is watched: how its metrics move. Later the thread has them. */
 function chartsOf(run: Run, { watched }: StateView): Charts {
   const watch = currentWatch(run)
-  if (watch === undefined || watched === undefined) return { blocks: [], lines: [] }
+  if (watch === undefined || watched === undefined) return { blocks: [], lines: [], gaps: [] }
   return chartBlocks(
     watched.samples.filter(({ at }) => at >= watch.beganAt),
     watched.metrics,

@@ -1,7 +1,7 @@
-import type { Block } from '@slack/types'
+import type { Block, KnownBlock } from '@slack/types'
 import type { MetricConfig } from '../config/service-schema.ts'
 import type { MetricSample } from '../runs/model.ts'
-import { clip, oneLine } from './message.ts'
+import { clip, context, oneLine } from './message.ts'
 
 /** Missing in @slack/types 3.2: https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block */
 export interface DataVisualizationBlock extends Block {
@@ -38,6 +38,8 @@ export interface Charts {
   readonly blocks: readonly DataVisualizationBlock[]
   /** The same in words, one metric a line: for notifications, screen readers, and workspaces without charts. */
   readonly lines: readonly string[]
+  /** Of these lines the times in which nobody watched: a chart draws a line over them. */
+  readonly gaps: readonly string[]
 }
 
 const mostPoints = 20
@@ -59,9 +61,11 @@ export function chartBlocks(samples: readonly MetricSample[], metrics: readonly 
     const shown = known.filter((it) => it.metric.compare === compare).slice(0, mostSeries)
     return shown.length === 0 || axis.labels.length < 2 ? [] : [lineChart(title, shown, axis, known)]
   }
+  const gaps = gapsOf(times).map(gapWords)
   return {
+    gaps,
     blocks: [...chart('Metrics while monitoring', 'value'), ...chart('Growth while monitoring', 'growth')],
-    lines: [...gapsOf(times).map(gapWords), ...known.map((it) => inWords(it, known))],
+    lines: [...gaps, ...known.map((it) => inWords(it, known))],
   }
 }
 
@@ -207,4 +211,9 @@ function inWords(seen: Seen, all: readonly Seen[]): string {
 function clock(ms: number): string {
   const seconds = Math.round(ms / 1_000)
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+}
+
+/** The charts as they stand in a message, and below them when nobody watched. */
+export function drawn({ blocks, gaps }: Charts): readonly (KnownBlock | Block)[] {
+  return gaps.length === 0 ? blocks : [...blocks, context(gaps.slice(0, 8).join(' · '))]
 }

@@ -86,7 +86,7 @@ export function lookBlocks(run: Run): Blocks {
   const shown = wanting.slice(0, mostShown)
   const rest = [...wanting.slice(mostShown), ...looks.filter((look) => look.verdict === 'pass')]
   const evidence = (look: Look): Blocks => {
-    const lines = telling(look.evidence)
+    const lines = telling(look.evidence).filter((line) => !look.seen.includes(line))
     return lines.length === 0 ? [] : [codeBlock(lines.join('\n'), evidenceChars)]
   }
   return [

@@ -161,7 +161,7 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
 function imageLines({ image, commit }: DeployPlan): readonly string[] {
   const { reference, build } = image
   if (typeof build === 'object') {
-    const commands = build.commands.map((argv) => `\`${argv.join(' ')}\``).join(', then ')
+    const commands = build.commands.map((argv) => `“${argv.join(' ')}”`).join(', then ')
     return [
       `image ${reference}, which Purser builds from ${shortSha(commit.sha)} at the end of pre-flight: ${commands}`,
       'its digest is known once it is pushed: the registry is asked for it, and exactly that image is rolled out',

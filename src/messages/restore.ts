@@ -129,9 +129,10 @@ export function backupsMessage(
     return `*#${it.run}* ${code(it.file)} – ${ago(new Date(it.finishedAt), now)}, ${megabytes(it.bytes)}, ${tried}`
   })
   const left = backups.length - lines.length
-  const all = [...lines, ...(left > 0 ? [`… and ${left} older ones`] : []), ...kept]
-  return message(all.join('\n'), [
+  const all = [...lines, ...(left > 0 ? [`… and ${left} older ones`] : [])]
+  return message([...all, ...kept].join('\n'), [
     ...paragraphs(all),
+    ...paragraphs(kept),
     context(`${code('/billing restore #N')} asks for the restore of one; it shows what that costs first.`),
   ])
 }

@@ -2,7 +2,7 @@ import type { Block, KnownBlock } from '@slack/types'
 import { countApprovals } from '../runs/lifecycle.ts'
 import { isDeployPlan, type Run, type Verification } from '../runs/model.ts'
 import type { ThreadPost } from '../runs/posts.ts'
-import { chartBlocks, unwatched, type Charts, type Watched } from './charts.ts'
+import { chartBlocks, drawn, unwatched, type Charts, type Watched } from './charts.ts'
 import { watchButtons } from './actions.ts'
 import { phaseTitle } from './chapters.ts'
 import { checkLine, checkTable } from './checks.ts'
@@ -221,7 +221,7 @@ function withCharts(text: string, blocks: Blocks, charts: Charts): Message {
     charts.lines.map((line) => words(line, 150)),
     { lines: 12, chars: 900, rest: 'in the report' },
   )
-  const whole = message([text, ...spoken].join('\n'), [...blocks, ...charts.blocks])
+  const whole = message([text, ...spoken].join('\n'), [...blocks, ...drawn(charts)])
   return { ...whole, withoutCharts: [...blocks, ...told] }
 }
 

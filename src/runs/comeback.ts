@@ -105,12 +105,12 @@ export function comebackOf(
   const to = choices.find((it) =>
     wanted === undefined ? it.replicaSet.uid === before.replicaSet?.uid : it.revision === String(wanted),
   )
+  const another = `Choose one that has served: /billing rollback #${effect.run} --to-revision K`
   if (wanted !== undefined) {
-    if (to === undefined)
-      return refuse(`Deployment ${effect.target} has no revision ${wanted}.`, 'Choose one that has served.', true)
-    if (to.current) return refuse(`Revision ${wanted} is what runs now.`, 'Choose another one that has served.', true)
+    if (to === undefined) return refuse(`Deployment ${effect.target} has no revision ${wanted}.`, another, true)
+    if (to.current) return refuse(`Revision ${wanted} is what runs now.`, another, true)
     if (to.health === 'failed' || to.health === 'unknown')
-      return refuse(`Revision ${wanted} ${healthWords(to)}.`, 'Choose one that has served.', true)
+      return refuse(`Revision ${wanted} ${healthWords(to)}.`, another, true)
   }
   const lines = seen.revisions.find((it) => it.replicaSet.uid === to?.replicaSet.uid)?.differences
   const image = to?.image ?? before.image

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { chartBlocks, type ChartedMetric } from '../../src/messages/charts.ts'
-import { expectSlackTakes } from './slack-takes.ts'
+import { chartBlocks, drawn, type ChartedMetric } from '../../src/messages/charts.ts'
+import { expectSlackTakes, shown } from './slack-takes.ts'
 import { watched } from './example-runs.ts'
 import { withGaps } from './example-states.ts'
 
@@ -47,7 +47,7 @@ describe('the charts of a watch', () => {
   })
 
   it('are left out when there is nothing to draw, or one moment only', () => {
-    expect(chartBlocks([], [metric('a')])).toEqual({ blocks: [], lines: [] })
+    expect(chartBlocks([], [metric('a')])).toEqual({ blocks: [], lines: [], gaps: [] })
     const one = chartBlocks([sample('a', 0, 3)], [metric('a')])
     expect(one.blocks).toEqual([])
     expect(one.lines).toEqual(['a: 3 all the time'])
@@ -55,11 +55,12 @@ describe('the charts of a watch', () => {
 
   it('label the time in which nobody watched, and say it in words', () => {
     const samples = [0, 15, 30, 180, 195, 210].map((seconds) => sample('a', seconds, 4))
-    const { blocks, lines } = chartBlocks(samples, [metric('a')])
+    const { blocks, lines, gaps } = chartBlocks(samples, [metric('a')])
     const categories = blocks[0]?.chart.axis_config.categories ?? []
     expect(categories.filter((it) => it.endsWith('no data')).length).toBeGreaterThan(0)
     expect(categories.at(0)).toBe('0:00')
     expect(lines[0]).toBe('No samples from 0:30 to 3:00')
+    expect(shown(drawn({ blocks, lines, gaps }))).toContain('No samples from 0:30 to 3:00')
   })
 
   it('mark what was not seen while other metrics were, in both charts', () => {

@@ -283,7 +283,7 @@ export const restorePlan: RestorePlan = {
     finishedAt: '2026-01-05T14:08:00Z',
     restoreMs: 8_200,
   },
-  database: { live: 'valuecanvas', restored: 'valuecanvas_restored_47', kept: 'valuecanvas_kept_47' },
+  database: { live: 'valuecanvas', restored: 'valuecanvas_restore_47', kept: 'valuecanvas_before_47' },
   tables: [
     { table: 'public.webhook_events', inBackup: 18_402, now: 18_614 },
     { table: 'public.billing_audit_log', inBackup: 9_120, now: 9_298 },
@@ -418,7 +418,7 @@ export const diagnoseWebhook = deploy({
       {
         code: 'secret_mismatch',
         sentence: "The Secret does not hold the endpoint's signing secret, so the service refuses what Stripe signs.",
-        next: 'Deploy the current version again: the deploy rotates the secret.',
+        next: 'Deploy the current version again: the deploy rotates the secret. Stripe shows it only once, so it cannot be put back.',
         remedies: [{ kind: 'deploy', target: '' }],
       },
     ],

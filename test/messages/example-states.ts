@@ -108,7 +108,12 @@ const allowed =
 
 export const gapped: Verification = {
   ...example.verification,
-  counts: example.verification.counts.map((it) => ({ ...it, verdict: 'unknown', value: 'no answer within 10 s' })),
+  counts: example.verification.counts.map((it) => ({
+    ...it,
+    verdict: 'unknown',
+    value: 'no answer within 10 s',
+    milliseconds: 10_002,
+  })),
   criteria: example.verification.criteria.map((it) =>
     it.name === 'metrics' ? { ...it, verdict: 'inconclusive', value: tooLittle, threshold: allowed } : it,
   ),
@@ -304,7 +309,7 @@ type Refused = Extract<ComebackAnswer, { ok: false }>
 export const otherRevision: Refused = {
   ok: false,
   why: 'Revision 6 never became healthy.',
-  next: 'Choose one that has served.',
+  next: 'Choose one that has served: /billing rollback #42 --to-revision K',
   choices: [
     revision(8, 'v1.2.0', { health: 'serves', current: true }),
     revision(7, 'v1.1.0', {}),
@@ -338,6 +343,6 @@ export const inPlace = { why, downtimeMs: 21_000 }
 export const restoreInPlace: Run = { ...example.restore, plan: { ...example.restorePlan, inPlace } }
 
 export const keptDatabases: readonly KeptDatabase[] = [
-  { name: 'valuecanvas_kept_47', run: 47, kind: 'before', bytes: 48_200_000 },
-  { name: 'valuecanvas_restored_44', run: 44, kind: 'restore', bytes: undefined },
+  { name: 'valuecanvas_before_47', run: 47, kind: 'before', bytes: 48_200_000 },
+  { name: 'valuecanvas_restore_44', run: 44, kind: 'restore', bytes: undefined },
 ]

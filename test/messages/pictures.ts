@@ -169,7 +169,9 @@ export const pictures: readonly Picture[] = [
     'Who else reads the Secret, and what has to be done by hand.',
     lively(state.withRotation),
   ),
-  board('no-plan', 'a plan that could not be made', 'Nothing was changed, and nobody has to decide.', state.noRoom),
+  board('no-plan', 'a plan that could not be made', 'Nothing was changed, and nobody has to decide.', state.noRoom, {
+    onCall: undefined,
+  }),
   thread(
     'approval',
     'approval is asked',
