@@ -181,10 +181,15 @@ function chartText(block: Json): string {
   const chart = (block.chart ?? {}) as Json
   const series = list(chart.series).map((one) => {
     const points = list(one.data).map((point) => `${String(point.label)} ${String(point.value)}`)
-    return `  ${String(one.name)}: ${points.join(', ')}`
+    return `  ${String(one.name)}: ${inShort(points).join(', ')}`
   })
   const segments = list(chart.segments).map((one) => `  ${String(one.label)}: ${String(one.value)}`)
   return lines(`[chart] ${String(block.title)}`, ...series, ...segments)
+}
+
+/** A chart that grows would fill a transcript. */
+function inShort(points: readonly string[]): readonly string[] {
+  return points.length <= 4 ? points : [...points.slice(0, 1), '…', ...points.slice(-2)]
 }
 
 function list(value: unknown): readonly Json[] {

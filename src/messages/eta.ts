@@ -14,16 +14,26 @@ export function timeLeft(run: Run, now: Date, pace: Pace): number {
 export function eta(run: Run, now: Date, pace: Pace): string {
   const left = timeLeft(run, now, pace)
   if (left <= 0) return ''
-  const basis = Object.keys(pace).length > 0 ? 'as in past runs' : 'by the budgets'
-  return `About ${about(left)} to go, ${basis}: done around ${localTime(new Date(now.getTime() + left))}.`
+  return `About ${about(left)} to go, ${basisOf(run, pace)}: done around ${localTime(new Date(now.getTime() + left))}.`
 }
+
+/** A run of this kind may be the first one here. */
+function basisOf(run: Run, pace: Pace): string {
+  const left = chapters(run).filter((phase) => phase.status !== 'succeeded')
+  const known = left.filter((phase) => pace[phase.name] !== undefined).length
+  if (known === 0) return 'by the budgets'
+  return known === left.length ? 'as in past runs' : 'by past runs and the budgets'
+}
+
+/** Less is what the last look of a phase takes. */
+const worthTelling = 10_000
 
 /** ", 2m 10s over its budget" or ", longer than usual (4m)"; empty while a phase is in time. */
 export function lateness(phase: PhaseState, now: Date, pace: Pace): string {
   const took = elapsed(phase, now)
   if (took === undefined) return ''
   const budget = phase.budgetMinutes * 60_000
-  if (budget > 0 && took > budget) return `, ${duration(took - budget)} over its budget`
+  if (budget > 0 && took >= budget + worthTelling) return `, ${duration(took - budget)} over its budget`
   const past = pace[phase.name]
   return past !== undefined && took > past * 1.5 + 15_000 ? `, longer than usual (${duration(past)})` : ''
 }

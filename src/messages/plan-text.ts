@@ -142,7 +142,7 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
         ...(stripe.endpoint === undefined ? [] : [`endpoint ${stripe.endpoint}`]),
         secretLine(stripe.secret),
         ...versionLine(stripe),
-        ...names('added', stripe.added),
+        ...(stripe.added.length === stripe.events.length ? [] : names('added', stripe.added)),
         ...names('removed', stripe.removed),
         ...names('all', stripe.events),
       ],

@@ -182,7 +182,8 @@ export function stateLines(run: Run, view: StateView): readonly string[] {
 function planningLines(run: Run): readonly string[] {
   const line = run.phases.find((phase) => phase.name === 'plan')?.line ?? ''
   const again = run.failure === undefined ? [] : [`The plan is made again: ${words(run.failure.message, 400)}`]
-  return [`*Planning.* ${line === '' ? 'Only reading' : words(line, 200)}. Nothing changes before approval.`, ...again]
+  const now = words(sentence(line === '' ? 'only reading' : line), 200)
+  return [`*Planning.* ${now} Nothing changes before approval.`, ...again]
 }
 
 function waitingLines(run: Run, view: StateView): readonly string[] {

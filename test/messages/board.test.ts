@@ -19,7 +19,7 @@ describe('the board', () => {
   it('says within its first line what is planned and where', () => {
     const { seen, text } = board(example.planning)
     expect(seen).toContain('Planning v1.2.0 → production')
-    expect(seen).toContain('comparing migrations')
+    expect(seen).toContain('*Planning.* Comparing migrations. Nothing changes before approval.')
     expect(text).toContain('Nothing changes before approval')
   })
 
@@ -56,6 +56,7 @@ describe('the board', () => {
     const pace = { rollout: 90_000, stripe: 5_000, cronjobs: 5_000, e2e: 20_000, monitor: 300_000 }
     const { text } = board(example.executing, { pace })
     expect(text).toContain('About 6 min to go, as in past runs: done around')
+    expect(board(example.rollback, { pace }).text).toContain('to go, by the budgets: done around')
   })
 
   it('says in words that a phase is over its budget, or slower than usual', () => {

@@ -357,7 +357,7 @@ export const diagnosis: Diagnosis = {
   looks: [
     look(
       'CronJob',
-      'suspended, last start 2026-01-05 13:05 UTC, last success 2026-01-05 13:05 UTC, concurrency Forbid',
+      'suspended, last scheduled start 2026-01-05 13:05 UTC, last success 2026-01-05 13:05 UTC, concurrency Forbid',
       {
         verdict: 'fail',
       },
@@ -441,7 +441,7 @@ export const fixed = deploy({
   },
   diagnosis: {
     ...diagnosis,
-    looks: [look('CronJob', 'active, last start 2026-01-05 13:05 UTC'), ...diagnosis.looks.slice(1, 4)],
+    looks: [look('CronJob', 'active, last scheduled start 2026-01-05 13:05 UTC'), ...diagnosis.looks.slice(1, 4)],
     causes: [],
     remedies: [{ kind: 'run_cronjob', target: 'webhook-retry' }],
   },

@@ -23,7 +23,7 @@ export function cronJobLooks(facts: CronJobFacts, named: boolean): readonly Look
     verdict: found.suspended ? 'fail' : 'pass',
     seen: [
       found.suspended ? 'suspended' : 'active',
-      `last start ${readable(found.lastScheduleTime)}`,
+      `last scheduled start ${readable(found.lastScheduleTime)}`,
       `last success ${readable(found.lastSuccessfulTime)}`,
       `concurrency ${found.concurrencyPolicy}`,
       ...(found.startingDeadlineSeconds === undefined
