@@ -86,7 +86,7 @@ async function take(studio: Studio, picture: Picture): Promise<void> {
     })
     const target = await find(page)
     await target.waitFor()
-    await target.locator('.by time').evaluateAll((times, text) => {
+    await target.locator('.by time').evaluateAll((times: { textContent: string | null }[], text) => {
       for (const it of times) it.textContent = text
     }, timeOfDay)
     await fitted(page, target, widths[width])
