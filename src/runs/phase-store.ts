@@ -181,16 +181,17 @@ export class PhaseStore {
     await this.#fenced(claim, (sql) =>
       sql.query(
         `insert into purser.backups (run, environment, manifest) values ($1, $2, $3)
-         on conflict (run) do update set manifest = excluded.manifest, at = now()`,
+         on conflict (environment, (manifest ->> 'file')) do update
+           set run = excluded.run, manifest = excluded.manifest, at = now(), removed_at = null`,
         [claim.run, environment, JSON.stringify(this.#db.mask(backup))],
       ),
     )
   }
 
-  /** The proven backup of this run, if there is one. */
+  /** The proven backup of this run, if there is one; the newest of several. */
   async backup(run: number): Promise<BackupRecord | undefined> {
     const { rows } = await this.#db.query<{ manifest: BackupRecord }>(
-      'select manifest from purser.backups where run = $1',
+      'select manifest from purser.backups where run = $1 order by at desc limit 1',
       [run],
     )
     return rows[0]?.manifest

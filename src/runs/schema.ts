@@ -244,6 +244,15 @@ const migrations: readonly { readonly version: number; readonly name: string; re
     name: 'databases that unfinished restores prepared',
     sql: 'alter table purser.runs add column tidy_at timestamptz;',
   },
+  {
+    version: 8,
+    name: 'more than one backup of a run',
+    sql: `
+      -- A restore in place that is tried again dumps what stands once more: both files must be known, or one is never let go.
+      alter table purser.backups drop constraint backups_pkey;
+      create unique index backups_file on purser.backups (environment, (manifest ->> 'file'));
+      create index backups_run on purser.backups (run);`,
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

@@ -220,3 +220,14 @@ describe('what a phase records beside', () => {
     expect((await truth.boards.waiting(claim.run)).map((it) => it.post)).toEqual([{ kind: 'note', text: 'first' }])
   })
 })
+
+it('knows every backup of a run that made two, and takes the newest for its own', async () => {
+  const claim = await truth.under('rollout')
+  const record = (file: string, finishedAt: string) =>
+    truth.phases.recordBackup(claim, 'production', { file, database: '', bytes: 1, sha256: '', tables: 1, finishedAt })
+  await record('first.dump', '2026-11-22T08:00:00Z')
+  await record('second.dump', '2026-11-22T09:00:00Z')
+  await record('second.dump', '2026-11-22T09:00:00Z')
+  expect((await truth.phases.keptBackups('production')).map(({ file }) => file)).toEqual(['second.dump', 'first.dump'])
+  expect((await truth.phases.backup(claim.run))?.file).toBe('second.dump')
+})
