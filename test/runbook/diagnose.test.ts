@@ -403,6 +403,13 @@ describe('why a CronJob does not run', () => {
     expect(scheduleOf('0 3 ? * *', undefined, new Date(now))).toEqual(scheduleOf('0 3 * * *', undefined, new Date(now)))
   })
 
+  it('does not blame an interval, which the controller takes', () => {
+    const facts = factsOf({ schedule: '@every 5m' })
+    expect(cronJobCauses(facts)).toEqual([])
+    const look = cronJobLooks(facts, false).find(({ name }) => name.includes('schedule'))
+    expect(look).toMatchObject({ verdict: 'unknown' })
+  })
+
   it('says what the failed Job said, the first error first', () => {
     const log = ['starting', 'TypeError: cannot read plan', '    at x.js:1', 'Node.js v20']
     const [cause] = cronJobCauses(factsOf({ jobs: [job('failed', { exitCode: 1 })] }, log))

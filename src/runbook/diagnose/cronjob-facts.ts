@@ -73,8 +73,12 @@ export function tellingLine(lines: readonly string[]): string | undefined {
   return said.flatMap((pattern) => lines.find((line) => pattern.test(line)) ?? [])[0]?.trim()
 }
 
-/** As the CronJob controller reads it: five fields or a nickname, in the zone that the CronJob names, else UTC. */
-export function scheduleOf(text: string, timeZone: string | undefined, now: Date): Schedule {
+/**
+ * As the CronJob controller reads it: five fields or a nickname, in the zone that the CronJob names, else UTC. Undefined for
+ * `@every 5m`: the controller takes it, but its times depend on when it looked last.
+ */
+export function scheduleOf(text: string, timeZone: string | undefined, now: Date): Schedule | undefined {
+  if (text.startsWith('@every ')) return undefined
   try {
     // For the controller a question mark is a star; croner would put the present moment there.
     const cron = new Cron(text.replaceAll('?', '*'), { paused: true, timezone: timeZone ?? 'UTC', mode: '5-part' })

@@ -62,11 +62,10 @@ export function cronJobLooks(facts: CronJobFacts, named: boolean): readonly Look
 
 function scheduleLook({ schedule, now }: CronJobFacts, found: CronJobExamination) {
   const zone = found.timeZone ?? 'UTC'
-  if (schedule === undefined || schedule.kind === 'invalid')
-    return {
-      verdict: 'fail' as const,
-      seen: `${found.schedule} (${zone}) is no schedule: ${schedule?.why ?? 'not read'}`,
-    }
+  if (schedule === undefined)
+    return { verdict: 'unknown' as const, seen: `${found.schedule}: its times cannot be told beforehand` }
+  if (schedule.kind === 'invalid')
+    return { verdict: 'fail' as const, seen: `${found.schedule} (${zone}) is no schedule: ${schedule.why}` }
   if (schedule.kind === 'never')
     return { verdict: 'fail' as const, seen: `${found.schedule} (${zone}): no such time ever comes` }
   const missed = missedStart(found, schedule, now)
