@@ -46,7 +46,7 @@ describe('a restore after the database was damaged', () => {
     expect(town.threads()).toMatch(/Autoscaler api-load \(2 to 6 pods\) does nothing .* started with 3/)
     // All that Stripe told since the backup, acknowledged or not, is told again.
     expect(town.threads()).toMatch(
-      /Stripe: (\d+) events? since [^;]+; \1 of \1 events? accepted\.\n.*invoice\..*: accepted/,
+      /Stripe: (\d+) events? since [^;]+; \1 of \1 events? accepted\.\n(?:• .*\n)*?• .* invoice\..*: accepted/,
     )
     const names = await town.service(`select datname from pg_database where datname like 'valuecanvas%' order by 1`)
     expect(names.map((row) => row['datname'])).toEqual(['valuecanvas', 'valuecanvas_before_2'])
