@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readOnlySqlProblem } from './read-only-sql.ts'
 
 /** Reports a problem at a path below the checked value. */
 export type Problem = (path: readonly (string | number)[], message: string) => void
@@ -83,4 +84,9 @@ export const pattern = z.string().superRefine((source, context) => {
       message: `is no valid regular expression (${error instanceof Error ? error.message : String(error)})`,
     })
   }
+})
+
+export const readOnlySql = z.string().superRefine((sql, context) => {
+  const message = readOnlySqlProblem(sql)
+  if (message !== undefined) context.addIssue({ code: 'custom', message })
 })
