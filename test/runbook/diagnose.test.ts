@@ -6,7 +6,8 @@ import { scheduleOf, type CronJobFacts } from '../../src/runbook/diagnose/cronjo
 import { gracePeriodCauses } from '../../src/runbook/diagnose/grace-period.ts'
 import type { GracePeriodFacts } from '../../src/runbook/diagnose/grace-period-facts.ts'
 import type { Seen } from '../../src/runbook/diagnose/seen.ts'
-import { webhookCauses, webhookLooks } from '../../src/runbook/diagnose/webhook.ts'
+import { webhookCauses } from '../../src/runbook/diagnose/webhook-causes.ts'
+import { webhookLooks } from '../../src/runbook/diagnose/webhook.ts'
 import { withoutValues, type Probe, type WebhookFacts } from '../../src/runbook/diagnose/webhook-facts.ts'
 import type { CronJobExamination, SecretKeyState } from '../../src/adapters/kubernetes/port.ts'
 

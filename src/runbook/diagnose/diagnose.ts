@@ -5,7 +5,8 @@ import { cronJobFacts } from './cronjob-facts.ts'
 import { gracePeriodCauses, gracePeriodLooks } from './grace-period.ts'
 import { gracePeriodFacts } from './grace-period-facts.ts'
 import { lookingWithin } from './seen.ts'
-import { webhookCauses, webhookLooks } from './webhook.ts'
+import { webhookCauses } from './webhook-causes.ts'
+import { webhookLooks } from './webhook.ts'
 import { webhookFacts } from './webhook-facts.ts'
 
 /** Troubleshooting: every look of the section side by side, and the most likely cause. Read-only. */

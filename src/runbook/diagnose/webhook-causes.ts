@@ -1,0 +1,241 @@
+import { rotate, type Cause, type Remedy } from '../../runs/diagnosis.ts'
+import { counted, inWords, known } from './seen.ts'
+import type { WebhookFacts } from './webhook-facts.ts'
+import {
+  clocks,
+  endpointFingerprint,
+  isAccepted,
+  missingEvents,
+  retriesOverSeconds,
+  serviceAheadMs,
+  stalePods,
+  toleranceSeconds,
+} from './webhook.ts'
+
+const redeploy: readonly Remedy[] = [{ kind: 'deploy', target: '' }]
+const rotation: readonly Remedy[] = [{ kind: 'deploy', target: rotate }]
+
+/** Pure: every cause that the facts show, the most likely first. Each explains the ones after it. */
+export function webhookCauses(facts: WebhookFacts): readonly Cause[] {
+  return rules.flatMap((rule) => rule(facts) ?? [])
+}
+
+type Rule = (facts: WebhookFacts) => Cause | undefined
+
+const rules: readonly Rule[] = [
+  endpointMissing,
+  secretMissing,
+  urlWithoutAnswer,
+  clockSkew,
+  ownClock,
+  podsStale,
+  urlAnswersWrong,
+  secretMismatch,
+  signatureRefused,
+  endpointDisabled,
+  eventsIncomplete,
+  eventsMissed,
+  deadLettersGrow,
+  eventsNotRetried,
+]
+
+function endpointMissing({ endpoint, url }: WebhookFacts): Cause | undefined {
+  if (!endpoint.ok || endpoint.value !== undefined) return undefined
+  return {
+    code: 'endpoint_missing',
+    sentence: `Stripe has no endpoint for ${url}, so it sends nothing.`,
+    next: 'Deploy the current version again: the deploy creates the endpoint and its secret.',
+    remedies: redeploy,
+  }
+}
+
+function secretMissing({ secret }: WebhookFacts): Cause | undefined {
+  if (!secret.ok || secret.value.keyExists) return undefined
+  return {
+    code: 'secret_missing',
+    sentence:
+      'The Secret with the signing secret is missing, so the service cannot check any event and refuses them all.',
+    next: 'Deploy the current version again: the deploy makes a new secret and gives it to the pods.',
+    remedies: redeploy,
+  }
+}
+
+function urlWithoutAnswer({ unsigned, url }: WebhookFacts): Cause | undefined {
+  const probe = known(unsigned)
+  if (probe?.kind !== 'none') return undefined
+  const host = URL.canParse(url) ? new URL(url).host : url
+  const words: Readonly<Record<typeof probe.reason, string>> = {
+    name: `The host name of ${host} cannot be resolved, so Stripe cannot reach the service.`,
+    refused: `${host} refuses connections, so Stripe cannot reach the service.`,
+    tls: `The TLS certificate of ${host} is not accepted, so Stripe delivers nothing to it.`,
+    timeout: `${host} does not answer in time, so every delivery fails.`,
+    cut: `${host} breaks connections off, so every delivery fails.`,
+    other: `${host} gives no answer, so every delivery fails.`,
+  }
+  return {
+    code: 'url_unreachable',
+    sentence: words[probe.reason],
+    next: 'Look at DNS, certificate, load balancer and ingress of that host; Stripe goes on by itself, for up to 3 days.',
+    remedies: [],
+  }
+}
+
+/** Of the service against Stripe, which signs. */
+function clockSkew(facts: WebhookFacts): Cause | undefined {
+  const ahead = (serviceAheadMs(facts) ?? 0) / 1_000
+  if (Math.abs(ahead) <= toleranceSeconds) return undefined
+  return {
+    code: 'clock_skew',
+    sentence: `The service's clock is ${inWords(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} Stripe's, and signatures are only good for ${toleranceSeconds / 60} min: it refuses every event.`,
+    next: 'Set the clock of the nodes right (NTP); then the pods need no restart.',
+    remedies: [],
+  }
+}
+
+function ownClock(facts: WebhookFacts): Cause | undefined {
+  const { service, stripe } = clocks(facts)
+  if (stripe === undefined || Math.abs(stripe) <= toleranceSeconds * 1_000) return undefined
+  // Away from both: then the service's clock is the graver trouble.
+  if (service !== undefined && Math.abs(service - stripe) > toleranceSeconds * 1_000) return undefined
+  return {
+    code: 'own_clock',
+    sentence: `Purser's own clock is ${inWords(Math.abs(stripe) / 1_000)} ${stripe > 0 ? 'behind' : 'ahead of'} Stripe's, so its signed test event proves nothing.`,
+    next: 'Set the clock of the machine that runs Purser right, then diagnose again.',
+    remedies: [],
+  }
+}
+
+function podsStale(facts: WebhookFacts): Cause | undefined {
+  const stale = stalePods(facts)
+  const probe = known(facts.signed)
+  if (stale.length === 0 || probe?.kind !== 'answer' || isAccepted(probe)) return undefined
+  return {
+    code: 'pods_stale',
+    sentence: `${counted(stale.length, 'pod')} started before the Secret changed and ${stale.length === 1 ? 'holds' : 'hold'} the former signing secret.`,
+    next: 'Deploy the current version again: new pods read the secret of now.',
+    remedies: redeploy,
+  }
+}
+
+function urlAnswersWrong({ signed, unsigned }: WebhookFacts): Cause | undefined {
+  const probe = known(signed) ?? known(unsigned)
+  if (probe?.kind !== 'answer' || isAccepted(probe)) return undefined
+  const { status, location } = probe.answer
+  if (status >= 300 && status < 400)
+    return {
+      code: 'url_redirects',
+      sentence: `The webhook URL redirects${location === undefined ? '' : ` to ${location}`} (HTTP ${status}), and Stripe follows no redirects.`,
+      next: 'Point webhookUrl in purser.yaml to the final address and deploy, or take the redirect away.',
+      remedies: [],
+    }
+  if (status === 401 || status === 403)
+    return {
+      code: 'url_forbidden',
+      sentence: `Something before the service asks for credentials (HTTP ${status}), which Stripe does not have.`,
+      next: 'Let the webhook path through: firewall, ingress rules, basic authentication.',
+      remedies: [],
+    }
+  if (status === 404 || status === 405 || status === 410)
+    return {
+      code: 'url_not_found',
+      sentence: `The service does not know the webhook path (HTTP ${status}): another version runs, or the ingress sends it elsewhere.`,
+      next: 'Compare the running version with the last deploy, then deploy the right one.',
+      remedies: redeploy,
+    }
+  if (status >= 500)
+    return {
+      code: 'service_errors',
+      sentence: `The service answers events with HTTP ${status}.`,
+      next: 'Read the log lines above; roll back if it began with a deploy.',
+      remedies: [],
+    }
+  return undefined
+}
+
+function secretMismatch(facts: WebhookFacts): Cause | undefined {
+  const secret = known(facts.secret)
+  const expected = endpointFingerprint(facts)
+  if (secret === undefined || !secret.keyExists || expected === undefined) return undefined
+  if (secret.fingerprints.includes(expected)) return undefined
+  return {
+    code: 'secret_mismatch',
+    sentence: "The Secret does not hold the endpoint's signing secret, so the service refuses what Stripe signs.",
+    next: 'Deploy the current version again: the deploy rotates the secret. Stripe shows it only once, so it cannot be put back.',
+    remedies: redeploy,
+  }
+}
+
+function signatureRefused(facts: WebhookFacts): Cause | undefined {
+  const probe = known(facts.signed)
+  if (probe?.kind !== 'answer' || probe.answer.status !== 400) return undefined
+  // Another reason why this signature, made by our clock, is refused.
+  const apart = Math.abs(clocks(facts).service ?? 0) > toleranceSeconds * 1_000
+  if (apart || podsStale(facts) !== undefined) return undefined
+  return {
+    code: 'signature_refused',
+    sentence: 'The service refuses an event that is signed with the secret of the cluster: its pods hold another one.',
+    next: 'Deploy the current version again with a new signing secret (--rotate-secret): its pods read it.',
+    remedies: rotation,
+  }
+}
+
+function endpointDisabled(facts: WebhookFacts): Cause | undefined {
+  const endpoint = known(facts.endpoint)
+  if (endpoint?.status !== 'disabled') return undefined
+  const probe = known(facts.signed)
+  // Traffic after pods: what would be refused is not switched on.
+  const ready = probe?.kind === 'answer' && isAccepted(probe) && secretMismatch(facts) === undefined
+  return {
+    code: 'endpoint_disabled',
+    sentence: `The Stripe endpoint ${endpoint.id} is disabled, so Stripe sends nothing.`,
+    next: ready ? 'Enable it; the service takes signed events.' : 'Mend what is named before, then enable it.',
+    remedies: ready ? [{ kind: 'enable_endpoint', target: endpoint.id }] : [],
+  }
+}
+
+function eventsIncomplete(facts: WebhookFacts): Cause | undefined {
+  const missing = missingEvents(facts)
+  if (missing.length === 0) return undefined
+  return {
+    code: 'events_incomplete',
+    sentence: `The endpoint is not subscribed to ${counted(missing.length, 'event type')} of purser.yaml: ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ' …' : ''}.`,
+    next: 'Deploy the current version again: the deploy sets the event list.',
+    remedies: redeploy,
+  }
+}
+
+/** Only where they would be accepted now. */
+function eventsMissed(facts: WebhookFacts): Cause | undefined {
+  const missed = known(facts.missed)
+  const probe = known(facts.signed)
+  if (missed === undefined || missed.count === 0 || probe?.kind !== 'answer' || !isAccepted(probe)) return undefined
+  return {
+    code: 'events_missed',
+    sentence: `The service takes events now, but ${missed.line}.`,
+    next: 'Send them again: a service that has one already only acknowledges it.',
+    remedies: [{ kind: 'resend_events', target: facts.url, since: missed.since }],
+  }
+}
+
+function deadLettersGrow({ dead }: WebhookFacts): Cause | undefined {
+  const seen = known(dead)
+  if (seen === undefined || seen.lastHour === 0) return undefined
+  const [kind] = seen.kinds
+  return {
+    code: 'dead_letters',
+    sentence: `Events arrive but cannot be applied: ${seen.lastHour} went to the dead letter queue in the last hour${kind === undefined ? '' : `, mostly ${kind}`}.`,
+    next: 'Mend what refuses them, then process the dead letters again by hand; roll back if it began with a deploy.',
+    remedies: [],
+  }
+}
+
+function eventsNotRetried({ events }: WebhookFacts): Cause | undefined {
+  const seen = known(events)
+  if (seen === undefined || seen.waiting === 0 || seen.oldestWaitingSeconds <= retriesOverSeconds) return undefined
+  return {
+    code: 'events_not_retried',
+    sentence: `${counted(seen.waiting, 'event')} came in and ${seen.waiting === 1 ? 'is' : 'are'} not processed for up to ${inWords(seen.oldestWaitingSeconds)}: nothing tries them again.`,
+    next: 'Look at the job that repeats them: /billing diagnose cronjob',
+    remedies: [],
+  }
+}
