@@ -1,11 +1,10 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openBackups } from '../src/adapters/postgres/backups.ts'
-import { parallelJobs } from '../src/adapters/postgres/new-database.ts'
+import { openBackups } from '../src/adapters/postgres/backups/backups.ts'
+import { parallelJobs } from '../src/adapters/postgres/restores/new-database.ts'
 import { Sensitive } from '../src/sensitive.ts'
 import { run } from './commands.ts'
-import type { Result } from './measure.ts'
-import { median, takeTurns } from './measure.ts'
+import { median, type Result, takeTurns } from './measure.ts'
 
 const signal = new AbortController().signal
 
@@ -71,7 +70,7 @@ export async function measureBackup(url: string, directory: string, runs: number
       rival: { name: 'pg_dump > file.sql', milliseconds: times.plain },
       ours: { name: 'dump and test restore', milliseconds: times.ours },
       runs,
-      note: `backup files: file.sql ${megabytes(written)}, raw -Z6 ${megabytes(sizes.raw6)}, -Z1 ${megabytes(sizes.raw1)}, Purser's dump ${megabytes(sizes.ours)}; the proof takes ${(median(times.ours.map((it, index) => it - (dumped[index + 1] ?? 0))) / 1_000).toFixed(1)} s`,
+      note: `backup files: file.sql ${megabytes(written)}, raw -Z6 ${megabytes(sizes.raw6)}, -Z1 ${megabytes(sizes.raw1)}, Purser's dump ${megabytes(sizes.ours)}; the proof takes ${(median(times.ours.map((our, index) => our - (dumped[index + 1] ?? 0))) / 1_000).toFixed(1)} s`,
     },
   ]
 }

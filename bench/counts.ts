@@ -1,11 +1,10 @@
 import { openDatabase } from '../src/adapters/postgres/database.ts'
 import type { ServiceConfig } from '../src/config/service-schema.ts'
-import { counts } from '../src/runbook/query-checks.ts'
-import type { PhaseContext } from '../src/runbook/context.ts'
+import { counts } from '../src/runbook/verify/query-checks.ts'
+import type { PhaseContext } from '../src/runbook/phase.ts'
 import { Sensitive } from '../src/sensitive.ts'
 import { run } from './commands.ts'
-import type { Result } from './measure.ts'
-import { inTurns } from './measure.ts'
+import { inTurns, type Result } from './measure.ts'
 
 const runs = 15
 

@@ -11,8 +11,7 @@ import { measureCounts } from './counts.ts'
 import { fillBilling } from './database.ts'
 import { measureJobHop } from './job-hop.ts'
 import { measureRestore } from './restore.ts'
-import type { Result } from './measure.ts'
-import { tableOf } from './measure.ts'
+import { type Result, tableOf } from './measure.ts'
 import { measureVerify } from './verify.ts'
 
 /** `--size 1GB`: only backups and restores, of a database of that size. `--runs 5`: how often each is measured. */
@@ -50,7 +49,7 @@ try {
 
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}`
   const load = `load ${loadavg()
-    .map((it) => it.toFixed(1))
+    .map((one) => one.toFixed(1))
     .join(', ')} at the end, database of ${Math.round(bytes / 1_000_000)} MB`
   const notes = results.flatMap(({ note }) => (note === undefined ? [] : [note]))
   process.stdout.write(`\n${tableOf(results)}\n\n${[...notes, load, machine].join('\n')}\n`)

@@ -70,7 +70,7 @@ export function tableOf(results: readonly Result[]): string {
   const all = [['what', 'rival: median (range)', 'Purser: median (range)', 'Purser / rival', 'runs'], ...rows]
   const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)))
   const line = (cells: readonly string[]) =>
-    `| ${cells.map((it, column) => it.padEnd(widths[column] ?? 0)).join(' | ')} |`
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
   const [head = [], ...body] = all
   return [line(head), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...body.map(line)].join('\n')
 }

@@ -1,13 +1,12 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
-import { openBackups } from '../src/adapters/postgres/backups.ts'
-import { parallelJobs } from '../src/adapters/postgres/new-database.ts'
-import { openRestores } from '../src/adapters/postgres/restores.ts'
+import { openBackups } from '../src/adapters/postgres/backups/backups.ts'
+import { parallelJobs } from '../src/adapters/postgres/restores/new-database.ts'
+import { openRestores } from '../src/adapters/postgres/restores/restores.ts'
 import { Sensitive } from '../src/sensitive.ts'
 import { run } from './commands.ts'
-import type { Result } from './measure.ts'
-import { takeTurns, timed } from './measure.ts'
+import { type Result, takeTurns, timed } from './measure.ts'
 
 const never = new AbortController().signal
 const quiet = (): void => {}
@@ -61,7 +60,7 @@ export async function measureRestore(url: string, directory: string, runs: numbe
   const counted = (all: readonly number[]) => all.slice(1)
   const ours = {
     name: 'restore, analyze, compare, swap',
-    milliseconds: counted(prepared.map((it, index) => it + (swaps[index] ?? 0))),
+    milliseconds: counted(prepared.map((one, index) => one + (swaps[index] ?? 0))),
   }
   return [
     { what: 'restore, runbook', rival: { name: 'psql < file.sql', milliseconds: times.psql }, ours, runs },

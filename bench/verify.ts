@@ -4,11 +4,10 @@ import { channels, people } from '../sandbox/people.ts'
 import { play } from '../sandbox/play.ts'
 import { startWorld, type World } from '../sandbox/world.ts'
 import type { ServiceConfig } from '../src/config/service-schema.ts'
-import type { Verification } from '../src/runs/model.ts'
+import type { Verification } from '../src/model/run.ts'
 import { ask } from '../test/support/postgres.ts'
 import { run } from './commands.ts'
-import type { Result } from './measure.ts'
-import { inTurns, median } from './measure.ts'
+import { inTurns, median, type Result } from './measure.ts'
 
 const runs = 8
 
@@ -49,7 +48,7 @@ async function typed({ slack: { control } }: World): Promise<void> {
   const answered = () =>
     control
       .messagesSeenBy(user, channel)
-      .some((it) => !before.has(it.ts) && /verify production: \d+ passed/.test(JSON.stringify(it.blocks ?? [])))
+      .some((one) => !before.has(one.ts) && /verify production: \d+ passed/.test(JSON.stringify(one.blocks ?? [])))
   await control.waitFor(() => answered() || undefined, 30_000, 'the verification')
 }
 
@@ -60,10 +59,11 @@ async function costs(world: World): Promise<string> {
     `select verification, extract(epoch from finished_at - started_at) * 1000 as ms from purser.runs where kind = 'verify' order by number desc limit ${runs}`,
   )
   const checks = rows.flatMap(({ verification: it }) => [...(it as Verification).counts, ...(it as Verification).state])
-  const of = (name: string) => Math.round(median(checks.filter((it) => it.name === name).map((it) => it.milliseconds)))
+  const of = (name: string) =>
+    Math.round(median(checks.filter((check) => check.name === name).map((check) => check.milliseconds)))
   const whole = Math.round(median(rows.map(({ ms }) => Number(ms))))
   const each = ['webhook_events', 'webhook', 'endpoint', 'cronjob-webhook-retry', 'logs'].map(
-    (it) => `${it} ${of(it)} ms`,
+    (one) => `${one} ${of(one)} ms`,
   )
   return `Verification: the run took ${whole} ms; of its checks ${each.join(', ')}.`
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { parseDocument } from 'yaml'
 import { channels, onCallGroup, people } from './people.ts'
 
-export interface ConfigurationFacts {
+interface ConfigurationFacts {
   readonly repository: string
   readonly publicUrl: string
   /** Length of the monitor phase, seconds. */

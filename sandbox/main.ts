@@ -6,8 +6,7 @@ import { parseArgs } from 'node:util'
 import { startBot } from './bot.ts'
 import { play } from './play.ts'
 import { followChannel } from './transcript.ts'
-import type { World } from './world.ts'
-import { namespace, startWorld } from './world.ts'
+import { namespace, startWorld, type World } from './world.ts'
 
 const usage = `usage: npm run sandbox [-- options]
   --play "deploy v1.2.0; verify; rollback"   types the commands, approves as Alex, exits 0 only on success

@@ -2,8 +2,7 @@ import type { Message } from './slack/model.ts'
 import { plainText } from './slack/plain-text.ts'
 import type { SlackSimulator } from './slack/simulator.ts'
 import { breakWorld, mendWorld } from './breakages/breakages.ts'
-import type { PersonName } from './people.ts'
-import { channels, people } from './people.ts'
+import { channels, people, type PersonName } from './people.ts'
 import type { World } from './world.ts'
 
 /** How a played line ended. */
@@ -57,7 +56,7 @@ const commands =
 /** Only a `;` before a command divides: `deploy v1.2.0; rm -rf /` is one line, as somebody might type it. */
 const divider = new RegExp(`;(?=\\s*(?:(?:dana|alex|sam):\\s*)?(?:${commands})\\b)`)
 
-export function linesOf(script: string): readonly Line[] {
+function linesOf(script: string): readonly Line[] {
   return script
     .split(divider)
     .map((part) => part.trim())

@@ -4,17 +4,12 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { STRIPE_API_VERSION } from '../src/adapters/stripe/events.ts'
 import { writeConfiguration } from './configuration.ts'
-import type { KubernetesSimulator } from './kubernetes/server.ts'
-import { startKubernetes } from './kubernetes/server.ts'
+import { type KubernetesSimulator, startKubernetes } from './kubernetes/server.ts'
 import { channels, onCallGroup, people } from './people.ts'
-import type { PostgresServer } from './postgres/server.ts'
-import { startPostgres } from './postgres/server.ts'
-import type { RegistrySimulator } from './registry/server.ts'
-import { startRegistry } from './registry/server.ts'
-import type { SlackSimulator } from './slack/simulator.ts'
-import { startSlack } from './slack/simulator.ts'
-import type { StripeSimulator } from './stripe/server.ts'
-import { startStripe } from './stripe/server.ts'
+import { type PostgresServer, startPostgres } from './postgres/server.ts'
+import { type RegistrySimulator, startRegistry } from './registry/server.ts'
+import { type SlackSimulator, startSlack } from './slack/simulator.ts'
+import { startStripe, type StripeSimulator } from './stripe/server.ts'
 import { contentOf, serviceImages } from './valuecanvas/images.ts'
 import { buildServiceRepository } from './valuecanvas/repository.ts'
 import { serviceRuntime } from './valuecanvas/runtime.ts'
@@ -99,7 +94,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
 
     onStep('cluster, with valuecanvas-api v1.1.0')
     const images = () => [
-      ...registry.pushed().map((it) => ({ ...it, content: contentOf(it.digest, registry.content) })),
+      ...registry.pushed().map((one) => ({ ...one, content: contentOf(one.digest, registry.content) })),
       ...serviceImages(repository.commits).map(({ repository: name, tag }) => ({
         repository: name,
         tag,

@@ -2,14 +2,14 @@ import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { App, LogLevel } from '@slack/bolt'
 import type { HomeView, ModalView } from '@slack/types'
-import { chromium, type Browser, type Locator, type Page } from 'playwright-core'
-import { startSlack, type SlackSimulator } from '../sandbox/slack/simulator.ts'
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
+import { type SlackSimulator, startSlack } from '../sandbox/slack/simulator.ts'
 import { openChat } from '../src/adapters/slack/client.ts'
 import type { Chat } from '../src/adapters/slack/port.ts'
-import type { Message } from '../src/messages/message.ts'
+import type { Message } from '../src/messages/blocks/message.ts'
 import { smallPng } from './small-png.ts'
 import * as example from '../test/messages/example-runs.ts'
-import { pictures, people, type Picture } from '../test/messages/pictures.ts'
+import { people, type Picture, pictures } from '../test/messages/pictures.ts'
 
 // Renders every message and dialog in its typical states, in the sandbox's own page, into docs/messages.
 

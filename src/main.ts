@@ -1,14 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pino } from 'pino'
-import type { Logger } from 'pino'
+import { type Logger, pino } from 'pino'
 import { openRepository } from './adapters/git/repository.ts'
 import { healthProbe } from './adapters/http/client.ts'
 import { openCluster } from './adapters/kubernetes/client.ts'
-import { openBackups } from './adapters/postgres/backups.ts'
+import { openBackups } from './adapters/postgres/backups/backups.ts'
 import { openDatabase } from './adapters/postgres/database.ts'
-import { openRestores } from './adapters/postgres/restores.ts'
-import { backupPlace } from './adapters/postgres/s3-storage.ts'
+import { openRestores } from './adapters/postgres/restores/restores.ts'
+import { backupPlace } from './adapters/object-storage/backup-storage.ts'
 import { openCommands } from './adapters/process/commands.ts'
 import { openRegistry } from './adapters/registry/client.ts'
 import { dockerConfigCredentials } from './adapters/registry/credentials.ts'
@@ -17,34 +16,32 @@ import type { Chat } from './adapters/slack/port.ts'
 import { openSlackApp } from './adapters/slack/app.ts'
 import { openMigrationLint } from './adapters/squawk/client.ts'
 import { openStripe, webhookProbe } from './adapters/stripe/client.ts'
-import type { Desk } from './commands/desk.ts'
+import type { Desk } from './commands/command-context.ts'
 import { homeFacts, homeOf } from './commands/home.ts'
 import { connect } from './commands/slack-app.ts'
-import type { Settings } from './config/environment.ts'
-import { configPath, readSettings, secretOf } from './config/environment.ts'
+import { configPath, readSettings, secretOf, type Settings } from './config/environment.ts'
 import { ConfigError } from './config/config-error.ts'
-import type { PurserConfig } from './config/purser-yaml.ts'
-import { readPurserYaml } from './config/purser-yaml.ts'
+import { type PurserConfig, readPurserYaml } from './config/purser-yaml.ts'
 import { HomePublisher } from './jobs/home-publisher.ts'
 import { JobSystem } from './jobs/job-system.ts'
-import { PhaseExecutor } from './jobs/phase-executor.ts'
+import { PhaseExecutor } from './jobs/executor.ts'
 import { Publisher } from './jobs/publisher.ts'
 import { openQueues } from './jobs/queues.ts'
 import { reconcile } from './jobs/reconciler.ts'
-import { beginWantedRollbacks } from './jobs/wanted-rollbacks.ts'
+import { beginWantedRollbacks } from './jobs/begin-rollback.ts'
 import { createMask, maskDeep } from './masking.ts'
 import { CheckFailed } from './runbook/errors.ts'
-import { wayOfRestore } from './runbook/restore-way.ts'
+import { wayOfRestore } from './runbook/restore/strategy.ts'
 import { runbook } from './runbook/runbook.ts'
 import type { World } from './runbook/world.ts'
-import { BoardStore } from './runs/board-store.ts'
-import { LockStore } from './runs/lock-store.ts'
-import { PhaseStore } from './runs/phase-store.ts'
-import { RunStore } from './runs/run-store.ts'
-import { migrateStateDatabase } from './runs/schema.ts'
-import { withDeclared } from './runs/schema-compatibility.ts'
-import { StateDatabase, statePool } from './runs/state-database.ts'
-import { Sweeps } from './runs/sweeps.ts'
+import { BoardStore } from './store/boards.ts'
+import { LockStore } from './store/locks.ts'
+import { PhaseStore } from './store/phases.ts'
+import { RunStore } from './store/runs.ts'
+import { migrateStateDatabase } from './store/schema.ts'
+import { withDeclared } from './model/schema-compatibility.ts'
+import { StateDatabase, statePool } from './store/database.ts'
+import { Sweeps } from './store/due-work.ts'
 
 const slashCommand = '/billing'
 
@@ -105,7 +102,13 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     }
     const sweep = () =>
       reconcile({
-        ...{ runs, sweeps, config, enqueue, publish, discardPrepared, log },
+        runs,
+        sweeps,
+        config,
+        enqueue,
+        publish,
+        discardPrepared,
+        log,
         beginWantedRollbacks: wantedRollbacks,
       })
     jobs.startWorkers({
@@ -135,7 +138,7 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
       const limit = AbortSignal.timeout(5_000)
       try {
         const { backups, restores } = worldOf(name)
-        const backup = (await backups.list(limit)).find((it) => it.file === file)
+        const backup = (await backups.list(limit)).find((one) => one.file === file)
         const way = await wayOfRestore({ restores }, environment, backup ?? {}, limit)
         return way === undefined ? { kind: 'swap' } : { kind: 'in-place', ...way }
       } catch (error) {

@@ -1,7 +1,7 @@
 import { Sensitive } from './sensitive.ts'
 
 /** Replaces every secret in a text by something that only tells its kind. Safe to repeat. */
-export type Mask = (text: string) => string
+type Mask = (text: string) => string
 
 const masked = '[masked]'
 

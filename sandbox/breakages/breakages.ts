@@ -4,7 +4,7 @@ import * as gracePeriod from './grace-period.ts'
 import type { Mend } from './hands.ts'
 import * as webhook from './webhook.ts'
 
-export interface Breakage {
+interface Breakage {
   readonly about: string
   /** The command that finds it. */
   readonly diagnosis: string
@@ -12,7 +12,7 @@ export interface Breakage {
 }
 
 /** Ways in which the world can really be broken, by the name that `break` takes. */
-export const breakages: Readonly<Record<string, Breakage>> = {
+const breakages: Readonly<Record<string, Breakage>> = {
   'wrong-secret': {
     about: "the Secret holds another endpoint's signing secret",
     diagnosis: 'diagnose webhook',

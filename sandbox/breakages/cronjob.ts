@@ -1,5 +1,5 @@
 import { namespace, type World } from '../world.ts'
-import { cronJob, kube, paths, until, type Mend } from './hands.ts'
+import { cronJob, kube, type Mend, paths, until } from './hands.ts'
 
 const name = 'webhook-retry'
 
@@ -66,7 +66,7 @@ async function withJob(
 function failed({ kubernetes }: World, job: string): boolean {
   const status = kubernetes.read('Job', namespace, `${name}-${job}`)?.['status'] as
     { readonly conditions?: readonly { readonly type: string; readonly status: string }[] } | undefined
-  return status?.conditions?.some((it) => it.type === 'Failed' && it.status === 'True') === true
+  return status?.conditions?.some((condition) => condition.type === 'Failed' && condition.status === 'True') === true
 }
 
 function podsOf({ kubernetes }: World, job: string) {

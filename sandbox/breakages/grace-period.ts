@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { World } from '../world.ts'
-import { kube, paths, restartPods, rolledOut, secretValue, servicePods, sql, until, type Mend } from './hands.ts'
+import { kube, type Mend, paths, restartPods, rolledOut, secretValue, servicePods, sql, until } from './hands.ts'
 
 const table = 'grace_periods'
 const database = { name: 'valuecanvas-database', key: 'url' } as const

@@ -9,7 +9,7 @@ const waitLimitMs = 60_000
 
 type JsonMap = Readonly<Record<string, unknown>>
 
-export interface CronJobManifest {
+interface CronJobManifest {
   readonly metadata: { readonly name: string; readonly uid: string }
   readonly spec: {
     readonly schedule: string
@@ -120,7 +120,7 @@ export function cronJob({ kubernetes }: World, name: string): CronJobManifest {
 
 /** The service's endpoint; the events that were not delivered meanwhile are sent when what was broken is mended. */
 export function endpointOf(world: World): { readonly id: string } {
-  const found = world.stripe.endpoints().find((it) => it.url.startsWith(world.publicUrl))
+  const found = world.stripe.endpoints().find((endpoint) => endpoint.url.startsWith(world.publicUrl))
   if (found === undefined) throw new Error('there is no Stripe endpoint: deploy v1.2.0 first')
   return found
 }
@@ -129,10 +129,12 @@ export function endpointOf(world: World): { readonly id: string } {
 export async function resendSince(world: World, began: Date): Promise<void> {
   const { id } = endpointOf(world)
   const from = Math.floor(began.getTime() / 1_000)
-  const delivered = new Set(world.stripe.deliveries().flatMap((it) => (it.outcome === 200 ? [it.eventId] : [])))
+  const delivered = new Set(
+    world.stripe.deliveries().flatMap((delivery) => (delivery.outcome === 200 ? [delivery.eventId] : [])),
+  )
   const missed = world.stripe.events().filter((event) => event.created >= from && !delivered.has(event.id))
   for (const event of missed) await stripe(world, `/v1/events/${event.id}/retry`, { webhook_endpoint: id })
   await until('the missed events', () =>
-    missed.every((event) => world.stripe.events().find((it) => it.id === event.id)?.pending_webhooks === 0),
+    missed.every((event) => world.stripe.events().find((one) => one.id === event.id)?.pending_webhooks === 0),
   )
 }

@@ -3,6 +3,7 @@ import type { World } from '../world.ts'
 import {
   endpointOf,
   kube,
+  type Mend,
   paths,
   resendSince,
   restartPods,
@@ -10,7 +11,6 @@ import {
   sql,
   stripe,
   until,
-  type Mend,
 } from './hands.ts'
 
 const secret = { name: 'stripe-credentials', key: 'webhook-secret' } as const

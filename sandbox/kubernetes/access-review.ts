@@ -1,4 +1,4 @@
-import { ANONYMOUS, type AccessRules } from './access.ts'
+import { type AccessRules, ANONYMOUS } from './access.ts'
 import type { Call } from './call.ts'
 import { isMap } from './objects.ts'
 import { documentOf, send } from './requests.ts'

@@ -15,7 +15,7 @@ export interface Denial {
   readonly name?: string
 }
 
-export interface Ask {
+interface Ask {
   readonly verb: string
   readonly group: string
   readonly resource: string
@@ -24,7 +24,7 @@ export interface Ask {
   readonly name?: string | undefined
 }
 
-export interface Decision {
+interface Decision {
   readonly allowed: boolean
   /** RBAC says why it allows, never why it does not. */
   readonly reason?: string
@@ -96,7 +96,9 @@ export class AccessRules {
     if (user === USER) return [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }]
     return this.#bound(user, namespace).flatMap(({ rules }) =>
       rules.map(({ verbs, apiGroups, resources, resourceNames }) => ({
-        ...{ verbs, apiGroups, resources },
+        verbs,
+        apiGroups,
+        resources,
         ...(resourceNames === undefined ? {} : { resourceNames }),
       })),
     )

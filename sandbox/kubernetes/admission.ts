@@ -3,18 +3,18 @@ import { Cron } from 'croner'
 import {
   type CronJob,
   type Deployment,
+  isMap,
   type Job,
   type JsonMap,
   type KubeObject,
   type Pod,
   type PodSpec,
   type PodTemplate,
-  type Secret,
-  isMap,
   same,
+  type Secret,
 } from './objects.ts'
 import type { Resource } from './resources.ts'
-import { type Cause, StatusError, badRequest, forbiddenValue, invalid, invalidValue, required } from './status.ts'
+import { badRequest, type Cause, forbiddenValue, invalid, invalidValue, required, StatusError } from './status.ts'
 
 /** Fills in the defaults of the API server, on a copy. Applying it twice changes nothing. */
 export function withDefaults(resource: Resource, object: KubeObject): KubeObject {

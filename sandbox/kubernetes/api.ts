@@ -2,26 +2,26 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import { serveReview, serveRulesReview } from './access-review.ts'
 import type { AccessRules } from './access.ts'
-import { type Call, askOf, sendObject, writeOf } from './call.ts'
+import { askOf, type Call, sendObject, writeOf } from './call.ts'
 import type { Kubelet } from './controllers/kubelet.ts'
 import { serveDelete, serveDeleteCollection } from './deletes.ts'
 import { serveLog } from './log-endpoint.ts'
 import type { Deployment, JsonMap, KubeObject, Pod } from './objects.ts'
 import { Reads } from './reads.ts'
 import {
-  type Target,
   bodyOf,
   contentType,
   credentialsOf,
   documentOf,
   send,
   sendText,
+  type Target,
   targetOf,
   verbOf,
 } from './requests.ts'
-import { OPENAPI_V2, type Resource, discovery, openapi } from './resources.ts'
+import { discovery, openapi, OPENAPI_V2, type Resource } from './resources.ts'
 import { serveScale } from './scale-endpoint.ts'
-import { StatusError, methodNotAllowed, noSuchResource, notFound, unauthorized } from './status.ts'
+import { methodNotAllowed, noSuchResource, notFound, StatusError, unauthorized } from './status.ts'
 import type { Store } from './store.ts'
 import { Writes } from './writes.ts'
 

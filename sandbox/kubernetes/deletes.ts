@@ -1,10 +1,10 @@
 import { type Call, isDry, sendObject } from './call.ts'
-import { type Propagation, deleteObject } from './controllers/garbage.ts'
+import { deleteObject, type Propagation } from './controllers/garbage.ts'
 import { selection } from './lists.ts'
-import { type JsonMap, type KubeObject, isMap } from './objects.ts'
-import { type Target, documentOf, send } from './requests.ts'
-import { type Resource, apiVersionOf, jobs, pods } from './resources.ts'
-import { StatusError, invalid, pluralDetails } from './status.ts'
+import { isMap, type JsonMap, type KubeObject } from './objects.ts'
+import { documentOf, send, type Target } from './requests.ts'
+import { apiVersionOf, jobs, pods, type Resource } from './resources.ts'
+import { invalid, pluralDetails, StatusError } from './status.ts'
 import type { Store } from './store.ts'
 
 /** Preconditions, propagation, grace and dry run as the client asks for them, in the body or in the query. */

@@ -1,5 +1,4 @@
-import type { KubeEvent, KubeObject } from './objects.ts'
-import { timestamp } from './objects.ts'
+import { type KubeEvent, type KubeObject, timestamp } from './objects.ts'
 import { events } from './resources.ts'
 import type { Store } from './store.ts'
 

@@ -1,5 +1,5 @@
-import { type JsonMap, type KubeObject, isMap, same, timestamp } from './objects.ts'
-import { type Schema, child, keyOf } from './schema.ts'
+import { isMap, type JsonMap, type KubeObject, same, timestamp } from './objects.ts'
+import { child, keyOf, type Schema } from './schema.ts'
 import { StatusError } from './status.ts'
 
 /** One entry of `metadata.managedFields`, with its FieldsV1 tree as a set of paths: `f:spec` NUL `f:replicas`. */
@@ -23,7 +23,7 @@ const UNOWNED = new Set(
 )
 
 /** The leaves of a document, as server-side apply counts them: maps and keyed lists are entered, other lists are one. */
-export function leavesOf(value: unknown, schema: Schema): Map<string, unknown> {
+function leavesOf(value: unknown, schema: Schema): Map<string, unknown> {
   const leaves = new Map<string, unknown>()
   visit(value, schema, [], '', leaves)
   return leaves

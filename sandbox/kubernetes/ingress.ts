@@ -1,7 +1,7 @@
 import http from 'node:http'
 
 import type { Kubelet } from './controllers/kubelet.ts'
-import { type Deployment, type Pod, conditionOf } from './objects.ts'
+import { conditionOf, type Deployment, type Pod } from './objects.ts'
 import { deployments, pods } from './resources.ts'
 import { matchesLabels } from './selectors.ts'
 import type { Store } from './store.ts'

@@ -1,7 +1,7 @@
 import type { JsonMap, KubeObject } from './objects.ts'
 import type { Resource } from './resources.ts'
-import { type Matches, fieldSelector, labelSelector } from './selectors.ts'
-import { StatusError, badRequest } from './status.ts'
+import { fieldSelector, labelSelector, type Matches } from './selectors.ts'
+import { badRequest, StatusError } from './status.ts'
 import type { Store } from './store.ts'
 
 export function selection(query: URLSearchParams, resource: Resource): Matches {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Pod } from './objects.ts'
 import type { Line } from './pod-logs.ts'
-import { StatusError, badRequest, forbiddenValue, invalid, invalidValue, notFound } from './status.ts'
+import { badRequest, forbiddenValue, invalid, invalidValue, notFound, StatusError } from './status.ts'
 import { nodes, pods } from './resources.ts'
 import type { Store } from './store.ts'
 import { type ContainerLogs, NODE } from './controllers/kubelet.ts'

@@ -1,6 +1,6 @@
 /** The parts of Kubernetes' objects that the simulator itself reads or writes; everything else is carried along. */
 
-export interface Meta {
+interface Meta {
   name: string
   generateName?: string
   namespace?: string
@@ -18,7 +18,7 @@ export interface Meta {
   [field: string]: unknown
 }
 
-export interface OwnerReference {
+interface OwnerReference {
   apiVersion: string
   kind: string
   name: string
@@ -44,7 +44,7 @@ export interface Condition {
   lastProbeTime?: string | null
 }
 
-export interface EnvVar {
+interface EnvVar {
   name: string
   value?: string
   valueFrom?: {
@@ -66,7 +66,7 @@ export interface Container {
   [field: string]: unknown
 }
 
-export interface Probe {
+interface Probe {
   httpGet?: { path?: string; port: number | string }
   initialDelaySeconds?: number
   periodSeconds?: number
@@ -164,7 +164,7 @@ export interface Pod extends KubeObject {
   }
 }
 
-export interface JobSpec {
+interface JobSpec {
   parallelism?: number
   completions?: number
   backoffLimit?: number
@@ -286,7 +286,7 @@ export function templateHash(template: PodTemplate): string {
   return [...String(hash)].map((digit) => SAFE_ALPHABET[digit.charCodeAt(0) % SAFE_ALPHABET.length]).join('')
 }
 
-export function canonical(value: unknown): string {
+function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (!isMap(value)) return JSON.stringify(value) ?? 'null'
   const fields = Object.keys(value).filter((key) => value[key] !== undefined)

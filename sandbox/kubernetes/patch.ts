@@ -1,6 +1,6 @@
-import { type JsonMap, isMap, same } from './objects.ts'
-import { type Schema, child } from './schema.ts'
-import { StatusError, badRequest } from './status.ts'
+import { isMap, type JsonMap, same } from './objects.ts'
+import { child, type Schema } from './schema.ts'
+import { badRequest, StatusError } from './status.ts'
 
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isMap(patch)) return patch

@@ -17,13 +17,13 @@ export class ContainerLog {
     const line = { at: this.#stamp(), text }
     this.lines.push(line)
     if (this.lines.length > KEPT) this.lines.shift()
-    for (const listener of [...this.#listeners]) listener(line)
+    for (const listener of Array.from(this.#listeners)) listener(line)
   }
 
   /** A follower's stream ends when its container does. */
   end(): void {
     this.#ended = true
-    for (const listener of [...this.#listeners]) listener(undefined)
+    for (const listener of Array.from(this.#listeners)) listener(undefined)
     this.#listeners.clear()
   }
 

@@ -1,9 +1,9 @@
 import type { Call } from './call.ts'
 import { pageOf, requireNumber, selection } from './lists.ts'
 import type { KubeObject } from './objects.ts'
-import { type Target, acceptsTable, send } from './requests.ts'
+import { acceptsTable, send, type Target } from './requests.ts'
 import { apiVersionOf } from './resources.ts'
-import { StatusError, forbiddenValue, invalid } from './status.ts'
+import { forbiddenValue, invalid, StatusError } from './status.ts'
 import type { Store } from './store.ts'
 import { table } from './tables.ts'
 import { streamWatch } from './watch.ts'
@@ -25,7 +25,7 @@ export class Reads {
   }
 
   endWatches(): void {
-    for (const stop of [...this.#watches]) stop()
+    for (const stop of Array.from(this.#watches)) stop()
   }
 
   list(call: Call, target: Target): void {

@@ -3,10 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parse as parseYaml } from 'yaml'
 
 import { tooLarge } from './admission.ts'
-import { type JsonMap, isMap } from './objects.ts'
+import { isMap, type JsonMap } from './objects.ts'
 import { decodeProtobuf } from './protobuf.ts'
 import { type Resource, resourceOf, servesGroup } from './resources.ts'
-import { StatusError, badRequest } from './status.ts'
+import { badRequest, StatusError } from './status.ts'
 
 /** The patches of `scale` differ only for lists, and a Scale has none. */
 const PATCHES_OF_ONE_FIELD = ['application/merge-patch+json', 'application/strategic-merge-patch+json']

@@ -60,13 +60,13 @@ export const cronJobs: Resource = {
 }
 
 export const nodes: Resource = { ...core, plural: 'nodes', kind: 'Node', namespaced: false, shortNames: ['no'] }
-export const serviceAccounts: Resource = {
+const serviceAccounts: Resource = {
   ...core,
   plural: 'serviceaccounts',
   kind: 'ServiceAccount',
   shortNames: ['sa'],
 }
-export const autoscalers: Resource = {
+const autoscalers: Resource = {
   group: 'autoscaling',
   version: 'v2',
   namespaced: true,

@@ -1,7 +1,6 @@
-import type { Call } from './call.ts'
-import { writeOf } from './call.ts'
+import { type Call, writeOf } from './call.ts'
 import { type Deployment, isMap } from './objects.ts'
-import { type Target, documentOf, send } from './requests.ts'
+import { documentOf, send, type Target } from './requests.ts'
 import { invalid, invalidValue, modified } from './status.ts'
 import type { Writes } from './writes.ts'
 

@@ -1,4 +1,4 @@
-import { type JsonMap, isMap } from './objects.ts'
+import { isMap, type JsonMap } from './objects.ts'
 
 /**
  * As much of the API's schema as the simulator needs: which fields exist (strict validation, server-side apply) and

@@ -1,4 +1,4 @@
-import { type KubeEvent, type KubeObject, type Pod } from './objects.ts'
+import type { KubeEvent, KubeObject, Pod } from './objects.ts'
 import type { Resource } from './resources.ts'
 import { badRequest } from './status.ts'
 

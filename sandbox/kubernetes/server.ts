@@ -14,13 +14,13 @@ import { JobController } from './controllers/jobs.ts'
 import { Kubelet, NODE } from './controllers/kubelet.ts'
 import { ReplicaSetController } from './controllers/replica-sets.ts'
 import { type ApiFault, Faults } from './faults.ts'
-import { type IngressTarget, createIngress } from './ingress.ts'
-import { type JsonMap, type KubeObject, type Pod, isMap } from './objects.ts'
-import { type Resource, namespaces, nodes, pods, resourceOfKind, resources } from './resources.ts'
+import { createIngress, type IngressTarget } from './ingress.ts'
+import { isMap, type JsonMap, type KubeObject, type Pod } from './objects.ts'
+import { namespaces, nodes, pods, type Resource, resourceOfKind, resources } from './resources.ts'
 import type { ContainerRuntime } from './runtime.ts'
 import { Store } from './store.ts'
 
-export interface KubernetesOptions {
+interface KubernetesOptions {
   readonly runtime: ContainerRuntime
   readonly namespaces: readonly string[]
   readonly token?: string

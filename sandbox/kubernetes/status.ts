@@ -6,7 +6,7 @@ export interface Cause {
   readonly field?: string
 }
 
-export interface Details {
+interface Details {
   readonly name?: string
   readonly group?: string
   readonly kind?: string

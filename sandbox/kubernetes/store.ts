@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 
 import { type KubeObject, same, timestamp } from './objects.ts'
-import { type Resource, apiVersionOf } from './resources.ts'
+import { apiVersionOf, type Resource } from './resources.ts'
 
 export interface Change {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
@@ -118,7 +118,7 @@ export class Store {
       this.#history = this.#history.slice(-HISTORY / 2)
       this.#compacted = (this.#history[0]?.revision ?? this.#revision) - 1
     }
-    for (const listener of [...this.#listeners]) listener(change)
+    for (const listener of Array.from(this.#listeners)) listener(change)
     return stored
   }
 }

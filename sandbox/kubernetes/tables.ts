@@ -1,4 +1,5 @@
 import {
+  conditionOf,
   type CronJob,
   type Deployment,
   type Job,
@@ -8,7 +9,6 @@ import {
   type PodTemplate,
   type ReplicaSet,
   type Secret,
-  conditionOf,
 } from './objects.ts'
 import type { Resource } from './resources.ts'
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 
 import type { KubeObject } from './objects.ts'
-import { type Resource, apiVersionOf } from './resources.ts'
+import { apiVersionOf, type Resource } from './resources.ts'
 import type { Matches } from './selectors.ts'
 import { StatusError } from './status.ts'
 import type { Change, Store } from './store.ts'
@@ -11,7 +11,7 @@ const BOOKMARK_MS = 60_000
 /** A last bookmark comes this long before `timeoutSeconds` ends. */
 const LAST_BOOKMARK_MS = 2_000
 
-export interface WatchRequest {
+interface WatchRequest {
   readonly resource: Resource
   readonly namespace: string | undefined
   readonly matches: Matches

@@ -1,13 +1,12 @@
 import { parse as parseYaml } from 'yaml'
 
 import { checkDecodes, validate, withDefaults, withJobSelector } from './admission.ts'
-import { type Owner, managedFields, ownersAfterUpdate, ownersFrom, serverSideApply } from './field-ownership.ts'
-import { type Job, type JsonMap, type KubeObject, isMap, randomSuffix, same } from './objects.ts'
+import { managedFields, type Owner, ownersAfterUpdate, ownersFrom, serverSideApply } from './field-ownership.ts'
+import { isMap, type Job, type JsonMap, type KubeObject, randomSuffix, same } from './objects.ts'
 import { jsonPatch, mergePatch, strategicMerge } from './patch.ts'
-import { type Resource, apiVersionOf, namespaces } from './resources.ts'
+import { apiVersionOf, namespaces, type Resource } from './resources.ts'
 import { type Schema, schemas, unknownFields } from './schema.ts'
 import {
-  StatusError,
   alreadyExists,
   badRequest,
   invalid,
@@ -16,6 +15,7 @@ import {
   pluralDetails,
   qualified,
   required,
+  StatusError,
 } from './status.ts'
 import type { Store } from './store.ts'
 

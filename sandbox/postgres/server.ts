@@ -1,15 +1,15 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { prepareHome, programs, type Home, type Major } from './home.ts'
+import { type Home, type Major, prepareHome, programs } from './home.ts'
 
-export interface PostgresOptions {
+interface PostgresOptions {
   /** Everything is kept here; a later start on the same directory finds its databases again. */
   readonly directory: string
   /** Of the server; 15 by default, whose clients Debian has. */

@@ -16,7 +16,7 @@ export interface Content {
   readonly bytes: Buffer
 }
 
-export interface BuiltImage {
+interface BuiltImage {
   /** Of what the tag names. */
   readonly digest: string
   /** By digest: index, manifests. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { digestOf, type Content } from './images.ts'
+import { type Content, digestOf } from './images.ts'
 
 /** What a push puts onto the shelves of one repository. */
 export interface PushTarget {
@@ -9,7 +9,7 @@ export interface PushTarget {
   putManifest(reference: string, content: Content): string
 }
 
-export interface PushRequest {
+interface PushRequest {
   readonly method: string
   readonly repository: string
   /** Below `/v2/<repository>/`: `blobs/uploads/<id>`, `manifests/<reference>`. */
@@ -19,7 +19,7 @@ export interface PushRequest {
   readonly body: Buffer
 }
 
-export interface PushAnswer {
+interface PushAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly problem?: { readonly code: string; readonly message: string; readonly detail?: unknown }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { buildImage, digestOf, OCI_INDEX, OCI_MANIFEST, type Content, type SimulatedImage } from './images.ts'
+import { buildImage, type Content, digestOf, OCI_INDEX, OCI_MANIFEST, type SimulatedImage } from './images.ts'
 import { Pushes, type PushTarget } from './pushes.ts'
 
 export interface RegistrySimulatorOptions {
@@ -11,7 +11,7 @@ export interface RegistrySimulatorOptions {
   readonly port?: number
 }
 
-export type RegistryFault =
+type RegistryFault =
   | { readonly does: 'answer'; readonly status: number; readonly times?: number; readonly retryAfterSeconds?: number }
   | { readonly does: 'hang' }
   /** Serves other bytes than the digest promises, as a broken proxy would. */

@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { S3Problem } from './problems.ts'
 
-export interface Stored {
+interface Stored {
   body: Buffer
   readonly etag: string
   modified: Date
 }
 
-export interface PendingUpload {
+interface PendingUpload {
   readonly id: string
   readonly key: string
   initiated: Date

@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { Bucket } from './bucket.ts'
 import { S3Problem } from './problems.ts'
-import { requireSignature, type Keys } from './signature.ts'
+import { type Keys, requireSignature } from './signature.ts'
 
-export interface S3SimulatorOptions extends Keys {
+interface S3SimulatorOptions extends Keys {
   readonly region: string
   readonly bucket: string
   /** How many objects a page of a listing has; S3 itself gives a thousand. */

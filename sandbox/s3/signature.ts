@@ -7,7 +7,7 @@ export interface Keys {
   readonly secretAccessKey: string
 }
 
-export interface SignedRequest {
+interface SignedRequest {
   readonly method: string
   readonly url: URL
   readonly headers: IncomingHttpHeaders
@@ -72,5 +72,5 @@ function hmac(key: Buffer | string, text: string): Buffer {
 }
 
 function escaped(text: string): string {
-  return encodeURIComponent(text).replaceAll(/[!'()*]/g, (it) => `%${it.charCodeAt(0).toString(16).toUpperCase()}`)
+  return encodeURIComponent(text).replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)
 }

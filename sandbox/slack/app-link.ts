@@ -16,7 +16,7 @@ export interface ActionResult {
   readonly reply?: Message
 }
 
-export interface AppLinkOptions {
+interface AppLinkOptions {
   readonly workspace: Workspace
   readonly triggers: Triggers
   readonly responseUrls: ResponseUrls

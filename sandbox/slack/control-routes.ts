@@ -31,43 +31,43 @@ function route<Shape extends z.ZodRawShape>(
 
 /** What other processes and the page may do: POST /control/<name> with one JSON object. */
 const routes: Readonly<Record<string, Route>> = {
-  type: route({ ...at, text: z.string(), threadTs: z.string().optional() }, (it, control) =>
-    control.type(it.userId, it.channelId, it.text, it.threadTs),
+  type: route({ ...at, text: z.string(), threadTs: z.string().optional() }, (one, control) =>
+    control.type(one.userId, one.channelId, one.text, one.threadTs),
   ),
-  press: route({ ...at, messageTs: z.string(), actionId: z.string(), value: z.string().optional() }, (it, control) =>
-    control.press(it.userId, it.channelId, it.messageTs, it.actionId, it.value),
+  press: route({ ...at, messageTs: z.string(), actionId: z.string(), value: z.string().optional() }, (one, control) =>
+    control.press(one.userId, one.channelId, one.messageTs, one.actionId, one.value),
   ),
   pressInView: route(
     { userId: z.string(), actionId: z.string(), value: z.string().optional(), values },
-    (it, control) => control.pressInView(it.userId, it.actionId, it.value, it.values),
+    (one, control) => control.pressInView(one.userId, one.actionId, one.value, one.values),
   ),
-  openView: route({ userId: z.string() }, (it, control) => control.openView(it.userId) ?? null),
-  submitView: route({ userId: z.string(), values }, (it, control) => control.submitView(it.userId, it.values)),
-  closeView: route({ userId: z.string(), all: z.boolean().default(false) }, async (it, control) => {
-    await control.closeView(it.userId, it.all)
+  openView: route({ userId: z.string() }, (one, control) => control.openView(one.userId) ?? null),
+  submitView: route({ userId: z.string(), values }, (one, control) => control.submitView(one.userId, one.values)),
+  closeView: route({ userId: z.string(), all: z.boolean().default(false) }, async (one, control) => {
+    await control.closeView(one.userId, one.all)
     return {}
   }),
-  openHome: route({ userId: z.string() }, async (it, control) => {
-    await control.openHome(it.userId)
+  openHome: route({ userId: z.string() }, async (one, control) => {
+    await control.openHome(one.userId)
     return {}
   }),
-  messages: route({ ...at }, (it, control) => control.messagesSeenBy(it.userId, it.channelId)),
-  thread: route({ ...at, threadTs: z.string() }, (it, control) =>
-    control.threadSeenBy(it.userId, it.channelId, it.threadTs),
+  messages: route({ ...at }, (one, control) => control.messagesSeenBy(one.userId, one.channelId)),
+  thread: route({ ...at, threadTs: z.string() }, (one, control) =>
+    control.threadSeenBy(one.userId, one.channelId, one.threadTs),
   ),
-  plainText: route({ ...at }, (it, control) =>
-    control.messagesSeenBy(it.userId, it.channelId).map((message) => control.plainText(message)),
+  plainText: route({ ...at }, (one, control) =>
+    control.messagesSeenBy(one.userId, one.channelId).map((message) => control.plainText(message)),
   ),
   uploads: route({}, (_it, control) =>
     control.uploads.map((upload) => ({ ...upload, content: upload.content.toString('utf8') })),
   ),
-  apiCalls: route({ method: z.string().optional() }, (it, control) => control.apiCalls(it.method)),
-  setAddresses: route({ addresses: z.array(z.object({ label: z.string(), command: z.string() })) }, (it, control) => {
-    control.setAddresses(it.addresses)
+  apiCalls: route({ method: z.string().optional() }, (one, control) => control.apiCalls(one.method)),
+  setAddresses: route({ addresses: z.array(z.object({ label: z.string(), command: z.string() })) }, (one, control) => {
+    control.setAddresses(one.addresses)
     return {}
   }),
-  setFault: route({ fault }, (it, control) => {
-    control.setFault(it.fault)
+  setFault: route({ fault }, (one, control) => {
+    control.setFault(one.fault)
     return {}
   }),
   clearFaults: route({}, (_it, control) => {
@@ -76,8 +76,8 @@ const routes: Readonly<Record<string, Route>> = {
   }),
   disconnectSockets: route(
     { reason: z.enum(['warning', 'refresh_requested', 'link_disabled', 'too_many_websockets']) },
-    (it, control) => {
-      control.disconnectSockets(it.reason)
+    (one, control) => {
+      control.disconnectSockets(one.reason)
       return {}
     },
   ),
@@ -85,8 +85,8 @@ const routes: Readonly<Record<string, Route>> = {
     control.dropSockets()
     return {}
   }),
-  loseAcks: route({ times: z.number() }, (it, control) => {
-    control.loseAcks(it.times)
+  loseAcks: route({ times: z.number() }, (one, control) => {
+    control.loseAcks(one.times)
     return {}
   }),
 }

@@ -1,5 +1,5 @@
 import type { ActionResult, AppLink } from './app-link.ts'
-import { submitDialog, type SubmitResult, type ViewValues, viewState } from './dialogs.ts'
+import { submitDialog, type SubmitResult, viewState, type ViewValues } from './dialogs.ts'
 import { elementState, interactiveElements } from './elements.ts'
 import type { ApiCall, Block, Fault, Json, Message, Upload, View } from './model.ts'
 import type { Address } from './page-state.ts'
@@ -8,7 +8,7 @@ import type { DisconnectReason, SocketMode } from './socket-mode.ts'
 import type { WebApi } from './web-api.ts'
 import type { Workspace, WorkspaceEvents } from './workspace.ts'
 
-export interface ControlParts {
+interface ControlParts {
   readonly workspace: Workspace
   readonly app: AppLink
   readonly webApi: WebApi

@@ -25,7 +25,7 @@ interface Option extends Json {
   readonly value: string
 }
 
-export function optionsOf(element: Json): readonly Option[] {
+function optionsOf(element: Json): readonly Option[] {
   const groups = (element.option_groups ?? []) as { options: Option[] }[]
   return [...((element.options ?? []) as Option[]), ...groups.flatMap((group) => group.options)]
 }

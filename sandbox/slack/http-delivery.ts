@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
-import { ackTimeoutMs, type Ack, type Delivery, type EnvelopeType } from './delivery.ts'
+import { type Ack, ackTimeoutMs, type Delivery, type EnvelopeType } from './delivery.ts'
 import type { Json } from './model.ts'
 
-export interface HttpDeliveryOptions {
+interface HttpDeliveryOptions {
   readonly requestUrl: string
   readonly signingSecret: string
 }

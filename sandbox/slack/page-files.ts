@@ -12,13 +12,13 @@ const besides = ['emoji.json', '../../package-lock.json'].map((file) => fileURLT
 const buildLimitMs = 120_000
 const keptMs = 60 * 60 * 1000
 
-export interface PageFile {
+interface PageFile {
   readonly type: string
   readonly content: Buffer
 }
 
 /** The files of the page by path, `index.html` among them. */
-export type PageFiles = ReadonlyMap<string, PageFile>
+type PageFiles = ReadonlyMap<string, PageFile>
 
 let files: Promise<PageFiles> | undefined
 

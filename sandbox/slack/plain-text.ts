@@ -4,7 +4,7 @@ import type { Block, Json, Message } from './model.ts'
 const emoji = JSON.parse(readFileSync(new URL('emoji.json', import.meta.url), 'utf8')) as Record<string, string>
 
 /** The name of a person, channel or group by its id. */
-export type NameOf = (id: string) => string | undefined
+type NameOf = (id: string) => string | undefined
 
 const taskMarks: Readonly<Record<string, string>> = { pending: '·', in_progress: '▸', complete: '✓', error: '✗' }
 

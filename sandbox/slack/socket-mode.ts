@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
-import { ackTimeoutMs, type Ack, type Delivery, type EnvelopeType } from './delivery.ts'
+import { type Ack, ackTimeoutMs, type Delivery, type EnvelopeType } from './delivery.ts'
 import type { Json } from './model.ts'
 import { appId } from './workspace.ts'
 
@@ -126,14 +126,14 @@ export class SocketMode implements Delivery {
 
   /** Tells every connection to leave, as Slack does every few hours. */
   disconnect(reason: DisconnectReason): void {
-    for (const connection of [...this.#connections]) {
+    for (const connection of Array.from(this.#connections)) {
       connection.send(JSON.stringify({ type: 'disconnect', reason, debug_info: debugInfo() }))
     }
   }
 
   /** Cuts every connection without a word. */
   drop(): void {
-    for (const connection of [...this.#connections]) connection.terminate()
+    for (const connection of Array.from(this.#connections)) connection.terminate()
   }
 
   loseAcks(times: number): void {

@@ -48,14 +48,14 @@ export class Traffic {
   list(filter: string): readonly TrafficLine[] {
     const wanted = filter.trim().toLowerCase()
     const all = [...this.#calls().map(fromCall), ...this.#envelopes.map(fromEnvelope)].sort((a, b) => a.at - b.at)
-    const found = wanted === '' ? all : all.filter((it) => JSON.stringify(it).toLowerCase().includes(wanted))
+    const found = wanted === '' ? all : all.filter((one) => JSON.stringify(one).toLowerCase().includes(wanted))
     return found.slice(-longestList).map(({ sent: _sent, answer: _answer, ...line }) => line)
   }
 
   detail(id: string): TrafficDetail | undefined {
     const number = Number(id.slice(1))
     if (id.startsWith('e')) {
-      const envelope = this.#envelopes.find((it) => it.number === number)
+      const envelope = this.#envelopes.find((envelope) => envelope.number === number)
       return envelope === undefined ? undefined : fromEnvelope(envelope)
     }
     const call = this.#calls()[number]

@@ -33,7 +33,7 @@ const methods: Readonly<Record<string, Method>> = {
   ...fileMethods,
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Json
@@ -41,7 +41,7 @@ export interface Answer {
   readonly lost: boolean
 }
 
-export interface WebApiOptions {
+interface WebApiOptions {
   readonly botToken: string
   readonly appToken: string
   /** Scopes of the bot token; every call needs its own. */

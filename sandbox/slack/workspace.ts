@@ -32,7 +32,7 @@ export interface WorkspaceEvents {
   addresses: []
 }
 
-export interface NewMessage {
+interface NewMessage {
   readonly channel: string
   readonly user: string
   readonly text: string

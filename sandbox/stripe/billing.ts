@@ -11,7 +11,7 @@ interface Customer {
   unpaid: boolean
 }
 
-export interface BillingFact {
+interface BillingFact {
   readonly type: string
   readonly data: SimulatedEvent['data']
 }

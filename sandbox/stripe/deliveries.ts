@@ -14,7 +14,7 @@ export interface DeliveryAttempt {
   readonly at: Date
 }
 
-export interface DeliveryOptions {
+interface DeliveryOptions {
   readonly accountVersion: string
   /** Per attempt. */
   readonly timeoutMs: number

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { stripeEventTypes } from '../../src/adapters/stripe/events.ts'
 import type { Form, FormValue } from './form.ts'
-import { pageOf, type Page } from './pages.ts'
+import { type Page, pageOf } from './pages.ts'
 import { invalidParam, missingParam, noSuch, StripeProblem, unknownParam } from './problems.ts'
 
 export interface SimulatedEndpoint {

@@ -1,7 +1,7 @@
 import { stripeEventTypes } from '../../src/adapters/stripe/events.ts'
 import { allowOnly, flagIn, randomText } from './endpoints.ts'
 import type { Form, FormValue } from './form.ts'
-import { pageOf, type Page } from './pages.ts'
+import { type Page, pageOf } from './pages.ts'
 import { invalidParam, noSuch } from './problems.ts'
 
 export interface SimulatedEvent {

@@ -33,7 +33,7 @@ export class StripeProblem extends Error {
   }
 }
 
-export interface ProblemFacts {
+interface ProblemFacts {
   readonly type?: string
   readonly code?: string
   readonly param?: string

@@ -6,7 +6,7 @@ import { EndpointStore, isApiVersion, randomText, type SimulatedEndpoint } from 
 import { EventStore, type SimulatedEvent } from './events.ts'
 import { Faults, type StripeFault } from './faults.ts'
 import { decodeForm, type Form } from './form.ts'
-import { IdempotencyKeys, type Answer } from './idempotency.ts'
+import { type Answer, IdempotencyKeys } from './idempotency.ts'
 import { admit, type KeyRing, type Permission } from './keys.ts'
 import { missingParam, noSuch, StripeProblem } from './problems.ts'
 import { RateLimit, rateLimited } from './rate-limit.ts'

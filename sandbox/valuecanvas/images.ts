@@ -1,4 +1,4 @@
-export interface ServiceImage {
+interface ServiceImage {
   /** Without the registry's host: `valuecanvas/api`. */
   readonly repository: string
   readonly tag: string
@@ -22,7 +22,7 @@ export interface ImageContent {
   readonly workingDirectory: string
 }
 
-export const imageRepository = 'valuecanvas/api'
+const imageRepository = 'valuecanvas/api'
 
 /** In the registry's index, but its manifest is gone: pulling it fails. */
 export const unpullable = 'v1.3.0-badimage'
@@ -46,7 +46,7 @@ export function contentOf(digest: string, read: (digest: string) => Buffer | und
   }
 }
 
-export interface ImageReference {
+interface ImageReference {
   /** As written, with a host if there is one. */
   readonly name: string
   readonly repository: string

@@ -1,4 +1,4 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -9,14 +9,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import {
-  ImagePullFailure,
   type ContainerRuntime,
   type ContainerSpec,
+  ImagePullFailure,
   type RunningContainer,
 } from '../kubernetes/runtime.ts'
-import { parseReference, unpullable, type ImageContent, type PublishedImage } from './images.ts'
+import { type ImageContent, parseReference, type PublishedImage, unpullable } from './images.ts'
 
-export interface ServiceRuntimeOptions {
+interface ServiceRuntimeOptions {
   /** The bare repository of the service. */
   readonly repository: string
   /** Unpacked images are kept here. */

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { readFile, readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { parse } from 'yaml'
 import { serviceSource } from './repository.ts'
 
-export interface SeedObject {
+interface SeedObject {
   readonly apiVersion: string
   readonly kind: string
   readonly metadata: { readonly name: string; readonly namespace: string; readonly [field: string]: unknown }
@@ -57,7 +57,7 @@ export async function seedDatabase(url: string): Promise<void> {
   }
 }
 
-/** The product's table (src/adapters/postgres/ledger.ts); a test compares them by reading this one through the product. */
+/** The product's table (src/adapters/postgres/migrations/ledger.ts); a test compares them by reading this one through the product. */
 const ledger = `
   create schema purser;
   create table purser.migrations (

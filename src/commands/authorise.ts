@@ -1,5 +1,5 @@
 import type { PolicyConfig } from '../config/environment-schema.ts'
-import type { Run } from '../runs/model.ts'
+import type { Run } from '../model/run.ts'
 
 /** What someone wants to do, by the right that it needs. */
 export type Right = 'deploy' | 'approve' | 'look'
@@ -55,7 +55,7 @@ export function permitApproval(
     ok: false,
     reason: 'own_run',
     text: 'Someone else has to approve a run that you asked for.',
-    ask: policy.approvers.filter((it) => it !== person.user),
+    ask: policy.approvers.filter((approver) => approver !== person.user),
     channels: [],
   }
 }

@@ -1,6 +1,5 @@
-import { backupsMessage } from '../messages/restore.ts'
-import type { Answer, Ask, Desk } from './desk.ts'
-import { guard, tell } from './desk.ts'
+import { backupsMessage } from '../messages/dialogs/restore.ts'
+import { type Answer, type Ask, type Desk, guard, tell } from './command-context.ts'
 
 /** `/billing backups [ENV]`: what there is to go back to. */
 export async function backups(ask: Ask, asked: string | undefined, desk: Desk): Promise<Answer> {

@@ -1,11 +1,22 @@
-import type { Answer, Ask, Desk } from './desk.ts'
-import { environmentOf, follow, guard, guardLock, NotAllowed, personOf, refuse, silent } from './desk.ts'
+import {
+  type Answer,
+  type Ask,
+  type Desk,
+  environmentOf,
+  follow,
+  guard,
+  guardLock,
+  NotAllowed,
+  personOf,
+  refuse,
+  silent,
+} from './command-context.ts'
 import { permitApproval } from './authorise.ts'
 import { PurserError } from '../errors.ts'
-import type { RunEvent } from '../runs/lifecycle.ts'
-import { isReadOnly, type Run } from '../runs/model.ts'
-import type { ThreadPost } from '../runs/posts.ts'
-import { neverPlanned, retryHelps } from '../runs/retry-helps.ts'
+import type { RunEvent } from '../model/lifecycle.ts'
+import { isReadOnly, type Run } from '../model/run.ts'
+import type { ThreadPost } from '../model/post.ts'
+import { neverPlanned, retryHelps } from '../model/retry-helps.ts'
 import { guardUndo } from './rollback.ts'
 
 type Decision = Extract<ThreadPost, { kind: 'decision' }>['decision']

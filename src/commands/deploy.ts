@@ -1,12 +1,20 @@
 import type { PurserConfig } from '../config/purser-yaml.ts'
-import { deployPhases } from '../runs/model.ts'
-import { deployView, dryRunOption, rotateOption, inputs, readingVersionsView } from '../messages/ask-dialogs.ts'
-import type { Answer, Ask, Desk } from './desk.ts'
-import { environmentOf, environmentsHere, follow, guard, guardLock, refuse, silent } from './desk.ts'
-import type { Command } from './parse.ts'
-import { isVersion } from './parse.ts'
-import type { Submitted } from './submitted.ts'
-import { readPlace } from './submitted.ts'
+import { deployPhases } from '../model/run.ts'
+import { deployView, dryRunOption, inputs, readingVersionsView, rotateOption } from '../messages/dialogs/ask-dialogs.ts'
+import {
+  type Answer,
+  type Ask,
+  type Desk,
+  environmentOf,
+  environmentsHere,
+  follow,
+  guard,
+  guardLock,
+  refuse,
+  silent,
+} from './command-context.ts'
+import { type Command, isVersion } from './grammar.ts'
+import { readPlace, type Submitted } from './submitted.ts'
 
 /** `/billing deploy VERSION [ENV] [--dry-run]` and `/billing plan VERSION [ENV]`: a run that begins by planning. */
 export async function deploy(
@@ -56,13 +64,13 @@ export async function askDeploy(
 ): Promise<Answer> {
   const name = environment ?? desk.config.defaultEnvironment
   await guard(desk, ask, 'deploy', name)
-  const others = environmentsHere(desk, ask).filter((it) => it !== name)
+  const others = environmentsHere(desk, ask).filter((one) => one !== name)
   const metadata = JSON.stringify({ channel: ask.channel, environment: name })
   return {
     kind: 'open',
     view: readingVersionsView(),
     fill: async () => {
-      const versions = (await desk.versions()).filter((it) => isVersion(it.name))
+      const versions = (await desk.versions()).filter((version) => isVersion(version.name))
       return deployView(
         { environments: [name, ...others], versions, dryRun, version, rotateSecret, now: desk.now() },
         metadata,

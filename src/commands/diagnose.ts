@@ -1,18 +1,24 @@
 import { PurserError } from '../errors.ts'
-import { diagnoseView, inputs } from '../messages/ask-dialogs.ts'
-import { aboutOf } from '../messages/diagnosis.ts'
+import { diagnoseView, inputs } from '../messages/dialogs/ask-dialogs.ts'
+import { aboutOf } from '../messages/thread/diagnosis.ts'
 import { mistyped } from '../nearest.ts'
-import type { DiagnosePlan, RemedyKind } from '../runs/diagnosis.ts'
-import { offeredRemedies, rotate, subjects } from '../runs/diagnosis.ts'
-import type { Run } from '../runs/model.ts'
-import { isReadOnly } from '../runs/model.ts'
-import { releasedIn } from '../runs/released.ts'
+import { type DiagnosePlan, offeredRemedies, type RemedyKind, rotate, subjects } from '../model/diagnosis.ts'
+import { isReadOnly, type Run } from '../model/run.ts'
+import { releasedIn } from '../model/current-release.ts'
 import { askDeploy } from './deploy.ts'
-import type { Answer, Ask, Desk } from './desk.ts'
-import { environmentsHere, follow, guard, guardLock, refuse, silent } from './desk.ts'
-import type { Command } from './parse.ts'
-import type { Submitted } from './submitted.ts'
-import { readPlace } from './submitted.ts'
+import {
+  type Answer,
+  type Ask,
+  type Desk,
+  environmentsHere,
+  follow,
+  guard,
+  guardLock,
+  refuse,
+  silent,
+} from './command-context.ts'
+import type { Command } from './grammar.ts'
+import { readPlace, type Submitted } from './submitted.ts'
 
 type Asked = Extract<Command, { name: 'diagnose' }>
 
@@ -61,7 +67,7 @@ function guardCronJob(name: string | undefined, { config }: Desk): void {
 export async function askDiagnose(ask: Ask, environment: string | undefined, desk: Desk): Promise<Answer> {
   const name = environment ?? desk.config.defaultEnvironment
   await guard(desk, ask, 'look', name)
-  const others = environmentsHere(desk, ask).filter((it) => it !== name)
+  const others = environmentsHere(desk, ask).filter((one) => one !== name)
   const cronJobs = desk.config.service.cronJobs.map((job) => job.name)
   const metadata = JSON.stringify({ channel: ask.channel, environment: name })
   return { kind: 'open', view: diagnoseView({ environments: [name, ...others], cronJobs }, metadata) }
@@ -71,7 +77,7 @@ export async function askDiagnose(ask: Ask, environment: string | undefined, des
 export async function confirmDiagnose(dialog: Submitted, desk: Desk): Promise<Answer> {
   const { channel, environment } = readPlace(dialog.metadata)
   const [word, cronJob] = (dialog.value(inputs.subject) ?? '').split(' ')
-  const subject = subjects.find((it) => it === word)
+  const subject = subjects.find((subject) => subject === word)
   if (subject === undefined) return refuse('Nothing was chosen.', 'Choose what to diagnose.')
   const chosen = dialog.value(inputs.environment) ?? environment
   return diagnose({ user: dialog.user, channel }, { name: 'diagnose', subject, cronJob, environment: chosen }, desk)
@@ -93,7 +99,8 @@ const freshMinutes = 30
 /** A button of a diagnosis: a run of its own begins, which does this one thing and then looks again. */
 export async function fix(ask: Ask, ticket: { run: number }, kind: RemedyKind, desk: Desk): Promise<Answer> {
   const run = await desk.runs.get(ticket.run)
-  const remedy = run.diagnosis === undefined ? undefined : offeredRemedies(run.diagnosis).find((it) => it.kind === kind)
+  const remedy =
+    run.diagnosis === undefined ? undefined : offeredRemedies(run.diagnosis).find((remedy) => remedy.kind === kind)
   if (remedy?.kind === 'deploy') return deployAgain(ask, run, remedy.target === rotate, desk)
   await guard(desk, ask, 'approve', run.environment)
   await guardLock(desk, run.environment)
@@ -141,7 +148,7 @@ async function whyStale(run: Run, desk: Desk): Promise<string | undefined> {
   if (minutes > freshMinutes) return `This diagnosis is ${Math.round(minutes)} minutes old.`
   const runs = await desk.runs.list({ environment: run.environment, limit: 50 })
   const since = runs.find(
-    (it) => it.number > run.number && !isReadOnly(it) && it.startedAt !== undefined && it.hasEffects,
+    (one) => one.number > run.number && !isReadOnly(one) && one.startedAt !== undefined && one.hasEffects,
   )
   return since === undefined ? undefined : `Run #${since.number} has changed ${run.environment} since.`
 }

@@ -1,17 +1,14 @@
 import type { HomeView } from '@slack/types'
 import { askDeploy } from './deploy.ts'
 import { askDiagnose } from './diagnose.ts'
-import type { Answer, Ask, Desk } from './desk.ts'
-import { environmentOf, personOf, tell } from './desk.ts'
+import { type Answer, type Ask, type Desk, environmentOf, personOf, tell } from './command-context.ts'
 import { askLock, unlock } from './lock.ts'
 import { verify } from './look.ts'
 import { askRollback } from './rollback.ts'
-import { homeAnswer } from '../messages/answers.ts'
-import type { HomeEnvironment, HomeFacts, LinkedRun } from '../messages/home.ts'
-import { homeActionIds, homeView } from '../messages/home.ts'
-import type { Run } from '../runs/model.ts'
-import { settledStatuses } from '../runs/model.ts'
-import { releasedIn } from '../runs/released.ts'
+import { homeAnswer } from '../messages/answers/answers.ts'
+import { homeActionIds, type HomeEnvironment, type HomeFacts, homeView, type LinkedRun } from '../messages/home/home.ts'
+import { type Run, settledStatuses } from '../model/run.ts'
+import { releasedIn } from '../model/current-release.ts'
 
 const openStatuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
 

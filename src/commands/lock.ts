@@ -1,11 +1,19 @@
-import { inputs, lockView } from '../messages/ask-dialogs.ts'
-import { lockAnnouncement, lockedRefusal, unlockAnnouncement } from '../messages/lock.ts'
-import type { Message } from '../messages/message.ts'
-import type { Answer, Ask, Desk } from './desk.ts'
-import { environmentOf, environmentsHere, guard, refuse, silent, tell } from './desk.ts'
-import { isReason } from './parse.ts'
-import type { Submitted } from './submitted.ts'
-import { readPlace } from './submitted.ts'
+import { inputs, lockView } from '../messages/dialogs/ask-dialogs.ts'
+import { lockAnnouncement, lockedRefusal, unlockAnnouncement } from '../messages/answers/lock.ts'
+import type { Message } from '../messages/blocks/message.ts'
+import {
+  type Answer,
+  type Ask,
+  type Desk,
+  environmentOf,
+  environmentsHere,
+  guard,
+  refuse,
+  silent,
+  tell,
+} from './command-context.ts'
+import { isReason } from './grammar.ts'
+import { readPlace, type Submitted } from './submitted.ts'
 
 /** `/billing lock REASON`: nothing may change the environment until it is unlocked, and everybody is told. */
 export async function lock(
@@ -26,7 +34,7 @@ export async function lock(
 export async function askLock(ask: Ask, asked: string | undefined, desk: Desk): Promise<Answer> {
   const environment = asked ?? desk.config.defaultEnvironment
   await guard(desk, ask, 'deploy', environment)
-  const others = environmentsHere(desk, ask).filter((it) => it !== environment)
+  const others = environmentsHere(desk, ask).filter((one) => one !== environment)
   const metadata = JSON.stringify({ channel: ask.channel, environment })
   return { kind: 'open', view: lockView([environment, ...others], metadata) }
 }
@@ -53,7 +61,7 @@ export async function unlock(ask: Ask, asked: string | undefined, desk: Desk): P
 async function announced(environment: string, message: Message, desk: Desk): Promise<Answer> {
   const { channels } = environmentOf(desk, environment).policy
   const outcomes = await Promise.allSettled(channels.map((channel) => desk.announce(channel, message)))
-  const failed = outcomes.flatMap((it, index) => (it.status === 'rejected' ? [channels[index] ?? ''] : []))
+  const failed = outcomes.flatMap((outcome, index) => (outcome.status === 'rejected' ? [channels[index] ?? ''] : []))
   if (failed.length === 0) return silent
   for (const it of outcomes) if (it.status === 'rejected') desk.log.warn({ err: it.reason }, 'announcing a lock')
   return refuse(

@@ -1,8 +1,7 @@
-import { help, historyMessage, runHistoryMessage, statusMessage } from '../messages/answers.ts'
-import { detailsView } from '../messages/dialogs.ts'
-import { isReadOnly } from '../runs/model.ts'
-import type { Answer, Ask, Desk } from './desk.ts'
-import { follow, guard, silent, tell } from './desk.ts'
+import { help, historyMessage, runHistoryMessage, statusMessage } from '../messages/answers/answers.ts'
+import { detailsView } from '../messages/dialogs/dialogs.ts'
+import { isReadOnly } from '../model/run.ts'
+import { type Answer, type Ask, type Desk, follow, guard, silent, tell } from './command-context.ts'
 
 /** `/billing verify [ENV]`: counts and state, as a run of its own beside whatever else runs. */
 export async function verify(ask: Ask, environment: string | undefined, desk: Desk): Promise<Answer> {

@@ -1,11 +1,19 @@
 import { z } from 'zod'
-import { inputs } from '../messages/ask-dialogs.ts'
-import type { RestorePrice } from '../messages/restore.ts'
-import { restoreView } from '../messages/restore.ts'
-import type { KeptBackup } from '../runs/backups.ts'
-import type { Answer, Ask, Desk } from './desk.ts'
-import { environmentOf, follow, guard, guardLock, refuse, silent } from './desk.ts'
-import type { Command } from './parse.ts'
+import { inputs } from '../messages/dialogs/ask-dialogs.ts'
+import { type RestorePrice, restoreView } from '../messages/dialogs/restore.ts'
+import type { KeptBackup } from '../model/backup.ts'
+import {
+  type Answer,
+  type Ask,
+  type Desk,
+  environmentOf,
+  follow,
+  guard,
+  guardLock,
+  refuse,
+  silent,
+} from './command-context.ts'
+import type { Command } from './grammar.ts'
 import type { Submitted } from './submitted.ts'
 
 const Metadata = z.object({ channel: z.string(), environment: z.string(), file: z.string(), sha256: z.string() })
@@ -52,7 +60,7 @@ export async function confirmRestore(dialog: Submitted, desk: Desk): Promise<Ans
   const typed = dialog.value(inputs.environment)?.trim() ?? ''
   if (typed !== environment)
     return refuse(`You typed “${typed}”, not “${environment}”. Nothing was changed.`, 'Ask again: /billing restore')
-  const backup = (await desk.backups(environment)).find((it) => it.file === file && it.sha256 === sha256)
+  const backup = (await desk.backups(environment)).find((backup) => backup.file === file && backup.sha256 === sha256)
   if (backup === undefined)
     return refuse(
       `${file} has been removed since. Nothing was changed.`,
@@ -83,8 +91,8 @@ export async function confirmRestore(dialog: Submitted, desk: Desk): Promise<Ans
 function chosen(all: readonly KeptBackup[], asked: string | undefined): KeptBackup | undefined {
   if (asked === undefined) return all[0]
   const run = /^#?(\d+)$/.exec(asked)?.[1]
-  return all.find((it) =>
-    run === undefined ? [it.file, `${it.file}`.replace(/\.dump$/, '')].includes(asked) : it.run === Number(run),
+  return all.find((one) =>
+    run === undefined ? [one.file, `${one.file}`.replace(/\.dump$/, '')].includes(asked) : one.run === Number(run),
   )
 }
 
@@ -101,7 +109,7 @@ async function writtenSince(
   return tables.map(({ table, rows: inBackup }) => ({
     table,
     inBackup,
-    now: now.find((it) => it.table === table)?.rows,
+    now: now.find((one) => one.table === table)?.rows,
   }))
 }
 

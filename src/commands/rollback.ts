@@ -1,19 +1,26 @@
 import { z } from 'zod'
 import { approversOf } from '../jobs/approvers.ts'
-import { rollbackLookingView, rollbackView } from '../messages/dialogs.ts'
+import { rollbackLookingView, rollbackView } from '../messages/dialogs/dialogs.ts'
 import { PurserError } from '../errors.ts'
-import { targetOf, type Comeback } from '../runs/comeback.ts'
-import type { Effect } from '../runs/effects.ts'
-import type { Run } from '../runs/model.ts'
-import { isRestorePlan, isUndoPlan } from '../runs/model.ts'
-import { hashOfPlan } from '../runs/plan.ts'
-import { rollbackUntil } from '../runs/rollback-window.ts'
-import type { UndoPlan } from '../runs/undo-plan.ts'
-import { planUndo, withComeback } from '../runs/undo-plan.ts'
-import { currentWatch, watchChoices } from '../runs/watching.ts'
-import { hasMoved, lookedAt } from './comeback.ts'
-import type { Answer, Ask, Desk } from './desk.ts'
-import { environmentOf, follow, guard, guardLock, refuse, silent } from './desk.ts'
+import { type Comeback, targetOf } from '../model/rollback-target.ts'
+import type { Effect } from '../model/effects.ts'
+import { isRestorePlan, isUndoPlan, type Run } from '../model/run.ts'
+import { hashOfPlan } from '../model/deploy-plan.ts'
+import { rollbackUntil } from '../model/rollback-window.ts'
+import { planUndo, type UndoPlan, withComeback } from '../model/undo-plan.ts'
+import { currentWatch, watchChoices } from '../model/watch.ts'
+import { hasMoved, lookedAt } from './rollback-dialog.ts'
+import {
+  type Answer,
+  type Ask,
+  type Desk,
+  environmentOf,
+  follow,
+  guard,
+  guardLock,
+  refuse,
+  silent,
+} from './command-context.ts'
 import { whySchemaForbids } from './schema-guard.ts'
 
 const Metadata = z.object({
@@ -22,7 +29,9 @@ const Metadata = z.object({
   hash: z.string(),
   channel: z.string(),
   /** What would run, as the dialog shows it; missing when the deployment is not put back. */
-  comeback: z.custom<Comeback>((it) => z.object({ kind: z.enum(['seen', 'unseen']) }).safeParse(it).success).optional(),
+  comeback: z
+    .custom<Comeback>((one) => z.object({ kind: z.enum(['seen', 'unseen']) }).safeParse(one).success)
+    .optional(),
 })
 
 /**
@@ -173,7 +182,7 @@ async function whyNot(run: Run, desk: Desk): Promise<string | undefined> {
   // A restore changes nothing that a deploy would put back; the other way round, a later deploy has migrated what serves.
   const kinds = run.kind === 'restore' ? (['deploy', 'restore'] as const) : (['deploy'] as const)
   const deploys = await desk.runs.list({ environment: run.environment, kinds, limit: 20 })
-  const above = deploys.find((it) => it.number > run.number && it.hasEffects)
+  const above = deploys.find((deploy) => deploy.number > run.number && deploy.hasEffects)
   if (above !== undefined)
     return `Run #${above.number} has changed ${run.environment} since. Roll that one back first: /billing rollback #${above.number}`
   return undefined

@@ -1,9 +1,9 @@
-import type { ImageBefore } from '../runs/effects.ts'
-import type { Run } from '../runs/model.ts'
-import { incompatibility, refusalOf } from '../runs/schema-compatibility.ts'
-import type { Desk } from './desk.ts'
+import type { ImageBefore } from '../model/effects.ts'
+import type { Run } from '../model/run.ts'
+import { incompatibility, refusalOf } from '../model/schema-compatibility.ts'
+import type { Desk } from './command-context.ts'
 
-export interface SchemaRefusal {
+interface SchemaRefusal {
   readonly why: string
   readonly next: string
 }
@@ -19,7 +19,9 @@ export async function whySchemaForbids(
 ): Promise<SchemaRefusal | undefined> {
   const facts = await desk.schema(run.environment)
   if (facts === undefined) return undefined
-  const target = facts.releases.find((it) => (version === null ? it.image === image : it.version === version))
+  const target = facts.releases.find((release) =>
+    version === null ? release.image === image : release.version === version,
+  )
   if (target === undefined) return undefined
   const verdict = incompatibility(target, facts.now)
   if (verdict.reasons.length === 0) return undefined

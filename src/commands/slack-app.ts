@@ -1,25 +1,22 @@
 import type { App } from '@slack/bolt'
 import type { ModalView } from '@slack/types'
-import { actionIds, readTicket, remedyActionId, viewIds } from '../messages/actions.ts'
-import { refusal, unknownCommand } from '../messages/answers.ts'
-import { inputs } from '../messages/ask-dialogs.ts'
-import type { Message } from '../messages/message.ts'
-import { remedyKinds } from '../runs/diagnosis.ts'
+import { actionIds, readTicket, remedyActionId, viewIds } from '../messages/board/actions.ts'
+import { refusal, unknownCommand } from '../messages/answers/answers.ts'
+import { inputs } from '../messages/dialogs/ask-dialogs.ts'
+import type { Message } from '../messages/blocks/message.ts'
+import { remedyKinds } from '../model/diagnosis.ts'
 import { backups } from './backups.ts'
 import { approve, cancel, leave, reject, retry } from './decide.ts'
 import { askDiagnose, confirmDiagnose, diagnose, diagnoseAgain, fix } from './diagnose.ts'
 import { askDeploy, confirmDeploy, deploy } from './deploy.ts'
-import type { Answer, Ask, Desk } from './desk.ts'
-import { answering, refuse } from './desk.ts'
+import { type Answer, answering, type Ask, type Desk, refuse } from './command-context.ts'
 import { homeChannel, homePresses } from './home.ts'
 import { askLock, confirmLock, lock, unlock } from './lock.ts'
 import { details, history, runAgain, showHelp, status, verify } from './look.ts'
-import type { Command } from './parse.ts'
-import { parseCommand } from './parse.ts'
+import { type Command, parseCommand } from './grammar.ts'
 import { askRestore, confirmRestore } from './restore.ts'
 import { askRollback, confirmRollback } from './rollback.ts'
-import type { Submitted } from './submitted.ts'
-import { submitted } from './submitted.ts'
+import { type Submitted, submitted } from './submitted.ts'
 import { finishWatch, keepWatching, stopWatching } from './watch.ts'
 
 type Opens = Extract<Answer, { kind: 'open' }>
@@ -88,10 +85,12 @@ const presses: Readonly<Record<string, (ask: Ask, ticket: Ticket, desk: Desk) =>
 }
 
 /** One line for each dialog that can be confirmed. */
-const dialogs: Readonly<Record<string, { title: string; confirm: (it: Submitted, desk: Desk) => Promise<Answer> }>> = {
+const dialogs: Readonly<
+  Record<string, { title: string; confirm: (dialog: Submitted, desk: Desk) => Promise<Answer> }>
+> = {
   [viewIds.rollback]: {
     title: 'Roll back',
-    confirm: (it, desk) => confirmRollback(it.user, it.metadata, it.value(inputs.reason), desk),
+    confirm: (one, desk) => confirmRollback(one.user, one.metadata, one.value(inputs.reason), desk),
   },
   [viewIds.deploy]: { title: 'Deploy', confirm: confirmDeploy },
   [viewIds.restore]: { title: 'Restore', confirm: confirmRestore },
@@ -112,7 +111,7 @@ export function connect(
     const answer = await answering(desk, ask, `${slashCommand} ${body.text}`, async () => typed(ask, body.text, desk))
     await give(answer, {
       tell: (message) => respond({ response_type: 'ephemeral', text: message.text, ...blocksOf(message) }),
-      open: (it) => open(client, body.trigger_id, it, desk),
+      open: (one) => open(client, body.trigger_id, one, desk),
     })
   })
 
@@ -129,7 +128,7 @@ export function connect(
       await give(answer, {
         tell: (message) =>
           respond({ response_type: 'ephemeral', replace_original: false, text: message.text, ...blocksOf(message) }),
-        open: (it) => open(client, body.trigger_id, it, desk),
+        open: (one) => open(client, body.trigger_id, one, desk),
       })
     })
 
@@ -147,7 +146,7 @@ export function connect(
       await give(answer, {
         // Home has no place for an answer but a dialog.
         tell: (message) => client.views.open({ trigger_id: body.trigger_id, view: said('Purser', message) }),
-        open: (it) => open(client, body.trigger_id, it, desk),
+        open: (one) => open(client, body.trigger_id, one, desk),
       })
       await home.opened(body.user.id)
     })

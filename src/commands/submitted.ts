@@ -32,7 +32,7 @@ export function submitted(user: string, metadata: string, values: Values): Submi
 const Place = z.object({ channel: z.string(), environment: z.string() })
 
 /** Where a dialog was asked for, and the environment that is meant when it offers no choice. */
-export type Place = z.infer<typeof Place>
+type Place = z.infer<typeof Place>
 
 export function readPlace(metadata: string): Place {
   return Place.parse(JSON.parse(metadata))

@@ -1,7 +1,15 @@
-import type { WatchDecision } from '../runs/model.ts'
+import type { WatchDecision } from '../model/run.ts'
 import { permitApproval } from './authorise.ts'
-import type { Answer, Ask, Desk } from './desk.ts'
-import { environmentOf, guard, NotAllowed, personOf, silent } from './desk.ts'
+import {
+  type Answer,
+  type Ask,
+  type Desk,
+  environmentOf,
+  guard,
+  NotAllowed,
+  personOf,
+  silent,
+} from './command-context.ts'
 
 type Ticket = { readonly run: number }
 

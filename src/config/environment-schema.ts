@@ -162,4 +162,3 @@ export const environmentSchema = checkFields(
 
 export type EnvironmentConfig = z.infer<typeof environmentSchema>
 export type PolicyConfig = EnvironmentConfig['policy']
-export type ContactsConfig = EnvironmentConfig['contacts']

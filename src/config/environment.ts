@@ -52,10 +52,10 @@ const environmentSchema = z.object({
     .optional(),
 })
 
-export type Role = 'bot' | 'worker' | 'all'
+type Role = 'bot' | 'worker' | 'all'
 
 /** How Slack's commands and button presses reach Purser. */
-export type SlackReceiving =
+type SlackReceiving =
   | { readonly mode: 'socket'; readonly appToken: Sensitive }
   | { readonly mode: 'http'; readonly signingSecret: Sensitive }
 

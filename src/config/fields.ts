@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { readOnlySqlProblem } from './read-only-sql.ts'
 
 /** Reports a problem at a path below the checked value. */
-export type Problem = (path: readonly (string | number)[], message: string) => void
+type Problem = (path: readonly (string | number)[], message: string) => void
 
 /**
  * A check across fields that runs as soon as *these* fields are sound, whatever else is wrong beside them: zod alone

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { LineCounter, parseDocument, type Document } from 'yaml'
+import { type Document, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { ConfigError } from './config-error.ts'
 import { environmentSchema } from './environment-schema.ts'

@@ -324,14 +324,10 @@ export const serviceSchema = checkFields(describedService, ['image', 'phases'], 
 
 export type ServiceConfig = z.infer<typeof serviceSchema>
 export type MigrationsConfig = ServiceConfig['migrations']
-export type ImageBuildConfig = Exclude<ServiceConfig['image']['build'], 'none'>
 export type PreflightCommandConfig = ServiceConfig['preflight']['commands'][number]
 export type CredentialConfig = ServiceConfig['credentials'][number]
 export type CronJobConfig = ServiceConfig['cronJobs'][number]
-export type E2eConfig = ServiceConfig['e2e']
 export type MonitorConfig = ServiceConfig['monitor']
-export type MetricConfig = MonitorConfig['metrics'][number]
 export type VerifyConfig = ServiceConfig['verify']
 export type VerifyQueryConfig = VerifyConfig['queries'][number]
 export type InvariantConfig = VerifyConfig['invariants'][number]
-export type PhaseBudgets = ServiceConfig['phases']

@@ -1,5 +1,5 @@
 import type { PolicyConfig } from '../config/environment-schema.ts'
-import type { Run } from '../runs/model.ts'
+import type { Run } from '../model/run.ts'
 
 /** Who is asked to approve: whoever may, without the person who asked for the run unless the policy allows it. */
 export function approversOf(run: Pick<Run, 'requestedBy'>, policy: PolicyConfig): readonly string[] {

@@ -1,5 +1,5 @@
 import { PurserError } from '../errors.ts'
-import type { Failure } from '../runs/model.ts'
+import type { Failure } from '../model/run.ts'
 
 /** Why the work of a phase was stopped from outside. The abort reason of its signal. */
 export class Stopped extends PurserError {
@@ -10,7 +10,7 @@ export class Stopped extends PurserError {
   }
 }
 
-export type Verdict =
+type Verdict =
   /** Another worker owns the phase: write nothing. */
   | 'walk_away'
   | 'cancelled'

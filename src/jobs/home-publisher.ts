@@ -1,9 +1,9 @@
 import type { HomeView } from '@slack/types'
 import type { Logger } from 'pino'
 import { PurserError } from '../errors.ts'
-import { canonicalJson, sha256 } from '../runs/json.ts'
+import { canonicalJson, sha256 } from '../model/json.ts'
 
-export interface HomePublisherOptions<Facts> {
+interface HomePublisherOptions<Facts> {
   /** What every Home tells, gathered once for all who watch. */
   readonly facts: () => Promise<Facts>
   readonly render: (user: string, facts: Facts) => Promise<HomeView>

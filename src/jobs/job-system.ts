@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
-import type { PhaseName, Run } from '../runs/model.ts'
-import type { WantedPhase } from '../runs/sweeps.ts'
-import type { PhaseExecutor, PhaseJob } from './phase-executor.ts'
+import type { PhaseName, Run } from '../model/run.ts'
+import type { WantedPhase } from '../store/due-work.ts'
+import type { PhaseExecutor, PhaseJob } from './executor.ts'
 import type { Publisher, PublishJob } from './publisher.ts'
 import type { OpenQueue, QueueSystem } from './queues.ts'
 
@@ -30,7 +30,7 @@ export class JobSystem {
 
   /** Adds the job of a phase. When the store is away this only logs: the reconciler adds it later. */
   async enqueue(run: Run, phase: PhaseName): Promise<void> {
-    const state = run.phases.find((it) => it.name === phase)
+    const state = run.phases.find((one) => one.name === phase)
     if (state === undefined) return
     await this.#unlessAway('phase', () =>
       this.enqueueWanted({ run: run.number, phase, attempt: state.attempt, epoch: state.epoch }),

@@ -1,13 +1,13 @@
 import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import type { ServiceConfig } from '../config/service-schema.ts'
-import type { Change, PhaseContext, PhaseRecords } from '../runbook/context.ts'
+import type { Change, PhaseContext, PhaseRecords } from '../runbook/phase.ts'
 import type { World } from '../runbook/world.ts'
-import type { Json } from '../runs/json.ts'
-import type { Run } from '../runs/model.ts'
-import type { Claim, PhaseStore } from '../runs/phase-store.ts'
+import type { Json } from '../model/json.ts'
+import type { Run } from '../model/run.ts'
+import type { Claim, PhaseStore } from '../store/phases.ts'
 import { watchRecords } from './watch-records.ts'
 
-export interface ContextInput {
+interface ContextInput {
   readonly claim: Claim
   readonly run: Run
   readonly service: ServiceConfig

@@ -2,24 +2,24 @@ import type { Logger } from 'pino'
 import type { Chat, OutgoingMessage } from '../adapters/slack/port.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { PurserError } from '../errors.ts'
-import { boardMessage } from '../messages/board.ts'
-import type { Watched } from '../messages/charts.ts'
-import type { Message } from '../messages/message.ts'
-import { reportMarkdown } from '../messages/report.ts'
-import { threadMessage } from '../messages/thread.ts'
-import { chartedRules } from '../runbook/monitor-rules.ts'
-import type { BoardState, BoardStore, WaitingPost } from '../runs/board-store.ts'
-import { canonicalJson, sha256 } from '../runs/json.ts'
-import type { Run } from '../runs/model.ts'
-import type { RunStore } from '../runs/run-store.ts'
-import { rollbackUntil } from '../runs/rollback-window.ts'
-import { currentWatch } from '../runs/watching.ts'
+import { boardMessage } from '../messages/board/board.ts'
+import type { Watched } from '../messages/blocks/charts.ts'
+import type { Message } from '../messages/blocks/message.ts'
+import { reportMarkdown } from '../messages/report/report.ts'
+import { threadMessage } from '../messages/thread/thread.ts'
+import { chartedRules } from '../runbook/monitor/monitor-rules.ts'
+import type { BoardState, BoardStore, WaitingPost } from '../store/boards.ts'
+import { canonicalJson, sha256 } from '../model/json.ts'
+import type { Run } from '../model/run.ts'
+import type { RunStore } from '../store/runs.ts'
+import { rollbackUntil } from '../model/rollback-window.ts'
+import { currentWatch } from '../model/watch.ts'
 import { approversOf } from './approvers.ts'
 import type { TakenJob } from './queues.ts'
 
 export type PublishJob = { readonly run: number }
 
-export interface PublisherDependencies {
+interface PublisherDependencies {
   readonly runs: RunStore
   readonly boards: BoardStore
   readonly chat: Chat
@@ -196,7 +196,7 @@ export class Publisher {
   /** Slack refuses for good (channel gone, not a member): the run goes on, the log says it, nothing is tried for ever. */
   async #giveUp(run: Run): Promise<void> {
     const waiting = await this.#deps.boards.waiting(run.number)
-    await this.#deps.boards.posted(waiting.map((it) => it.id))
+    await this.#deps.boards.posted(waiting.map((one) => one.id))
     await this.#deps.boards.unchanged(run.number, run.rev)
   }
 }

@@ -2,14 +2,19 @@ import { Redis } from 'ioredis'
 import pg from 'pg'
 import type { Logger } from 'pino'
 import {
+  type BackendFactory,
   createPostgresBackend,
   createRedisBackend,
   DelayedError,
+  type IQueueBackend,
+  type Job,
+  type JobsOptions,
+  type PostgresConnectionOptions,
   runMigrations,
   WaitingError,
   withBackend,
+  type WorkerOptions,
 } from 'bullmq'
-import type { BackendFactory, IQueueBackend, Job, JobsOptions, PostgresConnectionOptions, WorkerOptions } from 'bullmq'
 
 /** A job as its handler sees it. The two exits throw: nothing after them runs. */
 export interface TakenJob<D> {
@@ -36,7 +41,7 @@ export interface QueueSystem {
   close(): Promise<void>
 }
 
-export interface QueueOptions {
+interface QueueOptions {
   readonly redisUrl: string | undefined
   readonly stateDatabaseUrl: string
   readonly log: Logger

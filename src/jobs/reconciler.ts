@@ -1,11 +1,11 @@
 import type { Logger } from 'pino'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { PurserError } from '../errors.ts'
-import type { RunStore } from '../runs/run-store.ts'
-import type { Sweeps, WantedPhase } from '../runs/sweeps.ts'
-import { staleMs } from './phase-executor.ts'
+import type { RunStore } from '../store/runs.ts'
+import type { Sweeps, WantedPhase } from '../store/due-work.ts'
+import { staleMs } from './executor.ts'
 
-export interface ReconcilerDependencies {
+interface ReconcilerDependencies {
   readonly runs: RunStore
   readonly sweeps: Sweeps
   readonly config: PurserConfig

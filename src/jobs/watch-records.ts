@@ -1,7 +1,7 @@
-import type { WatchRecords } from '../runbook/context.ts'
-import type { Claim, PhaseStore } from '../runs/phase-store.ts'
-import { insertPost } from '../runs/post-store.ts'
-import type { LogCounts } from '../runs/watch-store.ts'
+import type { WatchRecords } from '../runbook/phase.ts'
+import type { Claim, PhaseStore } from '../store/phases.ts'
+import { insertPost } from '../store/posts.ts'
+import type { LogCounts } from '../model/watch.ts'
 import {
   addLogCounts,
   beginWatch,
@@ -10,7 +10,7 @@ import {
   logPods,
   recordBreach,
   samplesBefore,
-} from '../runs/watch-store.ts'
+} from '../store/watches.ts'
 
 const longestExample = 2_000
 /** The attempt under which it is kept what the logs held before the rollout. */
@@ -22,7 +22,7 @@ export function watchRecords(claim: Claim, phases: PhaseStore): WatchRecords {
   // A secret is masked whole: cut through, its half would not be recognised.
   const masked = (counts: LogCounts): LogCounts => ({
     pods: counts.pods,
-    groups: counts.groups.map((it) => ({ ...it, example: phases.mask(it.example).slice(0, longestExample) })),
+    groups: counts.groups.map((group) => ({ ...group, example: phases.mask(group.example).slice(0, longestExample) })),
   })
   return {
     begin: (began, ends) => phases.watching(claim, (sql) => beginWatch(sql, key, began, ends)),

@@ -1,5 +1,4 @@
-import type { ErrorFacts } from '../errors.ts'
-import { PurserError } from '../errors.ts'
+import { type ErrorFacts, PurserError } from '../errors.ts'
 
 /** A check of the runbook says no: the phase fails, people decide. */
 export class CheckFailed extends PurserError {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
-import { describePermission, neededPermissions } from '../../src/runbook/permissions.ts'
+import { describePermission, neededPermissions } from '../../src/runbook/preflight/permissions.ts'
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url))
 const config = parsePurserYaml(readFileSync(path('purser.yaml'), 'utf8'), 'purser.yaml')

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Person, Right } from '../../src/commands/authorise.ts'
-import { permit, permitApproval } from '../../src/commands/authorise.ts'
+import { permit, permitApproval, type Person, type Right } from '../../src/commands/authorise.ts'
 import type { PolicyConfig } from '../../src/config/environment-schema.ts'
 
 const policy: PolicyConfig = {

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { approve, cancel, leave, reject, retry } from '../../src/commands/decide.ts'
-import type { Ask, Desk } from '../../src/commands/desk.ts'
+import type { Ask, Desk } from '../../src/commands/command-context.ts'
 import { history, status } from '../../src/commands/look.ts'
-import type { Truth } from '../runs/truth.ts'
-import { openTruth } from '../runs/truth.ts'
+import { openTruth, type Truth } from '../runs/truth.ts'
 import { alex, approves, configWith, dana, deploys, frontDesk, said, sam, ticketOf } from './front-desk.ts'
 
 let truth: Truth

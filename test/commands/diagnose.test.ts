@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Ask, Desk } from '../../src/commands/desk.ts'
+import type { Ask, Desk } from '../../src/commands/command-context.ts'
 import { askDiagnose, diagnose, diagnoseAgain, fix } from '../../src/commands/diagnose.ts'
 import { lock } from '../../src/commands/lock.ts'
-import type { Diagnosis, RemedyKind } from '../../src/runs/diagnosis.ts'
-import type { Run } from '../../src/runs/model.ts'
+import type { Diagnosis, RemedyKind } from '../../src/model/diagnosis.ts'
+import type { Run } from '../../src/model/run.ts'
 import * as example from '../messages/example-runs.ts'
-import type { Truth } from '../runs/truth.ts'
-import { openTruth } from '../runs/truth.ts'
+import { openTruth, type Truth } from '../runs/truth.ts'
 import { alex, configWith, dana, filled, frontDesk, said, sam, ticketOf } from './front-desk.ts'
 
 let truth: Truth

@@ -1,12 +1,11 @@
 import type { ModalView } from '@slack/types'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { askDeploy, confirmDeploy } from '../../src/commands/deploy.ts'
-import type { Answer } from '../../src/commands/desk.ts'
+import type { Answer } from '../../src/commands/command-context.ts'
 import { askLock, confirmLock } from '../../src/commands/lock.ts'
 import { submitted } from '../../src/commands/submitted.ts'
 import { expectSlackTakesView, shown } from '../messages/slack-takes.ts'
-import type { Truth } from '../runs/truth.ts'
-import { openTruth } from '../runs/truth.ts'
+import { openTruth, type Truth } from '../runs/truth.ts'
 import { dana, frontDesk, said, sam } from './front-desk.ts'
 
 let truth: Truth

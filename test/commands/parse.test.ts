@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseCommand } from '../../src/commands/parse.ts'
+import { parseCommand } from '../../src/commands/grammar.ts'
 
 const environments = ['production', 'staging']
 const parse = (text: string) => parseCommand(text, environments)

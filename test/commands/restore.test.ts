@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { backups } from '../../src/commands/backups.ts'
-import type { Ask, Desk, WayOfRestore } from '../../src/commands/desk.ts'
+import type { Ask, Desk, WayOfRestore } from '../../src/commands/command-context.ts'
 import { askRestore, confirmRestore } from '../../src/commands/restore.ts'
 import { submitted } from '../../src/commands/submitted.ts'
-import type { RestorePlan } from '../../src/runs/restore-plan.ts'
-import type { Truth } from '../runs/truth.ts'
-import { openTruth } from '../runs/truth.ts'
+import type { RestorePlan } from '../../src/model/restore-plan.ts'
+import { openTruth, type Truth } from '../runs/truth.ts'
 import { alex, approves, configWith, dana, frontDesk, said, sam } from './front-desk.ts'
 
 let truth: Truth

@@ -3,8 +3,7 @@ import { reject, retry } from '../../src/commands/decide.ts'
 import { lock, unlock } from '../../src/commands/lock.ts'
 import { verify } from '../../src/commands/look.ts'
 import { askRollback, confirmRollback } from '../../src/commands/rollback.ts'
-import type { Truth } from '../runs/truth.ts'
-import { openTruth } from '../runs/truth.ts'
+import { openTruth, type Truth } from '../runs/truth.ts'
 import { alex, approves, configWith, dana, deploys, dialogOf, frontDesk, said, sam, ticketOf } from './front-desk.ts'
 
 let truth: Truth

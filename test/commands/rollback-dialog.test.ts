@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { askRollback, confirmRollback } from '../../src/commands/rollback.ts'
-import { isUndoPlan, type Run } from '../../src/runs/model.ts'
+import { isUndoPlan, type Run } from '../../src/model/run.ts'
 import { plainText } from '../../sandbox/slack/plain-text.ts'
 import type { Block } from '../../sandbox/slack/model.ts'
-import type { Truth } from '../runs/truth.ts'
-import { openTruth } from '../runs/truth.ts'
+import { openTruth, type Truth } from '../runs/truth.ts'
 import { dana, dialogOf, filled, frontDesk, revisionSeen, running, said } from './front-desk.ts'
 
 let truth: Truth

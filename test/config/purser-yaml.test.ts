@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { expect, it, describe } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { purserJsonSchema } from '../../src/config/json-schema.ts'

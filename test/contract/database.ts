@@ -203,7 +203,9 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
       )
       expect(await blocking('public.busy', 'ACCESS EXCLUSIVE')).toMatchObject([
         {
-          ...{ table: 'public.busy', who: 'report', state: 'idle in transaction' },
+          table: 'public.busy',
+          who: 'report',
+          state: 'idle in transaction',
           query: 'set application_name = ?; begin; select * from busy where note = ? and id < ?',
         },
       ])

@@ -7,7 +7,7 @@ import { CoreV1Api, KubeConfig } from '@kubernetes/client-node'
 import { startKubernetes } from '../../sandbox/kubernetes/server.ts'
 import { openCluster } from '../../src/adapters/kubernetes/client.ts'
 import { fakeRuntime } from '../kubernetes/fake-runtime.ts'
-import { type ContractWorld, clusterContract } from './kubernetes.ts'
+import { clusterContract, type ContractWorld } from './kubernetes.ts'
 
 async function onSimulator(): Promise<ContractWorld> {
   const simulator = await startKubernetes({ runtime: fakeRuntime(), namespaces: ['production'] })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 
-import { RolloutFailed } from '../../src/adapters/kubernetes/errors.ts'
+import { RolloutFailed } from '../../src/adapters/kubernetes/api/errors.ts'
 import type { Cluster, KubernetesObject, LogLine } from '../../src/adapters/kubernetes/port.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 

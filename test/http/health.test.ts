@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { healthProbe } from '../../src/adapters/http/client.ts'
-import { startReceiver, type Receiver } from '../stripe/receiver.ts'
+import { type Receiver, startReceiver } from '../stripe/receiver.ts'
 
 const signal = AbortSignal.timeout(30_000)
 let service: Receiver

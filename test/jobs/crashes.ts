@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { RunStore } from '../../src/runs/run-store.ts'
-import { migrateStateDatabase } from '../../src/runs/schema.ts'
-import { StateDatabase, statePool } from '../../src/runs/state-database.ts'
+import { RunStore } from '../../src/store/runs.ts'
+import { migrateStateDatabase } from '../../src/store/schema.ts'
+import { StateDatabase, statePool } from '../../src/store/database.ts'
 import { ask } from '../support/postgres.ts'
 
 const workerFile = fileURLToPath(new URL('./toy-worker.ts', import.meta.url))

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { PurserError } from '../../src/errors.ts'
 import { backoffMs, failureOf, Stopped, verdictOn } from '../../src/jobs/failures.ts'
 import { CheckFailed, PlanOutdated } from '../../src/runbook/errors.ts'
-import { FencedOut, TransitionRefused } from '../../src/runs/errors.ts'
+import { FencedOut, TransitionRefused } from '../../src/model/errors.ts'
 
 const living = new AbortController().signal
 const stoppedBy = (why: Stopped['why']) => AbortSignal.abort(new Stopped(why, `stopped: ${why}`))

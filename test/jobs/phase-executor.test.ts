@@ -2,13 +2,12 @@ import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
-import { PhaseExecutor } from '../../src/jobs/phase-executor.ts'
+import { PhaseExecutor } from '../../src/jobs/executor.ts'
 import { PlanOutdated } from '../../src/runbook/errors.ts'
-import type { Phase } from '../../src/runbook/context.ts'
+import type { Phase } from '../../src/runbook/phase.ts'
 import type { World } from '../../src/runbook/world.ts'
-import type { PhaseName } from '../../src/runs/model.ts'
-import type { Truth } from '../runs/truth.ts'
-import { openTruth } from '../runs/truth.ts'
+import type { PhaseName } from '../../src/model/run.ts'
+import { openTruth, type Truth } from '../runs/truth.ts'
 
 let truth: Truth
 beforeAll(async () => {

@@ -5,11 +5,10 @@ import { SlackRateLimited, SlackTrouble } from '../../src/adapters/slack/errors.
 import type { Chat, OutgoingMessage } from '../../src/adapters/slack/port.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import { joined, Publisher } from '../../src/jobs/publisher.ts'
-import type { WaitingPost } from '../../src/runs/board-store.ts'
-import type { ThreadPost } from '../../src/runs/posts.ts'
-import type { Truth } from '../runs/truth.ts'
+import type { WaitingPost } from '../../src/store/boards.ts'
+import type { ThreadPost } from '../../src/model/post.ts'
+import { knownSecret, openTruth, type Truth } from '../runs/truth.ts'
 import { plan, verification } from '../messages/example-runs.ts'
-import { knownSecret, openTruth } from '../runs/truth.ts'
 
 const output = (title: string, ...lines: string[]): ThreadPost => ({ kind: 'output', title, lines })
 const note = (text: string): ThreadPost => ({ kind: 'note', text })

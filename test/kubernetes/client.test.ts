@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { type KubernetesSimulator, startKubernetes } from '../../sandbox/kubernetes/server.ts'
 import { openCluster } from '../../src/adapters/kubernetes/client.ts'
-import { differences } from '../../src/adapters/kubernetes/differences.ts'
-import { ClusterError } from '../../src/adapters/kubernetes/errors.ts'
+import { differences } from '../../src/adapters/kubernetes/api/differences.ts'
+import { ClusterError } from '../../src/adapters/kubernetes/api/errors.ts'
 import type { Cluster, KubernetesObject, LogLine } from '../../src/adapters/kubernetes/port.ts'
-import { digestProblem } from '../../src/adapters/kubernetes/rollout-verdict.ts'
+import { digestProblem } from '../../src/adapters/kubernetes/deployments/rollout-verdict.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { fakeRuntime } from './fake-runtime.ts'
 

@@ -158,7 +158,7 @@ describe('a cluster whose API server has a bad day', () => {
     const rbac = fileURLToPath(new URL('../../deploy/rbac.yaml', import.meta.url))
     for (const document of parseAllDocuments(await readFile(rbac, 'utf8'))) simulator.plant(document.toJS() as object)
     const purser = await open(simulator.tokenFor('purser', 'purser'))
-    const { neededPermissions } = await import('../../src/runbook/permissions.ts')
+    const { neededPermissions } = await import('../../src/runbook/preflight/permissions.ts')
     const service = {
       deployment: NAME,
       stripe: { secret: { name: 'stripe-credentials' } },

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 import { expect, it } from 'vitest'
@@ -7,7 +7,7 @@ const folder = fileURLToPath(new URL('.', import.meta.url))
 
 /** Items of "What a simulator must get right" (the recordings' README) that no request can show, and why. */
 const NOT_REPLAYED: Readonly<Record<number, string>> = {
-  21: 'how client-node behaves, not the server: the adapter has a transport of its own (src/adapters/kubernetes/connection.ts)',
+  21: 'how client-node behaves, not the server: the adapter has a transport of its own (src/adapters/kubernetes/api/connection.ts)',
 }
 
 it('has a test for each of the 39 items of what a simulator must get right, or a reason', () => {

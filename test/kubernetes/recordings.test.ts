@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { type KubernetesSimulator, startKubernetes } from '../../sandbox/kubernetes/server.ts'
-import type { Deployment, Pod, ReplicaSet } from '../../src/adapters/kubernetes/api-objects.ts'
-import { signsOf, verdictOf } from '../../src/adapters/kubernetes/rollout-verdict.ts'
+import type { Deployment, Pod, ReplicaSet } from '../../src/adapters/kubernetes/api/objects.ts'
+import { signsOf, verdictOf } from '../../src/adapters/kubernetes/deployments/rollout-verdict.ts'
 import { fakeRuntime } from './fake-runtime.ts'
 
 /** Traffic of a real API server, kept outside the repository; without it these checks are skipped. */

@@ -3,15 +3,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type KubernetesSimulator, startKubernetes } from '../../sandbox/kubernetes/server.ts'
 import { fakeRuntime } from './fake-runtime.ts'
 import {
-  type Exchange,
-  Replay,
-  type WatchEvent,
   differing,
+  type Exchange,
   exchangesOf,
   numberOf,
   play,
   recorded,
+  Replay,
   settled,
+  type WatchEvent,
 } from './replay.ts'
 
 /** Numbers in parentheses: items of "What a simulator must get right" in the recordings' README. */

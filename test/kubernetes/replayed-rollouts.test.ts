@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 
 import { type KubernetesSimulator, startKubernetes } from '../../sandbox/kubernetes/server.ts'
 import { fakeRuntime } from './fake-runtime.ts'
-import { type Exchange, Replay, type Stream, type WatchEvent, exchangesOf, play, recorded, settled } from './replay.ts'
+import { type Exchange, exchangesOf, play, recorded, Replay, settled, type Stream, type WatchEvent } from './replay.ts'
 
 type Json = Record<string, unknown>
 interface Scene {

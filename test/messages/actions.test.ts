@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { actionIds, buttonsFor, readTicket, ticket } from '../../src/messages/actions.ts'
-import { can, type RunEventType } from '../../src/runs/lifecycle.ts'
-import type { Run } from '../../src/runs/model.ts'
+import { actionIds, buttonsFor, readTicket, ticket } from '../../src/messages/board/actions.ts'
+import { can, type RunEventType } from '../../src/model/lifecycle.ts'
+import type { Run } from '../../src/model/run.ts'
 import * as example from './example-runs.ts'
 
 const { examples, now } = example

@@ -1,18 +1,18 @@
 import fc from 'fast-check'
 import {
-  phasesOf,
   type Check,
   type Failure,
+  phasesOf,
   type PhaseState,
   type Run,
   type Verification,
-} from '../../src/runs/model.ts'
-import type { RevisionChoice } from '../../src/runs/comeback.ts'
-import type { DiagnosePlan, Diagnosis, Remedy } from '../../src/runs/diagnosis.ts'
-import type { DeployPlan } from '../../src/runs/plan.ts'
-import type { ThreadPost } from '../../src/runs/posts.ts'
-import type { RestorePlan } from '../../src/runs/restore-plan.ts'
-import type { UndoPlan } from '../../src/runs/undo-plan.ts'
+} from '../../src/model/run.ts'
+import type { RevisionChoice } from '../../src/model/rollback-target.ts'
+import type { DiagnosePlan, Diagnosis, Remedy } from '../../src/model/diagnosis.ts'
+import type { DeployPlan } from '../../src/model/deploy-plan.ts'
+import type { ThreadPost } from '../../src/model/post.ts'
+import type { RestorePlan } from '../../src/model/restore-plan.ts'
+import type { UndoPlan } from '../../src/model/undo-plan.ts'
 
 /** Runs with whatever the outside may put into them: empty, long, several lines, Slack's own marks, any script. */
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { chartBlocks, drawn, type ChartedMetric } from '../../src/messages/charts.ts'
+import { chartBlocks, type ChartedMetric, drawn } from '../../src/messages/blocks/charts.ts'
 import { expectSlackTakes, shown } from './slack-takes.ts'
 import { watched } from './example-runs.ts'
 import { withGaps } from './example-states.ts'

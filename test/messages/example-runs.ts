@@ -1,13 +1,13 @@
-import { deployPhases, type Check, type PhaseState, type Run, type Verification } from '../../src/runs/model.ts'
-import type { Diagnosis, Look } from '../../src/runs/diagnosis.ts'
-import type { KeptBackup } from '../../src/runs/backups.ts'
-import type { Lock } from '../../src/runs/lock-store.ts'
-import type { RestorePlan } from '../../src/runs/restore-plan.ts'
-import { releasedIn } from '../../src/runs/released.ts'
-import type { DeployPlan } from '../../src/runs/plan.ts'
-import type { HomeEnvironment, HomeFacts, LinkedRun } from '../../src/messages/home.ts'
-import type { Watched } from '../../src/messages/charts.ts'
-import type { UndoPlan } from '../../src/runs/undo-plan.ts'
+import { type Check, deployPhases, type PhaseState, type Run, type Verification } from '../../src/model/run.ts'
+import type { Diagnosis, Look } from '../../src/model/diagnosis.ts'
+import type { KeptBackup } from '../../src/model/backup.ts'
+import type { Lock } from '../../src/model/lock.ts'
+import type { RestorePlan } from '../../src/model/restore-plan.ts'
+import { releasedIn } from '../../src/model/current-release.ts'
+import type { DeployPlan } from '../../src/model/deploy-plan.ts'
+import type { HomeEnvironment, HomeFacts, LinkedRun } from '../../src/messages/home/home.ts'
+import type { Watched } from '../../src/messages/blocks/charts.ts'
+import type { UndoPlan } from '../../src/model/undo-plan.ts'
 
 /** Runs in their typical states, as people meet them. */
 

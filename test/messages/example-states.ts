@@ -1,10 +1,10 @@
-import { refusalOf } from '../../src/runs/schema-compatibility.ts'
-import type { KeptDatabase } from '../../src/runs/backups.ts'
-import type { ComebackAnswer, RevisionChoice } from '../../src/runs/comeback.ts'
-import type { Failure, Run, Verification } from '../../src/runs/model.ts'
-import type { DeployPlan } from '../../src/runs/plan.ts'
-import type { UndoPlan } from '../../src/runs/undo-plan.ts'
-import type { Watched } from '../../src/messages/charts.ts'
+import { refusalOf } from '../../src/model/schema-compatibility.ts'
+import type { KeptDatabase } from '../../src/model/backup.ts'
+import type { ComebackAnswer, RevisionChoice } from '../../src/model/rollback-target.ts'
+import type { Failure, Run, Verification } from '../../src/model/run.ts'
+import type { DeployPlan } from '../../src/model/deploy-plan.ts'
+import type { UndoPlan } from '../../src/model/undo-plan.ts'
+import type { Watched } from '../../src/messages/blocks/charts.ts'
 import * as example from './example-runs.ts'
 
 /** States that people meet less often: a watch, other plans, ways back that are closed. */

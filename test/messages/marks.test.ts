@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { richText } from '../../src/messages/marks.ts'
-import { oneLine, words } from '../../src/messages/message.ts'
+import { richText } from '../../src/messages/blocks/marks.ts'
+import { oneLine } from '../../src/text.ts'
+import { words } from '../../src/messages/blocks/message.ts'
 
 const section = (...elements: readonly object[]) => ({ type: 'rich_text_section', elements })
 const said = (text: string, style?: object) => ({ type: 'text', text, ...(style === undefined ? {} : { style }) })

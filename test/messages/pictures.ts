@@ -1,18 +1,29 @@
 import type { HomeView, ModalView } from '@slack/types'
-import { help, runHistoryMessage, statusMessage, historyMessage, unknownCommand } from '../../src/messages/answers.ts'
-import { deployView, diagnoseView, lockView } from '../../src/messages/ask-dialogs.ts'
-import { boardMessage } from '../../src/messages/board.ts'
-import { detailsView, rollbackLookingView, rollbackRefusedView, rollbackView } from '../../src/messages/dialogs.ts'
-import { homeView } from '../../src/messages/home.ts'
-import { lockAnnouncement, lockedRefusal } from '../../src/messages/lock.ts'
-import type { Message } from '../../src/messages/message.ts'
-import { notAllowed } from '../../src/messages/not-allowed.ts'
-import { backupsMessage, restoreView } from '../../src/messages/restore.ts'
-import type { Watched } from '../../src/messages/charts.ts'
-import type { StateView } from '../../src/messages/state.ts'
-import { threadMessage } from '../../src/messages/thread.ts'
-import type { PhaseName, Run, Verification } from '../../src/runs/model.ts'
-import type { ThreadPost } from '../../src/runs/posts.ts'
+import {
+  help,
+  historyMessage,
+  runHistoryMessage,
+  statusMessage,
+  unknownCommand,
+} from '../../src/messages/answers/answers.ts'
+import { deployView, diagnoseView, lockView } from '../../src/messages/dialogs/ask-dialogs.ts'
+import { boardMessage } from '../../src/messages/board/board.ts'
+import {
+  detailsView,
+  rollbackLookingView,
+  rollbackRefusedView,
+  rollbackView,
+} from '../../src/messages/dialogs/dialogs.ts'
+import { homeView } from '../../src/messages/home/home.ts'
+import { lockAnnouncement, lockedRefusal } from '../../src/messages/answers/lock.ts'
+import type { Message } from '../../src/messages/blocks/message.ts'
+import { notAllowed } from '../../src/messages/answers/not-allowed.ts'
+import { backupsMessage, restoreView } from '../../src/messages/dialogs/restore.ts'
+import type { Watched } from '../../src/messages/blocks/charts.ts'
+import type { StateView } from '../../src/messages/board/state.ts'
+import { threadMessage } from '../../src/messages/thread/thread.ts'
+import type { PhaseName, Run, Verification } from '../../src/model/run.ts'
+import type { ThreadPost } from '../../src/model/post.ts'
 import * as example from './example-runs.ts'
 import * as state from './example-states.ts'
 

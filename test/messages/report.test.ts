@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { reportMarkdown } from '../../src/messages/report.ts'
-import { ago, duration, milliseconds, minutes } from '../../src/messages/time.ts'
+import { reportMarkdown } from '../../src/messages/report/report.ts'
+import { ago, duration, milliseconds, minutes } from '../../src/text.ts'
 import * as example from './example-runs.ts'
 
 describe('the report', () => {

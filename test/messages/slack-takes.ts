@@ -1,7 +1,7 @@
 import type { RichTextElement, View } from '@slack/types'
 import { expect } from 'vitest'
 import { problemText, textLength, validateMessageBlocks, validateView } from '../../sandbox/slack/block-kit/validate.ts'
-import { messageBudget, type Message } from '../../src/messages/message.ts'
+import { type Message, messageBudget } from '../../src/messages/blocks/message.ts'
 
 /** Slack would take it, and it keeps the size budget. */
 export function expectSlackTakes(message: Message): void {

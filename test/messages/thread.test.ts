@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { tellingFirst, threadMessage } from '../../src/messages/thread.ts'
-import type { ThreadPost } from '../../src/runs/posts.ts'
+import { tellingFirst, threadMessage } from '../../src/messages/thread/thread.ts'
+import type { ThreadPost } from '../../src/model/post.ts'
 import * as example from './example-runs.ts'
 import * as state from './example-states.ts'
 import { expectSlackTakes, shown } from './slack-takes.ts'

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { expect, it } from 'vitest'
 import { openDatabase } from '../../src/adapters/postgres/database.ts'
 import { Sensitive } from '../../src/sensitive.ts'

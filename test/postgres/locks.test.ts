@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { locksOf } from '../../src/adapters/postgres/locks.ts'
+import { locksOf } from '../../src/adapters/postgres/migrations/locks.ts'
 
 const shown = (sql: string) => locksOf(sql).map(({ line, table, mode }) => `${line} ${table} ${mode}`)
 

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { openBackups } from '../../src/adapters/postgres/backups.ts'
-import { libpqEnvironment } from '../../src/adapters/postgres/libpq.ts'
+import { openBackups } from '../../src/adapters/postgres/backups/backups.ts'
+import { libpqEnvironment } from '../../src/adapters/postgres/connection/libpq.ts'
 import type { Backups, RestoreNames, Restores } from '../../src/adapters/postgres/port.ts'
-import { openRestores } from '../../src/adapters/postgres/restores.ts'
+import { openRestores } from '../../src/adapters/postgres/restores/restores.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { ask, sessionWith, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
 
@@ -301,7 +301,7 @@ describe('restores of the service database', () => {
       }
 
       const script = `
-        import { openRestores } from './src/adapters/postgres/restores.ts'
+        import { openRestores } from './src/adapters/postgres/restores/restores.ts'
         import { Sensitive } from './src/sensitive.ts'
         const { url, directory, restore } = JSON.parse(process.env.INPUT)
         const onProgress = (line) => /table data/.test(line) && process.kill(process.pid, 'SIGKILL')

@@ -4,12 +4,12 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { openBackups } from '../../src/adapters/postgres/backups.ts'
+import { openBackups } from '../../src/adapters/postgres/backups/backups.ts'
 import type { BackupManifest, Backups } from '../../src/adapters/postgres/port.ts'
-import { openRestores } from '../../src/adapters/postgres/restores.ts'
-import { backupPlace } from '../../src/adapters/postgres/s3-storage.ts'
+import { openRestores } from '../../src/adapters/postgres/restores/restores.ts'
+import { backupPlace } from '../../src/adapters/object-storage/backup-storage.ts'
 import { Sensitive } from '../../src/sensitive.ts'
-import { startS3, type S3Simulator } from '../../sandbox/s3/server.ts'
+import { type S3Simulator, startS3 } from '../../sandbox/s3/server.ts'
 import { S3Problem } from '../../sandbox/s3/problems.ts'
 import { ask, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
 
@@ -118,8 +118,8 @@ describe('backups in a storage that speaks S3', { timeout: 90_000 }, () => {
 
   it('may be killed with kill -9 in the middle of a part: the next try cleans up and finishes', async () => {
     const script = `
-      import { openBackups } from './src/adapters/postgres/backups.ts'
-      import { backupPlace } from './src/adapters/postgres/s3-storage.ts'
+      import { openBackups } from './src/adapters/postgres/backups/backups.ts'
+      import { backupPlace } from './src/adapters/object-storage/backup-storage.ts'
       import { Sensitive } from './src/sensitive.ts'
       const s3 = { region: 'eu-central-1', endpoint: process.env.S3, forcePathStyle: true }
       const place = backupPlace('${location}', s3, process.env.DIRECTORY)
@@ -179,8 +179,13 @@ describe('backups in a storage that speaks S3', { timeout: 90_000 }, () => {
     }))
       put(file, { finishedAt: `${day}T00:00:00.000Z`, restoreTest: skipped })
     for (const dead of [
-      ...['dead.dump/toc.dat', 'dead.dump.begun', 'young.dump/toc.dat', 'young.dump.begun', 'a_3.dump.begun'],
-      ...['somebody-elses.txt', 'somebody-elses.dump/toc.dat'],
+      'dead.dump/toc.dat',
+      'dead.dump.begun',
+      'young.dump/toc.dat',
+      'young.dump.begun',
+      'a_3.dump.begun',
+      'somebody-elses.txt',
+      'somebody-elses.dump/toc.dat',
     ])
       s3.bucket.put(`billing/production/${dead}`, Buffer.from('x'))
     const old = new Date(Date.now() - 25 * 3_600_000)

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { S3Bucket } from '../../src/adapters/postgres/s3-bucket.ts'
-import { startS3, type S3Simulator } from '../../sandbox/s3/server.ts'
+import { S3Bucket } from '../../src/adapters/object-storage/bucket.ts'
+import { type S3Simulator, startS3 } from '../../sandbox/s3/server.ts'
 
 const never = new AbortController().signal
 const quiet = (): void => {}

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { schemaChangesOf } from '../../src/adapters/postgres/schema-changes.ts'
+import { schemaChangesOf } from '../../src/adapters/postgres/migrations/schema-changes.ts'
 
 it.each<[string, readonly string[]]>([
   ['alter table customers drop column note, add column more text', ['drops column customers.note']],

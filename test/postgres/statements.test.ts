@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { forbiddenStatements, splitStatements } from '../../src/adapters/postgres/statements.ts'
+import { forbiddenStatements, splitStatements } from '../../src/adapters/postgres/migrations/statements.ts'
 
 describe('reading the statements of a migration', () => {
   it.each([

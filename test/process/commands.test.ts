@@ -133,7 +133,11 @@ describe('output that somebody takes at a pace of his own', () => {
     const { exitCode } = await runChild(
       {
         argv: [process.execPath, '-e', `process.stdout.write('x'.repeat(100_000))`],
-        ...{ cwd: tmpdir(), env: {}, timeoutMs: 20_000, onStdout: () => undefined, onStderr: () => undefined },
+        cwd: tmpdir(),
+        env: {},
+        timeoutMs: 20_000,
+        onStdout: () => undefined,
+        onStderr: () => undefined,
         stdoutTo: slow,
       },
       new AbortController().signal,

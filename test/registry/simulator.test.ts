@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startRegistry, type RegistrySimulator } from '../../sandbox/registry/server.ts'
+import { type RegistrySimulator, startRegistry } from '../../sandbox/registry/server.ts'
 
 const image = { repository: 'valuecanvas/api', tag: 'v1.2.0', revision: 'd4e5f6a' }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { check } from '../../src/runbook/checks.ts'
-import { limitsOf, totalOf, withinLimits } from '../../src/runbook/query-checks.ts'
+import { check } from '../../src/runbook/verify/checks.ts'
+import { limitsOf, totalOf, withinLimits } from '../../src/runbook/verify/query-checks.ts'
 
 describe('the number of an answer', () => {
   it.each<[string, string[], (string | null)[][], number | undefined]>([

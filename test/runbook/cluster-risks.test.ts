@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
 import { consumersIn } from '../../src/adapters/kubernetes/surroundings.ts'
-import { platformRisk } from '../../src/runbook/cluster-risks.ts'
-import { imageBefore } from '../../src/runbook/rollout.ts'
+import { platformRisk } from '../../src/runbook/plan/cluster-risks.ts'
+import { imageBefore } from '../../src/runbook/rollout/rollout.ts'
 
 describe('the platform of the nodes', () => {
   it.each([

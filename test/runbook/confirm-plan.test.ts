@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { confirmPlan } from '../../src/runbook/confirm-plan.ts'
-import type { PhaseContext } from '../../src/runbook/context.ts'
-import type { DeployPlan } from '../../src/runs/plan.ts'
+import { confirmPlan } from '../../src/runbook/plan/confirm-plan.ts'
+import type { PhaseContext } from '../../src/runbook/phase.ts'
+import type { DeployPlan } from '../../src/model/deploy-plan.ts'
 import { deploy, plan } from '../messages/example-runs.ts'
 
 /** Another secret is asked for: the version stays. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cronHealth, type CronFacts } from '../../src/runbook/cron-health.ts'
+import { type CronFacts, cronHealth } from '../../src/runbook/cronjobs/cron-health.ts'
 
 const now = new Date('2026-03-10T11:17:00Z')
 

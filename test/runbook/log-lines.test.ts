@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { errorTest, fingerprintOf } from '../../src/runbook/log-lines.ts'
+import { errorTest, fingerprintOf } from '../../src/runbook/monitor/log-lines.ts'
 
 const logs = {
   include: ['billing'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cronJobManifest, repositoryOf, suspended, tagOf } from '../../src/runbook/manifests.ts'
+import { cronJobManifest, repositoryOf, suspended, tagOf } from '../../src/runbook/cronjobs/manifests.ts'
 
 const image = `valuecanvas/api@sha256:${'4f'.repeat(32)}`
 const release = {

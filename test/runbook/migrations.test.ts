@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LedgerEntry, MigrationFile } from '../../src/adapters/postgres/port.ts'
 import type { MigrationsConfig } from '../../src/config/service-schema.ts'
-import { expectedTables, migrationFiles, pendingMigrations, severity } from '../../src/runbook/migrations.ts'
+import { expectedTables, migrationFiles, pendingMigrations, severity } from '../../src/runbook/migrate/migrations.ts'
 import type { World } from '../../src/runbook/world.ts'
 
 const config: MigrationsConfig = {

@@ -5,13 +5,13 @@ import { startStripe, type StripeSimulator } from '../../sandbox/stripe/server.t
 import { openStripe, webhookProbe } from '../../src/adapters/stripe/client.ts'
 import { STRIPE_API_VERSION } from '../../src/adapters/stripe/events.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
-import type { Change, PhaseContext } from '../../src/runbook/context.ts'
-import { missedEvents, resendEvents, sameShape } from '../../src/runbook/missed-events.ts'
+import type { Change, PhaseContext } from '../../src/runbook/phase.ts'
+import { missedEvents, resendEvents, sameShape } from '../../src/runbook/stripe/missed-events.ts'
 import type { World } from '../../src/runbook/world.ts'
-import type { Json } from '../../src/runs/json.ts'
+import type { Json } from '../../src/model/json.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { deploy } from '../messages/example-runs.ts'
-import { startReceiver, type Receiver } from '../stripe/receiver.ts'
+import { type Receiver, startReceiver } from '../stripe/receiver.ts'
 
 const { service, environments } = parsePurserYaml(
   readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'),

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { baselineOf } from '../../src/runbook/baseline.ts'
-import type { Baseline, Judgement, Rule, Watch } from '../../src/runbook/monitor-rules.ts'
-import { judge } from '../../src/runbook/monitor-rules.ts'
+import { baselineOf } from '../../src/runbook/monitor/baseline.ts'
+import { type Baseline, judge, type Judgement, type Rule, type Watch } from '../../src/runbook/monitor/monitor-rules.ts'
 
 const minute = 60_000
 

@@ -1,13 +1,13 @@
 import { beforeEach, expect, it } from 'vitest'
-import type { Change, PhaseContext } from '../../src/runbook/context.ts'
+import type { Change, PhaseContext } from '../../src/runbook/phase.ts'
 import { CheckFailed } from '../../src/runbook/errors.ts'
-import { prepare, swap } from '../../src/runbook/restore.ts'
-import { undo } from '../../src/runbook/rollback.ts'
+import { prepare, swap } from '../../src/runbook/restore/restore.ts'
+import { undo } from '../../src/runbook/rollback/rollback.ts'
 import type { World } from '../../src/runbook/world.ts'
-import type { Effect } from '../../src/runs/effects.ts'
-import type { Json } from '../../src/runs/json.ts'
-import type { Run } from '../../src/runs/model.ts'
-import { planUndo } from '../../src/runs/undo-plan.ts'
+import type { Effect } from '../../src/model/effects.ts'
+import type { Json } from '../../src/model/json.ts'
+import type { Run } from '../../src/model/run.ts'
+import { planUndo } from '../../src/model/undo-plan.ts'
 
 const never = new AbortController().signal
 const restoreRun = 7
@@ -115,8 +115,12 @@ function contextOf(run: Run, trouble?: Trouble): PhaseContext {
   const context = {
     run,
     service: {
-      ...{ deployment: 'api', container: 'api', cronJobs: [{ name: 'retry' }], stripe: { secret: { name: 'stripe' } } },
-      ...{ rollout: { graceSeconds: 1, timeoutMinutes: 1 }, rollback: { strict: false } },
+      deployment: 'api',
+      container: 'api',
+      cronJobs: [{ name: 'retry' }],
+      stripe: { secret: { name: 'stripe' } },
+      rollout: { graceSeconds: 1, timeoutMinutes: 1 },
+      rollback: { strict: false },
     },
     environment: { namespace: 'production', restore: 'auto' },
     world: { cluster: troubled(cluster), restores: troubled(restores), backups: troubled(backups) } as unknown as World,

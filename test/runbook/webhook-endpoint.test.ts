@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SecretKeyState } from '../../src/adapters/kubernetes/port.ts'
 import type { WebhookEndpoint } from '../../src/adapters/stripe/port.ts'
-import { decideEndpoint } from '../../src/runbook/webhook-endpoint.ts'
+import { decideEndpoint } from '../../src/runbook/stripe/webhook-endpoint.ts'
 
 const url = 'https://api.valuecanvas.com/api/billing/webhooks/stripe'
 const events = ['charge.failed', 'invoice.paid']

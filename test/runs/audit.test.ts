@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { auditChainIsWhole } from '../../src/runs/audit.ts'
+import { auditChainIsWhole } from '../../src/store/audit.ts'
 import { watchRecords } from '../../src/jobs/watch-records.ts'
-import type { Truth } from './truth.ts'
-import { knownSecret, openTruth } from './truth.ts'
+import { knownSecret, openTruth, type Truth } from './truth.ts'
 
 let truth: Truth
 beforeAll(async () => {

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { watchRecords } from '../../src/jobs/watch-records.ts'
-import type { Claim } from '../../src/runs/phase-store.ts'
-import type { Truth } from './truth.ts'
-import { openTruth, staleMs } from './truth.ts'
+import type { Claim } from '../../src/store/phases.ts'
+import { openTruth, staleMs, type Truth } from './truth.ts'
 
 let truth: Truth
 beforeAll(async () => {

@@ -1,9 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { RunEvent, RunEventType, RunState, Transition } from '../../src/runs/lifecycle.ts'
-import { can, countApprovals, initialState, transition } from '../../src/runs/lifecycle.ts'
-import type { PhaseName, PhaseStatus, RunStatus } from '../../src/runs/model.ts'
-import { phasesOf, settledStatuses } from '../../src/runs/model.ts'
+import {
+  can,
+  countApprovals,
+  initialState,
+  type RunEvent,
+  type RunEventType,
+  type RunState,
+  type Transition,
+  transition,
+} from '../../src/model/lifecycle.ts'
+import { type PhaseName, phasesOf, type PhaseStatus, type RunStatus, settledStatuses } from '../../src/model/run.ts'
 
 const statuses: readonly RunStatus[] = [
   'planning',

@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest'
 import {
   incompatibility,
   isOlder,
+  type KnownRelease,
   nearestThatRuns,
   refusalOf,
-  withDeclared,
-  type KnownRelease,
   type SchemaChange,
   type SchemaNow,
-} from '../../src/runs/schema-compatibility.ts'
+  withDeclared,
+} from '../../src/model/schema-compatibility.ts'
 
 /** `+x` makes it, `-x` takes it away, `needs v1` declares. */
 function change(migration: string, ...what: readonly string[]): SchemaChange {

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { TransitionRefused } from '../../src/runs/errors.ts'
-import { hashOfPlan } from '../../src/runs/plan.ts'
+import type { TransitionRefused } from '../../src/model/errors.ts'
+import { hashOfPlan } from '../../src/model/deploy-plan.ts'
 import { plan, undo } from '../messages/example-runs.ts'
-import type { Truth } from './truth.ts'
-import { openTruth } from './truth.ts'
+import { openTruth, type Truth } from './truth.ts'
 
 let truth: Truth
 beforeAll(async () => {

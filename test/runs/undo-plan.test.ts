@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Effect, EffectKind } from '../../src/runs/effects.ts'
-import type { Json } from '../../src/runs/json.ts'
-import { hashOfPlan } from '../../src/runs/plan.ts'
-import { planUndo } from '../../src/runs/undo-plan.ts'
+import type { Effect, EffectKind } from '../../src/model/effects.ts'
+import type { Json } from '../../src/model/json.ts'
+import { hashOfPlan } from '../../src/model/deploy-plan.ts'
+import { planUndo } from '../../src/model/undo-plan.ts'
 
 function effect(id: number, kind: EffectKind, target: string, before: Json, more: Partial<Effect> = {}): Effect {
   const phase = kind === 'migration' ? 'migrate' : 'rollout'

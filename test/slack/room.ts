@@ -1,4 +1,4 @@
-import { startSlack, type SlackOptions, type SlackSimulator } from '../../sandbox/slack/simulator.ts'
+import { type SlackOptions, type SlackSimulator, startSlack } from '../../sandbox/slack/simulator.ts'
 
 export const dana = 'U0DANA'
 export const alex = 'U0ALEX'

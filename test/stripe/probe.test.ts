@@ -2,7 +2,7 @@ import Stripe from 'stripe'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { webhookProbe } from '../../src/adapters/stripe/client.ts'
 import { Sensitive } from '../../src/sensitive.ts'
-import { startReceiver, type Receiver } from './receiver.ts'
+import { type Receiver, startReceiver } from './receiver.ts'
 
 const signal = AbortSignal.timeout(30_000)
 const secret = new Sensitive('whsec_probe')

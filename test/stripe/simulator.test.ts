@@ -1,7 +1,7 @@
 import Stripe from 'stripe'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { startStripe, type StripeSimulator, type StripeSimulatorOptions } from '../../sandbox/stripe/server.ts'
-import { startReceiver, type Receiver } from './receiver.ts'
+import { type Receiver, startReceiver } from './receiver.ts'
 
 const secretKey = 'sk_test_simulator'
 const url = 'https://api.valuecanvas.com/api/billing/webhooks/stripe'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { Major } from '../../sandbox/postgres/home.ts'
-import { startPostgres, type PostgresServer } from '../../sandbox/postgres/server.ts'
+import { type PostgresServer, startPostgres } from '../../sandbox/postgres/server.ts'
 
 export interface TestPostgres {
   /** A fresh, empty database; its address. */

@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { barriersIn, chromiumIsHere, openBrowser, troublesOf } from '../slack/browser.ts'
-import { standingOf, type Standing } from './standing.ts'
+import { type Standing, standingOf } from './standing.ts'
 import { startTown, type Town } from './town.ts'
 
 const runMs = 90_000

@@ -8,7 +8,7 @@ import { people } from '../../sandbox/people.ts'
 import { plainText } from '../../sandbox/slack/plain-text.ts'
 import { ask } from '../support/postgres.ts'
 import { redisIsHere, startTestRedis, type TestRedis } from '../support/redis.ts'
-import { standingOf, type Standing } from './standing.ts'
+import { type Standing, standingOf } from './standing.ts'
 import { startTown, type Town } from './town.ts'
 
 const run = promisify(execFile)

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { breakWorld, mendWorld } from '../../sandbox/breakages/breakages.ts'
 import { channels, people } from '../../sandbox/people.ts'
 import { namespace } from '../../sandbox/world.ts'
-import type { Diagnosis } from '../../src/runs/diagnosis.ts'
+import type { Diagnosis } from '../../src/model/diagnosis.ts'
 import { startTown, type Town } from './town.ts'
 
 /** Every kind of trouble, really made and mended again, in one world: the diagnosis names that one and no other. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { people } from '../../sandbox/people.ts'
 import { plainText } from '../../sandbox/slack/plain-text.ts'
 import { deployment, namespace } from '../../sandbox/world.ts'
-import { standingOf, type Standing } from './standing.ts'
+import { type Standing, standingOf } from './standing.ts'
 import { startTown, type Town } from './town.ts'
 
 describe('when the world has changed since the plan was approved', () => {

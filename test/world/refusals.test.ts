@@ -1,8 +1,8 @@
-import { readFile, readdir, truncate, writeFile } from 'node:fs/promises'
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deployment, namespace } from '../../sandbox/world.ts'
-import { standingOf, type Standing } from './standing.ts'
+import { type Standing, standingOf } from './standing.ts'
 import { startTown, type Town } from './town.ts'
 
 describe('what Purser refuses', () => {

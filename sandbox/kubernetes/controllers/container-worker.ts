@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { type Container, type ContainerState, type ContainerStatus, type Pod, timestamp } from '../objects.ts'
 import { ContainerLog } from '../pod-logs.ts'
-import { ImagePullFailure, type ContainerRuntime, type RunningContainer } from '../runtime.ts'
+import { type ContainerRuntime, ImagePullFailure, type RunningContainer } from '../runtime.ts'
 import type { Store } from '../store.ts'
 import { ContainerConfigError, environmentOf, expand } from './environment.ts'
 
@@ -16,7 +16,7 @@ const LONGEST_BACK_OFF_MS = 300_000
 /** Until it is ready once, a container is probed at least this often: a demonstration should not wait for `periodSeconds`. */
 const EAGER_PROBE_MS = 250
 
-export interface ContainerSetup {
+interface ContainerSetup {
   readonly store: Store
   readonly runtime: ContainerRuntime
   readonly pod: Pod

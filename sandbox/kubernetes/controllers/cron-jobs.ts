@@ -1,7 +1,7 @@
 import { Cron } from 'croner'
 
 import { withDefaults, withJobSelector } from '../admission.ts'
-import { type CronJob, type Job, conditionOf, ownedBy, timestamp } from '../objects.ts'
+import { conditionOf, type CronJob, type Job, ownedBy, timestamp } from '../objects.ts'
 import { cronJobs, jobs } from '../resources.ts'
 import type { Store } from '../store.ts'
 import { deleteObject } from './garbage.ts'

@@ -1,10 +1,10 @@
 import {
   type Condition,
+  conditionOf,
   type Deployment,
   type DeploymentStatus,
   type PodTemplate,
   type ReplicaSet,
-  conditionOf,
   same,
   timestamp,
 } from '../objects.ts'

@@ -1,28 +1,28 @@
 import {
   type Condition,
+  conditionOf,
   type Deployment,
   type DeploymentStatus,
-  type ReplicaSet,
-  conditionOf,
   ownedBy,
+  type ReplicaSet,
   templateHash,
 } from '../objects.ts'
 import { deployments, pods, replicaSets } from '../resources.ts'
 import type { Store } from '../store.ts'
 import {
-  DESIRED,
-  HASH,
-  REVISION,
   bounds,
   byAge,
   calculateStatus,
   conditionFrom,
   copied,
+  DESIRED,
+  HASH,
   hasProgressed,
   isComplete,
   limits,
   newReplicas,
   progressing,
+  REVISION,
   revisionOf,
   setAnnotations,
   setCondition,

@@ -1,6 +1,5 @@
-import type { KubeObject, Pod } from '../objects.ts'
-import { timestamp } from '../objects.ts'
-import { type Resource, pods, resourceOfKind, resources } from '../resources.ts'
+import { type KubeObject, type Pod, timestamp } from '../objects.ts'
+import { pods, type Resource, resourceOfKind, resources } from '../resources.ts'
 import type { Store } from '../store.ts'
 import type { Controller } from './work-queue.ts'
 

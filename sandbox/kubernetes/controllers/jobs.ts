@@ -1,4 +1,4 @@
-import { type Condition, type Job, type Pod, conditionOf, ownedBy, timestamp } from '../objects.ts'
+import { type Condition, conditionOf, type Job, ownedBy, type Pod, timestamp } from '../objects.ts'
 import { jobs, pods } from '../resources.ts'
 import type { Store } from '../store.ts'
 import { deleteObject } from './garbage.ts'

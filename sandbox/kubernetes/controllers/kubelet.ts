@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { Recorder } from '../events.ts'
-import { type Condition, type Container, type ContainerStatus, type Pod, conditionOf, timestamp } from '../objects.ts'
+import { type Condition, conditionOf, type Container, type ContainerStatus, type Pod, timestamp } from '../objects.ts'
 import type { ContainerLog } from '../pod-logs.ts'
 import { pods } from '../resources.ts'
 import type { ContainerRuntime } from '../runtime.ts'

@@ -2,9 +2,9 @@ import { Recorder } from '../events.ts'
 import type { KubeObject } from '../objects.ts'
 import type { Resource } from '../resources.ts'
 import type { Store } from '../store.ts'
-import { type Controller, WorkQueue, fromKey, keyFor } from './work-queue.ts'
+import { type Controller, fromKey, keyFor, WorkQueue } from './work-queue.ts'
 
-export interface Kinship {
+interface Kinship {
   /** As events name the controller: `job-controller`. */
   readonly component: string
   /** What is kept right. */

@@ -1,4 +1,4 @@
-import { type Job, type Pod, type ReplicaSet, randomSuffix } from '../objects.ts'
+import { type Job, type Pod, randomSuffix, type ReplicaSet } from '../objects.ts'
 
 /** The pod that a controller makes for its object, as admission leaves it. */
 export function podFromTemplate(

@@ -1,4 +1,4 @@
-import { type Pod, type ReplicaSet, conditionOf, ownedBy, timestamp } from '../objects.ts'
+import { conditionOf, ownedBy, type Pod, type ReplicaSet, timestamp } from '../objects.ts'
 import { pods, replicaSets } from '../resources.ts'
 import type { Store } from '../store.ts'
 import { OwningController } from './owning-controller.ts'

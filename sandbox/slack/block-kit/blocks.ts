@@ -7,7 +7,7 @@ import { richText } from './rich-text.ts'
 /** Where blocks stand: in a message, in a dialog (modal), on App Home. */
 export type Surface = 'message' | 'modal' | 'home'
 
-export interface BlockFacts {
+interface BlockFacts {
   readonly surfaces: readonly Surface[]
   readonly schema: z.ZodType
 }
@@ -44,8 +44,8 @@ const section = block('section', {
   fields: z.array(text(2000)).min(1).max(10).optional(),
   accessory: accessory.optional(),
   expand: z.boolean().optional(),
-}).superRefine((it, context) => {
-  if (it.text === undefined && it.fields === undefined) {
+}).superRefine((one, context) => {
+  if (one.text === undefined && one.fields === undefined) {
     context.addIssue({ code: 'custom', message: 'must define either `text` or `fields`' })
   }
 })
@@ -55,8 +55,8 @@ const image = block('image', {
   title: plain(2000).optional(),
   image_url: url.optional(),
   slack_file: slackFile.optional(),
-}).superRefine((it, context) => {
-  if ((it.image_url === undefined) === (it.slack_file === undefined)) {
+}).superRefine((one, context) => {
+  if ((one.image_url === undefined) === (one.slack_file === undefined)) {
     context.addIssue({ code: 'custom', message: 'must define either `image_url` or `slack_file`' })
   }
 })
@@ -87,8 +87,8 @@ const dataTable = block('data_table', {
   rows: z.array(z.array(cell).min(1).max(20)).min(2).max(201),
   page_size: z.int().min(1).max(100).optional(),
   row_header_column_index: z.int().min(0).optional(),
-}).superRefine((it, context) => {
-  const rows = it.rows as { type: string }[][]
+}).superRefine((one, context) => {
+  const rows = one.rows as { type: string }[][]
   const width = rows[0]?.length
   rows.forEach((row, index) => {
     if (row.length !== width) {
@@ -130,11 +130,11 @@ const card = block('card', {
     .array(byType({ button: cardButton }))
     .max(3)
     .optional(),
-}).superRefine((it, context) => {
-  if ([it.hero_image, it.title, it.actions, it.body].every((part) => part === undefined)) {
+}).superRefine((one, context) => {
+  if ([one.hero_image, one.title, one.actions, one.body].every((part) => part === undefined)) {
     context.addIssue({ code: 'custom', message: 'must define one of `hero_image`, `title`, `actions`, `body`' })
   }
-  if (it.icon !== undefined && it.slack_icon !== undefined) {
+  if (one.icon !== undefined && one.slack_icon !== undefined) {
     context.addIssue({ code: 'custom', message: 'must define either `icon` or `slack_icon`' })
   }
 })
@@ -171,8 +171,8 @@ const container = block('container', {
     .array(byType({ actions, context, divider, header, image, input, rich_text: richText, section, table }))
     .min(1)
     .max(10),
-}).superRefine((it, ctx) => {
-  if ((it.title === undefined) === (it.rich_text_title === undefined)) {
+}).superRefine((one, ctx) => {
+  if ((one.title === undefined) === (one.rich_text_title === undefined)) {
     ctx.addIssue({ code: 'custom', message: 'must define either `title` or `rich_text_title`' })
   }
 })

@@ -56,7 +56,7 @@ const image = z
     image_url: url.optional(),
     slack_file: slackFile.optional(),
   })
-  .refine((it) => (it.image_url === undefined) !== (it.slack_file === undefined), {
+  .refine((one) => (one.image_url === undefined) !== (one.slack_file === undefined), {
     message: 'must define either `image_url` or `slack_file`',
   })
 
@@ -69,9 +69,9 @@ const staticSelect = z
     option_groups: optionGroups.optional(),
     initial_option: option('plain').optional(),
   })
-  .superRefine((it, context) => {
-    oneSource(it, context)
-    amongOptions('initial_option', it.initial_option === undefined ? [] : [it.initial_option], it, context)
+  .superRefine((one, context) => {
+    oneSource(one, context)
+    amongOptions('initial_option', one.initial_option === undefined ? [] : [one.initial_option], one, context)
   })
 
 const multiStaticSelect = z
@@ -84,9 +84,9 @@ const multiStaticSelect = z
     initial_options: z.array(option('plain')).optional(),
     max_selected_items: z.int().min(1).optional(),
   })
-  .superRefine((it, context) => {
-    oneSource(it, context)
-    amongOptions('initial_options', it.initial_options, it, context)
+  .superRefine((one, context) => {
+    oneSource(one, context)
+    amongOptions('initial_options', one.initial_options, one, context)
   })
 
 const choice = (type: 'checkboxes' | 'radio_buttons') =>
@@ -99,13 +99,13 @@ const choice = (type: 'checkboxes' | 'radio_buttons') =>
         ? { initial_options: z.array(option('any')).min(1).optional() }
         : { initial_option: option('any').optional() }),
     })
-    .superRefine((it, context) => {
+    .superRefine((one, context) => {
       const chosen =
-        'initial_options' in it ? it.initial_options : 'initial_option' in it ? [it.initial_option] : undefined
+        'initial_options' in one ? one.initial_options : 'initial_option' in one ? [one.initial_option] : undefined
       amongOptions(
         type === 'checkboxes' ? 'initial_options' : 'initial_option',
         Array.isArray(chosen) ? chosen.filter((entry) => entry !== undefined) : [],
-        it,
+        one,
         context,
       )
     })
@@ -129,7 +129,7 @@ const plainTextInput = z
     dispatch_action_config: dispatchActionConfig.optional(),
     focus_on_load: z.boolean().optional(),
   })
-  .refine((it) => it.min_length === undefined || it.max_length === undefined || it.min_length <= it.max_length, {
+  .refine((one) => one.min_length === undefined || one.max_length === undefined || one.min_length <= one.max_length, {
     message: '`min_length` must not be greater than `max_length`',
   })
 

@@ -10,7 +10,7 @@ export interface Problem {
   readonly constraint: Readonly<Record<string, unknown>>
 }
 
-export type MessageVerdict =
+type MessageVerdict =
   | { readonly ok: true }
   | { readonly ok: false; readonly error: 'invalid_blocks_format' | 'msg_blocks_too_long'; readonly problems: [] }
   | { readonly ok: false; readonly error: 'invalid_blocks'; readonly problems: readonly Problem[] }
@@ -19,10 +19,10 @@ export type MessageVerdict =
  * Slack does not publish how much text the blocks of one message may hold. Messages with 11,341 counted characters were
  * seen refused (slackapi/bolt-js #2509, #2867); the simulator refuses a little earlier.
  */
-export const messageTextLimit = 11_000
+const messageTextLimit = 11_000
 const markdownLimit = 12_000
 
-export interface MessageLimits {
+interface MessageLimits {
   /** Slack does not apply the text limit to what is posted to a `response_url`. */
   readonly textLimit?: boolean
 }

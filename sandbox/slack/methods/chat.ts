@@ -6,7 +6,7 @@ import { flagArg, jsonArg, type Method, requiredArg, textArg } from './method.ts
 const longestText = 40_000
 const longestEditedText = 4000
 
-export interface Content {
+interface Content {
   readonly text: string | undefined
   readonly blocks: readonly Block[] | undefined
   readonly attachments: readonly Json[] | undefined

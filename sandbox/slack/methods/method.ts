@@ -1,5 +1,4 @@
-import type { Json } from '../model.ts'
-import { SlackRefusal } from '../model.ts'
+import { type Json, SlackRefusal } from '../model.ts'
 import type { Files } from '../files.ts'
 import type { Triggers } from '../triggers.ts'
 import type { Workspace } from '../workspace.ts'

@@ -1,4 +1,4 @@
-import { problemText, validateMessageBlocks, validateView, type Problem } from '../block-kit/validate.ts'
+import { type Problem, problemText, validateMessageBlocks, validateView } from '../block-kit/validate.ts'
 import { type Json, SlackRefusal, type View } from '../model.ts'
 import { appId, botId, newId, teamId, withIds, type Workspace } from '../workspace.ts'
 import { jsonArg, type Method, requiredArg, textArg } from './method.ts'
@@ -31,7 +31,7 @@ function refusedView(problems: readonly Problem[]): SlackRefusal {
 }
 
 /** The view as Slack keeps it; an update keeps the id and the place in the stack. */
-export function storedView(given: Json, workspace: Workspace, before?: View, below?: View): View {
+function storedView(given: Json, workspace: Workspace, before?: View, below?: View): View {
   const id = before?.id ?? newId('V')
   return {
     ...given,

@@ -1,8 +1,8 @@
-import { useMemo, useState, type ReactNode } from 'react'
+import { type ReactNode, useMemo, useState } from 'react'
 import type { View } from '../model.ts'
 import { Blocks } from './blocks/blocks.tsx'
 import type { Block, Confirm } from './blocks/parts.ts'
-import { ActContext, FormContext, type Act, type Form } from './blocks/surroundings.ts'
+import { type Act, ActContext, type Form, FormContext } from './blocks/surroundings.ts'
 import { grouped } from './dialogs.tsx'
 import { control } from './feed.ts'
 

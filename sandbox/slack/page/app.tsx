@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState, type ReactNode } from 'react'
+import { type ReactNode, useCallback, useEffect, useState } from 'react'
 import type { PageChannel, PageState } from '../page-state.ts'
 import { AppHome } from './app-home.tsx'
 import { SurroundingsContext } from './blocks/surroundings.ts'
@@ -8,11 +8,11 @@ import { Dialogs } from './dialogs.tsx'
 import { control, useFeed } from './feed.ts'
 import { Inspector } from './inspector.tsx'
 import { MessageList } from './message-list.tsx'
-import { placeFrom, type Place } from './place.ts'
+import { type Place, placeFrom } from './place.ts'
 import { usePress } from './press.ts'
 import { useReading } from './reading.ts'
 import { Sidebar } from './sidebar.tsx'
-import { useStored, useTheme, type Theme } from './stored.ts'
+import { type Theme, useStored, useTheme } from './stored.ts'
 import { useSurroundingsOf } from './surroundings-of.ts'
 import { Thread } from './thread.tsx'
 import { Banner, Beginning, Title } from './title.tsx'
@@ -67,7 +67,7 @@ function Workspace({ state, offline, theme, refresh, onTheme, onBecome }: Worksp
   const [confirmDialog, ask] = useConfirm()
   const surroundings = useSurroundingsOf(state, theme)
   const me = state.me
-  const channel = state.channels.find((it) => it.id === place.channel) ?? firstRoom(state)
+  const channel = state.channels.find((channel) => channel.id === place.channel) ?? firstRoom(state)
   const reading = useReading(state, channel, place.home)
   const root = place.home ? undefined : channel?.messages.find((message) => message.ts === place.thread)
   const press = usePress(me, ask, tell)
@@ -128,7 +128,9 @@ function Workspace({ state, offline, theme, refresh, onTheme, onBecome }: Worksp
                 <MessageList
                   key={`${me} ${channel.id}`}
                   label="Messages"
-                  messages={channel.messages.filter((it) => it.thread_ts === undefined || it.reply_broadcast === true)}
+                  messages={channel.messages.filter(
+                    (message) => message.thread_ts === undefined || message.reply_broadcast === true,
+                  )}
                   readUntil={reading.readUntil}
                   me={me}
                   target={place.target}

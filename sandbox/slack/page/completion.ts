@@ -1,7 +1,7 @@
 import type { CommandHint } from '../page-state.ts'
 
 /** What the composer offers for a line: commands to choose from, or the arguments of the one that was chosen. */
-export type Completion =
+type Completion =
   | { readonly kind: 'none' }
   | { readonly kind: 'choose'; readonly hints: readonly CommandHint[] }
   | {

@@ -1,4 +1,4 @@
-import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
+import { type KeyboardEvent, type ReactNode, useId, useLayoutEffect, useRef, useState } from 'react'
 import type { CommandHint } from '../page-state.ts'
 import { chosen, completionOf, isWhole, nameOf } from './completion.ts'
 import { Icon } from './icons.tsx'

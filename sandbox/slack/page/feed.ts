@@ -2,7 +2,7 @@ import { useCallback, useEffect, useRef, useState } from 'react'
 import type { PageState } from '../page-state.ts'
 
 /** What a control answers: its own fields, or `error` when it refused. */
-export interface Answer {
+interface Answer {
   readonly ok?: boolean
   readonly error?: string
   readonly errors?: Readonly<Record<string, string>>
@@ -27,7 +27,7 @@ export async function control(name: string, body: Readonly<Record<string, unknow
 /** Told after every call of the Web API and every envelope. */
 export const traffic = new EventTarget()
 
-export interface Feed {
+interface Feed {
   readonly state: PageState | undefined
   /** The sandbox cannot be reached; it is tried again and again. */
   readonly offline: boolean

@@ -1,4 +1,4 @@
-import { useEffect, useRef, type RefObject } from 'react'
+import { type RefObject, useEffect, useRef } from 'react'
 
 /** Moves the focus into a pane when it opens, to what `first` selects, and back when it closes. */
 export function useFocusWithin<Pane extends HTMLElement>(first: string): RefObject<Pane | null> {

@@ -1,4 +1,4 @@
-import { useEffect, useState, type ReactNode } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import type { Json } from '../model.ts'
 import type { TrafficDetail, TrafficLine } from '../page-state.ts'
 import { traffic } from './feed.ts'
@@ -37,10 +37,10 @@ export function Inspector({ onClose }: { readonly onClose: () => void }): ReactN
         <select
           aria-label="Direction"
           value={direction}
-          onChange={({ target }) => setDirection(directions.find((it) => it === target.value) ?? 'all')}
+          onChange={({ target }) => setDirection(directions.find((direction) => direction === target.value) ?? 'all')}
         >
-          {directions.map((it) => (
-            <option key={it}>{it}</option>
+          {directions.map((direction) => (
+            <option key={direction}>{direction}</option>
           ))}
         </select>
         <button type="button" className="plain" aria-label="Close inspector" onClick={onClose}>
@@ -72,7 +72,9 @@ export function Inspector({ onClose }: { readonly onClose: () => void }): ReactN
           ))}
           {newest.length === 0 && <li className="muted none">Nothing passed that fits.</li>}
         </ol>
-        <Detail line={selected === undefined ? undefined : (lines.find((it) => it.id === selected.id) ?? selected)} />
+        <Detail
+          line={selected === undefined ? undefined : (lines.find((line) => line.id === selected.id) ?? selected)}
+        />
       </div>
     </section>
   )

@@ -1,4 +1,4 @@
-import { Fragment, useEffect, useLayoutEffect, useRef, type ReactNode } from 'react'
+import { Fragment, type ReactNode, useEffect, useLayoutEffect, useRef } from 'react'
 import type { Message } from '../model.ts'
 import type { Element } from './blocks/parts.ts'
 import { MessageItem } from './message.tsx'

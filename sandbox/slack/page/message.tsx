@@ -1,9 +1,9 @@
-import { memo, useCallback, useMemo, useState, type ReactNode } from 'react'
+import { memo, type ReactNode, useCallback, useMemo, useState } from 'react'
 import type { Message, SlackFile } from '../model.ts'
 import { Avatar } from './avatar.tsx'
 import { Blocks } from './blocks/blocks.tsx'
 import type { Element } from './blocks/parts.ts'
-import { ActContext, FormContext, useSurroundings, type Form } from './blocks/surroundings.ts'
+import { ActContext, type Form, FormContext, useSurroundings } from './blocks/surroundings.ts'
 import { mrkdwn, safeUrl } from './blocks/text.tsx'
 import { Icon } from './icons.tsx'
 

@@ -20,7 +20,9 @@ export function useReading(state: PageState, channel: PageChannel | undefined, h
   })
   const unread = (other: PageChannel) => {
     const since = seen.since(me, other.id)
-    const fresh = other.messages.filter((it) => it.ts > since && it.user !== me && it.thread_ts === undefined)
+    const fresh = other.messages.filter(
+      (message) => message.ts > since && message.user !== me && message.thread_ts === undefined,
+    )
     const loud = other.kind === 'direct' || JSON.stringify(fresh).includes(`<@${me}>`)
     return { count: fresh.length, loud }
   }

@@ -1,4 +1,4 @@
-import { useEffect, useRef, type ReactNode } from 'react'
+import { type ReactNode, useEffect, useRef } from 'react'
 import type { PageChannel, PageState } from '../page-state.ts'
 import { Icon } from './icons.tsx'
 import type { Place } from './place.ts'

@@ -39,7 +39,7 @@ export function Thread({ root, channel, me, target, onPress, onClose, composer }
         label="Replies"
         messages={messages}
         me={me}
-        target={messages.some((it) => it.ts === target) ? target : ''}
+        target={messages.some((message) => message.ts === target) ? target : ''}
         onPress={onPress}
       />
       {composer}

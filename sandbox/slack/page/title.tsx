@@ -12,7 +12,7 @@ interface TitleProps {
 
 /** What is open: a channel, or the app with its two tabs. */
 export function Title({ state, place, channel, onHome, onVisit }: TitleProps): ReactNode {
-  const direct = state.channels.find((it) => it.kind === 'direct')
+  const direct = state.channels.find((channel) => channel.kind === 'direct')
   if (!place.home && channel?.kind !== 'direct') {
     return (
       <header className="title">

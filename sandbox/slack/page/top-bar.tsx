@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from 'react'
+import { type ReactNode, useState } from 'react'
 import type { Address, PageState } from '../page-state.ts'
 import { Avatar } from './avatar.tsx'
 import { Icon } from './icons.tsx'

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sensitive } from '../../sensitive.ts'
 import { RepositoryError } from './errors.ts'
-import { git, gitText, lines, type GitAnswer, type GitRequest } from './git.ts'
+import { git, type GitAnswer, type GitRequest, gitText, lines } from './git.ts'
 
 export interface Mirror {
   readonly directory: string
@@ -19,7 +19,7 @@ export interface RepositoryLogin {
   readonly token: Sensitive
 }
 
-export interface MirrorOptions {
+interface MirrorOptions {
   readonly url: string
   readonly mirrorDirectory: string
   readonly login?: RepositoryLogin

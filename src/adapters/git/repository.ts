@@ -3,11 +3,11 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, posix, resolve } from 'node:path'
 import { RepositoryError } from './errors.ts'
 import { gitFailed, gitText } from './git.ts'
-import { openMirror, type Mirror, type RepositoryLogin } from './mirror.ts'
+import { type Mirror, openMirror, type RepositoryLogin } from './mirror.ts'
 import { nearest } from '../../nearest.ts'
 import type { Commit, Repository, Tag } from './port.ts'
 
-export interface RepositoryOptions {
+interface RepositoryOptions {
   readonly url: string
   /** Where the bare mirror is kept; made when missing. */
   readonly mirrorDirectory: string

@@ -4,7 +4,7 @@ import { cutBetweenWords } from '../../masking.ts'
 import type { NoAnswerReason } from './port.ts'
 
 /** No answer came: refused, cut, name unknown, or too slow. An HTTP error status is an answer and never raises this. */
-export class NoAnswer extends PurserError {
+class NoAnswer extends PurserError {
   readonly reason: NoAnswerReason
 
   constructor(
@@ -26,7 +26,7 @@ export class NoAnswer extends PurserError {
   }
 }
 
-export interface RequestLimits {
+interface RequestLimits {
   /** What is being done, for the error: "asking https://…/health". */
   readonly doing: string
   /** Of the whole exchange, the body included. */
@@ -113,7 +113,7 @@ const knownCodes: Readonly<Record<string, readonly [NoAnswerReason, string]>> = 
   EPROTO: ['tls', 'the TLS handshake failed'],
 }
 
-export interface Patience {
+interface Patience {
   readonly attempts: number
   /** Pause before the second attempt; doubles. */
   readonly delayMs: number

@@ -1,19 +1,19 @@
-import { applyManifest } from './apply.ts'
-import { Connection } from './connection.ts'
+import { applyManifest } from './api/apply.ts'
+import { Connection } from './api/connection.ts'
 import { CronJobs } from './cron-jobs.ts'
-import { Deployments } from './deployments.ts'
+import { Deployments } from './deployments/deployments.ts'
 import { examineCronJob, examinePods, readLog } from './examine.ts'
-import { followLogs } from './follow-logs.ts'
-import { pathsIn } from './paths.ts'
+import { followLogs } from './logs/follow-logs.ts'
+import { pathsIn } from './api/paths.ts'
 import type { Cluster, Permission } from './port.ts'
-import { recentLogs } from './recent-logs.ts'
-import { restart } from './restart.ts'
-import { scale } from './scale.ts'
+import { recentLogs } from './logs/recent-logs.ts'
+import { restart } from './deployments/restart.ts'
+import { scale } from './deployments/scale.ts'
 import { Secrets } from './secrets.ts'
 import { surroundingsOf } from './surroundings.ts'
-import { waitForRollout } from './wait-for-rollout.ts'
+import { waitForRollout } from './deployments/wait-for-rollout.ts'
 
-export interface ClusterOptions {
+interface ClusterOptions {
   /** Path of a kubeconfig. Without it: KUBECONFIG, then the pod's ServiceAccount, then ~/.kube/config. */
   readonly kubeconfig?: string
   readonly context?: string

@@ -1,11 +1,11 @@
-import { type ApiList, type CronJob, type Job, type Pod, conditionOf, controlledBy, isMap } from './api-objects.ts'
-import { FIELD_MANAGER } from './apply.ts'
-import type { Connection } from './connection.ts'
-import { ClusterError } from './errors.ts'
-import { byName, observe } from './observe.ts'
-import type { Paths } from './paths.ts'
+import { type ApiList, conditionOf, controlledBy, type CronJob, isMap, type Job, type Pod } from './api/objects.ts'
+import { FIELD_MANAGER } from './api/apply.ts'
+import type { Connection } from './api/connection.ts'
+import { ClusterError } from './api/errors.ts'
+import { byName, observe } from './api/observe.ts'
+import type { Paths } from './api/paths.ts'
 import type { CronJobState, JobOutcome, KubernetesObject } from './port.ts'
-import { podSigns } from './rollout-verdict.ts'
+import { podSigns } from './deployments/rollout-verdict.ts'
 
 const LOG_LINES = 50
 const POD_GRACE_MS = 20_000

@@ -1,19 +1,19 @@
 import {
   type ApiList,
   type ClusterEvent,
+  conditionOf,
   type ContainerStatus,
+  controlledBy,
   type CronJob,
   type Deployment,
   type Job,
   type Pod,
   type PodTemplate,
-  conditionOf,
-  controlledBy,
   selectorText,
-} from './api-objects.ts'
-import type { Connection } from './connection.ts'
-import { ClusterError } from './errors.ts'
-import type { Paths } from './paths.ts'
+} from './api/objects.ts'
+import type { Connection } from './api/connection.ts'
+import { ClusterError } from './api/errors.ts'
+import type { Paths } from './api/paths.ts'
 import type { CronJobExamination, JobExamination, JobPod, LogLine, LogPart, PodExamination } from './port.ts'
 
 /** A log line is seldom longer; a container that writes more at its start is read as far as this. */

@@ -1,9 +1,9 @@
-import { Sensitive, fingerprintOf } from '../../sensitive.ts'
-import type { Secret } from './api-objects.ts'
-import { FIELD_MANAGER, conflictingManagers } from './apply.ts'
-import type { Connection } from './connection.ts'
-import { ClusterError } from './errors.ts'
-import type { Paths } from './paths.ts'
+import { fingerprintOf, Sensitive } from '../../sensitive.ts'
+import type { Secret } from './api/objects.ts'
+import { conflictingManagers, FIELD_MANAGER } from './api/apply.ts'
+import type { Connection } from './api/connection.ts'
+import { ClusterError } from './api/errors.ts'
+import type { Paths } from './api/paths.ts'
 import type { ApplyOutcome, SecretKeyState, SecretWrite } from './port.ts'
 
 /** Somebody else may write the Secret between our read and our write. */

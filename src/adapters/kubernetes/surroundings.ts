@@ -7,10 +7,10 @@ import type {
   Pod,
   ReplicaSet,
   SecretUse,
-} from './api-objects.ts'
-import type { Connection } from './connection.ts'
-import { ClusterError } from './errors.ts'
-import type { Paths } from './paths.ts'
+} from './api/objects.ts'
+import type { Connection } from './api/connection.ts'
+import { ClusterError } from './api/errors.ts'
+import type { Paths } from './api/paths.ts'
 import type { SecretConsumer, Surroundings } from './port.ts'
 
 interface Autoscaler extends ApiObject {

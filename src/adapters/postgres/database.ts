@@ -1,17 +1,17 @@
 import pg from 'pg'
 import type { Sensitive } from '../../sensitive.ts'
-import { blockingSessions } from './blockers.ts'
+import { blockingSessions } from './migrations/blockers.ts'
 import { explain } from './errors.ts'
-import { defaultLedgerSchema, ledgerIn } from './ledger.ts'
-import { applyMigration } from './migrate.ts'
-import { transactionPooled } from './pooling.ts'
-import { locksOf } from './locks.ts'
-import { invalidIndexes } from './outside-transaction.ts'
+import { defaultLedgerSchema, ledgerIn } from './migrations/ledger.ts'
+import { applyMigration } from './migrations/migrate.ts'
+import { transactionPooled } from './connection/pooling.ts'
+import { locksOf } from './migrations/locks.ts'
+import { invalidIndexes } from './migrations/outside-transaction.ts'
 import type { DatabaseFacts, MigrationLock, QueryAnswer, ServiceDatabase } from './port.ts'
-import { schemaChangesOf } from './schema-changes.ts'
-import { withSession, type Session } from './session.ts'
+import { schemaChangesOf } from './migrations/schema-changes.ts'
+import { type Session, withSession } from './connection/session.ts'
 
-export interface DatabaseOptions {
+interface DatabaseOptions {
   readonly url: Sensitive
   /** Schema of Purser's own tables in the service's database; `purser` by default. */
   readonly ledgerSchema?: string
@@ -72,7 +72,7 @@ async function missing(session: Session, objects: readonly string[]): Promise<re
     const part = kind === 'table' ? '' : (parts.pop() ?? '')
     return parts.length === 0
       ? []
-      : [{ object, kind, table: parts.map((it) => pg.escapeIdentifier(it)).join('.'), part }]
+      : [{ object, kind, table: parts.map((part) => pg.escapeIdentifier(part)).join('.'), part }]
   })
   const { rows } = await session.query<{ object: string }>(
     `select object from json_to_recordset($1) as wanted (object text, kind text, "table" text, part text)

@@ -1,6 +1,6 @@
-import { PurserError, type ErrorFacts } from '../../errors.ts'
+import { type ErrorFacts, PurserError } from '../../errors.ts'
 
-export interface DatabaseErrorFacts extends ErrorFacts {
+interface DatabaseErrorFacts extends ErrorFacts {
   /** SQLSTATE, when the server answered. */
   readonly sqlState?: string
 }

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { stat } from 'node:fs/promises'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CommandError } from './errors.ts'
 import { endGroup } from './group.ts'
 
-export interface ChildRequest {
+interface ChildRequest {
   readonly argv: readonly [string, ...string[]]
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
@@ -19,7 +19,7 @@ export interface ChildRequest {
   readonly onStderr: (chunk: Buffer) => void
 }
 
-export interface ChildOutcome {
+interface ChildOutcome {
   /** 128 + signal number when a signal ended it, as shells count. */
   readonly exitCode: number
   readonly milliseconds: number
@@ -30,7 +30,7 @@ const graceMs = 5_000
 const lingerMs = 1_000
 const inherited = ['PATH', 'HOME', 'LANG', 'TMPDIR'] as const
 
-export function childEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
+function childEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
   const base: Record<string, string> = {}
   for (const name of inherited) {
     const value = process.env[name]

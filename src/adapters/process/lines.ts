@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 
 /** Longer lines are cut here: a test that prints a minified bundle must not end up in memory, in Postgres or in Slack. */
-export const longestLine = 8_192
+const longestLine = 8_192
 
 /** Turns chunks of bytes into lines with bounded memory. `\r` counts as a line end too: progress bars use it alone. */
 export class LineSplitter {

@@ -6,9 +6,9 @@ import { ImageError, registryWords } from './errors.ts'
 import { nearest } from '../../nearest.ts'
 import type { ImageRegistry, ResolvedImage } from './port.ts'
 import { checkTag, parseRepository } from './reference.ts'
-import { RegistrySession, type RegistryAnswer } from './session.ts'
+import { type RegistryAnswer, RegistrySession } from './session.ts'
 
-export interface RegistryOptions {
+interface RegistryOptions {
   /** Plain http for registries on this machine. On unless set to false, as in container engines. */
   readonly insecureLoopback?: boolean
   /** Asked with the registry's name as in references: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */

@@ -1,7 +1,7 @@
-import { PurserError, type ErrorFacts } from '../../errors.ts'
+import { type ErrorFacts, PurserError } from '../../errors.ts'
 import { cutBetweenWords } from '../../masking.ts'
 
-export type ImageErrorCode =
+type ImageErrorCode =
   | 'image_not_found'
   | 'image_access_denied'
   | 'image_digest_mismatch'

@@ -9,7 +9,7 @@ export interface Repository {
   readonly path: string
 }
 
-export interface Addressing {
+interface Addressing {
   /** Plain http for registries on this machine, as container engines do. */
   readonly insecureLoopback: boolean
   /** Registry → `host[:port]` or URL that answers instead of it. */

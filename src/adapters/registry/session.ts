@@ -9,7 +9,7 @@ export interface RegistryAnswer {
   readonly bytes: Buffer
 }
 
-export interface SessionOptions {
+interface SessionOptions {
   readonly repository: Repository
   readonly credentials: RegistryCredentials | undefined
   readonly timeoutMs: number

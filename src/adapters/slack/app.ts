@@ -1,10 +1,9 @@
 import { createServer } from 'node:http'
-import { App, LogLevel } from '@slack/bolt'
-import type { App as BoltApp, Logger as BoltLogger } from '@slack/bolt'
+import { App, type App as BoltApp, type Logger as BoltLogger, LogLevel } from '@slack/bolt'
 import type { Logger } from 'pino'
 import type { Sensitive } from '../../sensitive.ts'
 
-export interface SlackConnection {
+interface SlackConnection {
   readonly botToken: Sensitive
   readonly apiUrl: string | undefined
   readonly receiving:
@@ -13,7 +12,7 @@ export interface SlackConnection {
     | undefined
 }
 
-export interface SlackApp {
+interface SlackApp {
   close(): Promise<void>
 }
 

@@ -2,7 +2,7 @@ import { type FetchFunction, type Logger, LogLevel, WebClient } from '@slack/web
 import { SlackTrouble, slackTrouble } from './errors.ts'
 import type { AnyBlock, Chat, OutgoingMessage, PostedMessage } from './port.ts'
 
-export interface ChatOptions {
+interface ChatOptions {
   readonly token: string
   /** Ends in `/api/`; Slack itself when left out. */
   readonly apiUrl?: string

@@ -4,7 +4,7 @@ import { Sensitive } from '../../sensitive.ts'
 import { withoutCredentials } from '../http/client.ts'
 import { clockAheadMs } from '../http/clock.ts'
 import { exchange, retrying, startOfBody } from '../http/request.ts'
-import { StripeTrouble, rightIn, stripeTrouble } from './errors.ts'
+import { rightIn, StripeTrouble, stripeTrouble } from './errors.ts'
 import { STRIPE_API_VERSION } from './events.ts'
 import type {
   EventSummary,
@@ -17,7 +17,7 @@ import type {
   WebhookProbe,
 } from './port.ts'
 
-export interface StripeOptions {
+interface StripeOptions {
   /** `sk_…` or a restricted `rk_…`, live or test. */
   readonly secretKey: Sensitive
   /** `http://127.0.0.1:port` of a simulator; Stripe itself when unset. */

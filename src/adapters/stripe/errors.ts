@@ -1,8 +1,8 @@
 import Stripe from 'stripe'
-import { PurserError, type ErrorFacts } from '../../errors.ts'
+import { type ErrorFacts, PurserError } from '../../errors.ts'
 import { networkReason } from '../http/request.ts'
 
-export type StripeTroubleCode =
+type StripeTroubleCode =
   | 'stripe_key_malformed'
   | 'stripe_key_rejected'
   | 'stripe_permission_missing'
@@ -14,7 +14,7 @@ export type StripeTroubleCode =
   | 'stripe_unreachable'
   | 'stripe_server_error'
 
-export interface StripeFacts extends ErrorFacts {
+interface StripeFacts extends ErrorFacts {
   readonly requestId?: string | undefined
   readonly type?: string | undefined
   readonly status?: number | undefined

@@ -3,7 +3,7 @@ import Stripe from 'stripe'
 /** The API version that requests and new endpoints are pinned to: the one the SDK's types describe. */
 export const STRIPE_API_VERSION: typeof Stripe.API_VERSION = Stripe.API_VERSION
 
-export type StripeEventType = Exclude<Stripe.WebhookEndpointCreateParams.EnabledEvent, '*'>
+type StripeEventType = Exclude<Stripe.WebhookEndpointCreateParams.EnabledEvent, '*'>
 
 /**
  * The SDK knows event types at compile time only; the keys of this record are checked against them, so an upgrade

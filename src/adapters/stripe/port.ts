@@ -45,7 +45,7 @@ export interface EventSummary {
   readonly pendingWebhooks: number
 }
 
-export interface EventQuestion {
+interface EventQuestion {
   /** Stripe keeps events for 30 days. */
   readonly since: Date
   readonly types: readonly string[]
@@ -55,7 +55,7 @@ export interface EventQuestion {
   readonly after?: string
 }
 
-export interface EventPage {
+interface EventPage {
   /** Newest first, at most 100. */
   readonly events: readonly EventSummary[]
   /** Hand it back as `after`; undefined when there is no more. */

@@ -1,6 +1,6 @@
 import { Cron } from 'croner'
 import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/port.ts'
-import { type Looking, type Seen, known } from './seen.ts'
+import { known, type Looking, type Seen } from './seen.ts'
 
 export interface CronJobFacts {
   readonly name: string
@@ -14,7 +14,7 @@ export interface CronJobFacts {
   readonly now: string
 }
 
-export type Schedule =
+type Schedule =
   | { readonly kind: 'invalid'; readonly why: string }
   /** Valid, and no such time ever comes. */
   | { readonly kind: 'never' }
@@ -44,7 +44,7 @@ export async function cronJobFacts(looking: Looking, name: string): Promise<Cron
     schedule: examined === undefined ? undefined : scheduleOf(examined.schedule, examined.timeZone, now),
     log: await see(async (signal) => {
       const pod =
-        examined === undefined ? undefined : newestFailure(examined)?.pods.find((it) => it.exitCode !== undefined)
+        examined === undefined ? undefined : newestFailure(examined)?.pods.find((pod) => pod.exitCode !== undefined)
       if (pod === undefined) return []
       const part = { pod: pod.name, from: 'end', lines: logLines } as const
       const lines = await world.cluster.readLog(part, signal)

@@ -1,8 +1,7 @@
 import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/port.ts'
 import { cutBetweenWords } from '../../masking.ts'
-import type { Cause, Look, Remedy } from '../../runs/diagnosis.ts'
-import type { CronJobFacts } from './cronjob-facts.ts'
-import { newestFailure, tellingLine } from './cronjob-facts.ts'
+import type { Cause, Look, Remedy } from '../../model/diagnosis.ts'
+import { type CronJobFacts, newestFailure, tellingLine } from './cronjob-facts.ts'
 import { counted, inWords, judged, known, readable } from './seen.ts'
 
 /** The controller looks every 10 s, and a Job takes a moment to be made. */
@@ -179,7 +178,7 @@ function endedSince(stuck: JobExamination, jobs: readonly JobExamination[]): boo
 function failing({ name, log }: CronJobFacts, found: CronJobExamination): Cause | undefined {
   const failed = newestFailure(found)
   if (failed === undefined) return undefined
-  const pod = failed.pods.find((it) => it.exitCode !== undefined)
+  const pod = failed.pods.find((pod) => pod.exitCode !== undefined)
   const lines = known(log) ?? []
   const telling = tellingLine(lines)
   const how = pod?.exitCode === undefined ? (failed.reason ?? 'it failed') : `exit code ${pod.exitCode}`

@@ -1,5 +1,5 @@
-import type { Cause, DiagnosePlan, Diagnosis, Remedy } from '../../runs/diagnosis.ts'
-import type { Phase, PhaseContext } from '../context.ts'
+import type { Cause, DiagnosePlan, Diagnosis, Remedy } from '../../model/diagnosis.ts'
+import type { Phase, PhaseContext } from '../phase.ts'
 import { cronJobCauses, cronJobLooks } from './cronjob.ts'
 import { cronJobFacts } from './cronjob-facts.ts'
 import { gracePeriodCauses, gracePeriodLooks } from './grace-period.ts'

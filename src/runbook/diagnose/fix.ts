@@ -1,11 +1,11 @@
-import type { EndpointBefore, ScheduleBefore } from '../../runs/effects.ts'
-import type { Remedy } from '../../runs/diagnosis.ts'
-import type { Phase, PhaseContext, PhaseResult } from '../context.ts'
-import { endpointBefore } from '../credentials.ts'
-import { jobName } from '../cronjobs.ts'
+import type { EndpointBefore, ScheduleBefore } from '../../model/effects.ts'
+import type { Remedy } from '../../model/diagnosis.ts'
+import type { Phase, PhaseContext, PhaseResult } from '../phase.ts'
+import { endpointBefore } from '../stripe/credentials.ts'
+import { jobName } from '../cronjobs/cronjobs.ts'
 import { CheckFailed } from '../errors.ts'
-import { missedEvents, resendEvents } from '../missed-events.ts'
-import { probe } from '../probe.ts'
+import { missedEvents, resendEvents } from '../stripe/missed-events.ts'
+import { probe } from '../stripe/probe.ts'
 
 /** Does the one thing that a diagnosis proposed and an approver pressed. It looks first whether there is still cause to. */
 export const fix: Phase = (context) => {

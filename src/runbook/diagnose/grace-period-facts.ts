@@ -1,7 +1,7 @@
 import type { PodExamination } from '../../adapters/kubernetes/port.ts'
 import type { LedgerEntry } from '../../adapters/postgres/port.ts'
-import type { PhaseContext } from '../context.ts'
-import { type Looking, type Seen, known } from './seen.ts'
+import type { PhaseContext } from '../phase.ts'
+import { known, type Looking, type Seen } from './seen.ts'
 import { oneRow, query } from './webhook-facts.ts'
 
 export interface GracePeriodFacts {
@@ -23,7 +23,7 @@ export interface GracePeriodFacts {
   }>
 }
 
-export interface LoadedPod extends Pick<PodExamination, 'name' | 'ready' | 'startedAt'> {
+interface LoadedPod extends Pick<PodExamination, 'name' | 'ready' | 'startedAt'> {
   /** `unknown`: the beginning of its log is gone. */
   readonly loaded: 'yes' | 'no' | 'unknown'
 }
@@ -38,7 +38,7 @@ export interface RowSecurity {
   readonly roles: readonly ServiceRole[]
 }
 
-export interface Policy {
+interface Policy {
   readonly name: string
   readonly command: string
   readonly roles: readonly string[]
@@ -147,7 +147,7 @@ async function rowSecurity(context: PhaseContext, table: string, signal: AbortSi
       bypasses: bypasses === 't',
       owns: owns === 't',
       mayRead: mayRead === 't',
-      holds: (holds ?? '').split(',').filter((it) => it !== ''),
+      holds: (holds ?? '').split(',').filter((one) => one !== ''),
     })),
   }
 }

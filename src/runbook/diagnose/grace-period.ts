@@ -1,4 +1,4 @@
-import type { Cause, Look, Remedy } from '../../runs/diagnosis.ts'
+import type { Cause, Look, Remedy } from '../../model/diagnosis.ts'
 import type { GracePeriodFacts, RowSecurity, ServiceRole } from './grace-period-facts.ts'
 import { counted, judged, known, readable } from './seen.ts'
 
@@ -136,7 +136,7 @@ function shutOut({ security, table }: GracePeriodFacts): Cause | undefined {
   }
 }
 
-export function isShutOut(security: RowSecurity, role: ServiceRole): boolean {
+function isShutOut(security: RowSecurity, role: ServiceRole): boolean {
   if (!security.enabled || role.bypasses || !role.mayRead) return false
   if (role.owns && !security.forced) return false
   return policiesFor(security, role).length === 0

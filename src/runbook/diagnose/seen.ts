@@ -1,6 +1,6 @@
 import { cutBetweenWords } from '../../masking.ts'
-import type { Look } from '../../runs/diagnosis.ts'
-import type { PhaseContext } from '../context.ts'
+import type { Look } from '../../model/diagnosis.ts'
+import type { PhaseContext } from '../phase.ts'
 
 /** What a look at one thing brought: the fact, or why there is none. */
 export type Seen<T> =

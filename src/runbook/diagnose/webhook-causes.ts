@@ -1,4 +1,4 @@
-import { rotate, type Cause, type Remedy } from '../../runs/diagnosis.ts'
+import { type Cause, type Remedy, rotate } from '../../model/diagnosis.ts'
 import { counted, inWords, known } from './seen.ts'
 import type { WebhookFacts } from './webhook-facts.ts'
 import {

@@ -3,11 +3,11 @@ import type { LogLine, PodExamination, SecretKeyState } from '../../adapters/kub
 import type { QueryAnswer } from '../../adapters/postgres/port.ts'
 import type { ProbeAnswer, WebhookEndpoint } from '../../adapters/stripe/port.ts'
 import { PurserError } from '../../errors.ts'
-import type { PhaseContext } from '../context.ts'
-import { missedEvents } from '../missed-events.ts'
-import { expandedEvents } from '../event-types.ts'
-import { decideEndpoint } from '../webhook-endpoint.ts'
-import { type Looking, type Seen, known } from './seen.ts'
+import type { PhaseContext } from '../phase.ts'
+import { missedEvents } from '../stripe/missed-events.ts'
+import { expandedEvents } from '../stripe/event-types.ts'
+import { decideEndpoint } from '../stripe/webhook-endpoint.ts'
+import { known, type Looking, type Seen } from './seen.ts'
 
 /** Everything that decides why events do not come: gathered first, judged afterwards by pure functions. */
 export interface WebhookFacts {

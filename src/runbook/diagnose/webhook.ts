@@ -1,8 +1,8 @@
 import type { PodExamination } from '../../adapters/kubernetes/port.ts'
 import type { ProbeAnswer } from '../../adapters/stripe/port.ts'
-import type { Look } from '../../runs/diagnosis.ts'
-import { secretAnnotation } from '../signing-secret.ts'
-import { secretFingerprint } from '../webhook-endpoint.ts'
+import type { Look } from '../../model/diagnosis.ts'
+import { secretAnnotation } from '../stripe/signing-secret.ts'
+import { secretFingerprint } from '../stripe/webhook-endpoint.ts'
 import { counted, inWords, judged, known, readable } from './seen.ts'
 import type { Probe, WebhookFacts } from './webhook-facts.ts'
 

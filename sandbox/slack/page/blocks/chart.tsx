@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState, type ReactNode } from 'react'
+import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import type { Block } from './parts.ts'
 import { FromLibrary } from './library.tsx'
 import { Table } from './table.tsx'

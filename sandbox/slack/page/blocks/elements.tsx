@@ -1,8 +1,8 @@
-import { useState, type ReactNode } from 'react'
+import { type ReactNode, useState } from 'react'
 import { Field, fieldTypes } from './fields.tsx'
 import type { Element } from './parts.ts'
 import { useAct } from './surroundings.ts'
-import { Words, plain, safeUrl } from './text.tsx'
+import { plain, safeUrl, Words } from './text.tsx'
 
 /** An element outside of an input block: what is pressed or chosen goes to the app at once. */
 export function Interactive({

@@ -1,6 +1,6 @@
-import { useId, type ReactNode } from 'react'
+import { type ReactNode, useId } from 'react'
 import type { Block, Element, Option } from './parts.ts'
-import { useAct, useForm, useSurroundings, type Surroundings } from './surroundings.ts'
+import { type Surroundings, useAct, useForm, useSurroundings } from './surroundings.ts'
 import { plain, Words } from './text.tsx'
 
 const nativeTypes: Readonly<Record<string, string>> = {
@@ -196,7 +196,7 @@ function Choices({
               : { checked: now.includes(option.value) })}
             onChange={({ target }) => {
               const inputs = target.closest('.choices')?.querySelectorAll<HTMLInputElement>('input:checked') ?? []
-              choose(option.value, target.checked, form === undefined ? [...inputs].map((it) => it.value) : now)
+              choose(option.value, target.checked, form === undefined ? [...inputs].map((input) => input.value) : now)
             }}
           />
           <span>

@@ -1,5 +1,5 @@
-import { memo, useMemo, type ReactNode } from 'react'
-import { Message, type Block as LibraryBlock, type MessageProps } from 'slack-blocks-to-jsx'
+import { memo, type ReactNode, useMemo } from 'react'
+import { type Block as LibraryBlock, Message, type MessageProps } from 'slack-blocks-to-jsx'
 import type { Block } from './parts.ts'
 import { useSurroundings } from './surroundings.ts'
 import { emojiOf, Link, Mention, Time } from './text.tsx'

@@ -68,9 +68,9 @@ type Rule = readonly [pattern: RegExp, build: (match: readonly string[], names: 
 const rules: readonly Rule[] = [
   [/`([^`\n]+)`/, ([, code = '']) => <code>{decoded(code)}</code>],
   [/<([^<>]+)>/, ([, inside = ''], names) => reference(inside, names)],
-  [/(?<![\w*])\*(?=\S)([^*\n]*\S)\*(?![\w*])/, ([, it = ''], names) => <strong>{inline(it, names)}</strong>],
-  [/(?<![\w_])_(?=\S)([^_\n]*\S)_(?![\w_])/, ([, it = ''], names) => <em>{inline(it, names)}</em>],
-  [/(?<![\w~])~(?=\S)([^~\n]*\S)~(?![\w~])/, ([, it = ''], names) => <s>{inline(it, names)}</s>],
+  [/(?<![\w*])\*(?=\S)([^*\n]*\S)\*(?![\w*])/, ([, inner = ''], names) => <strong>{inline(inner, names)}</strong>],
+  [/(?<![\w_])_(?=\S)([^_\n]*\S)_(?![\w_])/, ([, inner = ''], names) => <em>{inline(inner, names)}</em>],
+  [/(?<![\w~])~(?=\S)([^~\n]*\S)~(?![\w~])/, ([, inner = ''], names) => <s>{inline(inner, names)}</s>],
   [/:([a-z0-9_+-]+):/, ([whole = '', name = '']) => emojiOf(name) ?? whole],
 ]
 

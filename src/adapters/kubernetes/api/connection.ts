@@ -1,0 +1,294 @@
+import { existsSync } from 'node:fs'
+import http from 'node:http'
+import https from 'node:https'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { KubeConfig } from '@kubernetes/client-node'
+
+import { cutBetweenWords } from '../../../masking.ts'
+import { clockAheadMs } from '../../http/clock.ts'
+import { isMap, type JsonMap } from './objects.ts'
+import { ClusterError } from './errors.ts'
+
+interface ConnectionOptions {
+  readonly kubeconfig?: string
+  readonly context?: string
+  readonly requestTimeoutMs: number
+}
+
+interface ApiRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly body?: unknown
+  /** Required for PATCH: the API refuses a patch without one. */
+  readonly contentType?: string
+  /** For the error message: "reading deployment valuecanvas-api". */
+  readonly doing: string
+  /** For streams: without a byte for this long the connection counts as dead. */
+  readonly idleMs?: number
+  /** For streams: how long the head of the answer may take (default: the limit of every request). */
+  readonly openingMs?: number
+}
+
+/** How often a request is sent while the API server says "not now", and the longest that it may ask to be waited for. */
+const ATTEMPTS = 4
+const LONGEST_WAIT_MS = 10_000
+const FIRST_WAIT_MS = 250
+
+/**
+ * Requests to one API server. Credentials, CA, proxies and token refresh come from client-node's KubeConfig; the
+ * transport is Node's own, because the generated calls take no AbortSignal and drop the fields their models do not know,
+ * `Log` raises an uncaught error when a followed log is aborted, and `Watch` ends after 30 quiet seconds.
+ */
+export class Connection {
+  readonly #config: KubeConfig
+  readonly #server: string
+  readonly #timeoutMs: number
+
+  constructor(options: ConnectionOptions) {
+    this.#config = loadConfig(options)
+    const server = this.#config.getCurrentCluster()?.server
+    if (server === undefined)
+      throw new ClusterError('cluster_config', 'opening the cluster: the kubeconfig has no current context', {
+        hint: 'Name a context that exists, or set current-context in the kubeconfig.',
+      })
+    this.#server = server.replace(/\/$/, '')
+    this.#timeoutMs = options.requestTimeoutMs
+  }
+
+  async json<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
+    const body = await this.text(request, signal)
+    return JSON.parse(body) as T
+  }
+
+  /** Undefined for 404, whatever was not found. */
+  async find<T>(request: ApiRequest, signal: AbortSignal): Promise<T | undefined> {
+    try {
+      return await this.json<T>(request, signal)
+    } catch (error) {
+      if (error instanceof ClusterError && error.status === 404) return undefined
+      throw error
+    }
+  }
+
+  /**
+   * A 429 has done nothing and is tried again, as is a 5xx that names a time to come back, and any other passing trouble of
+   * a GET. Everything else is the caller's to judge.
+   */
+  async text(request: ApiRequest, signal: AbortSignal): Promise<string> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#once(request, signal)
+      } catch (error) {
+        const wait = attempt < ATTEMPTS ? waitBefore(error, request, attempt) : undefined
+        if (wait === undefined) throw error
+        await delay(wait, undefined, { signal }).catch(() => signal.throwIfAborted())
+      }
+    }
+  }
+
+  async #once(request: ApiRequest, signal: AbortSignal): Promise<string> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs)
+    const both = AbortSignal.any([signal, timeout])
+    try {
+      const response = await this.#send(request, both)
+      const body = await text(response)
+      if (isSuccess(response)) return body
+      throw refusal(request, response, body)
+    } catch (error) {
+      throw this.#translated(error, request, signal, timeout)
+    }
+  }
+
+  async clockAheadMs(signal: AbortSignal): Promise<number | undefined> {
+    const request = { method: 'GET', path: '/version', doing: "reading the cluster's clock" } as const
+    const timeout = AbortSignal.timeout(this.#timeoutMs)
+    try {
+      const response = await this.#send(request, AbortSignal.any([signal, timeout]))
+      const ahead = clockAheadMs(response.headers.date)
+      response.resume()
+      return ahead
+    } catch (error) {
+      throw this.#translated(error, request, signal, timeout)
+    }
+  }
+
+  /** Lines of a watch or a followed log; half a line at a broken end is never handed on. Ends when the server ends it; raises when the connection breaks or the signal fires. */
+  async *lines(request: ApiRequest, signal: AbortSignal): AsyncGenerator<string> {
+    const timeout = AbortSignal.timeout(request.openingMs ?? this.#timeoutMs)
+    const opening = new AbortController()
+    const giveUp = () => opening.abort(timeout.reason)
+    timeout.addEventListener('abort', giveUp, { once: true })
+    try {
+      const response = await this.#send(request, AbortSignal.any([signal, opening.signal]))
+      timeout.removeEventListener('abort', giveUp)
+      if (!isSuccess(response)) throw refusal(request, response, await text(response))
+      if (request.idleMs !== undefined)
+        response.setTimeout(request.idleMs, () => response.destroy(new Error('the connection went silent')))
+      try {
+        yield* wholeLines(response)
+      } finally {
+        response.destroy()
+      }
+      signal.throwIfAborted()
+    } catch (error) {
+      throw this.#translated(error, request, signal, timeout)
+    } finally {
+      timeout.removeEventListener('abort', giveUp)
+    }
+  }
+
+  async #send(request: ApiRequest, signal: AbortSignal): Promise<http.IncomingMessage> {
+    signal.throwIfAborted()
+    const url = new URL(this.#server + request.path)
+    for (const [key, value] of Object.entries(request.query ?? {}))
+      if (value !== undefined) url.searchParams.set(key, String(value))
+    const payload = request.body === undefined ? undefined : JSON.stringify(request.body)
+    const options: https.RequestOptions = {
+      method: request.method,
+      signal,
+      headers: {
+        accept: 'application/json',
+        'user-agent': 'purser',
+        ...(payload === undefined ? {} : { 'content-length': Buffer.byteLength(payload) }),
+        ...(payload === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
+      },
+    }
+    await this.#config.applyToHTTPSOptions(options)
+    keepAlive(options.agent)
+    const { request: open } = url.protocol === 'https:' ? https : http
+    return new Promise((resolve, reject) => open(url, options, resolve).on('error', reject).end(payload))
+  }
+
+  #translated(error: unknown, request: ApiRequest, signal: AbortSignal, timeout: AbortSignal): unknown {
+    if (error instanceof ClusterError) return error
+    if (signal.aborted) return signal.reason
+    const why = timeout.aborted
+      ? `no answer within ${(request.openingMs ?? this.#timeoutMs) / 1_000} s`
+      : reasonOf(error)
+    return new ClusterError('cluster_unreachable', `${request.doing}: ${why}`, {
+      transient: true,
+      cause: error,
+      timedOut: timeout.aborted,
+      hint: 'The cluster did not answer; check that its API server is reachable from here.',
+    })
+  }
+}
+
+/** Reads no faster than its lines are taken: what is not wanted yet stays in the socket. */
+async function* wholeLines(response: http.IncomingMessage): AsyncGenerator<string> {
+  response.setEncoding('utf8')
+  let rest = ''
+  for await (const chunk of response as AsyncIterable<string>) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+  // Only a stream that ended in order comes here: its last line may lack the newline.
+  if (rest !== '' && response.complete) yield rest
+}
+
+/** One connection for many requests: the agents that client-node makes close theirs after each. */
+function keepAlive(agent: unknown): void {
+  if (agent instanceof http.Agent) Object.assign(agent, { keepAlive: true })
+}
+
+/**
+ * `--kubeconfig`, then KUBECONFIG, then the pod's ServiceAccount, then ~/.kube/config. client-node itself would go on to
+ * http://localhost:8080 without a word; here that is an error.
+ */
+function loadConfig({ kubeconfig, context }: ConnectionOptions): KubeConfig {
+  const config = new KubeConfig()
+  try {
+    const fallback = path.join(homedir(), '.kube', 'config')
+    if (kubeconfig !== undefined) config.loadFromFile(kubeconfig)
+    else if (process.env.KUBECONFIG) config.loadFromDefault()
+    else if (process.env.KUBERNETES_SERVICE_HOST) config.loadFromCluster()
+    else if (existsSync(fallback)) config.loadFromFile(fallback)
+    else throw new Error('there is no kubeconfig and this is not a pod')
+  } catch (error) {
+    throw new ClusterError('cluster_config', `opening the cluster: ${reasonOf(error)}`, {
+      cause: error,
+      hint: 'Set KUBECONFIG to a readable kubeconfig file.',
+    })
+  }
+  if (context === undefined) return config
+  if (config.getContextObject(context) === null)
+    throw new ClusterError('cluster_config', `opening the cluster: the kubeconfig has no context "${context}"`)
+  config.setCurrentContext(context)
+  return config
+}
+
+const isSuccess = (response: http.IncomingMessage) =>
+  (response.statusCode ?? 0) >= 200 && (response.statusCode ?? 0) < 300
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as NodeJS.ErrnoException
+  return error.message || code || error.name
+}
+
+/** These 500s come without a reason and will never go away by themselves. */
+const LASTING = /field not declared in schema|does not contain declared merge key/
+
+/** Undefined when the request must not be sent again. */
+function waitBefore(error: unknown, { method }: ApiRequest, attempt: number): number | undefined {
+  if (!(error instanceof ClusterError) || !error.transient) return undefined
+  const backOff = FIRST_WAIT_MS * 2 ** (attempt - 1)
+  const asked = error.retryAfterMs
+  if (asked !== undefined && asked > LONGEST_WAIT_MS) return undefined
+  if (error.status === 429 || asked !== undefined) return Math.max(asked ?? 0, backOff)
+  return method === 'GET' && !error.timedOut ? backOff : undefined
+}
+
+function retryAfterOf({ headers }: http.IncomingMessage, details: unknown): number | undefined {
+  const named = isMap(details) ? details.retryAfterSeconds : undefined
+  const seconds = Number(headers['retry-after'] ?? named ?? Number.NaN)
+  return Number.isFinite(seconds) ? seconds * 1_000 : undefined
+}
+
+function refusal(request: ApiRequest, response: http.IncomingMessage, body: string): ClusterError {
+  const status = response.statusCode ?? 0
+  const answer = statusOf(body)
+  const retryAfterMs = retryAfterOf(response, answer.details)
+  const message =
+    typeof answer.message === 'string' ? answer.message : cutBetweenWords(body.trim(), 300) || `HTTP ${status}`
+  const reason = typeof answer.reason === 'string' ? answer.reason : undefined
+  const causes = isMap(answer.details) && Array.isArray(answer.details.causes) ? answer.details.causes : []
+  const evidence = causes
+    .filter(isMap)
+    .map((cause) => `${String(cause.field ?? cause.reason)}: ${String(cause.message)}`)
+  return new ClusterError(
+    codeFor(status),
+    `${request.doing}: ${message}${reason === undefined ? '' : ` (${reason})`}`,
+    {
+      status,
+      evidence,
+      transient: status === 429 || (status >= 500 && !LASTING.test(message)),
+      ...(reason === undefined ? {} : { reason }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(status === 403 ? { hint: 'Give the bot this right in the namespace; deploy/ has the Role it needs.' } : {}),
+    },
+  )
+}
+
+function codeFor(status: number) {
+  if (status === 401) return 'cluster_unauthorized'
+  if (status === 403) return 'cluster_forbidden'
+  if (status === 404) return 'cluster_not_found'
+  if (status === 409) return 'cluster_conflict'
+  return status === 429 || status >= 500 ? 'cluster_server_error' : 'cluster_refused'
+}
+
+function statusOf(body: string): JsonMap {
+  try {
+    const parsed: unknown = JSON.parse(body)
+    return isMap(parsed) ? parsed : {}
+  } catch {
+    return {}
+  }
+}

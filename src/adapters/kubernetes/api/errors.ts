@@ -1,0 +1,73 @@
+import { type ErrorFacts, PurserError } from '../../../errors.ts'
+
+type ClusterErrorCode =
+  | 'cluster_config'
+  | 'cluster_unreachable'
+  | 'cluster_unauthorized'
+  | 'cluster_forbidden'
+  | 'cluster_not_found'
+  | 'cluster_conflict'
+  | 'cluster_refused'
+  | 'cluster_server_error'
+  | 'apply_conflict'
+  | 'container_missing'
+  | 'deployment_changed'
+  | 'deployment_paused'
+  | 'secret_immutable'
+
+interface ClusterErrorFacts extends ErrorFacts {
+  /** HTTP status of the API's answer, when there was one. */
+  readonly status?: number
+  /** The API's machine-readable reason, such as `Forbidden`. */
+  readonly reason?: string
+  /** How long the API asked us to stay away. */
+  readonly retryAfterMs?: number
+  /** No answer came within the request's time limit. */
+  readonly timedOut?: boolean
+}
+
+/** The cluster said no, or said nothing. The message names the verb, the object and the API's own words. */
+export class ClusterError extends PurserError {
+  readonly status: number | undefined
+  readonly reason: string | undefined
+  readonly retryAfterMs: number | undefined
+  readonly timedOut: boolean
+
+  constructor(code: ClusterErrorCode, message: string, facts: ClusterErrorFacts = {}) {
+    super(code, message, facts)
+    this.status = facts.status
+    this.reason = facts.reason
+    this.retryAfterMs = facts.retryAfterMs
+    this.timedOut = facts.timedOut ?? false
+  }
+}
+
+interface RolloutFailure {
+  readonly deployment: string
+  readonly reason: string
+  readonly pod?: string
+  readonly container?: string
+}
+
+/** The new pods cannot come up. Evidence: what the cluster says, the container's last log lines, the pod's events. */
+export class RolloutFailed extends PurserError {
+  readonly failure: RolloutFailure
+
+  constructor(failure: RolloutFailure, message: string, evidence: readonly string[]) {
+    super('rollout_failed', message, { evidence, hint: hintFor(failure.reason) })
+    this.failure = failure
+  }
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ErrImagePull: 'Check that the image was pushed and that the cluster may pull it, then retry the phase.',
+  ImagePullBackOff: 'Check that the image was pushed and that the cluster may pull it, then retry the phase.',
+  CrashLoopBackOff: 'Read the last log lines of the container; roll back if the version is at fault.',
+  CreateContainerConfigError: 'Create the Secret or the key that the pod names, then retry the phase.',
+  Unschedulable: 'Free or add capacity in the cluster, then retry the phase.',
+  FailedCreate: 'Raise the quota or lower the replicas, then retry the phase.',
+}
+
+function hintFor(reason: string): string {
+  return HINTS[reason] ?? 'Look at the evidence; roll back if the version is at fault, otherwise retry the phase.'
+}

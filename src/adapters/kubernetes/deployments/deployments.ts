@@ -1,0 +1,240 @@
+import {
+  type ApiList,
+  CHANGE_CAUSE,
+  containerImage,
+  controlledBy,
+  type Deployment,
+  type Pod,
+  type ReplicaSet,
+  REVISION,
+  sameTemplate,
+  selectorText,
+  templateHash,
+  withoutTemplateHash,
+} from '../api/objects.ts'
+import { FIELD_MANAGER } from '../api/apply.ts'
+import type { Connection } from '../api/connection.ts'
+import { differences } from '../api/differences.ts'
+import { ClusterError } from '../api/errors.ts'
+import { historyOf } from './history.ts'
+import type { Paths } from '../api/paths.ts'
+import type {
+  ApplyOutcome,
+  DeploymentHistory,
+  DeploymentState,
+  ImageChange,
+  ImageSet,
+  PodState,
+  ReplicaSetUndo,
+} from '../port.ts'
+import { imageIn, lastHealthy, revisionOf } from './revisions.ts'
+import { currentPodsOf, currentReplicaSet } from './rollout-verdict.ts'
+
+/** Status updates move the resourceVersion too, several times a second during a rollout. */
+const ATTEMPTS = 8
+const UNCHANGED: ApplyOutcome = { outcome: 'unchanged', differences: [] }
+
+export class Deployments {
+  readonly #connection: Connection
+  readonly #paths: Paths
+
+  constructor(connection: Connection, paths: Paths) {
+    this.#connection = connection
+    this.#paths = paths
+  }
+
+  async state(name: string, container: string, signal: AbortSignal): Promise<DeploymentState | undefined> {
+    const deployment = await this.find(name, signal)
+    if (deployment === undefined) return undefined
+    const sets = await this.#replicaSets(deployment, signal)
+    const set = currentReplicaSet(deployment, sets)
+    const healthy = lastHealthy(deployment, set, sets)
+    const { metadata, spec, status = {} } = deployment
+    return {
+      name,
+      uid: metadata.uid,
+      generation: metadata.generation ?? 0,
+      resourceVersion: metadata.resourceVersion,
+      image: imageIn(deployment, container),
+      replicas: spec.replicas ?? 1,
+      availableReplicas: status.availableReplicas ?? 0,
+      updatedReplicas: status.updatedReplicas ?? 0,
+      paused: spec.paused === true,
+      revision: set?.metadata.annotations?.[REVISION] ?? '',
+      replicaSet: set && { name: set.metadata.name, uid: set.metadata.uid },
+      lastHealthy: healthy && revisionOf(healthy, container),
+      templateHash: templateHash(spec.template),
+      containers: spec.template.spec.containers.map((one) => one.name),
+      revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
+    }
+  }
+
+  async currentPods(name: string, container: string, signal: AbortSignal): Promise<readonly PodState[]> {
+    const deployment = await this.require(name, 'listing the pods of', signal)
+    const [replicaSets, pods] = await Promise.all([
+      this.#replicaSets(deployment, signal),
+      this.#owned<Pod>(this.#paths.pods, deployment, signal),
+    ])
+    return currentPodsOf({ deployment, replicaSets, pods }).map((pod) => {
+      const status = pod.status?.containerStatuses?.find((one) => one.name === container)
+      const spec = pod.spec.containers.find((one) => one.name === container)
+      return {
+        name: pod.metadata.name,
+        ready: status?.ready ?? false,
+        restarts: status?.restartCount ?? 0,
+        imageID: status?.imageID ?? '',
+        image: spec?.image ?? '',
+      }
+    })
+  }
+
+  async setImage(change: ImageChange, signal: AbortSignal): Promise<ImageSet> {
+    for (let attempt = 1; ; attempt += 1) {
+      const before = await this.require(change.deployment, 'setting the image of', signal)
+      imageIn(before, change.container)
+      const standing = templateHash(before.spec.template)
+      if (isAlready(before, change)) return { ...UNCHANGED, templateHash: standing }
+      if (change.onlyIfTemplate !== undefined && standing !== change.onlyIfTemplate)
+        throw changed(`setting the image of ${change.deployment}`)
+      try {
+        const after = await this.#patch(before, imagePatch(before, change), change.dryRun === true, signal)
+        return { ...outcomeOf(before, after), templateHash: templateHash(after.spec.template) }
+      } catch (error) {
+        if (!isStale(error) || attempt >= ATTEMPTS) throw error
+      }
+    }
+  }
+
+  async restore(undo: ReplicaSetUndo, signal: AbortSignal): Promise<ApplyOutcome> {
+    const { deployment: name, container, image, changeCause, onlyIfTemplate } = undo
+    for (let attempt = 1; ; attempt += 1) {
+      const before = await this.require(name, 'rolling back', signal)
+      const set = (await this.#replicaSets(before, signal)).find((one) => one.metadata.uid === undo.replicaSetUid)
+      if (set === undefined)
+        return this.setImage(
+          {
+            deployment: name,
+            container,
+            image,
+            changeCause,
+            ...(onlyIfTemplate === undefined ? {} : { onlyIfTemplate }),
+          },
+          signal,
+        )
+      if (sameTemplate(set.spec.template, before.spec.template)) return UNCHANGED
+      if (onlyIfTemplate !== undefined && templateHash(before.spec.template) !== onlyIfTemplate)
+        throw changed(`rolling back ${name}`)
+      if (before.spec.paused === true)
+        throw new ClusterError('deployment_paused', `rolling back ${name}: the deployment is paused`, {
+          hint: `Resume it with "kubectl rollout resume deployment/${name}", then retry.`,
+        })
+      const annotations = { ...before.metadata.annotations, [CHANGE_CAUSE]: changeCause }
+      const operations = [
+        { op: 'test', path: '/metadata/resourceVersion', value: before.metadata.resourceVersion },
+        { op: 'replace', path: '/spec/template', value: withoutTemplateHash(set.spec.template) },
+        { op: before.metadata.annotations ? 'replace' : 'add', path: '/metadata/annotations', value: annotations },
+      ]
+      try {
+        const after = await this.#connection.json<Deployment>(
+          {
+            method: 'PATCH',
+            path: `${this.#paths.deployments}/${name}`,
+            query: { fieldManager: FIELD_MANAGER },
+            body: operations,
+            contentType: 'application/json-patch+json',
+            doing: `rolling back deployment ${name}`,
+          },
+          signal,
+        )
+        return outcomeOf(before, after)
+      } catch (error) {
+        if (!isStale(error) || attempt >= ATTEMPTS) throw error
+      }
+    }
+  }
+
+  async history(name: string, container: string, signal: AbortSignal): Promise<DeploymentHistory> {
+    const deployment = await this.require(name, 'looking at the revisions of', signal)
+    return historyOf(deployment, await this.#replicaSets(deployment, signal), container)
+  }
+
+  async find(name: string, signal: AbortSignal): Promise<Deployment | undefined> {
+    const path = `${this.#paths.deployments}/${name}`
+    return this.#connection.find<Deployment>({ method: 'GET', path, doing: `reading deployment ${name}` }, signal)
+  }
+
+  async require(name: string, doing: string, signal: AbortSignal): Promise<Deployment> {
+    const found = await this.find(name, signal)
+    if (found !== undefined) return found
+    throw new ClusterError('cluster_not_found', `${doing} ${name}: there is no such deployment in the namespace`, {
+      status: 404,
+      reason: 'NotFound',
+      hint: 'Check the deployment and namespace in purser.yaml.',
+    })
+  }
+
+  async #replicaSets(deployment: Deployment, signal: AbortSignal): Promise<readonly ReplicaSet[]> {
+    const all = await this.#owned<ReplicaSet>(this.#paths.replicaSets, deployment, signal)
+    return all.filter((set) => controlledBy(set, deployment.metadata.uid))
+  }
+
+  async #owned<T>(path: string, { metadata, spec }: Deployment, signal: AbortSignal): Promise<readonly T[]> {
+    const query = { labelSelector: selectorText(spec.selector) }
+    const doing = `listing what belongs to deployment ${metadata.name}`
+    return (await this.#connection.json<ApiList<T>>({ method: 'GET', path, query, doing }, signal)).items
+  }
+
+  #patch(before: Deployment, body: object, dryRun: boolean, signal: AbortSignal): Promise<Deployment> {
+    const { name } = before.metadata
+    return this.#connection.json<Deployment>(
+      {
+        method: 'PATCH',
+        path: `${this.#paths.deployments}/${name}`,
+        query: {
+          fieldManager: FIELD_MANAGER,
+          fieldValidation: 'Strict',
+          ...(dryRun ? { dryRun: 'All' } : {}),
+        },
+        body,
+        contentType: 'application/strategic-merge-patch+json',
+        doing: `setting the image of deployment ${name}`,
+      },
+      signal,
+    )
+  }
+}
+
+function isAlready({ spec }: Deployment, { container, image, templateAnnotations = {} }: ImageChange): boolean {
+  const present = spec.template.metadata?.annotations ?? {}
+  const annotated = Object.entries(templateAnnotations).every(([key, value]) => present[key] === value)
+  return annotated && containerImage(spec.template, container) === image
+}
+
+function imagePatch({ metadata }: Deployment, change: ImageChange): object {
+  const { container, image, changeCause, templateAnnotations } = change
+  return {
+    metadata: { resourceVersion: metadata.resourceVersion, annotations: { [CHANGE_CAUSE]: changeCause } },
+    spec: {
+      template: {
+        ...(templateAnnotations === undefined ? {} : { metadata: { annotations: templateAnnotations } }),
+        spec: { containers: [{ name: container, image }] },
+      },
+    },
+  }
+}
+
+function outcomeOf(before: Deployment, after: Deployment): ApplyOutcome {
+  return { outcome: 'changed', differences: differences(before, after) }
+}
+
+/** 409 for a merge patch, 422 for the failed test of a JSON patch. */
+function isStale(error: unknown): boolean {
+  if (!(error instanceof ClusterError)) return false
+  return error.status === 409 || (error.status === 422 && error.message.includes('rejected our request'))
+}
+
+function changed(doing: string): ClusterError {
+  return new ClusterError('deployment_changed', `${doing}: someone else changed the deployment meanwhile`, {
+    hint: 'Look at what runs now, then ask again.',
+  })
+}

@@ -1,0 +1,56 @@
+import {
+  CHANGE_CAUSE,
+  type Deployment,
+  isMap,
+  type ManagedFields,
+  type ReplicaSet,
+  templateHash,
+  withoutTemplateHash,
+} from '../api/objects.ts'
+import { FIELD_MANAGER } from '../api/apply.ts'
+import { differences } from '../api/differences.ts'
+import type { DeploymentHistory, KnownRevision, TemplateWriter } from '../port.ts'
+import { imageIn, lastHealthy, newestFirst, revisionOf } from './revisions.ts'
+import { currentReplicaSet } from './rollout-verdict.ts'
+
+/** What runs, who made it so, and every revision that is still kept, newest first. */
+export function historyOf(deployment: Deployment, sets: readonly ReplicaSet[], container: string): DeploymentHistory {
+  const current = currentReplicaSet(deployment, sets)
+  const healthy = lastHealthy(deployment, current, sets)
+  const { metadata, spec } = deployment
+  const known = (set: ReplicaSet): KnownRevision => {
+    const template = withoutTemplateHash(set.spec.template)
+    return {
+      ...revisionOf(set, container),
+      createdAt: set.metadata.creationTimestamp,
+      changeCause: set.metadata.annotations?.[CHANGE_CAUSE],
+      templateHash: templateHash(template),
+      current: set === current,
+      serves: set === healthy || (set !== current && (set.status?.availableReplicas ?? 0) > 0),
+      differences: differences(spec.template, template),
+      changedSince: differences(template, spec.template),
+    }
+  }
+  return {
+    image: imageIn(deployment, container),
+    templateHash: templateHash(spec.template),
+    paused: spec.paused === true,
+    revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
+    changeCause: metadata.annotations?.[CHANGE_CAUSE],
+    writers: writersOf(metadata.managedFields ?? []),
+    revisions: sets.toSorted(newestFirst).map(known),
+  }
+}
+
+/** Others than Purser that own fields of the pod template, whoever wrote last first. */
+function writersOf(entries: readonly ManagedFields[]): readonly TemplateWriter[] {
+  return entries
+    .filter(({ manager, fieldsV1 }) => manager !== FIELD_MANAGER && ownsTemplate(fieldsV1))
+    .map(({ manager = 'unknown', time }) => ({ manager, at: time }))
+    .toSorted((a, b) => (b.at ?? '').localeCompare(a.at ?? ''))
+}
+
+function ownsTemplate(fields: unknown): boolean {
+  const spec = isMap(fields) ? fields['f:spec'] : undefined
+  return isMap(spec) && spec['f:template'] !== undefined
+}

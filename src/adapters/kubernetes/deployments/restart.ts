@@ -1,0 +1,63 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { CHANGE_CAUSE, type Deployment } from '../api/objects.ts'
+import { FIELD_MANAGER } from '../api/apply.ts'
+import type { Connection } from '../api/connection.ts'
+import { differences } from '../api/differences.ts'
+import type { Deployments } from './deployments.ts'
+import type { Paths } from '../api/paths.ts'
+import type { ApplyOutcome, RestartChange } from '../port.ts'
+import { verdictOf } from './rollout-verdict.ts'
+
+const LOOK_MS = 500
+
+export async function restart(
+  { connection, paths, deployments }: { connection: Connection; paths: Paths; deployments: Deployments },
+  { deployment: name, templateAnnotations, changeCause, onProgress }: RestartChange,
+  signal: AbortSignal,
+): Promise<ApplyOutcome> {
+  const before = await deployments.require(name, 'restarting', signal)
+  const present = before.spec.template.metadata?.annotations ?? {}
+  const equal = Object.entries(templateAnnotations).every(([key, value]) => present[key] === value)
+  const after = equal ? before : await annotate(connection, paths, { name, templateAnnotations, changeCause }, signal)
+  await untilRolledOut(deployments, name, onProgress, signal)
+  return { outcome: equal ? 'unchanged' : 'changed', differences: differences(before, after) }
+}
+
+function annotate(
+  connection: Connection,
+  paths: Paths,
+  { name, templateAnnotations, changeCause }: Omit<RestartChange, 'deployment' | 'onProgress'> & { name: string },
+  signal: AbortSignal,
+): Promise<Deployment> {
+  return connection.json<Deployment>(
+    {
+      method: 'PATCH',
+      path: `${paths.deployments}/${name}`,
+      query: { fieldManager: FIELD_MANAGER, fieldValidation: 'Strict' },
+      body: {
+        metadata: { annotations: { [CHANGE_CAUSE]: changeCause } },
+        spec: { template: { metadata: { annotations: templateAnnotations } } },
+      },
+      contentType: 'application/strategic-merge-patch+json',
+      doing: `restarting deployment ${name}`,
+    },
+    signal,
+  )
+}
+
+/** Looks again and again instead of watching: a watch would need rights that only the service's Deployment has. */
+async function untilRolledOut(
+  deployments: Deployments,
+  name: string,
+  onProgress: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    const now = await deployments.require(name, 'restarting', signal)
+    const [container] = now.spec.template.spec.containers
+    const verdict = verdictOf(now, container?.name ?? '', container?.image ?? 'nothing')
+    if (verdict.kind !== 'waiting') return
+    onProgress(`${name}: ${verdict.why}`)
+    await pause(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
+  }
+}

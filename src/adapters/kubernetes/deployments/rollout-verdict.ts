@@ -1,0 +1,165 @@
+import {
+  conditionOf,
+  containerImage,
+  type ContainerStatus,
+  controlledBy,
+  type Deployment,
+  type Pod,
+  type ReplicaSet,
+  sameTemplate,
+} from '../api/objects.ts'
+import type { RolloutProgress } from '../port.ts'
+
+/** Everything that is known of a rollout at one moment. */
+export interface RolloutView {
+  readonly deployment: Deployment
+  readonly replicaSets: readonly ReplicaSet[]
+  readonly pods: readonly Pod[]
+}
+
+/** A reason why the new pods may never come up. It counts once it has lasted `afterMs`. */
+export interface Sign {
+  readonly reason: string
+  readonly message: string
+  readonly afterMs: number
+  readonly pod?: string
+  readonly container?: string
+}
+
+type RolloutVerdict =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'waiting'; readonly why: string }
+  | { readonly kind: 'superseded'; readonly image: string }
+
+/** The tests of `kubectl rollout status`, in its order, without the progress deadline (see `signsOf`). */
+export function verdictOf(
+  { metadata, spec, status = {} }: Deployment,
+  container: string,
+  image: string,
+): RolloutVerdict {
+  const running = containerImage(spec.template, container) ?? 'nothing'
+  if (running !== image) return { kind: 'superseded', image: running }
+  const wanted = spec.replicas ?? 1
+  const { replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status
+  if ((metadata.generation ?? 0) > (status.observedGeneration ?? 0))
+    return { kind: 'waiting', why: 'waiting for the cluster to see the change' }
+  if (updatedReplicas < wanted) return { kind: 'waiting', why: `${updatedReplicas} of ${wanted} pods updated` }
+  if (replicas > updatedReplicas)
+    return { kind: 'waiting', why: `${count(replicas - updatedReplicas, 'old pod')} still to end` }
+  if (availableReplicas < updatedReplicas)
+    return { kind: 'waiting', why: `${availableReplicas} of ${updatedReplicas} new pods available` }
+  return { kind: 'done' }
+}
+
+/** The ReplicaSet whose template is the Deployment's: right even before the controller has numbered it. */
+export function currentReplicaSet(deployment: Deployment, sets: readonly ReplicaSet[]): ReplicaSet | undefined {
+  return sets.find(
+    (set) => controlledBy(set, deployment.metadata.uid) && sameTemplate(set.spec.template, deployment.spec.template),
+  )
+}
+
+/** Pods of the current ReplicaSet that are not going away. */
+export function currentPodsOf({ deployment, replicaSets, pods }: RolloutView): readonly Pod[] {
+  const set = currentReplicaSet(deployment, replicaSets)
+  if (set === undefined) return []
+  return pods.filter((pod) => controlledBy(pod, set.metadata.uid) && pod.metadata.deletionTimestamp === undefined)
+}
+
+export function progressOf(view: RolloutView): RolloutProgress {
+  const { spec, metadata, status = {} } = view.deployment
+  const replicas = spec.replicas ?? 1
+  const observed = (metadata.generation ?? 0) <= (status.observedGeneration ?? 0)
+  const updated = observed ? (status.updatedReplicas ?? 0) : 0
+  const seen = currentPodsOf(view).filter(
+    (pod) => conditionOf(pod.status?.conditions, 'Ready')?.status === 'True',
+  ).length
+  const old = Math.max(0, (status.replicas ?? 0) - updated)
+  // The Deployment may be heard before its pods. Without old ones, those that it counts as available are the new ones.
+  const ready = observed && old === 0 ? Math.max(seen, Math.min(replicas, status.availableReplicas ?? 0)) : seen
+  const ending = old > 0 ? `, ${count(old, 'old pod')} left` : ''
+  return { replicas, updated, ready, old, line: `${ready} of ${count(replicas, 'new pod')} ready${ending}` }
+}
+
+const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`
+
+/** A registry that answers "there is no such thing" will answer the same in a minute. */
+export const LASTING_PULL_FAILURE =
+  /not found|notfound|manifest unknown|denied|unauthorized|forbidden|does not exist|invalid reference|no such image/i
+const CACHE_SYNC = /failed to sync (configmap|secret) cache/
+const CANNOT_START = new Set([
+  'InvalidImageName',
+  'ErrImageNeverPull',
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'RunContainerError',
+])
+
+/** Bad signs on the new pods and on the Deployment, each with the time it may last (in parts of `graceMs`). */
+export function signsOf(view: RolloutView, graceMs: number): readonly Sign[] {
+  return [...deploymentSigns(view.deployment, graceMs), ...currentPodsOf(view).flatMap((pod) => podSigns(pod, graceMs))]
+}
+
+function deploymentSigns({ metadata, status }: Deployment, graceMs: number): Sign[] {
+  if ((metadata.generation ?? 0) > (status?.observedGeneration ?? 0)) return []
+  const progressing = conditionOf(status?.conditions, 'Progressing')
+  const failure = conditionOf(status?.conditions, 'ReplicaFailure')
+  const signs: Sign[] = []
+  // After an undo the old verdict may stand for a moment longer: it has to last.
+  if (progressing?.reason === 'ProgressDeadlineExceeded')
+    signs.push({ reason: 'ProgressDeadlineExceeded', message: progressing.message ?? '', afterMs: 1_000 })
+  if (failure?.status === 'True')
+    signs.push({
+      reason: failure.reason ?? 'ReplicaFailure',
+      message: failure.message ?? '',
+      afterMs: (graceMs * 3) / 4,
+    })
+  return signs
+}
+
+export function podSigns(pod: Pod, graceMs: number): Sign[] {
+  const { name } = pod.metadata
+  const scheduled = conditionOf(pod.status?.conditions, 'PodScheduled')
+  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
+  const signs = statuses.flatMap((status) => containerSigns(status, graceMs).map((sign) => ({ ...sign, pod: name })))
+  if (scheduled?.status === 'False' && scheduled.reason === 'Unschedulable')
+    signs.push({ reason: 'Unschedulable', message: scheduled.message ?? '', afterMs: graceMs * 6, pod: name })
+  return signs
+}
+
+function containerSigns(status: ContainerStatus, graceMs: number): Sign[] {
+  const { reason = '', message = '' } = status.state?.waiting ?? {}
+  const container = status.name
+  if (reason === 'ErrImagePull' || reason === 'ImagePullBackOff') {
+    const lasting = reason === 'ErrImagePull' && LASTING_PULL_FAILURE.test(message)
+    return [{ reason, message, container, afterMs: lasting ? 0 : graceMs * 3 }]
+  }
+  if (CANNOT_START.has(reason)) {
+    if (CACHE_SYNC.test(message)) return []
+    return [{ reason, message, container, afterMs: graceMs / 2 }]
+  }
+  const last = status.lastState?.terminated ?? status.state?.terminated
+  const looping = reason === 'CrashLoopBackOff' || (status.restartCount >= 2 && !status.ready)
+  if (!looping || last?.exitCode === undefined)
+    return looping ? [{ reason: 'CrashLoopBackOff', message, container, afterMs: 0 }] : []
+  const how = last.reason === 'OOMKilled' ? 'ran out of memory' : `exited with ${last.exitCode}`
+  const times = count(status.restartCount, 'restart')
+  return [{ reason: 'CrashLoopBackOff', message: `the container ${how}, ${times}`, container, afterMs: 0 }]
+}
+
+/**
+ * Whether the pods run what was asked for: their image digests must agree with the wanted one, or, where a runtime reports
+ * the platform's digest of a multi-arch image instead, at least not be a mix of both.
+ */
+export function digestProblem(pods: readonly Pod[], container: string, image: string): string | undefined {
+  const wanted = digestIn(image)
+  if (wanted === undefined) return undefined
+  const digests = pods
+    .map((pod) => pod.status?.containerStatuses?.find(({ name }) => name === container)?.imageID ?? '')
+    .map(digestIn)
+    .filter((digest) => digest !== undefined)
+  const others = new Set(digests.filter((digest) => digest !== wanted))
+  if (others.size === 0 || !digests.includes(wanted)) return undefined
+  return `some pods run ${[...others].join(', ')} instead of ${wanted}`
+}
+
+const digestIn = (reference: string) => /sha256:[0-9a-f]{64}/.exec(reference)?.[0]

@@ -1,0 +1,271 @@
+import {
+  type ApiList,
+  type ClusterEvent,
+  type Deployment,
+  type Pod,
+  type ReplicaSet,
+  selectorText,
+} from '../api/objects.ts'
+import type { Connection } from '../api/connection.ts'
+import { ClusterError, RolloutFailed } from '../api/errors.ts'
+import { byName, observe } from '../api/observe.ts'
+import type { Paths } from '../api/paths.ts'
+import type { RolloutProgress, RolloutWait } from '../port.ts'
+import {
+  currentPodsOf,
+  currentReplicaSet,
+  digestProblem,
+  LASTING_PULL_FAILURE,
+  progressOf,
+  type RolloutView,
+  type Sign,
+  signsOf,
+  verdictOf,
+} from './rollout-verdict.ts'
+
+const DEFAULT_GRACE_MS = 20_000
+/** Signs must be looked at again although nothing changes. */
+const TICK_MS = 500
+const EVIDENCE_LINES = 50
+const MOMENT_MS = 2_000
+
+/** Watches Deployment, ReplicaSets and pods side by side until the rollout is done, superseded or hopeless. */
+export async function waitForRollout(
+  connection: Connection,
+  paths: Paths,
+  first: Deployment,
+  wait: RolloutWait,
+  signal: AbortSignal,
+): Promise<RolloutProgress> {
+  signal.throwIfAborted()
+  const over = new AbortController()
+  const inside = AbortSignal.any([signal, over.signal])
+  const watcher = new RolloutWatcher(connection, paths, wait)
+  const labels = { labelSelector: selectorText(first.spec.selector) }
+  const doing = `watching the rollout of ${wait.deployment}`
+  return await new Promise<RolloutProgress>((resolve, reject) => {
+    const look = (): void => {
+      watcher
+        .look(inside)
+        .then((progress) => progress && resolve(progress))
+        .catch(reject)
+    }
+    const timer = setInterval(look, TICK_MS)
+    const stop = () => clearInterval(timer)
+    inside.addEventListener('abort', stop, { once: true })
+    signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
+    const watched = [
+      observe<Deployment>(
+        connection,
+        { path: paths.deployments, query: byName(wait.deployment), doing },
+        (found) => watcher.saw({ deployment: found[0] ?? null }, look),
+        inside,
+      ),
+      observe<ReplicaSet>(
+        connection,
+        { path: paths.replicaSets, query: labels, doing },
+        (found) => watcher.saw({ replicaSets: found }, look),
+        inside,
+      ),
+      observe<Pod>(
+        connection,
+        { path: paths.pods, query: labels, doing },
+        (found) => watcher.saw({ pods: found }, look),
+        inside,
+      ),
+    ]
+    for (const one of watched) one.catch(reject)
+  }).finally(() => over.abort())
+}
+
+class RolloutWatcher {
+  readonly #connection: Connection
+  readonly #paths: Paths
+  readonly #wait: RolloutWait
+  /** null: there is no such Deployment any more. */
+  #deployment: Deployment | null | undefined
+  #replicaSets: readonly ReplicaSet[] | undefined
+  #pods: readonly Pod[] | undefined
+  readonly #since = new Map<string, number>()
+  readonly #disagree = new Map<string, number>()
+  readonly #pullMessages = new Map<string, string>()
+  #told = ''
+  #busy = false
+
+  constructor(connection: Connection, paths: Paths, wait: RolloutWait) {
+    this.#connection = connection
+    this.#paths = paths
+    this.#wait = wait
+  }
+
+  saw(
+    part: { deployment?: Deployment | null; replicaSets?: readonly ReplicaSet[]; pods?: readonly Pod[] },
+    look: () => void,
+  ): void {
+    if (part.deployment !== undefined) this.#deployment = part.deployment
+    if (part.replicaSets !== undefined) this.#replicaSets = part.replicaSets
+    if (part.pods !== undefined) this.#pods = part.pods
+    look()
+  }
+
+  /** The final progress when the rollout is done; raises when it cannot be. */
+  async look(signal: AbortSignal): Promise<RolloutProgress | undefined> {
+    if (this.#busy || this.#deployment === undefined || !this.#replicaSets || !this.#pods || signal.aborted)
+      return undefined
+    this.#busy = true
+    try {
+      if (this.#deployment === null) throw this.#vanished()
+      return await this.#judge(
+        { deployment: this.#deployment, replicaSets: this.#replicaSets, pods: this.#pods },
+        signal,
+      )
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  async #judge(view: RolloutView, signal: AbortSignal): Promise<RolloutProgress | undefined> {
+    const { deployment: name, container, image, onProgress } = this.#wait
+    const verdict = verdictOf(view.deployment, container, image)
+    if (verdict.kind === 'superseded')
+      throw new ClusterError(
+        'deployment_changed',
+        `rolling out ${name}: someone else set ${container} to ${verdict.image}`,
+        {
+          hint: 'Find out who changed the deployment; plan again before going on.',
+        },
+      )
+    const progress = progressOf(view)
+    if (progress.line !== this.#told) {
+      this.#told = progress.line
+      onProgress(progress)
+    }
+    // Three watches are never at the same moment: what they disagree on may last a little.
+    if (verdict.kind === 'done')
+      return progress.ready >= progress.replicas || this.#lasts('pods not seen')
+        ? this.#finish(view, progress)
+        : undefined
+    if (isStuck(view) && this.#lasts('paused'))
+      throw new ClusterError('deployment_paused', `rolling out ${name}: the deployment is paused`, {
+        hint: `Resume it with "kubectl rollout resume deployment/${name}", then retry.`,
+      })
+    const sign = await this.#lastingSign(view, signal)
+    if (sign !== undefined) throw await this.#failed(sign, view, signal)
+    return undefined
+  }
+
+  /** True from the second time on that is at least a moment after the first. */
+  #lasts(what: string): boolean {
+    const since = this.#disagree.get(what) ?? Date.now()
+    this.#disagree.set(what, since)
+    return Date.now() - since >= MOMENT_MS
+  }
+
+  #finish(view: RolloutView, progress: RolloutProgress): RolloutProgress {
+    const { deployment, container, image } = this.#wait
+    const problem = digestProblem(currentPodsOf(view), container, image)
+    if (problem === undefined) return progress
+    throw new RolloutFailed(
+      { deployment, reason: 'ImageMismatch', container },
+      `rolling out ${deployment}: ${problem}`,
+      [],
+    )
+  }
+
+  async #lastingSign(view: RolloutView, signal: AbortSignal): Promise<Sign | undefined> {
+    const signs = signsOf(view, this.#wait.graceMs ?? DEFAULT_GRACE_MS)
+    const seen = new Set<string>()
+    for (const sign of signs) {
+      const key = `${sign.pod}/${sign.container}/${group(sign.reason)}`
+      seen.add(key)
+      if (!this.#since.has(key)) this.#since.set(key, Date.now())
+      if (await this.#hopelessPull(sign, signal)) return sign
+      if (Date.now() - (this.#since.get(key) ?? 0) >= sign.afterMs) return sign
+    }
+    for (const key of this.#since.keys()) if (!seen.has(key)) this.#since.delete(key)
+    return undefined
+  }
+
+  /** `ImagePullBackOff` does not say why; who did not see the `ErrImagePull` before it finds the reason in the events. */
+  async #hopelessPull(sign: Sign, signal: AbortSignal): Promise<boolean> {
+    if (sign.reason !== 'ImagePullBackOff' || sign.pod === undefined) return false
+    const known = this.#pullMessages.get(sign.pod)
+    if (known !== undefined) return LASTING_PULL_FAILURE.test(known)
+    const events = await this.#eventsOf(sign.pod, signal)
+    const failed = events.filter((event) => event.reason === 'Failed' && event.message?.startsWith('Failed to pull'))
+    this.#pullMessages.set(sign.pod, failed.map((event) => event.message).join('\n'))
+    return LASTING_PULL_FAILURE.test(this.#pullMessages.get(sign.pod) ?? '')
+  }
+
+  async #failed(sign: Sign, view: RolloutView, signal: AbortSignal): Promise<RolloutFailed> {
+    const { deployment } = this.#wait
+    const suspect = sign.pod === undefined ? worstPod(view) : { pod: sign.pod, container: sign.container }
+    const { pod, container } = suspect
+    const logs = pod === undefined ? [] : await this.#logsOf(pod, container, signal)
+    const events = pod === undefined ? [] : await this.#eventsOf(pod, signal)
+    const where = pod === undefined ? '' : ` (pod ${pod}${container === undefined ? '' : `, container ${container}`})`
+    const shownEvents = events
+      .filter((event) => event.type === 'Warning')
+      .map(
+        (event) => `event ${event.reason}: ${event.message}${(event.count ?? 1) > 1 ? ` (${event.count} times)` : ''}`,
+      )
+    return new RolloutFailed(
+      { deployment, reason: sign.reason, ...(pod ? { pod } : {}), ...(container ? { container } : {}) },
+      `rolling out ${deployment}: ${sign.reason}: ${sign.message}${where}`,
+      [...logs, ...shownEvents],
+    )
+  }
+
+  /** Of the run that ended if there is one, else of the current one; none when the container never started. */
+  async #logsOf(pod: string, container: string | undefined, signal: AbortSignal): Promise<string[]> {
+    const doing = `reading the log of ${pod}`
+    const shared = { container, tailLines: EVIDENCE_LINES }
+    for (const query of [{ ...shared, previous: true }, shared]) {
+      const text = await this.#connection
+        .text({ method: 'GET', path: this.#paths.log(pod), query, doing }, signal)
+        .catch(ignoreRefusal)
+      const lines = text.split('\n').filter((line) => line !== '')
+      if (lines.length > 0) return lines
+    }
+    return []
+  }
+
+  async #eventsOf(pod: string, signal: AbortSignal): Promise<readonly ClusterEvent[]> {
+    const query = { fieldSelector: `involvedObject.kind=Pod,involvedObject.name=${pod}` }
+    const request = { method: 'GET', path: this.#paths.events, query, doing: `reading the events of ${pod}` } as const
+    const list = await this.#connection.json<ApiList<ClusterEvent>>(request, signal).catch((error: unknown) => {
+      ignoreRefusal(error)
+      return { items: [] }
+    })
+    return list.items
+  }
+
+  #vanished(): ClusterError {
+    const { deployment } = this.#wait
+    return new ClusterError('cluster_not_found', `rolling out ${deployment}: the deployment has been deleted`)
+  }
+}
+
+/** A paused deployment still scales what runs; a template that no ReplicaSet stands for yet waits for ever. */
+function isStuck({ deployment, replicaSets }: RolloutView): boolean {
+  const { metadata, spec, status } = deployment
+  if (spec.paused !== true || (metadata.generation ?? 0) > (status?.observedGeneration ?? 0)) return false
+  return (currentReplicaSet(deployment, replicaSets)?.spec.replicas ?? 0) < (spec.replicas ?? 1)
+}
+
+/** Evidence is best effort: what cannot be read is left out, but an abort stays an abort. */
+function ignoreRefusal(error: unknown): string {
+  if (error instanceof ClusterError) return ''
+  throw error
+}
+
+/** Both names stand for the same trouble, seen at different moments. */
+const group = (reason: string) => (reason === 'ErrImagePull' ? 'ImagePullBackOff' : reason)
+
+function worstPod(view: RolloutView): { pod?: string; container?: string } {
+  for (const pod of currentPodsOf(view)) {
+    const status = pod.status?.containerStatuses?.find(({ ready }) => !ready)
+    if (status !== undefined) return { pod: pod.metadata.name, container: status.name }
+  }
+  return {}
+}

@@ -1,0 +1,171 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { type Deployment, type Pod, selectorText } from '../api/objects.ts'
+import type { Connection } from '../api/connection.ts'
+import { ClusterError } from '../api/errors.ts'
+import { observe } from '../api/observe.ts'
+import type { Paths } from '../api/paths.ts'
+import type { OnLine } from '../port.ts'
+
+/** A kubelet answers a followed log with its first line: a quiet container leaves even the head of the answer open. */
+const OPENING_MS = 300_000
+const FIRST_WAIT_MS = 250
+const LONGEST_WAIT_MS = 8_000
+/** Until a container that ended is seen started again. */
+const RETRY_MS = 1_000
+
+interface Follow {
+  readonly container: string
+  /** RFC 3339. */
+  readonly since: string
+}
+
+/** Keeps one stream open for each pod of the deployment until the signal fires. */
+export async function followLogs(
+  connection: Connection,
+  paths: Paths,
+  deployment: Deployment,
+  follow: Follow,
+  onLine: OnLine,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController()
+  const inside = AbortSignal.any([signal, over.signal])
+  const followers = new Map<string, PodFollower>()
+  const running = new Set<Promise<void>>()
+  const what = {
+    path: paths.pods,
+    query: { labelSelector: selectorText(deployment.spec.selector) },
+    doing: `watching the pods of ${deployment.metadata.name}`,
+  }
+  let problem: Error | undefined
+  const adopt = (pod: Pod) => {
+    const follower = new PodFollower(connection, paths, pod, follow, onLine)
+    followers.set(pod.metadata.uid, follower)
+    const run = follower.run(inside).catch((error: unknown) => {
+      problem ??= error instanceof Error ? error : new Error(String(error))
+      over.abort()
+    })
+    running.add(run)
+    void run.finally(() => running.delete(run))
+  }
+  const sees = (pods: readonly Pod[]) => {
+    for (const pod of pods) {
+      const known = followers.get(pod.metadata.uid)
+      if (known === undefined) adopt(pod)
+      else known.pod = pod
+    }
+    const present = new Set(pods.map((pod) => pod.metadata.uid))
+    for (const [uid, follower] of followers)
+      if (!present.has(uid)) {
+        follower.gone = true
+        followers.delete(uid)
+      }
+  }
+  try {
+    await observe<Pod>(connection, what, sees, inside)
+  } finally {
+    over.abort()
+    await Promise.all(running)
+  }
+  if (problem !== undefined && !signal.aborted) throw problem
+}
+
+class PodFollower {
+  readonly #connection: Connection
+  readonly #path: string
+  readonly #container: string
+  readonly #onLine: OnLine
+  pod: Pod
+  gone = false
+  /** Stamp of the newest line handed on; the server's `sinceTime` has whole seconds only. */
+  #newest: string
+  /** Restarts when the last stream was opened; undefined before the first. */
+  #restarts: number | undefined
+
+  constructor(connection: Connection, paths: Paths, pod: Pod, follow: Follow, onLine: OnLine) {
+    this.#connection = connection
+    this.#path = paths.log(pod.metadata.name)
+    this.#container = follow.container
+    this.#onLine = onLine
+    this.#newest = sortable(follow.since)
+    this.pod = pod
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    for (let broken = 0; !signal.aborted && !this.gone;) {
+      const before = this.#newest
+      let wait = RETRY_MS
+      try {
+        const restarts = this.#restartCount()
+        // A run that ended while nobody was listening is readable once more as "previous".
+        if (restarts > (this.#restarts ?? 0)) await this.#read({ previous: true }, signal)
+        this.#restarts = restarts
+        await this.#read({ follow: true }, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        if (!(error instanceof ClusterError)) throw error
+        if (error.status === 404) return
+        // 400: the container has not started (again) yet.
+        if (error.status !== 400 && !error.transient) throw error
+        if (this.#newest !== before || error.timedOut) broken = 0
+        if (error.status !== 400) wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** broken++)
+      }
+      if (this.gone || (this.#over() && this.#restarts === this.#restartCount())) return
+      await delay(wait, undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  async #read(how: { follow: true } | { previous: true }, signal: AbortSignal): Promise<void> {
+    const query = { container: this.#container, timestamps: true, sinceTime: wholeSeconds(this.#newest), ...how }
+    const doing = `following the log of ${this.pod.metadata.name}`
+    const boundary = this.#newest
+    const request = { method: 'GET', path: this.#path, query, doing, openingMs: OPENING_MS } as const
+    try {
+      for await (const line of this.#connection.lines(request, signal)) {
+        const taken = this.#emit(line, boundary)
+        if (taken !== undefined) await taken
+      }
+    } catch (error) {
+      const noPrevious = 'previous' in how && error instanceof ClusterError && error.status === 400
+      if (!noPrevious) throw error
+    }
+  }
+
+  #emit(line: string, boundary: string): void | Promise<void> {
+    const at = line.indexOf(' ')
+    const timestamp = at < 0 ? line : line.slice(0, at)
+    if (!STAMP.test(timestamp)) return this.#hand(new Date().toISOString(), line)
+    const stamp = sortable(timestamp)
+    if (stamp <= boundary) return undefined
+    if (stamp > this.#newest) this.#newest = stamp
+    return this.#hand(timestamp, at < 0 ? '' : line.slice(at + 1))
+  }
+
+  #hand(timestamp: string, text: string): void | Promise<void> {
+    return this.#onLine({ pod: this.pod.metadata.name, container: this.#container, timestamp, text })
+  }
+
+  #restartCount(): number {
+    const status = this.pod.status?.containerStatuses?.find(({ name }) => name === this.#container)
+    return status?.restartCount ?? 0
+  }
+
+  /** No container of it will start again. */
+  #over(): boolean {
+    return this.pod.status?.phase === 'Succeeded' || this.pod.status?.phase === 'Failed'
+  }
+}
+
+/** Some kubelets' own words ("unable to retrieve container logs") come without a stamp. */
+const STAMP = /^\d{4}-\d\d-\d\dT/
+
+/** Nine digits of fraction and UTC, so that stamps compare as text; kubelets drop trailing zeros. */
+function sortable(timestamp: string): string {
+  const [, seconds, fraction = '', zone] = /^(.{19})(?:\.(\d+))?(.*)$/.exec(timestamp) ?? []
+  if (seconds === undefined) return timestamp
+  const utc = zone === 'Z' ? seconds : new Date(`${seconds}${zone}`).toISOString().slice(0, 19)
+  return `${utc}.${fraction.padEnd(9, '0').slice(0, 9)}Z`
+}
+
+const wholeSeconds = (stamp: string) => `${stamp.slice(0, 19)}Z`

@@ -1,0 +1,55 @@
+import { type ApiList, type Deployment, type Pod, selectorText } from '../api/objects.ts'
+import type { Connection } from '../api/connection.ts'
+import { ClusterError } from '../api/errors.ts'
+import type { Paths } from '../api/paths.ts'
+import type { OnLine } from '../port.ts'
+
+interface RecentLogs {
+  readonly container: string
+  /** RFC 3339. */
+  readonly since: string
+  readonly mostLines: number
+}
+
+/** One look at the log of each pod of the deployment, side by side. */
+export async function recentLogs(
+  connection: Connection,
+  paths: Paths,
+  deployment: Deployment,
+  read: RecentLogs,
+  onLine: OnLine,
+  signal: AbortSignal,
+): Promise<{ readonly pods: readonly string[]; readonly cut: readonly string[] }> {
+  const query = { labelSelector: selectorText(deployment.spec.selector) }
+  const doing = `listing the pods of ${deployment.metadata.name}`
+  const { items } = await connection.json<ApiList<Pod>>({ method: 'GET', path: paths.pods, query, doing }, signal)
+  const names = items.map((pod) => pod.metadata.name)
+  const counts = await Promise.all(names.map((pod) => readPod(connection, paths, pod, read, onLine, signal)))
+  return { pods: names, cut: names.filter((_, index) => (counts[index] ?? 0) >= read.mostLines) }
+}
+
+/** How many lines there were. */
+async function readPod(
+  connection: Connection,
+  paths: Paths,
+  pod: string,
+  { container, since, mostLines }: RecentLogs,
+  onLine: OnLine,
+  signal: AbortSignal,
+): Promise<number> {
+  const query = { container, timestamps: true, sinceTime: `${since.slice(0, 19)}Z`, tailLines: mostLines }
+  let count = 0
+  try {
+    const request = { method: 'GET', path: paths.log(pod), query, doing: `reading the log of ${pod}` } as const
+    for await (const line of connection.lines(request, signal)) {
+      count += 1
+      const at = line.indexOf(' ')
+      const [timestamp, text] = at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)]
+      await onLine({ pod, container, timestamp, text })
+    }
+  } catch (error) {
+    // 400: its container has not started yet. 404: it went away meanwhile.
+    if (!(error instanceof ClusterError) || (error.status !== 400 && error.status !== 404)) throw error
+  }
+  return count
+}

@@ -1,0 +1,173 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Sensitive } from '../../../sensitive.ts'
+import { type Archive, readArchive, readThrough } from './archive.ts'
+import { type ClientTools, newestTools, toolsForServer } from '../connection/client-tools.ts'
+import { requireSpace, spaceNeeded } from './disk-space.ts'
+import { dumpSnapshot } from './dump.ts'
+import { BackupError, explain } from '../errors.ts'
+import { checkedName, fingerprint, outlived } from './manifests.ts'
+import type { BackupManifest, Backups } from '../port.ts'
+import { type BackupStorage, directoryStorage } from './storage.ts'
+import { testRestore, type TestRestoreOptions, whyNoTestRestore } from './test-restore.ts'
+
+interface BackupOptions {
+  readonly url: Sensitive
+  /** Where dumps are made, and kept unless `storage` says otherwise. */
+  readonly directory: string
+  readonly storage?: BackupStorage | undefined
+  /** On, on the same server, unless told otherwise. */
+  readonly testRestore?: TestRestoreOptions
+  /** Only these schemas; the whole database without. */
+  readonly schemas?: readonly string[] | undefined
+  /** Directories with client tools, one of each version; without, the PATH and where packages put them. */
+  readonly toolDirectories?: readonly string[] | undefined
+}
+
+interface Place {
+  readonly url: Sensitive
+  readonly directory: string
+  readonly storage: BackupStorage
+  readonly testRestore: TestRestoreOptions
+  readonly schemas: readonly string[] | undefined
+  readonly toolDirectories: readonly string[] | undefined
+}
+
+export function openBackups(options: BackupOptions): Backups {
+  const place: Place = {
+    url: options.url,
+    directory: options.directory,
+    schemas: options.schemas,
+    storage: options.storage ?? directoryStorage(options.directory),
+    testRestore: options.testRestore ?? { enabled: true },
+    toolDirectories: options.toolDirectories,
+  }
+  const { url, storage, toolDirectories } = place
+  return {
+    clientVersion: async (signal) => {
+      const { version, major } = await toolsForServer(url, toolDirectories, signal)
+      return { text: version, major }
+    },
+    whyNoTestRestore: (signal) => whyNoTestRestore(url, place.testRestore, signal),
+    create: (name, onProgress, signal) => create(place, name, onProgress, signal),
+    verify: async (file, signal) => verify(place, checkedName(file), signal),
+    list: (signal) => storage.list(signal),
+    retain: async (rule, signal) => {
+      const gone = outlived(await storage.list(signal), rule)
+      for (const file of gone) {
+        signal.throwIfAborted()
+        await storage.remove(checkedName(file), signal)
+      }
+      await storage.tidy(signal)
+      return gone
+    },
+  }
+}
+
+async function create(
+  place: Place,
+  name: string,
+  onProgress: (line: string) => void,
+  signal: AbortSignal,
+): Promise<BackupManifest> {
+  const { url, directory, storage, schemas, toolDirectories } = place
+  const file = `${checkedName(name)}.dump`
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  if (await storage.has(file, signal)) {
+    onProgress(`${file} exists; checking it`)
+    return verify(place, file, signal)
+  }
+  const partial = join(directory, `${file}.partial`)
+  const startedAt = new Date().toISOString()
+  try {
+    await rm(partial, { recursive: true, force: true })
+    const tools = await toolsForServer(url, toolDirectories, signal)
+    const former = await storage.list(signal)
+    const beforehand = (bytes: number) => requireSpace(directory, spaceNeeded(bytes, former))
+    const triedOut = (await whyNoTestRestore(url, place.testRestore, signal)) === undefined
+    const { expected, sourceBytes, ...snapshot } = await dumpSnapshot(
+      { url, schemas, tools, triedOut, partial, beforehand, onProgress },
+      signal,
+    )
+    const archive = await tableOfContents(partial, tools, expected, signal)
+    const facts = await fingerprint(partial)
+    const restoreTest = await testRestore(
+      { source: url, options: place.testRestore, path: partial, snapshot, schemas, toolDirectories, onProgress },
+      signal,
+    )
+    // A restore reads every byte; without one, reading is what can be proven.
+    if (restoreTest.outcome === 'skipped') {
+      onProgress('reading the archive through')
+      await readThrough(partial, tools, signal)
+    }
+    const { tables, database, serverVersion, clientVersion: madeBy } = archive
+    const manifest: BackupManifest = {
+      file,
+      database,
+      serverVersion,
+      clientVersion: madeBy,
+      ...facts,
+      tables,
+      ...snapshot,
+      restoreTest,
+      ...(schemas === undefined ? {} : { schemas }),
+      sourceBytes,
+      startedAt,
+      finishedAt: new Date().toISOString(),
+    }
+    await storage.keep(partial, manifest, onProgress, signal)
+    return manifest
+  } finally {
+    // Renamed away when all went well and backups stay here.
+    await rm(partial, { recursive: true, force: true })
+  }
+}
+
+/** Every table that was there must be in it. */
+async function tableOfContents(
+  path: string,
+  tools: ClientTools,
+  expected: readonly string[],
+  signal: AbortSignal,
+): Promise<Archive> {
+  const archive = await readArchive(path, expected, tools, signal)
+  const missing = expected.filter((table) => !archive.tables.includes(table))
+  if (missing.length > 0) {
+    throw new BackupError(
+      'backup_damaged',
+      `checking the backup: it lacks ${missing.length} of ${expected.length} tables`,
+      {
+        hint: 'Make the backup again.',
+        evidence: missing.slice(0, 20),
+      },
+    )
+  }
+  return archive
+}
+
+async function verify(place: Place, file: string, signal: AbortSignal): Promise<BackupManifest> {
+  const { storage } = place
+  const doing = `checking the backup ${file}`
+  const hint = 'Do not rely on this file; make a new backup.'
+  const manifest = await storage.manifest(file, doing, signal)
+  const found = await storage.fingerprint(manifest, signal).catch((error: unknown) => {
+    signal.throwIfAborted()
+    if (error instanceof BackupError) throw error
+    throw new BackupError('backup_damaged', `${doing}: the file is gone`, { hint, cause: explain(doing, error) })
+  })
+  if (found.sha256 !== manifest.sha256 || found.bytes !== manifest.bytes) {
+    const evidence = [
+      `made: ${manifest.bytes} bytes, sha256 ${manifest.sha256}`,
+      `now: ${found.bytes} bytes, sha256 ${found.sha256}`,
+    ]
+    throw new BackupError('backup_damaged', `${doing}: the file is not what was written`, { hint, evidence })
+  }
+  // Where the files are not at hand, their checksum says that they are those that were read through when they were.
+  if (!storage.local) return manifest
+  const tools = await newestTools(place.toolDirectories, signal)
+  return storage.withFiles(manifest, signal, async (path) => {
+    await tableOfContents(path, tools, manifest.tables, signal)
+    await readThrough(path, tools, signal)
+    return manifest
+  })
+}

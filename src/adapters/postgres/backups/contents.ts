@@ -1,0 +1,119 @@
+import pg from 'pg'
+import type { SequenceRange, TableRows } from '../port.ts'
+import type { Session } from '../connection/session.ts'
+
+/** What a database holds, exactly: rows of each table and the last value of each sequence. */
+interface Contents {
+  readonly rows: readonly TableRows[]
+  readonly sequences: readonly SequenceValue[]
+}
+
+/** What was dumped, counted in the snapshot itself. */
+export interface Snapshot {
+  readonly rows: readonly TableRows[]
+  readonly sequences: readonly SequenceRange[]
+}
+
+interface SequenceValue {
+  readonly sequence: string
+  /** As text, for it may pass what a JavaScript number holds; null: never used. */
+  readonly value: string | null
+}
+
+interface TableName {
+  readonly schema: string
+  readonly name: string
+}
+
+export interface Table extends TableName {
+  readonly oid: string
+  /** Rows, as the server last estimated; below 0: never. */
+  readonly estimate: number
+  /** On the server's disk, without indexes. */
+  readonly bytes: number
+}
+
+/** Of which schemas; undefined: of all that are not the server's own. */
+export type Schemas = readonly string[] | undefined
+
+const own = `n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+  and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')`
+
+const chosen = `($1::text[] is null or n.nspname = any($1))`
+
+/** Ordinary tables (partitions too) with contents of their own: what a dump must hold. */
+export async function tablesOf(session: Session, schemas?: Schemas): Promise<readonly Table[]> {
+  const { rows } = await session.query<Omit<Table, 'bytes'> & { bytes: string }>(
+    `select n.nspname as schema, c.relname as name, c.oid::text as oid, c.reltuples as estimate, pg_table_size(c.oid)::text as bytes
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind = 'r' and ${own} and ${chosen} order by 1, 2`,
+    [schemas ?? null],
+  )
+  return rows.map((row) => ({ ...row, bytes: Number(row.bytes) }))
+}
+
+export function nameOf({ schema, name }: TableName): string {
+  return `${schema}.${name}`
+}
+
+/** Counts every row; raises instead of counting only what row level security shows. */
+export async function rowsOf(session: Session, schemas?: Schemas): Promise<readonly TableRows[]> {
+  await session.query('set row_security = off')
+  const counted: TableRows[] = []
+  // Large objects belong to no table of the service, and are easily forgotten.
+  const largeObjects = { schema: 'pg_catalog', name: 'pg_largeobject_metadata' }
+  for (const table of [...(await tablesOf(session, schemas)), largeObjects]) {
+    const place = `${pg.escapeIdentifier(table.schema)}.${pg.escapeIdentifier(table.name)}`
+    const { rows } = await session.query<{ count: string }>(`select count(*) from only ${place}`)
+    counted.push({ table: nameOf(table), rows: Number(rows[0]?.count) })
+  }
+  return counted
+}
+
+/** Sequences stand outside transactions: read one moment later, they may be further. */
+export async function sequencesOf(session: Session, schemas?: Schemas): Promise<readonly SequenceValue[]> {
+  const { rows } = await session.query<SequenceValue>(
+    `select n.nspname || '.' || c.relname as sequence, pg_sequence_last_value(c.oid)::text as value
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind = 'S' and ${own} and ${chosen} order by 1`,
+    [schemas ?? null],
+  )
+  return rows
+}
+
+/** What a sequence may hold in the dump: it was read at some moment between these two. */
+export function rangesOf(before: readonly SequenceValue[], after: readonly SequenceValue[]): readonly SequenceRange[] {
+  const later = new Map(after.map((one) => [one.sequence, one.value]))
+  return before.map(({ sequence, value }) => ({ sequence, first: value, last: later.get(sequence) ?? value }))
+}
+
+/** One line for each table and sequence that is not as it was in the snapshot. */
+export function differencesFrom(
+  expected: { readonly rows: readonly TableRows[]; readonly sequences: readonly SequenceRange[] },
+  found: Contents,
+): readonly string[] {
+  const rows = new Map(found.rows.map((row) => [row.table, row.rows]))
+  const values = new Map(found.sequences.map((sequence) => [sequence.sequence, sequence.value]))
+  return [
+    ...expected.rows.flatMap(({ table, rows: wanted }) =>
+      rows.get(table) === wanted ? [] : [`${table}: ${rows.get(table) ?? 'no table'}, not ${wanted} rows`],
+    ),
+    ...expected.sequences.flatMap((range) =>
+      values.has(range.sequence) && within(values.get(range.sequence) ?? null, range)
+        ? []
+        : [`sequence ${range.sequence}: at ${values.get(range.sequence) ?? 'its start'}, not ${inWords(range)}`],
+    ),
+  ]
+}
+
+function within(value: string | null, { first, last }: SequenceRange): boolean {
+  if (value === first || value === last) return true
+  if (value === null || last === null) return false
+  if (first === null) return true
+  const [low, high] = BigInt(first) < BigInt(last) ? [first, last] : [last, first]
+  return BigInt(low) <= BigInt(value) && BigInt(value) <= BigInt(high)
+}
+
+function inWords({ first, last }: SequenceRange): string {
+  return first === last ? (first ?? 'its start') : `${first ?? 'its start'} to ${last ?? 'its start'}`
+}

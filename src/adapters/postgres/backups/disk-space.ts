@@ -1,0 +1,52 @@
+import { statfs } from 'node:fs/promises'
+import { BackupError } from '../errors.ts'
+import type { BackupManifest } from '../port.ts'
+
+/** Of a first backup: compressed rows take up to 0.4 of their tables, and half as much again to be safe. Later ones know better. */
+const firstRatio = 0.6
+/** How much more than the former ones the next may need. */
+const margin = 1.2
+
+interface SpaceNeeded {
+  readonly bytes: number
+  /** How the figure came about, in words. */
+  readonly reckoning: string
+}
+
+/** Pure: what a dump of tables of this size will take, by how much the last ones shrank. */
+export function spaceNeeded(sourceBytes: number, former: readonly BackupManifest[]): SpaceNeeded {
+  const ratios = former
+    .filter((one) => one.sourceBytes !== undefined && one.sourceBytes > 0)
+    .slice(0, 5)
+    .map(({ bytes, sourceBytes = 1 }) => bytes / sourceBytes)
+  const ratio = ratios.length === 0 ? firstRatio : Math.max(...ratios) * margin
+  const basis =
+    ratios.length === 0
+      ? 'no former backup to measure by'
+      : `the last ${ratios.length === 1 ? 'one' : ratios.length} took up to ${percent(Math.max(...ratios))} of theirs`
+  return { bytes: Math.ceil(sourceBytes * ratio), reckoning: `tables of ${inUnits(sourceBytes)}; ${basis}` }
+}
+
+/** Better not begun than broken off with a full disk, on which others may write too. */
+export async function requireSpace(directory: string, needed: SpaceNeeded): Promise<void> {
+  const { bavail, bsize } = await statfs(directory)
+  const free = bavail * bsize
+  if (free >= needed.bytes) return
+  throw new BackupError(
+    'disk_full',
+    `backing up the database: it needs about ${inUnits(needed.bytes)} in ${directory}, ${inUnits(free)} are free`,
+    {
+      hint: `Free ${inUnits(needed.bytes - free)} there, or put PURSER_BACKUP_DIR on a larger volume (environments.*.backups.keep and days say how many backups stay).`,
+      evidence: [`estimate: ${needed.reckoning}`],
+    },
+  )
+}
+
+function percent(ratio: number): string {
+  return `${Math.round(ratio * 100)} %`
+}
+
+export function inUnits(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`
+  return bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : `${Math.ceil(bytes / 1e3)} kB`
+}

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { BackupError } from '../errors.ts'
+import type { BackupManifest, RetentionRule } from '../port.ts'
+
+/** The names become file names and arguments of programs. */
+export function checkedName(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/.test(name) && !name.endsWith('.partial')) return name
+  throw new BackupError('backup_name', `naming a backup: ${JSON.stringify(name)} is not a plain file name`)
+}
+
+export function manifestPath(directory: string, file: string): string {
+  return join(directory, `${file}.json`)
+}
+
+/** Size of all files, and one checksum over the names and checksums of all. */
+export async function fingerprint(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  return fingerprintOf(await readdir(path), (name) => createReadStream(join(path, name)))
+}
+
+export async function fingerprintOf(
+  names: readonly string[],
+  open: (name: string) => Readable | Promise<Readable>,
+  signal?: AbortSignal,
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  const whole = createHash('sha256')
+  let bytes = 0
+  for (const name of names.toSorted()) {
+    const hash = createHash('sha256')
+    await pipeline(
+      await open(name),
+      async function* (chunks: AsyncIterable<Buffer>) {
+        for await (const chunk of chunks) {
+          bytes += chunk.length
+          yield chunk
+        }
+      },
+      hash,
+      ...(signal === undefined ? [] : [{ signal }]),
+    )
+    whole.update(`${hash.digest('hex')}  ${name}\n`)
+  }
+  return { bytes, sha256: whole.digest('hex') }
+}
+
+/** Dump first, manifest last: a manifest says that the files beside it are whole. */
+export async function finish(directory: string, partial: string, manifest: BackupManifest): Promise<void> {
+  for (const name of await readdir(partial)) await sync(join(partial, name))
+  await sync(partial)
+  const place = join(directory, manifest.file)
+  // Renamed by a try that died before it wrote the manifest.
+  await rm(place, { recursive: true, force: true })
+  await rename(partial, place)
+  await sync(directory)
+  const path = manifestPath(directory, manifest.file)
+  await writeFile(`${path}.partial`, `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600, flush: true })
+  await rename(`${path}.partial`, path)
+  await sync(directory)
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+export function parseManifest(text: string, doing: string): BackupManifest {
+  try {
+    const read = JSON.parse(text) as BackupManifest
+    // Without the counts of its snapshot nothing could be held against it.
+    if (!Array.isArray(read.rows) || !Array.isArray(read.sequences)) throw new Error('it holds no counts')
+    return read
+  } catch (error) {
+    const hint = 'See which backups there are; this one was never finished or was removed.'
+    throw new BackupError('backup_missing', `${doing}: it has no readable manifest`, { hint, cause: error })
+  }
+}
+
+/** Newest first. */
+export async function listManifests(directory: string): Promise<readonly BackupManifest[]> {
+  const names = await readdir(directory).catch(() => [])
+  const read = names
+    .filter((name) => name.endsWith('.dump.json'))
+    .map(async (name) => parseManifest(await readFile(join(directory, name), 'utf8'), `reading ${name}`))
+  const found = await Promise.allSettled(read)
+  return newestFirst(found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])))
+}
+
+export function newestFirst(manifests: readonly BackupManifest[]): readonly BackupManifest[] {
+  return manifests.toSorted((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1))
+}
+
+/** Pure: which backups a rule lets go, oldest first. */
+export function outlived(manifests: readonly BackupManifest[], rule: RetentionRule): readonly string[] {
+  const ours = newestFirst(manifests.filter(({ file }) => rule.owns(file)))
+  const lastGood = ours.find(({ restoreTest }) => restoreTest.outcome === 'passed') ?? ours[0]
+  const horizon = rule.now.getTime() - rule.days * 86_400_000
+  return ours
+    .slice(Math.max(1, rule.keep))
+    .filter((our) => our !== lastGood && Date.parse(our.finishedAt) < horizon)
+    .map(({ file }) => file)
+    .reverse()
+}
+
+/** Manifest first: without it the rest is no backup any more, whatever a crash leaves of it. */
+export async function removeBackup(directory: string, file: string): Promise<void> {
+  await rm(manifestPath(directory, file), { force: true })
+  await rm(join(directory, file), { recursive: true, force: true })
+}
+
+/** What a try may leave here when it is killed; nothing that is a backup is called so. */
+const remains = /^[A-Za-z0-9][\w.-]*\.dump\.(partial|fetched|(partial|fetched)\.(rest|list))$/
+
+/** Remains of a try may belong to one that still runs; after a day they do not. */
+export const staleMs = 24 * 60 * 60 * 1000
+
+/** Rows of customers lie in them, and they fill the disk. */
+export async function removeRemains(directory: string, before: Date, signal: AbortSignal): Promise<void> {
+  for (const name of (await readdir(directory).catch(() => [])).filter((one) => remains.test(one))) {
+    signal.throwIfAborted()
+    const path = join(directory, name)
+    const touched = await stat(path).catch(() => undefined)
+    if (touched !== undefined && touched.mtime < before) await rm(path, { recursive: true, force: true })
+  }
+}

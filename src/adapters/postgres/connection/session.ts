@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import type { Sensitive } from '../../../sensitive.ts'
+import { requestCancel } from './cancel-request.ts'
+import { DatabaseError, explain } from '../errors.ts'
+
+/** pg's own typings leave out what every client has once connected. */
+export type Session = pg.Client & { readonly processID: number; readonly secretKey: number }
+
+const connectLimitMs = 10_000
+/** How long a cancelled statement may take to end on the server before its connection is cut. */
+const cancelLimitMs = 5_000
+
+/**
+ * One connection for one piece of work, closed afterwards. On abort the running statement is cancelled on the server
+ * (`pg` would only stop waiting for it), then the abort reason is thrown.
+ */
+export async function withSession<T>(
+  url: Sensitive,
+  doing: string,
+  signal: AbortSignal,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted()
+  const client = newClient(url)
+  // Without a listener a connection that the server closes while idle would end the whole process.
+  client.on('error', () => {})
+  const over = new AbortController()
+  let cancelling: Promise<void> | undefined
+  const onAbort = (): void => {
+    cancelling = cancel(client, over.signal)
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    await client.connect()
+    signal.throwIfAborted()
+    return await work(client)
+  } catch (error) {
+    signal.throwIfAborted()
+    throw explain(doing, error)
+  } finally {
+    over.abort()
+    signal.removeEventListener('abort', onAbort)
+    await cancelling
+    await client.end().catch(() => {})
+  }
+}
+
+function newClient(url: Sensitive): Session {
+  try {
+    return new pg.Client({
+      connectionString: url.reveal(),
+      application_name: 'purser',
+      connectionTimeoutMillis: connectLimitMs,
+      keepAlive: true,
+    }) as Session
+  } catch {
+    // The parser's message would quote the address, password and all.
+    throw new DatabaseError('database_address', 'reading the database address: it is not a postgresql:// address')
+  }
+}
+
+/** Cancels what the session is doing until its work is over: between two statements there is nothing to cancel yet. */
+async function cancel(client: Session, over: AbortSignal): Promise<void> {
+  if (!client.processID) return destroy(client)
+  const deadline = performance.now() + cancelLimitMs
+  for (;;) {
+    // Work that looks at the signal itself is over at once; then nothing needs to be sent.
+    await sleep(25, undefined, { signal: over }).catch(() => {})
+    if (over.aborted) return
+    if (performance.now() > deadline) return destroy(client)
+    await requestCancel(client)
+    await sleep(75, undefined, { signal: over }).catch(() => {})
+  }
+}
+
+function destroy(client: Session): void {
+  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } }
+  connection.stream.destroy()
+}

@@ -1,0 +1,70 @@
+import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { runChild } from '../../process/child.ts'
+import { CommandError } from '../../process/errors.ts'
+import { LineSplitter } from '../../process/lines.ts'
+import { BackupError } from '../errors.ts'
+
+export interface ToolRun {
+  readonly program: 'pg_dump' | 'pg_restore' | 'psql'
+  /** Where the program is; undefined: the PATH says it. */
+  readonly directory?: string | undefined
+  readonly args: readonly string[]
+  readonly doing: string
+  readonly cwd: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly timeoutMs: number
+  readonly onStdoutLine?: (line: string) => void
+  readonly stdoutTo?: Writable
+  readonly stdin?: Readable
+  readonly onStderrLine?: (line: string) => void
+}
+
+interface ToolOutcome {
+  readonly exitCode: number
+  /** The last lines of stderr without what `--verbose` reports. */
+  readonly complaints: readonly string[]
+}
+
+/** Runs a client program of PostgreSQL with messages in English, so that they can be understood. */
+export async function runTool(tool: ToolRun, signal: AbortSignal): Promise<ToolOutcome> {
+  const complaints: string[] = []
+  const stdout = new LineSplitter((line) => tool.onStdoutLine?.(line))
+  const stderr = new LineSplitter((line) => {
+    tool.onStderrLine?.(line)
+    if (!/: (error|warning|detail|hint|fatal)\b/i.test(line)) return
+    complaints.push(line)
+    if (complaints.length > 20) complaints.shift()
+  })
+  try {
+    const { exitCode } = await runChild(
+      {
+        argv: [tool.directory === undefined ? tool.program : join(tool.directory, tool.program), ...tool.args],
+        cwd: tool.cwd,
+        env: { ...tool.env, LC_ALL: 'C' },
+        timeoutMs: tool.timeoutMs,
+        onStdout: (chunk) => stdout.push(chunk),
+        stdoutTo: tool.stdoutTo,
+        stdin: tool.stdin,
+        onStderr: (chunk) => stderr.push(chunk),
+      },
+      signal,
+    )
+    stdout.end()
+    stderr.end()
+    return { exitCode, complaints }
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    if (error.code === 'command_not_found') throw toolsMissing(tool, error)
+    const evidence = { evidence: complaints, cause: error }
+    throw new BackupError(error.code, `${tool.doing}: ${error.message}`, evidence)
+  }
+}
+
+function toolsMissing({ program, directory }: ToolRun, cause: unknown): BackupError {
+  const where = directory === undefined ? 'here' : `in ${directory} (PURSER_PG_BIN)`
+  return new BackupError('client_tools_missing', `looking for ${program}: it is not installed ${where}`, {
+    hint: 'Install the PostgreSQL client tools: apt-get install postgresql-client (Debian), brew install libpq (macOS).',
+    cause,
+  })
+}

@@ -1,0 +1,164 @@
+import { DatabaseError, explain } from '../errors.ts'
+import type { Ledger } from './ledger.ts'
+import type { ApplyMigration, MigrationOutcome } from '../port.ts'
+import type { Session } from '../connection/session.ts'
+import { outsideOnly, splitStatements, type Statement } from './statements.ts'
+
+/**
+ * A file with `create index concurrently` and its kin: statement by statement, each done one noted beside the ledger, so
+ * that a repeat after a crash goes on where it ended. What can run in a transaction does, together with its note; what
+ * cannot is looked at first, as it may have been done without its note.
+ */
+export async function applyOutsideTransaction(
+  session: Session,
+  ledger: Ledger,
+  migration: ApplyMigration,
+  signal: AbortSignal,
+): Promise<MigrationOutcome> {
+  const { file, run, release } = migration
+  const doing = `applying ${file.name}`
+  const statements = splitStatements(file.sql)
+  for (const statement of statements) refuseUnrepeatable(doing, statement)
+  const started = performance.now()
+  const done = await ledger.statementsDone(session, file)
+  for (const [index, statement] of statements.entries()) {
+    signal.throwIfAborted()
+    if (done.has(index)) continue
+    try {
+      if (outsideOnly(statement.words)) await runOutside(session, statement, migration)
+      await inTransaction(session, async () => {
+        await session.query(`set local lock_timeout = ${Math.round(migration.lockTimeoutMs)}`)
+        await session.query(`set local statement_timeout = ${Math.round(migration.statementTimeoutMs)}`)
+        if (!outsideOnly(statement.words)) await session.query(statement.text)
+        await session.query('set local search_path to default')
+        await ledger.noteStatement(session, file, index)
+      })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw broken(doing, error, statement, index, statements.length, await leftInvalid(session, statement))
+    }
+  }
+  const milliseconds = Math.round(performance.now() - started)
+  await inTransaction(session, () => ledger.record(session, file, { run, release, milliseconds }))
+  return { outcome: 'applied', milliseconds }
+}
+
+/** It blocks nobody while it waits for old transactions to end, so only the statement's own limit holds. */
+async function runOutside(session: Session, statement: Statement, migration: ApplyMigration): Promise<void> {
+  if (await standsAlready(session, statement)) return
+  await session.query('set lock_timeout = 0')
+  await session.query(`set statement_timeout = ${Math.round(migration.statementTimeoutMs)}`)
+  try {
+    await session.query(statement.text)
+  } finally {
+    await session.query('reset lock_timeout').catch(() => {})
+    await session.query('reset statement_timeout').catch(() => {})
+  }
+}
+
+interface Index {
+  readonly name: string
+  readonly table: string
+}
+
+/** An index that an earlier try finished is kept; one that it left invalid is dropped, so that it can be built again. */
+async function standsAlready(session: Session, statement: Statement): Promise<boolean> {
+  const dropped = dropConcurrently.exec(statement.text)?.[1]
+  if (dropped !== undefined) {
+    const { rows } = await session.query<{ gone: boolean }>('select to_regclass($1) is null as gone', [dropped])
+    return rows[0]?.gone ?? false
+  }
+  const index = concurrentIndex(statement)
+  if (index === undefined) return false
+  const { rows } = await session.query<{ valid: boolean; place: string; same: boolean }>(
+    `select i.indisvalid as valid, format('%I.%I', n.nspname, c.relname) as place,
+       i.indrelid = to_regclass($2) as same
+     from pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
+     where c.relname = $1 and c.relnamespace = (select relnamespace from pg_class where oid = to_regclass($2))`,
+    [index.name, index.table],
+  )
+  const [found] = rows
+  if (found === undefined) return false
+  if (!found.same)
+    throw new DatabaseError('already_exists', `${index.name} is an index of another table than ${index.table}`)
+  if (!found.valid) await session.query(`drop index concurrently ${found.place}`)
+  return found.valid
+}
+
+async function leftInvalid(session: Session, statement: Statement): Promise<string | undefined> {
+  const index = concurrentIndex(statement)
+  if (index === undefined) return undefined
+  const invalid = await invalidIndexes(session).catch(() => [])
+  return invalid.find((name) => name.endsWith(`.${index.name}`))
+}
+
+/** `schema.index` of indexes that a broken-off concurrent build left: they cost every write and help no query. */
+export async function invalidIndexes(session: Session): Promise<readonly string[]> {
+  const { rows } = await session.query<{ name: string }>(`
+    select n.nspname || '.' || c.relname as name from pg_index i join pg_class c on c.oid = i.indexrelid
+    join pg_namespace n on n.oid = c.relnamespace
+    where not i.indisvalid and c.relkind = 'i' and n.nspname !~ '^pg_'
+      and not exists (select from pg_stat_progress_create_index where index_relid = i.indexrelid) order by 1`)
+  return rows.map((row) => row.name)
+}
+
+const identifier = String.raw`(?:"(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)`
+const createConcurrently = new RegExp(
+  String.raw`^create\s+(?:unique\s+)?index\s+concurrently\s+(?:if\s+not\s+exists\s+)?(${identifier})?\s*on\s+(?:only\s+)?(${identifier}(?:\s*\.\s*${identifier})?)`,
+  'i',
+)
+
+const dropConcurrently = new RegExp(
+  String.raw`^drop\s+index\s+concurrently\s+(?:if\s+exists\s+)?(${identifier}(?:\s*\.\s*${identifier})?)\s*(?:cascade|restrict)?$`,
+  'i',
+)
+
+function concurrentIndex({ words, text }: Statement): Index | undefined {
+  if (!/^create (unique )?index concurrently\b/.test(words)) return undefined
+  const [, name, table] = createConcurrently.exec(text) ?? []
+  if (name === undefined || table === undefined || /^on$/i.test(name)) return undefined
+  return { name: plain(name), table }
+}
+
+function plain(name: string): string {
+  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase()
+}
+
+/** After a crash nobody could tell whether these were done. */
+function refuseUnrepeatable(doing: string, statement: Statement): void {
+  const unnamed =
+    /^create (unique )?index concurrently\b/.test(statement.words) && concurrentIndex(statement) === undefined
+  const once = /^(create|drop) (database|tablespace|subscription)\b/.test(statement.words)
+  if (!unnamed && !once) return
+  throw new DatabaseError('migration_not_repeatable', `${doing}: line ${statement.line} could not be tried again`, {
+    hint: unnamed
+      ? 'Give the index a name, and write no comment between its words: a broken-off build is found by it.'
+      : 'Run this statement by hand; it belongs to no release.',
+    evidence: [`LINE ${statement.line}: ${statement.text.split('\n', 1)[0] ?? ''}`],
+  })
+}
+
+function broken(doing: string, error: unknown, at: Statement, index: number, all: number, invalid: string | undefined) {
+  const told = explain(doing, error, at.text)
+  const where = `statement ${index + 1} of ${all}, line ${at.line}; those before it are done and will not be repeated`
+  const left = invalid === undefined ? [] : [`index ${invalid} is left invalid; the next try drops and builds it anew`]
+  const known = told instanceof DatabaseError ? told : undefined
+  return new DatabaseError(known?.code ?? 'database_failed', `${told.message} (${where})`, {
+    ...(known?.hint === undefined ? {} : { hint: known.hint }),
+    ...(known?.sqlState === undefined ? {} : { sqlState: known.sqlState }),
+    transient: known?.transient ?? false,
+    evidence: [...left, ...(known?.evidence ?? [])],
+    cause: error,
+  })
+}
+
+async function inTransaction(session: Session, work: () => Promise<void>): Promise<void> {
+  await session.query('begin')
+  try {
+    await work()
+    await session.query('commit')
+  } catch (error) {
+    await session.query('rollback').catch(() => {})
+    throw error
+  }
+}

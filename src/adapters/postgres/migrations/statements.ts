@@ -1,0 +1,141 @@
+/** What a migration must not contain, because it would end or escape the transaction that makes it safe. */
+interface ForbiddenStatement {
+  readonly line: number
+  readonly text: string
+  readonly why: 'ends the transaction' | 'cannot run in a transaction' | 'is a command of psql'
+}
+
+const transactionControl =
+  /^(begin|start transaction|commit|end|rollback(?! to\b| transaction to\b| work to\b)|abort|prepare transaction)\b/
+const outsidePatterns = [
+  /^(create( unique)? index|drop index|reindex\b.*) concurrently\b/,
+  /^reindex (system|database|schema)\b/,
+  /^refresh materialized view concurrently\b.*\bwith no data\b/,
+  /^(vacuum|cluster$|checkpoint|alter system|create database|drop database|create tablespace|drop tablespace)\b/,
+  /^alter table\b.*\bdetach partition\b.*\bconcurrently\b/,
+  /^(create|drop) subscription\b/,
+]
+
+export function forbiddenStatements(sql: string): readonly ForbiddenStatement[] {
+  return splitStatements(sql).flatMap(({ line, text, words }) => {
+    const why = verdict(words)
+    return why === undefined ? [] : [{ line, text: text.slice(0, 120), why }]
+  })
+}
+
+/** `words` of a statement that the server refuses inside a transaction. */
+export function outsideOnly(words: string): boolean {
+  return outsidePatterns.some((pattern) => pattern.test(words))
+}
+
+function verdict(words: string): ForbiddenStatement['why'] | undefined {
+  if (words.startsWith('\\')) return 'is a command of psql'
+  if (transactionControl.test(words)) return 'ends the transaction'
+  if (outsideOnly(words)) return 'cannot run in a transaction'
+  return undefined
+}
+
+export interface Statement {
+  /** Where it begins, from 1. */
+  readonly line: number
+  readonly text: string
+  /** Lower case, comments gone, quoted parts as `''`, single spaces: for matching only. */
+  readonly words: string
+}
+
+/** PostgreSQL's lexical rules: quotes, E'' escapes, dollar quotes, nested comments, `begin atomic` bodies. */
+export function splitStatements(sql: string): readonly Statement[] {
+  const statements: Statement[] = []
+  let from = 0
+  let words = ''
+  const flush = (end: number): void => {
+    const raw = sql.slice(from, end)
+    const start = from + lead(raw)
+    if (words.trim() !== '') {
+      statements.push({ line: lineAt(sql, start), text: sql.slice(start, end).trim(), words: tidy(words) })
+    }
+    words = ''
+  }
+  for (let at = 0; at < sql.length;) {
+    const token = tokenAt(sql, at)
+    if (token.kind === 'separator' && !insideAtomicBody(words)) {
+      flush(at)
+      from = at + 1
+    } else {
+      words += token.shown
+    }
+    at = token.end
+  }
+  flush(sql.length)
+  return statements
+}
+
+interface Token {
+  readonly kind: 'separator' | 'other'
+  readonly end: number
+  readonly shown: string
+}
+
+function tokenAt(sql: string, at: number): Token {
+  const other = (end: number, shown: string): Token => ({ kind: 'other', end, shown })
+  const two = sql.slice(at, at + 2)
+  if (two === '--') return other(orEnd(sql, sql.indexOf('\n', at), 0), ' ')
+  if (two === '/*') return other(endOfComment(sql, at), ' ')
+  const char = sql[at] ?? ''
+  if (char === ';') return { kind: 'separator', end: at + 1, shown: ';' }
+  if (char === "'") return other(endOfString(sql, at), " '' ")
+  if (char === '"') return other(orEnd(sql, sql.indexOf('"', at + 1), 1), ' "" ')
+  if (char === '$') {
+    const tag = /^\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/.exec(sql.slice(at, at + 70))?.[0]
+    if (tag !== undefined) return other(orEnd(sql, sql.indexOf(tag, at + tag.length), tag.length), " '' ")
+  }
+  // A whole word at once: the `$` of `a$b$` opens no quote.
+  const word = /^[\w$\u0080-\uffff]+/.exec(sql.slice(at, at + 200))?.[0]
+  return word === undefined ? other(at + 1, char) : other(at + word.length, word)
+}
+
+function endOfComment(sql: string, at: number): number {
+  let depth = 0
+  for (let index = at; index < sql.length;) {
+    const two = sql.slice(index, index + 2)
+    if (two === '/*') depth += 1
+    if (two === '*/') depth -= 1
+    if (two === '*/' && depth === 0) return index + 2
+    index += two === '/*' || two === '*/' ? 2 : 1
+  }
+  return sql.length
+}
+
+function endOfString(sql: string, at: number): number {
+  const escapes = /[eE]/.test(sql[at - 1] ?? '') && !/[\w$]/.test(sql[at - 2] ?? '')
+  for (let index = at + 1; index < sql.length; index += 1) {
+    if (escapes && sql[index] === '\\') index += 1
+    else if (sql[index] === "'") return index + 1
+  }
+  return sql.length
+}
+
+/** The semicolons of a function body in standard SQL (`begin atomic … end`) separate nothing of ours. */
+function insideAtomicBody(words: string): boolean {
+  const body = /\bbegin\s+atomic\b([\s\S]*)$/i.exec(words)?.[1]
+  if (body === undefined) return false
+  const opened = body.match(/\bcase\b/gi)?.length ?? 0
+  const closed = body.match(/\bend\b/gi)?.length ?? 0
+  return closed <= opened
+}
+
+function orEnd(sql: string, index: number, length: number): number {
+  return index < 0 ? sql.length : index + length
+}
+
+function lead(raw: string): number {
+  return /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/.exec(raw)?.[0].length ?? 0
+}
+
+function lineAt(sql: string, index: number): number {
+  return sql.slice(0, index).split('\n').length
+}
+
+function tidy(words: string): string {
+  return words.toLowerCase().replaceAll(/\s+/g, ' ').trim()
+}

@@ -1,0 +1,166 @@
+import pg from 'pg'
+import { cpus } from 'node:os'
+import { dirname } from 'node:path'
+import { Sensitive } from '../../../sensitive.ts'
+import { toolsForServer } from '../connection/client-tools.ts'
+import { BackupError } from '../errors.ts'
+import { connectionName, libpqEnvironment } from '../connection/libpq.ts'
+import { type Session, withSession } from '../connection/session.ts'
+import { runTool } from '../connection/tools.ts'
+
+const restoreLimitMs = 12 * 60 * 60 * 1000
+
+/** The same server and user, another database. */
+export function onDatabase(url: Sensitive, name: string): Sensitive {
+  const address = new URL(url.reveal())
+  address.pathname = `/${encodeURIComponent(name)}`
+  return new Sensitive(address.href)
+}
+
+/** At most 63 bytes: PostgreSQL cuts longer names silently, and two cut names may be the same. */
+export function databaseName(base: string, suffix: string): string {
+  let kept = base
+  while (Buffer.byteLength(kept + suffix) > 63) kept = kept.slice(0, -1)
+  return kept + suffix
+}
+
+/** Does a name a database here? Its comment tells what Purser noted about it. */
+export async function findDatabase(
+  session: Session,
+  name: string,
+): Promise<{ readonly comment: string; readonly open: boolean } | undefined> {
+  const { rows } = await session.query<{ comment: string | null; open: boolean }>(
+    `select shobj_description(oid, 'pg_database') as comment, datallowconn as open from pg_database where datname = $1`,
+    [name],
+  )
+  return rows[0] && { comment: rows[0].comment ?? '', open: rows[0].open }
+}
+
+export async function dropDatabase(session: Session, name: string): Promise<void> {
+  await session.query(`drop database if exists ${pg.escapeIdentifier(name)} with (force)`)
+}
+
+interface Likeness {
+  readonly encoding: string
+  readonly collate: string
+  readonly ctype: string
+  readonly icu: string | null
+  readonly owner: string
+}
+
+/** Empty, with the encoding, locale and owner of the database that the session is in. */
+export async function createAlike(session: Session, name: string): Promise<void> {
+  const { rows } = await session.query<Likeness>(`
+    select pg_encoding_to_char(encoding) as encoding, datcollate as collate, datctype as ctype,
+      pg_get_userbyid(datdba) as owner,
+      case when to_jsonb(d) ->> 'datlocprovider' = 'i'
+        then coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') end as icu
+    from pg_database d where datname = current_database()`)
+  const [like] = rows
+  if (!like) throw new Error('the server does not know the database of this session')
+  const icu = like.icu === null ? '' : ` locale_provider icu icu_locale ${pg.escapeLiteral(like.icu)}`
+  await session.query(
+    `create database ${pg.escapeIdentifier(name)} owner ${pg.escapeIdentifier(like.owner)} template template0
+     encoding ${pg.escapeLiteral(like.encoding)} lc_collate ${pg.escapeLiteral(like.collate)}
+     lc_ctype ${pg.escapeLiteral(like.ctype)}${icu}`,
+  )
+}
+
+interface RestoreInto {
+  readonly url: Sensitive
+  readonly path: string
+  readonly doing: string
+  /** False where the roles of the dumped database may not exist. */
+  readonly withOwners: boolean
+  /** Where client tools are looked for. */
+  readonly toolDirectories?: readonly string[] | undefined
+  /** A table of contents with the entries that are wanted; without one, all. */
+  readonly listFile?: string | undefined
+  readonly onProgress: (line: string) => void
+}
+
+/** Fills an empty database. Any error ends it: half a restore is none. */
+export async function restoreInto(
+  { url, path, doing, withOwners, toolDirectories, listFile, onProgress }: RestoreInto,
+  signal: AbortSignal,
+): Promise<void> {
+  const { PGDATABASE = '', ...env } = libpqEnvironment(url)
+  const tools = await toolsForServer(url, toolDirectories, signal)
+  const { exitCode, complaints } = await runTool(
+    {
+      program: 'pg_restore',
+      directory: tools.directory,
+      args: [
+        '--exit-on-error',
+        '--no-password',
+        '--no-subscriptions',
+        '--verbose',
+        `--jobs=${parallelJobs()}`,
+        ...(withOwners ? [] : ['--no-owner', '--no-acl']),
+        ...(listFile === undefined ? [] : [`--use-list=${listFile}`]),
+        // As a connection string, or a name with `=` in it would be read as one.
+        `--dbname=${connectionName(PGDATABASE)}`,
+        path,
+      ],
+      doing,
+      cwd: dirname(path),
+      env,
+      timeoutMs: restoreLimitMs,
+      onStderrLine: (line) => {
+        const item = /(?:processing|launching) item \d+ (TABLE DATA|INDEX|CONSTRAINT|FK CONSTRAINT) (.+)/.exec(line)
+        if (item) onProgress(`${item[1]?.toLowerCase()} ${item[2]}`)
+      },
+    },
+    signal,
+  )
+  if (exitCode === 0) return
+  const tooNew = complaints.some((line) => line.includes('unrecognized configuration parameter'))
+  throw new BackupError('restore_failed', `${doing}: pg_restore exited ${exitCode}`, {
+    hint: tooNew
+      ? `Nothing that serves was touched. pg_restore ${tools.version} is newer than the server and says what that does not understand: install the client tools of the server's own version beside it.`
+      : 'Nothing that serves was touched. The messages say which object could not be made.',
+    evidence: complaints,
+  })
+}
+
+/** As many as there are cores: each is a connection and a process of its own. */
+export function parallelJobs(): number {
+  return Math.min(8, Math.max(1, cpus().length))
+}
+
+/** What a dump leaves out because it belongs to the database as a whole: settings, grants, connection limit. */
+export async function copyDatabaseFacts(session: Session, url: Sensitive, name: string, signal: AbortSignal) {
+  const target = pg.escapeIdentifier(name)
+  const settings = await session.query<{ role: string | null; name: string; value: string }>(`
+    select case when setrole <> 0 then pg_get_userbyid(setrole) end as role,
+      split_part(line, '=', 1) as name, substr(line, strpos(line, '=') + 1) as value
+    from pg_db_role_setting, unnest(setconfig) as line
+    where setdatabase = (select oid from pg_database where datname = current_database())`)
+  const grants = await session.query<{ limit: number; own: boolean }>(
+    `select datconnlimit as limit, datacl is not null as own from pg_database where datname = current_database()`,
+  )
+  const rights = await session.query<{ grantee: string | null; right: string; grantable: boolean }>(`
+    select case when grantee <> 0 then pg_get_userbyid(grantee) end as grantee, privilege_type as right,
+      is_grantable as grantable
+    from pg_database, aclexplode(datacl) where datname = current_database()`)
+  await withSession(url, `copying settings and grants to ${name}`, signal, async (elsewhere) => {
+    for (const { role, name: setting, value } of settings.rows) {
+      // `from current` keeps lists such as a search_path exactly; written out they would need quoting by kind.
+      await elsewhere.query('select set_config($1, $2, false)', [setting, value])
+      const whose = role === null ? `database ${target}` : `role ${pg.escapeIdentifier(role)} in database ${target}`
+      const part = setting.split('.').map((one) => pg.escapeIdentifier(one))
+      await elsewhere.query(`alter ${whose} set ${part.join('.')} from current`)
+      await elsewhere.query('reset all')
+    }
+    const [facts] = grants.rows
+    if (facts?.own) await elsewhere.query(`revoke all on database ${target} from public`)
+    for (const { grantee, right, grantable } of rights.rows) {
+      const to = grantee === null ? 'public' : pg.escapeIdentifier(grantee)
+      await elsewhere.query(
+        `grant ${right} on database ${target} to ${to}${grantable && grantee !== null ? ' with grant option' : ''}`,
+      )
+    }
+    if (facts !== undefined && facts.limit >= 0)
+      await elsewhere.query(`alter database ${target} connection limit ${facts.limit}`)
+  })
+}

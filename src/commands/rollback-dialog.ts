@@ -1,0 +1,76 @@
+import type { ModalView } from '@slack/types'
+import { rollbackRefusedView, rollbackView } from '../messages/dialogs/dialogs.ts'
+import { type Comeback, comebackOf, targetOf } from '../model/rollback-target.ts'
+import type { Effect } from '../model/effects.ts'
+import type { Run } from '../model/run.ts'
+import { type UndoPlan, withComeback } from '../model/undo-plan.ts'
+import type { Desk } from './command-context.ts'
+import { whySchemaForbids } from './schema-guard.ts'
+
+/** A person waits for the dialog. */
+const lookLimitMs = 5_000
+/** Slack waits three seconds for the answer to a confirmation. */
+const glanceLimitMs = 1_500
+
+interface Asked {
+  readonly run: Run
+  readonly undo: UndoPlan
+  readonly image: Effect
+  /** `--to-revision` */
+  readonly revision: number | undefined
+  /** Carries what is shown from the dialog's opening to its confirmation. */
+  readonly metadata: (comeback: Comeback) => string
+}
+
+/** The dialog with what will run in it; without a way to confirm when the rollback would stop. */
+export async function lookedAt(asked: Asked, desk: Desk): Promise<ModalView> {
+  const { run, undo, image, revision, metadata } = asked
+  const now = desk.now()
+  const [seen, releases] = await Promise.all([
+    desk.deployment(run.environment, AbortSignal.timeout(lookLimitMs)).catch((error: unknown) => {
+      desk.log.warn({ err: error }, 'looking at the cluster for a rollback')
+      return undefined
+    }),
+    desk.runs.releases(run.environment),
+  ])
+  const answer = seen === undefined ? undefined : comebackOf(seen, image, releases, revision)
+  if (answer?.ok === false) return rollbackRefusedView(run, answer, now)
+  const forbidden = await whySchemaForbids(run, targetOf(image, answer?.comeback), desk)
+  if (forbidden !== undefined) return rollbackRefusedView(run, { ok: false, ...forbidden, choices: [] }, now)
+  if (answer === undefined) return unseen(asked, desk)
+  const shown = fitting(answer.comeback, metadata)
+  return rollbackView(run, withComeback(undo, shown), metadata(shown), now)
+}
+
+function unseen({ run, undo, revision, metadata }: Asked, desk: Desk): ModalView {
+  const why = `it did not answer within ${lookLimitMs / 1_000} s or refused to`
+  if (revision === undefined) {
+    const comeback = { kind: 'unseen', why } as const
+    return rollbackView(run, withComeback(undo, comeback), metadata(comeback), desk.now())
+  }
+  const next = `Without --to-revision the rollback goes back to what stood there before run #${run.number}.`
+  const told = `The cluster could not be asked which revisions there are: ${why}.`
+  return rollbackRefusedView(run, { ok: false, why: told, next, choices: [] }, desk.now())
+}
+
+/** True when the deployment is known to have changed since the dialog was shown. */
+export async function hasMoved(run: Run, comeback: Comeback | undefined, desk: Desk): Promise<boolean> {
+  if (comeback?.kind !== 'seen') return false
+  // Best effort: the run looks again before it changes anything.
+  const seen = await desk.deployment(run.environment, AbortSignal.timeout(glanceLimitMs)).catch(() => undefined)
+  return seen !== undefined && seen.templateHash !== comeback.from.templateHash
+}
+
+const longestMetadata = 2_900
+const longestLine = 200
+
+/** What a dialog carries is limited: differences that do not fit are counted, here and in what is shown. */
+function fitting(comeback: Extract<Comeback, { kind: 'seen' }>, metadata: Asked['metadata']) {
+  const lines = comeback.differences.map((line) =>
+    line.length > longestLine ? `${line.slice(0, longestLine)}…` : line,
+  )
+  for (let kept = lines.length; ; kept -= 1) {
+    const shown = { ...comeback, differences: lines.slice(0, kept), more: lines.length - kept }
+    if (kept === 0 || metadata(shown).length <= longestMetadata) return shown
+  }
+}

@@ -1,0 +1,217 @@
+import type { Logger } from 'pino'
+import { phaseLimitMinutes } from '../config/phase-limit.ts'
+import type { PurserConfig } from '../config/purser-yaml.ts'
+import type { Phase, PhaseResult } from '../runbook/phase.ts'
+import type { World } from '../runbook/world.ts'
+import { isReadOnly, type PhaseName, type Run } from '../model/run.ts'
+import type { Claim, PhaseStore } from '../store/phases.ts'
+import type { ThreadPost } from '../model/post.ts'
+import type { Alongside, RunStore } from '../store/runs.ts'
+import type { RunEvent } from '../model/lifecycle.ts'
+import { approversOf } from './approvers.ts'
+import { backoffMs, failureOf, Stopped, verdictOn } from './failures.ts'
+import { contextFor } from './phase-context.ts'
+import type { TakenJob } from './queues.ts'
+
+/** A job only says "look at this phase"; everything that counts is in the truth. */
+export type PhaseJob = { readonly run: number; readonly phase: PhaseName; readonly attempt: number }
+
+interface ExecutorDependencies {
+  readonly runs: RunStore
+  readonly phases: PhaseStore
+  readonly config: PurserConfig
+  readonly worldOf: (environment: string) => World
+  readonly runbook: Readonly<Partial<Record<PhaseName, Phase>>>
+  /** Enqueues the phase's job. */
+  readonly enqueue: (run: Run, phase: PhaseName) => Promise<void>
+  /** The run's board or thread has news. */
+  readonly publish: (run: number) => Promise<void>
+  readonly worker: string
+  readonly log: Logger
+}
+
+/** A worker says "still alive" this often. */
+const heartbeatMs = 2_000
+/** A worker that has been silent for this long is taken to be dead. */
+export const staleMs = 8_000
+/** Without contact to the truth for this long a worker stops: soon another may take the phase. */
+const lostContactMs = 6_000
+const heldRetryMs = 2_000
+
+/** Executes phases: claim, heart, time limit, and what came of it into the truth. */
+export class PhaseExecutor {
+  readonly #deps: ExecutorDependencies
+  readonly #stopping = new AbortController()
+
+  constructor(deps: ExecutorDependencies) {
+    this.#deps = deps
+  }
+
+  /** Makes phases under way stop and go back into the queue. */
+  shutDown(): void {
+    this.#stopping.abort(new Stopped('shutdown', 'this process is shutting down'))
+  }
+
+  async handle(job: TakenJob<PhaseJob>): Promise<void> {
+    const { run, phase, attempt } = job.data
+    const outcome = await this.#deps.phases.claim(run, phase, attempt, this.#deps.worker, staleMs)
+    if (outcome.kind === 'settled') return
+    if (outcome.kind === 'held') return job.defer(heldRetryMs)
+    await this.#deps.publish(run)
+    await this.#execute(outcome.claim, job)
+  }
+
+  async #execute(claim: Claim, job: TakenJob<PhaseJob>): Promise<void> {
+    const log = this.#deps.log.child({ run: claim.run, phase: claim.phase, epoch: claim.epoch })
+    const run = await this.#deps.runs.get(claim.run)
+    const heart = startHeart(claim, run, this.#deps.phases, this.#stopping.signal)
+    try {
+      heart.signal.throwIfAborted()
+      log.info('phase begins')
+      const result = await this.#work(claim, run, heart.signal)
+      heart.signal.throwIfAborted()
+      await this.#succeed(claim, run, result)
+      log.info({ line: result.line }, 'phase succeeded')
+    } catch (error) {
+      log.warn({ err: error }, 'phase stopped')
+      await this.#settle(claim, run, error, heart.signal, job)
+    } finally {
+      heart.stop()
+      await this.#deps.publish(claim.run)
+    }
+  }
+
+  async #work(claim: Claim, run: Run, signal: AbortSignal): Promise<PhaseResult> {
+    const phase = this.#deps.runbook[claim.phase]
+    const environment = this.#deps.config.environments[run.environment]
+    if (phase === undefined || environment === undefined)
+      throw new Error(`${claim.phase} in ${run.environment} is not in this program's runbook or configuration`)
+    const context = contextFor({
+      claim,
+      run,
+      environment,
+      service: this.#deps.config.service,
+      world: this.#deps.worldOf(run.environment),
+      phases: this.#deps.phases,
+      publish: this.#deps.publish,
+      signal,
+    })
+    return phase(context)
+  }
+
+  async #succeed(claim: Claim, run: Run, result: PhaseResult): Promise<void> {
+    const planned = claim.phase === 'plan'
+    await this.#finish(claim, planned ? { type: 'planned' } : { type: 'phase_succeeded', phase: claim.phase }, {
+      line: result.line,
+      ...(result.plan === undefined ? {} : { plan: result.plan }),
+      ...(result.verification === undefined ? {} : { verification: result.verification }),
+      ...(result.diagnosis === undefined ? {} : { diagnosis: result.diagnosis }),
+      ...(planned ? this.#approvalOf(run) : {}),
+    })
+  }
+
+  /** A fresh plan is told in full, and the people who may approve it are called. */
+  #approvalOf(run: Run): Alongside {
+    const policy = this.#deps.config.environments[run.environment]?.policy
+    if (policy === undefined) return {}
+    const ask: ThreadPost[] =
+      run.dryRun || run.approvalsNeeded === 0 ? [] : [{ kind: 'approval_request', approvers: approversOf(run, policy) }]
+    return { posts: [{ kind: 'plan' }, ...ask], expiresInMinutes: policy.approvalExpiryMinutes }
+  }
+
+  async #settle(claim: Claim, run: Run, error: unknown, signal: AbortSignal, job: TakenJob<PhaseJob>): Promise<void> {
+    const failure = failureOf(error, signal)
+    switch (verdictOn(error, signal, run.phases.find((phase) => phase.name === claim.phase)?.stumbles ?? 0)) {
+      case 'walk_away':
+        return
+      case 'cancelled':
+        return this.#finish(claim, { type: 'stopped', phase: claim.phase }, { line: 'stopped' })
+      case 'hand_back':
+        await this.#deps.phases.release(claim)
+        return job.handBack()
+      case 'plan_again':
+        return this.#finish(claim, { type: 'plan_outdated', phase: claim.phase }, { failure })
+      case 'retry':
+        return this.#retry(claim, failure.message, job)
+      case 'fail':
+        return this.#finish(
+          claim,
+          { type: 'phase_failed', phase: claim.phase },
+          { failure, line: failure.message, posts: [this.#failed(claim, run, failure)] },
+        )
+    }
+  }
+
+  #failed(claim: Claim, run: Run, failure: ReturnType<typeof failureOf>): ThreadPost {
+    // The breach called them, when it was seen.
+    const told = failure.code === 'monitor_breach'
+    const quiet = claim.phase === 'plan' || isReadOnly(run) || told
+    const onCall = quiet ? undefined : this.#deps.config.environments[run.environment]?.contacts.onCall
+    return { kind: 'failed', phase: claim.phase, failure, onCall }
+  }
+
+  async #retry(claim: Claim, message: string, job: TakenJob<PhaseJob>): Promise<void> {
+    const current = await this.#deps.runs.get(claim.run)
+    const pause = backoffMs(current.phases.find((phase) => phase.name === claim.phase)?.stumbles ?? 0)
+    await this.#deps.phases.stumble(claim, `${message} – trying again in ${pause / 1000} s`, pause)
+    await this.#deps.publish(claim.run)
+    return job.defer(pause)
+  }
+
+  async #finish(claim: Claim, event: RunEvent, alongside: Alongside): Promise<void> {
+    const applied = await this.#deps.phases.finish(claim, event, alongside)
+    await this.#deps.publish(claim.run)
+    if (applied.run.parent !== undefined) await this.#deps.publish(applied.run.parent)
+    if (applied.enqueue !== undefined) await this.#deps.enqueue(applied.run, applied.enqueue)
+  }
+}
+
+interface Heart {
+  readonly signal: AbortSignal
+  stop(): void
+}
+
+/** Beats until stopped; its signal fires on cancel, fencing, lost contact, the time limit and shutdown. */
+function startHeart(claim: Claim, run: Run, phases: PhaseStore, shutdown: AbortSignal): Heart {
+  const work = new AbortController()
+  const limitMs = timeLimitMs(run, claim.phase)
+  let heardAt = Date.now()
+  const beat = async () => {
+    try {
+      const heard = await phases.heartbeat(claim)
+      heardAt = Date.now()
+      if (heard.cancelled) work.abort(cancelled())
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'fenced_out')
+        work.abort(new Stopped('fenced', error.message))
+    }
+  }
+  const beating = setInterval(() => {
+    if (Date.now() - heardAt > lostContactMs)
+      work.abort(new Stopped('lost_contact', 'the state database has not answered; another worker may take over'))
+    void beat()
+  }, heartbeatMs)
+  const limit = setTimeout(() => {
+    const hint = 'Look at what it was doing (above), then retry the phase or roll back.'
+    work.abort(new Stopped('time_limit', `stopped after ${Math.round(limitMs / 60_000)} min without an end`, hint))
+  }, limitMs)
+  // Cancelled between two phases: nothing of this one may begin.
+  if (run.status === 'cancelling') work.abort(cancelled())
+  else void beat()
+  return {
+    signal: AbortSignal.any([work.signal, shutdown]),
+    stop: () => {
+      clearInterval(beating)
+      clearTimeout(limit)
+    },
+  }
+}
+
+function cancelled(): Stopped {
+  return new Stopped('cancelled', 'the run was cancelled')
+}
+
+function timeLimitMs(run: Run, phase: PhaseName): number {
+  const budget = run.phases.find((one) => one.name === phase)?.budgetMinutes ?? 10
+  return phaseLimitMinutes(budget) * 60_000
+}

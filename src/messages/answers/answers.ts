@@ -1,0 +1,151 @@
+import { elapsed, type Run } from '../../model/run.ts'
+import { escape, localTime } from '../blocks/marks.ts'
+import {
+  capped,
+  code,
+  context,
+  mention,
+  message,
+  type Message,
+  paragraph,
+  paragraphs,
+  words,
+} from '../blocks/message.ts'
+import { chapters, currentPhase, failedPhase, phaseTitle } from '../blocks/chapters.ts'
+import { stateWords, subject } from '../board/state.ts'
+import { ago, duration } from '../../text.ts'
+
+interface CommandHelp {
+  readonly usage: string
+  readonly does: string
+}
+
+const commands: readonly CommandHelp[] = [
+  {
+    usage: 'deploy [VERSION] [ENV] [--dry-run]',
+    does: 'make a plan, ask for approval, run the runbook; --rotate-secret: with another webhook secret',
+  },
+  { usage: 'plan [VERSION] [ENV]', does: 'show what a deploy would do; changes nothing' },
+  { usage: 'status [#N]', does: 'what runs and what waits' },
+  { usage: 'verify [ENV]', does: 'check counts and state; changes nothing' },
+  {
+    usage: 'diagnose webhook|cronjob [NAME]|grace-period [ENV]',
+    does: 'find out why billing does not work; changes nothing',
+  },
+  { usage: 'backups [ENV]', does: 'list what there is to go back to' },
+  { usage: 'restore [BACKUP] [ENV]', does: 'show what going back to a backup costs, then ask for it' },
+  { usage: 'rollback [#N] [--to-revision K]', does: 'show what would be undone and what runs then; undo it' },
+  { usage: 'retry [#N]', does: 'run the failed phase again' },
+  { usage: 'cancel [#N]', does: 'stop a run; what was changed so far stands' },
+  { usage: 'history [#N]', does: 'finished runs, or everything that happened in one' },
+  { usage: 'lock [REASON]', does: 'let nothing start or be approved in the default environment' },
+  { usage: 'unlock [ENV]', does: 'open it again' },
+  { usage: 'help', does: 'this page' },
+]
+
+/** Every command on one screen. */
+export function help(): Message {
+  const lines = commands.map((command) => `${code(`/billing ${command.usage}`)} – ${command.does}`)
+  const notes =
+    'Without ENV the default environment is meant; without #N the newest run that fits. A missing VERSION or REASON is asked for.'
+  return message(['Purser runs the billing deployment runbook.', ...lines, notes].join('\n'), [
+    paragraph(
+      ['*Purser runs the billing deployment runbook.* Nothing changes before someone approves.', ...lines].join('\n'),
+    ),
+    context(notes),
+  ])
+}
+
+/** Says no, why, and what to do instead. Both texts are plain. */
+export function refusal(text: string, next?: string): Message {
+  const lines = [text, ...(next === undefined || next === '' ? [] : [next])].map((line) => words(line, 1400) || '–')
+  return message(lines.join('\n'), [paragraph(lines.join('\n'))])
+}
+
+/** To a press in App Home, which has no channel of its own: what happens, and where it can be watched. */
+export function homeAnswer(text: string, channel: string): Message {
+  const whole = `${words(text, 500)} The board is in <#${channel}>.`
+  return message(whole, [paragraph(whole)])
+}
+
+/** `usage` is that of the nearest command, or of the help when nothing is near. */
+export function unknownCommand(typed: string, nearest: string | undefined, usage: string): Message {
+  const wrong = typed.trim() === '' ? 'A command is missing.' : `${code(typed, 100)} is not a command of Purser.`
+  const meant = nearest === undefined ? '' : ` Did you mean ${code(nearest, 100)}?`
+  const text = `${wrong}${meant} Nothing was done.\nUsage: ${code(usage, 300)}\n${code('/billing help')} lists every command.`
+  return message(text, [paragraph(text)])
+}
+
+/** Runs that are under way or wait for people; one run when somebody asked for it by number. */
+export function statusMessage(runs: readonly Run[], now: Date): Message {
+  if (runs.length === 0) {
+    const text = `Nothing runs and nothing waits. ${code('/billing deploy VERSION')} starts a run.`
+    return message(text, [paragraph(text)])
+  }
+  const lines = runs.map((run) => `${runLine(run)}${progress(run, now)}`)
+  return listMessage(lines, 'not listed', `${code('/billing status #N')} shows one of them.`)
+}
+
+/** Newest first, as given. */
+export function historyMessage(runs: readonly Run[], now: Date): Message {
+  if (runs.length === 0) {
+    const text = `No run has finished yet. ${code('/billing deploy VERSION')} starts one.`
+    return message(text, [paragraph(text)])
+  }
+  const lines = runs.map((run) => {
+    const took = elapsed(run, now)
+    const time = took === undefined || run.finishedAt === undefined ? '' : ` in ${duration(took)}`
+    return `${runLine(run)}${time}, ${ago(run.finishedAt ?? run.createdAt, now)}, asked by ${mention(run.requestedBy)}`
+  })
+  return listMessage(lines, 'not listed', `${code('/billing history #N')} tells everything that happened in one.`)
+}
+
+export interface HistoryEvent {
+  readonly at: Date
+  readonly actor: string
+  readonly kind: string
+  readonly text: string
+}
+
+/** Everything that happened in a run, oldest first; when it is too long the oldest are counted, not shown. */
+export function runHistoryMessage(run: Run, events: readonly HistoryEvent[]): Message {
+  const head = `*#${run.number}* ${words(subject(run), 250)}: ${words(stateWords(run), 100)}`
+  const lines = events.map((event) => {
+    const what = `*${words(event.kind.replaceAll('_', ' '), 40) || '–'}*`
+    const text = event.text === '' ? '' : `: ${words(event.text, 300)}`
+    return `${localTime(event.at, '{date_short_pretty} {time}')} ${mention(event.actor)} – ${what}${text}`
+  })
+  const kept: string[] = []
+  let length = 0
+  for (const line of [...lines].reverse()) {
+    length += line.length + 1
+    if (length > 8000) break
+    kept.unshift(line)
+  }
+  const left = lines.length - kept.length
+  const told = [...(left === 0 ? [] : [`… ${left} earlier events are not shown`]), ...kept]
+  const empty = events.length === 0 ? ['Nothing is recorded yet.'] : []
+  return message(`${head}, ${events.length} events`, paragraphs([head, ...empty, ...told]))
+}
+
+function listMessage(lines: readonly string[], rest: string, note: string): Message {
+  const kept = capped(lines, { lines: 25, chars: 8000, rest })
+  return message(kept.join('\n'), [...paragraphs(kept), context(note)])
+}
+
+function runLine(run: Run): string {
+  const dry = run.dryRun && run.status !== 'planned' ? ' (dry run)' : ''
+  return `*#${run.number}* ${words(subject(run), 150)}${dry}: ${escape(stateWords(run))}`
+}
+
+function progress(run: Run, now: Date): string {
+  const failed = failedPhase(run)
+  if (run.status === 'failed' && failed !== undefined) return ` at ${phaseTitle(run, failed.name)}`
+  const phase = currentPhase(run)
+  if (run.status !== 'executing' || phase === undefined) return ''
+  const all = chapters(run)
+  const took = elapsed(run, now)
+  const line = phase.line === '' ? '' : `, ${words(phase.line, 120)}`
+  const since = took === undefined ? '' : `, ${duration(took)} so far`
+  return `, phase ${all.indexOf(phase) + 1} of ${all.length} (${phaseTitle(run, phase.name)}${line})${since}`
+}

@@ -1,0 +1,37 @@
+import type { Lock } from '../../model/lock.ts'
+import { code, mention, message, type Message, paragraph, words } from '../blocks/message.ts'
+import { localTime } from '../blocks/marks.ts'
+
+const unlock = (environment: string) => code(`/billing unlock ${environment}`)
+
+/** To everybody in the channels of the environment. */
+export function lockAnnouncement(lock: Lock): Message {
+  const { environment, lockedBy, reason } = lock
+  return said(
+    `:lock: ${mention(lockedBy)} *locked ${words(environment, 60)}*: ${words(reason, 400)}\n` +
+      `No run can start or be approved there until ${unlock(environment)}. Runs under way go on.`,
+  )
+}
+
+/** `former`: the lock that is gone. */
+export function unlockAnnouncement(former: Lock, by: string): Message {
+  const { environment } = former
+  return said(
+    `:unlock: ${mention(by)} *unlocked ${words(environment, 60)}*: runs can start and be approved there again.\n` +
+      `It was ${standing(former)}`,
+  )
+}
+
+/** Who locked it, when, and why. */
+export function lockedRefusal(lock: Lock): Message {
+  return said(
+    `*${words(lock.environment, 60)}* is ${standing(lock)}\nNothing was changed. ` +
+      `When the reason is gone: ${unlock(lock.environment)}`,
+  )
+}
+
+function standing({ lockedBy, at, reason }: Lock): string {
+  return `locked by ${mention(lockedBy)} since ${localTime(at, '{date_short_pretty} {time}')}: ${words(reason, 400)}`
+}
+
+const said = (text: string) => message(text, [paragraph(text)])

@@ -1,0 +1,391 @@
+import {
+  elapsed,
+  type Failure,
+  isDeployPlan,
+  isFixPlan,
+  isReadOnly,
+  type PhaseName,
+  type Run,
+  type Verdict,
+} from '../../model/run.ts'
+import { countApprovals } from '../../model/lifecycle.ts'
+import { currentWatch } from '../../model/watch.ts'
+import type { Decision } from '../../model/decision.ts'
+import type { PhaseDurations } from '../../model/phase-durations.ts'
+import { neverPlanned, retryHelps } from '../../model/retry-helps.ts'
+import type { Watched } from '../blocks/charts.ts'
+import { chapters, currentPhase, failedPhase, phaseTitle } from '../blocks/chapters.ts'
+import { eta, lateness } from './eta.ts'
+import { aboutOf, aboutWords, diagnosisLines, diagnosisWords, remedyWords } from '../thread/diagnosis.ts'
+import { counted, duration, minutes, sentence } from '../../text.ts'
+import { isId, joined, mention, mentions, words } from '../blocks/message.ts'
+import { localTime } from '../blocks/marks.ts'
+
+/** What a run is about, as plain text: "valuecanvas-api v1.2.0 → production". */
+export function subject(run: Run): string {
+  switch (run.kind) {
+    case 'deploy':
+      return `${run.service} ${run.version} → ${run.environment}`
+    case 'rollback':
+      return `${run.service}: roll back ${run.version} on ${run.environment}`
+    case 'verify':
+      return `${run.service}: verify ${run.environment}`
+    case 'restore':
+      return `${run.service}: restore ${run.environment}`
+    case 'diagnose':
+      return `${run.service}: diagnose ${whatOf(run)} on ${run.environment}`
+    case 'fix':
+      return `${run.service}: ${isFixPlan(run.plan) ? remedyWords(run.plan.remedy) : 'fix'} on ${run.environment}`
+  }
+}
+
+function whatOf(run: Run): string {
+  const about = aboutOf(run)
+  return about === undefined ? 'billing' : aboutWords(about)
+}
+
+/** The state in a few words, beside the subject. */
+export function stateWords(run: Run): string {
+  const rollback = run.rolledBackBy === undefined ? '' : `, see rollback #${run.rolledBackBy}`
+  switch (run.status) {
+    case 'planning':
+      return 'planning'
+    case 'awaiting_approval':
+      return 'waiting for approval'
+    case 'executing':
+      return currentWatch(run)?.breach === undefined ? 'running' : 'running, a rule of the watch is broken'
+    case 'cancelling':
+      return 'being cancelled'
+    case 'failed':
+      return `failed${rollback}`
+    case 'left':
+      return `failed, left as it is${rollback}`
+    case 'planned':
+      return 'dry run, plan ready'
+    case 'succeeded':
+      if (run.kind === 'diagnose') return diagnosisWords(run)
+      if (run.kind === 'fix') return `done, ${diagnosisWords(run)}`
+      return run.kind === 'verify' ? verifyWords(run) : `succeeded${rollback}`
+    case 'rejected':
+      return 'rejected'
+    case 'expired':
+      return 'expired'
+    case 'cancelled':
+      return `cancelled${rollback}`
+  }
+}
+
+/** Decorates the words that follow it; they say the same. */
+export function sign(run: Run): string {
+  switch (run.status) {
+    case 'executing':
+      return asksForDecision(run) ? ':warning:' : ':hourglass_flowing_sand:'
+    case 'planning':
+    case 'cancelling':
+      return ':hourglass_flowing_sand:'
+    case 'awaiting_approval':
+      return ':raised_hand:'
+    case 'failed':
+    case 'left':
+      return ':x:'
+    case 'planned':
+      return ':memo:'
+    case 'succeeded':
+      return checksSign(run)
+    case 'rejected':
+    case 'expired':
+    case 'cancelled':
+      return ':no_entry_sign:'
+  }
+}
+
+/** A rule of the watch is broken, and nobody has decided yet. */
+function asksForDecision(run: Run): boolean {
+  const watch = currentWatch(run)
+  return watch?.breach !== undefined && watch.decision === undefined
+}
+
+/** A verification that ran to its end is not a good one yet. */
+function checksSign(run: Run): string {
+  if (run.diagnosis !== undefined) {
+    if (run.diagnosis.causes.length > 0) return run.kind === 'fix' ? ':warning:' : ':mag:'
+    return run.diagnosis.looks.some((look) => look.verdict === 'unknown') ? ':warning:' : ':white_check_mark:'
+  }
+  if (run.kind !== 'verify' || run.verification === undefined) return ':white_check_mark:'
+  const verdicts = [...run.verification.counts, ...run.verification.state].map((check) => check.verdict)
+  if (verdicts.includes('fail')) return ':x:'
+  return verdicts.every((verdict) => verdict === 'pass') ? ':white_check_mark:' : ':warning:'
+}
+
+function verifyWords(run: Run): string {
+  if (run.verification === undefined) return 'finished'
+  return tally([...run.verification.counts, ...run.verification.state])
+}
+
+/** Plain text for the top of the board. */
+export function title(run: Run): string {
+  if (run.status === 'planning' && run.kind === 'deploy') {
+    return `Planning ${run.version} → ${run.environment}${run.dryRun ? ' (dry run)' : ''}`
+  }
+  return `${subject(run)}: ${stateWords(run)}`
+}
+
+/** Why the run stopped: the failed phase's reason, or the run's own. */
+export function failureOf(run: Run): Failure | undefined {
+  return failedPhase(run)?.failure ?? run.failure
+}
+
+export interface StateView {
+  readonly now: Date
+  readonly rollbackUntil: Date | undefined
+  readonly onCall: string | undefined
+  readonly approvers: readonly string[]
+  /** How long phases usually take here. */
+  readonly pace?: PhaseDurations
+  /** What people decided since the approval, oldest first. */
+  readonly decisions?: readonly Decision[]
+  /** Of the release that is being watched. */
+  readonly watched?: Watched
+}
+
+/** mrkdwn: where the run stands, who must act, and what happens next. Nothing here depends on an emoji. */
+export function stateLines(run: Run, view: StateView): readonly string[] {
+  switch (run.status) {
+    case 'planning':
+      return planningLines(run)
+    case 'awaiting_approval':
+      return waitingLines(run, view)
+    case 'executing':
+      return runningLines(run, view)
+    case 'cancelling':
+      return [
+        `*Being cancelled*${decidedBy('cancel', view)}. The phase under way is being stopped; nothing new starts.`,
+      ]
+    case 'failed':
+      return failedLines(run, view)
+    case 'left':
+      return [
+        `*Failed and left as it is*${decidedBy('leave', view)}.${reasonOf(run)}`,
+        soFar(run),
+        ...rollbackOffer(run),
+      ]
+    case 'planned':
+      return ['*Dry run: the plan is complete.* Nothing was changed and nothing will be.']
+    case 'succeeded':
+      return succeededLines(run, view)
+    case 'rejected':
+      return [`*Rejected*${rejectedBy(run)}. ${soFar(run)} ${afresh(run)}`, ...rollbackOffer(run)]
+    case 'expired':
+      return [`*Expired*: nobody approved in time. ${soFar(run)} ${afresh(run)}`, ...rollbackOffer(run)]
+    case 'cancelled':
+      return [`*Cancelled*${decidedBy('cancel', view)}. ${soFar(run)}`, ...rollbackOffer(run)]
+  }
+}
+
+function planningLines(run: Run): readonly string[] {
+  const line = run.phases.find((phase) => phase.name === 'plan')?.line ?? ''
+  const again = run.failure === undefined ? [] : [`The plan is made again: ${words(run.failure.message, 400)}`]
+  const now = words(sentence(line === '' ? 'only reading' : line), 200)
+  return [`*Planning.* ${now} Nothing changes before approval.`, ...again]
+}
+
+function waitingLines(run: Run, view: StateView): readonly string[] {
+  const missing = Math.max(0, run.approvalsNeeded - countApprovals(run))
+  const until = run.expiresAt === undefined ? '' : ` The plan expires at ${localTime(run.expiresAt)}.`
+  const who = view.approvers.length === 0 ? 'an approver' : mentions(view.approvers, 'or')
+  const again = run.failure === undefined ? [] : [`Approval is asked again: ${words(run.failure.message, 400)}`]
+  const what = `*Waiting for approval* (${countApprovals(run)} of ${run.approvalsNeeded})`
+  return [`${what}: ${counted(missing, 'approval')} needed from ${who}.${until}`, ...again]
+}
+
+function runningLines(run: Run, view: StateView): readonly string[] {
+  const phase = currentPhase(run)
+  if (phase === undefined) return ['*Running.*']
+  const all = chapters(run)
+  const place = all.length > 1 ? ` phase ${all.indexOf(phase) + 1} of ${all.length}:` : ''
+  const pace = view.pace ?? {}
+  const late = phase.status === 'running' ? lateness(phase, view.now, pace) : ''
+  const rest = all.length > 1 ? eta(run, view.now, pace) : ''
+  return [
+    `*Running*${place} ${phaseTitle(run, phase.name)}${late}.`,
+    ...watchLines(run),
+    ...retriedBy(view),
+    ...(rest === '' ? [] : [rest]),
+  ]
+}
+
+/** What went wrong while watching, and who decides. */
+function watchLines(run: Run): readonly string[] {
+  const watch = currentWatch(run)
+  const broken =
+    watch?.breach === undefined
+      ? []
+      : [`*A rule was broken* at ${localTime(new Date(watch.breach.at))}: ${words(sentence(watch.breach.text), 500)}`]
+  const { kind, by } = watch?.decision ?? {}
+  if (by === undefined)
+    return broken.length === 0
+      ? []
+      : [...broken, 'Someone has to decide: roll back, keep watching or stop watching. Until then the watch goes on.']
+  switch (kind) {
+    case 'keep':
+      return [...broken, `${mention(by)} keeps watching; at the end the rules decide.`]
+    case 'finish':
+      return [...broken, `${mention(by)} finished the watch early; the criteria are being judged.`]
+    case 'stop':
+      return [...broken, `${mention(by)} stopped the watch.`]
+    case 'roll_back':
+      return [...broken, `${mention(by)} ends the watch; the rollback begins as a run of its own.`]
+    case undefined:
+      return broken
+  }
+}
+
+function failedLines(run: Run, view: StateView): readonly string[] {
+  const phase = failedPhase(run)
+  const failure = failureOf(run)
+  const at = phase === undefined ? '' : ` at ${phaseTitle(run, phase.name)}`
+  const hint = failure?.hint === undefined ? [] : [`*What can be done:* ${words(failure.hint, 400)}`]
+  const evidence = failure !== undefined && failure.evidence.length > 0 ? ' The evidence is in the thread.' : ''
+  if (run.rolledBackBy !== undefined) return [`*Failed${at}.*${reasonOf(run)}`, rollbackSeen(run.rolledBackBy)]
+  return [`*Failed${at}.*${reasonOf(run)}${evidence}`, ...hint, `${choices(run)}${onCallLine(view.onCall)}`]
+}
+
+/** The thread's post mentions the people on call, once; the board only says who they are. */
+function onCallLine(onCall: string | undefined): string {
+  if (onCall === undefined || onCall === '') return ''
+  return isId(onCall) ? ' Those on call were told in the thread.' : ` On call: ${words(onCall, 100)}.`
+}
+
+function decidedBy(kind: Decision['kind'], view: StateView): string {
+  const last = view.decisions?.findLast((decision) => decision.kind === kind)
+  return last === undefined ? '' : ` by ${mention(last.by)}`
+}
+
+function retriedBy(view: StateView): readonly string[] {
+  const retries = view.decisions?.filter((decision) => decision.kind === 'retry') ?? []
+  const last = retries.at(-1)
+  return last === undefined ? [] : [`${mention(last.by)} had the failed phase run again at ${localTime(last.at)}.`]
+}
+
+/** What the buttons of a failed run do, in words. */
+export function choices(run: Run): string {
+  if (isReadOnly(run)) return `${soFar(run)} Retry to look again.`
+  if (neverPlanned(run)) return `${soFar(run)} ${retryHelps(run) ? 'Plan again once that is put right.' : afresh(run)}`
+  const undo = (run.kind === 'deploy' || run.kind === 'restore') && run.hasEffects && run.rolledBackBy === undefined
+  const options = ['retry the phase', ...(undo ? ['roll back'] : []), 'leave it']
+  return `${soFar(run)} Someone has to decide: ${joined(options, 'or')}.`
+}
+
+function succeededLines(run: Run, view: StateView): readonly string[] {
+  const took = elapsed(run, view.now)
+  const time = took === undefined ? '' : ` in ${duration(took)}`
+  if (run.kind === 'diagnose') return [...diagnosisLines(run), soFar(run)]
+  if (run.kind === 'fix') return [`*Done*${time}: ${words(doneLine(run), 300)}.`, ...diagnosisLines(run)]
+  if (run.kind === 'verify') return [`*Checked*${time}.${verdictOf(run)} ${soFar(run)}`]
+  const lines = [`*Succeeded*${time}${estimateOf(run)}.${verdictOf(run)}`]
+  if (run.rolledBackBy !== undefined) return [...lines, rollbackSeen(run.rolledBackBy)]
+  const open = (run.kind === 'deploy' || run.kind === 'restore') && run.hasEffects && view.rollbackUntil !== undefined
+  if (!open || view.rollbackUntil <= view.now) return lines
+  return [...lines, `It can be rolled back here until ${localTime(view.rollbackUntil, '{date_short_pretty} {time}')}.`]
+}
+
+function doneLine(run: Run): string {
+  return run.phases.find((phase) => phase.name === 'fix')?.line ?? ''
+}
+
+const changing: readonly PhaseName[] = [
+  'migrate',
+  'rollout',
+  'stripe',
+  'cronjobs',
+  'e2e',
+  'monitor',
+  'undo',
+  'check',
+  'swap',
+]
+
+/** What stands outside now. Migrations are changes too, although no rollback puts them back. */
+export function soFar(run: Run): string {
+  if (isReadOnly(run)) return 'Nothing was changed.'
+  if (run.kind === 'fix') return fixSoFar(run)
+  if (run.rolledBackBy !== undefined) return `Run #${run.rolledBackBy} takes its changes back.`
+  if (run.hasEffects) return 'What was changed so far stands.'
+  const began = run.phases.some((phase) => changing.includes(phase.name) && phase.status !== 'pending')
+  const pushes = mayHavePushed(run)
+  if (!began)
+    return pushes ? 'At most the built image was pushed; nothing else was changed.' : 'Nothing outside was changed.'
+  if (run.kind === 'rollback') return 'What was put back so far stands.'
+  if (run.kind === 'restore') return 'What was stopped runs again, on the database from before.'
+  return `Apart from migrations${pushes ? ' and the pushed image' : ''}, nothing outside was changed.`
+}
+
+/** Purser builds the image of this run, and has begun the phase in which it does. */
+function mayHavePushed(run: Run): boolean {
+  if (!isDeployPlan(run.plan) || typeof run.plan.image.build !== 'object') return false
+  return run.phases.some((phase) => phase.name === 'preflight' && phase.status !== 'pending')
+}
+
+/** A Job or sent events are no effects that could be put back, and yet have happened. */
+function fixSoFar(run: Run): string {
+  const fix = run.phases.find((phase) => phase.name === 'fix')
+  if (fix === undefined || fix.status === 'pending' || fix.status === 'queued') return 'Nothing outside was changed.'
+  return fix.status === 'succeeded' ? 'What was done stands.' : 'What was done so far stands.'
+}
+
+function afresh(run: Run): string {
+  if (run.kind === 'restore') return 'A new `restore` asks again.'
+  return run.kind === 'rollback' ? 'A new `rollback` asks again.' : 'A new `deploy` makes a new plan.'
+}
+
+function rollbackOffer(run: Run): readonly string[] {
+  if (run.rolledBackBy !== undefined) return []
+  if ((run.kind === 'deploy' || run.kind === 'restore') && run.hasEffects)
+    return ['*Roll back* shows what would be undone before anything happens.']
+  return []
+}
+
+function rollbackSeen(number: number): string {
+  return `The rollback is run *#${number}*.`
+}
+
+function reasonOf(run: Run): string {
+  const failure = failureOf(run)
+  return failure === undefined ? '' : ` ${words(sentence(failure.message), 600)}`
+}
+
+function rejectedBy(run: Run): string {
+  const rejection = run.approvals.findLast((approval) => approval.decision === 'rejected')
+  if (rejection === undefined) return ''
+  const reason = rejection.reason === undefined || rejection.reason === '' ? '' : `: “${words(rejection.reason, 300)}”`
+  return ` by ${mention(rejection.user)}${reason}`
+}
+
+/** " (estimate 35 min + 30 min of monitoring)" */
+function estimateOf(run: Run): string {
+  if (!isDeployPlan(run.plan)) return ''
+  return ` (estimate ${minutes(run.plan.estimateMinutes)} + ${minutes(run.plan.monitorMinutes)} of monitoring)`
+}
+
+function verdictOf(run: Run): string {
+  const seen = run.verification
+  if (seen === undefined) return ''
+  if (seen.criteria.length > 0) {
+    const met = seen.criteria.filter((check) => check.verdict === 'pass').length
+    return ` ${met} of ${seen.criteria.length} success criteria are met.`
+  }
+  return ` ${tally([...seen.counts, ...seen.state])}.`
+}
+
+/** "5 passed, 1 warning, 1 failed" */
+export function tally(checks: readonly { readonly verdict: Verdict }[]): string {
+  const of = (verdict: string) => checks.filter((check) => check.verdict === verdict).length
+  const parts = [
+    `${of('pass')} passed`,
+    ...(of('warn') > 0 ? [counted(of('warn'), 'warning')] : []),
+    ...(of('fail') > 0 ? [`${of('fail')} failed`] : []),
+    ...(of('inconclusive') > 0 ? [`${of('inconclusive')} inconclusive`] : []),
+    ...(of('unknown') > 0 ? [`${of('unknown')} unknown`] : []),
+  ]
+  return checks.length === 0 ? 'nothing was checked' : parts.join(', ')
+}

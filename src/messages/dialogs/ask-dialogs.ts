@@ -1,0 +1,211 @@
+import type { Block, InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types'
+import { viewIds } from '../board/actions.ts'
+import { context, paragraph, plainText } from '../blocks/message.ts'
+import { ago } from '../../text.ts'
+
+/** What a dialog asks for by the block id of the input; the element in it has the same name. */
+export const inputs = {
+  environment: 'environment',
+  version: 'version',
+  options: 'options',
+  reason: 'reason',
+  subject: 'subject',
+} as const
+export const dryRunOption = 'dry_run'
+export const rotateOption = 'rotate_secret'
+
+interface Version {
+  readonly name: string
+  /** ISO 8601 */
+  readonly createdAt: string
+}
+
+/** Opened at once, because Slack gives three seconds; the versions follow. */
+export function readingVersionsView(): ModalView {
+  return {
+    type: 'modal',
+    title: plainText('Deploy'),
+    close: plainText('Close'),
+    blocks: [paragraph(':hourglass_flowing_sand: Reading the tags of the repository …')],
+  }
+}
+
+interface DeployChoice {
+  /** Those in which this person may deploy from here; the first is the one meant without a choice. */
+  readonly environments: readonly string[]
+  /** Newest first. */
+  readonly versions: readonly Version[]
+  readonly dryRun: boolean
+  /** Chosen from the start, when the repository has it. */
+  readonly version?: string | undefined
+  readonly rotateSecret?: boolean | undefined
+  readonly now: Date
+}
+
+const mostOptions = 100
+
+/** Which version, where, and whether for real. Nothing changes by choosing: a plan comes first. */
+export function deployView(choice: DeployChoice, privateMetadata: string): ModalView {
+  const { versions } = choice
+  const head = { type: 'modal', title: plainText('Deploy'), callback_id: viewIds.deploy } as const
+  if (versions.length === 0) {
+    const none = paragraph('The repository has no tag that looks like a version, as in `v1.2.0`.')
+    return { ...head, close: plainText('Close'), blocks: [none] }
+  }
+  const blocks: (KnownBlock | Block)[] = [
+    select(
+      inputs.version,
+      'Version',
+      versions.slice(0, mostOptions).map((version) => versionOption(version, choice.now)),
+      {
+        placeholder: 'Choose a tag, newest first',
+        ...initialVersion(choice),
+      },
+    ),
+    ...(versions.length <= mostOptions
+      ? []
+      : [context(`The newest ${mostOptions} of ${versions.length} tags; any other: \`/billing deploy VERSION\``)]),
+    ...environmentSelect(choice.environments),
+    {
+      type: 'input',
+      block_id: inputs.options,
+      optional: true,
+      label: plainText('How'),
+      element: {
+        type: 'checkboxes',
+        action_id: inputs.options,
+        options: [dryRun, rotateSecret],
+        ...ticked(choice),
+      },
+    },
+    context('A plan is made first. Nothing changes before someone approves it.'),
+  ]
+  return {
+    ...head,
+    private_metadata: privateMetadata,
+    submit: plainText('Make a plan'),
+    close: plainText('Cancel'),
+    blocks,
+  }
+}
+
+const rotateSecret = {
+  text: plainText('New signing secret'),
+  description: plainText('Also where the webhook has a right one'),
+  value: rotateOption,
+}
+
+/** Slack wants no empty list. */
+function ticked(choice: DeployChoice) {
+  const all = [...(choice.dryRun ? [dryRun] : []), ...(choice.rotateSecret === true ? [rotateSecret] : [])]
+  return all.length === 0 ? {} : { initial_options: all }
+}
+
+function initialVersion({ versions, version, now }: DeployChoice): { readonly initial?: PlainTextOption } {
+  const found = versions.slice(0, mostOptions).find((one) => one.name === version)
+  return found === undefined ? {} : { initial: versionOption(found, now) }
+}
+
+const dryRun = {
+  text: plainText('Dry run'),
+  description: plainText('Stops once the plan is made'),
+  value: dryRunOption,
+}
+
+/** Which section of the runbook's troubleshooting, and where. */
+export function diagnoseView(
+  { environments, cronJobs }: { readonly environments: readonly string[]; readonly cronJobs: readonly string[] },
+  privateMetadata: string,
+): ModalView {
+  const options = [
+    { text: plainText('Webhook not receiving events', 75), value: 'webhook' },
+    ...(cronJobs.length === 1 ? [] : [{ text: plainText('CronJobs not running', 75), value: 'cronjob' }]),
+    ...cronJobs.slice(0, mostOptions - 3).map((name) => ({
+      text: plainText(`CronJob ${name} not running`, 75),
+      value: `cronjob ${name}`,
+    })),
+    { text: plainText('Grace period not enforcing', 75), value: 'grace-period' },
+  ]
+  return {
+    type: 'modal',
+    callback_id: viewIds.diagnose,
+    private_metadata: privateMetadata,
+    title: plainText('Diagnose'),
+    submit: plainText('Diagnose'),
+    close: plainText('Cancel'),
+    blocks: [
+      select(inputs.subject, 'What does not work', options, { initial: options[0] }),
+      ...environmentSelect(environments),
+      context('Purser only looks. What it proposes waits for somebody to press it.'),
+    ],
+  }
+}
+
+/** Closes an environment for changes until someone opens it again. */
+export function lockView(environments: readonly string[], privateMetadata: string): ModalView {
+  return {
+    type: 'modal',
+    callback_id: viewIds.lock,
+    private_metadata: privateMetadata,
+    title: plainText('Lock'),
+    submit: plainText('Lock'),
+    close: plainText('Cancel'),
+    blocks: [
+      ...environmentSelect(environments),
+      {
+        type: 'input',
+        block_id: inputs.reason,
+        label: plainText('Why'),
+        hint: plainText('Whoever wants to deploy will read it.'),
+        element: {
+          type: 'plain_text_input',
+          action_id: inputs.reason,
+          min_length: 3,
+          max_length: 300,
+          placeholder: plainText('For example: month-end closing until Friday noon'),
+          focus_on_load: true,
+        },
+      },
+      context(
+        'While it is locked no run starts and none is approved. Runs under way go on. `/billing unlock` opens it.',
+      ),
+    ],
+  }
+}
+
+/** No choice, no input: the one environment is in the metadata. */
+function environmentSelect(environments: readonly string[]): readonly InputBlock[] {
+  if (environments.length < 2) return []
+  const options = environments.slice(0, mostOptions).map((name) => ({ text: plainText(name, 75), value: name }))
+  return [select(inputs.environment, 'Environment', options, { initial: options[0] })]
+}
+
+function select(
+  id: string,
+  label: string,
+  options: readonly PlainTextOption[],
+  more: { readonly initial?: PlainTextOption | undefined; readonly placeholder?: string },
+): InputBlock {
+  return {
+    type: 'input',
+    block_id: id,
+    label: plainText(label),
+    element: {
+      type: 'static_select',
+      action_id: id,
+      options: [...options],
+      ...(more.initial === undefined ? {} : { initial_option: more.initial }),
+      ...(more.placeholder === undefined ? {} : { placeholder: plainText(more.placeholder) }),
+    },
+  }
+}
+
+function versionOption(version: Version, now: Date): PlainTextOption {
+  const at = new Date(version.createdAt)
+  const dated = !Number.isNaN(at.getTime())
+  return {
+    text: plainText(version.name, 75),
+    value: version.name,
+    ...(dated ? { description: plainText(`${version.createdAt.slice(0, 10)}, ${ago(at, now)}`, 75) } : {}),
+  }
+}

@@ -1,0 +1,187 @@
+import type { Block, Button, HomeView, KnownBlock, RawTextElement, TableBlock } from '@slack/types'
+import type { KeptBackup } from '../../model/backup.ts'
+import type { Lock } from '../../model/lock.ts'
+import { elapsed, type Run } from '../../model/run.ts'
+import type { Release } from '../../model/current-release.ts'
+import { chapters, currentPhase, failedPhase, phaseTitle } from '../blocks/chapters.ts'
+import {
+  actions,
+  button,
+  clip,
+  code,
+  context,
+  header,
+  mention,
+  paragraph,
+  paragraphs,
+  words,
+} from '../blocks/message.ts'
+import { duration, megabytes, oneLine, utc } from '../../text.ts'
+import { sign, stateWords, subject } from '../board/state.ts'
+import { localTime } from '../blocks/marks.ts'
+
+export const homeActionIds = {
+  deploy: 'home_deploy',
+  verify: 'home_verify',
+  diagnose: 'home_diagnose',
+  rollBack: 'home_roll_back',
+  lock: 'home_lock',
+  unlock: 'home_unlock',
+} as const
+
+export interface HomeEnvironment {
+  readonly name: string
+  /** Where the buttons act, and where its commands are typed. */
+  readonly channel: string
+  readonly lock: Lock | undefined
+  readonly release: Release
+  /** Newest first. */
+  readonly backups: readonly KeptBackup[]
+}
+
+export interface LinkedRun {
+  readonly run: Run
+  /** Of its board; undefined while there is none. */
+  readonly link: string | undefined
+}
+
+export interface HomeFacts {
+  readonly service: string
+  readonly environments: readonly HomeEnvironment[]
+  /** Under way or waiting for people, newest first. */
+  readonly open: readonly LinkedRun[]
+  /** Newest first. */
+  readonly finished: readonly LinkedRun[]
+}
+
+const shownRuns = 10
+const shownBackups = 8
+/** A view takes a hundred blocks: three for each environment leave room for the rest. */
+const shownEnvironments = 20
+const dated = '{date_short_pretty} {time}'
+
+/**
+ * The App Home of one person; `mayDeploy` are the environments whose buttons are offered. No clock runs in it, so that
+ * it only changes when something happened.
+ */
+export function homeView(facts: HomeFacts, mayDeploy: readonly string[]): HomeView {
+  const left = facts.environments.length - shownEnvironments
+  const blocks: (KnownBlock | Block)[] = [
+    header(facts.service),
+    ...facts.environments.slice(0, shownEnvironments).flatMap((one) => environment(one, mayDeploy.includes(one.name))),
+    ...(left > 0 ? [context(`… and ${left} more environments: \`/billing status\``)] : []),
+    { type: 'divider' },
+    header('Running and waiting'),
+    ...(facts.open.length === 0
+      ? [paragraph('Nothing runs and nothing waits.')]
+      : paragraphs(facts.open.map((one) => `${openLine(one)}`))),
+    header('Last runs'),
+    ...(facts.finished.length === 0
+      ? [paragraph('No run has finished yet.')]
+      : paragraphs(facts.finished.slice(0, shownRuns).map(finishedLine))),
+    ...backups(facts.environments),
+    context(
+      '`/billing help` lists every command. This page follows what runs for a quarter of an hour after you open facts.',
+    ),
+  ]
+  return { type: 'home', blocks }
+}
+
+function environment(facts: HomeEnvironment, mayDeploy: boolean): readonly (KnownBlock | Block)[] {
+  const lines = [releaseLine(facts), ...unfinishedLine(facts.release), ...lockLine(facts.lock)]
+  return [
+    paragraph(lines.join('\n')),
+    ...actions(buttons(facts, mayDeploy)),
+    context(`Commands are taken in <#${facts.channel}>${mayDeploy ? '; what is pressed here shows there' : ''}`),
+  ]
+}
+
+function releaseLine({ name, release: { version, by } }: HomeEnvironment): string {
+  const where = `*${words(name, 100)}*`
+  if (version === undefined) return `${where}: Purser has deployed nothing here yet.`
+  if (by === undefined) return `${where} runs ${code(version)}, which stood there before Purser's first deploy.`
+  const since = by.finishedAt === undefined ? '' : ` since ${localTime(by.finishedAt, dated)}`
+  return `${where} runs ${code(version)}${since}: run *#${by.number}*, asked for by ${mention(by.requestedBy)}.`
+}
+
+function unfinishedLine({ unfinished: run }: Release): readonly string[] {
+  if (run === undefined) return []
+  const state =
+    run.status === 'executing' ? 'is changing it now' : `${words(stateWords(run), 100)}, and its changes stand`
+  return [`${sign(run)} Run *#${run.number}* (${code(run.version)}) ${state}.`]
+}
+
+function lockLine(lock: Lock | undefined): readonly string[] {
+  if (lock === undefined) return []
+  return [`:lock: *Locked* by ${mention(lock.lockedBy)} since ${localTime(lock.at, dated)}: ${words(lock.reason, 300)}`]
+}
+
+/** What would be refused is not offered; looking is for everybody. */
+function buttons({ name, lock, release }: HomeEnvironment, mayDeploy: boolean): readonly Button[] {
+  const make = (id: keyof typeof homeActionIds, text: string, look: { style?: 'primary' } = {}) =>
+    button(text, homeActionIds[id], name, { label: `${text} ${name}`, ...look })
+  const verify = [make('verify', 'Verify'), make('diagnose', 'Diagnose …')]
+  if (!mayDeploy) return verify
+  if (lock !== undefined) return [...verify, make('unlock', 'Unlock')]
+  const undo = (release.unfinished ?? release.by)?.hasEffects === true ? [make('rollBack', 'Roll back …')] : []
+  return [make('deploy', 'Deploy …', { style: 'primary' }), ...verify, ...undo, make('lock', 'Lock …')]
+}
+
+function openLine({ run, link }: LinkedRun): string {
+  const phase = currentPhase(run)
+  const all = chapters(run)
+  const place =
+    run.status === 'executing' && phase !== undefined
+      ? ` – phase ${all.indexOf(phase) + 1} of ${all.length}: ${phaseTitle(run, phase.name)}${phase.line === '' ? '' : `, ${words(phase.line, 120)}`}`
+      : ''
+  const failed = failedPhase(run)
+  const at = run.status === 'failed' && failed !== undefined ? ` at ${phaseTitle(run, failed.name)}` : ''
+  return `${sign(run)} ${numbered(run, link)} ${words(brief(run), 120)}: *${words(stateWords(run), 80)}*${at}${place}`
+}
+
+function finishedLine({ run, link }: LinkedRun): string {
+  const took = run.finishedAt === undefined ? undefined : elapsed(run, run.finishedAt)
+  const time = took === undefined ? '' : ` in ${duration(took)}`
+  const what = `${sign(run)} ${numbered(run, link)} ${words(brief(run), 120)}: ${words(stateWords(run), 80)}${time}`
+  return `${what} · ${localTime(run.finishedAt ?? run.createdAt, dated)} · ${mention(run.requestedBy)}`
+}
+
+/** Without the service's name, which stands at the top of the page. */
+function brief(run: Run): string {
+  const whole = subject(run)
+  return whole.startsWith(run.service) ? whole.slice(run.service.length).replace(/^[:\s]+/, '') : whole
+}
+
+function numbered(run: Run, link: string | undefined): string {
+  return link === undefined ? `*#${run.number}*` : `<${link}|#${run.number}>`
+}
+
+function backups(environments: readonly HomeEnvironment[]): readonly (KnownBlock | Block)[] {
+  const all = environments
+    .flatMap((environment) => environment.backups)
+    .toSorted((a, b) => b.finishedAt.localeCompare(a.finishedAt))
+  if (all.length === 0) return [header('Backups'), paragraph('There is no backup yet: each deploy makes one.')]
+  const several = new Set(all.map((one) => one.environment)).size > 1
+  const rows = all
+    .slice(0, shownBackups)
+    .map((one) => [
+      cell(one.file),
+      ...(several ? [cell(one.environment)] : []),
+      cell(readable(one.finishedAt)),
+      cell(megabytes(one.bytes)),
+      cell(one.restoreMs === undefined ? (one.untried ?? 'read through') : `restored in ${duration(one.restoreMs)}`),
+    ])
+  const head = ['File', ...(several ? ['Of'] : []), 'Made', 'Size', 'Tried out'].map(cell)
+  const table: TableBlock = { type: 'table', rows: [head, ...rows], column_settings: [{ is_wrapped: true }] }
+  const left = all.length - shownBackups
+  return [header('Backups'), table, ...(left > 0 ? [context(`… and ${left} older ones`)] : [])]
+}
+
+function readable(iso: string): string {
+  const at = new Date(iso)
+  return Number.isNaN(at.getTime()) ? iso : utc(at)
+}
+
+function cell(text: string): RawTextElement {
+  return { type: 'raw_text', text: clip(oneLine(text), 80) || '–' }
+}

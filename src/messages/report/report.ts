@@ -1,0 +1,215 @@
+import {
+  type Check,
+  type Failure,
+  isDeployPlan,
+  isRestorePlan,
+  isUndoPlan,
+  type LogGroup,
+  type MetricSample,
+  type PhaseState,
+  type Run,
+  type WatchDecision,
+} from '../../model/run.ts'
+import { gapsOf, gapWords } from '../blocks/charts.ts'
+import { trendWords, verdictWords } from '../thread/checks.ts'
+import { counted, duration, milliseconds, minutes, oneLine, utc } from '../../text.ts'
+import { estimate, planChapters, undoChapters } from '../plan/plan-text.ts'
+import type { Chapter } from '../plan/chapter.ts'
+import { restoreChapters } from '../dialogs/restore.ts'
+import { chapters, phaseTitle } from '../blocks/chapters.ts'
+import { failureOf, stateWords, subject } from '../board/state.ts'
+
+/** The file at the end of a run: everything, nothing cut off. */
+export function reportMarkdown(run: Run, samples: readonly MetricSample[], errors: readonly LogGroup[] = []): string {
+  const parts = [
+    `# Run #${run.number}: ${inline(subject(run))}`,
+    facts(run),
+    failureText(run),
+    approvals(run),
+    phases(run),
+    verification(run),
+    watch(run, samples),
+    metrics(samples),
+    logErrors(errors),
+    plan(run),
+  ]
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`
+}
+
+function facts(run: Run): string {
+  const took =
+    run.startedAt === undefined || run.finishedAt === undefined
+      ? undefined
+      : duration(run.finishedAt.getTime() - run.startedAt.getTime())
+  const lines = [
+    `**State:** ${stateWords(run)}`,
+    `**Asked by:** ${inline(run.requestedBy)}, ${utc(run.createdAt)}`,
+    ...(run.reason === undefined || run.reason === '' ? [] : [`**Reason:** ${inline(run.reason)}`]),
+    ...(run.parent === undefined ? [] : [`**Takes back:** run #${run.parent}`]),
+    ...(run.startedAt === undefined ? [] : [`**Started:** ${utc(run.startedAt)}`]),
+    ...(run.finishedAt === undefined ? [] : [`**Finished:** ${utc(run.finishedAt)}`]),
+    ...(took === undefined ? [] : [`**Total time:** ${took}`]),
+    ...(isDeployPlan(run.plan) ? [`**Estimate:** ${estimate(run.plan)}`] : []),
+    ...(run.planHash === undefined ? [] : [`**Plan hash:** ${inline(run.planHash)}`]),
+  ]
+  return lines.map((line) => `- ${line}`).join('\n')
+}
+
+function failureText(run: Run): string {
+  const failure = failureOf(run)
+  return failure === undefined ? '' : `## What failed\n\n${failureLines(failure)}`
+}
+
+function failureLines(failure: Failure): string {
+  const hint = failure.hint === undefined ? [] : [`What can be done: ${inline(failure.hint)}`]
+  const evidence = failure.evidence.length === 0 ? [] : [fenced(failure.evidence)]
+  return [`${inline(failure.message)} (${inline(failure.code)})`, ...hint, ...evidence].join('\n\n')
+}
+
+function approvals(run: Run): string {
+  if (run.approvals.length === 0)
+    return `## Approvals\n\n${counted(run.approvalsNeeded, 'approval')} needed, none given.`
+  const rows = run.approvals.map((approval) => [
+    approval.user,
+    approval.decision,
+    utc(approval.at),
+    approval.planHash === run.planHash ? 'this plan' : 'an earlier plan',
+    approval.reason ?? '',
+  ])
+  return `## Approvals\n\n${table(['Who', 'Decision', 'When', 'Of', 'Reason'], rows)}`
+}
+
+function phases(run: Run): string {
+  const rows = chapters(run).map((phase) => [
+    phaseTitle(run, phase.name),
+    phase.status,
+    took(phase),
+    minutes(phase.budgetMinutes),
+    String(phase.attempt),
+    phase.failure?.message ?? phase.line,
+  ])
+  return rows.length === 0
+    ? ''
+    : `## Phases\n\n${table(['Phase', 'State', 'Took', 'Budget', 'Attempt', 'Result'], rows)}`
+}
+
+function took(phase: PhaseState): string {
+  if (phase.startedAt === undefined || phase.finishedAt === undefined) return '–'
+  return duration(phase.finishedAt.getTime() - phase.startedAt.getTime())
+}
+
+function verification(run: Run): string {
+  const seen = run.verification
+  if (seen === undefined) return ''
+  const part = (title: string, checks: readonly Check[]) =>
+    checks.length === 0
+      ? []
+      : [
+          `## ${title}\n\n${table(
+            ['Verdict', 'Check', 'Seen', 'Last time', 'Expected', 'Time'],
+            checks.map((check) => checkRow(check, new Date(seen.at))),
+          )}`,
+        ]
+  return [
+    ...part('Success criteria', seen.criteria),
+    ...part('Counts and invariants', seen.counts),
+    ...part('State', seen.state),
+  ].join('\n\n')
+}
+
+function checkRow(check: Check, at: Date): readonly string[] {
+  const { verdict, title, value, threshold } = check
+  return [verdictWords(verdict), title, value, trendWords(check, at), threshold, milliseconds(check.milliseconds)]
+}
+
+function metrics(samples: readonly MetricSample[]): string {
+  const names = [...new Set(samples.map((sample) => sample.metric))]
+  if (names.length === 0) return ''
+  const rows = names.map((name) => {
+    const mine = samples.filter((sample) => sample.metric === name).sort((a, b) => a.at.getTime() - b.at.getTime())
+    const values = mine.map((sample) => sample.value)
+    const least = values.reduce((a, b) => Math.min(a, b))
+    const most = values.reduce((a, b) => Math.max(a, b))
+    return [name, String(least), String(values[values.length - 1]), String(most), String(values.length)]
+  })
+  return `## Metrics while monitoring\n\n${table(['Metric', 'Min', 'Last', 'Max', 'Samples'], rows)}`
+}
+
+/** What went on beside the numbers: gaps, the breach, and who decided what. */
+function watch({ watch: seen }: Run, samples: readonly MetricSample[]): string {
+  if (seen === undefined) return ''
+  const { breach, decision } = seen
+  const reason = decision?.reason === undefined ? '' : `: ${inline(decision.reason)}`
+  const gaps = gapsOf(samples.filter(({ at }) => at >= seen.beganAt).map(({ at }) => at.getTime()))
+  const lines = [
+    `Planned from ${utc(seen.beganAt)} to ${utc(seen.endsAt)}`,
+    ...(breach === undefined ? [] : [`Breach at ${utc(new Date(breach.at))}: ${inline(breach.text)}`]),
+    ...(decision === undefined
+      ? []
+      : [`${decided[decision.kind]} by ${inline(decision.by)} at ${utc(decision.at)}${reason}`]),
+    ...gaps.map((gap) => `${gapWords(gap)} (minutes and seconds since the start)`),
+  ]
+  return `## Watch\n\n${lines.map((line) => `- ${line}`).join('\n')}`
+}
+
+const decided = {
+  finish: 'Finished early, judged on what was seen until then,',
+  keep: 'Watched on after the breach',
+  stop: 'Stopped',
+  roll_back: 'Ended to roll back',
+} as const satisfies Record<WatchDecision, string>
+
+function logErrors(errors: readonly LogGroup[]): string {
+  if (errors.length === 0) return ''
+  const rows = errors
+    .slice(0, 50)
+    .map((error) => [
+      String(error.count),
+      error.known ? 'before the rollout too' : 'new',
+      error.pod,
+      error.firstAt,
+      error.example,
+    ])
+  return `## Errors in the logs\n\n${table(['Count', 'Seen', 'First in', 'First at', 'First example'], rows)}`
+}
+
+function plan(run: Run): string {
+  const parts = isUndoPlan(run.plan)
+    ? undoChapters(run.plan)
+    : isDeployPlan(run.plan)
+      ? planChapters(run.plan)
+      : isRestorePlan(run.plan)
+        ? restoreChapters(run.plan)
+        : []
+  if (parts.length === 0) return ''
+  return ['## Plan', ...parts.map(chapterText)].join('\n\n')
+}
+
+function chapterText(chapter: Chapter): string {
+  const heading = `### ${inline(chapter.title)}`
+  if (chapter.verbatim === true) return `${heading}\n\n${fenced(chapter.lines)}`
+  const lines = chapter.lines.map(
+    (line, index) => `${chapter.ordered === true ? `${index + 1}.` : '-'} ${inline(line)}`,
+  )
+  return `${heading}\n\n${lines.join('\n')}`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const row = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => inline(cell).replaceAll('|', '\\|') || '–').join(' | ')} |`
+  return [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n')
+}
+
+/** A fence longer than any run of backticks inside it. */
+function fenced(lines: readonly string[]): string {
+  const longest = Math.max(
+    2,
+    ...lines.map((line) => Math.max(0, ...(line.match(/`+/g) ?? []).map((run) => run.length))),
+  )
+  const fence = '`'.repeat(longest + 1)
+  return [`${fence}text`, ...lines, fence].join('\n')
+}
+
+function inline(text: string): string {
+  return oneLine(text).replaceAll('<', '&lt;')
+}

@@ -1,0 +1,209 @@
+import type { Approval, PhaseName, PhaseState, PhaseStatus, Run, RunStatus } from './run.ts'
+
+/** What can happen to a run. */
+export type RunEvent =
+  | { readonly type: 'planned' }
+  | { readonly type: 'approved'; readonly by: string; readonly planHash: string }
+  | { readonly type: 'rejected'; readonly by: string }
+  | { readonly type: 'expired' }
+  | { readonly type: 'phase_succeeded'; readonly phase: PhaseName }
+  | { readonly type: 'phase_failed'; readonly phase: PhaseName }
+  | { readonly type: 'plan_outdated'; readonly phase: PhaseName }
+  | { readonly type: 'retry'; readonly by: string }
+  | { readonly type: 'cancel'; readonly by: string }
+  | { readonly type: 'stopped'; readonly phase: PhaseName }
+  | { readonly type: 'leave'; readonly by: string }
+
+export type RunEventType = RunEvent['type']
+
+/** The part of a run that decides. */
+export type RunState = Pick<Run, 'status' | 'kind' | 'dryRun' | 'planHash' | 'approvalsNeeded' | 'rolledBackBy'> & {
+  readonly phases: readonly Pick<PhaseState, 'name' | 'status' | 'attempt'>[]
+  readonly approvals: readonly Pick<Approval, 'user' | 'decision' | 'planHash'>[]
+}
+
+interface PhaseChange {
+  readonly name: PhaseName
+  readonly status: PhaseStatus
+  readonly attempt: number
+}
+
+export type Transition =
+  | {
+      readonly ok: true
+      readonly status: RunStatus
+      readonly phases: readonly PhaseChange[]
+      /** The phase whose job must be enqueued after the change is stored. */
+      readonly enqueue: PhaseName | undefined
+    }
+  | { readonly ok: false; readonly reason: 'wrong_status' | 'stale_plan' | 'already_decided'; readonly text: string }
+
+/** Event → statuses in which it may happen. Draws the buttons and refuses the requests. */
+const allowedIn = {
+  planned: ['planning'],
+  approved: ['awaiting_approval'],
+  rejected: ['awaiting_approval'],
+  expired: ['awaiting_approval'],
+  phase_succeeded: ['executing', 'cancelling'],
+  phase_failed: ['planning', 'executing', 'cancelling'],
+  plan_outdated: ['executing', 'cancelling'],
+  retry: ['failed'],
+  cancel: ['planning', 'awaiting_approval', 'executing'],
+  stopped: ['cancelling'],
+  leave: ['failed'],
+} as const satisfies Record<RunEventType, readonly RunStatus[]>
+
+export function can(event: RunEventType, run: Pick<Run, 'status'>): boolean {
+  return (allowedIn[event] as readonly RunStatus[]).includes(run.status)
+}
+
+/** The lifecycle of every run: state and event in, next state out. Pure; the store applies it with compare-and-set. */
+export function transition(run: RunState, event: RunEvent): Transition {
+  if (!can(event.type, run)) return refuse('wrong_status', `the run is ${inWords(run.status)}`)
+  if ('phase' in event && event.type !== 'stopped' && !underWay(run).some((phase) => phase.name === event.phase))
+    return refuse('wrong_status', `${event.phase} is not under way`)
+  switch (event.type) {
+    case 'planned':
+      return afterPlanning(run)
+    case 'approved':
+      return afterApproval(run, event.by, event.planHash)
+    case 'rejected':
+      return moved('rejected')
+    case 'expired':
+      return moved('expired')
+    case 'phase_succeeded':
+      return afterSuccess(run, event.phase)
+    case 'phase_failed':
+      return moved(run.status === 'cancelling' ? 'cancelled' : 'failed', [change(run, event.phase, 'failed')])
+    case 'plan_outdated':
+      return afterDrift(run, event.phase)
+    case 'retry':
+      return afterRetry(run)
+    case 'cancel':
+      return afterCancel(run)
+    case 'stopped':
+      return moved('cancelled', stopAll(run))
+    case 'leave':
+      return moved('left')
+  }
+}
+
+/** Where a run begins: planning, waiting for approval (a plan came with it), or executing at once. */
+export function initialState(run: Pick<RunState, 'kind' | 'approvalsNeeded' | 'phases'>): {
+  readonly status: RunStatus
+  readonly enqueue: PhaseName | undefined
+} {
+  const first = run.phases[0]?.name
+  if (first === 'plan') return { status: 'planning', enqueue: 'plan' }
+  if (run.approvalsNeeded > 0) return { status: 'awaiting_approval', enqueue: undefined }
+  return { status: 'executing', enqueue: first }
+}
+
+/** Approvals that count: of the plan as it stands now, one for each person. */
+export function countApprovals(run: Pick<RunState, 'approvals' | 'planHash'>): number {
+  const users = run.approvals
+    .filter((approval) => approval.decision === 'approved' && approval.planHash === run.planHash)
+    .map((approval) => approval.user)
+  return new Set(users).size
+}
+
+function afterPlanning(run: RunState): Transition {
+  const plan = change(run, 'plan', 'succeeded')
+  if (run.dryRun) return moved('planned', [plan])
+  if (run.approvalsNeeded > 0) return moved('awaiting_approval', [plan])
+  return startNext(run, [plan])
+}
+
+function afterApproval(run: RunState, by: string, planHash: string): Transition {
+  if (planHash !== run.planHash) return refuse('stale_plan', 'the plan has changed since this button was shown')
+  const mine = run.approvals.some((approval) => approval.user === by && approval.planHash === planHash)
+  const approvals = [...run.approvals, { user: by, decision: 'approved' as const, planHash }]
+  // Enough may have approved before: a plan that was made again can come out the same.
+  if (countApprovals({ approvals, planHash: run.planHash }) >= run.approvalsNeeded) return startNext(run, [])
+  return mine ? refuse('already_decided', 'you have already approved this plan') : moved(run.status)
+}
+
+function afterSuccess(run: RunState, phase: PhaseName): Transition {
+  const done = change(run, phase, 'succeeded')
+  if (run.status === 'cancelling') return moved('cancelled', [done])
+  return startNext(run, [done])
+}
+
+/**
+ * Nothing done under the old plan counts for the new one: another commit has other tests and other migrations. Phases
+ * look before they act, so doing them anew repeats no effect.
+ */
+function afterDrift(run: RunState, phase: PhaseName): Transition {
+  if (run.status === 'cancelling') return moved('cancelled', stopAll(run))
+  if (!run.phases.some((phase) => phase.name === 'plan')) return moved('failed', [change(run, phase, 'failed')])
+  const begun = run.phases.filter((phase) => phase.name !== 'plan' && phase.status !== 'pending')
+  return moved('planning', [again(run, 'plan'), ...begun.map((one) => again(run, one.name, 'pending'))], 'plan')
+}
+
+function afterRetry(run: RunState): Transition {
+  if (run.rolledBackBy !== undefined)
+    return refuse('wrong_status', `run #${run.rolledBackBy} takes its changes back; deploy again instead`)
+  const failed = run.phases.find((phase) => phase.status === 'failed')
+  if (failed === undefined) return refuse('wrong_status', 'no phase has failed')
+  return moved(failed.name === 'plan' ? 'planning' : 'executing', [again(run, failed.name)], failed.name)
+}
+
+function afterCancel(run: RunState): Transition {
+  if (run.status === 'executing') return moved('cancelling')
+  return moved('cancelled', stopAll(run))
+}
+
+function stopAll(run: RunState): readonly PhaseChange[] {
+  return underWay(run).map((phase) => change(run, phase.name, 'cancelled'))
+}
+
+function underWay(run: RunState): RunState['phases'] {
+  return run.phases.filter((phase) => phase.status === 'queued' || phase.status === 'running')
+}
+
+/** Queues the first phase that has not succeeded; without one, the run has succeeded. */
+function startNext(run: RunState, changes: readonly PhaseChange[]): Transition {
+  const settled = new Set(changes.filter((change) => change.status === 'succeeded').map((change) => change.name))
+  const next = run.phases.find((phase) => phase.status !== 'succeeded' && !settled.has(phase.name))
+  if (next === undefined) return moved('succeeded', changes)
+  return moved('executing', [...changes, change(run, next.name, 'queued')], next.name)
+}
+
+function change(run: RunState, name: PhaseName, status: PhaseStatus): PhaseChange {
+  return { name, status, attempt: attemptOf(run, name) }
+}
+
+function again(run: RunState, name: PhaseName, status: 'queued' | 'pending' = 'queued'): PhaseChange {
+  return { name, status, attempt: attemptOf(run, name) + 1 }
+}
+
+function attemptOf(run: RunState, name: PhaseName): number {
+  return run.phases.find((phase) => phase.name === name)?.attempt ?? 1
+}
+
+function moved(status: RunStatus, phases: readonly PhaseChange[] = [], enqueue?: PhaseName): Transition {
+  return { ok: true, status, phases, enqueue }
+}
+
+function refuse(reason: Extract<Transition, { ok: false }>['reason'], text: string): Transition {
+  return { ok: false, reason, text }
+}
+
+const words: Readonly<Record<RunStatus, string>> = {
+  planning: 'still being planned',
+  awaiting_approval: 'waiting for approval',
+  executing: 'running',
+  cancelling: 'being cancelled',
+  failed: 'failed',
+  left: 'failed and left as it is',
+  planned: 'a dry run',
+  succeeded: 'finished',
+  rejected: 'rejected',
+  expired: 'expired',
+  cancelled: 'cancelled',
+}
+
+/** "the run is waiting for approval" */
+export function inWords(status: RunStatus): string {
+  return words[status]
+}

@@ -1,0 +1,7 @@
+/** Someone has closed an environment for changes, with a reason others can read. */
+export interface Lock {
+  readonly environment: string
+  readonly reason: string
+  readonly lockedBy: string
+  readonly at: Date
+}

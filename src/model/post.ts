@@ -1,0 +1,37 @@
+import type { Failure, PhaseName, Verification, WatchDecision } from './run.ts'
+
+/**
+ * What goes to the thread of a run's board. Stored as data in the truth (in order, posted once) and rendered when it
+ * is posted, so that a message can be made better without touching what happened.
+ */
+export type ThreadPost =
+  /** The whole plan, nothing cut off. */
+  | { readonly kind: 'plan' }
+  /** A new message that mentions the approvers: edits of the board do not notify. */
+  | { readonly kind: 'approval_request'; readonly approvers: readonly string[] }
+  | {
+      readonly kind: 'decision'
+      readonly user: string
+      readonly decision: 'approved' | 'rejected' | 'cancelled' | 'retried' | 'left' | WatchDecision
+      readonly reason?: string
+    }
+  /** Output of a command or logs of a pod. Posts with the same title are joined while they wait. */
+  | { readonly kind: 'output'; readonly title: string; readonly lines: readonly string[] }
+  | { readonly kind: 'note'; readonly text: string }
+  | {
+      readonly kind: 'failed'
+      readonly phase: PhaseName
+      readonly failure: Failure
+      readonly onCall: string | undefined
+    }
+  /** A rule of the watch has been broken: those on call are asked what to do. */
+  | {
+      readonly kind: 'breach'
+      readonly text: string
+      readonly evidence: readonly string[]
+      readonly onCall: string | undefined
+      readonly automatic: boolean
+    }
+  | { readonly kind: 'verification'; readonly verification: Verification }
+  /** Rendered when it is posted, and uploaded as a file. */
+  | { readonly kind: 'report'; readonly fileName: string }

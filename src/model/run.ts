@@ -1,0 +1,275 @@
+import type { DiagnosePlan, Diagnosis, FixPlan } from './diagnosis.ts'
+import type { DeployPlan } from './deploy-plan.ts'
+import type { RestorePlan } from './restore-plan.ts'
+import type { UndoPlan } from './undo-plan.ts'
+
+export type RunKind = 'deploy' | 'rollback' | 'restore' | 'verify' | 'diagnose' | 'fix'
+
+/**
+ * - `planning`: facts are being gathered, nothing outside changes
+ * - `awaiting_approval`: people must approve the plan; holds nothing, expires
+ * - `executing`: phases run; holds the environment's lane
+ * - `cancelling`: someone cancelled, the phase under way is being stopped; still holds the lane
+ * - `failed`: a phase failed; people decide: retry, roll back, leave it
+ * - `left`: failed, and left as it is by a person's decision
+ * - `planned`: a dry run whose plan is complete
+ */
+export type RunStatus =
+  | 'planning'
+  | 'awaiting_approval'
+  | 'executing'
+  | 'cancelling'
+  | 'failed'
+  | 'left'
+  | 'planned'
+  | 'succeeded'
+  | 'rejected'
+  | 'expired'
+  | 'cancelled'
+
+type DeployPhase = 'preflight' | 'migrate' | 'rollout' | 'stripe' | 'cronjobs' | 'e2e' | 'monitor'
+type RestorePhase = 'prepare' | 'swap' | 'look'
+export type PhaseName = 'plan' | DeployPhase | RestorePhase | 'undo' | 'check' | 'verify' | 'diagnose' | 'fix'
+export type PhaseStatus = 'pending' | 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
+
+/** Why something stopped, as stored and shown. Everything in it has been masked. */
+export interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string
+  readonly evidence: readonly string[]
+}
+
+export interface PhaseState {
+  readonly name: PhaseName
+  readonly status: PhaseStatus
+  /** Rises with each retry by a person and with each new plan; steps are recorded for each attempt anew. */
+  readonly attempt: number
+  /** Rises each time a worker takes the phase; writes with an older epoch are refused. */
+  readonly epoch: number
+  /** Passing trouble (a lost connection, a 503) met so far in this attempt. */
+  readonly stumbles: number
+  readonly budgetMinutes: number
+  /** What happens now, or what came of it: one line. */
+  readonly line: string
+  readonly failure: Failure | undefined
+  readonly startedAt: Date | undefined
+  readonly finishedAt: Date | undefined
+}
+
+export interface Approval {
+  readonly user: string
+  readonly decision: 'approved' | 'rejected'
+  /** The plan that this person saw; an approval of another plan does not count. */
+  readonly planHash: string
+  readonly at: Date
+  readonly reason: string | undefined
+}
+
+export interface Run {
+  /** `#42` */
+  readonly number: number
+  readonly kind: RunKind
+  readonly service: string
+  readonly environment: string
+  readonly status: RunStatus
+  /** Tag of the release; for a rollback the version that is taken back; empty for verify. */
+  readonly version: string
+  readonly dryRun: boolean
+  /** A deploy that also gives the webhook another signing secret. */
+  readonly rotateSecret?: boolean
+  /** The run that a rollback undoes. */
+  readonly parent: number | undefined
+  readonly requestedBy: string
+  readonly channel: string
+  readonly reason: string | undefined
+  readonly plan: DeployPlan | UndoPlan | RestorePlan | DiagnosePlan | FixPlan | undefined
+  readonly planHash: string | undefined
+  readonly approvalsNeeded: number
+  readonly approvals: readonly Approval[]
+  readonly phases: readonly PhaseState[]
+  /** Why the plan itself could not be made, or why the run has to be approved again. */
+  readonly failure: Failure | undefined
+  readonly verification: Verification | undefined
+  /** What a diagnosis found, or the one that ends a fix. */
+  readonly diagnosis?: Diagnosis
+  /** The run that does what this diagnosis proposed. */
+  readonly fixedBy?: number
+  readonly rolledBackBy: number | undefined
+  /** Of the phase that monitors, from its beginning on. */
+  readonly watch?: RunWatch
+  /** True when something outside was changed that a rollback can put back. */
+  readonly hasEffects: boolean
+  /** Compare-and-set counter: rises with every change of the row. */
+  readonly rev: number
+  readonly createdAt: Date
+  readonly expiresAt: Date | undefined
+  readonly startedAt: Date | undefined
+  readonly finishedAt: Date | undefined
+}
+
+/**
+ * - `unknown`: the look itself failed or was cut off
+ * - `inconclusive`: too little was seen to judge
+ *
+ * Neither is ever a pass.
+ */
+export type Verdict = 'pass' | 'warn' | 'fail' | 'unknown' | 'inconclusive'
+
+/** One thing that was looked at: value, threshold, verdict, time. */
+export interface Check {
+  readonly name: string
+  readonly title: string
+  readonly verdict: Verdict
+  /** What was seen, in a few words: "3 of 3 pods ready on sha256:abc…". */
+  readonly value: string
+  /** What was expected: "≥ 1", "none". */
+  readonly threshold: string
+  readonly milliseconds: number
+  /** The number behind the value, where there is one. */
+  readonly number?: number
+  /** The same check in the last verification of the environment. */
+  readonly former?: Pick<Check, 'verdict' | 'value' | 'number'> & { readonly at: string }
+}
+
+/** Result of `/billing verify` and of the end of a deploy: the same checks, the same words. */
+export interface Verification {
+  readonly at: string
+  readonly counts: readonly Check[]
+  readonly state: readonly Check[]
+  /** The runbook's seven success criteria; empty for a verify. */
+  readonly criteria: readonly Check[]
+}
+
+/** What people may decide while a release is watched; the phase reads it and acts. */
+export type WatchDecision = 'finish' | 'keep' | 'stop' | 'roll_back'
+
+export interface RunWatch {
+  /** Of the phase. */
+  readonly attempt: number
+  readonly beganAt: Date
+  readonly endsAt: Date
+  /** The first breach of a rule; people are asked once. */
+  readonly breach: { readonly at: string; readonly text: string } | undefined
+  readonly decision:
+    | {
+        readonly kind: WatchDecision
+        readonly by: string
+        readonly at: Date
+        readonly reason: string | undefined
+        /** What the dialog of a rollback listed; the policy decides without one. */
+        readonly undo: UndoPlan | undefined
+      }
+    | undefined
+}
+
+/** Error lines that are alike, of one watch. */
+export interface LogGroup {
+  readonly fingerprint: string
+  /** The first of them. */
+  readonly example: string
+  readonly pod: string
+  readonly firstAt: string
+  readonly lastAt: string
+  readonly count: number
+  /** The logs held such lines before the rollout too. */
+  readonly known: boolean
+}
+
+export interface MetricSample {
+  readonly metric: string
+  readonly at: Date
+  readonly value: number
+}
+
+export const deployPhases = [
+  'preflight',
+  'migrate',
+  'rollout',
+  'stripe',
+  'cronjobs',
+  'e2e',
+  'monitor',
+] as const satisfies readonly DeployPhase[]
+
+const restorePhases = ['prepare', 'swap', 'look'] as const satisfies readonly RestorePhase[]
+
+/** The chapters of each kind of run, in order. `plan` is worked out before approval and is no chapter. */
+export function phasesOf(kind: RunKind): readonly PhaseName[] {
+  switch (kind) {
+    case 'deploy':
+      return ['plan', ...deployPhases]
+    case 'rollback':
+      return ['undo', 'check']
+    case 'verify':
+      return ['verify']
+    case 'restore':
+      return ['plan', ...restorePhases]
+    case 'diagnose':
+      return ['diagnose']
+    case 'fix':
+      return ['fix', 'diagnose']
+  }
+}
+
+export const phaseTitles: Readonly<Record<PhaseName, string>> = {
+  plan: 'Plan',
+  preflight: 'Pre-flight checks and backup',
+  migrate: 'Apply database migrations',
+  rollout: 'Deploy application code',
+  stripe: 'Configure Stripe webhook',
+  cronjobs: 'Deploy cron jobs',
+  e2e: 'Run end-to-end tests',
+  monitor: 'Monitor',
+  prepare: 'Restore into a new database',
+  swap: 'Put the backup in place',
+  look: 'Check the restored service',
+  undo: 'Put back what the run changed',
+  check: 'Check the previous version',
+  verify: 'Verify billing',
+  diagnose: 'Diagnose',
+  fix: 'Fix',
+}
+
+export const settledStatuses: readonly RunStatus[] = [
+  'left',
+  'planned',
+  'succeeded',
+  'rejected',
+  'expired',
+  'cancelled',
+]
+
+export function isDeployPlan(plan: Run['plan']): plan is DeployPlan {
+  return plan?.kind === 'deploy'
+}
+
+export function isUndoPlan(plan: Run['plan']): plan is UndoPlan {
+  return plan?.kind === 'undo'
+}
+
+export function isDiagnosePlan(plan: Run['plan']): plan is DiagnosePlan {
+  return plan?.kind === 'diagnose'
+}
+
+export function isFixPlan(plan: Run['plan']): plan is FixPlan {
+  return plan?.kind === 'fix'
+}
+
+/** Runs that only look. */
+export function isReadOnly({ kind }: Pick<Run, 'kind'>): boolean {
+  return kind === 'verify' || kind === 'diagnose'
+}
+
+export function isRestorePlan(plan: Run['plan']): plan is RestorePlan {
+  return plan?.kind === 'restore'
+}
+
+/** Time from start to end, or to now while there is no end; undefined before the start. */
+export function elapsed(
+  span: { readonly startedAt: Date | undefined; readonly finishedAt: Date | undefined },
+  now: Date,
+): number | undefined {
+  if (span.startedAt === undefined) return undefined
+  return Math.max(0, (span.finishedAt ?? now).getTime() - span.startedAt.getTime())
+}

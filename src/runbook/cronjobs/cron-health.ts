@@ -1,0 +1,90 @@
+import { Cron } from 'croner'
+import type { CronJobState } from '../../adapters/kubernetes/port.ts'
+import type { Verdict } from '../../model/run.ts'
+
+export type CronFacts = Pick<
+  CronJobState,
+  | 'schedule'
+  | 'timeZone'
+  | 'startingDeadlineSeconds'
+  | 'suspended'
+  | 'createdAt'
+  | 'lastScheduleTime'
+  | 'lastSuccessfulTime'
+  | 'active'
+>
+
+interface Health {
+  readonly verdict: Verdict
+  readonly value: string
+}
+
+/** The controller counts no further, and without `startingDeadlineSeconds` starts nothing any more. */
+const manyMissed = 100
+
+/** Pure: does the CronJob keep to its schedule? Its last success must not be older than two of its periods. */
+export function cronHealth(job: CronFacts, now: Date): Health {
+  const zone = job.timeZone === undefined ? '' : ` ${job.timeZone}`
+  const told = (verdict: Verdict, words: string): Health => ({ verdict, value: `${job.schedule}${zone}: ${words}` })
+  if (job.suspended) return told('fail', `suspended; last success ${moment(job.lastSuccessfulTime, now)}`)
+  const pattern = patternOf(job)
+  if (pattern === undefined) return told('unknown', 'this schedule cannot be read')
+  const [latest, before] = pattern.previousRuns(2, now)
+  const next = pattern.nextRun(now)
+  const upcoming = next === null ? 'no next run' : `next at ${clock(next, now)}`
+  const success = dateOf(job.lastSuccessfulTime)
+  if (latest === undefined || before === undefined) return told('unknown', 'this schedule has no past runs to compare')
+  if (success !== undefined && success >= before)
+    return told('pass', `last success ${clock(success, now)}, ${upcoming}`)
+  const created = dateOf(job.createdAt)
+  if (success === undefined && created !== undefined && created > latest)
+    return told('warn', `first run not due yet, ${upcoming}`)
+  if (success === undefined && created !== undefined && created > before && job.active > 0)
+    return told('warn', 'its first run is under way')
+  return told('fail', overdue(job, pattern, success ?? created, now))
+}
+
+/** "no success since 10:40 UTC, 3 runs were due; none was started since 10:45 UTC" */
+function overdue(job: CronFacts, pattern: Cron, since: Date | undefined, now: Date): string {
+  const ever =
+    job.lastSuccessfulTime === undefined ? 'never succeeded' : `no success since ${moment(job.lastSuccessfulTime, now)}`
+  const due = since === undefined ? [] : pattern.nextRuns(manyMissed + 1, since).filter((at) => at <= now)
+  const many = due.length > manyMissed
+  const missed =
+    since === undefined
+      ? ''
+      : `, ${many ? `more than ${manyMissed}` : due.length} ${due.length === 1 ? 'run was' : 'runs were'} due`
+  const started = dateOf(job.lastScheduleTime)
+  const [latest] = pattern.previousRuns(1, now)
+  if (started !== undefined && latest !== undefined && started >= latest)
+    return `${ever}${missed}; the last one was started at ${clock(started, now)}`
+  const givenUp =
+    many && job.startingDeadlineSeconds === undefined
+      ? '; with so many missed the controller may start none any more: set startingDeadlineSeconds or apply it anew'
+      : ''
+  return `${ever}${missed}; none was started ${started === undefined ? 'at all' : `since ${clock(started, now)}`}${givenUp}`
+}
+
+/** As the controller reads it: five fields or a nickname, day of month *or* day of week, UTC unless it says otherwise. */
+function patternOf({ schedule, timeZone = 'UTC' }: CronFacts): Cron | undefined {
+  try {
+    // For the controller a question mark is a star; croner would put the present moment there.
+    return new Cron(schedule.replaceAll('?', '*'), { timezone: timeZone, paused: true, domAndDow: false })
+  } catch {
+    return undefined
+  }
+}
+
+function dateOf(text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : new Date(text)
+}
+
+function moment(text: string | undefined, now: Date): string {
+  return text === undefined ? 'never' : clock(new Date(text), now)
+}
+
+/** "11:20 UTC", with the day when it is another one. */
+function clock(at: Date, now: Date): string {
+  const iso = at.toISOString()
+  return `${iso.slice(0, 10) === now.toISOString().slice(0, 10) ? '' : `${iso.slice(0, 10)} `}${iso.slice(11, 16)} UTC`
+}

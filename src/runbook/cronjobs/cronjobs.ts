@@ -1,0 +1,94 @@
+import type { CronJobConfig } from '../../config/service-schema.ts'
+import type { CronJobBefore } from '../../model/effects.ts'
+import type { Json } from '../../model/json.ts'
+import type { PhaseName, Run } from '../../model/run.ts'
+import { confirmPlan } from '../plan/confirm-plan.ts'
+import { type Phase, type PhaseContext, planOf } from '../phase.ts'
+import { CheckFailed } from '../errors.ts'
+import { releasedImage } from '../rollout/image.ts'
+import { type CronJobManifest, cronJobManifest, suspended } from './manifests.ts'
+
+/** Chapter 4, Deploy Cron Jobs: applied suspended, tried once by hand where configured, resumed, verified. */
+export const cronjobs: Phase = async (context) => {
+  await confirmPlan(context)
+  const lines: string[] = []
+  for (const job of context.service.cronJobs) lines.push(await deployCronJob(context, job))
+  return { line: lines.length === 0 ? 'no CronJobs configured' : lines.join('; ') }
+}
+
+async function deployCronJob(context: PhaseContext, job: CronJobConfig): Promise<string> {
+  const { world, run } = context
+  const manifest = await manifestOf(context, job)
+  await context.report(`applying ${job.manifest}`)
+  await context.change(`apply ${job.name}`, {
+    kind: 'cronjob',
+    target: job.name,
+    before: async (signal): Promise<CronJobBefore> => {
+      const stood = await world.cluster.cronJob(job.name, signal)
+      return { manifest: (stood?.manifest ?? null) as unknown as Json }
+    },
+    act: async (_before, signal) => {
+      const { outcome } = await world.cluster.apply(suspended(manifest.object, true), { dryRun: false }, signal)
+      return { outcome }
+    },
+  })
+  if (job.tryOnce) await tryOnce(context, job, jobName(run, 'cronjobs', job.name))
+  await context.step(`resume ${job.name}`, async (signal) => {
+    await world.cluster.apply(manifest.object, { dryRun: false }, signal)
+  })
+  await context.step(`verify ${job.name}`, (signal) => verifyCronJob(context, job, manifest, signal))
+  return `${job.name} (${manifest.schedule})`
+}
+
+/** Of a Job made by hand: the same after a crash, another when a person has the phase done again, or the plan was made anew. */
+export function jobName({ number, phases }: Run, phase: PhaseName, cronJob: string): string {
+  const attempt = phases.find(({ name }) => name === phase)?.attempt ?? 1
+  return `${cronJob}-run-${number}${attempt === 1 ? '' : `-${attempt}`}`
+}
+
+async function manifestOf(context: PhaseContext, job: CronJobConfig): Promise<CronJobManifest> {
+  const { world, service, environment, run, signal } = context
+  const plan = planOf(run)
+  const text = await world.repository.read(plan.commit.sha, job.manifest, signal)
+  return cronJobManifest(text, {
+    file: job.manifest,
+    name: job.name,
+    namespace: environment.namespace,
+    repository: service.image.repository,
+    image: (await releasedImage(context)).reference,
+  })
+}
+
+async function tryOnce(context: PhaseContext, job: CronJobConfig, name: string): Promise<void> {
+  await context.report(`running ${job.name} once by hand`)
+  await context.step(`try ${job.name} once`, async (signal) => {
+    const outcome = await context.world.cluster.runCronJobNow(job.name, name, signal)
+    if (!outcome.succeeded)
+      throw new CheckFailed('cronjob_failed', `running ${job.name} by hand: ${outcome.reason ?? 'the Job failed'}`, {
+        evidence: outcome.logs.slice(-40),
+        hint: 'It stays suspended. Fix it and retry the phase, or roll back.',
+      })
+    await context.tell({ kind: 'output', title: `Job ${outcome.name}`, lines: outcome.logs.slice(-20) }, `job-${name}`)
+  })
+}
+
+async function verifyCronJob(
+  { world }: PhaseContext,
+  job: CronJobConfig,
+  manifest: CronJobManifest,
+  signal: AbortSignal,
+) {
+  const state = await world.cluster.cronJob(job.name, signal)
+  const wanted = (manifest.object['spec'] as { suspend: boolean }).suspend
+  if (state === undefined || state.schedule !== manifest.schedule || state.suspended !== wanted)
+    throw new CheckFailed(
+      'cronjob_differs',
+      `verifying CronJob ${job.name}: the cluster does not hold what was applied`,
+      {
+        evidence: [
+          state === undefined ? 'it does not exist' : `schedule ${state.schedule}, suspended ${state.suspended}`,
+        ],
+        hint: 'Another controller may own it (GitOps?): see its managed fields.',
+      },
+    )
+}

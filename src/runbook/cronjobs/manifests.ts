@@ -1,0 +1,92 @@
+import { parseDocument } from 'yaml'
+import { z } from 'zod'
+import type { KubernetesObject } from '../../adapters/kubernetes/port.ts'
+import { CheckFailed } from '../errors.ts'
+
+/** What a CronJob of the repository becomes in this release. */
+export interface CronJobManifest {
+  readonly object: KubernetesObject
+  readonly schedule: string
+}
+
+const Container = z.looseObject({ name: z.string(), image: z.string() })
+
+/** Only what Purser reads or changes; the cluster judges the rest. */
+const CronJobYaml = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.literal('CronJob'),
+  metadata: z.looseObject({ name: z.string() }),
+  spec: z.looseObject({
+    schedule: z.string(),
+    suspend: z.boolean().optional(),
+    jobTemplate: z.looseObject({
+      spec: z.looseObject({
+        template: z.looseObject({
+          spec: z.looseObject({ containers: z.array(Container).min(1), initContainers: z.array(Container).optional() }),
+        }),
+      }),
+    }),
+  }),
+})
+
+/**
+ * Reads a manifest file and ties it to the release: the environment's namespace, and the planned digest in every
+ * container that runs the service's image. The repository's file stays the source of everything else.
+ */
+export function cronJobManifest(
+  text: string,
+  release: {
+    readonly file: string
+    readonly name: string
+    readonly namespace: string
+    readonly repository: string
+    readonly image: string
+  },
+): CronJobManifest {
+  const read = readCronJob(text, release)
+  const template = read.spec.jobTemplate.spec.template.spec
+  const released = (container: z.infer<typeof Container>) =>
+    repositoryOf(container.image) === release.repository ? { ...container, image: release.image } : container
+  const containers = template.containers.map(released)
+  const initContainers = template.initContainers?.map(released)
+  const spec = { ...template, containers, ...(initContainers === undefined ? {} : { initContainers }) }
+  const podTemplate = { ...read.spec.jobTemplate.spec.template, spec }
+  const object = {
+    ...read,
+    metadata: { ...read.metadata, namespace: release.namespace },
+    spec: {
+      ...read.spec,
+      suspend: read.spec.suspend ?? false,
+      jobTemplate: { ...read.spec.jobTemplate, spec: { ...read.spec.jobTemplate.spec, template: podTemplate } },
+    },
+  }
+  return { object, schedule: read.spec.schedule }
+}
+
+function readCronJob(text: string, { file, name }: { file: string; name: string }): z.infer<typeof CronJobYaml> {
+  const document = parseDocument(text)
+  const read = CronJobYaml.safeParse(document.errors.length === 0 ? document.toJS() : undefined)
+  if (read.success && read.data.metadata.name === name) return read.data
+  const problems = document.errors.length > 0 ? document.errors : (read.error?.issues ?? [])
+  throw new CheckFailed('bad_manifest', `reading ${file}: expected the CronJob ${name}`, {
+    hint: 'Correct service.cronJobs in purser.yaml, or the manifest.',
+    evidence: problems.map((problem) =>
+      'path' in problem ? `${problem.path.join('.')}: ${problem.message}` : problem.message,
+    ),
+  })
+}
+
+/** The same object with its schedule held or let go. */
+export function suspended(object: KubernetesObject, suspend: boolean): KubernetesObject {
+  return { ...object, spec: { ...(object['spec'] as Record<string, unknown>), suspend } }
+}
+
+/** `127.0.0.1:5000/valuecanvas/api:v1@sha256:…` → `127.0.0.1:5000/valuecanvas/api` */
+export function repositoryOf(image: string): string {
+  return (image.split('@')[0] ?? image).replace(/:[^:/]*$/, '')
+}
+
+/** `valuecanvas/api:v1.1.0` → `v1.1.0`; undefined for an image by digest. */
+export function tagOf(image: string): string | undefined {
+  return image.includes('@') ? undefined : /:([^:/]+)$/.exec(image)?.[1]
+}

@@ -1,0 +1,139 @@
+import { confirmPlan } from '../plan/confirm-plan.ts'
+import { type Phase, type PhaseContext, planOf } from '../phase.ts'
+import { CheckFailed, PlanOutdated } from '../errors.ts'
+import { seconds } from '../preflight/preflight.ts'
+import { broughtBy, expectedTables, migrationFiles } from './migrations.ts'
+import { changeOf, newest, releaseOf } from './schema-check.ts'
+
+/** Chapter 1, Apply Database Migrations: each pending file in its own transaction, in order; then the tables are verified. */
+export const migrate: Phase = async (context) => {
+  const plan = planOf(context.run)
+  await confirmPlan(context)
+  await requireProvenBackup(context)
+  const files = await migrationFiles(context.world, context.service.migrations, plan.commit.sha, context.signal)
+
+  const before = await context.step('note invalid indexes', async (signal) => [
+    ...(await context.world.database.invalidIndexes(signal)),
+  ])
+  await recordWhatOlderReleasesLose(context, files)
+  for (const [index, planned] of plan.migrations.entries()) {
+    const file = files.find((file) => file.name === planned.file)
+    if (file?.sha256 !== planned.sha256) throw new PlanOutdated(`${planned.file} is not the file that was planned`)
+    await context.report(`migration ${index + 1} of ${plan.migrations.length}: ${file.name}`)
+    await context.change(`apply ${file.name}`, {
+      kind: 'migration',
+      target: file.name,
+      before: async () => ({ applied: false }),
+      act: (_before, signal) => applyFile(context, file, signal),
+    })
+  }
+
+  const tables = expectedTables(files, context.service.migrations)
+  await context.step('verify tables', () => verifyTables(context, tables))
+  await context.step('verify what the files bring', () => verifyBrought(context, files))
+  await context.step('verify indexes', () => verifyIndexes(context, before))
+  const count = plan.migrations.length
+  const applied = count === 0 ? 'nothing pending' : `${count} migration${count === 1 ? '' : 's'} applied`
+  return { line: `${applied}, ${tables.length} expected tables exist` }
+}
+
+/** Before anything is applied: afterwards a rollback has to know what the running version would lack. */
+async function recordWhatOlderReleasesLose(context: PhaseContext, files: readonly File[]): Promise<void> {
+  const { records, world, service, run } = context
+  const { current, migrations } = planOf(run)
+  await context.step('record what older releases lose', async (signal) => {
+    const { version, image } = current
+    const release = version === undefined ? undefined : await releaseOf(context, { version })
+    if (release !== undefined) {
+      const schema = newest(await world.database.ledger(signal))
+      await records.recordRelease({ ...release, image, ...(schema === undefined ? {} : { schema }) })
+    }
+    for (const file of files.filter(({ name }) => migrations.some((migration) => migration.file === name)))
+      await records.recordSchemaChange(await changeOf(world, file, service.migrations))
+  })
+}
+
+type File = Awaited<ReturnType<typeof migrationFiles>>[number]
+
+async function applyFile(context: PhaseContext, file: File, signal: AbortSignal) {
+  const { migrations } = context.service
+  const outcome = await context.world.database.apply(
+    {
+      file,
+      run: context.run.number,
+      release: context.run.version,
+      lockTimeoutMs: migrations.lockTimeoutSeconds * 1_000,
+      statementTimeoutMs: migrations.statementTimeoutMinutes * 60_000,
+      endBlockers: migrations.blockers === 'end',
+      onRetry: (attempt, blockers) => void tellBlockers(context, file, attempt, blockers).catch(() => undefined),
+      onEnded: (sessions) =>
+        void context
+          .tell({ kind: 'note', text: `${file.name}: ended, as the policy says: ${sessions.join('; ')}` })
+          .catch(() => undefined),
+    },
+    signal,
+  )
+  return { outcome: outcome.outcome, milliseconds: Math.round(outcome.milliseconds) }
+}
+
+/** On the board as it stands; in the thread once, for whoever has to find the session. */
+async function tellBlockers(context: PhaseContext, file: File, attempt: number, blockers: readonly string[]) {
+  const held = blockers.length === 0 ? 'another session' : blockers.join('; ')
+  await context.report(`${file.name}: waiting for a lock (try ${attempt}), held by ${held}`)
+  if (blockers.length === 0) return
+  const ends = context.service.migrations.blockers === 'end' ? 'It is ended before the last try.' : 'Nobody is ended.'
+  const text = `${file.name} waits for a lock that is held by ${held}. ${ends}`
+  await context.tell({ kind: 'note', text }, `blockers of ${file.name}`)
+}
+
+/** Promise 2 of the design: no migration without a backup that was verified, and verified again now. */
+async function requireProvenBackup(context: PhaseContext): Promise<void> {
+  const backup = await context.records.backup()
+  if (backup === undefined)
+    throw new CheckFailed('no_backup', 'starting migrations: this run has no proven backup', {
+      hint: 'Retry from pre-flight with a new deploy.',
+    })
+  const { maxAgeMinutes } = context.environment.backups
+  const age = Date.now() - Date.parse(backup.finishedAt)
+  if (age >= maxAgeMinutes * 60_000)
+    throw new CheckFailed('backup_too_old', `starting migrations: backup ${backup.file} is ${seconds(age)} old`, {
+      hint: `No migration starts with a backup older than ${maxAgeMinutes} min (backups.maxAgeMinutes): deploy anew.`,
+    })
+  await context.step('verify the backup again', async (signal) => {
+    const manifest = await context.world.backups.verify(backup.file, signal)
+    if (manifest.sha256 !== backup.sha256)
+      throw new CheckFailed('backup_changed', `backup ${backup.file} is not the file that pre-flight made`)
+  })
+}
+
+/** Tables, columns and policies that this run's files create and do not take away again themselves. */
+async function verifyBrought(context: PhaseContext, files: readonly File[]): Promise<void> {
+  const { world, signal } = context
+  const { migrations } = planOf(context.run)
+  const pending = files.filter(({ name }) => migrations.some(({ file }) => file === name))
+  const missing = await world.database.missing(await broughtBy(world, pending), signal)
+  if (missing.length > 0)
+    throw new CheckFailed('schema_incomplete', `verifying migrations: ${missing.join(', ')} do not exist`, {
+      hint: 'The files ran, but what they create is not there: look for a trigger or a statement that removed it.',
+    })
+}
+
+async function verifyIndexes({ world, signal }: PhaseContext, before: readonly string[]) {
+  const invalid = (await world.database.invalidIndexes(signal)).filter((name) => !before.includes(name))
+  if (invalid.length > 0)
+    throw new CheckFailed(
+      'indexes_invalid',
+      `verifying migrations: ${invalid.join(', ')} were not built to their end`,
+      {
+        hint: 'Retry the phase; or drop them (drop index concurrently) and build them anew.',
+      },
+    )
+}
+
+async function verifyTables({ world, signal }: PhaseContext, tables: readonly string[]): Promise<void> {
+  const missing = await world.database.missingTables(tables, signal)
+  if (missing.length > 0)
+    throw new CheckFailed('tables_missing', `verifying migrations: ${missing.join(', ')} do not exist`, {
+      hint: 'The files ran, but did not create them: compare them with service.migrations.expect in purser.yaml.',
+    })
+}

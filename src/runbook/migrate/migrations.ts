@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto'
+import type { LedgerEntry, MigrationFile } from '../../adapters/postgres/port.ts'
+import type { MigrationFinding } from '../../adapters/squawk/port.ts'
+import type { MigrationsConfig } from '../../config/service-schema.ts'
+import type { LintFinding } from '../../model/deploy-plan.ts'
+import { CheckFailed } from '../errors.ts'
+import type { World } from '../world.ts'
+
+/** The migration files of a commit, oldest first. */
+export async function migrationFiles(
+  world: World,
+  config: MigrationsConfig,
+  commit: string,
+  signal: AbortSignal,
+): Promise<readonly MigrationFile[]> {
+  const names = await migrationNames(world, config, commit, signal)
+  return Promise.all(
+    names.map(async (name) => {
+      const sql = await world.repository.read(commit, `${config.directory}/${name}`, signal)
+      return { version: versionOf(name), name, sql, sha256: createHash('sha256').update(sql).digest('hex') }
+    }),
+  )
+}
+
+export async function migrationNames(
+  world: World,
+  config: MigrationsConfig,
+  commit: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const names = await world.repository.list(commit, config.directory, signal)
+  return names.filter((name) => /^\d+.*\.sql$/.test(name)).sort(byVersion)
+}
+
+/**
+ * Pure: files newer than the baseline that the ledger does not have. Raises when an applied file was edited since, and
+ * when two files carry the same version.
+ */
+export function pendingMigrations(
+  files: readonly MigrationFile[],
+  ledger: readonly LedgerEntry[],
+  config: MigrationsConfig,
+): readonly MigrationFile[] {
+  const baseline = config.baseline === undefined ? -1n : BigInt(config.baseline)
+  const ours = files.filter((file) => BigInt(file.version) > baseline)
+  refuseTwins(ours)
+  const applied = new Map(ledger.map((entry) => [entry.version, entry]))
+  const drifted = files.filter((file) => {
+    const entry = applied.get(file.version)
+    return entry?.sha256 !== undefined && entry.sha256 !== file.sha256
+  })
+  if (drifted.length > 0)
+    throw new CheckFailed(
+      'migration_drift',
+      `comparing with the ledger: ${names(drifted)} changed after being applied`,
+      {
+        hint: 'An applied migration is never edited: restore the file and write a new migration.',
+        evidence: drifted.map(
+          (file) =>
+            `${file.name}: sha256 ${file.sha256.slice(0, 12)} now, ${applied.get(file.version)?.sha256?.slice(0, 12)} when applied`,
+        ),
+      },
+    )
+  return ours.filter((file) => !applied.has(file.version))
+}
+
+/** The ledger knows a migration by its version: of two with the same one, the second would never run. */
+function refuseTwins(files: readonly MigrationFile[]): void {
+  const twins = files.filter((file) =>
+    files.some((other) => other !== file && BigInt(other.version) === BigInt(file.version)),
+  )
+  if (twins.length === 0) return
+  throw new CheckFailed('migration_twins', `reading migrations: ${names(twins)} carry the same version`, {
+    hint: 'Give one of them another number; numbers say in which order migrations run.',
+  })
+}
+
+/** Tables that must exist once these files are applied. */
+export function expectedTables(
+  files: readonly Pick<MigrationFile, 'name'>[],
+  config: MigrationsConfig,
+): readonly string[] {
+  const present = new Set(files.map((file) => file.name))
+  return config.expect.filter((one) => present.has(one.file)).flatMap((one) => one.tables)
+}
+
+/**
+ * What stands after these files, one after the other. Left out is what could have gone by ways that the text does not show: a
+ * cascading drop, another search_path.
+ */
+export async function broughtBy(
+  world: Pick<World, 'database'>,
+  files: readonly MigrationFile[],
+): Promise<readonly string[]> {
+  const brought = new Set<string>()
+  for (const { sql } of files) {
+    const { makes, takes } = await world.database.changes(sql)
+    const odd = /\bsearch_path\b|\bdrop\b[^;]*\bcascade\b|\bexecute\b|\bdo\s+(language\s+\w+\s+)?\$/i.test(sql)
+    if (odd) brought.clear()
+    else for (const object of makes) if (/^(table|column|policy) /.test(object)) brought.add(object)
+    for (const { object } of takes) {
+      const inside = `${object.replace(/^table /, '')}.`
+      for (const name of brought)
+        if (name === object || (object.startsWith('table ') && name.replace(/^\w+ /, '').startsWith(inside)))
+          brought.delete(name)
+    }
+  }
+  return [...brought]
+}
+
+/** Rules that lock a table for long or destroy data; the rest is good advice. Names are squawk's. */
+const blocking = new Set([
+  'adding-foreign-key-constraint',
+  'adding-not-nullable-field',
+  'adding-required-field',
+  'ban-drop-column',
+  'ban-drop-database',
+  'ban-drop-table',
+  'ban-truncate-cascade',
+  'changing-column-type',
+  'constraint-missing-not-valid',
+  'disallowed-unique-constraint',
+  'renaming-column',
+  'renaming-table',
+  'require-concurrent-index-creation',
+  'require-concurrent-index-deletion',
+  'transaction-nesting',
+  'syntax-error',
+])
+
+/** Purser sets these time-outs itself for every migration. */
+const settled = new Set([
+  'require-lock-timeout',
+  'require-statement-timeout',
+  // Such a file is run outside a transaction.
+  'ban-concurrent-index-creation-in-transaction',
+])
+
+export function severity(findings: readonly MigrationFinding[]): readonly LintFinding[] {
+  return findings
+    .filter((finding) => !settled.has(finding.rule))
+    .map((finding) => ({ ...finding, severity: blocking.has(finding.rule) ? 'block' : 'advise' }))
+}
+
+export function versionOf(name: string): string {
+  return /^\d+/.exec(name)?.[0] ?? '0'
+}
+
+function byVersion(a: string, b: string): number {
+  const difference = BigInt(versionOf(a)) - BigInt(versionOf(b))
+  return difference === 0n ? a.localeCompare(b) : difference < 0n ? -1 : 1
+}
+
+function names(files: readonly MigrationFile[]): string {
+  return files.map((file) => file.name).join(', ')
+}

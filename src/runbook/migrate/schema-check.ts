@@ -1,0 +1,143 @@
+import type { LedgerEntry, MigrationFile } from '../../adapters/postgres/port.ts'
+import type { MigrationsConfig } from '../../config/service-schema.ts'
+import { PurserError } from '../../errors.ts'
+import type { ImageBefore } from '../../model/effects.ts'
+import {
+  incompatibility,
+  type KnownRelease,
+  refusalOf,
+  type SchemaChange,
+  type SchemaNow,
+  withDeclared,
+} from '../../model/schema-compatibility.ts'
+import type { PhaseContext } from '../phase.ts'
+import { CheckFailed } from '../errors.ts'
+import { migrationNames, versionOf } from './migrations.ts'
+import type { World } from '../world.ts'
+
+/** What a deploy finds in the repository and the ledger. */
+export interface PlannedSchema {
+  readonly files: readonly MigrationFile[]
+  readonly ledger: readonly LedgerEntry[]
+  readonly pending: readonly MigrationFile[]
+}
+
+/**
+ * Whether the version can run on what is applied (raises `schema_too_new` when it is known not to), and whether the one
+ * that runs now could still run afterwards: said as risks.
+ */
+export async function schemaRisks(
+  context: PhaseContext,
+  { files, ledger, pending }: PlannedSchema,
+  current: string | undefined,
+): Promise<readonly string[]> {
+  const { run, service, world } = context
+  const now = await schemaNow(context, ledger)
+  const wanted = { version: run.version, migrations: files.map(({ version }) => version) }
+  const verdict = incompatibility(wanted, now)
+  if (verdict.reasons.length > 0) throw await tooNew(context, wanted, now, current)
+  const unknown =
+    verdict.unknown.length === 0
+      ? []
+      : [
+          `${verdict.unknown.join(', ')} ${verdict.unknown.length === 1 ? 'is' : 'are'} applied, but not in ${run.version} and not by Purser: ` +
+            `whether ${run.version} can run with ${verdict.unknown.length === 1 ? 'it' : 'them'} is not known.`,
+        ]
+  const running = current === undefined ? undefined : await releaseOf(context, { version: current })
+  if (running === undefined || current === run.version) return unknown
+  const changes = await Promise.all(pending.map((file) => changeOf(world, file, service.migrations)))
+  const after: SchemaNow = {
+    applied: [...now.applied, ...pending.map(({ version, name }) => ({ version, name, appliedAt: '' }))],
+    changes: [...now.changes, ...changes],
+  }
+  const { reasons } = incompatibility(running, after)
+  if (reasons.length === 0) return unknown
+  return [
+    `No rollback to ${current} afterwards: it cannot run once ${reasons.join('; ')}. Only a restore of the backup leads back.`,
+    ...unknown,
+  ]
+}
+
+/** Before anything is undone: the version that would come back must be able to run on the schema that stays. */
+export async function guardSchema(
+  context: PhaseContext,
+  target: Pick<ImageBefore, 'version' | 'image'>,
+): Promise<void> {
+  const release = await releaseOf(context, target)
+  if (release === undefined) return
+  const ledger = await ledgerUnlessAway(context, release.version)
+  if (ledger === undefined) return
+  const now = await schemaNow(context, ledger)
+  if (incompatibility(release, now).reasons.length > 0) throw await tooNew(context, release, now, context.run.version)
+}
+
+/** A database that is away must not keep anybody from rolling back. */
+async function ledgerUnlessAway(context: PhaseContext, version: string): Promise<readonly LedgerEntry[] | undefined> {
+  try {
+    return await context.world.database.ledger(context.signal)
+  } catch (error) {
+    if (!(error instanceof PurserError)) throw error
+    const text = `Whether ${version} can run on the schema could not be looked up: ${error.message}.`
+    await context.tell({ kind: 'note', text }, 'schema-unknown')
+    return undefined
+  }
+}
+
+/** What a migration does to older releases: read off its text, corrected by purser.yaml. */
+export async function changeOf(world: World, file: MigrationFile, config: MigrationsConfig): Promise<SchemaChange> {
+  const change: SchemaChange = { migration: file.version, name: file.name, ...(await world.database.changes(file.sql)) }
+  return withDeclared([change], config.needs)[0] ?? change
+}
+
+/** A release that ran here, or one that the repository knows. */
+export async function releaseOf(
+  { records, world, service, signal }: PhaseContext,
+  wanted: { readonly version: string | null; readonly image?: string },
+): Promise<Pick<KnownRelease, 'version' | 'migrations'> | undefined> {
+  const known = (await records.knownReleases()).find(
+    (release) => release.version === wanted.version || (wanted.version === null && release.image === wanted.image),
+  )
+  if (known !== undefined || wanted.version === null) return known
+  const tag = (await world.repository.tags(signal)).find(({ name }) => name === wanted.version)
+  if (tag === undefined) return undefined
+  const names = await migrationNames(world, service.migrations, tag.sha, signal)
+  return { version: tag.name, migrations: names.map(versionOf) }
+}
+
+/** Digits of the newest applied migration. */
+export function newest(ledger: readonly Pick<LedgerEntry, 'version'>[]): string | undefined {
+  return ledger.map(({ version }) => version).toSorted((a, b) => (BigInt(a) < BigInt(b) ? 1 : -1))[0]
+}
+
+/** The release runs on the schema as it is now: whoever asks for a way back is told so. */
+export async function recordThatItRuns(
+  context: PhaseContext,
+  release: { version: string; image: string; commit: string },
+) {
+  const { records, world, service, signal } = context
+  const names = await migrationNames(world, service.migrations, release.commit, signal)
+  const schema = newest(await world.database.ledger(signal))
+  const { version, image } = release
+  await records.recordRelease({
+    version,
+    image,
+    migrations: names.map(versionOf),
+    ...(schema === undefined ? {} : { schema }),
+  })
+}
+
+async function schemaNow({ records, service }: PhaseContext, ledger: readonly LedgerEntry[]): Promise<SchemaNow> {
+  return { applied: ledger, changes: withDeclared(await records.schemaChanges(), service.migrations.needs) }
+}
+
+async function tooNew(
+  { records, run }: PhaseContext,
+  release: Pick<KnownRelease, 'version' | 'migrations'>,
+  now: SchemaNow,
+  except?: string,
+): Promise<CheckFailed> {
+  const [releases, backups] = await Promise.all([records.knownReleases(), records.keptBackups()])
+  const wanted = { ...release, environment: run.environment, ...(except === undefined ? {} : { except }) }
+  const { text, next } = refusalOf(wanted, incompatibility(release, now), now, releases, backups)
+  return new CheckFailed('schema_too_new', text, { hint: next })
+}

@@ -1,0 +1,204 @@
+import type { MonitorConfig } from '../../config/service-schema.ts'
+import type { MetricSample } from '../../model/run.ts'
+
+/** What is watched, and what it may be. The configured metrics, and those that every release has. */
+export interface Rule {
+  readonly name: string
+  readonly title: string
+  readonly unit?: string
+  readonly compare: 'value' | 'growth'
+  readonly atMost?: number
+  readonly atLeast?: number
+  readonly atMostTimesBaseline?: number
+  readonly atLeastTimesBaseline?: number
+  readonly noData: 'inconclusive' | 'breach' | 'ignore'
+  readonly breaches: number
+}
+
+/** Everything seen since monitoring began. */
+export interface Watch {
+  readonly samples: readonly MetricSample[]
+  /** How many samples of each metric a watch without gaps has. */
+  readonly planned: number
+  readonly baseline: ReadonlyMap<string, Baseline>
+}
+
+export interface Baseline {
+  readonly value: number
+  /** The run that sampled it, when it was an earlier one. */
+  readonly run: number | undefined
+}
+
+export interface Judgement {
+  readonly rule: Rule
+  readonly verdict: 'pass' | 'warn' | 'fail' | 'inconclusive'
+  /** The last samples in a row that broke the rule. */
+  readonly streak: number
+  readonly text: string
+}
+
+export const builtIn = {
+  errors: 'log_errors',
+  errorRate: 'log_error_rate',
+  restarts: 'restarts',
+  notReady: 'replicas_missing',
+  undelivered: 'undelivered_events',
+} as const
+
+export function rulesOf(config: MonitorConfig): readonly Rule[] {
+  const { breaches, logs } = config
+  const own = (name: string, title: string, more: Partial<Rule> = {}): Rule => ({
+    name,
+    title,
+    compare: 'value',
+    noData: 'inconclusive',
+    breaches,
+    ...more,
+  })
+  const rateLimit = logs.maxErrorsTimesBaseline
+  return [
+    ...config.metrics.map((metric) => ({ breaches, ...metric })),
+    own(builtIn.errors, 'Error lines', { atMost: logs.maxErrors }),
+    own(builtIn.errorRate, 'Errors per minute', {
+      unit: 'per minute',
+      ...(rateLimit === undefined ? {} : { atMostTimesBaseline: rateLimit }),
+    }),
+    own(builtIn.restarts, 'Restarts', { atMost: config.maxRestarts }),
+    own(builtIn.notReady, 'Pods not ready', { atMost: 0 }),
+    own(builtIn.undelivered, 'Undelivered events', { atMost: config.maxUndelivered }),
+  ]
+}
+
+/** What a chart shows; of the errors their rate, for the sum of them only ever rises. */
+export function chartedRules(config: MonitorConfig): readonly Rule[] {
+  return rulesOf(config).filter(({ name }) => name !== builtIn.errors)
+}
+
+/** Pure: how each rule stands. What can only be said at the end (too little seen, too little grown) is said when it is `over`. */
+export function judge(rules: readonly Rule[], watch: Watch, { over } = { over: false }): readonly Judgement[] {
+  const ticks = [...new Set(watch.samples.map(({ at }) => at.getTime()))].sort((a, b) => a - b)
+  return rules.map((rule) => {
+    const mine = watch.samples
+      .filter((sample) => sample.metric === rule.name)
+      .sort((a, b) => a.at.getTime() - b.at.getTime())
+    return judgeOne(rule, mine, ticks, watch, over)
+  })
+}
+
+function judgeOne(
+  rule: Rule,
+  mine: readonly MetricSample[],
+  ticks: readonly number[],
+  watch: Watch,
+  over: boolean,
+): Judgement {
+  const told = (verdict: Judgement['verdict'], streak: number, text: string): Judgement => ({
+    rule,
+    verdict,
+    streak,
+    text: `${rule.title}${text}`,
+  })
+  const baseline = watch.baseline.get(rule.name)
+  const broken = readings(rule, mine, ticks, baseline)
+  const streak = broken.length - 1 - broken.lastIndexOf(false)
+  const [first, last] = [mine[0], mine.at(-1)]
+  const now = first === undefined || last === undefined ? ': no data' : seenWords(rule, first, last)
+  const limit = limitWords(rule, baseline)
+  if (streak >= rule.breaches) return told('fail', streak, `${now} (${limit}), ${streak} samples in a row`)
+  if (!over) return told('pass', streak, now)
+  if (missedGrowth(rule, first, last)) return told('fail', streak, `${now} (${limit})`)
+  if (!seenEnough(rule, mine.length, watch.planned) && rule.noData !== 'ignore')
+    return told('inconclusive', streak, `${now}: only ${mine.length} of ${watch.planned} samples`)
+  if (streak > 0) return told('inconclusive', streak, `${now} (${limit}), in the last ${streak} only`)
+  if (longestRun(broken) >= rule.breaches) return told('warn', 0, `${now}; for a while it was not (${limit})`)
+  if (unjudged(rule, baseline)) return told('warn', 0, `${now}: no baseline to compare with`)
+  return told('pass', 0, now)
+}
+
+/** For each look whether it broke the rule; a look without an answer counts only where the rule says so. */
+function readings(
+  rule: Rule,
+  mine: readonly MetricSample[],
+  ticks: readonly number[],
+  baseline: Baseline | undefined,
+): readonly boolean[] {
+  const first = mine[0]
+  const byTime = new Map(mine.map((sample) => [sample.at.getTime(), sample]))
+  return ticks.flatMap((tick) => {
+    const sample = byTime.get(tick)
+    if (sample === undefined || first === undefined) return rule.noData === 'breach' ? [true] : []
+    return [breaks(rule, first, sample, baseline)]
+  })
+}
+
+function breaks(rule: Rule, first: MetricSample, sample: MetricSample, baseline: Baseline | undefined): boolean {
+  const seen = rule.compare === 'growth' ? sample.value - first.value : sample.value
+  if (rule.atMost !== undefined && seen > rule.atMost) return true
+  // What has to grow may still do so: that is for the end.
+  if (rule.compare === 'value' && rule.atLeast !== undefined && seen < rule.atLeast) return true
+  const compared = rule.compare === 'growth' ? perMinute(first, sample) : sample.value
+  if (baseline === undefined || compared === undefined) return false
+  const { atMostTimesBaseline: most, atLeastTimesBaseline: least } = rule
+  // Of nothing there is no multiple: a baseline of 0 sets no upper limit.
+  if (most !== undefined && baseline.value > 0 && compared > most * baseline.value) return true
+  return least !== undefined && compared < least * baseline.value
+}
+
+/** A growth is compared with the baseline's by its speed. Within the first minute it says nothing. */
+export function perMinute(
+  first: Pick<MetricSample, 'at' | 'value'>,
+  last: Pick<MetricSample, 'at' | 'value'>,
+): number | undefined {
+  const minutes = (last.at.getTime() - first.at.getTime()) / 60_000
+  return minutes < 1 ? undefined : (last.value - first.value) / minutes
+}
+
+function missedGrowth(rule: Rule, first: MetricSample | undefined, last: MetricSample | undefined): boolean {
+  if (rule.compare !== 'growth' || rule.atLeast === undefined || first === undefined || last === undefined) return false
+  return last.value - first.value < rule.atLeast
+}
+
+/** Half of the planned samples, and as many as a verdict needs. */
+export function seenEnough(rule: Pick<Rule, 'breaches'>, seen: number, planned: number): boolean {
+  return seen >= Math.min(planned, Math.max(rule.breaches, Math.ceil(planned / 2)))
+}
+
+function longestRun(broken: readonly boolean[]): number {
+  let [longest, run] = [0, 0]
+  for (const isBroken of broken) {
+    run = isBroken ? run + 1 : 0
+    longest = Math.max(longest, run)
+  }
+  return longest
+}
+
+function unjudged(
+  { atMost, atLeast, atMostTimesBaseline, atLeastTimesBaseline }: Rule,
+  baseline: Baseline | undefined,
+) {
+  const relative = atMostTimesBaseline !== undefined || atLeastTimesBaseline !== undefined
+  return relative && baseline === undefined && atMost === undefined && atLeast === undefined
+}
+
+function seenWords(rule: Rule, first: MetricSample, last: MetricSample): string {
+  return rule.compare === 'growth' ? ` grew by ${short(last.value - first.value)}` : `: ${short(last.value)}`
+}
+
+/** "at most 2 × the baseline of 3.5, at most 10": what is allowed. */
+export function limitWords(rule: Rule, baseline: Baseline | undefined): string {
+  const { atMost, atLeast, atMostTimesBaseline: most, atLeastTimesBaseline: least } = rule
+  const speed = rule.compare === 'growth' ? ' per minute' : ''
+  const from = baseline?.run === undefined ? '' : ` of run #${baseline.run}`
+  const base = baseline === undefined ? 'an unknown baseline' : `the baseline${from}, ${short(baseline.value)}${speed}`
+  const parts = [
+    ...(atMost === undefined ? [] : [`at most ${short(atMost)} allowed`]),
+    ...(atLeast === undefined ? [] : [`at least ${short(atLeast)} expected`]),
+    ...(most === undefined ? [] : [`at most ${most} × ${base}`]),
+    ...(least === undefined ? [] : [`at least ${least} × ${base}`]),
+  ]
+  return parts.length === 0 ? 'any' : parts.join(', ')
+}
+
+function short(value: number): string {
+  return String(Math.round(value * 100) / 100)
+}

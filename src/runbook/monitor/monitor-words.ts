@@ -1,0 +1,64 @@
+import type { LogGroup, MetricSample } from '../../model/run.ts'
+import type { PhaseContext } from '../phase.ts'
+import { builtIn, type Judgement, limitWords, type Rule, type Watch } from './monitor-rules.ts'
+
+/** "28 min left · Webhooks processed 12 · …": one line of the board. */
+export function progressLine(
+  rules: readonly Rule[],
+  watch: Watch,
+  times: { readonly ends: Date; readonly until: Date },
+): string {
+  const left = times.ends.getTime() - Date.now()
+  const longer = times.until > times.ends ? 'a little longer, to be sure' : 'the last look'
+  const shown = rules.filter(({ name }) => name !== builtIn.errorRate)
+  return [
+    left > 0 ? `${durationWords(left / 60_000)} left` : longer,
+    ...shown.map((rule) => latest(rule, watch.samples)),
+  ].join(' · ')
+}
+
+function latest({ name, title }: Rule, samples: readonly MetricSample[]): string {
+  return `${title} ${samples.findLast((sample) => sample.metric === name)?.value ?? 'no data'}`
+}
+
+/** "12 × in api-1, first at 10:00:04: …": the first example stands for all. */
+export function errorLines(groups: readonly LogGroup[]): readonly string[] {
+  return groups.map((group) => `${group.count} × ${group.pod}: ${group.example}`)
+}
+
+const mostGroups = 8
+
+/** What a breach rests on: the rules, how they moved, and the logs' most frequent new errors. */
+export async function breachEvidence(
+  { records }: PhaseContext,
+  broken: readonly Judgement[],
+): Promise<readonly string[]> {
+  const aboutLogs = broken.some(({ rule }) => rule.name === builtIn.errors || rule.name === builtIn.errorRate)
+  const [groups, pods] = await Promise.all([records.watch.logGroups(), records.watch.logPods()])
+  const noisy = pods.filter(({ errors }) => errors > 0).map(({ pod, errors }) => `${errors} in ${pod}`)
+  const fresh = groups.toSorted((a, b) => Number(a.known) - Number(b.known) || b.count - a.count)
+  return [
+    ...broken.map((one) => one.text),
+    ...(aboutLogs && noisy.length > 0 ? [`error lines by pod: ${noisy.join(', ')}`] : []),
+    ...errorLines(fresh.slice(0, mostGroups)),
+  ]
+}
+
+/** "Webhooks processed 12, Dead letters 0": the last of each; or what is wrong. */
+export function verdictWords(judged: readonly Judgement[]): string {
+  const bad = judged.filter((one) => one.verdict !== 'pass')
+  return (bad.length > 0 ? bad : judged).map((one) => one.text).join('; ')
+}
+
+/** What is allowed, of the rules that allow less than everything. */
+export function allowedWords(judged: readonly Judgement[], watch: Pick<Watch, 'baseline'>): string {
+  const limits = judged.flatMap(({ rule }) => {
+    const words = limitWords(rule, watch.baseline.get(rule.name))
+    return words === 'any' ? [] : [`${rule.title}: ${words}`]
+  })
+  return limits.length === 0 ? 'sampled' : limits.join('; ')
+}
+
+export function durationWords(minutes: number): string {
+  return minutes >= 1.5 ? `${Math.round(minutes)} min` : `${Math.max(0, Math.round(minutes * 60))} s`
+}

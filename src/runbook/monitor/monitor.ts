@@ -1,0 +1,219 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Check, RunWatch } from '../../model/run.ts'
+import { confirmPlan } from '../plan/confirm-plan.ts'
+import { baselineOf } from './baseline.ts'
+import type { Phase, PhaseContext, PhaseResult } from '../phase.ts'
+import { successCriteria } from '../verify/criteria.ts'
+import { CheckFailed } from '../errors.ts'
+import { LogWatch } from './log-watch.ts'
+import { judge, type Judgement, type Rule, rulesOf, seenEnough, type Watch } from './monitor-rules.ts'
+import { type Beginning, sample } from './monitor-sample.ts'
+import { breachEvidence, durationWords, errorLines, progressLine } from './monitor-words.ts'
+import { lookAround } from '../verify/verify.ts'
+
+/** How a watch ended: by its time, or by somebody's decision. */
+interface Ended {
+  readonly watch: Watch
+  readonly state: RunWatch | undefined
+}
+
+/**
+ * Chapter 6, Monitor: samples what is watched and follows every pod's log for the configured time, then judges the seven
+ * success criteria. A rule that is broken often enough in a row asks people once what to do; the watch goes on meanwhile.
+ * Samples, counts and decisions are in the truth, so a restart goes on with the same watch.
+ */
+export const monitor: Phase = async (context) => {
+  await confirmPlan(context)
+  const beginning = await context.step('begin the watch', () => begin(context))
+  const ends = new Date(new Date(beginning.at).getTime() + context.service.monitor.minutes * 60_000)
+  await context.records.watch.begin(new Date(beginning.at), ends)
+
+  const { watch, state } = await watching(context, beginning, (watched, logs) =>
+    watchUntil(watched, beginning, ends, logs),
+  )
+  await throwIfStopped(context, watch, state)
+  return conclude(context, watch, state)
+}
+
+async function throwIfStopped(context: PhaseContext, watch: Watch, state: RunWatch | undefined): Promise<void> {
+  const decision = state?.decision?.kind
+  if (state !== undefined && (decision === 'roll_back' || decision === 'stop'))
+    throw await stopped(context, watch, state)
+}
+
+async function begin({ world, service, signal }: PhaseContext): Promise<Beginning> {
+  const restarts = await world.cluster.restarts(service.deployment, service.container, signal)
+  return { at: new Date().toISOString(), restarts }
+}
+
+/** Follows the logs while `work` runs. Each ends with the other; trouble that does not pass ends both. */
+async function watching<T>(
+  context: PhaseContext,
+  beginning: Beginning,
+  work: (context: PhaseContext, logs: LogWatch) => Promise<T>,
+): Promise<T> {
+  const logs = await LogWatch.open(context)
+  const stop = new AbortController()
+  const signal = AbortSignal.any([context.signal, stop.signal])
+  const following = logs.follow(beginning.at, signal)
+  const working = work({ ...context, signal }, logs)
+  try {
+    return await Promise.race([working, following.then(() => new Promise<never>(() => undefined))])
+  } finally {
+    stop.abort()
+    await Promise.allSettled([working, following])
+  }
+}
+
+async function watchUntil(context: PhaseContext, beginning: Beginning, ends: Date, logs: LogWatch): Promise<Ended> {
+  const { service, records, run } = context
+  const rules = rulesOf(service.monitor)
+  const baseline = baselineOf(rules, await records.watch.samplesBefore(), run.number)
+  const everyMs = service.monitor.everySeconds * 1_000
+  const planned = Math.floor((service.monitor.minutes * 60_000) / everyMs) + 1
+  const latest = new Date(ends.getTime() + patienceMs(service.monitor.minutes, everyMs))
+  for (;;) {
+    const began = Date.now()
+    await sample(context, beginning, logs)
+    const watch = { samples: await records.samples(new Date(beginning.at)), planned, baseline }
+    const judged = judge(rules, watch)
+    await tellNewErrors(context)
+    await alertOnce(context, judged)
+    const until = openEnd(rules, judged, watch) ? latest : ends
+    if (Date.now() >= until.getTime()) return { watch, state: await records.watch.state() }
+    await context.report(progressLine(rules, watch, { ends, until }))
+    const state = await untilDecided(context, Math.min(began + everyMs, until.getTime()))
+    if (state?.decision !== undefined && state.decision.kind !== 'keep') return { watch, state }
+  }
+}
+
+/** At its end a watch goes on for a while when a rule has just been broken, or gaps have left too little to judge. */
+function openEnd(rules: readonly Rule[], judged: readonly Judgement[], watch: Watch): boolean {
+  const inBetween = judged.some(({ verdict, streak }) => verdict !== 'fail' && streak > 0)
+  const seen = (name: string) => watch.samples.filter((sample) => sample.metric === name).length
+  return (
+    inBetween || rules.some((rule) => rule.noData !== 'ignore' && !seenEnough(rule, seen(rule.name), watch.planned))
+  )
+}
+
+/** As long again at most, and within the time limit of the phase; a short watch has at least a few samples more. */
+function patienceMs(minutes: number, everyMs: number): number {
+  return Math.min(Math.max((minutes * 60_000) / 2, 12 * everyMs), Math.max(minutes * 0.9, 4) * 60_000)
+}
+
+const lookMs = 1_000
+
+/** Waits, and notices within a second what people decide. */
+async function untilDecided({ records, signal }: PhaseContext, until: number): Promise<RunWatch | undefined> {
+  const known = (await records.watch.state())?.decision?.kind
+  for (;;) {
+    const left = until - Date.now()
+    if (left > 0) await pause(Math.min(left, lookMs), undefined, { signal })
+    const state = await records.watch.state()
+    const news = state?.decision?.kind
+    if ((news !== undefined && (news !== known || news !== 'keep')) || Date.now() >= until) return state
+  }
+}
+
+/** A breach is told once; then people decide, or the policy has done so. */
+async function alertOnce(context: PhaseContext, judged: readonly Judgement[]): Promise<void> {
+  const broken = judged.filter((one) => one.verdict === 'fail')
+  if (broken.length === 0) return
+  const { watch } = context.records
+  if ((await watch.state())?.breach !== undefined) return
+  const { policy, contacts } = context.environment
+  const text = broken.map((one) => one.text).join('; ')
+  const evidence = await breachEvidence(context, broken)
+  await watch.breach(
+    { at: new Date().toISOString(), text },
+    { kind: 'breach', text, evidence, onCall: contacts.onCall, automatic: policy.autoRollback },
+    policy.autoRollback ? `automatic rollback: ${text}` : undefined,
+  )
+}
+
+const mostToldErrors = 10
+
+/** The first example of each new kind of error, once; a restart tells none again. */
+async function tellNewErrors(context: PhaseContext): Promise<void> {
+  const { run, records } = context
+  const fresh = (await records.watch.logGroups()).filter((group) => !group.known)
+  const attempt = run.phases.find((phase) => phase.name === 'monitor')?.attempt ?? 1
+  for (const group of fresh.toSorted((a, b) => a.firstAt.localeCompare(b.firstAt)).slice(0, mostToldErrors))
+    await context.tell(
+      { kind: 'output', title: 'New errors in the logs', lines: errorLines([group]) },
+      `error-${attempt}-${group.fingerprint}`,
+    )
+}
+
+/** Somebody, or the policy, has ended the watch because of a breach. */
+async function stopped(context: PhaseContext, watch: Watch, state: RunWatch): Promise<CheckFailed> {
+  const rollBack = state.decision?.kind === 'roll_back'
+  const broken = judge(rulesOf(context.service.monitor), watch, { over: true }).filter((one) => one.verdict === 'fail')
+  const why = rollBack ? 'ended to roll back' : 'stopped by a decision'
+  return new CheckFailed('monitor_breach', `while monitoring: ${state.breach?.text ?? 'a rule was broken'}; ${why}`, {
+    evidence: await breachEvidence(context, broken),
+    hint: rollBack
+      ? 'The rollback is a run of its own and begins by itself.'
+      : 'Roll back, or look at the first lines above and retry the phase to watch again.',
+  })
+}
+
+/** The watch is over: the criteria are judged by the rules, whatever was decided meanwhile. */
+async function conclude(context: PhaseContext, watch: Watch, state: RunWatch | undefined): Promise<PhaseResult> {
+  const { service, run } = context
+  await context.report('judging the success criteria')
+  const judged = judge(rulesOf(service.monitor), watch, { over: true })
+  const seen = await lookAround(context)
+  const verification = { ...seen, criteria: await successCriteria(context, seen, judged, watch) }
+  await context.step('tell the criteria', () => context.tell({ kind: 'verification', verification }))
+  const early = state?.decision?.kind === 'finish'
+  const missed = verification.criteria.filter((one) => one.verdict === 'fail')
+  // Whoever finishes early has decided that this was enough to see.
+  const open = early ? [] : verification.criteria.filter((one) => one.verdict === 'inconclusive')
+  if (missed.length + open.length > 0)
+    throw await notMet(context, { missed, open, judged, alerted: state?.breach !== undefined })
+  // The buttons are there until the phase ends: what was decided while the criteria were judged counts too.
+  await throwIfStopped(context, watch, await context.records.watch.state())
+  const fileName = `run-${run.number}-${run.version}.md`
+  await context.step('send the report', () => context.tell({ kind: 'report', fileName }))
+  const met = verification.criteria.filter((one) => one.verdict === 'pass').length
+  const whole = durationWords(service.monitor.minutes)
+  const time = early ? `after ${watchedFor(state)} of ${whole}: finished early` : `in ${whole}`
+  return { line: `${met} of ${verification.criteria.length} success criteria met ${time}`, verification }
+}
+
+function watchedFor({ beganAt, decision }: RunWatch): string {
+  return durationWords(((decision?.at ?? beganAt).getTime() - beganAt.getTime()) / 60_000)
+}
+
+async function notMet(
+  context: PhaseContext,
+  {
+    missed,
+    open,
+    judged,
+    alerted,
+  }: { missed: readonly Check[]; open: readonly Check[]; judged: readonly Judgement[]; alerted: boolean },
+): Promise<CheckFailed> {
+  const watched = judged.filter((one) => one.verdict === 'fail')
+  const line = ({ title, value, threshold }: Check) => `${title}: ${value} (expected ${threshold})`
+  if (missed.length === 0)
+    return new CheckFailed(
+      'monitor_inconclusive',
+      `too little was seen to judge: ${open.map((one) => one.title).join('; ')}`,
+      {
+        evidence: open.map(line),
+        hint: 'Retry the phase to watch again. It is no pass: what could not be seen may be broken.',
+      },
+    )
+  const what = watched.length > 0 ? watched.map((one) => one.text) : missed.map((one) => one.title)
+  // Who was alerted to the breach is not called once more for the same.
+  return new CheckFailed(
+    alerted ? 'monitor_breach' : 'criteria_missed',
+    `success criteria not met: ${what.join('; ')}`,
+    {
+      evidence: [...missed.map(line), ...(watched.length > 0 ? await breachEvidence(context, watched) : [])],
+      hint: 'Roll back, or correct the cause and retry the phase.',
+    },
+  )
+}

@@ -1,0 +1,119 @@
+import type { EnvironmentConfig } from '../config/environment-schema.ts'
+import type { ServiceConfig } from '../config/service-schema.ts'
+import type { BackupRecord, KeptBackup } from '../model/backup.ts'
+import type { Diagnosis } from '../model/diagnosis.ts'
+import type { Effect, EffectKind } from '../model/effects.ts'
+import type { Json } from '../model/json.ts'
+import type { LogGroup, MetricSample, Run, RunWatch, Verification } from '../model/run.ts'
+import type { DeployPlan } from '../model/deploy-plan.ts'
+import type { KnownRelease, SchemaChange } from '../model/schema-compatibility.ts'
+import type { ThreadPost } from '../model/post.ts'
+import type { BaselineSample, LogCounts, LogPod } from '../model/watch.ts'
+import type { World } from './world.ts'
+
+/** What a phase says when it is done. */
+export interface PhaseResult {
+  /** One line that stays on the board: "3 migrations applied". */
+  readonly line: string
+  readonly plan?: Run['plan']
+  readonly verification?: Verification
+  readonly diagnosis?: Diagnosis
+}
+
+export interface Change<B extends Json, A extends Json | undefined> {
+  readonly kind: EffectKind
+  readonly target: string
+  /** What stands there now. Asked once for each phase of a run, never again after a crash or a retry. */
+  readonly before: (signal: AbortSignal) => Promise<B>
+  /** Looks before it acts: it may run again after a crash. */
+  readonly act: (before: B, signal: AbortSignal) => Promise<A>
+}
+
+/** What a phase is handed. Phases are plain functions of it; they know no queue, no Slack and no clock. */
+export interface PhaseContext {
+  readonly run: Run
+  readonly service: ServiceConfig
+  readonly environment: EnvironmentConfig
+  readonly world: World
+  /** Fires on cancel, time limit, shutdown, and when another worker has taken the phase. */
+  readonly signal: AbortSignal
+  /**
+   * Runs `act` once and stores its result; when the phase is taken up again by another worker a finished step gives
+   * back what was stored. A step that was under way runs again, so it must be safe to repeat.
+   */
+  step<T extends Json | void>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T>
+  /** A step that changes the outside: records what stood there first. The rollback is computed from these records. */
+  change<B extends Json, A extends Json | undefined>(name: string, change: Change<B, A>): Promise<A>
+  /** What happens now, in one line of the board. */
+  report(line: string): Promise<void>
+  /** Puts something into the thread. With a key it is posted once for the run, however often this line runs. */
+  tell(post: ThreadPost, key?: string): Promise<void>
+  readonly records: PhaseRecords
+}
+
+/** What phases read and write of the truth beside steps and effects. */
+export interface PhaseRecords {
+  backup(): Promise<BackupRecord | undefined>
+  recordBackup(backup: BackupRecord): Promise<void>
+  /** Backups of this environment whose files are there, newest first. */
+  keptBackups(): Promise<readonly KeptBackup[]>
+  backupsRemoved(files: readonly string[]): Promise<void>
+  /** The last one of this environment, by whichever run. */
+  formerVerification(): Promise<Verification | undefined>
+  /** Releases that were seen to run in this environment, newest sight first. */
+  knownReleases(): Promise<readonly KnownRelease[]>
+  recordRelease(release: KnownRelease): Promise<void>
+  /** What the migrations that Purser applied here did to releases that lack them. */
+  schemaChanges(): Promise<readonly SchemaChange[]>
+  recordSchemaChange(change: SchemaChange): Promise<void>
+  samples(since: Date): Promise<readonly MetricSample[]>
+  recordSamples(samples: readonly MetricSample[], stage?: 'before' | 'watching'): Promise<void>
+  readonly watch: WatchRecords
+  /** Effects of another run (the one that a rollback undoes). */
+  effectsOf(run: number): Promise<readonly Effect[]>
+  undone(effect: number): Promise<void>
+  /**
+   * Runs of this environment up to this number can no longer be rolled back: a later deploy has succeeded, and the time for
+   * taking that one back is over. 0: none.
+   */
+  rollbackClosedUpTo(rollbackHours: number): Promise<number>
+  /** Notes in the record of an applied effect how things stand after it. */
+  settle(effect: number, after: Json): Promise<void>
+}
+
+/** What the phase that monitors writes and reads. */
+export interface WatchRecords {
+  /** Safe to repeat: the first beginning of this attempt stays. */
+  begin(began: Date, ends: Date): Promise<void>
+  /**
+   * The first breach of a watch is stored together with the post that tells it, and with the policy's decision to roll back
+   * where it makes one; later ones are not.
+   */
+  breach(
+    breach: { readonly at: string; readonly text: string },
+    post: ThreadPost,
+    rollBackBecause: string | undefined,
+  ): Promise<void>
+  /** With what people decided meanwhile. */
+  state(): Promise<RunWatch | undefined>
+  addLogs(counts: LogCounts): Promise<void>
+  /** Errors that the logs held before the rollout. */
+  addLogsBefore(groups: LogCounts['groups']): Promise<void>
+  logGroups(): Promise<readonly LogGroup[]>
+  logPods(): Promise<readonly LogPod[]>
+  /** Sampled before the rollout by this run and those before it, newest run first. */
+  samplesBefore(): Promise<readonly BaselineSample[]>
+}
+
+export type Phase = (context: PhaseContext) => Promise<PhaseResult>
+
+/** The plan of a deploy; every phase after planning has one. */
+export function planOf(run: Run): DeployPlan {
+  if (run.plan?.kind !== 'deploy') throw new Error(`run #${run.number} has no deploy plan`)
+  return run.plan
+}
+
+/** What the history of a Deployment says of a change. */
+export function causeOf({ run }: Pick<PhaseContext, 'run'>): string {
+  return `Purser run #${run.number}: ${run.kind} ${run.version}`
+}

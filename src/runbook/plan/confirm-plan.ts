@@ -1,0 +1,62 @@
+import type { DeploymentState } from '../../adapters/kubernetes/port.ts'
+import { changeSince } from '../../model/rollback-target.ts'
+import type { Effect, ImageAfter } from '../../model/effects.ts'
+import type { DeployPlan } from '../../model/deploy-plan.ts'
+import { type PhaseContext, planOf } from '../phase.ts'
+import { PlanOutdated } from '../errors.ts'
+import { imageDrift, imageSoFar } from '../rollout/image.ts'
+import { currentDeployment } from './plan.ts'
+
+/** Re-checks what people approved; raises PlanOutdated when the tag, the digest or the deployment has changed since. */
+export async function confirmPlan(context: PhaseContext): Promise<void> {
+  const drift = await driftOf(context, planOf(context.run))
+  if (drift !== undefined) throw new PlanOutdated(drift)
+}
+
+/** What differs between the approved plan and the world, if anything. */
+async function driftOf(context: PhaseContext, approved: DeployPlan): Promise<string | undefined> {
+  const { world, signal, run } = context
+  const [commit, image, deployment, released] = await Promise.all([
+    world.repository.resolveVersion(run.version, signal),
+    imageDrift(context, approved),
+    currentDeployment(context),
+    imageSoFar(context, approved),
+  ])
+  if (commit.sha !== approved.commit.sha)
+    return `tag ${run.version} moved from ${approved.commit.sha.slice(0, 7)} to ${commit.sha.slice(0, 7)}`
+  if (image !== undefined) return image
+  if (deployment.templateHash === approved.current.templateHash) return undefined
+  const set = await imageSet(context)
+  const ours =
+    deployment.image === released?.reference && (set !== undefined || deployment.image !== approved.current.image)
+  return ours ? changedSinceSet(context, set, deployment) : changedDeployment(context, approved)
+}
+
+/** The record that this run has set the image, or may have. */
+async function imageSet({ records, run, service }: PhaseContext): Promise<Effect | undefined> {
+  const effects = await records.effectsOf(run.number)
+  return effects.find(({ kind, target }) => kind === 'image' && target === service.deployment)
+}
+
+/** The image is the planned one: whatever else of the pods somebody has changed since this run set it was not tested. */
+async function changedSinceSet(
+  { world, service, run, signal }: PhaseContext,
+  set: Effect | undefined,
+  { templateHash }: DeploymentState,
+): Promise<string | undefined> {
+  const after = set?.after as ImageAfter | undefined
+  if (set === undefined || after?.templateHash === undefined || after.templateHash === templateHash) return undefined
+  const seen = await world.cluster.history(service.deployment, service.container, signal)
+  return changeSince(seen, after.templateHash, { ...set, when: `after run #${run.number} had set it` })?.text
+}
+
+/** Somebody else's change since the plan: who made it, and what it is. */
+export async function changedDeployment(
+  { world, service, run, signal }: PhaseContext,
+  approved: DeployPlan,
+): Promise<string> {
+  const seen = await world.cluster.history(service.deployment, service.container, signal)
+  const since = { run: run.number, target: service.deployment, at: run.createdAt, when: 'since the plan was made' }
+  const change = changeSince(seen, approved.current.templateHash, since)
+  return change?.text ?? `someone else changed deployment ${service.deployment} (it runs ${seen.image})`
+}

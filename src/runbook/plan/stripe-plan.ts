@@ -1,0 +1,176 @@
+import type { SecretConsumer, SecretKeyState } from '../../adapters/kubernetes/port.ts'
+import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
+import type { DeployPlan } from '../../model/deploy-plan.ts'
+import type { PhaseContext } from '../phase.ts'
+import { CheckFailed } from '../errors.ts'
+import { expandedEvents } from '../stripe/event-types.ts'
+import { describePermission } from '../preflight/permissions.ts'
+import { endsOverlap } from '../stripe/signing-secret.ts'
+import { decideEndpoint, type EndpointDecision, managedBy } from '../stripe/webhook-endpoint.ts'
+
+interface StripePlan {
+  readonly stripe: DeployPlan['stripe']
+  readonly decision: EndpointDecision
+  readonly risks: readonly string[]
+  /** Which secret the pods will have read, as their template will say it: another one gives other pods. */
+  readonly podsRead: string | undefined
+}
+
+/** What chapter 3 will do to endpoint and Secret. Raises what would make it fail half-way. Changes nothing. */
+export async function planStripe(context: PhaseContext, consumers: readonly SecretConsumer[]): Promise<StripePlan> {
+  const { world, service, environment, run, signal } = context
+  const { name, key } = service.stripe.secret
+  const events = expandedEvents(context)
+  const [endpoints, secret] = await Promise.all([
+    world.stripe.endpoints(signal),
+    world.cluster.secretKey(name, key, signal),
+    requireAccount(context),
+  ])
+  requireMode(endpoints, environment.stripe.mode)
+  const decision = decideEndpoint({
+    url: environment.webhookUrl,
+    events,
+    endpoints,
+    secret,
+    apiVersion: service.stripe.apiVersion,
+    run: run.number,
+    rotate: run.rotateSecret === true,
+  })
+  const writes = decision.action === 'create' || decision.action === 'replace'
+  if (writes) {
+    requireRoom(decision, endpoints)
+    requireWritable(name, secret)
+  }
+  const takeOver = writes ? takenOver(name, key, secret) : []
+  const restarts = writes ? await restartsOf(context, consumers) : { restarted: [], risks: [] }
+  return {
+    decision,
+    podsRead: writes || (await endsOverlap(context, secret)) ? 'the new signing secret' : secret.fingerprint,
+    stripe: {
+      action: decision.action,
+      endpoint: decision.endpoint?.id,
+      events,
+      added: decision.added,
+      removed: decision.removed,
+      secret: decision.secret,
+      ...(decision.why === undefined ? {} : { why: decision.why }),
+      ...(decision.endpoint === undefined ? {} : { apiVersion: versionsOf(context, decision) }),
+      ...(takeOver.length === 0 ? {} : { takeOver }),
+      ...(restarts.restarted.length === 0 ? {} : { restarts: restarts.restarted }),
+    },
+    risks: [
+      ...takeOver.map((who) => `${who} has set Secret ${name}/${key} by hand: this deploy takes the key over.`),
+      ...restarts.risks,
+      ...replacementRisk(context, decision),
+    ],
+  }
+}
+
+/** Pinned so that a key of another account, however valid, changes nothing there. */
+export async function requireAccount({ world, environment, signal }: PhaseContext): Promise<void> {
+  const { account: pinned, secretKeyEnv } = environment.stripe
+  if (pinned === undefined) return
+  const { id } = await world.stripe.account(signal)
+  if (id === pinned) return
+  throw new CheckFailed('wrong_stripe_account', `checking the Stripe account: ${secretKeyEnv} belongs to ${id}`, {
+    hint: `This environment is pinned to ${pinned} (stripe.account in purser.yaml): put a key of that account there.`,
+  })
+}
+
+function requireMode(endpoints: readonly WebhookEndpoint[], mode: 'live' | 'test'): void {
+  const [stranger] = endpoints.filter(({ livemode }) => livemode !== (mode === 'live'))
+  if (stranger === undefined) return
+  throw new CheckFailed(
+    'wrong_stripe_mode',
+    `looking at webhook endpoints: ${stranger.id} is a ${stranger.livemode ? 'live' : 'test'} mode endpoint, the environment is ${mode}`,
+    { hint: 'The Stripe key is of the other mode: put the right one into the environment of Purser.' },
+  )
+}
+
+/** Stripe's limit for one account, live and test counted apart. */
+const endpointLimit = 16
+
+function requireRoom({ action, endpoint }: EndpointDecision, endpoints: readonly WebhookEndpoint[]): void {
+  // A former one of Purser's that is disabled already goes before the new one comes.
+  const freed = action === 'replace' && endpoint?.status === 'disabled' && endpoint.metadata[managedBy] === 'purser'
+  if (endpoints.length - (freed ? 1 : 0) < endpointLimit) return
+  const disabled = endpoints.filter(({ status }) => status === 'disabled')
+  throw new CheckFailed(
+    'stripe_endpoint_limit',
+    `planning the Stripe endpoint: the account has ${endpoints.length} of ${endpointLimit} webhook endpoints, and this deploy needs another`,
+    {
+      hint: 'Delete endpoints that nobody uses in the Stripe dashboard (Developers > Webhooks), then plan again.',
+      evidence: disabled.map(({ id, url }) => `${id}, disabled: ${url}`),
+    },
+  )
+}
+
+function requireWritable(name: string, secret: SecretKeyState): void {
+  if (!secret.immutable) return
+  throw new CheckFailed('secret_immutable', `planning Secret ${name}: it is immutable, and needs another value`, {
+    hint: `Create a Secret of another name, point the Deployment and service.stripe.secret.name at it, and deploy that version.`,
+  })
+}
+
+/** Tools by which people change an object once. Anything else would write its own value back. */
+const byHand = /^(kubectl|k9s|lens|curl|node-fetch|mozilla|unknown)/i
+
+function takenOver(name: string, key: string, { managers }: SecretKeyState): readonly string[] {
+  const lasting = managers.filter((manager) => manager.applies || !byHand.test(manager.name))
+  if (lasting.length === 0) return [...new Set(managers.map((manager) => manager.name))].sort()
+  const who = lasting.map((manager) => manager.name).join(', ')
+  throw new CheckFailed('apply_conflict', `planning Secret ${name}/${key}: ${who} manages it`, {
+    hint: `Take the key out of what ${who} writes, or it would write its own value back over the new one; then plan again.`,
+  })
+}
+
+function versionsOf({ world, service }: PhaseContext, { action, endpoint }: EndpointDecision) {
+  const wanted = service.stripe.apiVersion ?? world.stripe.apiVersion
+  const stands = endpoint?.apiVersion ?? null
+  // Without a configured version an endpoint keeps its own.
+  return { stands, wanted: action === 'replace' ? wanted : (stands ?? "the account's default") }
+}
+
+/** Deployments beside the service's that read the Secret at their start: those that Purser may restart, and the others. */
+async function restartsOf(
+  { world, environment, service, signal }: PhaseContext,
+  consumers: readonly SecretConsumer[],
+): Promise<{ readonly restarted: readonly string[]; readonly risks: readonly string[] }> {
+  const { name } = service.stripe.secret
+  const atStart = consumers.filter(({ how }) => how !== 'volume')
+  const restarted: string[] = []
+  const risks: string[] = []
+  for (const workload of new Set(atStart.map((mount) => mount.workload))) {
+    const [kind, object = ''] = workload.split(' ')
+    const needed = (['get', 'patch'] as const).map(
+      (verb) => ({ group: 'apps', resource: 'deployments', verb, name: object }) as const,
+    )
+    const missing = kind === 'Deployment' ? await world.cluster.missingPermissions(needed, signal) : needed
+    if (missing.length === 0) {
+      restarted.push(object)
+      risks.push(
+        `Deployment ${object} reads Secret ${name} at its start too: its pods are replaced after the service's.`,
+      )
+      continue
+    }
+    const why = kind === 'Deployment' ? ` (${missing.map(describePermission).join(', ')} not granted)` : ''
+    risks.push(
+      `${workload} reads Secret ${name} at its start, and Purser may not restart it${why}: do it after the rollout, ` +
+        `kubectl rollout restart ${kind?.toLowerCase()}/${object} -n ${environment.namespace}`,
+    )
+  }
+  return { restarted, risks }
+}
+
+function replacementRisk({ service }: PhaseContext, { action, why, endpoint }: EndpointDecision): readonly string[] {
+  if (action !== 'replace' || endpoint?.status !== 'enabled') return []
+  const { name, acceptsList, previousKey } = service.stripe.secret
+  const overlaps = acceptsList || previousKey !== undefined
+  if (why === 'secret')
+    return [
+      `Secret ${name} does not hold the signing secret of ${endpoint.id}: a second endpoint takes its place. While pods change both are on; events that come by neither are sent again.`,
+    ]
+  const both = overlaps ? 'while pods change they accept both' : 'while pods change Stripe repeats what is refused'
+  const because = why === 'asked' ? 'as asked' : 'for its API version'
+  return [`${endpoint.id} is replaced ${because}: a second endpoint takes its place, ${both}, then it is disabled.`]
+}

@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto'
+import type { DatabaseBefore, Effect } from '../../model/effects.ts'
+import type { PhaseContext, PhaseResult } from '../phase.ts'
+import { CheckFailed } from '../errors.ts'
+import { backupRecordOf, seconds } from '../preflight/preflight.ts'
+import { rememberService, signalToPutBack, type Standing, startService, startsOf, stopService } from './service.ts'
+import type { RestorePlan } from '../../model/restore-plan.ts'
+
+/**
+ * Where databases cannot be renamed: everything stands still while what is there is dumped once more and the backup takes
+ * its place, in one transaction. Whatever fails, the application comes back, on the old content or on the new one.
+ */
+export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): Promise<PhaseResult> {
+  const { world, run } = context
+  const { live } = plan.database
+  const began = await context.step('note the time', async () => ({ at: Date.now() }))
+  const standing = await rememberService(context)
+  try {
+    if ((await world.restores.doneInPlace(run.number, context.signal)) === undefined) {
+      await context.report('suspending CronJobs and stopping the application')
+      await stopService(context, standing, context.signal)
+      const { file: safety } = await dumpWhatStands(context)
+      await context.change('restore in place', {
+        kind: 'database',
+        target: live,
+        before: async (): Promise<DatabaseBefore> => ({ ...plan.database, backup: plan.backup.file, inPlace: true }),
+        act: async (_before, signal) => replace(context, { ...plan.backup, safety }, signal),
+      })
+    }
+    await context.report('starting the application')
+    await startService(context, standing, context.signal)
+  } catch (error) {
+    await putBack(context, standing)
+    throw error
+  }
+  const down = seconds(Date.now() - began.at)
+  const done = await world.restores.doneInPlace(run.number, context.signal)
+  await context.tell(
+    {
+      kind: 'note',
+      text:
+        `${live} now holds the backup ${plan.backup.file}. What it held before is kept as backup ${done?.safety ?? '?'}; ` +
+        `rolling this run back restores that one, in place as well. The service stood still for at most ${down}.`,
+    },
+    'swapped',
+  )
+  return { line: `${live} restored in place, application back after ${down}; before it: ${done?.safety ?? '?'}` }
+}
+
+/** The same the other way round: what was written since is dumped, then the dump from before the restore takes its place. */
+export async function undoInPlace(
+  context: PhaseContext,
+  effect: Effect,
+  standing: Standing,
+  signal: AbortSignal,
+): Promise<void> {
+  const { world, run } = context
+  try {
+    const done = await world.restores.doneInPlace(effect.run, signal)
+    if (done !== undefined && (await world.restores.doneInPlace(run.number, signal)) === undefined) {
+      await context.report(`verifying ${done.safety}`)
+      const { file, sha256 } = await world.backups.verify(done.safety, signal)
+      await stopService(context, standing, signal)
+      const { file: safety } = await dumpWhatStands(context)
+      await replace(context, { file, sha256, safety }, signal)
+    }
+    await startService(context, standing, signal)
+  } catch (error) {
+    await putBack(context, standing)
+    throw error
+  }
+}
+
+/** Nothing to take back, and nothing that an earlier try of the rollback has stopped. */
+export async function neverRestored({ world, run }: PhaseContext, effect: Effect, signal: AbortSignal) {
+  const [restored, back] = [
+    await world.restores.doneInPlace(effect.run, signal),
+    await world.restores.doneInPlace(run.number, signal),
+  ]
+  return restored === undefined && back === undefined
+}
+
+async function replace(
+  context: PhaseContext,
+  backup: { readonly file: string; readonly sha256: string; readonly safety: string },
+  signal: AbortSignal,
+) {
+  const { file, sha256, safety } = backup
+  await context.report(`restoring ${file} in place`)
+  const onProgress = (line: string): void => void context.report(`in place: ${line}`).catch(() => undefined)
+  return context.world.restores.inPlace({ run: context.run.number, file, sha256, safety, onProgress }, signal)
+}
+
+/** Taken while nothing of the service writes. A start of the service makes it worthless: then another one is needed. */
+async function dumpWhatStands(context: PhaseContext): Promise<{ readonly file: string }> {
+  const { world, run, records } = context
+  const starts = startsOf(await records.effectsOf(run.number))
+  const { name } = await context.step(`name the dump of what stands (${starts})`, async () => {
+    const stamp = new Date().toISOString().replaceAll(/[-:]/g, '').replace('T', '_').slice(0, 15)
+    // A backup that is there already under a name would be taken for the one that was asked for.
+    const once = randomBytes(3).toString('hex')
+    return { name: `before_${stamp}_${run.environment}_run${run.number}_${once}` }
+  })
+  return context.step(`dump what stands (${starts})`, async (signal) => {
+    const onProgress = (line: string): void => void context.report(`dump before: ${line}`).catch(() => undefined)
+    const manifest = await world.backups.create(name, onProgress, signal)
+    await records.recordBackup(backupRecordOf(manifest))
+    return { file: manifest.file }
+  })
+}
+
+async function putBack(context: PhaseContext, standing: Standing): Promise<void> {
+  const signal = signalToPutBack(context.signal)
+  if (signal === undefined) return
+  try {
+    await startService(context, standing, signal)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    const text = `Starting the service again after the failure also failed: ${why}. Look at the replicas and CronJobs.`
+    await context.tell({ kind: 'note', text }).catch(() => undefined)
+  }
+}
+
+/** Before any downtime: what can be known of the backup without restoring it. */
+export async function verifyForInPlace(context: PhaseContext, { backup }: RestorePlan): Promise<PhaseResult> {
+  const manifest = await context.world.backups.verify(backup.file, context.signal)
+  if (manifest.sha256 !== backup.sha256)
+    throw new CheckFailed('backup_changed', `${backup.file} is not the file that was planned`)
+  return { line: `${backup.file} verified; it is restored while the service stands still` }
+}

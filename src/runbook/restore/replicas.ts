@@ -1,0 +1,75 @@
+import type { DeploymentState, Surroundings } from '../../adapters/kubernetes/port.ts'
+import type { ReplicasBefore } from '../../model/effects.ts'
+import type { PhaseContext } from '../phase.ts'
+import { CheckFailed } from '../errors.ts'
+import { currentDeployment } from '../plan/plan.ts'
+
+/** What will run again after the service has stood still, and what a plan has to say of it. */
+interface BeforeStandstill {
+  readonly before: ReplicasBefore
+  readonly risks: readonly string[]
+}
+
+/** Raises `deployment_paused` where stopping and starting would bring up another revision than the one that serves. */
+export async function beforeStandstill(context: PhaseContext, signal: AbortSignal): Promise<BeforeStandstill> {
+  const { world, service } = context
+  const deployment = await currentDeployment(context, { mayBePaused: true })
+  requireSettled(deployment)
+  const question = { deployment: service.deployment, secret: service.stripe.secret.name, cronJobs: [] }
+  const { autoscaler } = await world.cluster.surroundings(question, signal)
+  const { replicas } = deployment
+  return {
+    before: typeof autoscaler === 'string' ? { replicas } : { replicas, autoscaler },
+    risks: [...pausedRisk(deployment), ...autoscalerRisk(replicas, autoscaler)],
+  }
+}
+
+/** Back to what stood there. Safe to repeat. */
+export async function scaleBack(
+  { world, service }: PhaseContext,
+  before: ReplicasBefore,
+  onProgress: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { deployment, container } = service
+  // Where an autoscaler has taken over again, the number of pods is its business.
+  if (before.autoscaler !== undefined) {
+    const now = await world.cluster.deployment(deployment, container, signal)
+    if ((now?.replicas ?? 0) > 0) return
+  }
+  await world.cluster.scale({ deployment, replicas: replicasAfter(before), onProgress }, signal)
+}
+
+/** What stood at 0 stays there; anything else begins within the autoscaler's bounds. */
+function replicasAfter({ replicas, autoscaler }: ReplicasBefore): number {
+  if (autoscaler === undefined || replicas === 0) return replicas
+  return Math.min(Math.max(replicas, autoscaler.minimum), autoscaler.maximum)
+}
+
+/**
+ * A paused deployment that is scaled up from 0 starts the newest ReplicaSet, whichever had served: only where that is the
+ * one that serves is it the same.
+ */
+function requireSettled({ name, paused, replicaSet, replicas, updatedReplicas }: DeploymentState): void {
+  if (!paused || (replicaSet !== undefined && updatedReplicas >= replicas)) return
+  throw new CheckFailed(
+    'deployment_paused',
+    `looking at deployment ${name}: it is paused in the middle of a change, and would come back with other pods than serve now`,
+    { hint: `kubectl rollout resume deployment/${name}, or kubectl rollout undo it after that; then ask again.` },
+  )
+}
+
+function pausedRisk({ name, paused }: DeploymentState): readonly string[] {
+  return paused ? [`Deployment ${name} is paused: it is stopped and started as it is, and stays paused.`] : []
+}
+
+function autoscalerRisk(replicas: number, autoscaler: Surroundings['autoscaler']): readonly string[] {
+  if (autoscaler === 'none') return []
+  if (autoscaler === 'unknown') return ['Unknown whether an autoscaler moves the number of pods: Purser may not look.']
+  const { name, minimum, maximum } = autoscaler
+  const back = replicasAfter({ replicas, autoscaler })
+  return [
+    `Autoscaler ${name} (${minimum} to ${maximum} pods) does nothing while there is no pod: the deployment is started with ` +
+      `${back}, and it goes on from there.`,
+  ]
+}

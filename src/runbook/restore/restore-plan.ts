@@ -1,0 +1,128 @@
+import type { BackupManifest } from '../../adapters/postgres/port.ts'
+import type { RestoredTable, RestorePlan } from '../../model/restore-plan.ts'
+import type { Phase, PhaseContext } from '../phase.ts'
+import { CheckFailed, PlanOutdated } from '../errors.ts'
+import { beforeStandstill } from './replicas.ts'
+import { missedEvents } from '../stripe/missed-events.ts'
+import { wayOfRestore } from './strategy.ts'
+
+const countLimitMs = 20_000
+const mostTables = 50
+
+/** What the restore will do and cost, from read-only looks. The run's version is the name of the backup. */
+export const planRestore: Phase = async (context) => {
+  const { world, run, service, signal } = context
+  await context.report('looking at the backup and the database')
+  const backup = await backupOf(context)
+  const manifest = (await world.backups.list(signal)).find(({ file }) => file === backup.file)
+  if (manifest === undefined || manifest.sha256 !== backup.sha256)
+    throw new CheckFailed('backup_missing', `planning the restore: ${backup.file} is not in the backup directory`, {
+      hint: '/billing backups lists those that are.',
+    })
+  const way = await wayOfRestore(world, context.environment, manifest, signal)
+  const { live, restored, kept } = world.restores.names(run.number)
+  const standstill = await beforeStandstill(context, signal)
+  await context.report('counting what was written since')
+  const now = await world.restores.countNow(
+    manifest.rows.slice(0, mostTables).map(({ table }) => table),
+    countLimitMs,
+    signal,
+  )
+  const tables = manifest.rows
+    .filter(({ table }) => !table.startsWith('pg_catalog.'))
+    .map(({ table, rows }): RestoredTable => ({
+      table,
+      inBackup: rows,
+      now: now.find((one) => one.table === table)?.rows,
+    }))
+  const ledger = await world.database.ledger(signal)
+  const migrationsLost = ledger.filter((one) => one.appliedAt > manifest.startedAt).map(({ name }) => name)
+  await context.report('asking Stripe what has happened since')
+  const events = await eventsSince(context, new Date(manifest.startedAt))
+  const plan: RestorePlan = {
+    kind: 'restore',
+    environment: run.environment,
+    backup: {
+      file: backup.file,
+      run: backup.run,
+      sha256: backup.sha256,
+      bytes: backup.bytes,
+      startedAt: manifest.startedAt,
+      finishedAt: backup.finishedAt,
+      restoreMs: backup.restoreMs,
+    },
+    database: { live, restored, kept },
+    ...(way === undefined ? {} : { inPlace: { ...way, ...downtimeOf(manifest) } }),
+    events,
+    tables,
+    deployment: { name: service.deployment, replicas: standstill.before.replicas },
+    cronJobs: service.cronJobs.map(({ name }) => name),
+    migrationsLost,
+    risks: [...risksOf(tables, migrationsLost, backup.restoreMs === undefined), ...standstill.risks],
+  }
+  return { line: `${backup.file} → ${live}`, plan }
+}
+
+/** What was approved must still be possible, and the backup still the same. */
+export async function confirmRestorePlan(context: PhaseContext, plan: RestorePlan): Promise<void> {
+  const backup = await backupOf(context)
+  if (backup.sha256 !== plan.backup.sha256) throw new PlanOutdated(`backup ${backup.file} is another one now`)
+  const { world, environment, signal } = context
+  const manifest = (await world.backups.list(signal)).find(({ file }) => file === backup.file)
+  if (manifest === undefined) throw new PlanOutdated(`backup ${backup.file} is gone`)
+  const way = await wayOfRestore(world, environment, manifest, signal)
+  if ((way === undefined) !== (plan.inPlace === undefined))
+    throw new PlanOutdated(way === undefined ? 'databases can be swapped now' : way.why)
+}
+
+/** What stands still for how long: the dump of what is there, and the restore. A restore in place is not done in parallel. */
+function downtimeOf({ startedAt, finishedAt, restoreTest }: BackupManifest): { readonly downtimeMs?: number } {
+  if (restoreTest.outcome !== 'passed') return {}
+  return { downtimeMs: Date.parse(finishedAt) - Date.parse(startedAt) }
+}
+
+/** A plan can be made without Stripe's answer. */
+async function eventsSince(context: PhaseContext, since: Date): Promise<string> {
+  try {
+    // The service's table tells what is there now: all of it since the backup will be gone.
+    const { receivedEvents: _now, ...stripe } = context.service.stripe
+    const asIfSetBack = { ...context, service: { ...context.service, stripe } }
+    return (await missedEvents(asIfSetBack, since, { databaseSetBack: true })).line
+  } catch (error) {
+    context.signal.throwIfAborted()
+    return `Stripe did not tell which events there were since: ${error instanceof Error ? error.message : String(error)}`
+  }
+}
+
+async function backupOf({ records, run }: PhaseContext) {
+  const found = (await records.keptBackups()).find(({ file }) => file === run.version)
+  if (found !== undefined) return found
+  throw new CheckFailed('backup_missing', `planning the restore: ${run.environment} has no backup ${run.version}`, {
+    hint: '/billing backups lists those that there are.',
+  })
+}
+
+function risksOf(tables: readonly RestoredTable[], migrations: readonly string[], untried: boolean): readonly string[] {
+  const changed = tables.filter(({ inBackup, now }) => now !== undefined && now !== inBackup)
+  const uncounted = tables.filter(({ now }) => now === undefined)
+  return [
+    ...changed.map(({ table, inBackup, now = 0 }) => {
+      const written = now - inBackup
+      return written > 0
+        ? `${table}: ${written} rows written since the backup will not be there (${now} now, ${inBackup} in the backup).`
+        : `${table}: ${-written} rows that are gone now come back (${now} now, ${inBackup} in the backup).`
+    }),
+    ...(uncounted.length === 0
+      ? []
+      : [`Not counted (gone, or too large): ${uncounted.map(({ table }) => table).join(', ')}.`]),
+    'Rows that were changed, not added, since the backup go back too and cannot be counted.',
+    ...(migrations.length === 0
+      ? []
+      : [
+          `Migrations applied since the backup are gone afterwards: ${migrations.join(', ')}. The running version may need them.`,
+        ]),
+    ...(untried
+      ? ['This backup was never tried out by a restore; the restore itself will check it before any downtime.']
+      : []),
+  ]
+}

@@ -1,0 +1,216 @@
+import type { RestoreNames } from '../../adapters/postgres/port.ts'
+import type { DatabaseBefore, Effect, EffectKind, ReplicasBefore, ScheduleBefore } from '../../model/effects.ts'
+import type { RestorePlan } from '../../model/restore-plan.ts'
+import type { Phase, PhaseContext } from '../phase.ts'
+import { CheckFailed } from '../errors.ts'
+import { seconds } from '../preflight/preflight.ts'
+import { confirmRestorePlan } from './restore-plan.ts'
+import { rememberService, signalToPutBack, type Standing, startService, stopService } from './service.ts'
+import { missedEvents, resendEvents } from '../stripe/missed-events.ts'
+import { neverRestored, restoreInPlace, undoInPlace, verifyForInPlace } from './in-place.ts'
+import { healthState, rolloutState } from '../verify/state-checks.ts'
+import { lookAround, summaryOf } from '../verify/verify.ts'
+
+/** If Database Issues, before any downtime: the backup is restored beside the live database and held against its snapshot. */
+export const prepare: Phase = async (context) => {
+  const plan = restorePlanOf(context)
+  const { world } = context
+  await confirmRestorePlan(context, plan)
+  await context.report(`verifying ${plan.backup.file}`)
+  if (plan.inPlace !== undefined) return verifyForInPlace(context, plan)
+  await context.step('verify the backup again', async (signal) => {
+    await world.backups.verify(plan.backup.file, signal)
+  })
+  await context.report(`restoring into ${plan.database.restored}; ${plan.database.live} goes on serving`)
+  try {
+    const { milliseconds } = await context.step('restore into a new database', (signal) =>
+      world.restores.prepare(
+        {
+          names: plan.database,
+          file: plan.backup.file,
+          sha256: plan.backup.sha256,
+          onProgress: (line) => void context.report(`${plan.database.restored}: ${line}`).catch(() => undefined),
+        },
+        signal,
+      ),
+    )
+    return {
+      line: `${plan.database.restored} holds the backup, checked against its snapshot, in ${seconds(milliseconds)}`,
+    }
+  } catch (error) {
+    const signal = signalToPutBack(context.signal)
+    // Half a database is of no use to anybody; nothing serves from it.
+    if (signal !== undefined) await world.restores.discard(plan.database, signal).catch(() => undefined)
+    throw error
+  }
+}
+
+/**
+ * Stop the application, restore, restart it: with everything prepared, only the swap of two names is left to do while it
+ * stands still. Whatever fails, the application comes back, on the old database or on the new one.
+ */
+export const swap: Phase = async (context) => {
+  const plan = restorePlanOf(context)
+  if (plan.inPlace !== undefined) return restoreInPlace(context, plan)
+  const { world } = context
+  const names = plan.database
+  const began = await context.step('note the time', async () => ({ at: Date.now() }))
+  const standing = await rememberService(context)
+  try {
+    if ((await world.restores.standing(names, context.signal)) !== 'swapped') {
+      await context.report('suspending CronJobs and stopping the application')
+      await stopService(context, standing, context.signal)
+    }
+    await context.report(`${names.restored} becomes ${names.live}`)
+    await context.change('swap the databases', {
+      kind: 'database',
+      target: names.live,
+      before: async (): Promise<DatabaseBefore> => ({ ...names, backup: plan.backup.file }),
+      act: async (_before, signal) => world.restores.swap(names, signal),
+    })
+    await context.report('starting the application')
+    await startService(context, standing, context.signal)
+  } catch (error) {
+    const signal = signalToPutBack(context.signal)
+    if (signal !== undefined) await putBack(context, names, standing, signal)
+    throw error
+  }
+  const down = Date.now() - began.at
+  await context.tell(
+    {
+      kind: 'note',
+      text:
+        `${names.live} is now the backup ${plan.backup.file}. What served before is kept as database ${names.kept}, closed to ` +
+        `connections, until someone drops it; rolling this run back puts it in place again. The service stood still for at most ${seconds(down)}.`,
+    },
+    'swapped',
+  )
+  return { line: `${names.live} restored, application back after ${seconds(down)}; the old database is ${names.kept}` }
+}
+
+async function putBack(context: PhaseContext, names: RestoreNames, standing: Standing, signal: AbortSignal) {
+  try {
+    await context.world.restores.reopen(names, signal)
+    await startService(context, standing, signal)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    await context
+      .tell({
+        kind: 'note',
+        text: `Putting things back after the failure also failed: ${why}. Look at the replicas and CronJobs.`,
+      })
+      .catch(() => undefined)
+  }
+}
+
+/** The service on its restored database: pods, health, and the runbook's counts. */
+export const look: Phase = async (context) => {
+  const plan = restorePlanOf(context)
+  await context.report('counting and looking')
+  const missing = await context.world.database.missingTables(
+    plan.tables.map(({ table }) => table.split('.').map(quoted).join('.')),
+    context.signal,
+  )
+  if (missing.length > 0)
+    throw new CheckFailed('tables_missing', `checking the restored database: ${missing.join(', ')} do not exist`)
+  const [pods, health] = await Promise.all([rolloutState(context), healthState(context)])
+  if (pods.verdict !== 'pass' || health.verdict !== 'pass')
+    throw new CheckFailed('restore_unhealthy', `checking the restore: ${pods.value}; health ${health.value}`, {
+      hint: 'The running version may need a newer schema than the backup has: roll back the restore, or the deploy.',
+    })
+  const resent = await sendMissedEvents(context, plan)
+  const verification = await lookAround(context)
+  return {
+    line: `${pods.value}; health ${health.value}; ${resent}; ${summaryOf([...verification.counts, ...verification.state])}`,
+    verification,
+  }
+}
+
+const mostListed = 30
+
+/** What Stripe told since the backup is unknown to the restored database, delivered or not: it is told once more. */
+async function sendMissedEvents(context: PhaseContext, { backup }: RestorePlan): Promise<string> {
+  await context.report('looking for events since the backup')
+  const missed = await context.step('look for missed events', async () => {
+    const since = new Date(backup.startedAt ?? backup.finishedAt)
+    const { events, line, complete } = await missedEvents(context, since, { databaseSetBack: true })
+    return { events: [...events], line, complete }
+  })
+  const { events, line } = await resendEvents(context, missed.events)
+  const left = events.length - mostListed
+  const listed = events
+    .slice(0, mostListed)
+    .map(
+      (event) =>
+        `• ${event.created} ${event.type} ${event.id}: ${event.outcome}${event.outcome === 'accepted' ? '' : ` (${event.detail})`}`,
+    )
+  const rest = missed.complete
+    ? ''
+    : ' There are more than could be looked at: the rest has to be sent from the dashboard.'
+  const text = [`Stripe: ${missed.line}; ${line}.${rest}`, ...listed, ...(left > 0 ? [`… and ${left} more`] : [])].join(
+    '\n',
+  )
+  await context.tell({ kind: 'note', text }, 'events')
+  return line
+}
+
+/** Undoes a restore: the same stop, the reverse swap, the same start. The restored database is kept beside. */
+export async function undoRestore(context: PhaseContext, effect: Effect, signal: AbortSignal): Promise<void> {
+  const { world } = context
+  const names = effect.before as DatabaseBefore
+  if (names.inPlace === true) {
+    if ((await neverRestored(context, effect, signal)) && !(await hasRemembered(context))) return
+    return undoInPlace(context, effect, await standingBefore(context, effect.run), signal)
+  }
+  const stands = await world.restores.standing(names, signal)
+  if (stands === 'absent' && effect.status === 'applied')
+    throw new CheckFailed('kept_database_gone', `putting ${names.live} back: there is no ${names.kept} any more`, {
+      hint: 'Somebody dropped it. /billing restore goes back to a backup instead.',
+    })
+  const swapped = stands === 'swapped'
+  // Never swapped, and nothing stopped by an earlier try of this step.
+  if (!swapped && !(await hasRemembered(context))) return world.restores.reopen(names, signal)
+  const standing = await standingBefore(context, effect.run)
+  try {
+    if (swapped) {
+      await stopService(context, standing, signal)
+      await world.restores.swapBack(names, signal)
+    }
+    await world.restores.reopen(names, signal)
+    await startService(context, standing, signal)
+  } catch (error) {
+    const later = signalToPutBack(context.signal)
+    if (later !== undefined) await putBack(context, names, standing, later)
+    throw error
+  }
+}
+
+async function hasRemembered({ records, run }: PhaseContext): Promise<boolean> {
+  return (await records.effectsOf(run.number)).some((one) => one.kind === 'replicas')
+}
+
+/** Where the restore failed with the application down, its own record tells how many pods there should be. */
+async function standingBefore(context: PhaseContext, restore: number): Promise<Standing> {
+  const standing = await rememberService(context)
+  const effects = await context.records.effectsOf(restore)
+  const recorded = (kind: EffectKind, target: string) =>
+    effects.find((effect) => effect.kind === kind && effect.target === target)?.before
+  const replicas = recorded('replicas', context.service.deployment) as ReplicasBefore | undefined
+  const schedules = Object.entries(standing.schedules).map(([name, now]) => {
+    const before = recorded('schedule', name) as ScheduleBefore | undefined
+    return [name, before?.suspended === false && now.suspended !== null ? before : now] as const
+  })
+  return {
+    ...(standing.replicas > 0 ? standing : (replicas ?? standing)),
+    schedules: Object.fromEntries(schedules),
+  }
+}
+
+function restorePlanOf({ run }: PhaseContext): RestorePlan {
+  if (run.plan?.kind !== 'restore') throw new Error(`run #${run.number} has no restore plan`)
+  return run.plan
+}
+
+function quoted(part: string): string {
+  return `"${part.replaceAll('"', '""')}"`
+}

@@ -1,0 +1,116 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Effect, ReplicasBefore, ScheduleBefore } from '../../model/effects.ts'
+import type { PhaseContext } from '../phase.ts'
+import { CheckFailed } from '../errors.ts'
+import { currentDeployment } from '../plan/plan.ts'
+import { beforeStandstill, scaleBack } from './replicas.ts'
+import { watchRollout } from '../rollout/watch-rollout.ts'
+
+/** What ran before the application was stopped; recorded before anything is stopped. */
+export interface Standing extends ReplicasBefore {
+  readonly schedules: Readonly<Record<string, ScheduleBefore>>
+}
+
+const drainLimitMs = 5 * 60_000
+const lookMs = 1_000
+
+/**
+ * Recorded as effects: they outlive retries, so a second try after a crash does not take the stopped application for how
+ * things should stand.
+ */
+export async function rememberService(context: PhaseContext): Promise<Standing> {
+  const { world, service } = context
+  const before = await context.change('remember the replicas', {
+    kind: 'replicas',
+    target: service.deployment,
+    before: async (signal): Promise<ReplicasBefore> => (await beforeStandstill(context, signal)).before,
+    act: async (standing) => standing,
+  })
+  const schedules: Record<string, ScheduleBefore> = {}
+  for (const { name } of service.cronJobs)
+    schedules[name] = await context.change(`remember CronJob ${name}`, {
+      kind: 'schedule',
+      target: name,
+      before: async (signal): Promise<ScheduleBefore> => ({
+        suspended: (await world.cluster.cronJob(name, signal))?.suspended ?? null,
+      }),
+      act: async (before) => before,
+    })
+  return { ...before, schedules }
+}
+
+/**
+ * No new Jobs, no running Jobs, no pods: nothing of the service writes any more. Looks each time it is asked, as a try
+ * before this one may have started the service again.
+ */
+export async function stopService(context: PhaseContext, standing: Standing, signal: AbortSignal): Promise<void> {
+  const { world, service } = context
+  await settleService(context, false)
+  const jobs = Object.entries(standing.schedules).flatMap(([name, { suspended }]) => (suspended === null ? [] : [name]))
+  for (const name of jobs) await world.cluster.suspendCronJob(name, true, signal)
+  const deadline = Date.now() + drainLimitMs
+  for (const name of jobs) {
+    for (;;) {
+      const active = (await world.cluster.cronJob(name, signal))?.active ?? 0
+      if (active === 0) break
+      if (Date.now() > deadline)
+        throw new CheckFailed('jobs_running', `stopping CronJob ${name}: ${active} Jobs still run`, {
+          hint: 'Wait until they end, or end them; then retry the phase.',
+        })
+      await context.report(`waiting for ${active} Jobs of ${name}`)
+      await pause(lookMs, undefined, { signal }).catch(() => signal.throwIfAborted())
+    }
+  }
+  await context.report(`stopping ${service.deployment}`)
+  const onProgress = (line: string): void => void context.report(line).catch(() => undefined)
+  await world.cluster.scale({ deployment: service.deployment, replicas: 0, onProgress }, signal)
+}
+
+/** Back to what stood there before, application first: its Jobs may need it. Safe to repeat. */
+export async function startService(context: PhaseContext, standing: Standing, signal: AbortSignal): Promise<void> {
+  const { world } = context
+  await noteStart(context)
+  const onProgress = (line: string): void => void context.report(line).catch(() => undefined)
+  await scaleBack(context, standing, onProgress, signal)
+  if (standing.replicas > 0) {
+    const { image } = await currentDeployment(context, { mayBePaused: true })
+    await watchRollout(context, image, signal)
+  }
+  for (const [name, { suspended }] of Object.entries(standing.schedules))
+    if (suspended === false) await world.cluster.suspendCronJob(name, false, signal)
+  await settleService(context, true)
+}
+
+/** Says in the records whether what was stopped runs again: only what does not is left for a rollback. */
+async function settleService({ records, run }: PhaseContext, back: boolean): Promise<void> {
+  for (const effect of await records.effectsOf(run.number))
+    if (effect.kind === 'replicas' || effect.kind === 'schedule')
+      await records.settle(effect.id, { back, starts: startsIn(effect) })
+}
+
+/** Before anything is started: from now on the service may write, whatever becomes of us. */
+async function noteStart({ records, run }: PhaseContext): Promise<void> {
+  for (const effect of await records.effectsOf(run.number))
+    if (effect.kind === 'replicas') await records.settle(effect.id, { back: false, starts: startsIn(effect) + 1 })
+}
+
+/** How often the service was started again in this run. */
+export function startsOf(effects: readonly Effect[]): number {
+  return Math.max(0, ...effects.filter(({ kind }) => kind === 'replicas').map(startsIn))
+}
+
+function startsIn({ after }: Effect): number {
+  return (after as { readonly starts?: number } | undefined)?.starts ?? 0
+}
+
+const putBackLimitMs = 3 * 60_000
+
+/**
+ * After an error nothing may stay stopped, unless another worker goes on with this very work (shutdown, a lost heart).
+ * Undefined: leave everything to it.
+ */
+export function signalToPutBack(signal: AbortSignal): AbortSignal | undefined {
+  if (!signal.aborted) return AbortSignal.any([signal, AbortSignal.timeout(putBackLimitMs)])
+  const why: unknown = signal.reason instanceof Error && 'code' in signal.reason ? signal.reason.code : undefined
+  return why === 'cancelled' || why === 'time_limit' ? AbortSignal.timeout(putBackLimitMs) : undefined
+}

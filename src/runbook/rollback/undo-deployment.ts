@@ -1,0 +1,77 @@
+import type { DeploymentHistory, KnownRevision } from '../../adapters/kubernetes/port.ts'
+import { type Comeback, foreignChange } from '../../model/rollback-target.ts'
+import type { Effect, ImageBefore } from '../../model/effects.ts'
+import { causeOf, type PhaseContext } from '../phase.ts'
+import { CheckFailed } from '../errors.ts'
+import { watchRollout } from '../rollout/watch-rollout.ts'
+
+/**
+ * Before anything is put back: what somebody else has done since is not what this rollback was confirmed for, and a paused
+ * deployment would roll out nothing. What comes back is told now if its confirmer could not see it.
+ */
+export async function confirmComeback(context: PhaseContext, effect: Effect, comeback: Comeback | undefined) {
+  const { world, service, signal } = context
+  const history = await world.cluster.history(effect.target, service.container, signal)
+  requireOurs(history, effect, comeback, 'It stopped before it changed anything.')
+  if (comeback?.kind !== 'seen') await tellComeback(context, history, effect)
+}
+
+/** Puts the deployment back to the revision that was chosen or recorded, and watches it come up. */
+export async function undoImage(
+  context: PhaseContext,
+  effect: Effect,
+  comeback: Comeback | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const { world, service } = context
+  const { image, uid } = targetOf(effect, comeback)
+  const history = await world.cluster.history(effect.target, service.container, signal)
+  requireOurs(history, effect, comeback, 'The deployment was not put back; the steps before it were.')
+  const change = {
+    deployment: effect.target,
+    container: service.container,
+    image,
+    changeCause: causeOf(context),
+    onlyIfTemplate: history.templateHash,
+  }
+  if (uid === undefined) await world.cluster.setImage(change, signal)
+  else await world.cluster.restoreReplicaSet({ ...change, replicaSetUid: uid }, signal)
+  await watchRollout(context, image, signal)
+}
+
+function targetOf(effect: Effect, comeback: Comeback | undefined): { image: string; uid: string | undefined } {
+  if (comeback?.kind === 'seen' && comeback.to !== null)
+    return { image: comeback.image, uid: comeback.to.replicaSet.uid }
+  const before = effect.before as ImageBefore
+  return { image: before.image, uid: before.replicaSet?.uid }
+}
+
+function requireOurs(history: DeploymentHistory, effect: Effect, comeback: Comeback | undefined, stands: string): void {
+  const chosen = comeback?.kind === 'seen' ? { from: comeback.from.templateHash } : {}
+  const uid = targetOf(effect, comeback).uid
+  const foreign = foreignChange(history, effect, { ...chosen, ...(uid === undefined ? {} : { uid }) })
+  if (foreign !== undefined)
+    throw new CheckFailed('deployment_changed', `rolling back ${effect.target}: ${foreign.text}`, {
+      evidence: foreign.lines,
+      hint: `${stands} Put the deployment back by hand and retry the phase, or leave it and deploy the version you want.`,
+    })
+  if (!history.paused) return
+  throw new CheckFailed('deployment_paused', `rolling back ${effect.target}: the deployment is paused`, {
+    hint: `${stands} kubectl rollout resume deployment/${effect.target}, then retry the phase.`,
+  })
+}
+
+/** What comes back beyond the image: somebody may have changed variables meanwhile. */
+async function tellComeback(context: PhaseContext, history: DeploymentHistory, effect: Effect): Promise<void> {
+  const { uid, image } = targetOf(effect, undefined)
+  const target = history.revisions.find(({ replicaSet }) => replicaSet.uid === uid)
+  const text =
+    target === undefined ? `The cluster keeps no such revision any more: only ${image} is set.` : told(target)
+  await context.tell({ kind: 'note', text }, `undo-target-${effect.id}`)
+}
+
+function told({ revision, image, createdAt, differences }: KnownRevision): string {
+  const since = createdAt === undefined ? '' : `, made ${createdAt.slice(0, 16).replace('T', ' ')} UTC`
+  const changes = differences.length === 0 ? ['• nothing: it runs already'] : differences.map((line) => `• ${line}`)
+  return [`Going back to revision ${revision} (${image}${since}). What changes:`, ...changes].join('\n')
+}

@@ -1,0 +1,125 @@
+import type { ResolvedImage } from '../../adapters/registry/port.ts'
+import type { PushBefore, PushedImage } from '../../model/effects.ts'
+import type { DeployPlan, PlannedBuild } from '../../model/deploy-plan.ts'
+import { platformRisk } from '../plan/cluster-risks.ts'
+import { type PhaseContext, planOf } from '../phase.ts'
+import { CheckFailed } from '../errors.ts'
+import { buildOf, builtImage, filled, requireSameCommit, taggedImage } from './image.ts'
+import { environmentFor, runInWorkspace } from '../workspace/workspace-command.ts'
+import { inWorkspace } from '../workspace/workspace.ts'
+
+/**
+ * Build and push Docker image, before anything else changes: what the registry holds afterwards is what will be rolled out.
+ * Undefined when the plan builds none.
+ */
+export async function buildImage(context: PhaseContext): Promise<PushedImage | undefined> {
+  const { service, run } = context
+  const plan = planOf(run)
+  const build = buildOf(plan)
+  if (build === undefined) return undefined
+  await context.report(`building ${plan.image.reference}`)
+  return context.change<PushBefore, PushedImage>('build and push the image', {
+    kind: 'image-push',
+    target: `${service.image.repository}:${run.version}`,
+    before: async (signal) => ({ digest: (await taggedImage(context, signal))?.digest ?? null }),
+    act: async (before, signal) => {
+      const there = await alreadyPushed(context, plan, before, signal)
+      if (there !== undefined) return accepted(context, plan, there, signal)
+      const milliseconds = await runBuild(context, build, signal)
+      return accepted(context, plan, await pushed(context, plan, before, signal), signal, { before, milliseconds })
+    },
+  })
+}
+
+/** A worker may have died after its push: an image that was not there before and says that it is this commit's is that one. */
+async function alreadyPushed(
+  context: PhaseContext,
+  plan: DeployPlan,
+  before: PushBefore,
+  signal: AbortSignal,
+): Promise<ResolvedImage | undefined> {
+  const there = await taggedImage(context, signal)
+  if (there === undefined) return undefined
+  const recorded = await builtImage(context, plan)
+  const ours = there.digest !== before.digest && there.revision === plan.commit.sha
+  return ours || there.digest === recorded?.digest ? there : undefined
+}
+
+/** In a checkout of its own: what tests and builds of pre-flight left behind must not get into the image. */
+async function runBuild(context: PhaseContext, { commands }: PlannedBuild, signal: AbortSignal): Promise<number> {
+  const { build } = context.service.image
+  if (build === 'none') throw new Error('the plan has a build and the configuration has none')
+  const env = environmentFor(context, build, (text) => filled(context, planOf(context.run).commit.sha, text))
+  const deadline = performance.now() + build.timeoutMinutes * 60_000
+  return inWorkspace(context, async (workspace) => {
+    let spent = 0
+    for (const argv of commands as readonly (readonly [string, ...string[]])[]) {
+      const title = argv.join(' ')
+      await context.report(title)
+      const timeoutMs = Math.max(1, deadline - performance.now())
+      const outcome = await runInWorkspace(context, { argv, workspace, title, env, timeoutMs, failure }, signal)
+      spent += outcome.milliseconds
+    }
+    return spent
+  })
+}
+
+const failure = {
+  code: 'image_build_failed',
+  doing: 'building the image',
+  hint: 'Nothing else has changed yet. Retry the phase if the failure was passing; otherwise tag a corrected version.',
+}
+
+/** What the registry says now, not what a tool printed. */
+async function pushed(
+  context: PhaseContext,
+  { commit, image }: DeployPlan,
+  before: PushBefore,
+  signal: AbortSignal,
+): Promise<ResolvedImage> {
+  const there = await taggedImage(context, signal)
+  const hint = `Check that service.image.build pushes ${image.reference}, to the registry that Purser asks.`
+  if (there === undefined)
+    throw new CheckFailed('image_not_pushed', `the build ended well, but the registry has no ${image.reference}`, {
+      hint,
+    })
+  requireSameCommit(context.run.version, commit.sha, there.revision)
+  if (there.revision === undefined && there.digest === before.digest)
+    throw new CheckFailed(
+      'image_not_pushed',
+      `the build ended well, but ${image.reference} is the image that was there before (${there.digest.slice(0, 19)}…)`,
+      { hint: `${hint} If the build gives the same image each time, label it: --label ${revisionLabel}={commit}.` },
+    )
+  return there
+}
+
+const revisionLabel = 'org.opencontainers.image.revision'
+
+/** The nodes' platforms are compared only now: before the build nobody knew the image's. */
+async function accepted(
+  context: PhaseContext,
+  { commit, image }: DeployPlan,
+  { digest, platforms, revision }: ResolvedImage,
+  signal: AbortSignal,
+  built?: { readonly before: PushBefore; readonly milliseconds: number },
+): Promise<PushedImage> {
+  const { service, world } = context
+  const around = await world.cluster.surroundings(
+    { deployment: service.deployment, secret: service.stripe.secret.name, cronJobs: [] },
+    signal,
+  )
+  const former = built?.before.digest
+  const text = [
+    built === undefined
+      ? `${image.reference} is in the registry already, pushed by this run: nothing is built again.`
+      : `Built ${image.reference} from ${commit.sha.slice(0, 7)} in ${Math.round(built.milliseconds / 1_000)} s.`,
+    `The registry has it as ${digest}: this is what will be rolled out.`,
+    ...(former === undefined || former === null || former === digest ? [] : [`The tag named ${former} before.`]),
+    ...(revision === undefined
+      ? [`The image does not say which commit it was built from (label ${revisionLabel}).`]
+      : []),
+    ...platformRisk(platforms, around.nodePlatforms).filter((line) => !line.startsWith('Unknown')),
+  ].join(' ')
+  await context.tell({ kind: 'note', text }, 'image-built')
+  return { reference: `${service.image.repository}@${digest}`, digest, platforms, commit: commit.sha }
+}

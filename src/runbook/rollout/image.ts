@@ -1,0 +1,128 @@
+import type { ResolvedImage } from '../../adapters/registry/port.ts'
+import { PurserError } from '../../errors.ts'
+import type { PushedImage } from '../../model/effects.ts'
+import type { DeployPlan, PlannedBuild, PlannedImage } from '../../model/deploy-plan.ts'
+import { type PhaseContext, planOf } from '../phase.ts'
+import { CheckFailed } from '../errors.ts'
+import { fillIn } from '../workspace/workspace-command.ts'
+
+/** The image that a run rolls out, known by its digest. */
+export interface ReleasedImage {
+  readonly reference: string
+  readonly digest: string
+  readonly platforms: readonly string[]
+}
+
+/** Which image the deploy will roll out: the one that the tag names, or one that Purser builds from the commit. */
+export async function planImage(context: PhaseContext, commit: string): Promise<PlannedImage> {
+  const { service, run, world, signal } = context
+  const { repository, build } = service.image
+  if (build === 'none') {
+    const image = await world.registry.resolve(repository, run.version, signal)
+    requireSameCommit(run.version, commit, image.revision)
+    return { ...given(repository, image), build: 'none' }
+  }
+  const there = await taggedImage(context, signal)
+  if (there?.revision === commit) return { ...given(repository, there), build: 'reused' }
+  const commands = build.run.map((argv) => argv.map((word) => filled(context, commit, word)))
+  return {
+    reference: `${repository}:${run.version}`,
+    digest: undefined,
+    platforms: [],
+    revision: undefined,
+    build: { commands, replaces: there?.digest ?? null },
+  }
+}
+
+function given(repository: string, { digest, platforms, revision }: ResolvedImage): PlannedImage {
+  return { reference: `${repository}@${digest}`, digest, platforms, revision }
+}
+
+/** What the planned image is by now: approved by its digest, or built since by this run. */
+export async function releasedImage(context: PhaseContext): Promise<ReleasedImage> {
+  const plan = planOf(context.run)
+  const image = await imageSoFar(context, plan)
+  if (image !== undefined) return image
+  throw new CheckFailed('image_not_built', `looking for ${plan.image.reference}: this run has built no image`, {
+    hint: 'Start the deploy again: the image is built in its pre-flight phase.',
+  })
+}
+
+/** Undefined while it is still to be built. */
+export async function imageSoFar(context: PhaseContext, plan: DeployPlan): Promise<ReleasedImage | undefined> {
+  const { reference, digest, platforms } = plan.image
+  return digest === undefined ? builtImage(context, plan) : { reference, digest, platforms }
+}
+
+/** What this run has built from the planned commit, if it has. */
+export async function builtImage(context: PhaseContext, { commit }: DeployPlan): Promise<PushedImage | undefined> {
+  const push = await pushOf(context)
+  const image = push?.after as PushedImage | undefined
+  return push?.status === 'applied' && image?.commit === commit.sha ? image : undefined
+}
+
+/** Says how what the tag names differs from what was approved, if it does. */
+export async function imageDrift(context: PhaseContext, approved: DeployPlan): Promise<string | undefined> {
+  const { image, version } = approved
+  const now = await taggedImage(context, context.signal)
+  if (now === undefined && (image.digest !== undefined || (await builtImage(context, approved)) !== undefined))
+    return `image tag ${version} is gone from the registry`
+  const expected = image.digest ?? (await expectedWhileBuilding(context, approved))
+  if (expected === 'any' || now?.digest === (expected ?? undefined)) return undefined
+  return `image tag ${version} moved to ${now?.digest.slice(0, 19)}…`
+}
+
+/** Before the build what stood there when it was planned; under way whatever it has pushed so far; then what it pushed. */
+async function expectedWhileBuilding(context: PhaseContext, approved: DeployPlan): Promise<string | null> {
+  const built = await builtImage(context, approved)
+  if (built !== undefined) return built.digest
+  const push = await pushOf(context)
+  return push === undefined ? (buildOf(approved)?.replaces ?? null) : 'any'
+}
+
+/** The record of the push that this run has begun, finished or not. */
+async function pushOf({ records, run }: PhaseContext) {
+  const effects = await records.effectsOf(run.number)
+  return effects.find((effect) => effect.kind === 'image-push')
+}
+
+export function buildOf({ image }: DeployPlan): PlannedBuild | undefined {
+  return typeof image.build === 'object' ? image.build : undefined
+}
+
+/** What the version's tag names; undefined when there is no such tag. */
+export async function taggedImage(
+  { world, service, run }: PhaseContext,
+  signal: AbortSignal,
+): Promise<ResolvedImage | undefined> {
+  try {
+    return await world.registry.resolve(service.image.repository, run.version, signal)
+  } catch (error) {
+    if (error instanceof PurserError && error.code === 'image_not_found') return undefined
+    throw error
+  }
+}
+
+export function requireSameCommit(version: string, sha: string, revision: string | undefined): void {
+  if (revision === undefined || revision === sha) return
+  throw new CheckFailed(
+    'image_of_another_commit',
+    `comparing image and tag: the image ${version} was built from ${revision.slice(0, 7)}, the tag is ${sha.slice(0, 7)}`,
+    {
+      hint: 'Build and push the image from the tagged commit, or deploy the version that the image was built from.',
+    },
+  )
+}
+
+/** The words of a build command with this release in them. */
+export function filled({ run, service }: PhaseContext, commit: string, text: string): string {
+  const { repository } = service.image
+  const values: Readonly<Record<string, string>> = {
+    image: `${repository}:${run.version}`,
+    repository,
+    version: run.version,
+    commit,
+    environment: run.environment,
+  }
+  return fillIn(text, values)
+}

@@ -1,0 +1,97 @@
+import type { DeploymentState, PodState } from '../../adapters/kubernetes/port.ts'
+import type { ImageAfter, ImageBefore } from '../../model/effects.ts'
+import { sampleBaseline } from '../monitor/baseline.ts'
+import { changedDeployment, confirmPlan } from '../plan/confirm-plan.ts'
+import { causeOf, type Phase, type PhaseContext, planOf } from '../phase.ts'
+import { provideCredentials } from '../stripe/credentials.ts'
+import { CheckFailed, PlanOutdated } from '../errors.ts'
+import { type ReleasedImage, releasedImage } from './image.ts'
+import { currentDeployment } from '../plan/plan.ts'
+import { watchRollout } from './watch-rollout.ts'
+import { recordThatItRuns } from '../migrate/schema-check.ts'
+import { restartConsumers, secretAnnotation } from '../stripe/signing-secret.ts'
+
+/** Chapter 2, Deploy Application Code: credentials before pods, then the image by digest, watched to its verdict. */
+export const rollout: Phase = async (context) => {
+  const { world, service, run } = context
+  const plan = planOf(run)
+  await confirmPlan(context)
+  await context.step('sample the baseline again', () => sampleBaseline(context))
+  await provideCredentials(context)
+
+  const image = await releasedImage(context)
+  await context.report(`setting the image to ${run.version}`)
+  const set = await context.change('set the image', {
+    kind: 'image',
+    target: service.deployment,
+    before: async () => imageBefore(await currentDeployment(context), plan.current.version),
+    act: (_before, signal) => setImage(context, image, signal),
+  })
+
+  await context.step('watch the rollout', async (signal) => {
+    await watchRollout(context, image.reference, signal)
+    await rememberServed(context, set)
+  })
+  await restartConsumers(context)
+  const pods = await world.cluster.currentPods(service.deployment, service.container, context.signal)
+  requireDigest(pods, image.digest, image.platforms.length > 1)
+  await context.step('record that it runs on this schema', () =>
+    recordThatItRuns(context, { version: run.version, image: image.reference, commit: plan.commit.sha }),
+  )
+  const ready = pods.filter((pod) => pod.ready).length
+  return { line: `${ready} of ${pods.length} pods run ${run.version} (${image.digest.slice(0, 19)}…)` }
+}
+
+async function setImage(context: PhaseContext, image: ReleasedImage, signal: AbortSignal): Promise<ImageAfter> {
+  const { world, service } = context
+  const plan = planOf(context.run)
+  const { name, key } = service.stripe.secret
+  const current = await currentDeployment(context)
+  const secret = await world.cluster.secretKey(name, key, signal)
+  // Somebody else's change since the approval: not ours to overwrite.
+  if (current.image !== image.reference && current.templateHash !== plan.current.templateHash)
+    throw new PlanOutdated(await changedDeployment(context, plan))
+  const { templateHash } = await world.cluster.setImage(
+    {
+      deployment: service.deployment,
+      container: service.container,
+      image: image.reference,
+      changeCause: causeOf(context),
+      // Pods read the Secret when they start: another secret must give other pods, even for the same image.
+      templateAnnotations: secret.fingerprint === undefined ? {} : { [secretAnnotation]: secret.fingerprint },
+      onlyIfTemplate: current.templateHash,
+    },
+    signal,
+  )
+  return { image: image.reference, templateHash }
+}
+
+/** The cluster forgets how a revision did once it is replaced: a later choice of it needs to know. */
+async function rememberServed({ records, run, service }: PhaseContext, set: ImageAfter): Promise<void> {
+  for (const { id, kind, target, phase } of await records.effectsOf(run.number))
+    if (kind === 'image' && target === service.deployment && phase === 'rollout')
+      await records.settle(id, { ...set, served: true })
+}
+
+/** A rollback never goes back to a revision that failed: then to the one whose pods served beside it. */
+export function imageBefore(deployment: DeploymentState, version: string | undefined): ImageBefore {
+  const { lastHealthy, replicaSet, image, templateHash } = deployment
+  if (lastHealthy !== undefined && lastHealthy.replicaSet.uid !== replicaSet?.uid)
+    return { image: lastHealthy.image, replicaSet: lastHealthy.replicaSet, templateHash, version: null, proven: true }
+  const proven = lastHealthy !== undefined
+  return { image, replicaSet: replicaSet ?? null, templateHash, version: version ?? null, proven }
+}
+
+/** A runtime may report the digest of the index or of the platform's manifest: only a single-platform image must agree. */
+function requireDigest(pods: readonly PodState[], digest: string, multiPlatform: boolean): void {
+  const strangers = pods.filter((pod) => pod.imageID !== '' && !pod.imageID.endsWith(digest))
+  if (multiPlatform || strangers.length === 0) return
+  throw new CheckFailed(
+    'wrong_image',
+    `checking pods: ${strangers.map((pod) => pod.name).join(', ')} run another image`,
+    {
+      evidence: strangers.map((pod) => `${pod.name}: ${pod.imageID}`),
+      hint: 'Somebody changed the deployment during the rollout: look at kubectl rollout history.',
+    },
+  )
+}

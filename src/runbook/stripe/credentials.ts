@@ -1,0 +1,170 @@
+import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
+import type { EndpointBefore } from '../../model/effects.ts'
+import { type PhaseContext, planOf } from '../phase.ts'
+import { CheckFailed } from '../errors.ts'
+import { expandedEvents } from './event-types.ts'
+import { settleOldRotation, storeSecret } from './signing-secret.ts'
+import {
+  decideEndpoint,
+  type EndpointDecision,
+  madeBy,
+  managedBy,
+  replaces,
+  secretFingerprint,
+  unfinishedOf,
+} from './webhook-endpoint.ts'
+
+/**
+ * Credentials before pods: makes sure that the Secret the new pods read exists and holds the signing secret of an
+ * endpoint that exists. A new endpoint stays disabled until the new pods run (traffic after pods), unless it has to
+ * bridge the time in which pods change from a secret that nobody knows any more.
+ */
+export async function provideCredentials(context: PhaseContext): Promise<void> {
+  const decided = await context.step('decide on the Stripe endpoint', () => decide(context))
+  if (decided.action !== 'create' && decided.action !== 'replace') return settleOldRotation(context)
+  await context.report(decided.action === 'create' ? 'creating the Stripe endpoint' : 'replacing the Stripe endpoint')
+  const { former } = decided
+  // Ours, and already disabled: nobody holds its secret any more, it can never be of use.
+  if (former !== null && former.useless)
+    await context.step(`delete endpoint ${former.id}`, () =>
+      context.world.stripe.deleteEndpoint(former.id, context.signal),
+    )
+  await createEndpoint(context, decided)
+}
+
+/** Recorded: a repeat after a crash must go on with the decision of the first try, not judge its half-done work. */
+async function decide(context: PhaseContext) {
+  const { world, service, environment, run, signal } = context
+  const { name, key } = service.stripe.secret
+  const events = expandedEvents(context)
+  const [endpoints, secret] = await Promise.all([
+    world.stripe.endpoints(signal),
+    world.cluster.secretKey(name, key, signal),
+  ])
+  const { webhookUrl: url } = environment
+  const { apiVersion } = service.stripe
+  const rotate = run.rotateSecret === true
+  const decision = decideEndpoint({ url, events, endpoints, secret, apiVersion, run: run.number, rotate })
+  requireKnownOutcome(context, unfinishedOf(run.number, url, endpoints))
+  return { action: decision.action, ...creationOf(context, decision, events) }
+}
+
+/** Stripe keeps the answer to a creation, secret included, for a day; an hour is left for the clocks. */
+const answerKeptMs = 23 * 3_600_000
+
+/**
+ * An endpoint that this run began to make is finished by asking Stripe for the same again. After a day Stripe would make
+ * another one, and nobody can see whether someone has taken the first one's secret from the dashboard meanwhile.
+ */
+function requireKnownOutcome({ service, run }: PhaseContext, unfinished: WebhookEndpoint | undefined): void {
+  if (unfinished === undefined || Date.now() - unfinished.created.getTime() < answerKeptMs) return
+  const { id, created, status } = unfinished
+  throw new CheckFailed(
+    'unknown_outcome',
+    `creating the Stripe endpoint: unknown outcome. ${id} was made by this run, but its secret never arrived`,
+    {
+      evidence: [
+        `endpoint ${id}, ${status}, created ${created.toISOString()} by run #${run.number}`,
+        `Stripe shows a signing secret once, and repeats its answer for 24 h; these are over.`,
+        `Whether anybody has put its secret into ${service.stripe.secret.name} by hand cannot be seen.`,
+      ],
+      hint: `Either delete ${id} in the Stripe dashboard (Developers > Webhooks) and press Retry phase: a new one is made. Or press Roll back: it is disabled.`,
+    },
+  )
+}
+
+/**
+ * The endpoint and its secret as a worker before this one has left them, complete; undefined when something is to be done
+ * still. Looked at each time: how long ago the creation began decides whether Stripe can still be asked for the same.
+ */
+async function madeBefore(context: PhaseContext, former: string | undefined, signal: AbortSignal) {
+  const { world, service, environment, run } = context
+  const { name, key } = service.stripe.secret
+  const [endpoints, secret] = await Promise.all([
+    world.stripe.endpoints(signal),
+    world.cluster.secretKey(name, key, signal),
+  ])
+  requireKnownOutcome(context, unfinishedOf(run.number, environment.webhookUrl, endpoints))
+  return endpoints.find(
+    ({ url, metadata }) =>
+      url === environment.webhookUrl &&
+      metadata[madeBy] === String(run.number) &&
+      metadata[replaces] === former &&
+      secret.fingerprints.includes(metadata[secretFingerprint] ?? ''),
+  )
+}
+
+/** What is to be made, so that a repeat asks Stripe for exactly the same. */
+function creationOf(
+  { service }: PhaseContext,
+  { action, endpoint, secret, why }: EndpointDecision,
+  events: readonly string[],
+) {
+  if (action !== 'create' && action !== 'replace')
+    return { former: null, events: [], bridges: false, formerKnown: true }
+  if (endpoint === undefined) return { former: null, events: [...events], bridges: false, formerKnown: true }
+  const ours = endpoint.metadata[managedBy] === 'purser'
+  const useless = endpoint.status === 'disabled' && ours && why === 'secret'
+  const covers = endpoint.status === 'enabled'
+  const overlaps = service.stripe.secret.acceptsList || service.stripe.secret.previousKey !== undefined
+  const known = secret === 'present'
+  // Until the new pods run, the old version gets only what it got before.
+  const shared = events.filter((event) => endpoint.enabledEvents.includes(event))
+  return {
+    former: { id: endpoint.id, useless, enabledEvents: [...endpoint.enabledEvents] },
+    events: covers && shared.length > 0 ? shared : [...events],
+    // No pod accepts both secrets: while pods change, each event has to come by both ways.
+    bridges: covers && !(known && overlaps),
+    formerKnown: known || !covers,
+  }
+}
+
+type Creation = Awaited<ReturnType<typeof decide>>
+
+async function createEndpoint(context: PhaseContext, creation: Creation): Promise<void> {
+  const { world, service, environment, run } = context
+  const { former, bridges, formerKnown, events } = creation
+  const { apiVersion } = service.stripe
+  await context.change('create the Stripe endpoint', {
+    kind: 'stripe-endpoint',
+    target: environment.webhookUrl,
+    before: async (): Promise<EndpointBefore> => ({
+      id: null,
+      enabledEvents: [],
+      status: 'disabled',
+      ...(formerKnown || former === null ? {} : { insteadOf: former.enabledEvents }),
+      ...(bridges && formerKnown ? { bridges } : {}),
+    }),
+    act: async (_before, signal) => {
+      const made = await madeBefore(context, former?.id, signal)
+      if (made !== undefined) return { id: made.id }
+      const { endpoint, signingSecret } = await world.stripe.createEndpoint(
+        {
+          url: environment.webhookUrl,
+          enabledEvents: events,
+          metadata: {
+            [managedBy]: 'purser',
+            [madeBy]: String(run.number),
+            purser_service: service.name,
+            ...(former === null ? {} : { [replaces]: former.id }),
+          },
+          description: `${service.name} billing (${run.environment}), managed by Purser`,
+          ...(apiVersion === undefined ? {} : { apiVersion }),
+          // The same for every repeat of this creation, so that Stripe shows the secret again; another after a deletion.
+          idempotencyKey: `purser-${service.name}-${run.environment}-run-${run.number}-after-${former?.id ?? 'none'}`,
+        },
+        signal,
+      )
+      if (!bridges) await world.stripe.updateEndpoint(endpoint.id, { disabled: true }, signal)
+      await storeSecret(context, signingSecret, { formerKnown, takeOver: planOf(run).stripe.takeOver ?? [] })
+      // Last, because it says that endpoint and Secret belong together.
+      const fingerprint = { [secretFingerprint]: signingSecret.fingerprint }
+      await world.stripe.updateEndpoint(endpoint.id, { metadata: fingerprint }, signal)
+      return { id: endpoint.id }
+    },
+  })
+}
+
+export function endpointBefore(endpoint: WebhookEndpoint): EndpointBefore {
+  return { id: endpoint.id, enabledEvents: endpoint.enabledEvents, status: endpoint.status }
+}

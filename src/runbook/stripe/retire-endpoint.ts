@@ -1,0 +1,125 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
+import type { EndpointBefore } from '../../model/effects.ts'
+import type { PhaseContext } from '../phase.ts'
+import { endpointBefore } from './credentials.ts'
+import { missedEvents, resendEvents } from './missed-events.ts'
+import { keptAside } from './signing-secret.ts'
+import { madeBy, managedBy, replaces, retiredBy } from './webhook-endpoint.ts'
+
+/** Stripe ends the retries of an endpoint that is disabled: what it still owes gets this long to arrive. */
+const patienceMs = 15_000
+const lookMs = 1_000
+/** Stripe tells the time of events in whole seconds. */
+const slackMs = 2_000
+
+/**
+ * The end of a rotation: the endpoint that was replaced is disabled, now that the new one has proven itself. What Stripe
+ * could deliver by neither of them is brought in by hand.
+ */
+export async function retireFormer(context: PhaseContext, current: WebhookEndpoint): Promise<readonly string[]> {
+  const { world, run, signal } = context
+  const formers = formerEndpoints(current, await world.stripe.endpoints(signal))
+  const rotated = formers.length > 0 || current.metadata[replaces] !== undefined
+  for (const former of formers) {
+    await context.report(`waiting for what ${former.id} still owes`)
+    // What was made since the new one was enabled comes by that one too.
+    const until = current.status === 'enabled' ? current.created.getTime() : Date.now()
+    await context.step(`let ${former.id} finish`, (inner) => settled(context, until, inner))
+    await context.change(`disable endpoint ${former.id}`, {
+      kind: 'stripe-endpoint',
+      target: former.id,
+      before: async (): Promise<EndpointBefore> => ({
+        ...endpointBefore(former),
+        ...((await isLost(context)) ? { unusable: true } : {}),
+      }),
+      act: async (_before, inner) => {
+        const metadata = { [retiredBy]: String(run.number) }
+        await world.stripe.updateEndpoint(former.id, { disabled: true, metadata }, inner)
+        return { id: former.id }
+      },
+    })
+  }
+  if (!rotated || current.metadata[madeBy] !== String(run.number)) return formers.map(({ id }) => id)
+  await context.report('looking for events that neither endpoint brought in')
+  const since = new Date((run.startedAt ?? run.createdAt).getTime() - slackMs)
+  const missed = await context.step('look for missed events', async () => [
+    ...(await missedEvents(context, since)).events,
+  ])
+  if (missed.length > 0) {
+    const { line } = await resendEvents(context, missed)
+    await context.tell({ kind: 'note', text: `Sent again after the change of the signing secret: ${line}.` }, 'resent')
+  }
+  return formers.map(({ id }) => id)
+}
+
+/** Whether this run found that nobody held the former endpoint's secret. */
+async function isLost({ records, run, environment }: PhaseContext): Promise<boolean> {
+  const effects = await records.effectsOf(run.number)
+  return effects.some(
+    ({ kind, target, before }) =>
+      kind === 'stripe-endpoint' &&
+      target === environment.webhookUrl &&
+      (before as EndpointBefore).insteadOf !== undefined,
+  )
+}
+
+/** Beside the endpoint that serves: the one it took the place of, and others of Purser's for the same URL. */
+function formerEndpoints(current: WebhookEndpoint, endpoints: readonly WebhookEndpoint[]): readonly WebhookEndpoint[] {
+  return endpoints.filter(
+    (endpoint) =>
+      endpoint.url === current.url &&
+      endpoint.id !== current.id &&
+      endpoint.status === 'enabled' &&
+      (endpoint.id === current.metadata[replaces] || endpoint.metadata[managedBy] === 'purser'),
+  )
+}
+
+/** Waits until nothing made up to then is on its way, for a while. */
+async function settled({ world, run }: PhaseContext, until: number, signal: AbortSignal): Promise<void> {
+  const since = run.startedAt ?? run.createdAt
+  const deadline = Date.now() + patienceMs
+  for (;;) {
+    const waiting = await world.stripe.undelivered(since, signal)
+    if (!waiting.some(({ created }) => created.getTime() <= until) || Date.now() >= deadline) return
+    await pause(lookMs, undefined, { signal })
+  }
+}
+
+/**
+ * What earlier rotations and rollouts left behind, once no rollback needs it any more: retired endpoints, and former
+ * values that were kept aside. Nothing of it is in use.
+ */
+export async function tidyUp(context: PhaseContext): Promise<void> {
+  const { world, service, environment, run, signal } = context
+  const { name, key, previousKey } = service.stripe.secret
+  const closed = await context.records.rollbackClosedUpTo(environment.policy.rollbackButtonHours)
+  const isOver = (number: number) => number <= closed && number !== run.number
+  const [endpoints, { keys }] = await Promise.all([
+    world.stripe.endpoints(signal),
+    world.cluster.secretKey(name, key, signal),
+  ])
+  const retired = endpoints.filter(
+    ({ url, status, metadata }) =>
+      url === environment.webhookUrl &&
+      status === 'disabled' &&
+      metadata[managedBy] === 'purser' &&
+      metadata[retiredBy] !== undefined &&
+      isOver(Number(metadata[retiredBy])),
+  )
+  for (const { id } of retired)
+    await context.step(`delete endpoint ${id}`, (inner) => world.stripe.deleteEndpoint(id, inner))
+  const all = [...keptAside(keys, key), ...(previousKey === undefined ? [] : keptAside(keys, previousKey))]
+  const old = all.filter((kept) => isOver(kept.run)).map((kept) => kept.name)
+  if (old.length > 0)
+    await context.step('remove former values', async (inner) => {
+      const gone = Object.fromEntries(old.map((one) => [one, undefined]))
+      await world.cluster.writeSecret(name, { keys: gone }, inner)
+    })
+  if (retired.length + old.length === 0) return
+  const what = [
+    ...retired.map(({ id }) => `Stripe endpoint ${id} (replaced before)`),
+    ...old.map((one) => `${name}/${one}`),
+  ]
+  await context.tell({ kind: 'note', text: `Removed what no rollback needs any more: ${what.join(', ')}.` }, 'tidied')
+}

@@ -1,0 +1,144 @@
+import type { SecretKeyState } from '../../adapters/kubernetes/port.ts'
+import { joined, type Sensitive } from '../../sensitive.ts'
+import type { RestartBefore, SecretBefore } from '../../model/effects.ts'
+import { causeOf, type PhaseContext, planOf } from '../phase.ts'
+
+/** On a pod template: which secret its pods read at their start, as a fingerprint. */
+export const secretAnnotation = 'purser/stripe-credentials'
+
+interface Store {
+  /** False: what the key held belongs to no endpoint, so nothing is gained by putting it back. */
+  readonly formerKnown: boolean
+  readonly takeOver: readonly string[]
+}
+
+/**
+ * Writes the secret of a new endpoint. The former value stays beside it as the service can read it (a list, or a key of
+ * its own), so that both endpoints are believed while pods change; and aside, for a rollback.
+ */
+export async function storeSecret(
+  context: PhaseContext,
+  signingSecret: Sensitive,
+  { formerKnown, takeOver }: Store,
+): Promise<void> {
+  const { world, service } = context
+  const { name, key, acceptsList, previousKey } = service.stripe.secret
+  await context.change('store the signing secret', {
+    kind: 'secret-key',
+    target: `${name}/${key}`,
+    before: async (signal): Promise<SecretBefore> => ({
+      ...(await keepAside(context, signal)),
+      ...(formerKnown ? {} : { unusable: true }),
+    }),
+    act: async ({ keptUnder }, signal) => {
+      // From where it was kept aside: a repeat may find the new one in its place.
+      const kept = keptUnder === null ? undefined : await world.cluster.readSecretKey(name, keptUnder, signal)
+      const [former] = kept?.parts(',') ?? []
+      const both = acceptsList && former !== undefined ? joined([signingSecret, former], ',') : signingSecret
+      const previous = previousKey !== undefined && former !== undefined ? { [previousKey]: former } : {}
+      await world.cluster.writeSecret(name, { keys: { ...previous, [key]: both }, takeOver }, signal)
+      return { fingerprint: both.fingerprint }
+    },
+  })
+}
+
+/** The former values stay in the cluster, under other keys of the same Secret: a rollback puts them back from there. */
+async function keepAside({ world, service, run }: PhaseContext, signal: AbortSignal): Promise<SecretBefore> {
+  const { name, key, previousKey } = service.stripe.secret
+  const state = await world.cluster.secretKey(name, key, signal)
+  const aside = async (one: string) => {
+    const value = await world.cluster.readSecretKey(name, one, signal)
+    const keptUnder = `${one}.before-run-${run.number}`
+    if (value !== undefined) await world.cluster.writeSecret(name, { keys: { [keptUnder]: value } }, signal)
+    return value === undefined ? null : keptUnder
+  }
+  return {
+    secretExists: state.secretExists,
+    keyExists: state.keyExists,
+    fingerprint: state.fingerprint ?? null,
+    keptUnder: await aside(key),
+    ...(previousKey === undefined ? {} : { previous: { key: previousKey, keptUnder: await aside(previousKey) } }),
+  }
+}
+
+/**
+ * The end of an earlier rotation, once no rollback needs the former secret any more: the service is told the new one
+ * only. In the rollout phase, because pods that read the Secret at their start are replaced there.
+ */
+export async function settleOldRotation(context: PhaseContext): Promise<void> {
+  const { world, service, signal } = context
+  const { name, key, previousKey } = service.stripe.secret
+  if (!(await endsOverlap(context, await world.cluster.secretKey(name, key, signal)))) return
+  await context.change('end the overlap of the signing secrets', {
+    kind: 'secret-key',
+    target: `${name}/${key}`,
+    before: (inner) => keepAside(context, inner),
+    act: async (_stood, inner) => {
+      const [current] = (await world.cluster.readSecretKey(name, key, inner))?.parts(',') ?? []
+      if (current === undefined) return null
+      const previous = previousKey === undefined ? {} : { [previousKey]: undefined }
+      await world.cluster.writeSecret(name, { keys: { [key]: current, ...previous } }, inner)
+      return { fingerprint: current.fingerprint }
+    },
+  })
+}
+
+/** Whether the next deploy tells the service the new one only. */
+export async function endsOverlap(context: PhaseContext, state: SecretKeyState): Promise<boolean> {
+  const { key, previousKey } = context.service.stripe.secret
+  const twofold = state.fingerprints.length > 1 || (previousKey !== undefined && state.keys.includes(previousKey))
+  return twofold && isClosed(context, state.keys, key)
+}
+
+/** Purser's own rotation (a list that people have written is theirs), and every run that kept a value aside is beyond its rollback. */
+async function isClosed(context: PhaseContext, keys: readonly string[], key: string): Promise<boolean> {
+  const closed = await context.records.rollbackClosedUpTo(context.environment.policy.rollbackButtonHours)
+  const kept = keptAside(keys, key)
+  return kept.length > 0 && kept.every(({ run }) => run <= closed)
+}
+
+/** Keys under which former values of a key are kept, and by which run. */
+export function keptAside(
+  keys: readonly string[],
+  key: string,
+): readonly { readonly name: string; readonly run: number }[] {
+  return keys.flatMap((name) => {
+    const run = name.startsWith(`${key}.before-run-`) ? /\.before-run-(\d+)$/.exec(name)?.[1] : undefined
+    return run === undefined ? [] : [{ name, run: Number(run) }]
+  })
+}
+
+/** Other workloads that read the Secret at their start get it too: their pods are replaced after the service's. */
+export async function restartConsumers(context: PhaseContext): Promise<void> {
+  const { service, run } = context
+  const { name } = service.stripe.secret
+  const restarts = planOf(run).stripe.restarts ?? []
+  const effects = await context.records.effectsOf(run.number)
+  if (restarts.length === 0 || !effects.some(({ kind }) => kind === 'secret-key')) return
+  for (const deployment of restarts) {
+    await context.report(`restarting ${deployment}, which reads Secret ${name}`)
+    await context.change(`restart ${deployment}`, {
+      kind: 'restart',
+      target: deployment,
+      before: async (): Promise<RestartBefore> => ({ secret: name }),
+      act: (_before, inner) => restart(context, deployment, inner),
+    })
+  }
+}
+
+/** Equal fingerprints change nothing, so it is safe to repeat. */
+export async function restart(context: PhaseContext, deployment: string, signal: AbortSignal): Promise<null> {
+  const { world, service } = context
+  const { name, key } = service.stripe.secret
+  const { fingerprint = 'none' } = await world.cluster.secretKey(name, key, signal)
+  await world.cluster.restart(
+    {
+      deployment,
+      templateAnnotations: { [secretAnnotation]: fingerprint },
+      changeCause: causeOf(context),
+      onProgress: (line) => void context.report(line).catch(() => undefined),
+    },
+    AbortSignal.any([signal, AbortSignal.timeout(service.rollout.timeoutMinutes * 60_000)]),
+  )
+  return null
+}

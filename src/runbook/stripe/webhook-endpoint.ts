@@ -1,0 +1,92 @@
+import type { SecretKeyState } from '../../adapters/kubernetes/port.ts'
+import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
+import type { DeployPlan } from '../../model/deploy-plan.ts'
+
+interface EndpointFacts {
+  readonly url: string
+  readonly events: readonly string[]
+  readonly endpoints: readonly WebhookEndpoint[]
+  readonly secret: SecretKeyState
+  /** The API version in which the service wants its events, where that is configured. */
+  readonly apiVersion?: string | undefined
+  /** The run that decides; what it has begun itself is no fact about the world. */
+  readonly run?: number
+  /** A person asks for another signing secret. */
+  readonly rotate?: boolean
+}
+
+type WhyReplaced = 'secret' | 'asked' | 'api version'
+
+export interface EndpointDecision extends Pick<DeployPlan['stripe'], 'action' | 'added' | 'removed' | 'secret'> {
+  readonly endpoint: WebhookEndpoint | undefined
+  readonly why: WhyReplaced | undefined
+}
+
+/** Marks an endpoint as Purser's own, and tells which secret it has without telling the secret. */
+export const managedBy = 'managed_by'
+export const secretFingerprint = 'purser_secret'
+/** The run that made it, the endpoint it took the place of, and the run that took its place. */
+export const madeBy = 'purser_run'
+export const replaces = 'purser_replaces'
+export const retiredBy = 'purser_retired_by'
+
+/**
+ * Pure: what the endpoint of a URL needs. Never a second one beside a working one for good: it is created when there is
+ * none, and replaced when nobody holds its signing secret any more (Stripe shows a secret only once, at creation), when it
+ * has another API version (fixed at creation), or when a person asks for another secret.
+ */
+export function decideEndpoint(facts: EndpointFacts): EndpointDecision {
+  const { url, events, secret, apiVersion } = facts
+  const endpoint = chooseEndpoint(url, facts)
+  const state = secretState(endpoint, secret)
+  if (endpoint === undefined)
+    return { action: 'create', endpoint, added: events, removed: [], secret: state, why: undefined }
+  const added = events.filter((event) => !endpoint.enabledEvents.includes(event))
+  const removed = endpoint.enabledEvents.filter((event) => !events.includes(event))
+  const common = { endpoint, added, removed, secret: state, why: undefined }
+  if (state !== 'present') return { action: 'replace', ...common, why: 'secret' }
+  const made = endpoint.metadata[madeBy] === String(facts.run)
+  if (facts.rotate === true && !made) return { action: 'replace', ...common, why: 'asked' }
+  if (apiVersion !== undefined && endpoint.apiVersion !== apiVersion)
+    return { action: 'replace', ...common, why: 'api version' }
+  if (added.length > 0 || removed.length > 0) return { action: 'update', ...common }
+  return { action: endpoint.status === 'disabled' ? 'enable' : 'keep', ...common }
+}
+
+/** Made by this run, whose worker then died: its secret may not be in the cluster yet. */
+export function unfinishedOf(run: number | undefined, url: string, endpoints: readonly WebhookEndpoint[]) {
+  return endpoints.find(
+    (endpoint) =>
+      endpoint.url === url &&
+      endpoint.metadata[managedBy] === 'purser' &&
+      endpoint.metadata[madeBy] === String(run) &&
+      endpoint.metadata[secretFingerprint] === undefined,
+  )
+}
+
+/** Of several for the URL: the one whose secret the cluster holds, then an enabled one, then ours. */
+function chooseEndpoint(url: string, { endpoints, secret, run }: EndpointFacts): WebhookEndpoint | undefined {
+  const unfinished = unfinishedOf(run, url, endpoints)
+  const rank = (endpoint: WebhookEndpoint) => {
+    const held = secret.fingerprints.indexOf(endpoint.metadata[secretFingerprint] ?? '')
+    return (
+      // Of a list, the first is what the service is to be sent from now on.
+      (held === 0 ? 8 : held > 0 ? 4 : 0) +
+      (endpoint.status === 'enabled' ? 2 : 0) +
+      (endpoint.metadata[managedBy] === 'purser' ? 1 : 0)
+    )
+  }
+  return endpoints
+    .filter((endpoint) => endpoint.url === url && endpoint !== unfinished)
+    .sort((a, b) => rank(b) - rank(a))[0]
+}
+
+function secretState(endpoint: WebhookEndpoint | undefined, secret: SecretKeyState): DeployPlan['stripe']['secret'] {
+  if (!secret.keyExists) return 'missing'
+  if (endpoint === undefined) return 'present'
+  const known = endpoint.metadata[secretFingerprint]
+  // An endpoint that somebody else made carries no fingerprint: the signed probe tells. Ours without one was never
+  // finished.
+  if (known === undefined) return endpoint.metadata[managedBy] === 'purser' ? 'mismatch' : 'present'
+  return secret.fingerprints.includes(known) ? 'present' : 'mismatch'
+}

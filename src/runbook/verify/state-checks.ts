@@ -1,0 +1,141 @@
+import type { LogLine } from '../../adapters/kubernetes/port.ts'
+import { cutBetweenWords } from '../../masking.ts'
+import { type Check, isDeployPlan } from '../../model/run.ts'
+import { check, type Finding } from './checks.ts'
+import type { PhaseContext } from '../phase.ts'
+import { cronHealth } from '../cronjobs/cron-health.ts'
+import { releasedImage } from '../rollout/image.ts'
+import { errorTest, fingerprintOf } from '../monitor/log-lines.ts'
+import { expandedEvents } from '../stripe/event-types.ts'
+import { probe } from '../stripe/probe.ts'
+import { decideEndpoint } from '../stripe/webhook-endpoint.ts'
+
+/** Rollout, health, endpoint, webhook, CronJobs and logs, as they stand now, side by side. */
+export async function state(context: PhaseContext): Promise<readonly Check[]> {
+  const { service, signal } = context
+  const { deployment, cronJobs, monitor } = service
+  const perMinute = `≤ ${monitor.logs.maxErrorsPerMinute} per minute`
+  return Promise.all([
+    check({ name: 'rollout', title: 'Deployment', threshold: `all pods of ${deployment} ready` }, signal, async () =>
+      rolloutState(context, await expectedImage(context)),
+    ),
+    check({ name: 'health', title: 'Health URL', threshold: '200' }, signal, () => healthState(context)),
+    check({ name: 'endpoint', title: 'Stripe endpoint', threshold: 'enabled, none undelivered' }, signal, () =>
+      endpointState(context),
+    ),
+    check({ name: 'webhook', title: 'Webhook URL', threshold: 'signed 2xx, unsigned 400' }, signal, () =>
+      webhookState(context),
+    ),
+    ...cronJobs.map(({ name }) =>
+      check({ name: `cronjob-${name}`, title: `CronJob ${name}`, threshold: 'success within 2 periods' }, signal, () =>
+        cronJobState(context, name),
+      ),
+    ),
+    check({ name: 'logs', title: 'Error lines in the logs', threshold: perMinute }, signal, () => logState(context)),
+  ])
+}
+
+/** Of a deploy; a verification takes whatever runs. */
+async function expectedImage(context: PhaseContext): Promise<string | undefined> {
+  return isDeployPlan(context.run.plan) ? (await releasedImage(context)).reference : undefined
+}
+
+export async function rolloutState(context: PhaseContext, image?: string): Promise<Finding> {
+  const { world, service, signal } = context
+  const deployment = await world.cluster.deployment(service.deployment, service.container, signal)
+  if (deployment === undefined) return { verdict: 'fail', value: `no deployment ${service.deployment}` }
+  const { availableReplicas, replicas, updatedReplicas } = deployment
+  const value = `${availableReplicas} of ${replicas} pods ready on ${shortImage(deployment.image)}`
+  const whole = replicas > 0 && availableReplicas === replicas && updatedReplicas === replicas
+  const right = image === undefined || image === deployment.image
+  return { verdict: whole && right ? 'pass' : 'fail', value, number: availableReplicas }
+}
+
+export async function healthState({ world, environment, signal }: PhaseContext): Promise<Finding> {
+  const answer = await world.health.get(environment.healthUrl, signal)
+  const value = `${answer.status} in ${Math.round(answer.milliseconds)} ms`
+  return { verdict: answer.status === 200 ? 'pass' : 'fail', value }
+}
+
+/** Stripe tries again after a failed delivery: an event younger than this is on its way, not undelivered. */
+const deliveryPatienceMs = 60_000
+const hourMs = 3_600_000
+
+/** The endpoint stands as the plan wants it, is enabled, and Stripe has delivered what it had for it. */
+async function endpointState(context: PhaseContext): Promise<Finding> {
+  const { world, service, environment, signal } = context
+  const { name, key } = service.stripe.secret
+  const events = expandedEvents(context)
+  const [endpoints, secret, undelivered] = await Promise.all([
+    world.stripe.endpoints(signal),
+    world.cluster.secretKey(name, key, signal),
+    undeliveredEvents(context, new Date(Date.now() - hourMs)),
+  ])
+  const { endpoint, action } = decideEndpoint({ url: environment.webhookUrl, events, endpoints, secret })
+  if (endpoint === undefined) return { verdict: 'fail', value: `none for ${environment.webhookUrl}` }
+  const stands = `${endpoint.id} ${endpoint.status}, ${endpoint.enabledEvents.length} events`
+  const needs = action === 'keep' ? '' : `; needs ${action}`
+  const value = `${stands}; ${undelivered === 0 ? 'all delivered' : `${undelivered} undelivered`} in the last hour${needs}`
+  if (endpoint.status === 'disabled') return { verdict: 'fail', value, number: undelivered }
+  return { verdict: action === 'keep' && undelivered === 0 ? 'pass' : 'warn', value, number: undelivered }
+}
+
+/** Events since then that Stripe could not deliver for a minute or longer. */
+export async function undeliveredEvents({ world, signal }: PhaseContext, since: Date): Promise<number> {
+  const young = new Date(Date.now() - deliveryPatienceMs)
+  const [all, fresh] = await Promise.all([
+    world.stripe.undelivered(since, signal),
+    world.stripe.undelivered(young, signal),
+  ])
+  const onTheirWay = new Set(fresh.map((event) => event.id))
+  return all.filter((event) => !onTheirWay.has(event.id)).length
+}
+
+/** The service takes signed events and refuses unsigned ones; raises CheckFailed otherwise. */
+async function webhookState(context: PhaseContext): Promise<Finding> {
+  const answer = await probe(context, context.signal)
+  return {
+    verdict: 'pass',
+    value: `signed probe ${answer.status} in ${answer.milliseconds} ms, unsigned one refused`,
+  }
+}
+
+async function cronJobState({ world, signal }: PhaseContext, name: string): Promise<Finding> {
+  const job = await world.cluster.cronJob(name, signal)
+  return job === undefined ? { verdict: 'fail', value: 'does not exist' } : cronHealth(job, new Date())
+}
+
+/** Of each pod; beyond that the rate is a lower bound, and said to be one. */
+const mostLogLines = 20_000
+const mostKinds = 200
+
+/** Error lines of the last minutes over all pods, per minute, and the most frequent one. */
+async function logState(context: PhaseContext): Promise<Finding> {
+  const { world, service, signal } = context
+  const { logs } = service.monitor
+  const isError = errorTest(service.monitor)
+  const kinds = new Map<string, { readonly example: string; count: number }>()
+  let errors = 0
+  const onLine = ({ text }: LogLine) => {
+    if (!isError(text)) return
+    errors += 1
+    const fingerprint = fingerprintOf(text)
+    const kind = kinds.get(fingerprint)
+    if (kind !== undefined) kind.count += 1
+    else if (kinds.size < mostKinds) kinds.set(fingerprint, { example: text, count: 1 })
+  }
+  const since = new Date(Date.now() - logs.windowMinutes * 60_000).toISOString()
+  const { deployment, container } = service
+  const read = { deployment, container, since, mostLines: mostLogLines }
+  const { pods, cut } = await world.cluster.recentLogs(read, onLine, signal)
+  const rate = Math.round((errors / logs.windowMinutes) * 10) / 10
+  const span = `${cut.length > 0 ? 'at least ' : ''}${rate} per minute over ${logs.windowMinutes} min in ${pods.length} pods`
+  const [worst] = [...kinds.values()].sort((a, b) => b.count - a.count)
+  const value = worst === undefined ? span : `${span}; ${worst.count} × ${cutBetweenWords(worst.example, 200)}`
+  if (pods.length === 0) return { verdict: 'unknown', value: 'there are no pods whose logs could be read' }
+  return { verdict: rate <= logs.maxErrorsPerMinute ? 'pass' : 'fail', value, number: rate }
+}
+
+function shortImage(image: string): string {
+  return image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1…')
+}

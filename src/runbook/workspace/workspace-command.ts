@@ -1,0 +1,61 @@
+import type { CommandOutcome } from '../../adapters/process/port.ts'
+import type { PhaseContext } from '../phase.ts'
+import { CheckFailed } from '../errors.ts'
+import { OutputStream } from './output-stream.ts'
+
+interface WorkspaceCommand {
+  readonly argv: readonly [string, ...string[]]
+  readonly workspace: string
+  /** Over its lines in the thread. */
+  readonly title: string
+  readonly env: Readonly<Record<string, string>>
+  readonly timeoutMs: number
+  /** When it does not end with 0. */
+  readonly failure: { readonly code: string; readonly doing?: string; readonly hint: string }
+}
+
+/** Runs a configured program in the workspace and brings its output to the thread as it comes. */
+export async function runInWorkspace(
+  context: PhaseContext,
+  command: WorkspaceCommand,
+  signal: AbortSignal = context.signal,
+): Promise<CommandOutcome> {
+  const { argv, workspace, title, env, timeoutMs, failure } = command
+  const output = new OutputStream(context, title)
+  try {
+    const outcome = await context.world.commands.run(
+      { argv, cwd: workspace, env, timeoutMs, onLine: output.line },
+      signal,
+    )
+    if (outcome.exitCode === 0) return outcome
+    const doing = failure.doing === undefined ? '' : `${failure.doing}: `
+    throw new CheckFailed(failure.code, `${doing}${argv.join(' ')} exited with ${outcome.exitCode}`, {
+      evidence: outcome.tail.slice(-40),
+      hint: failure.hint,
+    })
+  } finally {
+    await output.end()
+  }
+}
+
+/** Configured values, and secrets under the names the program knows; nothing else of Purser's environment. */
+export function environmentFor(
+  { world }: PhaseContext,
+  {
+    env,
+    envFrom,
+  }: { readonly env: Readonly<Record<string, string>>; readonly envFrom: Readonly<Record<string, string>> },
+  filled: (text: string) => string,
+): Readonly<Record<string, string>> {
+  const plain = Object.entries(env).map(([name, value]) => [name, filled(value)] as const)
+  const secret = Object.entries(envFrom).flatMap(([name, from]) => {
+    const value = world.secret(from)
+    return value === undefined ? [] : [[name, value.reveal()] as const]
+  })
+  return Object.fromEntries([...plain, ...secret])
+}
+
+/** `{version}` and the like; what is not known stays as it is written. */
+export function fillIn(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole)
+}

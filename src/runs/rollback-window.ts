@@ -1,7 +1,0 @@
-import type { Run } from './model.ts'
-
-/** Until when the board of a finished deploy keeps its Roll back button. */
-export function rollbackUntil(run: Run, hours: number): Date | undefined {
-  if (run.finishedAt === undefined) return undefined
-  return new Date(run.finishedAt.getTime() + hours * 3_600_000)
-}

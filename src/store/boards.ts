@@ -1,0 +1,91 @@
+import type { ThreadPost } from '../model/post.ts'
+import type { StateDatabase } from './database.ts'
+
+/** Where a run's board stands in Slack, and what of the truth it shows. */
+export interface BoardState {
+  readonly channel: string | undefined
+  readonly ts: string | undefined
+  /** Of the message as last sent: an equal one is not sent again. */
+  readonly hash: string | undefined
+  readonly postedAt: Date | undefined
+  /** The run's `rev` that was shown last. */
+  readonly shownRev: number
+}
+
+export interface WaitingPost {
+  readonly id: number
+  readonly post: ThreadPost
+}
+
+/** What the publisher remembers between two posts. */
+export class BoardStore {
+  readonly #db: StateDatabase
+
+  constructor(db: StateDatabase) {
+    this.#db = db
+  }
+
+  async board(run: number): Promise<BoardState> {
+    const { rows } = await this.#db.query<{
+      board_channel: string | null
+      board_ts: string | null
+      board_hash: string | null
+      board_posted_at: Date | null
+      board_rev: string
+    }>('select board_channel, board_ts, board_hash, board_posted_at, board_rev from purser.runs where number = $1', [
+      run,
+    ])
+    const row = rows[0]
+    return {
+      channel: row?.board_channel ?? undefined,
+      ts: row?.board_ts ?? undefined,
+      hash: row?.board_hash ?? undefined,
+      postedAt: row?.board_posted_at ?? undefined,
+      shownRev: Number(row?.board_rev ?? 0),
+    }
+  }
+
+  async shown(
+    run: number,
+    board: { readonly channel: string; readonly ts: string; readonly hash: string; readonly rev: number },
+  ): Promise<void> {
+    await this.#db.query(
+      `update purser.runs set board_channel = $2, board_ts = $3, board_hash = $4, board_rev = $5, board_posted_at = now()
+       where number = $1`,
+      [run, board.channel, board.ts, board.hash, board.rev],
+    )
+  }
+
+  /** The state changed but the message would be the same. For a finished run that is as good as posting it again. */
+  async unchanged(run: number, rev: number): Promise<void> {
+    await this.#db.query(
+      `update purser.runs set board_rev = $2,
+         board_posted_at = case when finished_at is null then board_posted_at else now() end
+       where number = $1`,
+      [run, rev],
+    )
+  }
+
+  /** Waiting posts of the thread, oldest first. */
+  async waiting(run: number): Promise<readonly WaitingPost[]> {
+    const { rows } = await this.#db.query<{ id: string; post: ThreadPost }>(
+      'select id, post from purser.posts where run = $1 and posted_at is null order by id limit 200',
+      [run],
+    )
+    return rows.map((row) => ({ id: Number(row.id), post: row.post }))
+  }
+
+  /** Since the newest post in the thread, by the database's clock, ms; undefined before the first one. */
+  async sinceLastPost(run: number): Promise<number | undefined> {
+    const { rows } = await this.#db.query<{ ms: string | null }>(
+      'select extract(epoch from now() - max(posted_at)) * 1000 as ms from purser.posts where run = $1',
+      [run],
+    )
+    const ms = rows[0]?.ms ?? undefined
+    return ms === undefined ? undefined : Number(ms)
+  }
+
+  async posted(posts: readonly number[]): Promise<void> {
+    await this.#db.query('update purser.posts set posted_at = now() where id = any($1)', [posts])
+  }
+}

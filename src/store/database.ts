@@ -1,0 +1,71 @@
+import pg, { type Pool, type PoolClient, type QueryResultRow } from 'pg'
+import { maskDeep } from '../masking.ts'
+
+/** Masks every secret in anything that is about to be stored. */
+type Mask = <T>(value: T) => T
+
+/** Runs SQL on the pool or inside a transaction; the stores take either. */
+export interface Sql {
+  query<R extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<{ rows: R[]; rowCount: number }>
+}
+
+/** Purser's own Postgres. Every statement has a time limit; nothing that leaves here is unmasked. */
+export class StateDatabase implements Sql {
+  readonly pool: Pool
+  readonly mask: Mask
+
+  constructor(pool: Pool, mask: Mask) {
+    this.pool = pool
+    this.mask = (value) => maskDeep(mask(value), storable)
+  }
+
+  async query<R extends QueryResultRow>(text: string, values: readonly unknown[] = []) {
+    return sqlOn(this.pool).query<R>(text, values)
+  }
+
+  /** All of `work` or nothing. The callback must use the `Sql` it is given. */
+  async transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect()
+    let broken: Error | undefined
+    try {
+      await client.query('begin')
+      const result = await work(sqlOn(client))
+      await client.query('commit')
+      return result
+    } catch (error) {
+      await client.query('rollback').catch((failure: unknown) => {
+        broken = failure instanceof Error ? failure : new Error(String(failure))
+      })
+      throw error
+    } finally {
+      client.release(broken)
+    }
+  }
+}
+
+/** A pool for the state database: 10 s for a statement, 5 s for a connection. */
+export function statePool(connectionString: string, onError: (error: Error) => void): Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max: 8,
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 10_000,
+    application_name: 'purser',
+  })
+  pool.on('error', onError)
+  return pool
+}
+
+/** Programs print what Postgres cannot store: NUL bytes, halves of surrogate pairs. Each becomes U+FFFD. */
+function storable(text: string): string {
+  return text.replace(/\0|\p{Surrogate}/gu, '\ufffd')
+}
+
+function sqlOn(target: Pool | PoolClient): Sql {
+  return {
+    async query<R extends QueryResultRow>(text: string, values: readonly unknown[] = []) {
+      const result = await target.query<R>(text, [...values])
+      return { rows: result.rows, rowCount: result.rowCount ?? 0 }
+    },
+  }
+}

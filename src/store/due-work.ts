@@ -1,0 +1,87 @@
+import type { PhaseName } from '../model/run.ts'
+import type { StateDatabase } from './database.ts'
+
+/** A phase that the truth says is wanted: the queue may have lost its job, or its worker may have died. */
+export interface WantedPhase {
+  readonly run: number
+  readonly phase: PhaseName
+  readonly attempt: number
+  readonly epoch: number
+}
+
+/** The questions the reconciler asks the truth. */
+export class Sweeps {
+  readonly #db: StateDatabase
+
+  constructor(db: StateDatabase) {
+    this.#db = db
+  }
+
+  /** Queued phases, and running ones whose worker has been silent for `staleMs`. */
+  async wantedPhases(staleMs: number): Promise<readonly WantedPhase[]> {
+    const { rows } = await this.#db.query<{ run: string; name: PhaseName; attempt: number; epoch: number }>(
+      `select p.run, p.name, p.attempt, p.epoch from purser.phases p join purser.runs r on r.number = p.run
+       where r.status in ('planning', 'executing', 'cancelling')
+         and ((p.status = 'queued' and (p.heartbeat_at is null or p.heartbeat_at < now() - interval '3 seconds')) or (p.status = 'running' and p.heartbeat_at < now() - make_interval(secs => $1)))`,
+      [staleMs / 1000],
+    )
+    return rows.map((row) => ({ run: Number(row.run), phase: row.name, attempt: row.attempt, epoch: row.epoch }))
+  }
+
+  /** Cancelled runs in which no phase is left to notice it. */
+  async idleCancellations(): Promise<readonly { readonly run: number; readonly phase: PhaseName }[]> {
+    const { rows } = await this.#db.query<{ run: string; name: PhaseName }>(
+      `select r.number as run, (select p.name from purser.phases p where p.run = r.number and p.status = 'pending' order by p.ordinal limit 1) as name
+       from purser.runs r where r.status = 'cancelling'
+         and not exists (select 1 from purser.phases p where p.run = r.number and p.status in ('queued', 'running'))`,
+    )
+    return rows.map((row) => ({ run: Number(row.run), phase: row.name }))
+  }
+
+  async expired(): Promise<readonly number[]> {
+    const { rows } = await this.#db.query<{ number: string }>(
+      `select number from purser.runs where status = 'awaiting_approval' and expires_at < now()`,
+    )
+    return rows.map((row) => Number(row.number))
+  }
+
+  /**
+   * Restores that ended without having put anything in place: what they prepared is of no use to anybody. Each is given out
+   * once a minute until it is tidied.
+   */
+  async abandonedRestores(): Promise<readonly { readonly run: number; readonly environment: string }[]> {
+    const { rows } = await this.#db.query<{ run: string; environment: string }>(
+      `update purser.runs r set tidy_at = now() + interval '1 minute'
+       where kind = 'restore' and status in ('cancelled', 'left') and started_at is not null
+         and coalesce(tidy_at, '-infinity') < now() and plan -> 'inPlace' is null
+         and not exists (select 1 from purser.effects e where e.run = r.number and e.kind = 'database')
+       returning number as run, environment`,
+    )
+    return rows.map((row) => ({ run: Number(row.run), environment: row.environment }))
+  }
+
+  async tidied(run: number): Promise<void> {
+    await this.#db.query(`update purser.runs set tidy_at = 'infinity' where number = $1`, [run])
+  }
+
+  /** Runs whose board or thread lags behind the truth. */
+  async unpublished(): Promise<readonly number[]> {
+    const { rows } = await this.#db.query<{ number: string }>(
+      `select r.number from purser.runs r where r.board_rev < r.rev
+         or exists (select 1 from purser.posts p where p.run = r.number and p.posted_at is null)`,
+    )
+    return rows.map((row) => Number(row.number))
+  }
+
+  /** Succeeded deploys whose time for the rollback button has just passed: their boards must lose it. */
+  async rollbackButtonsPast(hours: number, environment: string): Promise<readonly number[]> {
+    const { rows } = await this.#db.query<{ number: string }>(
+      `update purser.runs set rev = rev + 1
+       where kind in ('deploy', 'restore') and status = 'succeeded' and environment = $2
+         and finished_at < now() - make_interval(secs => $1 * 3600) and board_posted_at < finished_at + make_interval(secs => $1 * 3600)
+       returning number`,
+      [hours, environment],
+    )
+    return rows.map((row) => Number(row.number))
+  }
+}

@@ -1,0 +1,27 @@
+import type { Decision } from '../model/decision.ts'
+import type { PhaseDurations } from '../model/phase-durations.ts'
+import type { PhaseName } from '../model/run.ts'
+import type { Sql } from './database.ts'
+
+/** The median over the last ten runs of each kind that succeeded in the environment. */
+export async function medianDurations(sql: Sql, environment: string): Promise<PhaseDurations> {
+  const { rows } = await sql.query<{ name: PhaseName; ms: number }>(
+    `select p.name, percentile_cont(0.5) within group (order by extract(epoch from p.finished_at - p.started_at) * 1000) as ms
+     from (select number, row_number() over (partition by kind order by number desc) as place from purser.runs
+           where environment = $1 and status = 'succeeded' and not dry_run) r
+     join purser.phases p on p.run = r.number
+     where r.place <= 10 and p.status = 'succeeded' and p.started_at is not null and p.finished_at is not null
+     group by p.name`,
+    [environment],
+  )
+  return Object.fromEntries(rows.map((row) => [row.name, Number(row.ms)]))
+}
+
+/** Oldest first. */
+export async function decisionsOn(sql: Sql, run: number): Promise<readonly Decision[]> {
+  const { rows } = await sql.query<{ kind: Decision['kind']; actor: string; at: Date }>(
+    `select kind, actor, at from purser.audit_events where run = $1 and kind in ('cancel', 'retry', 'leave') order by id`,
+    [run],
+  )
+  return rows.map((row) => ({ kind: row.kind, by: row.actor, at: row.at }))
+}

@@ -1,0 +1,37 @@
+import type { KnownRelease, SchemaChange } from '../model/schema-compatibility.ts'
+import type { Sql } from './database.ts'
+
+/** A release and the schema on which it was seen to run; a later sight replaces an earlier one. */
+export async function recordRelease(sql: Sql, environment: string, run: number, release: KnownRelease): Promise<void> {
+  await sql.query(
+    `insert into purser.releases (environment, version, migrations, image, schema, run) values ($1, $2, $3, $4, $5, $6)
+     on conflict (environment, version) do update
+       set migrations = excluded.migrations, image = excluded.image, schema = excluded.schema, run = excluded.run, at = now()`,
+    [environment, release.version, JSON.stringify(release.migrations), release.image, release.schema ?? null, run],
+  )
+}
+
+/** Newest sight first. */
+export async function knownReleases(sql: Sql, environment: string): Promise<readonly KnownRelease[]> {
+  const { rows } = await sql.query<Omit<KnownRelease, 'schema'> & { readonly schema: string | null }>(
+    'select version, migrations, image, schema from purser.releases where environment = $1 order by at desc limit 200',
+    [environment],
+  )
+  return rows.map(({ schema, ...release }) => (schema === null ? release : { ...release, schema }))
+}
+
+export async function recordSchemaChange(sql: Sql, environment: string, run: number, change: SchemaChange) {
+  await sql.query(
+    `insert into purser.schema_changes (environment, migration, change, run) values ($1, $2, $3, $4)
+     on conflict (environment, migration) do update set change = excluded.change, run = excluded.run, at = now()`,
+    [environment, change.migration, JSON.stringify(change), run],
+  )
+}
+
+export async function schemaChanges(sql: Sql, environment: string): Promise<readonly SchemaChange[]> {
+  const { rows } = await sql.query<{ change: SchemaChange }>(
+    'select change from purser.schema_changes where environment = $1',
+    [environment],
+  )
+  return rows.map(({ change }) => change)
+}

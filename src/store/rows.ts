@@ -1,0 +1,168 @@
+import type {
+  Approval,
+  Failure,
+  PhaseName,
+  PhaseState,
+  PhaseStatus,
+  Run,
+  RunKind,
+  RunStatus,
+  RunWatch,
+  Verification,
+  WatchDecision,
+} from '../model/run.ts'
+import type { Diagnosis } from '../model/diagnosis.ts'
+import type { UndoPlan } from '../model/undo-plan.ts'
+
+export interface RunRow {
+  number: string
+  kind: RunKind
+  service: string
+  environment: string
+  status: RunStatus
+  version: string
+  dry_run: boolean
+  rotate_secret: boolean
+  parent: string | null
+  requested_by: string
+  channel: string
+  reason: string | null
+  plan: Run['plan'] | null
+  plan_hash: string | null
+  approvals_needed: number
+  failure: Failure | null
+  verification: Verification | null
+  rev: string
+  created_at: Date
+  expires_at: Date | null
+  started_at: Date | null
+  finished_at: Date | null
+  phases: PhaseRow[]
+  approvals: ApprovalRow[]
+  diagnosis: Diagnosis | null
+  fixed_by: string | null
+  rolled_back_by: string | null
+  has_effects: boolean
+  watch: WatchRow | null
+}
+
+interface WatchRow {
+  attempt: number
+  began_at: string
+  ends_at: string
+  breach: { at: string; text: string } | null
+  decision: WatchDecision | null
+  decided_by: string | null
+  decided_at: string | null
+  decision_reason: string | null
+  decided_undo: UndoPlan | null
+}
+
+interface PhaseRow {
+  name: PhaseName
+  status: PhaseStatus
+  attempt: number
+  epoch: number
+  stumbles: number
+  budget_minutes: number
+  line: string
+  failure: Failure | null
+  started_at: string | null
+  finished_at: string | null
+}
+
+interface ApprovalRow {
+  user_id: string
+  decision: Approval['decision']
+  plan_hash: string
+  reason: string | null
+  at: string
+}
+
+/** One run with its phases and approvals in one row. */
+export const selectRun = `
+  select r.*,
+    (select coalesce(jsonb_agg(to_jsonb(p) order by p.ordinal), '[]') from purser.phases p where p.run = r.number) as phases,
+    (select coalesce(jsonb_agg(to_jsonb(a) order by a.at), '[]') from purser.approvals a where a.run = r.number) as approvals,
+    (select max(b.number) from purser.runs b where b.parent = r.number and b.kind = 'rollback'
+       and b.status in ('executing', 'cancelling', 'succeeded')) as rolled_back_by,
+    (select max(f.number) from purser.runs f where f.parent = r.number and f.kind = 'fix'
+       and f.status in ('executing', 'cancelling', 'succeeded')) as fixed_by,
+    exists (select 1 from purser.effects e where e.run = r.number and e.kind not in ('migration', 'image-push', 'events', 'job') and e.status <> 'undone'
+       and coalesce(e."before" ->> 'unusable', '') <> 'true'
+       and not (e.kind in ('replicas', 'schedule') and coalesce(e."after" ->> 'back', '') = 'true')) as has_effects,
+    (select to_jsonb(w) from purser.watches w where w.run = r.number) as watch
+  from purser.runs r`
+
+export function runOf(row: RunRow): Run {
+  return {
+    number: Number(row.number),
+    kind: row.kind,
+    service: row.service,
+    environment: row.environment,
+    status: row.status,
+    version: row.version,
+    dryRun: row.dry_run,
+    rotateSecret: row.rotate_secret,
+    parent: row.parent === null ? undefined : Number(row.parent),
+    requestedBy: row.requested_by,
+    channel: row.channel,
+    reason: row.reason ?? undefined,
+    plan: row.plan ?? undefined,
+    planHash: row.plan_hash ?? undefined,
+    approvalsNeeded: row.approvals_needed,
+    approvals: row.approvals.map(approvalOf),
+    phases: row.phases.map(phaseOf),
+    failure: row.failure ?? undefined,
+    verification: row.verification ?? undefined,
+    ...(row.diagnosis === null ? {} : { diagnosis: row.diagnosis }),
+    ...(row.fixed_by === null ? {} : { fixedBy: Number(row.fixed_by) }),
+    rolledBackBy: row.rolled_back_by === null ? undefined : Number(row.rolled_back_by),
+    hasEffects: row.has_effects,
+    ...(row.watch === null ? {} : { watch: watchOf(row.watch) }),
+    rev: Number(row.rev),
+    createdAt: row.created_at,
+    expiresAt: row.expires_at ?? undefined,
+    startedAt: row.started_at ?? undefined,
+    finishedAt: row.finished_at ?? undefined,
+  }
+}
+
+function watchOf(row: WatchRow): RunWatch {
+  const { decision: kind, decided_by: by, decided_at: at, decision_reason: reason, decided_undo: undo } = row
+  return {
+    attempt: row.attempt,
+    beganAt: new Date(row.began_at),
+    endsAt: new Date(row.ends_at),
+    breach: row.breach ?? undefined,
+    decision:
+      kind === null || by === null || at === null
+        ? undefined
+        : { kind, by, at: new Date(at), reason: reason ?? undefined, undo: undo ?? undefined },
+  }
+}
+
+function phaseOf(row: PhaseRow): PhaseState {
+  return {
+    name: row.name,
+    status: row.status,
+    attempt: row.attempt,
+    epoch: row.epoch,
+    stumbles: row.stumbles,
+    budgetMinutes: row.budget_minutes,
+    line: row.line,
+    failure: row.failure ?? undefined,
+    startedAt: row.started_at === null ? undefined : new Date(row.started_at),
+    finishedAt: row.finished_at === null ? undefined : new Date(row.finished_at),
+  }
+}
+
+function approvalOf(row: ApprovalRow): Approval {
+  return {
+    user: row.user_id,
+    decision: row.decision,
+    planHash: row.plan_hash,
+    at: new Date(row.at),
+    reason: row.reason ?? undefined,
+  }
+}

@@ -1,0 +1,142 @@
+import { recordAudit } from './audit.ts'
+import { TransitionRefused } from '../model/errors.ts'
+import type { LogGroup, Run, WatchDecision } from '../model/run.ts'
+import { runOf, type RunRow, selectRun } from './rows.ts'
+import { insertPost } from './posts.ts'
+import type { Sql, StateDatabase } from './database.ts'
+import type { UndoPlan } from '../model/undo-plan.ts'
+import { type BaselineSample, type LogCounts, type LogPod, whyNotDecide } from '../model/watch.ts'
+
+/** Of one watch; every SQL here runs inside a transaction of the phase store, fenced. */
+export interface WatchKey {
+  readonly run: number
+  readonly attempt: number
+}
+
+/** Safe to repeat: an earlier attempt's watch is forgotten, this one's is kept. */
+export async function beginWatch(sql: Sql, { run, attempt }: WatchKey, began: Date, ends: Date): Promise<void> {
+  await sql.query(
+    `insert into purser.watches (run, attempt, began_at, ends_at) values ($1, $2, $3, $4)
+     on conflict (run) do update set attempt = excluded.attempt, began_at = excluded.began_at, ends_at = excluded.ends_at,
+       breach = null, decision = null, decided_by = null, decided_at = null, decision_reason = null, decided_undo = null, rollback_done = false
+     where purser.watches.attempt < excluded.attempt`,
+    [run, attempt, began, ends],
+  )
+}
+
+/** The first breach stays; false when there was one. */
+export async function recordBreach(sql: Sql, { run, attempt }: WatchKey, breach: { at: string; text: string }) {
+  const { rowCount } = await sql.query(
+    'update purser.watches set breach = $3 where run = $1 and attempt = $2 and breach is null',
+    [run, attempt, JSON.stringify(breach)],
+  )
+  return rowCount === 1
+}
+
+/** A decision of the policy, not of a person; one that a person made before stays. */
+export async function decideByPolicy(sql: Sql, { run, attempt }: WatchKey, reason: string): Promise<void> {
+  await sql.query(
+    `update purser.watches set decision = 'roll_back', decided_by = 'purser', decided_at = now(), decision_reason = $3
+     where run = $1 and attempt = $2 and decision is distinct from 'roll_back'`,
+    [run, attempt, reason],
+  )
+}
+
+/** A person's decision about a watch under way. Raises TransitionRefused, and changes nothing then. */
+export async function decideWatch(
+  db: StateDatabase,
+  run: number,
+  decision: WatchDecision,
+  who: { readonly actor: string; readonly source: string },
+  { reason, undo }: { readonly reason?: string | undefined; readonly undo?: UndoPlan } = {},
+): Promise<Run> {
+  return db.transaction(async (sql) => {
+    await sql.query('select 1 from purser.runs where number = $1 for update', [run])
+    const refused = whyNotDecide(await load(sql, run), decision)
+    if (refused !== undefined) throw new TransitionRefused(run, { ok: false, reason: 'wrong_status', text: refused })
+    await sql.query(
+      `update purser.watches set decision = $2, decided_by = $3, decided_at = now(), decision_reason = $4, decided_undo = $5
+       where run = $1`,
+      [run, decision, who.actor, db.mask(reason) ?? null, undo === undefined ? null : JSON.stringify(undo)],
+    )
+    const post = { kind: 'decision' as const, user: who.actor, decision, ...(reason === undefined ? {} : { reason }) }
+    await insertPost(sql, run, db.mask(post))
+    await recordAudit(sql, db.mask, { run, ...who, kind: `watch_${decision}`, text: reason ?? '' })
+    await sql.query('update purser.runs set rev = rev + 1 where number = $1', [run])
+    return load(sql, run)
+  })
+}
+
+async function load(sql: Sql, number: number): Promise<Run> {
+  const { rows } = await sql.query<RunRow>(`${selectRun} where r.number = $1`, [number])
+  if (rows[0] === undefined) throw new Error(`run #${number} is gone`)
+  return runOf(rows[0])
+}
+
+/** Runs whose watch was ended to roll them back, and for which that has not been done. */
+export async function wantedRollbacks(sql: Sql): Promise<readonly number[]> {
+  const { rows } = await sql.query<{ run: string }>(
+    `select w.run from purser.watches w join purser.runs r on r.number = w.run
+     where w.decision = 'roll_back' and not w.rollback_done and r.status in ('failed', 'left', 'cancelled', 'succeeded')`,
+  )
+  return rows.map((row) => Number(row.run))
+}
+
+/** True for one caller only. */
+export async function takeRollback(sql: Sql, run: number): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    'update purser.watches set rollback_done = true where run = $1 and not rollback_done',
+    [run],
+  )
+  return rowCount === 1
+}
+
+/** Adds up; counts and places in one transaction, so that no line counts twice. */
+export async function addLogCounts(sql: Sql, { run, attempt }: WatchKey, { groups, pods }: LogCounts): Promise<void> {
+  for (const group of groups)
+    await sql.query(
+      `insert into purser.log_groups (run, attempt, fingerprint, example, pod, first_at, last_at, count)
+       values ($1, $2, $3, $4, $5, $6, $7, $8)
+       on conflict (run, attempt, fingerprint) do update
+         set count = purser.log_groups.count + excluded.count, last_at = greatest(purser.log_groups.last_at, excluded.last_at)`,
+      [run, attempt, group.fingerprint, group.example, group.pod, group.firstAt, group.lastAt, group.count],
+    )
+  for (const pod of pods)
+    await sql.query(
+      `insert into purser.log_pods (run, attempt, pod, stamp, errors) values ($1, $2, $3, $4, $5)
+       on conflict (run, attempt, pod) do update
+         set errors = purser.log_pods.errors + excluded.errors, stamp = greatest(purser.log_pods.stamp, excluded.stamp)`,
+      [run, attempt, pod.pod, pod.stamp, pod.errors],
+    )
+}
+
+/** Most frequent first. */
+export async function logGroups(sql: Sql, { run, attempt }: WatchKey): Promise<readonly LogGroup[]> {
+  const { rows } = await sql.query<Omit<LogGroup, 'count'> & { count: string }>(
+    `select g.fingerprint, g.example, g.pod, g.first_at as "firstAt", g.last_at as "lastAt", g.count,
+       exists (select from purser.log_groups b where b.run = g.run and b.attempt = 0 and b.fingerprint = g.fingerprint) as known
+     from purser.log_groups g where g.run = $1 and g.attempt = $2 order by g.count desc, g.first_at`,
+    [run, attempt],
+  )
+  return rows.map((row) => ({ ...row, count: Number(row.count) }))
+}
+
+export async function logPods(sql: Sql, { run, attempt }: WatchKey): Promise<readonly LogPod[]> {
+  const { rows } = await sql.query<{ pod: string; stamp: string; errors: string }>(
+    'select pod, stamp, errors from purser.log_pods where run = $1 and attempt = $2 order by pod',
+    [run, attempt],
+  )
+  return rows.map((row) => ({ ...row, errors: Number(row.errors) }))
+}
+
+/** Sampled before the rollout, by this run and by the ones before it in its environment; newest run first. */
+export async function samplesBefore(sql: Sql, run: number): Promise<readonly BaselineSample[]> {
+  const { rows } = await sql.query<{ run: string; metric: string; at: Date; value: number }>(
+    `select s.run, s.metric, s.at, s.value from purser.samples s join purser.runs r on r.number = s.run
+       join purser.runs own on own.number = $1
+     where s.stage = 'before' and s.run <= own.number and r.environment = own.environment and r.service = own.service
+     order by s.run desc, s.at limit 500`,
+    [run],
+  )
+  return rows.map((row) => ({ ...row, run: Number(row.run) }))
+}

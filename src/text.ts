@@ -1,0 +1,74 @@
+const second = 1000
+const minute = 60 * second
+const hour = 60 * minute
+const day = 24 * hour
+
+/** "under 1s", "45s", "1m 12s", "1h 05m", "2d 3h": for people, never negative. */
+export function duration(ms: number): string {
+  const whole = Math.max(0, Math.floor(ms / second) * second)
+  if (whole === 0 && ms > 0) return 'under 1s'
+  if (whole < minute) return `${whole / second}s`
+  if (whole < hour) {
+    const seconds = (whole % minute) / second
+    return seconds === 0 ? `${whole / minute}m` : `${Math.floor(whole / minute)}m ${pad(seconds)}s`
+  }
+  if (whole < day) return `${Math.floor(whole / hour)}h ${pad(Math.floor((whole % hour) / minute))}m`
+  return `${Math.floor(whole / day)}d ${Math.floor((whole % day) / hour)}h`
+}
+
+/** How long a check took: "12 ms", "1.2 s". */
+export function milliseconds(ms: number): string {
+  return ms < second ? `${Math.round(ms)} ms` : `${(ms / second).toFixed(1)} s`
+}
+
+/** A budget or an estimate: "10 min", "1.5 min", "30 s" (the sandbox scales its monitoring down). */
+export function minutes(count: number): string {
+  if (count > 0 && count < 1) return `${Math.round(count * 60)} s`
+  return `${Math.round(count * 10) / 10} min`
+}
+
+/** For an estimate, which knows no seconds: "20 s", "12 min", "1 h 5 min". */
+export function about(ms: number): string {
+  if (ms < 90 * second) return `${Math.max(10, Math.ceil(ms / (10 * second)) * 10)} s`
+  const whole = Math.round(ms / minute)
+  return whole < 60 ? `${whole} min` : `${Math.floor(whole / 60)} h ${whole % 60} min`
+}
+
+/** "12.3 MB" */
+export function megabytes(bytes: number): string {
+  return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
+}
+
+/** "2026-01-01 09:05 UTC" */
+export function utc(at: Date): string {
+  return `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+}
+
+/** "just now", "12m ago", "3h ago", "2d ago" */
+export function ago(at: Date, now: Date): string {
+  const ms = now.getTime() - at.getTime()
+  if (ms < minute) return 'just now'
+  if (ms < hour) return `${Math.floor(ms / minute)}m ago`
+  if (ms < day) return `${Math.floor(ms / hour)}h ago`
+  return `${Math.floor(ms / day)}d ago`
+}
+
+/** "1 migration", "3 migrations" */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
+}
+
+/** Error messages say what was being done, in lower case and without a full stop; in a message they are sentences. */
+export function sentence(text: string): string {
+  const line = oneLine(text)
+  return `${line.charAt(0).toUpperCase()}${line.slice(1)}${line === '' || /[.!?…:]$/.test(line) ? '' : '.'}`
+}
+
+/** All white space folded into single spaces. */
+export function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim()
+}
+
+function pad(count: number): string {
+  return String(count).padStart(2, '0')
+}
