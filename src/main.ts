@@ -16,7 +16,7 @@ import type { Chat } from './adapters/slack/port.ts'
 import { openSlackApp } from './adapters/slack/app.ts'
 import { openMigrationLint } from './adapters/squawk/client.ts'
 import { openStripe, webhookProbe } from './adapters/stripe/client.ts'
-import type { Desk } from './commands/command-context.ts'
+import type { CommandContext } from './commands/command-context.ts'
 import { homeFacts, homeOf } from './commands/home.ts'
 import { connect } from './commands/slack-app.ts'
 import { configPath, readSettings, secretOf, type Settings } from './config/environment.ts'
@@ -117,7 +117,7 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
       sweep,
     })
   }
-  const desk: Desk = {
+  const context: CommandContext = {
     runs,
     locks,
     config,
@@ -169,13 +169,13 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     log,
   }
   const home = new HomePublisher({
-    facts: () => homeFacts(desk),
-    render: async (user, facts) => mask(await homeOf(user, facts, desk)),
+    facts: () => homeFacts(context),
+    render: async (user, facts) => mask(await homeOf(user, facts, context)),
     publish: (user, view, signal) => chat.publishHome(user, view, signal),
     log,
   })
   const slack = await openSlackApp(settings.slack, { port: settings.port, log }, (app) =>
-    connect(app, slashCommand, desk, home),
+    connect(app, slashCommand, context, home),
   )
   log.info({ store: queues.store, role: settings.role }, 'purser is ready')
 

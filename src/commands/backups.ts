@@ -1,16 +1,16 @@
 import { backupsMessage } from '../messages/dialogs/restore.ts'
-import { type Answer, type Ask, type Desk, guard, tell } from './command-context.ts'
+import { type Answer, type Caller, type CommandContext, guard, tell } from './command-context.ts'
 
 /** `/billing backups [ENV]`: what there is to go back to. */
-export async function backups(ask: Ask, asked: string | undefined, desk: Desk): Promise<Answer> {
-  const environment = asked ?? desk.config.defaultEnvironment
-  await guard(desk, ask, 'look', environment)
+export async function backups(caller: Caller, asked: string | undefined, context: CommandContext): Promise<Answer> {
+  const environment = asked ?? context.config.defaultEnvironment
+  await guard(context, caller, 'look', environment)
   const [kept, databases] = await Promise.all([
-    desk.backups(environment),
-    desk.keptDatabases(environment).catch((error: unknown) => {
-      desk.log.warn({ err: error }, 'looking for kept databases')
+    context.backups(environment),
+    context.keptDatabases(environment).catch((error: unknown) => {
+      context.log.warn({ err: error }, 'looking for kept databases')
       return undefined
     }),
   ])
-  return tell(backupsMessage(environment, kept, desk.now(), databases))
+  return tell(backupsMessage(environment, kept, context.now(), databases))
 }

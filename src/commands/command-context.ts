@@ -17,7 +17,7 @@ import type { Applied, RunStore } from '../store/runs.ts'
 import { type Permit, permit, type Person, type Right } from './authorise.ts'
 
 /** Who asks, and where. */
-export interface Ask {
+export interface Caller {
   readonly user: string
   readonly channel: string
 }
@@ -31,7 +31,7 @@ export type Answer =
   | { readonly kind: 'open'; readonly view: ModalView; readonly fill?: () => Promise<ModalView> }
 
 /** What commands are handed. */
-export interface Desk {
+export interface CommandContext {
   readonly runs: RunStore
   readonly locks: LockStore
   readonly config: PurserConfig
@@ -105,63 +105,68 @@ class Locked extends PurserError {
   }
 }
 
-export function environmentOf(desk: Desk, name: string): EnvironmentConfig {
-  const environment = desk.config.environments[name]
+export function environmentOf(context: CommandContext, name: string): EnvironmentConfig {
+  const environment = context.config.environments[name]
   if (environment === undefined)
     throw new PurserError('unknown_environment', `there is no environment ${name} in purser.yaml any more`)
   return environment
 }
 
 /** The environments whose commands are taken in this channel, the default one first. */
-export function environmentsHere(desk: Desk, { channel }: Ask): readonly string[] {
-  const { environments, defaultEnvironment } = desk.config
+export function environmentsHere(context: CommandContext, { channel }: Caller): readonly string[] {
+  const { environments, defaultEnvironment } = context.config
   const here = Object.keys(environments).filter((name) => environments[name]?.policy.channels.includes(channel))
   return here.toSorted((a, b) => Number(b === defaultEnvironment) - Number(a === defaultEnvironment))
 }
 
 /** Raises NotAllowed. */
-export async function guard(desk: Desk, ask: Ask, right: Right, environment: string): Promise<void> {
-  const { policy } = environmentOf(desk, environment)
-  const verdict = permit(await personOf(desk, ask, environment), right, environment, policy)
+export async function guard(context: CommandContext, caller: Caller, right: Right, environment: string): Promise<void> {
+  const { policy } = environmentOf(context, environment)
+  const verdict = permit(await personOf(context, caller, environment), right, environment, policy)
   if (!verdict.ok) throw new NotAllowed(verdict)
 }
 
 /** Raises Locked. */
-export async function guardLock(desk: Desk, environment: string): Promise<void> {
-  const lock = await desk.locks.find(environment)
+export async function guardLock(context: CommandContext, environment: string): Promise<void> {
+  const lock = await context.locks.find(environment)
   if (lock !== undefined) throw new Locked(lock)
 }
 
-export async function personOf(desk: Desk, ask: Ask, environment: string): Promise<Person> {
-  const { policy } = environmentOf(desk, environment)
+export async function personOf(context: CommandContext, caller: Caller, environment: string): Promise<Person> {
+  const { policy } = environmentOf(context, environment)
   const among = async (allowed: readonly string[]) => {
-    if (allowed.includes(ask.user)) return true
+    if (allowed.includes(caller.user)) return true
     const groups = allowed.filter((id) => id.startsWith('S'))
-    const members = await Promise.all(groups.map((group) => desk.membersOf(group)))
-    return members.flat().includes(ask.user)
+    const members = await Promise.all(groups.map((group) => context.membersOf(group)))
+    return members.flat().includes(caller.user)
   }
   const [mayDeploy, mayApprove] = await Promise.all([among(policy.deployers), among(policy.approvers)])
-  return { ...ask, mayDeploy, mayApprove }
+  return { ...caller, mayDeploy, mayApprove }
 }
 
 /** After a stored change: the board is told, the next phase gets its job. */
-export async function follow(desk: Desk, applied: Applied): Promise<void> {
-  await desk.jobs.publish(applied.run.number)
-  if (applied.enqueue !== undefined) await desk.jobs.enqueue(applied.run, applied.enqueue)
+export async function publishAndEnqueue(context: CommandContext, applied: Applied): Promise<void> {
+  await context.jobs.publish(applied.run.number)
+  if (applied.enqueue !== undefined) await context.jobs.enqueue(applied.run, applied.enqueue)
 }
 
 /** Runs a command; every refusal becomes one clear ephemeral answer, everything else is told and logged. */
-export async function answering(desk: Desk, ask: Ask, what: string, act: () => Promise<Answer>): Promise<Answer> {
+export async function answering(
+  context: CommandContext,
+  caller: Caller,
+  what: string,
+  act: () => Promise<Answer>,
+): Promise<Answer> {
   try {
     return await act()
   } catch (error) {
     if (error instanceof PurserError && !error.transient) {
-      await noteRefusal(desk, ask, `${what}: ${error.message}`)
+      await noteRefusal(context, caller, `${what}: ${error.message}`)
       if (error instanceof NotAllowed) return tell(notAllowed(error.permit))
       if (error instanceof Locked) return tell(lockedRefusal(error.lock))
       return refuse(`${sentence(error.message)} Nothing was changed.`, error.hint)
     }
-    desk.log.error({ err: error, what }, 'command failed')
+    context.log.error({ err: error, what }, 'command failed')
     return refuse(
       'Purser could not do that now; nothing was changed.',
       'Its database may be away: try again in a minute.',
@@ -170,11 +175,11 @@ export async function answering(desk: Desk, ask: Ask, what: string, act: () => P
 }
 
 /** The answer does not wait for a database that is away. */
-async function noteRefusal(desk: Desk, ask: Ask, text: string): Promise<void> {
+async function noteRefusal(context: CommandContext, caller: Caller, text: string): Promise<void> {
   try {
-    await desk.runs.audit({ run: undefined, actor: ask.user, source: ask.channel, kind: 'refused', text })
+    await context.runs.audit({ run: undefined, actor: caller.user, source: caller.channel, kind: 'refused', text })
   } catch (error) {
-    desk.log.error({ err: error, text }, 'a refusal could not be audited')
+    context.log.error({ err: error, text }, 'a refusal could not be audited')
   }
 }
 

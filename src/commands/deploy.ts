@@ -3,11 +3,11 @@ import { deployPhases } from '../model/run.ts'
 import { deployView, dryRunOption, inputs, readingVersionsView, rotateOption } from '../messages/dialogs/ask-dialogs.ts'
 import {
   type Answer,
-  type Ask,
-  type Desk,
+  type Caller,
+  type CommandContext,
   environmentOf,
   environmentsHere,
-  follow,
+  publishAndEnqueue,
   guard,
   guardLock,
   refuse,
@@ -18,37 +18,37 @@ import { readPlace, type Submitted } from './submitted.ts'
 
 /** `/billing deploy VERSION [ENV] [--dry-run]` and `/billing plan VERSION [ENV]`: a run that begins by planning. */
 export async function deploy(
-  ask: Ask,
+  caller: Caller,
   command: Extract<Command, { name: 'deploy' | 'plan' }>,
-  desk: Desk,
+  context: CommandContext,
 ): Promise<Answer> {
-  const name = command.environment ?? desk.config.defaultEnvironment
-  await guard(desk, ask, 'deploy', name)
-  if (!command.dryRun) await guardLock(desk, name)
-  const { policy } = environmentOf(desk, name)
-  const applied = await desk.runs.create({
+  const name = command.environment ?? context.config.defaultEnvironment
+  await guard(context, caller, 'deploy', name)
+  if (!command.dryRun) await guardLock(context, name)
+  const { policy } = environmentOf(context, name)
+  const applied = await context.runs.create({
     kind: 'deploy',
-    service: desk.config.service.name,
+    service: context.config.service.name,
     environment: name,
     version: command.version,
     dryRun: command.dryRun,
     rotateSecret: command.rotateSecret === true,
     parent: undefined,
-    requestedBy: ask.user,
-    channel: ask.channel,
+    requestedBy: caller.user,
+    channel: caller.channel,
     reason: undefined,
     plan: undefined,
     approvalsNeeded: policy.approvals,
-    phases: deployBudgets(desk.config),
+    phases: deployBudgets(context.config),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })
-  await follow(desk, applied)
+  await publishAndEnqueue(context, applied)
   return silent
 }
 
 /** `/billing deploy` without a version: a dialog to choose one of the repository's tags. */
-export async function askDeploy(
-  ask: Ask,
+export async function openDeployDialog(
+  caller: Caller,
   {
     environment,
     dryRun,
@@ -60,19 +60,19 @@ export async function askDeploy(
     readonly version?: string
     readonly rotateSecret?: boolean
   },
-  desk: Desk,
+  context: CommandContext,
 ): Promise<Answer> {
-  const name = environment ?? desk.config.defaultEnvironment
-  await guard(desk, ask, 'deploy', name)
-  const others = environmentsHere(desk, ask).filter((one) => one !== name)
-  const metadata = JSON.stringify({ channel: ask.channel, environment: name })
+  const name = environment ?? context.config.defaultEnvironment
+  await guard(context, caller, 'deploy', name)
+  const others = environmentsHere(context, caller).filter((one) => one !== name)
+  const metadata = JSON.stringify({ channel: caller.channel, environment: name })
   return {
     kind: 'open',
     view: readingVersionsView(),
     fill: async () => {
-      const versions = (await desk.versions()).filter((version) => isVersion(version.name))
+      const versions = (await context.versions()).filter((version) => isVersion(version.name))
       return deployView(
-        { environments: [name, ...others], versions, dryRun, version, rotateSecret, now: desk.now() },
+        { environments: [name, ...others], versions, dryRun, version, rotateSecret, now: context.now() },
         metadata,
       )
     },
@@ -80,7 +80,7 @@ export async function askDeploy(
 }
 
 /** The dialog was confirmed: the same command, as if it had been typed. */
-export async function confirmDeploy(dialog: Submitted, desk: Desk): Promise<Answer> {
+export async function confirmDeploy(dialog: Submitted, context: CommandContext): Promise<Answer> {
   const { channel, environment } = readPlace(dialog.metadata)
   const version = dialog.value(inputs.version)
   if (version === undefined || !isVersion(version)) return refuse('No version was chosen.', 'Choose one of the tags.')
@@ -90,7 +90,7 @@ export async function confirmDeploy(dialog: Submitted, desk: Desk): Promise<Answ
   return deploy(
     { user: dialog.user, channel },
     { name: 'deploy', version, environment: chosen, dryRun, rotateSecret },
-    desk,
+    context,
   )
 }
 

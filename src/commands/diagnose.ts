@@ -5,13 +5,13 @@ import { mistyped } from '../nearest.ts'
 import { type DiagnosePlan, offeredRemedies, type RemedyKind, rotate, subjects } from '../model/diagnosis.ts'
 import { isReadOnly, type Run } from '../model/run.ts'
 import { releasedIn } from '../model/current-release.ts'
-import { askDeploy } from './deploy.ts'
+import { openDeployDialog } from './deploy.ts'
 import {
   type Answer,
-  type Ask,
-  type Desk,
+  type Caller,
+  type CommandContext,
   environmentsHere,
-  follow,
+  publishAndEnqueue,
   guard,
   guardLock,
   refuse,
@@ -23,35 +23,44 @@ import { readPlace, type Submitted } from './submitted.ts'
 type Asked = Extract<Command, { name: 'diagnose' }>
 
 /** `/billing diagnose SUBJECT [ENV]`: the runbook's troubleshooting, as a run of its own beside whatever else runs. */
-export async function diagnose(ask: Ask, { subject, cronJob, environment }: Asked, desk: Desk): Promise<Answer> {
-  const name = environment ?? desk.config.defaultEnvironment
-  await guard(desk, ask, 'look', name)
-  guardCronJob(cronJob, desk)
+export async function diagnose(
+  caller: Caller,
+  { subject, cronJob, environment }: Asked,
+  context: CommandContext,
+): Promise<Answer> {
+  const name = environment ?? context.config.defaultEnvironment
+  await guard(context, caller, 'look', name)
+  guardCronJob(cronJob, context)
   const plan: DiagnosePlan = { kind: 'diagnose', subject, ...(cronJob === undefined ? {} : { cronJob }) }
-  return begin(ask, name, plan, desk)
+  return begin(caller, name, plan, context)
 }
 
-async function begin(ask: Ask, environment: string, plan: DiagnosePlan, desk: Desk): Promise<Answer> {
-  const applied = await desk.runs.create({
+async function begin(
+  caller: Caller,
+  environment: string,
+  plan: DiagnosePlan,
+  context: CommandContext,
+): Promise<Answer> {
+  const applied = await context.runs.create({
     kind: 'diagnose',
-    service: desk.config.service.name,
+    service: context.config.service.name,
     environment,
     version: '',
     dryRun: false,
     parent: undefined,
-    requestedBy: ask.user,
-    channel: ask.channel,
+    requestedBy: caller.user,
+    channel: caller.channel,
     reason: undefined,
     plan,
     approvalsNeeded: 0,
     phases: [{ name: 'diagnose', budgetMinutes: 1 }],
     expiresInMinutes: 5,
   })
-  await follow(desk, applied)
+  await publishAndEnqueue(context, applied)
   return silent
 }
 
-function guardCronJob(name: string | undefined, { config }: Desk): void {
+function guardCronJob(name: string | undefined, { config }: CommandContext): void {
   const names = config.service.cronJobs.map((job) => job.name)
   if (name === undefined || names.includes(name)) return
   const near = mistyped(name, names)
@@ -64,60 +73,69 @@ function guardCronJob(name: string | undefined, { config }: Desk): void {
 }
 
 /** `/billing diagnose` without a subject: a dialog to choose one. */
-export async function askDiagnose(ask: Ask, environment: string | undefined, desk: Desk): Promise<Answer> {
-  const name = environment ?? desk.config.defaultEnvironment
-  await guard(desk, ask, 'look', name)
-  const others = environmentsHere(desk, ask).filter((one) => one !== name)
-  const cronJobs = desk.config.service.cronJobs.map((job) => job.name)
-  const metadata = JSON.stringify({ channel: ask.channel, environment: name })
+export async function openDiagnoseDialog(
+  caller: Caller,
+  environment: string | undefined,
+  context: CommandContext,
+): Promise<Answer> {
+  const name = environment ?? context.config.defaultEnvironment
+  await guard(context, caller, 'look', name)
+  const others = environmentsHere(context, caller).filter((one) => one !== name)
+  const cronJobs = context.config.service.cronJobs.map((job) => job.name)
+  const metadata = JSON.stringify({ channel: caller.channel, environment: name })
   return { kind: 'open', view: diagnoseView({ environments: [name, ...others], cronJobs }, metadata) }
 }
 
 /** The dialog was confirmed: the same command, as if it had been typed. */
-export async function confirmDiagnose(dialog: Submitted, desk: Desk): Promise<Answer> {
+export async function confirmDiagnose(dialog: Submitted, context: CommandContext): Promise<Answer> {
   const { channel, environment } = readPlace(dialog.metadata)
   const [word, cronJob] = (dialog.value(inputs.subject) ?? '').split(' ')
   const subject = subjects.find((subject) => subject === word)
   if (subject === undefined) return refuse('Nothing was chosen.', 'Choose what to diagnose.')
   const chosen = dialog.value(inputs.environment) ?? environment
-  return diagnose({ user: dialog.user, channel }, { name: 'diagnose', subject, cronJob, environment: chosen }, desk)
+  return diagnose({ user: dialog.user, channel }, { name: 'diagnose', subject, cronJob, environment: chosen }, context)
 }
 
 /** The Diagnose again button: a new run, the old board stays as it was found. */
-export async function diagnoseAgain(ask: Ask, ticket: { run: number }, desk: Desk): Promise<Answer> {
-  const run = await desk.runs.get(ticket.run)
-  await guard(desk, ask, 'look', run.environment)
+export async function diagnoseAgain(caller: Caller, ticket: { run: number }, context: CommandContext): Promise<Answer> {
+  const run = await context.runs.get(ticket.run)
+  await guard(context, caller, 'look', run.environment)
   const plan = aboutOf(run)
   if (plan === undefined) return refuse(`Run #${run.number} is no diagnosis.`, '/billing diagnose')
-  guardCronJob(plan.cronJob, desk)
-  return begin(ask, run.environment, plan, desk)
+  guardCronJob(plan.cronJob, context)
+  return begin(caller, run.environment, plan, context)
 }
 
 /** What was seen longer ago is no ground to act on. */
 const freshMinutes = 30
 
 /** A button of a diagnosis: a run of its own begins, which does this one thing and then looks again. */
-export async function fix(ask: Ask, ticket: { run: number }, kind: RemedyKind, desk: Desk): Promise<Answer> {
-  const run = await desk.runs.get(ticket.run)
+export async function fix(
+  caller: Caller,
+  ticket: { run: number },
+  kind: RemedyKind,
+  context: CommandContext,
+): Promise<Answer> {
+  const run = await context.runs.get(ticket.run)
   const remedy =
     run.diagnosis === undefined ? undefined : offeredRemedies(run.diagnosis).find((remedy) => remedy.kind === kind)
-  if (remedy?.kind === 'deploy') return deployAgain(ask, run, remedy.target === rotate, desk)
-  await guard(desk, ask, 'approve', run.environment)
-  await guardLock(desk, run.environment)
+  if (remedy?.kind === 'deploy') return deployAgain(caller, run, remedy.target === rotate, context)
+  await guard(context, caller, 'approve', run.environment)
+  await guardLock(context, run.environment)
   const plan = aboutOf(run)
   if (plan === undefined || remedy === undefined)
     return refuse(`Run #${run.number} does not propose that.`, '/billing diagnose looks again.')
-  const stale = await whyStale(run, desk)
+  const stale = await whyStale(run, context)
   if (stale !== undefined)
     return refuse(`${stale} Nothing was changed.`, 'Press Diagnose again, and act on what it says.')
-  const applied = await desk.runs.create({
+  const applied = await context.runs.create({
     kind: 'fix',
     service: run.service,
     environment: run.environment,
     version: '',
     dryRun: false,
     parent: run.number,
-    requestedBy: ask.user,
+    requestedBy: caller.user,
     channel: run.channel,
     reason: undefined,
     plan: { kind: 'fix', remedy, diagnose: plan },
@@ -128,25 +146,25 @@ export async function fix(ask: Ask, ticket: { run: number }, kind: RemedyKind, d
     ],
     expiresInMinutes: 5,
   })
-  await follow(desk, applied)
-  await desk.jobs.publish(run.number)
+  await publishAndEnqueue(context, applied)
+  await context.jobs.publish(run.number)
   return silent
 }
 
 /** Only opens the dialog: the deploy has a plan and approvals of its own. */
-async function deployAgain(ask: Ask, run: Run, rotateSecret: boolean, desk: Desk): Promise<Answer> {
-  const deploys = await desk.runs.list({ environment: run.environment, kinds: ['deploy'], limit: 20 })
+async function deployAgain(caller: Caller, run: Run, rotateSecret: boolean, context: CommandContext): Promise<Answer> {
+  const deploys = await context.runs.list({ environment: run.environment, kinds: ['deploy'], limit: 20 })
   const { version } = releasedIn(deploys)
   const chosen = version === undefined ? {} : { version }
-  return askDeploy(ask, { environment: run.environment, dryRun: false, rotateSecret, ...chosen }, desk)
+  return openDeployDialog(caller, { environment: run.environment, dryRun: false, rotateSecret, ...chosen }, context)
 }
 
 /** Somebody acted since, or too much time went by. */
-async function whyStale(run: Run, desk: Desk): Promise<string | undefined> {
+async function whyStale(run: Run, context: CommandContext): Promise<string | undefined> {
   if (run.fixedBy !== undefined) return `Run #${run.fixedBy} acts on this diagnosis already.`
-  const minutes = (desk.now().getTime() - (run.finishedAt ?? run.createdAt).getTime()) / 60_000
+  const minutes = (context.now().getTime() - (run.finishedAt ?? run.createdAt).getTime()) / 60_000
   if (minutes > freshMinutes) return `This diagnosis is ${Math.round(minutes)} minutes old.`
-  const runs = await desk.runs.list({ environment: run.environment, limit: 50 })
+  const runs = await context.runs.list({ environment: run.environment, limit: 50 })
   const since = runs.find(
     (one) => one.number > run.number && !isReadOnly(one) && one.startedAt !== undefined && one.hasEffects,
   )

@@ -1,10 +1,10 @@
 import type { HomeView } from '@slack/types'
-import { askDeploy } from './deploy.ts'
-import { askDiagnose } from './diagnose.ts'
-import { type Answer, type Ask, type Desk, environmentOf, personOf, tell } from './command-context.ts'
-import { askLock, unlock } from './lock.ts'
+import { openDeployDialog } from './deploy.ts'
+import { openDiagnoseDialog } from './diagnose.ts'
+import { type Answer, type Caller, type CommandContext, environmentOf, personOf, tell } from './command-context.ts'
+import { openLockDialog, unlock } from './lock.ts'
 import { verify } from './look.ts'
-import { askRollback } from './rollback.ts'
+import { openRollbackDialog } from './rollback.ts'
 import { homeAnswer } from '../messages/answers/answers.ts'
 import { homeActionIds, type HomeEnvironment, type HomeFacts, homeView, type LinkedRun } from '../messages/home/home.ts'
 import { type Run, settledStatuses } from '../model/run.ts'
@@ -13,21 +13,21 @@ import { releasedIn } from '../model/current-release.ts'
 const openStatuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
 
 /** What App Home tells everybody. */
-export async function homeFacts(desk: Desk): Promise<HomeFacts> {
+export async function homeFacts(context: CommandContext): Promise<HomeFacts> {
   const linked = (runs: readonly Run[]): Promise<readonly LinkedRun[]> =>
-    Promise.all(runs.map(async (run) => ({ run, link: await desk.linkTo(run.number) })))
+    Promise.all(runs.map(async (run) => ({ run, link: await context.linkTo(run.number) })))
   const [environments, open, finished] = await Promise.all([
-    Promise.all(Object.keys(desk.config.environments).map((name) => environmentFacts(name, desk))),
-    desk.runs.list({ statuses: openStatuses, limit: 10 }).then(linked),
-    desk.runs.list({ statuses: settledStatuses, limit: 10 }).then(linked),
+    Promise.all(Object.keys(context.config.environments).map((name) => environmentFacts(name, context))),
+    context.runs.list({ statuses: openStatuses, limit: 10 }).then(linked),
+    context.runs.list({ statuses: settledStatuses, limit: 10 }).then(linked),
   ])
-  return { service: desk.config.service.name, environments, open, finished }
+  return { service: context.config.service.name, environments, open, finished }
 }
 
 /** App Home as this person may use it. */
-export async function homeOf(user: string, facts: HomeFacts, desk: Desk): Promise<HomeView> {
+export async function homeOf(user: string, facts: HomeFacts, context: CommandContext): Promise<HomeView> {
   const rights = await Promise.all(
-    facts.environments.map(({ name, channel }) => personOf(desk, { user, channel }, name)),
+    facts.environments.map(({ name, channel }) => personOf(context, { user, channel }, name)),
   )
   return homeView(
     facts,
@@ -35,32 +35,35 @@ export async function homeOf(user: string, facts: HomeFacts, desk: Desk): Promis
   )
 }
 
-async function environmentFacts(name: string, desk: Desk): Promise<HomeEnvironment> {
+async function environmentFacts(name: string, context: CommandContext): Promise<HomeEnvironment> {
   const [lock, deploys, backups] = await Promise.all([
-    desk.locks.find(name),
-    desk.runs.list({ environment: name, kinds: ['deploy'], limit: 20 }),
-    desk.backups(name),
+    context.locks.find(name),
+    context.runs.list({ environment: name, kinds: ['deploy'], limit: 20 }),
+    context.backups(name),
   ])
-  return { name, channel: homeChannel(name, desk), lock, release: releasedIn(deploys), backups }
+  return { name, channel: homeChannel(name, context), lock, release: releasedIn(deploys), backups }
 }
 
 /** Home belongs to no channel: what is pressed there acts in the first one in which the environment's commands are taken. */
-export function homeChannel(environment: string, desk: Desk): string {
-  return environmentOf(desk, environment).policy.channels[0] ?? ''
+export function homeChannel(environment: string, context: CommandContext): string {
+  return environmentOf(context, environment).policy.channels[0] ?? ''
 }
 
 /** One line for each button of Home; the commands are the same as everywhere, with their guards. */
-export const homePresses: Readonly<Record<string, (ask: Ask, environment: string, desk: Desk) => Promise<Answer>>> = {
-  [homeActionIds.deploy]: (ask, environment, desk) => askDeploy(ask, { environment, dryRun: false }, desk),
-  [homeActionIds.verify]: async (ask, environment, desk) => {
-    const answer = await verify(ask, environment, desk)
-    return answer.kind === 'silent' ? tell(homeAnswer(`${environment} is being verified.`, ask.channel)) : answer
+export const homePresses: Readonly<
+  Record<string, (caller: Caller, environment: string, context: CommandContext) => Promise<Answer>>
+> = {
+  [homeActionIds.deploy]: (caller, environment, context) =>
+    openDeployDialog(caller, { environment, dryRun: false }, context),
+  [homeActionIds.verify]: async (caller, environment, context) => {
+    const answer = await verify(caller, environment, context)
+    return answer.kind === 'silent' ? tell(homeAnswer(`${environment} is being verified.`, caller.channel)) : answer
   },
-  [homeActionIds.diagnose]: askDiagnose,
-  [homeActionIds.rollBack]: async (ask, environment, desk) => {
-    const { by, unfinished } = releasedIn(await desk.runs.list({ environment, kinds: ['deploy'], limit: 20 }))
-    return askRollback(ask, (unfinished ?? by)?.number, desk)
+  [homeActionIds.diagnose]: openDiagnoseDialog,
+  [homeActionIds.rollBack]: async (caller, environment, context) => {
+    const { by, unfinished } = releasedIn(await context.runs.list({ environment, kinds: ['deploy'], limit: 20 }))
+    return openRollbackDialog(caller, (unfinished ?? by)?.number, context)
   },
-  [homeActionIds.lock]: askLock,
+  [homeActionIds.lock]: openLockDialog,
   [homeActionIds.unlock]: unlock,
 }

@@ -3,8 +3,8 @@ import { lockAnnouncement, lockedRefusal, unlockAnnouncement } from '../messages
 import type { Message } from '../messages/blocks/message.ts'
 import {
   type Answer,
-  type Ask,
-  type Desk,
+  type Caller,
+  type CommandContext,
   environmentOf,
   environmentsHere,
   guard,
@@ -17,53 +17,57 @@ import { readPlace, type Submitted } from './submitted.ts'
 
 /** `/billing lock REASON`: nothing may change the environment until it is unlocked, and everybody is told. */
 export async function lock(
-  ask: Ask,
+  caller: Caller,
   reason: string,
-  desk: Desk,
-  environment = desk.config.defaultEnvironment,
+  context: CommandContext,
+  environment = context.config.defaultEnvironment,
 ): Promise<Answer> {
-  await guard(desk, ask, 'deploy', environment)
-  const locked = await desk.locks.lock(environment, reason, ask.user, ask.channel)
-  const standing = await desk.locks.find(environment)
+  await guard(context, caller, 'deploy', environment)
+  const locked = await context.locks.lock(environment, reason, caller.user, caller.channel)
+  const standing = await context.locks.find(environment)
   if (standing === undefined) return refuse(`${environment} was unlocked again at this moment.`, '/billing lock REASON')
   if (!locked) return tell(lockedRefusal(standing))
-  return announced(environment, lockAnnouncement(standing), desk)
+  return announced(environment, lockAnnouncement(standing), context)
 }
 
 /** `/billing lock` without a reason: a dialog that asks for it. */
-export async function askLock(ask: Ask, asked: string | undefined, desk: Desk): Promise<Answer> {
-  const environment = asked ?? desk.config.defaultEnvironment
-  await guard(desk, ask, 'deploy', environment)
-  const others = environmentsHere(desk, ask).filter((one) => one !== environment)
-  const metadata = JSON.stringify({ channel: ask.channel, environment })
+export async function openLockDialog(
+  caller: Caller,
+  asked: string | undefined,
+  context: CommandContext,
+): Promise<Answer> {
+  const environment = asked ?? context.config.defaultEnvironment
+  await guard(context, caller, 'deploy', environment)
+  const others = environmentsHere(context, caller).filter((one) => one !== environment)
+  const metadata = JSON.stringify({ channel: caller.channel, environment })
   return { kind: 'open', view: lockView([environment, ...others], metadata) }
 }
 
 /** The dialog was confirmed: the same command, as if it had been typed. */
-export async function confirmLock(dialog: Submitted, desk: Desk): Promise<Answer> {
+export async function confirmLock(dialog: Submitted, context: CommandContext): Promise<Answer> {
   const { channel, environment } = readPlace(dialog.metadata)
   const reason = dialog.value(inputs.reason)?.trim() ?? ''
   if (!isReason(reason)) return refuse('Say why, in 3 to 300 letters: others will read it.', 'Nothing was changed.')
-  return lock({ user: dialog.user, channel }, reason, desk, dialog.value(inputs.environment) ?? environment)
+  return lock({ user: dialog.user, channel }, reason, context, dialog.value(inputs.environment) ?? environment)
 }
 
 /** `/billing unlock [ENV]` */
-export async function unlock(ask: Ask, asked: string | undefined, desk: Desk): Promise<Answer> {
-  const environment = asked ?? desk.config.defaultEnvironment
-  await guard(desk, ask, 'deploy', environment)
-  const former = await desk.locks.find(environment)
-  const unlocked = await desk.locks.unlock(environment, ask.user, ask.channel)
+export async function unlock(caller: Caller, asked: string | undefined, context: CommandContext): Promise<Answer> {
+  const environment = asked ?? context.config.defaultEnvironment
+  await guard(context, caller, 'deploy', environment)
+  const former = await context.locks.find(environment)
+  const unlocked = await context.locks.unlock(environment, caller.user, caller.channel)
   if (former === undefined || !unlocked) return refuse(`${environment} was not locked. Nothing was changed.`)
-  return announced(environment, unlockAnnouncement(former, ask.user), desk)
+  return announced(environment, unlockAnnouncement(former, caller.user), context)
 }
 
 /** In every channel in which the environment's commands are taken; where Slack does not take it, its author is told. */
-async function announced(environment: string, message: Message, desk: Desk): Promise<Answer> {
-  const { channels } = environmentOf(desk, environment).policy
-  const outcomes = await Promise.allSettled(channels.map((channel) => desk.announce(channel, message)))
+async function announced(environment: string, message: Message, context: CommandContext): Promise<Answer> {
+  const { channels } = environmentOf(context, environment).policy
+  const outcomes = await Promise.allSettled(channels.map((channel) => context.announce(channel, message)))
   const failed = outcomes.flatMap((outcome, index) => (outcome.status === 'rejected' ? [channels[index] ?? ''] : []))
   if (failed.length === 0) return silent
-  for (const it of outcomes) if (it.status === 'rejected') desk.log.warn({ err: it.reason }, 'announcing a lock')
+  for (const it of outcomes) if (it.status === 'rejected') context.log.warn({ err: it.reason }, 'announcing a lock')
   return refuse(
     `${message.text.replaceAll(/[*`]|:\w+: /g, '')}`,
     `Not everybody could be told: Slack did not take the message.`,

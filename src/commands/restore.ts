@@ -4,10 +4,10 @@ import { type RestorePrice, restoreView } from '../messages/dialogs/restore.ts'
 import type { KeptBackup } from '../model/backup.ts'
 import {
   type Answer,
-  type Ask,
-  type Desk,
+  type Caller,
+  type CommandContext,
   environmentOf,
-  follow,
+  publishAndEnqueue,
   guard,
   guardLock,
   refuse,
@@ -19,15 +19,15 @@ import type { Submitted } from './submitted.ts'
 const Metadata = z.object({ channel: z.string(), environment: z.string(), file: z.string(), sha256: z.string() })
 
 /** `/billing restore [BACKUP] [ENV]`: shows what it costs; changes nothing yet. */
-export async function askRestore(
-  ask: Ask,
+export async function openRestoreDialog(
+  caller: Caller,
   command: Extract<Command, { name: 'restore' }>,
-  desk: Desk,
+  context: CommandContext,
 ): Promise<Answer> {
-  const environment = command.environment ?? desk.config.defaultEnvironment
-  await guard(desk, ask, 'deploy', environment)
-  await guardLock(desk, environment)
-  const backup = chosen(await desk.backups(environment), command.backup)
+  const environment = command.environment ?? context.config.defaultEnvironment
+  await guard(context, caller, 'deploy', environment)
+  await guardLock(context, environment)
+  const backup = chosen(await context.backups(environment), command.backup)
   if (backup === undefined)
     return refuse(
       command.backup === undefined
@@ -36,16 +36,16 @@ export async function askRestore(
       '/billing backups lists those that there are.',
     )
   const { file, sha256 } = backup
-  const metadata = JSON.stringify({ channel: ask.channel, environment, file, sha256 })
-  const approvals = environmentOf(desk, environment).policy.restoreApprovals
-  const price = { environment, backup, approvals, tables: undefined, now: desk.now() }
+  const metadata = JSON.stringify({ channel: caller.channel, environment, file, sha256 })
+  const approvals = environmentOf(context, environment).policy.restoreApprovals
+  const price = { environment, backup, approvals, tables: undefined, now: context.now() }
   return {
     kind: 'open',
     view: restoreView(price, metadata),
     fill: async () => {
       const [tables, way] = await Promise.all([
-        writtenSince(environment, backup, desk),
-        desk.wayOfRestore(environment, file),
+        writtenSince(environment, backup, context),
+        context.wayOfRestore(environment, file),
       ])
       return restoreView({ ...price, tables, way }, metadata)
     },
@@ -53,24 +53,24 @@ export async function askRestore(
 }
 
 /** The dialog was confirmed: a run begins by planning. It needs approvals of its own. */
-export async function confirmRestore(dialog: Submitted, desk: Desk): Promise<Answer> {
+export async function confirmRestore(dialog: Submitted, context: CommandContext): Promise<Answer> {
   const { channel, environment, file, sha256 } = Metadata.parse(JSON.parse(dialog.metadata))
-  await guard(desk, { user: dialog.user, channel }, 'deploy', environment)
-  await guardLock(desk, environment)
+  await guard(context, { user: dialog.user, channel }, 'deploy', environment)
+  await guardLock(context, environment)
   const typed = dialog.value(inputs.environment)?.trim() ?? ''
   if (typed !== environment)
-    return refuse(`You typed “${typed}”, not “${environment}”. Nothing was changed.`, 'Ask again: /billing restore')
-  const backup = (await desk.backups(environment)).find((backup) => backup.file === file && backup.sha256 === sha256)
+    return refuse(`You typed “${typed}”, not “${environment}”. Nothing was changed.`, 'Caller again: /billing restore')
+  const backup = (await context.backups(environment)).find((backup) => backup.file === file && backup.sha256 === sha256)
   if (backup === undefined)
     return refuse(
       `${file} has been removed since. Nothing was changed.`,
       '/billing backups lists those that there are.',
     )
-  const { policy } = environmentOf(desk, environment)
+  const { policy } = environmentOf(context, environment)
   const reason = dialog.value(inputs.reason)?.trim() ?? ''
-  const applied = await desk.runs.create({
+  const applied = await context.runs.create({
     kind: 'restore',
-    service: desk.config.service.name,
+    service: context.config.service.name,
     environment,
     version: backup.file,
     dryRun: false,
@@ -83,7 +83,7 @@ export async function confirmRestore(dialog: Submitted, desk: Desk): Promise<Ans
     phases: budgets(backup),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })
-  await follow(desk, applied)
+  await publishAndEnqueue(context, applied)
   return silent
 }
 
@@ -99,10 +99,10 @@ function chosen(all: readonly KeptBackup[], asked: string | undefined): KeptBack
 async function writtenSince(
   environment: string,
   { rows = [] }: KeptBackup,
-  desk: Desk,
+  context: CommandContext,
 ): Promise<RestorePrice['tables']> {
   const tables = rows.filter(({ table }) => !table.startsWith('pg_catalog.'))
-  const now = await desk.rowsNow(
+  const now = await context.rowsNow(
     environment,
     tables.map(({ table }) => table),
   )

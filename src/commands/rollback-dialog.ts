@@ -4,7 +4,7 @@ import { type Comeback, comebackOf, targetOf } from '../model/rollback-target.ts
 import type { Effect } from '../model/effects.ts'
 import type { Run } from '../model/run.ts'
 import { type UndoPlan, withComeback } from '../model/undo-plan.ts'
-import type { Desk } from './command-context.ts'
+import type { CommandContext } from './command-context.ts'
 import { whySchemaForbids } from './schema-guard.ts'
 
 /** A person waits for the dialog. */
@@ -23,41 +23,41 @@ interface Asked {
 }
 
 /** The dialog with what will run in it; without a way to confirm when the rollback would stop. */
-export async function lookedAt(asked: Asked, desk: Desk): Promise<ModalView> {
+export async function lookedAt(asked: Asked, context: CommandContext): Promise<ModalView> {
   const { run, undo, image, revision, metadata } = asked
-  const now = desk.now()
+  const now = context.now()
   const [seen, releases] = await Promise.all([
-    desk.deployment(run.environment, AbortSignal.timeout(lookLimitMs)).catch((error: unknown) => {
-      desk.log.warn({ err: error }, 'looking at the cluster for a rollback')
+    context.deployment(run.environment, AbortSignal.timeout(lookLimitMs)).catch((error: unknown) => {
+      context.log.warn({ err: error }, 'looking at the cluster for a rollback')
       return undefined
     }),
-    desk.runs.releases(run.environment),
+    context.runs.releases(run.environment),
   ])
   const answer = seen === undefined ? undefined : comebackOf(seen, image, releases, revision)
   if (answer?.ok === false) return rollbackRefusedView(run, answer, now)
-  const forbidden = await whySchemaForbids(run, targetOf(image, answer?.comeback), desk)
+  const forbidden = await whySchemaForbids(run, targetOf(image, answer?.comeback), context)
   if (forbidden !== undefined) return rollbackRefusedView(run, { ok: false, ...forbidden, choices: [] }, now)
-  if (answer === undefined) return unseen(asked, desk)
+  if (answer === undefined) return unseen(asked, context)
   const shown = fitting(answer.comeback, metadata)
   return rollbackView(run, withComeback(undo, shown), metadata(shown), now)
 }
 
-function unseen({ run, undo, revision, metadata }: Asked, desk: Desk): ModalView {
+function unseen({ run, undo, revision, metadata }: Asked, context: CommandContext): ModalView {
   const why = `it did not answer within ${lookLimitMs / 1_000} s or refused to`
   if (revision === undefined) {
     const comeback = { kind: 'unseen', why } as const
-    return rollbackView(run, withComeback(undo, comeback), metadata(comeback), desk.now())
+    return rollbackView(run, withComeback(undo, comeback), metadata(comeback), context.now())
   }
   const next = `Without --to-revision the rollback goes back to what stood there before run #${run.number}.`
   const told = `The cluster could not be asked which revisions there are: ${why}.`
-  return rollbackRefusedView(run, { ok: false, why: told, next, choices: [] }, desk.now())
+  return rollbackRefusedView(run, { ok: false, why: told, next, choices: [] }, context.now())
 }
 
 /** True when the deployment is known to have changed since the dialog was shown. */
-export async function hasMoved(run: Run, comeback: Comeback | undefined, desk: Desk): Promise<boolean> {
+export async function hasMoved(run: Run, comeback: Comeback | undefined, context: CommandContext): Promise<boolean> {
   if (comeback?.kind !== 'seen') return false
   // Best effort: the run looks again before it changes anything.
-  const seen = await desk.deployment(run.environment, AbortSignal.timeout(glanceLimitMs)).catch(() => undefined)
+  const seen = await context.deployment(run.environment, AbortSignal.timeout(glanceLimitMs)).catch(() => undefined)
   return seen !== undefined && seen.templateHash !== comeback.from.templateHash
 }
 

@@ -1,7 +1,7 @@
 import type { ImageBefore } from '../model/effects.ts'
 import type { Run } from '../model/run.ts'
 import { incompatibility, refusalOf } from '../model/schema-compatibility.ts'
-import type { Desk } from './command-context.ts'
+import type { CommandContext } from './command-context.ts'
 
 interface SchemaRefusal {
   readonly why: string
@@ -15,9 +15,9 @@ interface SchemaRefusal {
 export async function whySchemaForbids(
   run: Run,
   { version, image }: Pick<ImageBefore, 'version' | 'image'>,
-  desk: Desk,
+  context: CommandContext,
 ): Promise<SchemaRefusal | undefined> {
-  const facts = await desk.schema(run.environment)
+  const facts = await context.schema(run.environment)
   if (facts === undefined) return undefined
   const target = facts.releases.find((release) =>
     version === null ? release.image === image : release.version === version,
@@ -26,7 +26,7 @@ export async function whySchemaForbids(
   const verdict = incompatibility(target, facts.now)
   if (verdict.reasons.length === 0) return undefined
   const wanted = { version: target.version, environment: run.environment, except: run.version }
-  const { text, next } = refusalOf(wanted, verdict, facts.now, facts.releases, await desk.backups(run.environment))
+  const { text, next } = refusalOf(wanted, verdict, facts.now, facts.releases, await context.backups(run.environment))
   const after = /restore #\d+$/.test(next) ? `, then /billing rollback #${run.number}` : ''
   return { why: `${text.charAt(0).toUpperCase()}${text.slice(1)}.`, next: `${next}${after}` }
 }

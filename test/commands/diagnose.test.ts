@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Ask, Desk } from '../../src/commands/command-context.ts'
-import { askDiagnose, diagnose, diagnoseAgain, fix } from '../../src/commands/diagnose.ts'
+import type { Caller, CommandContext } from '../../src/commands/command-context.ts'
+import { openDiagnoseDialog, diagnose, diagnoseAgain, fix } from '../../src/commands/diagnose.ts'
 import { lock } from '../../src/commands/lock.ts'
 import type { Diagnosis, RemedyKind } from '../../src/model/diagnosis.ts'
 import type { Run } from '../../src/model/run.ts'
 import * as example from '../messages/example-runs.ts'
 import { openTruth, type Truth } from '../runs/truth.ts'
-import { alex, configWith, dana, filled, frontDesk, said, sam, ticketOf } from './front-desk.ts'
+import { alex, configWith, dana, filled, frontDesk, said, sam, ticketOf } from './command-context.ts'
 
 let truth: Truth
 beforeAll(async () => {
@@ -17,14 +17,16 @@ afterAll(() => truth.close())
 
 const { openDesk, changesNothing } = frontDesk(() => truth)
 
-const asks = (who: Ask, desk: Desk, cronJob?: string) =>
-  said(desk, who, () => diagnose(who, { name: 'diagnose', subject: 'cronjob', cronJob, environment: undefined }, desk))
-const presses = (who: Ask, run: Run, kind: RemedyKind, desk: Desk) =>
-  said(desk, who, () => fix(who, ticketOf(run), kind, desk))
+const asks = (who: Caller, context: CommandContext, cronJob?: string) =>
+  said(context, who, () =>
+    diagnose(who, { name: 'diagnose', subject: 'cronjob', cronJob, environment: undefined }, context),
+  )
+const presses = (who: Caller, run: Run, kind: RemedyKind, context: CommandContext) =>
+  said(context, who, () => fix(who, ticketOf(run), kind, context))
 
 /** A diagnosis that has ended and proposes to resume a CronJob. */
-async function diagnosed(desk: Desk, found: Diagnosis = example.diagnosis): Promise<Run> {
-  await asks(sam, desk, 'webhook-retry')
+async function diagnosed(context: CommandContext, found: Diagnosis = example.diagnosis): Promise<Run> {
+  await asks(sam, context, 'webhook-retry')
   const [run] = await truth.runs.list({ kinds: ['diagnose'], limit: 1 })
   const claim = await truth.claim(run?.number ?? 0, 'diagnose')
   await truth.phases.finish(claim, { type: 'phase_succeeded', phase: 'diagnose' }, { diagnosis: found })
@@ -35,30 +37,30 @@ const fixes = () => truth.runs.list({ kinds: ['fix'] })
 
 describe('a diagnosis', () => {
   it('is for everybody, needs no approval, and runs beside what changes something', async () => {
-    const desk = openDesk()
-    const run = await diagnosed(desk)
-    await presses(alex, run, 'resume_cronjob', desk)
-    expect(await asks(sam, desk)).toBe('')
+    const context = openDesk()
+    const run = await diagnosed(context)
+    await presses(alex, run, 'resume_cronjob', context)
+    expect(await asks(sam, context)).toBe('')
     expect(await truth.runs.list({ statuses: ['executing'] })).toMatchObject([{ kind: 'diagnose' }, { kind: 'fix' }])
   })
 
   it('of a CronJob that is not in purser.yaml is refused, with the nearest one', async () => {
-    const desk = openDesk()
+    const context = openDesk()
     await changesNothing(async () => {
-      expect(await asks(sam, desk, 'webhok-retry')).toContain('/billing diagnose cronjob webhook-retry')
+      expect(await asks(sam, context, 'webhok-retry')).toContain('/billing diagnose cronjob webhook-retry')
     })
   })
 
   it('without a subject asks for one', async () => {
-    const desk = openDesk()
-    const view = await filled(await askDiagnose(sam, undefined, desk))
+    const context = openDesk()
+    const view = await filled(await openDiagnoseDialog(sam, undefined, context))
     expect(JSON.stringify(view)).toMatch(/Webhook not receiving.*CronJob webhook-retry not running.*Grace period/)
   })
 
   it('is done again as it was', async () => {
-    const desk = openDesk()
-    const run = await diagnosed(desk)
-    await said(desk, sam, () => diagnoseAgain(sam, ticketOf(run), desk))
+    const context = openDesk()
+    const run = await diagnosed(context)
+    await said(context, sam, () => diagnoseAgain(sam, ticketOf(run), context))
     const [newest] = await truth.runs.list({ limit: 1 })
     expect(newest).toMatchObject({ kind: 'diagnose', plan: run.plan, status: 'executing' })
   })
@@ -66,9 +68,9 @@ describe('a diagnosis', () => {
 
 describe('a button that mends something', () => {
   it('begins a run of its own, which has the environment for itself and looks again at the end', async () => {
-    const desk = openDesk()
-    const run = await diagnosed(desk)
-    expect(await presses(alex, run, 'resume_cronjob', desk)).toBe('')
+    const context = openDesk()
+    const run = await diagnosed(context)
+    expect(await presses(alex, run, 'resume_cronjob', context)).toBe('')
     expect(await fixes()).toMatchObject([
       {
         parent: run.number,
@@ -82,58 +84,60 @@ describe('a button that mends something', () => {
   })
 
   it('is refused to whoever may not approve', async () => {
-    const desk = openDesk()
-    const run = await diagnosed(desk)
+    const context = openDesk()
+    const run = await diagnosed(context)
     const audit = await changesNothing(async () =>
-      expect(await presses(sam, run, 'resume_cronjob', desk)).toContain('You may not approve'),
+      expect(await presses(sam, run, 'resume_cronjob', context)).toContain('You may not approve'),
     )
     expect(audit).toHaveLength(1)
   })
 
   it('works once: the second press is told which run does it', async () => {
-    const desk = openDesk()
-    const run = await diagnosed(desk)
-    await presses(alex, run, 'resume_cronjob', desk)
+    const context = openDesk()
+    const run = await diagnosed(context)
+    await presses(alex, run, 'resume_cronjob', context)
     await changesNothing(async () =>
-      expect(await presses(dana, run, 'run_cronjob', desk)).toContain(`Run #${run.number + 1} acts on this diagnosis`),
+      expect(await presses(dana, run, 'run_cronjob', context)).toContain(
+        `Run #${run.number + 1} acts on this diagnosis`,
+      ),
     )
   })
 
   it('of two presses at the same moment, one begins a run', async () => {
-    const desk = openDesk()
-    const run = await diagnosed(desk)
-    const answers = await Promise.all([alex, dana].map((who) => presses(who, run, 'resume_cronjob', desk)))
+    const context = openDesk()
+    const run = await diagnosed(context)
+    const answers = await Promise.all([alex, dana].map((who) => presses(who, run, 'resume_cronjob', context)))
     expect(answers.filter((text) => text === '')).toHaveLength(1)
     expect(await fixes()).toHaveLength(1)
   })
 
   it('does nothing when the diagnosis does not propose it, or when it is old', async () => {
-    const desk = openDesk()
-    const run = await diagnosed(desk)
+    const context = openDesk()
+    const run = await diagnosed(context)
     await changesNothing(async () => {
-      expect(await presses(alex, run, 'enable_endpoint', desk)).toContain('does not propose that')
+      expect(await presses(alex, run, 'enable_endpoint', context)).toContain('does not propose that')
       const later = openDesk({ now: () => new Date(Date.now() + 45 * 60_000) })
       expect(await presses(alex, run, 'resume_cronjob', later)).toContain('45 minutes old')
     })
   })
 
   it('waits for a lock to be opened', async () => {
-    const desk = openDesk()
-    const run = await diagnosed(desk)
-    await said(desk, dana, () => lock(dana, 'month-end closing', desk))
+    const context = openDesk()
+    const run = await diagnosed(context)
+    await said(context, dana, () => lock(dana, 'month-end closing', context))
     await changesNothing(async () =>
-      expect(await presses(alex, run, 'resume_cronjob', desk)).toContain('month-end closing'),
+      expect(await presses(alex, run, 'resume_cronjob', context)).toContain('month-end closing'),
     )
   })
 
   it('opens the dialog of a deploy where that is what helps, for those who may deploy', async () => {
-    const desk = openDesk({ config: configWith({ deployers: ['UDANA'] }) })
+    const context = openDesk({ config: configWith({ deployers: ['UDANA'] }) })
     const [cause] = example.diagnoseWebhook.diagnosis?.causes ?? []
     if (cause === undefined) throw new Error('the example has a cause')
-    const run = await diagnosed(desk, { ...example.diagnosis, causes: [cause] })
+    const run = await diagnosed(context, { ...example.diagnosis, causes: [cause] })
     await changesNothing(async () => {
-      expect(await presses(dana, run, 'deploy', desk)).toContain('Reading the tags')
-      expect(await presses(alex, run, 'deploy', desk)).toContain('You may not start')
+      expect(await presses(dana, run, 'deploy', context)).toContain('Reading the tags')
+      expect(await presses(alex, run, 'deploy', context)).toContain('You may not start')
     })
   })
 })

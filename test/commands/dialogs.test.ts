@@ -1,12 +1,12 @@
 import type { ModalView } from '@slack/types'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { askDeploy, confirmDeploy } from '../../src/commands/deploy.ts'
+import { openDeployDialog, confirmDeploy } from '../../src/commands/deploy.ts'
 import type { Answer } from '../../src/commands/command-context.ts'
-import { askLock, confirmLock } from '../../src/commands/lock.ts'
+import { openLockDialog, confirmLock } from '../../src/commands/lock.ts'
 import { submitted } from '../../src/commands/submitted.ts'
 import { expectSlackTakesView, shown } from '../messages/slack-takes.ts'
 import { openTruth, type Truth } from '../runs/truth.ts'
-import { dana, frontDesk, said, sam } from './front-desk.ts'
+import { dana, frontDesk, said, sam } from './command-context.ts'
 
 let truth: Truth
 beforeAll(async () => {
@@ -30,8 +30,8 @@ const nothing = { environment: undefined, dryRun: false }
 
 describe('a deploy without a version', () => {
   it('opens a dialog at once, and fills in the tags that are versions, newest first, with dates', async () => {
-    const desk = openDesk({ now: () => new Date('2026-01-05T14:00:00Z') })
-    const answer = await askDeploy(dana, nothing, desk)
+    const context = openDesk({ now: () => new Date('2026-01-05T14:00:00Z') })
+    const answer = await openDeployDialog(dana, nothing, context)
     expect(answer.kind === 'open' && shown(answer.view.blocks)).toContain('Reading the tags')
     const seen = shown((await opened(answer)).blocks)
     expect(seen.indexOf('v1.2.0')).toBeLessThan(seen.indexOf('v1.1.0'))
@@ -41,61 +41,61 @@ describe('a deploy without a version', () => {
   })
 
   it('runs the same command once it is confirmed', async () => {
-    const desk = openDesk()
-    const { private_metadata: metadata = '' } = await opened(await askDeploy(dana, nothing, desk))
+    const context = openDesk()
+    const { private_metadata: metadata = '' } = await opened(await openDeployDialog(dana, nothing, context))
     const values = {
       version: { version: option('v1.1.0') },
       environment: { environment: option('staging') },
       options: { options: { selected_options: [{ value: 'dry_run' }] } },
     }
-    expect(await said(desk, dana, () => confirmDeploy(submitted('UDANA', metadata, values), desk))).toBe('')
+    expect(await said(context, dana, () => confirmDeploy(submitted('UDANA', metadata, values), context))).toBe('')
     const [run] = await truth.runs.list({})
     expect(run).toMatchObject({ version: 'v1.1.0', environment: 'staging', dryRun: true, channel: 'CDEPLOYS' })
   })
 
   it('is refused to whoever may not deploy, before and after the dialog', async () => {
-    const desk = openDesk()
-    const { private_metadata: metadata = '' } = await opened(await askDeploy(dana, nothing, desk))
+    const context = openDesk()
+    const { private_metadata: metadata = '' } = await opened(await openDeployDialog(dana, nothing, context))
     const dialog = submitted('USAM', metadata, { version: { version: option('v1.1.0') } })
     await changesNothing(async () => {
-      expect(await said(desk, sam, () => askDeploy(sam, nothing, desk))).toContain('You may not')
-      expect(await said(desk, sam, () => confirmDeploy(dialog, desk))).toContain('You may not')
+      expect(await said(context, sam, () => openDeployDialog(sam, nothing, context))).toContain('You may not')
+      expect(await said(context, sam, () => confirmDeploy(dialog, context))).toContain('You may not')
     })
   })
 
   it('says so when the repository has no version', async () => {
-    const view = await opened(await askDeploy(dana, nothing, openDesk({ versions: async () => [] })))
+    const view = await opened(await openDeployDialog(dana, nothing, openDesk({ versions: async () => [] })))
     expect(view.submit).toBeUndefined()
     expect(shown(view.blocks)).toContain('no tag that looks like a version')
   })
 
   it('offers a hundred of many tags and says how to take another', async () => {
     const versions = Array.from({ length: 230 }, (_, at) => ({ name: `v1.${230 - at}.0`, createdAt: 'unknown' }))
-    const view = await opened(await askDeploy(dana, nothing, openDesk({ versions: async () => versions })))
+    const view = await opened(await openDeployDialog(dana, nothing, openDesk({ versions: async () => versions })))
     expect(shown(view.blocks)).toContain('The newest 100 of 230 tags; any other: `/billing deploy VERSION`')
   })
 })
 
 describe('a lock without a reason', () => {
   it('asks for it, and locks the environment that was chosen', async () => {
-    const desk = openDesk()
-    const view = await opened(await askLock(dana, undefined, desk))
+    const context = openDesk()
+    const view = await opened(await openLockDialog(dana, undefined, context))
     const values = { reason: { reason: { value: 'audit week' } }, environment: { environment: option('staging') } }
     const dialog = submitted('UDANA', view.private_metadata ?? '', values)
-    expect(await said(desk, dana, () => confirmLock(dialog, desk))).toBe('')
-    expect(desk.announced[0]).toContain('locked staging*: audit week')
+    expect(await said(context, dana, () => confirmLock(dialog, context))).toBe('')
+    expect(context.announced[0]).toContain('locked staging*: audit week')
     expect(await truth.locks.find('staging')).toMatchObject({ reason: 'audit week', lockedBy: 'UDANA' })
     expect(await truth.locks.find('production')).toBeUndefined()
   })
 
   it('is refused to whoever may not deploy', async () => {
-    const desk = openDesk()
+    const context = openDesk()
     const dialog = submitted('USAM', JSON.stringify({ channel: 'CDEPLOYS', environment: 'production' }), {
       reason: { reason: { value: 'because' } },
     })
     await changesNothing(async () => {
-      expect(await said(desk, sam, () => askLock(sam, undefined, desk))).toContain('You may not')
-      expect(await said(desk, sam, () => confirmLock(dialog, desk))).toContain('You may not')
+      expect(await said(context, sam, () => openLockDialog(sam, undefined, context))).toContain('You may not')
+      expect(await said(context, sam, () => confirmLock(dialog, context))).toContain('You may not')
     })
   })
 })

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { backups } from '../../src/commands/backups.ts'
-import type { Ask, Desk, WayOfRestore } from '../../src/commands/command-context.ts'
-import { askRestore, confirmRestore } from '../../src/commands/restore.ts'
+import type { Caller, CommandContext, WayOfRestore } from '../../src/commands/command-context.ts'
+import { openRestoreDialog, confirmRestore } from '../../src/commands/restore.ts'
 import { submitted } from '../../src/commands/submitted.ts'
 import type { RestorePlan } from '../../src/model/restore-plan.ts'
 import { openTruth, type Truth } from '../runs/truth.ts'
-import { alex, approves, configWith, dana, frontDesk, said, sam } from './front-desk.ts'
+import { alex, approves, configWith, dana, frontDesk, said, sam } from './command-context.ts'
 
 let truth: Truth
 beforeAll(async () => {
@@ -16,7 +16,7 @@ afterAll(() => truth.close())
 const { openDesk, changesNothing } = frontDesk(() => truth)
 const file = 'backup_20261122_081530_production_run1.dump'
 
-/** A desk in front of one kept backup: 100 customers in it, 140 now. */
+/** A context in front of one kept backup: 100 customers in it, 140 now. */
 beforeEach(async () => {
   await truth.reset()
   const claim = await truth.under('preflight')
@@ -42,7 +42,7 @@ const plan: RestorePlan = {
   risks: [],
 }
 
-const counting: Partial<Desk> = {
+const counting: Partial<CommandContext> = {
   rowsNow: async () => [
     { table: 'public.customers', rows: 140 },
     { table: 'public.plans', rows: 3 },
@@ -50,22 +50,22 @@ const counting: Partial<Desk> = {
 }
 const command = (backup?: string) => ({ name: 'restore', backup, environment: undefined }) as const
 
-async function dialog(desk: Desk, ask: Ask = dana) {
-  const answer = await askRestore(ask, command(), desk)
+async function dialog(context: CommandContext, caller: Caller = dana) {
+  const answer = await openRestoreDialog(caller, command(), context)
   if (answer.kind !== 'open') throw new Error('no dialog was opened')
   return { metadata: answer.view.private_metadata ?? '', filled: JSON.stringify(await answer.fill?.()) }
 }
 
-const confirms = (ask: Ask, metadata: string, typed: string, desk: Desk) =>
-  said(desk, ask, () =>
-    confirmRestore(submitted(ask.user, metadata, { environment: { environment: { value: typed } } }), desk),
+const confirms = (caller: Caller, metadata: string, typed: string, context: CommandContext) =>
+  said(context, caller, () =>
+    confirmRestore(submitted(caller.user, metadata, { environment: { environment: { value: typed } } }), context),
   )
 
 describe('a restore', () => {
   it('shows first what it costs, and changes nothing by showing it', async () => {
-    const desk = openDesk(counting)
+    const context = openDesk(counting)
     const audit = await changesNothing(async () => {
-      const { filled } = await dialog(desk)
+      const { filled } = await dialog(context)
       expect(filled).toContain(file)
       expect(filled).toContain('public.customers: 140 now, 100 in the backup (40 more now)')
       expect(filled).not.toContain('public.plans:')
@@ -76,44 +76,46 @@ describe('a restore', () => {
   })
 
   it('needs the name of the environment, to the letter', async () => {
-    const desk = openDesk(counting)
-    const { metadata } = await dialog(desk)
+    const context = openDesk(counting)
+    const { metadata } = await dialog(context)
     await changesNothing(async () => {
-      expect(await confirms(dana, metadata, 'prod', desk)).toContain('You typed “prod”, not “production”')
-      expect(await confirms(dana, metadata, '', desk)).toContain('Nothing was changed')
+      expect(await confirms(dana, metadata, 'prod', context)).toContain('You typed “prod”, not “production”')
+      expect(await confirms(dana, metadata, '', context)).toContain('Nothing was changed')
     })
-    expect(await confirms(dana, metadata, 'production', desk)).toBe('')
+    expect(await confirms(dana, metadata, 'production', context)).toBe('')
     const [run] = await truth.runs.list({ kinds: ['restore'] })
     expect(run).toMatchObject({ version: file, status: 'planning', approvalsNeeded: 2 })
     expect(run?.phases.map(({ name }) => name)).toEqual(['plan', 'prepare', 'swap', 'look'])
-    expect(desk.enqueued).toEqual([`#${run?.number} plan`])
+    expect(context.enqueued).toEqual([`#${run?.number} plan`])
   })
 
   it('waits for two people, of whom neither asked for it', async () => {
-    const desk = openDesk({ ...counting, config: configWith({ approvers: ['UALEX', 'UBO', 'UDANA'] }) })
-    const { metadata } = await dialog(desk)
-    await confirms(dana, metadata, 'production', desk)
+    const context = openDesk({ ...counting, config: configWith({ approvers: ['UALEX', 'UBO', 'UDANA'] }) })
+    const { metadata } = await dialog(context)
+    await confirms(dana, metadata, 'production', context)
     const [asked] = await truth.runs.list({ kinds: ['restore'] })
     const claim = await truth.claim(asked?.number ?? 0, 'plan')
     await truth.phases.finish(claim, { type: 'planned' }, { plan })
     const run = async () => truth.runs.get(asked?.number ?? 0)
-    expect(await approves(dana, await run(), desk)).toContain('Someone else has to approve')
-    await approves(alex, await run(), desk)
+    expect(await approves(dana, await run(), context)).toContain('Someone else has to approve')
+    await approves(alex, await run(), context)
     expect((await run()).status).toBe('awaiting_approval')
-    await approves({ user: 'UBO', channel: 'CDEPLOYS' }, await run(), desk)
+    await approves({ user: 'UBO', channel: 'CDEPLOYS' }, await run(), context)
     expect(await run()).toMatchObject({ status: 'executing' })
   })
 
   it('is refused to Sam, for a backup that is not there, and in a locked environment', async () => {
-    const desk = openDesk(counting)
-    const { metadata } = await dialog(desk)
+    const context = openDesk(counting)
+    const { metadata } = await dialog(context)
     await changesNothing(async () => {
-      expect(await said(desk, sam, () => askRestore(sam, command(), desk))).toContain('You may not start')
-      expect(await confirms(sam, metadata, 'production', desk)).toContain('You may not start')
-      expect(await said(desk, dana, () => askRestore(dana, command('#77'), desk))).toContain('has no backup #77')
+      expect(await said(context, sam, () => openRestoreDialog(sam, command(), context))).toContain('You may not start')
+      expect(await confirms(sam, metadata, 'production', context)).toContain('You may not start')
+      expect(await said(context, dana, () => openRestoreDialog(dana, command('#77'), context))).toContain(
+        'has no backup #77',
+      )
     })
-    await desk.locks.lock('production', 'release party', 'UALEX', 'CDEPLOYS')
-    expect(await confirms(dana, metadata, 'production', desk)).toContain('release party')
+    await context.locks.lock('production', 'release party', 'UALEX', 'CDEPLOYS')
+    expect(await confirms(dana, metadata, 'production', context)).toContain('release party')
     expect(await truth.runs.list({ kinds: ['restore'] })).toEqual([])
   })
 
@@ -157,7 +159,7 @@ describe('a restore', () => {
   })
 
   it('lists what restores have left on the server, with the statement that drops it', async () => {
-    const keptDatabases: Desk['keptDatabases'] = async () => [
+    const keptDatabases: CommandContext['keptDatabases'] = async () => [
       { name: 'app_before_2', run: 2, kind: 'before', bytes: 12_000_000 },
     ]
     const answer = await said(openDesk({ keptDatabases }), dana, () =>
@@ -166,17 +168,19 @@ describe('a restore', () => {
     expect(answer).toMatch(
       /app_before_2.*12(\.0)? MB.*what served before restore \*?#2\*?.*drop database \\?"app_before_2/,
     )
-    const away: Desk['keptDatabases'] = async () => Promise.reject(new Error('away'))
+    const away: CommandContext['keptDatabases'] = async () => Promise.reject(new Error('away'))
     expect(await said(openDesk(), dana, () => backups(dana, undefined, openDesk({ keptDatabases: away })))).toContain(
       'The server could not be asked',
     )
   })
 
   it('offers no backup whose files have been removed', async () => {
-    const desk = openDesk(counting)
-    expect(await said(desk, sam, () => backups(sam, undefined, desk))).toMatch(/#1.*run1\.dump.*test restore took 12s/)
+    const context = openDesk(counting)
+    expect(await said(context, sam, () => backups(sam, undefined, context))).toMatch(
+      /#1.*run1\.dump.*test restore took 12s/,
+    )
     await truth.pool.query('update purser.backups set removed_at = now()')
-    expect(await said(desk, sam, () => backups(sam, undefined, desk))).toContain('There is no backup')
-    expect(await said(desk, dana, () => askRestore(dana, command(), desk))).toContain('There is no backup')
+    expect(await said(context, sam, () => backups(sam, undefined, context))).toContain('There is no backup')
+    expect(await said(context, dana, () => openRestoreDialog(dana, command(), context))).toContain('There is no backup')
   })
 })

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { askRollback, confirmRollback } from '../../src/commands/rollback.ts'
+import { openRollbackDialog, confirmRollback } from '../../src/commands/rollback.ts'
 import { isUndoPlan, type Run } from '../../src/model/run.ts'
 import { plainText } from '../../sandbox/slack/plain-text.ts'
 import type { Block } from '../../sandbox/slack/model.ts'
 import { openTruth, type Truth } from '../runs/truth.ts'
-import { dana, dialogOf, filled, frontDesk, revisionSeen, running, said } from './front-desk.ts'
+import { dana, dialogOf, filled, frontDesk, revisionSeen, running, said } from './command-context.ts'
 
 let truth: Truth
 beforeAll(async () => {
@@ -24,11 +24,11 @@ async function dialog(run: Run, seen: Partial<Seen> | Error, revision?: number) 
     if (seen instanceof Error) throw seen
     return { ...running, ...seen }
   }
-  const desk = openDesk({ deployment, now })
-  const answer = await askRollback(dana, run.number, desk, revision)
+  const context = openDesk({ deployment, now })
+  const answer = await openRollbackDialog(dana, run.number, context, revision)
   const view = await filled(answer)
   const text = plainText({ text: '', blocks: view.blocks as unknown as Block[] })
-  return { text, submit: view.submit?.text, metadata: view.private_metadata ?? '', desk, opened: answer }
+  return { text, submit: view.submit?.text, metadata: view.private_metadata ?? '', context, opened: answer }
 }
 
 describe('the rollback dialog', () => {
@@ -52,7 +52,7 @@ describe('the rollback dialog', () => {
     for (const line of differences) expect(seen.text).toContain(line)
     expect(seen.submit).toBe('Roll back')
     // What was shown is what the rollback is bound to, and what its plan says.
-    const rollback = await truth.runs.get(await rollbackOf(run, seen.desk))
+    const rollback = await truth.runs.get(await rollbackOf(run, seen.context))
     expect(isUndoPlan(rollback.plan) && rollback.plan.comeback).toMatchObject({
       from: { templateHash: 'hash-2' },
       to: { revision: '1', replicaSet: { uid: 'uid-1' } },
@@ -74,7 +74,9 @@ describe('the rollback dialog', () => {
     const run = await failedWithEffects()
     const blind = await dialog(run, new Error('connection refused'))
     expect(blind.text).toMatch(/The cluster could not be asked what will run.*\n.*looks before it changes anything/)
-    expect(await said(blind.desk, dana, () => confirmRollback('UDANA', blind.metadata, undefined, blind.desk))).toBe('')
+    expect(
+      await said(blind.context, dana, () => confirmRollback('UDANA', blind.metadata, undefined, blind.context)),
+    ).toBe('')
     const [rollback] = await truth.runs.list({ kinds: ['rollback'] })
     expect(rollback).toMatchObject({ status: 'executing', plan: { comeback: { kind: 'unseen' } } })
   })
@@ -82,9 +84,9 @@ describe('the rollback dialog', () => {
   it('is refused at the confirmation when the deployment has changed since it was shown', async () => {
     const run = await failedWithEffects()
     const metadata = await dialogOf(run, openDesk())
-    const desk = openDesk({ deployment: async () => ({ ...running, templateHash: 'hash-3' }) })
+    const context = openDesk({ deployment: async () => ({ ...running, templateHash: 'hash-3' }) })
     await changesNothing(async () =>
-      expect(await said(desk, dana, () => confirmRollback('UDANA', metadata, undefined, desk))).toContain(
+      expect(await said(context, dana, () => confirmRollback('UDANA', metadata, undefined, context))).toContain(
         'The deployment has changed since the dialog was opened',
       ),
     )

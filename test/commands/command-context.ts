@@ -4,20 +4,20 @@ import { pino } from 'pino'
 import { expect } from 'vitest'
 import { approve } from '../../src/commands/decide.ts'
 import { deploy } from '../../src/commands/deploy.ts'
-import { type Answer, answering, type Ask, type Desk } from '../../src/commands/command-context.ts'
+import { type Answer, answering, type Caller, type CommandContext } from '../../src/commands/command-context.ts'
 import { type Command, parseCommand } from '../../src/commands/grammar.ts'
-import { askRollback, confirmRollback } from '../../src/commands/rollback.ts'
+import { openRollbackDialog, confirmRollback } from '../../src/commands/rollback.ts'
 import type { PolicyConfig } from '../../src/config/environment-schema.ts'
 import { parsePurserYaml, type PurserConfig } from '../../src/config/purser-yaml.ts'
 import type { DeploymentSeen, RevisionSeen } from '../../src/model/rollback-target.ts'
 import type { PhaseName, Run } from '../../src/model/run.ts'
 import type { Truth } from '../runs/truth.ts'
 
-/** People at a desk of real stores and the real purser.yaml; only the queue is a list. */
+/** People at a context of real stores and the real purser.yaml; only the queue is a list. */
 
-export const dana: Ask = { user: 'UDANA', channel: 'CDEPLOYS' }
-export const alex: Ask = { user: 'UALEX', channel: 'CDEPLOYS' }
-export const sam: Ask = { user: 'USAM', channel: 'CDEPLOYS' }
+export const dana: Caller = { user: 'UDANA', channel: 'CDEPLOYS' }
+export const alex: Caller = { user: 'UALEX', channel: 'CDEPLOYS' }
+export const sam: Caller = { user: 'USAM', channel: 'CDEPLOYS' }
 
 const yaml = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
 const people = { deployers: ['UDANA', 'SOPS'], approvers: ['UALEX', 'UDANA'], channels: ['CDEPLOYS'] }
@@ -30,8 +30,8 @@ export function configWith(more: Partial<PolicyConfig> = {}): PurserConfig {
 }
 
 /** What the person reads; empty when the board tells. */
-export async function said(desk: Desk, ask: Ask, act: () => Promise<Answer>): Promise<string> {
-  const answer = await answering(desk, ask, '/billing test', act)
+export async function said(context: CommandContext, caller: Caller, act: () => Promise<Answer>): Promise<string> {
+  const answer = await answering(context, caller, '/billing test', act)
   if (answer.kind === 'open') return JSON.stringify(answer.view)
   return answer.kind === 'tell' ? answer.message.text : ''
 }
@@ -42,14 +42,15 @@ function command<N extends Command['name']>(text: string): Extract<Command, { na
   return parsed.command as Extract<Command, { name: N }>
 }
 
-export const deploys = (ask: Ask, text: string, desk: Desk) =>
-  said(desk, ask, () => deploy(ask, command<'deploy'>(`deploy ${text}`), desk))
+export const deploys = (caller: Caller, text: string, context: CommandContext) =>
+  said(context, caller, () => deploy(caller, command<'deploy'>(`deploy ${text}`), context))
 export const ticketOf = (run: Run) => ({ run: run.number, plan: run.planHash })
-export const approves = (ask: Ask, run: Run, desk: Desk) => said(desk, ask, () => approve(ask, ticketOf(run), desk))
+export const approves = (caller: Caller, run: Run, context: CommandContext) =>
+  said(context, caller, () => approve(caller, ticketOf(run), context))
 
 /** What the dialog carries from its opening to its confirmation. */
-export async function dialogOf(run: Run, desk: Desk, revision?: number): Promise<string> {
-  return (await filled(await askRollback(dana, run.number, desk, revision))).private_metadata ?? ''
+export async function dialogOf(run: Run, context: CommandContext, revision?: number): Promise<string> {
+  return (await filled(await openRollbackDialog(dana, run.number, context, revision))).private_metadata ?? ''
 }
 
 /** The dialog once everything is in it. */
@@ -89,8 +90,10 @@ export const running: DeploymentSeen = {
 export { revision as revisionSeen }
 
 export function frontDesk(truth: () => Truth) {
-  /** A desk at which people ask; keeps what was enqueued. */
-  function openDesk(more: Partial<Desk> = {}): Desk & { readonly enqueued: string[]; readonly announced: string[] } {
+  /** What commands are handed, over real stores; it keeps what was enqueued. */
+  function openDesk(
+    more: Partial<CommandContext> = {},
+  ): CommandContext & { readonly enqueued: string[]; readonly announced: string[] } {
     const enqueued: string[] = []
     const announced: string[] = []
     return {
@@ -156,19 +159,19 @@ export function frontDesk(truth: () => Truth) {
     return truth().runs.get(claim.run)
   }
 
-  async function rollbackOf(run: Run, desk: Desk): Promise<number> {
-    const metadata = await dialogOf(run, desk)
-    expect(await said(desk, dana, () => confirmRollback('UDANA', metadata, 'broken', desk))).toBe('')
+  async function rollbackOf(run: Run, context: CommandContext): Promise<number> {
+    const metadata = await dialogOf(run, context)
+    expect(await said(context, dana, () => confirmRollback('UDANA', metadata, 'broken', context))).toBe('')
     return (await truth().runs.list({ kinds: ['rollback'] }))[0]?.number ?? 0
   }
 
-  async function rolledBack(run: Run, desk: Desk): Promise<void> {
+  async function rolledBack(run: Run, context: CommandContext): Promise<void> {
     if ((await truth().runs.effects(run.number)).length === 0)
       await truth().pool.query(
         `insert into purser.effects (run, phase, kind, target, "before", status) values ($1, 'rollout', 'image', 'a', '{"image":"v1"}', 'applied')`,
         [run.number],
       )
-    const number = await rollbackOf(run, desk)
+    const number = await rollbackOf(run, context)
     const undo = await truth().claim(number, 'undo')
     for (const effect of await truth().runs.effects(run.number))
       await truth().phases.settleEffect(undo, effect.id, 'undone')
