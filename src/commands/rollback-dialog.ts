@@ -1,9 +1,9 @@
 import type { ModalView } from '@slack/types'
 import { rollbackRefusedView, rollbackView } from '../messages/dialogs/dialogs.ts'
-import { type Comeback, comebackOf, targetOf } from '../model/rollback-target.ts'
+import { type RollbackTarget, rollbackTargetOf, targetOf } from '../model/rollback-target.ts'
 import type { Effect } from '../model/effects.ts'
 import type { Run } from '../model/run.ts'
-import { type UndoPlan, withComeback } from '../model/undo-plan.ts'
+import { type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
 import type { CommandContext } from './command-context.ts'
 import { whySchemaForbids } from './schema-guard.ts'
 
@@ -19,7 +19,7 @@ interface Asked {
   /** `--to-revision` */
   readonly revision: number | undefined
   /** Carries what is shown from the dialog's opening to its confirmation. */
-  readonly metadata: (comeback: Comeback) => string
+  readonly metadata: (rollbackTarget: RollbackTarget) => string
 }
 
 /** The dialog with what will run in it; without a way to confirm when the rollback would stop. */
@@ -33,20 +33,20 @@ export async function lookedAt(asked: Asked, context: CommandContext): Promise<M
     }),
     context.runs.releases(run.environment),
   ])
-  const answer = seen === undefined ? undefined : comebackOf(seen, image, releases, revision)
+  const answer = seen === undefined ? undefined : rollbackTargetOf(seen, image, releases, revision)
   if (answer?.ok === false) return rollbackRefusedView(run, answer, now)
-  const forbidden = await whySchemaForbids(run, targetOf(image, answer?.comeback), context)
+  const forbidden = await whySchemaForbids(run, targetOf(image, answer?.rollbackTarget), context)
   if (forbidden !== undefined) return rollbackRefusedView(run, { ok: false, ...forbidden, choices: [] }, now)
   if (answer === undefined) return unseen(asked, context)
-  const shown = fitting(answer.comeback, metadata)
-  return rollbackView(run, withComeback(undo, shown), metadata(shown), now)
+  const shown = fitting(answer.rollbackTarget, metadata)
+  return rollbackView(run, withRollbackTarget(undo, shown), metadata(shown), now)
 }
 
 function unseen({ run, undo, revision, metadata }: Asked, context: CommandContext): ModalView {
   const why = `it did not answer within ${lookLimitMs / 1_000} s or refused to`
   if (revision === undefined) {
-    const comeback = { kind: 'unseen', why } as const
-    return rollbackView(run, withComeback(undo, comeback), metadata(comeback), context.now())
+    const rollbackTarget = { kind: 'unseen', why } as const
+    return rollbackView(run, withRollbackTarget(undo, rollbackTarget), metadata(rollbackTarget), context.now())
   }
   const next = `Without --to-revision the rollback goes back to what stood there before run #${run.number}.`
   const told = `The cluster could not be asked which revisions there are: ${why}.`
@@ -54,23 +54,27 @@ function unseen({ run, undo, revision, metadata }: Asked, context: CommandContex
 }
 
 /** True when the deployment is known to have changed since the dialog was shown. */
-export async function hasMoved(run: Run, comeback: Comeback | undefined, context: CommandContext): Promise<boolean> {
-  if (comeback?.kind !== 'seen') return false
+export async function hasMoved(
+  run: Run,
+  rollbackTarget: RollbackTarget | undefined,
+  context: CommandContext,
+): Promise<boolean> {
+  if (rollbackTarget?.kind !== 'seen') return false
   // Best effort: the run looks again before it changes anything.
   const seen = await context.deployment(run.environment, AbortSignal.timeout(glanceLimitMs)).catch(() => undefined)
-  return seen !== undefined && seen.templateHash !== comeback.from.templateHash
+  return seen !== undefined && seen.templateHash !== rollbackTarget.from.templateHash
 }
 
 const longestMetadata = 2_900
 const longestLine = 200
 
 /** What a dialog carries is limited: differences that do not fit are counted, here and in what is shown. */
-function fitting(comeback: Extract<Comeback, { kind: 'seen' }>, metadata: Asked['metadata']) {
-  const lines = comeback.differences.map((line) =>
+function fitting(rollbackTarget: Extract<RollbackTarget, { kind: 'seen' }>, metadata: Asked['metadata']) {
+  const lines = rollbackTarget.differences.map((line) =>
     line.length > longestLine ? `${line.slice(0, longestLine)}…` : line,
   )
   for (let kept = lines.length; ; kept -= 1) {
-    const shown = { ...comeback, differences: lines.slice(0, kept), more: lines.length - kept }
+    const shown = { ...rollbackTarget, differences: lines.slice(0, kept), more: lines.length - kept }
     if (kept === 0 || metadata(shown).length <= longestMetadata) return shown
   }
 }

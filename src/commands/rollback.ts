@@ -2,12 +2,12 @@ import { z } from 'zod'
 import { approversOf } from '../jobs/approvers.ts'
 import { rollbackLookingView, rollbackView } from '../messages/dialogs/dialogs.ts'
 import { PurserError } from '../errors.ts'
-import { type Comeback, targetOf } from '../model/rollback-target.ts'
+import { type RollbackTarget, targetOf } from '../model/rollback-target.ts'
 import type { Effect } from '../model/effects.ts'
 import { isRestorePlan, isUndoPlan, type Run } from '../model/run.ts'
 import { hashOfPlan } from '../model/deploy-plan.ts'
 import { rollbackUntil } from '../model/rollback-window.ts'
-import { planUndo, type UndoPlan, withComeback } from '../model/undo-plan.ts'
+import { planUndo, type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
 import { currentWatch, watchChoices } from '../model/watch.ts'
 import { hasMoved, lookedAt } from './rollback-dialog.ts'
 import {
@@ -29,8 +29,8 @@ const Metadata = z.object({
   hash: z.string(),
   channel: z.string(),
   /** What would run, as the dialog shows it; missing when the deployment is not put back. */
-  comeback: z
-    .custom<Comeback>((one) => z.object({ kind: z.enum(['seen', 'unseen']) }).safeParse(one).success)
+  rollbackTarget: z
+    .custom<RollbackTarget>((one) => z.object({ kind: z.enum(['seen', 'unseen']) }).safeParse(one).success)
     .optional(),
 })
 
@@ -55,8 +55,8 @@ export async function openRollbackDialog(
   if (problem !== undefined) return refuse(problem)
   const undo = await undoOf(run, context)
   if (undo.steps.length === 0) return refuse(`Run #${run.number} has changed nothing that could be put back.`)
-  const metadata = (comeback?: Comeback) =>
-    JSON.stringify({ run: run.number, hash: hashOfPlan(undo), channel: caller.channel, comeback })
+  const metadata = (rollbackTarget?: RollbackTarget) =>
+    JSON.stringify({ run: run.number, hash: hashOfPlan(undo), channel: caller.channel, rollbackTarget })
   const image = await imageOf(undo, context)
   if (image !== undefined) {
     const fill = () => lookedAt({ run, undo, image, revision, metadata }, context)
@@ -79,7 +79,7 @@ export async function confirmRollback(
   reason: string | undefined,
   context: CommandContext,
 ): Promise<Answer> {
-  const { run: number, hash, channel, comeback } = Metadata.parse(JSON.parse(privateMetadata))
+  const { run: number, hash, channel, rollbackTarget } = Metadata.parse(JSON.parse(privateMetadata))
   const run = await context.runs.get(number)
   await guard(context, { user, channel }, 'deploy', run.environment)
   await guardLock(context, run.environment)
@@ -91,15 +91,16 @@ export async function confirmRollback(
       'What would be undone has changed since the dialog was opened.',
       'Press Roll back again and look at the new list.',
     )
-  if (await hasMoved(run, comeback, context))
+  if (await hasMoved(run, rollbackTarget, context))
     return refuse(
       'The deployment has changed since the dialog was opened.',
       'Press Roll back again and look at what runs now.',
     )
   const image = await imageOf(undo, context)
-  const forbidden = image === undefined ? undefined : await whySchemaForbids(run, targetOf(image, comeback), context)
+  const forbidden =
+    image === undefined ? undefined : await whySchemaForbids(run, targetOf(image, rollbackTarget), context)
   if (forbidden !== undefined) return refuse(`${forbidden.why} Nothing was changed.`, forbidden.next)
-  const plan = comeback === undefined ? undo : withComeback(undo, comeback)
+  const plan = rollbackTarget === undefined ? undo : withRollbackTarget(undo, rollbackTarget)
   const given = reason === undefined || reason.trim() === '' ? undefined : reason.trim()
   if (currentWatch(run) !== undefined) {
     // The watch holds the environment: it ends first, then the rollback begins as a run of its own.

@@ -55,7 +55,7 @@ export interface RevisionChoice {
 }
 
 /** What will run when the deployment has been put back, as its confirmer saw it: the rollback is bound to it. */
-export type Comeback =
+export type RollbackTarget =
   | {
       readonly kind: 'seen'
       /** What ran then. The rollback stops when something else runs. */
@@ -72,20 +72,20 @@ export type Comeback =
   /** The cluster could not be asked. */
   | { readonly kind: 'unseen'; readonly why: string }
 
-export type ComebackAnswer =
-  | { readonly ok: true; readonly comeback: Extract<Comeback, { kind: 'seen' }> }
+export type RollbackTargetAnswer =
+  | { readonly ok: true; readonly rollbackTarget: Extract<RollbackTarget, { kind: 'seen' }> }
   | { readonly ok: false; readonly why: string; readonly next: string; readonly choices: readonly RevisionChoice[] }
 
 /** Pure: what a rollback of this image would bring back, or why it may not be. `wanted` is a revision's number. */
-export function comebackOf(
+export function rollbackTargetOf(
   seen: DeploymentSeen,
   effect: Effect,
   releases: readonly Release[],
   wanted: number | undefined,
-): ComebackAnswer {
+): RollbackTargetAnswer {
   const before = effect.before as unknown as ImageBefore
   const choices = choicesOf(seen, releases)
-  const refuse = (why: string, next: string, listed = false): ComebackAnswer => ({
+  const refuse = (why: string, next: string, listed = false): RollbackTargetAnswer => ({
     ok: false,
     why,
     next,
@@ -116,7 +116,7 @@ export function comebackOf(
   const image = to?.image ?? before.image
   return {
     ok: true,
-    comeback: {
+    rollbackTarget: {
       kind: 'seen',
       from: { image: seen.image, version: versionIn(releases, seen.image), templateHash: seen.templateHash },
       to: to === undefined ? null : proven(to, before),
@@ -255,9 +255,9 @@ function whoChanged(
 /** Pure: which version a rollback brings back: the one that was chosen in its dialog, else what stood there before. */
 export function targetOf(
   image: Effect,
-  comeback: Comeback | undefined,
+  rollbackTarget: RollbackTarget | undefined,
 ): { readonly version: string | null; readonly image: string } {
   const before = image.before as ImageBefore
-  if (comeback?.kind !== 'seen' || comeback.to === null) return before
-  return { version: comeback.to.version ?? null, image: comeback.image }
+  if (rollbackTarget?.kind !== 'seen' || rollbackTarget.to === null) return before
+  return { version: rollbackTarget.to.version ?? null, image: rollbackTarget.image }
 }

@@ -1,4 +1,4 @@
-import type { Comeback } from './rollback-target.ts'
+import type { RollbackTarget } from './rollback-target.ts'
 import type {
   CronJobBefore,
   DatabaseBefore,
@@ -30,7 +30,7 @@ export interface UndoPlan {
   /** Said plainly to whoever confirms: what stays as it is. */
   readonly stays: readonly string[]
   /** What will run, as far as it was seen; missing when the deployment is not put back. */
-  readonly comeback?: Comeback
+  readonly rollbackTarget?: RollbackTarget
 }
 
 /**
@@ -103,12 +103,12 @@ function recordOf(step: UndoStep, effects: readonly Effect[]): unknown {
 }
 
 /** Pure: the same list, bound to what whoever confirms it has seen. */
-export function withComeback(plan: UndoPlan, comeback: Comeback): UndoPlan {
-  if (comeback.kind === 'unseen' || comeback.to === null) return { ...plan, comeback }
-  const { version, image, revision } = comeback.to
+export function withRollbackTarget(plan: UndoPlan, rollbackTarget: RollbackTarget): UndoPlan {
+  if (rollbackTarget.kind === 'unseen' || rollbackTarget.to === null) return { ...plan, rollbackTarget }
+  const { version, image, revision } = rollbackTarget.to
   const line = (target: string) => `Deployment ${target}: back to ${version ?? image} (revision ${revision})`
   const steps = plan.steps.map((step) => (step.kind === 'image' ? { ...step, line: line(step.target) } : step))
-  return { ...plan, steps, comeback }
+  return { ...plan, steps, rollbackTarget }
 }
 
 function staysFor(migrations: readonly string[]): readonly string[] {

@@ -89,9 +89,9 @@ export const running: DeploymentSeen = {
 }
 export { revision as revisionSeen }
 
-export function frontDesk(truth: () => Truth) {
+export function commandContexts(truth: () => Truth) {
   /** What commands are handed, over real stores; it keeps what was enqueued. */
-  function openDesk(
+  function openContext(
     more: Partial<CommandContext> = {},
   ): CommandContext & { readonly enqueued: string[]; readonly announced: string[] } {
     const enqueued: string[] = []
@@ -179,5 +179,5 @@ export function frontDesk(truth: () => Truth) {
     await truth().phases.finish(await truth().claim(number, 'check'), { type: 'phase_succeeded', phase: 'check' }, {})
   }
 
-  return { openDesk, changesNothing, failedWithEffects, rollbackOf, rolledBack }
+  return { openContext, changesNothing, failedWithEffects, rollbackOf, rolledBack }
 }

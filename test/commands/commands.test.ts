@@ -3,7 +3,7 @@ import { approve, cancel, leave, reject, retry } from '../../src/commands/decide
 import type { Caller, CommandContext } from '../../src/commands/command-context.ts'
 import { history, status } from '../../src/commands/look.ts'
 import { openTruth, type Truth } from '../runs/truth.ts'
-import { alex, approves, configWith, dana, deploys, frontDesk, said, sam, ticketOf } from './command-context.ts'
+import { alex, approves, configWith, dana, deploys, commandContexts, said, sam, ticketOf } from './command-context.ts'
 
 let truth: Truth
 beforeAll(async () => {
@@ -12,11 +12,11 @@ beforeAll(async () => {
 beforeEach(() => truth.reset())
 afterAll(() => truth.close())
 
-const { openDesk, changesNothing, failedWithEffects, rollbackOf, rolledBack } = frontDesk(() => truth)
+const { openContext, changesNothing, failedWithEffects, rollbackOf, rolledBack } = commandContexts(() => truth)
 
 describe('a deploy', () => {
   it('begins by planning, silently: the board tells', async () => {
-    const context = openDesk()
+    const context = openContext()
     expect(await deploys(dana, 'v1.2.0', context)).toBe('')
     const [run] = await truth.runs.list({})
     expect(run).toMatchObject({
@@ -30,7 +30,7 @@ describe('a deploy', () => {
   })
 
   it('may be asked for by a member of a group', async () => {
-    expect(await deploys({ ...sam, user: 'UOLA' }, 'v1.2.0 staging', openDesk())).toBe('')
+    expect(await deploys({ ...sam, user: 'UOLA' }, 'v1.2.0 staging', openContext())).toBe('')
     expect(await truth.runs.list({ environment: 'staging' })).toHaveLength(1)
   })
 
@@ -38,7 +38,7 @@ describe('a deploy', () => {
     ['Sam', sam, 'You may not start or change runs in production. Caller <@UDANA>'],
     ['Dana in another channel', { ...dana, channel: 'CRANDOM' }, 'Type it in <#CDEPLOYS>'],
   ])('by %s is refused, changes nothing and is in the audit', async (_, caller, text) => {
-    const context = openDesk()
+    const context = openContext()
     const audit = await changesNothing(async () => expect(await deploys(caller, 'v1.2.0', context)).toContain(text))
     expect(audit).toEqual([expect.stringContaining(`${caller.user} refused /billing test: `)])
     expect(context.enqueued).toEqual([])
@@ -47,7 +47,7 @@ describe('a deploy', () => {
 
 describe('an approval', () => {
   it('by another person starts the run, and the thread says who it was', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await truth.waiting()
     expect(await approves(alex, run, context)).toBe('')
     expect(context.enqueued).toEqual([`#${run.number} preflight`])
@@ -61,7 +61,7 @@ describe('an approval', () => {
     ['a button of a former plan', alex, { plan: 'f'.repeat(64) }, 'The plan has changed since this button was shown'],
   ])('by %s is refused, changes nothing and is in the audit', async (_, caller, ticket, text) => {
     const run = await truth.waiting()
-    const context = openDesk()
+    const context = openContext()
     const audit = await changesNothing(async () => {
       const answer = await said(context, caller, () => approve(caller, { ...ticketOf(run), ...ticket }, context))
       expect(answer.toLowerCase()).toContain(text.toLowerCase())
@@ -72,7 +72,7 @@ describe('an approval', () => {
   })
 
   it('of two at once is one approval and one clear answer', async () => {
-    const context = openDesk({ config: configWith({ approvers: ['UALEX', 'UBO'] }) })
+    const context = openContext({ config: configWith({ approvers: ['UALEX', 'UBO'] }) })
     const run = await truth.waiting()
     const answers = await Promise.all([approves(alex, run, context), approves({ ...alex, user: 'UBO' }, run, context)])
     expect(answers.sort()).toEqual(['', expect.stringContaining('the run is running. Nothing was changed.')])
@@ -82,7 +82,7 @@ describe('an approval', () => {
   it('while another deploy executes is refused and names it', async () => {
     const running = await truth.under('migrate')
     const run = await truth.waiting()
-    const answer = await approves(alex, run, openDesk())
+    const answer = await approves(alex, run, openContext())
     expect(answer).toContain(`Run #${running.run} is running in production`)
     expect(answer).toContain(`/billing cancel #${running.run}`)
   })
@@ -90,7 +90,7 @@ describe('an approval', () => {
 
 describe('other decisions', () => {
   it('the person who asked may take a run back, a stranger may not reject it', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await truth.waiting()
     expect(await said(context, sam, () => reject(sam, ticketOf(run), context))).toContain('You may not approve')
     expect(await said(context, dana, () => reject(dana, ticketOf(run), context))).toBe('')
@@ -98,7 +98,7 @@ describe('other decisions', () => {
   })
 
   it('a retry without number takes the newest failed run; Sam may not', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await truth.failedAt('e2e')
     const refused = await changesNothing(() => said(context, sam, () => retry(sam, undefined, context)))
     expect(refused).toHaveLength(1)
@@ -107,7 +107,7 @@ describe('other decisions', () => {
   })
 
   it('a retry without number passes over a failed look around and a run that was rolled back', async () => {
-    const context = openDesk()
+    const context = openContext()
     const wanted = await truth.failedAt('e2e', { environment: 'staging' })
     const undone = await truth.failedAt('rollout')
     await rolledBack(undone, context)
@@ -120,7 +120,7 @@ describe('other decisions', () => {
   })
 
   it('a run of which something was taken back is not retried, also when its rollback failed half way', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await failedWithEffects()
     const rollback = await rollbackOf(run, context)
     const [effect] = await truth.runs.effects(run.number)
@@ -133,7 +133,7 @@ describe('other decisions', () => {
   })
 
   it('a cancel without number ends the deploy, not a look around beside it', async () => {
-    const context = openDesk()
+    const context = openContext()
     const deploying = await truth.under('migrate')
     const { run: look } = await truth.create({ kind: 'verify', approvalsNeeded: 0 })
     expect(await said(context, dana, () => cancel(dana, undefined, context))).toBe('')
@@ -142,7 +142,7 @@ describe('other decisions', () => {
   })
 
   it('what has ended is not cancelled, and nothing to cancel is said so', async () => {
-    const context = openDesk()
+    const context = openContext()
     expect(await said(context, dana, () => cancel(dana, undefined, context))).toContain(
       'Nothing is running or waiting.',
     )
@@ -154,7 +154,7 @@ describe('other decisions', () => {
   })
 
   it('a failed run can be left as it is', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await truth.failedAt('monitor')
     expect(await said(context, dana, () => leave(dana, ticketOf(run), context))).toBe('')
     expect((await truth.runs.get(run.number)).status).toBe('left')
@@ -163,7 +163,7 @@ describe('other decisions', () => {
 
 describe('looking', () => {
   it('changes nothing, and is for everybody in the channel', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await truth.waiting()
     const audit = await changesNothing(async () => {
       expect(await said(context, sam, () => status(sam, undefined, context))).toContain(`#${run.number}`)
@@ -179,7 +179,7 @@ describe('looking', () => {
   })
 
   it('for a run there is not is told so', async () => {
-    const context = openDesk()
+    const context = openContext()
     expect(await said(context, sam, () => status(sam, 99, context))).toContain(
       'There is no run #99. Nothing was changed.',
     )
@@ -188,7 +188,7 @@ describe('looking', () => {
 
 it('when the database is away there is an answer all the same', async () => {
   const away = { get: () => Promise.reject(new Error('gone')), audit: () => Promise.reject(new Error('gone')) }
-  const context = openDesk({ runs: away as unknown as CommandContext['runs'] })
+  const context = openContext({ runs: away as unknown as CommandContext['runs'] })
   expect(await said(context, dana, () => status(dana, 1, context))).toContain('could not do that now')
   expect(await deploys(sam, 'v1.2.0', context)).toContain('You may not')
 })

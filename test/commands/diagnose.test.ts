@@ -6,7 +6,7 @@ import type { Diagnosis, RemedyKind } from '../../src/model/diagnosis.ts'
 import type { Run } from '../../src/model/run.ts'
 import * as example from '../messages/example-runs.ts'
 import { openTruth, type Truth } from '../runs/truth.ts'
-import { alex, configWith, dana, filled, frontDesk, said, sam, ticketOf } from './command-context.ts'
+import { alex, configWith, dana, filled, commandContexts, said, sam, ticketOf } from './command-context.ts'
 
 let truth: Truth
 beforeAll(async () => {
@@ -15,7 +15,7 @@ beforeAll(async () => {
 beforeEach(() => truth.reset())
 afterAll(() => truth.close())
 
-const { openDesk, changesNothing } = frontDesk(() => truth)
+const { openContext, changesNothing } = commandContexts(() => truth)
 
 const asks = (who: Caller, context: CommandContext, cronJob?: string) =>
   said(context, who, () =>
@@ -37,7 +37,7 @@ const fixes = () => truth.runs.list({ kinds: ['fix'] })
 
 describe('a diagnosis', () => {
   it('is for everybody, needs no approval, and runs beside what changes something', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await diagnosed(context)
     await presses(alex, run, 'resume_cronjob', context)
     expect(await asks(sam, context)).toBe('')
@@ -45,20 +45,20 @@ describe('a diagnosis', () => {
   })
 
   it('of a CronJob that is not in purser.yaml is refused, with the nearest one', async () => {
-    const context = openDesk()
+    const context = openContext()
     await changesNothing(async () => {
       expect(await asks(sam, context, 'webhok-retry')).toContain('/billing diagnose cronjob webhook-retry')
     })
   })
 
   it('without a subject asks for one', async () => {
-    const context = openDesk()
+    const context = openContext()
     const view = await filled(await openDiagnoseDialog(sam, undefined, context))
     expect(JSON.stringify(view)).toMatch(/Webhook not receiving.*CronJob webhook-retry not running.*Grace period/)
   })
 
   it('is done again as it was', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await diagnosed(context)
     await said(context, sam, () => diagnoseAgain(sam, ticketOf(run), context))
     const [newest] = await truth.runs.list({ limit: 1 })
@@ -68,7 +68,7 @@ describe('a diagnosis', () => {
 
 describe('a button that mends something', () => {
   it('begins a run of its own, which has the environment for itself and looks again at the end', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await diagnosed(context)
     expect(await presses(alex, run, 'resume_cronjob', context)).toBe('')
     expect(await fixes()).toMatchObject([
@@ -84,7 +84,7 @@ describe('a button that mends something', () => {
   })
 
   it('is refused to whoever may not approve', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await diagnosed(context)
     const audit = await changesNothing(async () =>
       expect(await presses(sam, run, 'resume_cronjob', context)).toContain('You may not approve'),
@@ -93,7 +93,7 @@ describe('a button that mends something', () => {
   })
 
   it('works once: the second press is told which run does it', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await diagnosed(context)
     await presses(alex, run, 'resume_cronjob', context)
     await changesNothing(async () =>
@@ -104,7 +104,7 @@ describe('a button that mends something', () => {
   })
 
   it('of two presses at the same moment, one begins a run', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await diagnosed(context)
     const answers = await Promise.all([alex, dana].map((who) => presses(who, run, 'resume_cronjob', context)))
     expect(answers.filter((text) => text === '')).toHaveLength(1)
@@ -112,17 +112,17 @@ describe('a button that mends something', () => {
   })
 
   it('does nothing when the diagnosis does not propose it, or when it is old', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await diagnosed(context)
     await changesNothing(async () => {
       expect(await presses(alex, run, 'enable_endpoint', context)).toContain('does not propose that')
-      const later = openDesk({ now: () => new Date(Date.now() + 45 * 60_000) })
+      const later = openContext({ now: () => new Date(Date.now() + 45 * 60_000) })
       expect(await presses(alex, run, 'resume_cronjob', later)).toContain('45 minutes old')
     })
   })
 
   it('waits for a lock to be opened', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await diagnosed(context)
     await said(context, dana, () => lock(dana, 'month-end closing', context))
     await changesNothing(async () =>
@@ -131,7 +131,7 @@ describe('a button that mends something', () => {
   })
 
   it('opens the dialog of a deploy where that is what helps, for those who may deploy', async () => {
-    const context = openDesk({ config: configWith({ deployers: ['UDANA'] }) })
+    const context = openContext({ config: configWith({ deployers: ['UDANA'] }) })
     const [cause] = example.diagnoseWebhook.diagnosis?.causes ?? []
     if (cause === undefined) throw new Error('the example has a cause')
     const run = await diagnosed(context, { ...example.diagnosis, causes: [cause] })

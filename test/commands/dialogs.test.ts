@@ -6,7 +6,7 @@ import { openLockDialog, confirmLock } from '../../src/commands/lock.ts'
 import { submitted } from '../../src/commands/submitted.ts'
 import { expectSlackTakesView, shown } from '../messages/slack-takes.ts'
 import { openTruth, type Truth } from '../runs/truth.ts'
-import { dana, frontDesk, said, sam } from './command-context.ts'
+import { dana, commandContexts, said, sam } from './command-context.ts'
 
 let truth: Truth
 beforeAll(async () => {
@@ -15,7 +15,7 @@ beforeAll(async () => {
 beforeEach(() => truth.reset())
 afterAll(() => truth.close())
 
-const { openDesk, changesNothing } = frontDesk(() => truth)
+const { openContext, changesNothing } = commandContexts(() => truth)
 
 async function opened(answer: Answer): Promise<ModalView> {
   if (answer.kind !== 'open') throw new Error(`no dialog: ${answer.kind}`)
@@ -30,7 +30,7 @@ const nothing = { environment: undefined, dryRun: false }
 
 describe('a deploy without a version', () => {
   it('opens a dialog at once, and fills in the tags that are versions, newest first, with dates', async () => {
-    const context = openDesk({ now: () => new Date('2026-01-05T14:00:00Z') })
+    const context = openContext({ now: () => new Date('2026-01-05T14:00:00Z') })
     const answer = await openDeployDialog(dana, nothing, context)
     expect(answer.kind === 'open' && shown(answer.view.blocks)).toContain('Reading the tags')
     const seen = shown((await opened(answer)).blocks)
@@ -41,7 +41,7 @@ describe('a deploy without a version', () => {
   })
 
   it('runs the same command once it is confirmed', async () => {
-    const context = openDesk()
+    const context = openContext()
     const { private_metadata: metadata = '' } = await opened(await openDeployDialog(dana, nothing, context))
     const values = {
       version: { version: option('v1.1.0') },
@@ -54,7 +54,7 @@ describe('a deploy without a version', () => {
   })
 
   it('is refused to whoever may not deploy, before and after the dialog', async () => {
-    const context = openDesk()
+    const context = openContext()
     const { private_metadata: metadata = '' } = await opened(await openDeployDialog(dana, nothing, context))
     const dialog = submitted('USAM', metadata, { version: { version: option('v1.1.0') } })
     await changesNothing(async () => {
@@ -64,21 +64,21 @@ describe('a deploy without a version', () => {
   })
 
   it('says so when the repository has no version', async () => {
-    const view = await opened(await openDeployDialog(dana, nothing, openDesk({ versions: async () => [] })))
+    const view = await opened(await openDeployDialog(dana, nothing, openContext({ versions: async () => [] })))
     expect(view.submit).toBeUndefined()
     expect(shown(view.blocks)).toContain('no tag that looks like a version')
   })
 
   it('offers a hundred of many tags and says how to take another', async () => {
     const versions = Array.from({ length: 230 }, (_, at) => ({ name: `v1.${230 - at}.0`, createdAt: 'unknown' }))
-    const view = await opened(await openDeployDialog(dana, nothing, openDesk({ versions: async () => versions })))
+    const view = await opened(await openDeployDialog(dana, nothing, openContext({ versions: async () => versions })))
     expect(shown(view.blocks)).toContain('The newest 100 of 230 tags; any other: `/billing deploy VERSION`')
   })
 })
 
 describe('a lock without a reason', () => {
   it('asks for it, and locks the environment that was chosen', async () => {
-    const context = openDesk()
+    const context = openContext()
     const view = await opened(await openLockDialog(dana, undefined, context))
     const values = { reason: { reason: { value: 'audit week' } }, environment: { environment: option('staging') } }
     const dialog = submitted('UDANA', view.private_metadata ?? '', values)
@@ -89,7 +89,7 @@ describe('a lock without a reason', () => {
   })
 
   it('is refused to whoever may not deploy', async () => {
-    const context = openDesk()
+    const context = openContext()
     const dialog = submitted('USAM', JSON.stringify({ channel: 'CDEPLOYS', environment: 'production' }), {
       reason: { reason: { value: 'because' } },
     })

@@ -5,7 +5,7 @@ import { openRestoreDialog, confirmRestore } from '../../src/commands/restore.ts
 import { submitted } from '../../src/commands/submitted.ts'
 import type { RestorePlan } from '../../src/model/restore-plan.ts'
 import { openTruth, type Truth } from '../runs/truth.ts'
-import { alex, approves, configWith, dana, frontDesk, said, sam } from './command-context.ts'
+import { alex, approves, configWith, dana, commandContexts, said, sam } from './command-context.ts'
 
 let truth: Truth
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => truth.close())
 
-const { openDesk, changesNothing } = frontDesk(() => truth)
+const { openContext, changesNothing } = commandContexts(() => truth)
 const file = 'backup_20261122_081530_production_run1.dump'
 
 /** A context in front of one kept backup: 100 customers in it, 140 now. */
@@ -63,7 +63,7 @@ const confirms = (caller: Caller, metadata: string, typed: string, context: Comm
 
 describe('a restore', () => {
   it('shows first what it costs, and changes nothing by showing it', async () => {
-    const context = openDesk(counting)
+    const context = openContext(counting)
     const audit = await changesNothing(async () => {
       const { filled } = await dialog(context)
       expect(filled).toContain(file)
@@ -76,7 +76,7 @@ describe('a restore', () => {
   })
 
   it('needs the name of the environment, to the letter', async () => {
-    const context = openDesk(counting)
+    const context = openContext(counting)
     const { metadata } = await dialog(context)
     await changesNothing(async () => {
       expect(await confirms(dana, metadata, 'prod', context)).toContain('You typed “prod”, not “production”')
@@ -90,7 +90,7 @@ describe('a restore', () => {
   })
 
   it('waits for two people, of whom neither asked for it', async () => {
-    const context = openDesk({ ...counting, config: configWith({ approvers: ['UALEX', 'UBO', 'UDANA'] }) })
+    const context = openContext({ ...counting, config: configWith({ approvers: ['UALEX', 'UBO', 'UDANA'] }) })
     const { metadata } = await dialog(context)
     await confirms(dana, metadata, 'production', context)
     const [asked] = await truth.runs.list({ kinds: ['restore'] })
@@ -105,7 +105,7 @@ describe('a restore', () => {
   })
 
   it('is refused to Sam, for a backup that is not there, and in a locked environment', async () => {
-    const context = openDesk(counting)
+    const context = openContext(counting)
     const { metadata } = await dialog(context)
     await changesNothing(async () => {
       expect(await said(context, sam, () => openRestoreDialog(sam, command(), context))).toContain('You may not start')
@@ -121,7 +121,7 @@ describe('a restore', () => {
 
   it('in place tells of its long downtime first, and that it cannot be done where it cannot', async () => {
     const said = async (way: WayOfRestore) =>
-      (await dialog(openDesk({ ...counting, wayOfRestore: async () => way }))).filled
+      (await dialog(openContext({ ...counting, wayOfRestore: async () => way }))).filled
     const inPlace = await said({ kind: 'in-place', why: 'purser may not create databases (CREATEDB)' })
     expect(inPlace).toContain('In place, with a long downtime')
     expect(inPlace).toContain('purser may not create databases')
@@ -162,20 +162,20 @@ describe('a restore', () => {
     const keptDatabases: CommandContext['keptDatabases'] = async () => [
       { name: 'app_before_2', run: 2, kind: 'before', bytes: 12_000_000 },
     ]
-    const answer = await said(openDesk({ keptDatabases }), dana, () =>
-      backups(dana, undefined, openDesk({ keptDatabases })),
+    const answer = await said(openContext({ keptDatabases }), dana, () =>
+      backups(dana, undefined, openContext({ keptDatabases })),
     )
     expect(answer).toMatch(
       /app_before_2.*12(\.0)? MB.*what served before restore \*?#2\*?.*drop database \\?"app_before_2/,
     )
     const away: CommandContext['keptDatabases'] = async () => Promise.reject(new Error('away'))
-    expect(await said(openDesk(), dana, () => backups(dana, undefined, openDesk({ keptDatabases: away })))).toContain(
-      'The server could not be asked',
-    )
+    expect(
+      await said(openContext(), dana, () => backups(dana, undefined, openContext({ keptDatabases: away }))),
+    ).toContain('The server could not be asked')
   })
 
   it('offers no backup whose files have been removed', async () => {
-    const context = openDesk(counting)
+    const context = openContext(counting)
     expect(await said(context, sam, () => backups(sam, undefined, context))).toMatch(
       /#1.*run1\.dump.*test restore took 12s/,
     )

@@ -11,7 +11,7 @@ import {
   dana,
   deploys,
   dialogOf,
-  frontDesk,
+  commandContexts,
   said,
   sam,
   ticketOf,
@@ -24,11 +24,11 @@ beforeAll(async () => {
 beforeEach(() => truth.reset())
 afterAll(() => truth.close())
 
-const { openDesk, changesNothing, failedWithEffects, rollbackOf, rolledBack } = frontDesk(() => truth)
+const { openContext, changesNothing, failedWithEffects, rollbackOf, rolledBack } = commandContexts(() => truth)
 
 describe('a rollback', () => {
   it('shows what would be undone and changes nothing before it is confirmed', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await failedWithEffects()
     const audit = await changesNothing(async () => {
       const view = await said(context, dana, () => openRollbackDialog(dana, undefined, context))
@@ -41,7 +41,7 @@ describe('a rollback', () => {
   })
 
   it('is refused to Sam, with and without the dialog', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await failedWithEffects()
     const metadata = await dialogOf(run, context)
     const audit = await changesNothing(async () => {
@@ -56,7 +56,7 @@ describe('a rollback', () => {
   })
 
   it('of a list that is no longer true is refused', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await failedWithEffects()
     const metadata = await dialogOf(run, context)
     await truth.pool.query(`update purser.effects set status = 'undone' where kind = 'cronjob'`)
@@ -68,7 +68,7 @@ describe('a rollback', () => {
   })
 
   it('is confirmed once, however often the button is pressed', async () => {
-    const context = openDesk()
+    const context = openContext()
     const run = await failedWithEffects()
     const metadata = await dialogOf(run, context)
     const presses = [1, 2, 3].map(() =>
@@ -79,7 +79,7 @@ describe('a rollback', () => {
   })
 
   it('of a deploy on which another one stands is refused: the newest goes first', async () => {
-    const context = openDesk()
+    const context = openContext()
     const older = await failedWithEffects()
     const newer = await failedWithEffects()
     const refused = `Run #${newer.number} has changed production since`
@@ -89,7 +89,7 @@ describe('a rollback', () => {
   })
 
   it('of a run that is not at rest is refused', async () => {
-    const context = openDesk()
+    const context = openContext()
     const running = await truth.under('migrate')
     expect(await said(context, dana, () => openRollbackDialog(dana, running.run, context))).toContain('Cancel it first')
     const planning = await truth.waiting({ environment: 'staging' })
@@ -101,7 +101,7 @@ describe('a rollback', () => {
   it('is no longer offered when the time for it has passed', async () => {
     const run = await failedWithEffects()
     await truth.pool.query(`update purser.runs set status = 'succeeded' where number = $1`, [run.number])
-    const context = openDesk({ now: () => new Date(Date.now() + 25 * 3_600_000) })
+    const context = openContext({ now: () => new Date(Date.now() + 25 * 3_600_000) })
     expect(await said(context, dana, () => openRollbackDialog(dana, run.number, context))).toContain(
       'more than 24 h ago',
     )
@@ -109,7 +109,7 @@ describe('a rollback', () => {
 })
 
 describe('a rollback that must be approved', () => {
-  const careful = () => openDesk({ config: configWith({ rollbackApprovals: 1 }) })
+  const careful = () => openContext({ config: configWith({ rollbackApprovals: 1 }) })
 
   it('calls those who may, and starts with their approval', async () => {
     const context = careful()
@@ -125,7 +125,7 @@ describe('a rollback that must be approved', () => {
     const context = careful()
     const run = await failedWithEffects()
     const late = await truth.runs.get(await rollbackOf(run, context))
-    await rolledBack(run, openDesk())
+    await rolledBack(run, openContext())
     await changesNothing(async () => expect(await approves(alex, late, context)).toContain('already being rolled back'))
   })
 
@@ -141,7 +141,7 @@ describe('a rollback that must be approved', () => {
 
 describe('a locked environment', () => {
   it('stays locked when Slack does not take the announcement, and its author is told', async () => {
-    const context = openDesk({ announce: () => Promise.reject(new Error('channel_not_found')) })
+    const context = openContext({ announce: () => Promise.reject(new Error('channel_not_found')) })
     expect(await said(context, dana, () => lock(dana, 'audit week', context))).toMatch(
       /locked production: audit week.*\nNot everybody could be told/s,
     )
@@ -149,7 +149,7 @@ describe('a locked environment', () => {
   })
 
   it('takes no deploy, approval, retry or rollback, and says why and what to do', async () => {
-    const context = openDesk()
+    const context = openContext()
     const failed = await failedWithEffects()
     const metadata = await dialogOf(failed, context)
     const waiting = await truth.waiting()
@@ -170,7 +170,7 @@ describe('a locked environment', () => {
   })
 
   it('still takes looks, plans, rejections and other environments', async () => {
-    const context = openDesk()
+    const context = openContext()
     const waiting = await truth.waiting()
     await said(context, dana, () => lock(dana, 'audit week', context))
     expect(await deploys(dana, 'v1.2.0 --dry-run', context)).toBe('')
@@ -180,7 +180,7 @@ describe('a locked environment', () => {
   })
 
   it('is locked once, by those who may, and opened again', async () => {
-    const context = openDesk()
+    const context = openContext()
     expect(await said(context, sam, () => lock(sam, 'because', context))).toContain('You may not')
     expect(await said(context, dana, () => lock(dana, 'audit week', context))).toBe('')
     expect(context.announced).toEqual([

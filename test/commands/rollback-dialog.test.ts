@@ -4,7 +4,7 @@ import { isUndoPlan, type Run } from '../../src/model/run.ts'
 import { plainText } from '../../sandbox/slack/plain-text.ts'
 import type { Block } from '../../sandbox/slack/model.ts'
 import { openTruth, type Truth } from '../runs/truth.ts'
-import { dana, dialogOf, filled, frontDesk, revisionSeen, running, said } from './command-context.ts'
+import { dana, dialogOf, filled, commandContexts, revisionSeen, running, said } from './command-context.ts'
 
 let truth: Truth
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeAll(async () => {
 beforeEach(() => truth.reset())
 afterAll(() => truth.close())
 
-const { openDesk, changesNothing, failedWithEffects, rollbackOf } = frontDesk(() => truth)
+const { openContext, changesNothing, failedWithEffects, rollbackOf } = commandContexts(() => truth)
 
 const now = () => new Date('2026-01-08T11:00:00Z')
 type Seen = typeof running
@@ -24,7 +24,7 @@ async function dialog(run: Run, seen: Partial<Seen> | Error, revision?: number) 
     if (seen instanceof Error) throw seen
     return { ...running, ...seen }
   }
-  const context = openDesk({ deployment, now })
+  const context = openContext({ deployment, now })
   const answer = await openRollbackDialog(dana, run.number, context, revision)
   const view = await filled(answer)
   const text = plainText({ text: '', blocks: view.blocks as unknown as Block[] })
@@ -53,7 +53,7 @@ describe('the rollback dialog', () => {
     expect(seen.submit).toBe('Roll back')
     // What was shown is what the rollback is bound to, and what its plan says.
     const rollback = await truth.runs.get(await rollbackOf(run, seen.context))
-    expect(isUndoPlan(rollback.plan) && rollback.plan.comeback).toMatchObject({
+    expect(isUndoPlan(rollback.plan) && rollback.plan.rollbackTarget).toMatchObject({
       from: { templateHash: 'hash-2' },
       to: { revision: '1', replicaSet: { uid: 'uid-1' } },
     })
@@ -78,13 +78,13 @@ describe('the rollback dialog', () => {
       await said(blind.context, dana, () => confirmRollback('UDANA', blind.metadata, undefined, blind.context)),
     ).toBe('')
     const [rollback] = await truth.runs.list({ kinds: ['rollback'] })
-    expect(rollback).toMatchObject({ status: 'executing', plan: { comeback: { kind: 'unseen' } } })
+    expect(rollback).toMatchObject({ status: 'executing', plan: { rollbackTarget: { kind: 'unseen' } } })
   })
 
   it('is refused at the confirmation when the deployment has changed since it was shown', async () => {
     const run = await failedWithEffects()
-    const metadata = await dialogOf(run, openDesk())
-    const context = openDesk({ deployment: async () => ({ ...running, templateHash: 'hash-3' }) })
+    const metadata = await dialogOf(run, openContext())
+    const context = openContext({ deployment: async () => ({ ...running, templateHash: 'hash-3' }) })
     await changesNothing(async () =>
       expect(await said(context, dana, () => confirmRollback('UDANA', metadata, undefined, context))).toContain(
         'The deployment has changed since the dialog was opened',
@@ -148,7 +148,7 @@ describe('a rollback to a chosen revision', () => {
     const seen = await choosing(1)
     expect(seen.text).toContain('Deployment valuecanvas-api: back to v1.1.0 (revision 1)')
     expect(seen.text).toContain('revision 1: v1.1.0, valuecanvas/api:v1.1.0, made 3d ago, has served')
-    expect(JSON.parse(seen.metadata)).toMatchObject({ comeback: { to: { replicaSet: { uid: 'uid-1' } } } })
+    expect(JSON.parse(seen.metadata)).toMatchObject({ rollbackTarget: { to: { replicaSet: { uid: 'uid-1' } } } })
     expect(seen.submit).toBe('Roll back')
   })
 

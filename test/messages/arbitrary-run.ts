@@ -154,7 +154,7 @@ export const arbitraryUndo: fc.Arbitrary<UndoPlan> = fc.record({
     80,
   ),
   stays: many(text, 40),
-  comeback: fc.record({
+  rollbackTarget: fc.record({
     kind: fc.constant('seen'),
     from: fc.record({ image: text, version: fc.option(text), templateHash: hash }),
     to: fc.option<RevisionChoice, null>(arbitraryChoice, { nil: null }),

@@ -88,7 +88,7 @@ export const undo: UndoPlan = {
     },
   ],
   stays: ['The schema is not rolled back: 20260101091000_billing_audit_log.sql stays applied.'],
-  comeback: {
+  rollbackTarget: {
     kind: 'seen',
     from: {
       image: `valuecanvas/api@sha256:${'ab'.repeat(32)}`,

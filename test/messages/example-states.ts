@@ -1,6 +1,6 @@
 import { refusalOf } from '../../src/model/schema-compatibility.ts'
 import type { KeptDatabase } from '../../src/model/backup.ts'
-import type { ComebackAnswer, RevisionChoice } from '../../src/model/rollback-target.ts'
+import type { RollbackTargetAnswer, RevisionChoice } from '../../src/model/rollback-target.ts'
 import type { Failure, Run, Verification } from '../../src/model/run.ts'
 import type { DeployPlan } from '../../src/model/deploy-plan.ts'
 import type { UndoPlan } from '../../src/model/undo-plan.ts'
@@ -287,7 +287,7 @@ export const healthy = deploy({
 
 export const unseenUndo: UndoPlan = {
   ...example.undo,
-  comeback: { kind: 'unseen', why: 'it did not answer within 5 s or refused to' },
+  rollbackTarget: { kind: 'unseen', why: 'it did not answer within 5 s or refused to' },
 }
 
 function revision(at: number, version: string, more: Partial<RevisionChoice>): RevisionChoice {
@@ -304,7 +304,7 @@ function revision(at: number, version: string, more: Partial<RevisionChoice>): R
   }
 }
 
-type Refused = Extract<ComebackAnswer, { ok: false }>
+type Refused = Extract<RollbackTargetAnswer, { ok: false }>
 
 export const otherRevision: Refused = {
   ok: false,

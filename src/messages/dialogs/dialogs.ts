@@ -1,9 +1,9 @@
 import type { Block, KnownBlock, ModalView } from '@slack/types'
 import type { Run } from '../../model/run.ts'
-import type { ComebackAnswer } from '../../model/rollback-target.ts'
+import type { RollbackTargetAnswer } from '../../model/rollback-target.ts'
 import type { UndoPlan } from '../../model/undo-plan.ts'
 import { viewIds } from '../board/actions.ts'
-import { comebackBlocks, lookingAtCluster, refusedComeback } from '../plan/rollback-target.ts'
+import { rollbackTargetBlocks, lookingAtCluster, refusedRollbackTarget } from '../plan/rollback-target.ts'
 import { list } from '../blocks/list.ts'
 import { paragraph, plainText, words } from '../blocks/message.ts'
 import { planSections, rendered } from '../plan/plan-sections.ts'
@@ -24,7 +24,7 @@ export function rollbackView(run: Run, undo: UndoPlan, privateMetadata: string, 
     ...(nothing ? {} : { submit: plainText('Roll back', 24) }),
     blocks: [
       ...undoneBlocks(run, undo),
-      ...(undo.comeback === undefined ? [] : comebackBlocks(undo.comeback, now)),
+      ...(undo.rollbackTarget === undefined ? [] : rollbackTargetBlocks(undo.rollbackTarget, now)),
       ...stayBlocks(undo),
       ...(nothing ? [] : [reasonInput()]),
     ],
@@ -40,8 +40,12 @@ export function rollbackLookingView(run: Run, undo: UndoPlan): ModalView {
 }
 
 /** A rollback that would stop is not offered. */
-export function rollbackRefusedView(run: Run, answer: Extract<ComebackAnswer, { ok: false }>, now: Date): ModalView {
-  return { ...rollbackFrame(run, 'Close'), blocks: [...refusedComeback(answer, now)] }
+export function rollbackRefusedView(
+  run: Run,
+  answer: Extract<RollbackTargetAnswer, { ok: false }>,
+  now: Date,
+): ModalView {
+  return { ...rollbackFrame(run, 'Close'), blocks: [...refusedRollbackTarget(answer, now)] }
 }
 
 function rollbackFrame(run: Run, close: string) {

@@ -1,7 +1,7 @@
 import type { CurrentRelease, DeployPlan, PlannedCronJob, PlannedMigration } from '../../model/deploy-plan.ts'
 import type { UndoPlan } from '../../model/undo-plan.ts'
 import type { Chapter } from './chapter.ts'
-import { comebackChapters } from './rollback-target.ts'
+import { rollbackTargetChapters } from './rollback-target.ts'
 import { code, words } from '../blocks/message.ts'
 import { counted, minutes } from '../../text.ts'
 
@@ -193,7 +193,7 @@ export function undoChapters(plan: UndoPlan): readonly Chapter[] {
       lines: plan.steps.length === 0 ? ['nothing'] : plan.steps.map((step) => step.line),
       ordered: plan.steps.length > 0,
     },
-    ...comebackChapters(plan.comeback),
+    ...rollbackTargetChapters(plan.rollbackTarget),
     { title: 'What stays', lines: plan.stays.length === 0 ? ['nothing'] : plan.stays },
   ]
 }

@@ -1,12 +1,17 @@
 import type { Block, KnownBlock } from '@slack/types'
-import { type Comeback, type ComebackAnswer, healthWords, type RevisionChoice } from '../../model/rollback-target.ts'
+import {
+  type RollbackTarget,
+  type RollbackTargetAnswer,
+  healthWords,
+  type RevisionChoice,
+} from '../../model/rollback-target.ts'
 import { list } from '../blocks/list.ts'
 import { ago, counted, utc } from '../../text.ts'
 import { paragraph, words } from '../blocks/message.ts'
 import type { Chapter } from './chapter.ts'
 
 type Blocks = readonly (KnownBlock | Block)[]
-type Seen = Extract<Comeback, { kind: 'seen' }>
+type Seen = Extract<RollbackTarget, { kind: 'seen' }>
 
 const style = { line: 300, cap: { lines: 30, chars: 5000, rest: 'lines' } }
 
@@ -16,19 +21,19 @@ export function lookingAtCluster(): Blocks {
 }
 
 /** What runs after a click, before the click. */
-export function comebackBlocks(comeback: Comeback, now: Date): Blocks {
-  if (comeback.kind === 'unseen')
-    return [paragraph([`:warning: *${words(unseenLine(comeback.why), 400)}*`, unseenNext].join('\n'))]
-  const warning = warningOf(comeback)
+export function rollbackTargetBlocks(rollbackTarget: RollbackTarget, now: Date): Blocks {
+  if (rollbackTarget.kind === 'unseen')
+    return [paragraph([`:warning: *${words(unseenLine(rollbackTarget.why), 400)}*`, unseenNext].join('\n'))]
+  const warning = warningOf(rollbackTarget)
   return [
-    ...list('This will run:', runsLines(comeback, (at) => ago(at, now)).map(shortDigests), style),
+    ...list('This will run:', runsLines(rollbackTarget, (at) => ago(at, now)).map(shortDigests), style),
     ...(warning === undefined ? [] : [paragraph(`:warning: *${words(warning, 400)}*`)]),
-    ...list('What changes in its pods:', differenceLines(comeback).map(shortDigests), style),
+    ...list('What changes in its pods:', differenceLines(rollbackTarget).map(shortDigests), style),
   ]
 }
 
 /** Why this rollback is not offered, and what could be chosen instead. */
-export function refusedComeback(answer: Extract<ComebackAnswer, { ok: false }>, now: Date): Blocks {
+export function refusedRollbackTarget(answer: Extract<RollbackTargetAnswer, { ok: false }>, now: Date): Blocks {
   const { why, next, choices } = answer
   const lines = choices.map((choice) => shortDigests(choiceLine(choice, (at) => ago(at, now))))
   return [
@@ -38,13 +43,14 @@ export function refusedComeback(answer: Extract<ComebackAnswer, { ok: false }>, 
 }
 
 /** The same for the plan of the rollback: no clock runs in it. */
-export function comebackChapters(comeback: Comeback | undefined): readonly Chapter[] {
-  if (comeback === undefined) return []
-  if (comeback.kind === 'unseen') return [{ title: 'What will run', lines: [unseenLine(comeback.why), unseenNext] }]
-  const warning = warningOf(comeback)
+export function rollbackTargetChapters(rollbackTarget: RollbackTarget | undefined): readonly Chapter[] {
+  if (rollbackTarget === undefined) return []
+  if (rollbackTarget.kind === 'unseen')
+    return [{ title: 'What will run', lines: [unseenLine(rollbackTarget.why), unseenNext] }]
+  const warning = warningOf(rollbackTarget)
   return [
-    { title: 'What will run', lines: [...runsLines(comeback, utc), ...(warning === undefined ? [] : [warning])] },
-    { title: 'What changes in its pods', lines: differenceLines(comeback), verbatim: true },
+    { title: 'What will run', lines: [...runsLines(rollbackTarget, utc), ...(warning === undefined ? [] : [warning])] },
+    { title: 'What changes in its pods', lines: differenceLines(rollbackTarget), verbatim: true },
   ]
 }
 

@@ -15,7 +15,7 @@ import { restart } from '../stripe/signing-secret.ts'
 import { scaleBack } from '../restore/replicas.ts'
 import { healthState, rolloutState } from '../verify/state-checks.ts'
 import { retiredBy } from '../stripe/webhook-endpoint.ts'
-import { confirmComeback, undoImage } from './undo-deployment.ts'
+import { confirmRollbackTarget, undoImage } from './undo-deployment.ts'
 import { targetOf } from '../../model/rollback-target.ts'
 import { guardSchema } from '../migrate/schema-check.ts'
 
@@ -27,8 +27,8 @@ export const undo: Phase = async (context) => {
   const image = effects.find((effect) => plan.steps.some((step) => step.kind === 'image' && step.effect === effect.id))
   if (image !== undefined) {
     await context.report(`looking at deployment ${image.target}`)
-    await context.step('look at the deployment', () => confirmComeback(context, image, plan.comeback))
-    await context.step('look at the schema', () => guardSchema(context, targetOf(image, plan.comeback)))
+    await context.step('look at the deployment', () => confirmRollbackTarget(context, image, plan.rollbackTarget))
+    await context.step('look at the schema', () => guardSchema(context, targetOf(image, plan.rollbackTarget)))
   }
   for (const [index, step] of plan.steps.entries()) {
     const effect = effects.find((effect) => effect.id === step.effect)
@@ -56,12 +56,12 @@ export const checkAfterRollback: Phase = async (context) => {
 async function undoEffect(
   context: PhaseContext,
   effect: Effect,
-  { comeback }: UndoPlan,
+  { rollbackTarget }: UndoPlan,
   signal: AbortSignal,
 ): Promise<void> {
   switch (effect.kind) {
     case 'image':
-      return undoImage(context, effect, comeback, signal)
+      return undoImage(context, effect, rollbackTarget, signal)
     case 'stripe-endpoint':
       return undoEndpoint(context, effect, signal)
     case 'secret-key':

@@ -1,5 +1,5 @@
 import type { DeploymentHistory, KnownRevision } from '../../adapters/kubernetes/port.ts'
-import { type Comeback, foreignChange } from '../../model/rollback-target.ts'
+import { type RollbackTarget, foreignChange } from '../../model/rollback-target.ts'
 import type { Effect, ImageBefore } from '../../model/effects.ts'
 import { causeOf, type PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
@@ -9,24 +9,28 @@ import { watchRollout } from '../rollout/watch-rollout.ts'
  * Before anything is put back: what somebody else has done since is not what this rollback was confirmed for, and a paused
  * deployment would roll out nothing. What comes back is told now if its confirmer could not see it.
  */
-export async function confirmComeback(context: PhaseContext, effect: Effect, comeback: Comeback | undefined) {
+export async function confirmRollbackTarget(
+  context: PhaseContext,
+  effect: Effect,
+  rollbackTarget: RollbackTarget | undefined,
+) {
   const { world, service, signal } = context
   const history = await world.cluster.history(effect.target, service.container, signal)
-  requireOurs(history, effect, comeback, 'It stopped before it changed anything.')
-  if (comeback?.kind !== 'seen') await tellComeback(context, history, effect)
+  requireOurs(history, effect, rollbackTarget, 'It stopped before it changed anything.')
+  if (rollbackTarget?.kind !== 'seen') await tellRollbackTarget(context, history, effect)
 }
 
 /** Puts the deployment back to the revision that was chosen or recorded, and watches it come up. */
 export async function undoImage(
   context: PhaseContext,
   effect: Effect,
-  comeback: Comeback | undefined,
+  rollbackTarget: RollbackTarget | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const { world, service } = context
-  const { image, uid } = targetOf(effect, comeback)
+  const { image, uid } = targetOf(effect, rollbackTarget)
   const history = await world.cluster.history(effect.target, service.container, signal)
-  requireOurs(history, effect, comeback, 'The deployment was not put back; the steps before it were.')
+  requireOurs(history, effect, rollbackTarget, 'The deployment was not put back; the steps before it were.')
   const change = {
     deployment: effect.target,
     container: service.container,
@@ -39,16 +43,24 @@ export async function undoImage(
   await watchRollout(context, image, signal)
 }
 
-function targetOf(effect: Effect, comeback: Comeback | undefined): { image: string; uid: string | undefined } {
-  if (comeback?.kind === 'seen' && comeback.to !== null)
-    return { image: comeback.image, uid: comeback.to.replicaSet.uid }
+function targetOf(
+  effect: Effect,
+  rollbackTarget: RollbackTarget | undefined,
+): { image: string; uid: string | undefined } {
+  if (rollbackTarget?.kind === 'seen' && rollbackTarget.to !== null)
+    return { image: rollbackTarget.image, uid: rollbackTarget.to.replicaSet.uid }
   const before = effect.before as ImageBefore
   return { image: before.image, uid: before.replicaSet?.uid }
 }
 
-function requireOurs(history: DeploymentHistory, effect: Effect, comeback: Comeback | undefined, stands: string): void {
-  const chosen = comeback?.kind === 'seen' ? { from: comeback.from.templateHash } : {}
-  const uid = targetOf(effect, comeback).uid
+function requireOurs(
+  history: DeploymentHistory,
+  effect: Effect,
+  rollbackTarget: RollbackTarget | undefined,
+  stands: string,
+): void {
+  const chosen = rollbackTarget?.kind === 'seen' ? { from: rollbackTarget.from.templateHash } : {}
+  const uid = targetOf(effect, rollbackTarget).uid
   const foreign = foreignChange(history, effect, { ...chosen, ...(uid === undefined ? {} : { uid }) })
   if (foreign !== undefined)
     throw new CheckFailed('deployment_changed', `rolling back ${effect.target}: ${foreign.text}`, {
@@ -62,7 +74,7 @@ function requireOurs(history: DeploymentHistory, effect: Effect, comeback: Comeb
 }
 
 /** What comes back beyond the image: somebody may have changed variables meanwhile. */
-async function tellComeback(context: PhaseContext, history: DeploymentHistory, effect: Effect): Promise<void> {
+async function tellRollbackTarget(context: PhaseContext, history: DeploymentHistory, effect: Effect): Promise<void> {
   const { uid, image } = targetOf(effect, undefined)
   const target = history.revisions.find(({ replicaSet }) => replicaSet.uid === uid)
   const text =
