@@ -31,8 +31,8 @@ import { reconcile } from './jobs/reconciler.ts'
 import { beginWantedRollbacks } from './jobs/begin-rollback.ts'
 import { createMask, maskDeep } from './masking.ts'
 import { CheckFailed } from './runbook/errors.ts'
-import { wayOfRestore } from './runbook/restore/strategy.ts'
-import { runbook } from './runbook/runbook.ts'
+import { restoreStrategy } from './runbook/restore/strategy.ts'
+import { phaseOf } from './runbook/runbook.ts'
 import type { World } from './runbook/world.ts'
 import { BoardStore } from './store/boards.ts'
 import { LockStore } from './store/locks.ts'
@@ -82,7 +82,7 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     phases,
     config,
     worldOf,
-    runbook,
+    phaseOf,
     enqueue: (run, phase) => jobs.enqueue(run, phase),
     publish,
     worker: settings.instance,
@@ -95,7 +95,14 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     const sweeps = new Sweeps(db)
     const enqueue = (wanted: Parameters<JobSystem['enqueueWanted']>[0]) => jobs.enqueueWanted(wanted)
     const wantedRollbacks = () =>
-      beginWantedRollbacks({ runs, locks, config, publish, enqueue: (run, phase) => jobs.enqueue(run, phase) })
+      beginWantedRollbacks({
+        runs,
+        locks,
+        config,
+        publish,
+        enqueue: (run, phase) => jobs.enqueue(run, phase),
+        now: () => new Date(),
+      })
     const discardPrepared = async (run: number, environment: string) => {
       const { restores } = worldOf(environment)
       await restores.discard(restores.names(run), AbortSignal.timeout(60_000))
@@ -132,15 +139,15 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
       return mask(await worldOf(environment).cluster.history(deployment, container, signal))
     },
     keptDatabases: (environment) => worldOf(environment).restores.kept(AbortSignal.timeout(5_000)),
-    wayOfRestore: async (name, file) => {
+    restoreStrategy: async (name, file) => {
       const environment = config.environments[name]
       if (environment === undefined) return undefined
       const limit = AbortSignal.timeout(5_000)
       try {
         const { backups, restores } = worldOf(name)
         const backup = (await backups.list(limit)).find((one) => one.file === file)
-        const way = await wayOfRestore({ restores }, environment, backup ?? {}, limit)
-        return way === undefined ? { kind: 'swap' } : { kind: 'in-place', ...way }
+        const strategy = await restoreStrategy({ restores }, environment, backup ?? {}, limit)
+        return strategy === undefined ? { kind: 'swap' } : { kind: 'in-place', ...strategy }
       } catch (error) {
         if (error instanceof CheckFailed) return { kind: 'none', why: error.message }
         log.warn({ err: error }, 'asking how a backup would come back')

@@ -2,7 +2,7 @@ import type { PolicyConfig } from '../config/environment-schema.ts'
 import type { Run } from '../model/run.ts'
 
 /** What someone wants to do, by the right that it needs. */
-export type Right = 'deploy' | 'approve' | 'look'
+export type Right = 'deploy' | 'approve' | 'view'
 
 export interface Person {
   readonly user: string
@@ -21,7 +21,7 @@ export type Permit =
       readonly channels: readonly string[]
     }
 
-/** Pure: may this person do this here? `look` is for everybody in the channel. */
+/** Pure: may this person do this here? `view` is for everybody in the channel. */
 export function permit(person: Person, right: Right, environment: string, policy: PolicyConfig): Permit {
   if (!policy.channels.includes(person.channel))
     return {
@@ -31,7 +31,7 @@ export function permit(person: Person, right: Right, environment: string, policy
       ask: [],
       channels: policy.channels,
     }
-  const may = right === 'look' || (right === 'deploy' ? person.mayDeploy : person.mayApprove)
+  const may = right === 'view' || (right === 'deploy' ? person.mayDeploy : person.mayApprove)
   if (may) return { ok: true }
   const what = right === 'deploy' ? `start or change runs in ${environment}` : `approve runs in ${environment}`
   return {

@@ -1,10 +1,12 @@
 import { backupsMessage } from '../messages/dialogs/restore.ts'
-import { type Answer, type Caller, type CommandContext, guard, tell } from './command-context.ts'
+import { type Answer, tell } from './respond.ts'
+import type { Caller, CommandContext } from './command-context.ts'
+import { guard } from './guards.ts'
 
 /** `/billing backups [ENV]`: what there is to go back to. */
 export async function backups(caller: Caller, asked: string | undefined, context: CommandContext): Promise<Answer> {
   const environment = asked ?? context.config.defaultEnvironment
-  await guard(context, caller, 'look', environment)
+  await guard(context, caller, 'view', environment)
   const [kept, databases] = await Promise.all([
     context.backups(environment),
     context.keptDatabases(environment).catch((error: unknown) => {

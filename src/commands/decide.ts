@@ -1,20 +1,11 @@
-import {
-  type Answer,
-  type Caller,
-  type CommandContext,
-  environmentOf,
-  publishAndEnqueue,
-  guard,
-  guardLock,
-  NotAllowed,
-  personOf,
-  refuse,
-  silent,
-} from './command-context.ts'
+import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
+import type { Caller, CommandContext } from './command-context.ts'
+import { environmentOf, guard, guardLock, NotAllowed, personOf } from './guards.ts'
 import { permitApproval } from './authorise.ts'
 import { PurserError } from '../errors.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
-import { isReadOnly, type Run } from '../model/run.ts'
+import { isReadOnly } from '../model/kinds.ts'
+import type { Run } from '../model/run.ts'
 import type { ThreadPost } from '../model/post.ts'
 import { neverPlanned, retryHelps } from '../model/retry-helps.ts'
 import { guardUndo } from './rollback.ts'
@@ -42,7 +33,7 @@ export async function approve(
 /** The Reject button. Whoever asked for the run may take it back too. */
 export async function reject(caller: Caller, ticket: { run: number }, context: CommandContext): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
-  await guard(context, caller, run.requestedBy === caller.user ? 'look' : 'approve', run.environment)
+  await guard(context, caller, run.requestedBy === caller.user ? 'view' : 'approve', run.environment)
   return decide(caller, run, { type: 'rejected', by: caller.user }, 'rejected', context)
 }
 

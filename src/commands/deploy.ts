@@ -1,18 +1,10 @@
 import type { PurserConfig } from '../config/purser-yaml.ts'
-import { deployPhases } from '../model/run.ts'
+import { newRun, type PhaseMinutes } from '../model/new-run.ts'
+import { deployPhases } from '../model/phases.ts'
 import { deployView, dryRunOption, inputs, readingVersionsView, rotateOption } from '../messages/dialogs/ask-dialogs.ts'
-import {
-  type Answer,
-  type Caller,
-  type CommandContext,
-  environmentOf,
-  environmentsHere,
-  publishAndEnqueue,
-  guard,
-  guardLock,
-  refuse,
-  silent,
-} from './command-context.ts'
+import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
+import type { Caller, CommandContext } from './command-context.ts'
+import { environmentOf, environmentsHere, guard, guardLock } from './guards.ts'
 import { type Command, isVersion } from './grammar.ts'
 import { readPlace, type Submitted } from './submitted.ts'
 
@@ -26,22 +18,19 @@ export async function deploy(
   await guard(context, caller, 'deploy', name)
   if (!command.dryRun) await guardLock(context, name)
   const { policy } = environmentOf(context, name)
-  const applied = await context.runs.create({
-    kind: 'deploy',
+  const run = newRun('deploy', {
     service: context.config.service.name,
     environment: name,
     version: command.version,
     dryRun: command.dryRun,
     rotateSecret: command.rotateSecret === true,
-    parent: undefined,
     requestedBy: caller.user,
     channel: caller.channel,
-    reason: undefined,
-    plan: undefined,
     approvalsNeeded: policy.approvals,
-    phases: deployBudgets(context.config),
+    minutes: deployMinutes(context.config),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })
+  const applied = await context.runs.create(run)
   await publishAndEnqueue(context, applied)
   return silent
 }
@@ -94,13 +83,8 @@ export async function confirmDeploy(dialog: Submitted, context: CommandContext):
   )
 }
 
-const planMinutes = 2
-
-function deployBudgets({ service }: PurserConfig) {
-  const chapters = deployPhases.map((name) => ({ name, budgetMinutes: budgetOf(service, name) }))
-  return [{ name: 'plan' as const, budgetMinutes: planMinutes }, ...chapters]
-}
-
-function budgetOf(service: PurserConfig['service'], phase: (typeof deployPhases)[number]): number {
-  return phase === 'monitor' ? service.monitor.minutes : service.phases[phase].minutes
+/** How long purser.yaml expects each phase to take. The watch takes as long as it says, not as long as its chapter. */
+function deployMinutes({ service }: PurserConfig): PhaseMinutes {
+  const minutes = Object.fromEntries(deployPhases.map(({ name }) => [name, service.phases[name].minutes]))
+  return { ...minutes, monitor: service.monitor.minutes }
 }

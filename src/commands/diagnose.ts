@@ -3,20 +3,14 @@ import { diagnoseView, inputs } from '../messages/dialogs/ask-dialogs.ts'
 import { aboutOf } from '../messages/thread/diagnosis.ts'
 import { mistyped } from '../nearest.ts'
 import { type DiagnosePlan, offeredRemedies, type RemedyKind, rotate, subjects } from '../model/diagnosis.ts'
-import { isReadOnly, type Run } from '../model/run.ts'
+import { newRun } from '../model/new-run.ts'
+import { isReadOnly } from '../model/kinds.ts'
+import type { Run } from '../model/run.ts'
 import { releasedIn } from '../model/current-release.ts'
 import { openDeployDialog } from './deploy.ts'
-import {
-  type Answer,
-  type Caller,
-  type CommandContext,
-  environmentsHere,
-  publishAndEnqueue,
-  guard,
-  guardLock,
-  refuse,
-  silent,
-} from './command-context.ts'
+import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
+import type { Caller, CommandContext } from './command-context.ts'
+import { environmentsHere, guard, guardLock } from './guards.ts'
 import type { Command } from './grammar.ts'
 import { readPlace, type Submitted } from './submitted.ts'
 
@@ -29,7 +23,7 @@ export async function diagnose(
   context: CommandContext,
 ): Promise<Answer> {
   const name = environment ?? context.config.defaultEnvironment
-  await guard(context, caller, 'look', name)
+  await guard(context, caller, 'view', name)
   guardCronJob(cronJob, context)
   const plan: DiagnosePlan = { kind: 'diagnose', subject, ...(cronJob === undefined ? {} : { cronJob }) }
   return begin(caller, name, plan, context)
@@ -41,21 +35,9 @@ async function begin(
   plan: DiagnosePlan,
   context: CommandContext,
 ): Promise<Answer> {
-  const applied = await context.runs.create({
-    kind: 'diagnose',
-    service: context.config.service.name,
-    environment,
-    version: '',
-    dryRun: false,
-    parent: undefined,
-    requestedBy: caller.user,
-    channel: caller.channel,
-    reason: undefined,
-    plan,
-    approvalsNeeded: 0,
-    phases: [{ name: 'diagnose', budgetMinutes: 1 }],
-    expiresInMinutes: 5,
-  })
+  const { name: service } = context.config.service
+  const { user: requestedBy, channel } = caller
+  const applied = await context.runs.create(newRun('diagnose', { service, environment, plan, requestedBy, channel }))
   await publishAndEnqueue(context, applied)
   return silent
 }
@@ -79,7 +61,7 @@ export async function openDiagnoseDialog(
   context: CommandContext,
 ): Promise<Answer> {
   const name = environment ?? context.config.defaultEnvironment
-  await guard(context, caller, 'look', name)
+  await guard(context, caller, 'view', name)
   const others = environmentsHere(context, caller).filter((one) => one !== name)
   const cronJobs = context.config.service.cronJobs.map((job) => job.name)
   const metadata = JSON.stringify({ channel: caller.channel, environment: name })
@@ -99,7 +81,7 @@ export async function confirmDiagnose(dialog: Submitted, context: CommandContext
 /** The Diagnose again button: a new run, the old board stays as it was found. */
 export async function diagnoseAgain(caller: Caller, ticket: { run: number }, context: CommandContext): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
-  await guard(context, caller, 'look', run.environment)
+  await guard(context, caller, 'view', run.environment)
   const plan = aboutOf(run)
   if (plan === undefined) return refuse(`Run #${run.number} is no diagnosis.`, '/billing diagnose')
   guardCronJob(plan.cronJob, context)
@@ -128,24 +110,17 @@ export async function fix(
   const stale = await whyStale(run, context)
   if (stale !== undefined)
     return refuse(`${stale} Nothing was changed.`, 'Press Diagnose again, and act on what it says.')
-  const applied = await context.runs.create({
-    kind: 'fix',
-    service: run.service,
-    environment: run.environment,
-    version: '',
-    dryRun: false,
-    parent: run.number,
-    requestedBy: caller.user,
-    channel: run.channel,
-    reason: undefined,
-    plan: { kind: 'fix', remedy, diagnose: plan },
-    approvalsNeeded: 0,
-    phases: [
-      { name: 'fix', budgetMinutes: 5 },
-      { name: 'diagnose', budgetMinutes: 1 },
-    ],
-    expiresInMinutes: 5,
-  })
+  const { service, environment, channel } = run
+  const applied = await context.runs.create(
+    newRun('fix', {
+      service,
+      environment,
+      channel,
+      requestedBy: caller.user,
+      parent: run.number,
+      plan: { kind: 'fix', remedy, diagnose: plan },
+    }),
+  )
   await publishAndEnqueue(context, applied)
   await context.jobs.publish(run.number)
   return silent

@@ -136,7 +136,7 @@ function parseDeploy(name: 'deploy' | 'plan', words: readonly string[], environm
   const known = ['--dry-run', '--rotate-secret']
   const unknown = flags.find((flag) => name === 'plan' || !known.includes(flag))
   if (unknown !== undefined) return wrong(name, `${name} has no option ${unknown}.`)
-  if (extra.length > 0) return wrong(name, `${extra.join(' ')} is too much.`)
+  if (extra.length > 0) return wrong(name, `${extra.join(' ')} is unexpected.`)
   const problem = environmentProblem(name, environment, environments)
   if (problem !== undefined) return problem
   const dryRun = name === 'plan' || flags.includes('--dry-run')
@@ -158,7 +158,7 @@ function parseRestore(words: readonly string[], environments: readonly string[])
   const [asked, environment, ...extra] = environments.includes(words[0] ?? '') ? [undefined, ...words] : words
   if (asked !== undefined && !backup.safeParse(asked).success)
     return wrong('restore', `${asked} is no backup. A backup is named by its run, as in #42, or by its file.`)
-  if (extra.length > 0) return wrong('restore', `${extra.join(' ')} is too much.`)
+  if (extra.length > 0) return wrong('restore', `${extra.join(' ')} is unexpected.`)
   const problem = environmentProblem('restore', environment, environments)
   return problem ?? { ok: true, command: { name: 'restore', backup: asked, environment } }
 }
@@ -174,7 +174,7 @@ function parseDiagnose(words: readonly string[], environments: readonly string[]
   const [typed, ...rest] = environments.includes(words[0] ?? '') ? [undefined, ...words] : words
   if (typed === undefined) {
     const [environment, ...extra] = rest
-    if (extra.length > 0) return wrong('diagnose', `${extra.join(' ')} is too much.`)
+    if (extra.length > 0) return wrong('diagnose', `${extra.join(' ')} is unexpected.`)
     return { ok: true, command: { name: 'choose_subject', environment } }
   }
   const subject = subjects.find((subject) => subject === typed.toLowerCase())
@@ -185,7 +185,7 @@ function parseDiagnose(words: readonly string[], environments: readonly string[]
   }
   const named = subject === 'cronjob' && !environments.includes(rest[0] ?? '')
   const [cronJob, environment, ...extra] = named ? rest : [undefined, ...rest]
-  if (extra.length > 0) return wrong('diagnose', `${extra.join(' ')} is too much.`)
+  if (extra.length > 0) return wrong('diagnose', `${extra.join(' ')} is unexpected.`)
   if (cronJob !== undefined && !cronJobName.safeParse(cronJob).success)
     return wrong('diagnose', `${cronJob} is not the name of a CronJob.`)
   const problem = environmentProblem('diagnose', environment, environments)
@@ -198,13 +198,13 @@ function parseEnvironment(
   environments: readonly string[],
 ): Parsed {
   const [environment, ...extra] = words
-  if (extra.length > 0) return wrong(name, `${extra.join(' ')} is too much.`)
+  if (extra.length > 0) return wrong(name, `${extra.join(' ')} is unexpected.`)
   return environmentProblem(name, environment, environments) ?? { ok: true, command: { name, environment } }
 }
 
 function parseRun(name: 'status' | 'retry' | 'cancel' | 'history', words: readonly string[]): Parsed {
   const [asked, ...extra] = words
-  if (extra.length > 0) return wrong(name, `${extra.join(' ')} is too much.`)
+  if (extra.length > 0) return wrong(name, `${extra.join(' ')} is unexpected.`)
   if (asked === undefined) return { ok: true, command: { name, run: undefined } }
   const run = runNumber.safeParse(asked)
   if (!run.success) return wrong(name, `${asked} is not a run. A run has a number, as in #42.`)
@@ -218,7 +218,7 @@ function parseRollback(words: readonly string[]): Parsed {
   const [run, ...extra] = at < 0 ? words : words.toSpliced(at, joined ? 1 : 2)
   const unknown = [run, ...extra].find((word) => word?.startsWith('-'))
   if (unknown !== undefined) return wrong('rollback', `rollback has no option ${unknown}.`)
-  if (extra.length > 0) return wrong('rollback', `${extra.join(' ')} is too much.`)
+  if (extra.length > 0) return wrong('rollback', `${extra.join(' ')} is unexpected.`)
   const revision = asked === undefined ? undefined : revisionNumber.safeParse(asked)
   if (revision?.success === false)
     return wrong('rollback', `${asked === '' ? 'Nothing' : asked} is not a revision. A revision has a number, as in 3.`)

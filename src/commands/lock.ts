@@ -1,17 +1,9 @@
 import { inputs, lockView } from '../messages/dialogs/ask-dialogs.ts'
 import { lockAnnouncement, lockedRefusal, unlockAnnouncement } from '../messages/answers/lock.ts'
 import type { Message } from '../messages/blocks/message.ts'
-import {
-  type Answer,
-  type Caller,
-  type CommandContext,
-  environmentOf,
-  environmentsHere,
-  guard,
-  refuse,
-  silent,
-  tell,
-} from './command-context.ts'
+import { type Answer, refuse, silent, tell } from './respond.ts'
+import type { Caller, CommandContext } from './command-context.ts'
+import { environmentOf, environmentsHere, guard } from './guards.ts'
 import { isReason } from './grammar.ts'
 import { readPlace, type Submitted } from './submitted.ts'
 
@@ -24,10 +16,10 @@ export async function lock(
 ): Promise<Answer> {
   await guard(context, caller, 'deploy', environment)
   const locked = await context.locks.lock(environment, reason, caller.user, caller.channel)
-  const standing = await context.locks.find(environment)
-  if (standing === undefined) return refuse(`${environment} was unlocked again at this moment.`, '/billing lock REASON')
-  if (!locked) return tell(lockedRefusal(standing))
-  return announced(environment, lockAnnouncement(standing), context)
+  const held = await context.locks.find(environment)
+  if (held === undefined) return refuse(`${environment} was unlocked again at this moment.`, '/billing lock REASON')
+  if (!locked) return tell(lockedRefusal(held))
+  return announced(environment, lockAnnouncement(held), context)
 }
 
 /** `/billing lock` without a reason: a dialog that asks for it. */

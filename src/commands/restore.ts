@@ -2,17 +2,10 @@ import { z } from 'zod'
 import { inputs } from '../messages/dialogs/ask-dialogs.ts'
 import { type RestorePrice, restoreView } from '../messages/dialogs/restore.ts'
 import type { KeptBackup } from '../model/backup.ts'
-import {
-  type Answer,
-  type Caller,
-  type CommandContext,
-  environmentOf,
-  publishAndEnqueue,
-  guard,
-  guardLock,
-  refuse,
-  silent,
-} from './command-context.ts'
+import { newRun, type PhaseMinutes } from '../model/new-run.ts'
+import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
+import type { Caller, CommandContext } from './command-context.ts'
+import { environmentOf, guard, guardLock } from './guards.ts'
 import type { Command } from './grammar.ts'
 import type { Submitted } from './submitted.ts'
 
@@ -43,11 +36,11 @@ export async function openRestoreDialog(
     kind: 'open',
     view: restoreView(price, metadata),
     fill: async () => {
-      const [tables, way] = await Promise.all([
+      const [tables, strategy] = await Promise.all([
         writtenSince(environment, backup, context),
-        context.wayOfRestore(environment, file),
+        context.restoreStrategy(environment, file),
       ])
-      return restoreView({ ...price, tables, way }, metadata)
+      return restoreView({ ...price, tables, strategy }, metadata)
     },
   }
 }
@@ -59,7 +52,7 @@ export async function confirmRestore(dialog: Submitted, context: CommandContext)
   await guardLock(context, environment)
   const typed = dialog.value(inputs.environment)?.trim() ?? ''
   if (typed !== environment)
-    return refuse(`You typed “${typed}”, not “${environment}”. Nothing was changed.`, 'Caller again: /billing restore')
+    return refuse(`You typed “${typed}”, not “${environment}”. Nothing was changed.`, 'Ask again: /billing restore')
   const backup = (await context.backups(environment)).find((backup) => backup.file === file && backup.sha256 === sha256)
   if (backup === undefined)
     return refuse(
@@ -68,21 +61,18 @@ export async function confirmRestore(dialog: Submitted, context: CommandContext)
     )
   const { policy } = environmentOf(context, environment)
   const reason = dialog.value(inputs.reason)?.trim() ?? ''
-  const applied = await context.runs.create({
-    kind: 'restore',
+  const run = newRun('restore', {
     service: context.config.service.name,
     environment,
     version: backup.file,
-    dryRun: false,
-    parent: undefined,
     requestedBy: dialog.user,
     channel,
     reason: reason === '' ? undefined : reason,
-    plan: undefined,
     approvalsNeeded: policy.restoreApprovals,
-    phases: budgets(backup),
+    minutes: restoreMinutes(backup),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })
+  const applied = await context.runs.create(run)
   await publishAndEnqueue(context, applied)
   return silent
 }
@@ -117,12 +107,9 @@ async function writtenSince(
  * Restoring takes what the test restore took, and twice that on a busy server; around the swap Jobs end and pods start. In
  * place, a dump and the restore come in between: nobody knows yet whether it will be so.
  */
-function budgets({ restoreMs = 10 * 60_000 }: KeptBackup) {
-  return [
-    { name: 'plan', budgetMinutes: 2 },
-    { name: 'prepare', budgetMinutes: Math.max(5, Math.ceil((restoreMs * 2) / 60_000)) },
-    { name: 'swap', budgetMinutes: 10 + Math.ceil((restoreMs * 4) / 60_000) },
-    // Events since the backup are sent again.
-    { name: 'look', budgetMinutes: 10 },
-  ] as const
+function restoreMinutes({ restoreMs = 10 * 60_000 }: KeptBackup): PhaseMinutes {
+  return {
+    prepare: Math.max(5, Math.ceil((restoreMs * 2) / 60_000)),
+    swap: 10 + Math.ceil((restoreMs * 4) / 60_000),
+  }
 }

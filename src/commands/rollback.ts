@@ -1,26 +1,19 @@
 import { z } from 'zod'
-import { approversOf } from '../jobs/approvers.ts'
+import { beginRollback, type RollbackDependencies, rollbackRefusal } from '../jobs/begin-rollback.ts'
+import { rollbackRefusalText } from '../messages/refusals.ts'
+import { undoableKinds } from '../model/kinds.ts'
 import { rollbackLookingView, rollbackView } from '../messages/dialogs/dialogs.ts'
 import { PurserError } from '../errors.ts'
 import { type RollbackTarget, targetOf } from '../model/rollback-target.ts'
 import type { Effect } from '../model/effects.ts'
-import { isRestorePlan, isUndoPlan, type Run } from '../model/run.ts'
+import { isUndoPlan, type Run } from '../model/run.ts'
 import { hashOfPlan } from '../model/deploy-plan.ts'
-import { rollbackUntil } from '../model/rollback-window.ts'
 import { planUndo, type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
-import { currentWatch, watchChoices } from '../model/watch.ts'
+import { currentWatch } from '../model/watch.ts'
 import { hasMoved, lookedAt } from './rollback-dialog.ts'
-import {
-  type Answer,
-  type Caller,
-  type CommandContext,
-  environmentOf,
-  publishAndEnqueue,
-  guard,
-  guardLock,
-  refuse,
-  silent,
-} from './command-context.ts'
+import { type Answer, refuse, silent } from './respond.ts'
+import type { Caller, CommandContext } from './command-context.ts'
+import { guard, guardLock } from './guards.ts'
 import { whySchemaForbids } from './schema-guard.ts'
 
 const Metadata = z.object({
@@ -51,8 +44,8 @@ export async function openRollbackDialog(
       '/billing history shows what there was.',
     )
   await guard(context, caller, 'deploy', run.environment)
-  const problem = await whyNot(run, context)
-  if (problem !== undefined) return refuse(problem)
+  const refused = await refusalText(run, context)
+  if (refused !== undefined) return refuse(refused)
   const undo = await undoOf(run, context)
   if (undo.steps.length === 0) return refuse(`Run #${run.number} has changed nothing that could be put back.`)
   const metadata = (rollbackTarget?: RollbackTarget) =>
@@ -84,8 +77,8 @@ export async function confirmRollback(
   await guard(context, { user, channel }, 'deploy', run.environment)
   await guardLock(context, run.environment)
   const undo = await undoOf(run, context)
-  const problem = await whyNot(run, context)
-  if (problem !== undefined) return refuse(problem)
+  const refused = await refusalText(run, context)
+  if (refused !== undefined) return refuse(refused)
   if (hashOfPlan(undo) !== hash)
     return refuse(
       'What would be undone has changed since the dialog was opened.',
@@ -113,30 +106,7 @@ export async function confirmRollback(
     await context.jobs.publish(run.number)
     return silent
   }
-  const { policy } = environmentOf(context, run.environment)
-  const applied = await context.runs.create({
-    kind: 'rollback',
-    service: run.service,
-    environment: run.environment,
-    version: run.version,
-    dryRun: false,
-    parent: run.number,
-    requestedBy: user,
-    channel: run.channel,
-    reason: given,
-    plan,
-    approvalsNeeded: policy.rollbackApprovals,
-    phases: budgetsOf(run),
-    expiresInMinutes: policy.approvalExpiryMinutes,
-  })
-  if (policy.rollbackApprovals > 0)
-    await context.runs.post(applied.run.number, {
-      kind: 'approval_request',
-      approvers: approversOf(applied.run, policy),
-    })
-  await publishAndEnqueue(context, applied)
-  await context.runs.post(run.number, { kind: 'note', text: `Run #${applied.run.number} rolls this back.` })
-  await context.jobs.publish(run.number)
+  await beginRollback({ parent: run, undo: plan, requestedBy: user, reason: given }, rollbackDependencies(context))
   return silent
 }
 
@@ -146,21 +116,11 @@ export async function guardUndo(rollback: Run, context: CommandContext): Promise
   const parent = await context.runs.get(rollback.parent)
   const effects = ({ steps }: UndoPlan) => steps.map((step) => step.effect).join()
   const moved = effects(await undoOf(parent, context)) !== effects(rollback.plan)
-  const problem = (await whyNot(parent, context)) ?? (moved ? 'What would be undone has changed since' : undefined)
+  const problem = (await refusalText(parent, context)) ?? (moved ? 'What would be undone has changed since' : undefined)
   if (problem !== undefined)
     throw new PurserError('rollback_outdated', problem, {
       hint: 'Reject this one; /billing rollback makes a new list.',
     })
-}
-
-/** The runbook's "Rollback Time: 10 minutes", and a few more to look at the result. In place it is another restore. */
-function budgetsOf({ plan }: Run) {
-  const inPlace = isRestorePlan(plan) ? plan.inPlace : undefined
-  const more = inPlace === undefined ? 0 : Math.ceil(((inPlace.downtimeMs ?? 10 * 60_000) * 4) / 60_000)
-  return [
-    { name: 'undo', budgetMinutes: 10 + more },
-    { name: 'check', budgetMinutes: 5 },
-  ] as const
 }
 
 async function undoOf(run: Run, context: CommandContext): Promise<UndoPlan> {
@@ -170,28 +130,22 @@ async function undoOf(run: Run, context: CommandContext): Promise<UndoPlan> {
 }
 
 async function newestDeployWithEffects(context: CommandContext): Promise<Run | undefined> {
-  const runs = await context.runs.list({ kinds: ['deploy', 'restore'], limit: 20 })
+  const runs = await context.runs.list({ kinds: undoableKinds, limit: 20 })
   return runs.find((run) => run.hasEffects && run.rolledBackBy === undefined)
 }
 
-/** Why this run cannot be rolled back (now). */
-async function whyNot(run: Run, context: CommandContext): Promise<string | undefined> {
-  if (run.kind !== 'deploy' && run.kind !== 'restore')
-    return `Run #${run.number} is a ${run.kind}; only deploys and restores can be rolled back.`
-  if (run.rolledBackBy !== undefined)
-    return `Run #${run.number} is already being rolled back, or was, by run #${run.rolledBackBy}.`
-  if (watchChoices(run).includes('roll_back')) return undefined
-  if (['planning', 'awaiting_approval', 'executing', 'cancelling'].includes(run.status))
-    return `Run #${run.number} is still ${run.status === 'awaiting_approval' ? 'waiting' : 'running'}. Cancel it first: /billing cancel #${run.number}`
-  const until = rollbackUntil(run, environmentOf(context, run.environment).policy.rollbackButtonHours)
-  if (run.status === 'succeeded' && until !== undefined && until < context.now())
-    return `Run #${run.number} ended more than ${environmentOf(context, run.environment).policy.rollbackButtonHours} h ago; deploy the version you want instead.`
-  // Undone in the order in which it was done, or what stood there before would be put over what stands there now.
-  // A restore changes nothing that a deploy would put back; the other way round, a later deploy has migrated what serves.
-  const kinds = run.kind === 'restore' ? (['deploy', 'restore'] as const) : (['deploy'] as const)
-  const deploys = await context.runs.list({ environment: run.environment, kinds, limit: 20 })
-  const above = deploys.find((deploy) => deploy.number > run.number && deploy.hasEffects)
-  if (above !== undefined)
-    return `Run #${above.number} has changed ${run.environment} since. Roll that one back first: /billing rollback #${above.number}`
-  return undefined
+async function refusalText(run: Run, context: CommandContext): Promise<string | undefined> {
+  const refusal = await rollbackRefusal(run, rollbackDependencies(context))
+  return refusal === undefined ? undefined : rollbackRefusalText(run, refusal)
+}
+
+function rollbackDependencies({ runs, locks, config, jobs, now }: CommandContext): RollbackDependencies {
+  return {
+    runs,
+    locks,
+    config,
+    enqueue: (started, phase) => jobs.enqueue(started, phase),
+    publish: (run) => jobs.publish(run),
+    now,
+  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type DeployPhase, deployPhases } from '../model/phases.ts'
 import {
   argv,
   checkFields,
@@ -248,16 +249,12 @@ function budget(defaultMinutes: number) {
   return z.strictObject({ minutes: minutes.default(defaultMinutes) }).prefault({})
 }
 
-/** Minutes from the headings of the runbook. */
-const phasesSchema = z.strictObject({
-  preflight: budget(5),
-  migrate: budget(5),
-  rollout: budget(10),
-  stripe: budget(5),
-  cronjobs: budget(5),
-  e2e: budget(10),
-  monitor: budget(30),
-})
+/** Derived from the table of phases: a phase that is added there has its minutes here. */
+const phasesSchema = z.strictObject(
+  Object.fromEntries(deployPhases.map(({ name, minutes }) => [name, budget(minutes)])) as Readonly<
+    Record<DeployPhase, ReturnType<typeof budget>>
+  >,
+)
 
 const describedService = checkFields(
   z.strictObject({

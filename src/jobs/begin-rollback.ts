@@ -1,84 +1,124 @@
 import type { PurserConfig } from '../config/purser-yaml.ts'
+import { rollbackRefusalText } from '../messages/refusals.ts'
+import { EnvironmentBusy } from '../model/errors.ts'
+import { type PhaseName, undoableKinds } from '../model/kinds.ts'
+import { type NewRun, newRun, type PhaseMinutes } from '../model/new-run.ts'
+import { isRestorePlan, type Run } from '../model/run.ts'
+import { planUndo, type UndoPlan } from '../model/undo-plan.ts'
+import { type RollbackRefusal, whyNotRollBack } from '../model/why-not-roll-back.ts'
 import type { LockStore } from '../store/locks.ts'
-import type { PhaseName, Run } from '../model/run.ts'
-import type { RunStore } from '../store/runs.ts'
-import { LaneBusy } from '../model/errors.ts'
-import { planUndo } from '../model/undo-plan.ts'
+import type { Applied, RunStore } from '../store/runs.ts'
 import { approversOf } from './approvers.ts'
 
-interface RollbackDependencies {
+/*
+ * The one way in which a rollback begins. People confirm a dialog; while a release is watched, people or the policy
+ * decide, and the reconciler begins the rollback once the watch has let go of the environment slot. Both ask
+ * `rollbackRefusal` and both call `beginRollback`, so that what is refused to one is refused to the other.
+ */
+
+export interface RollbackDependencies {
   readonly runs: RunStore
   readonly locks: LockStore
   readonly config: PurserConfig
   readonly enqueue: (run: Run, phase: PhaseName) => Promise<void>
   readonly publish: (run: number) => Promise<void>
+  readonly now: () => Date
 }
 
-/** The runbook's "Rollback Time: 10 minutes", and a few more to look at the result. */
-const budgets = [
-  { name: 'undo', budgetMinutes: 10 },
-  { name: 'check', budgetMinutes: 5 },
-] as const
+/** What was decided, and by whom. */
+export interface RollbackRequest {
+  readonly parent: Run
+  /** What will be undone, as whoever decided saw it. */
+  readonly undo: UndoPlan
+  readonly requestedBy: string
+  readonly reason: string | undefined
+}
+
+/** How many of the newest deploys and restores are looked through for one that came later. */
+const newest = 20
+
+/** Why this run cannot be rolled back now; undefined when it can. */
+export async function rollbackRefusal(
+  run: Run,
+  { runs, locks, config, now }: Omit<RollbackDependencies, 'enqueue' | 'publish'>,
+): Promise<RollbackRefusal | undefined> {
+  const [others, lock] = await Promise.all([
+    runs.list({ environment: run.environment, kinds: undoableKinds, limit: newest }),
+    locks.find(run.environment),
+  ])
+  const hours = config.environments[run.environment]?.policy.rollbackButtonHours ?? 0
+  return whyNotRollBack(run, { others, lock, hours, now: now() })
+}
+
+/**
+ * Begins the rollback as a run of its own, calls its approvers and tells the thread of the run that it undoes. Raises
+ * EnvironmentBusy when another run executes there. Undefined: `create` found that somebody else has begun it.
+ */
+export async function beginRollback(
+  { parent, undo, requestedBy, reason }: RollbackRequest,
+  { runs, config, enqueue, publish }: RollbackDependencies,
+  create: (run: NewRun & { readonly parent: number }) => Promise<Applied | undefined> = (run) => runs.create(run),
+): Promise<Applied | undefined> {
+  const policy = config.environments[parent.environment]?.policy
+  if (policy === undefined) return undefined
+  const { service, environment, version, channel } = parent
+  const run = newRun('rollback', {
+    service,
+    environment,
+    version,
+    channel,
+    parent: parent.number,
+    requestedBy,
+    reason,
+    plan: undo,
+    approvalsNeeded: policy.rollbackApprovals,
+    minutes: rollbackMinutes(parent),
+    expiresInMinutes: policy.approvalExpiryMinutes,
+  })
+  const applied = await create({ ...run, parent: parent.number })
+  if (applied === undefined) return undefined
+  if (policy.rollbackApprovals > 0)
+    await runs.post(applied.run.number, { kind: 'approval_request', approvers: approversOf(applied.run, policy) })
+  await runs.post(parent.number, { kind: 'note', text: `Run #${applied.run.number} rolls this back.` })
+  await publish(parent.number)
+  await publish(applied.run.number)
+  if (applied.enqueue !== undefined) await enqueue(applied.run, applied.enqueue)
+  return applied
+}
+
+/** In place a rollback is another restore: four times what the plan measured for one. */
+function rollbackMinutes({ plan }: Run): PhaseMinutes {
+  const inPlace = isRestorePlan(plan) ? plan.inPlace : undefined
+  if (inPlace === undefined) return {}
+  return { undo: 10 + Math.ceil(((inPlace.downtimeMs ?? 10 * 60_000) * 4) / 60_000) }
+}
 
 /**
  * Begins the rollbacks that people, or the policy, decided on while a release was watched: each once, when the watch has
  * let go of the environment. Safe to run anywhere, any time, twice.
  */
 export async function beginWantedRollbacks(deps: RollbackDependencies): Promise<void> {
-  for (const number of await deps.runs.wantedRollbacks()) await beginRollback(await deps.runs.get(number), deps)
+  for (const number of await deps.runs.wantedRollbacks()) await beginWanted(await deps.runs.get(number), deps)
 }
 
-async function beginRollback(parent: Run, deps: RollbackDependencies): Promise<void> {
+async function beginWanted(parent: Run, deps: RollbackDependencies): Promise<void> {
   const { runs, config } = deps
-  const why = await whyNot(parent, deps)
-  if (why !== undefined) {
-    await runs.giveUpRollback(parent.number, { kind: 'note', text: why })
+  const refusal = await rollbackRefusal(parent, deps)
+  if (refusal !== undefined) {
+    const text = `It was not rolled back: ${rollbackRefusalText(parent, refusal)}`
+    await runs.giveUpRollback(parent.number, { kind: 'note', text })
     return deps.publish(parent.number)
   }
-  const policy = config.environments[parent.environment]?.policy
   const decision = parent.watch?.decision
-  if (policy === undefined || decision === undefined) return
-  const effects = await runs.effects(parent.number)
+  if (decision === undefined) return
+  const undo =
+    decision.undo ??
+    planUndo(parent.number, await runs.effects(parent.number), { strict: config.service.rollback.strict })
+  const { by: requestedBy, reason } = decision
   try {
-    const applied = await runs.createWantedRollback({
-      kind: 'rollback',
-      service: parent.service,
-      environment: parent.environment,
-      version: parent.version,
-      dryRun: false,
-      parent: parent.number,
-      requestedBy: decision.by,
-      channel: parent.channel,
-      reason: decision.reason,
-      plan: decision.undo ?? planUndo(parent.number, effects, { strict: config.service.rollback.strict }),
-      approvalsNeeded: policy.rollbackApprovals,
-      phases: budgets,
-      expiresInMinutes: policy.approvalExpiryMinutes,
-    })
-    if (applied === undefined) return
-    if (policy.rollbackApprovals > 0)
-      await runs.post(applied.run.number, { kind: 'approval_request', approvers: approversOf(applied.run, policy) })
-    await runs.post(parent.number, { kind: 'note', text: `Run #${applied.run.number} rolls this back.` })
-    await deps.publish(parent.number)
-    await deps.publish(applied.run.number)
-    if (applied.enqueue !== undefined) await deps.enqueue(applied.run, applied.enqueue)
+    await beginRollback({ parent, undo, requestedBy, reason }, deps, (run) => runs.createWantedRollback(run))
   } catch (error) {
     // Another run was faster; the next sweep sees what came of it.
-    if (!(error instanceof LaneBusy)) throw error
+    if (!(error instanceof EnvironmentBusy)) throw error
   }
-}
-
-/** Why what was decided cannot be done any more; said in the thread. */
-async function whyNot(parent: Run, { runs, locks }: RollbackDependencies): Promise<string | undefined> {
-  const number = `#${parent.number}`
-  if (parent.rolledBackBy !== undefined) return `Run #${parent.rolledBackBy} rolls run ${number} back already.`
-  if (!parent.hasEffects) return `Run ${number} has changed nothing that could be put back.`
-  const lock = await locks.find(parent.environment)
-  if (lock !== undefined)
-    return `Run ${number} was not rolled back: ${parent.environment} is locked (${lock.reason}). /billing unlock, then /billing rollback ${number}`
-  const later = await runs.list({ environment: parent.environment, kinds: ['deploy', 'restore'], limit: 20 })
-  const above = later.find((one) => one.number > parent.number && one.hasEffects)
-  return above === undefined
-    ? undefined
-    : `Run ${number} was not rolled back: run #${above.number} has changed ${parent.environment} since.`
 }

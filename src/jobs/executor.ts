@@ -3,7 +3,8 @@ import { phaseLimitMinutes } from '../config/phase-limit.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { Phase, PhaseResult } from '../runbook/phase.ts'
 import type { World } from '../runbook/world.ts'
-import { isReadOnly, type PhaseName, type Run } from '../model/run.ts'
+import { isReadOnly, type PhaseName, type RunKind } from '../model/kinds.ts'
+import type { Run } from '../model/run.ts'
 import type { Claim, PhaseStore } from '../store/phases.ts'
 import type { ThreadPost } from '../model/post.ts'
 import type { Alongside, RunStore } from '../store/runs.ts'
@@ -13,7 +14,7 @@ import { backoffMs, failureOf, Stopped, verdictOn } from './failures.ts'
 import { contextFor } from './phase-context.ts'
 import type { TakenJob } from './queues.ts'
 
-/** A job only says "look at this phase"; everything that counts is in the truth. */
+/** A job only says "look at this phase"; everything that counts is in the state database. */
 export type PhaseJob = { readonly run: number; readonly phase: PhaseName; readonly attempt: number }
 
 interface ExecutorDependencies {
@@ -21,7 +22,8 @@ interface ExecutorDependencies {
   readonly phases: PhaseStore
   readonly config: PurserConfig
   readonly worldOf: (environment: string) => World
-  readonly runbook: Readonly<Partial<Record<PhaseName, Phase>>>
+  /** The function of a phase; undefined when this program's runbook has none. */
+  readonly phaseOf: (kind: RunKind, name: PhaseName) => Phase | undefined
   /** Enqueues the phase's job. */
   readonly enqueue: (run: Run, phase: PhaseName) => Promise<void>
   /** The run's board or thread has news. */
@@ -34,11 +36,11 @@ interface ExecutorDependencies {
 const heartbeatMs = 2_000
 /** A worker that has been silent for this long is taken to be dead. */
 export const staleMs = 8_000
-/** Without contact to the truth for this long a worker stops: soon another may take the phase. */
+/** Without contact to the state database for this long a worker stops: soon another may take the phase. */
 const lostContactMs = 6_000
 const heldRetryMs = 2_000
 
-/** Executes phases: claim, heart, time limit, and what came of it into the truth. */
+/** Executes phases: claim, heartbeat, time limit, and what came of it into the state database. */
 export class PhaseExecutor {
   readonly #deps: ExecutorDependencies
   readonly #stopping = new AbortController()
@@ -64,25 +66,25 @@ export class PhaseExecutor {
   async #execute(claim: Claim, job: TakenJob<PhaseJob>): Promise<void> {
     const log = this.#deps.log.child({ run: claim.run, phase: claim.phase, epoch: claim.epoch })
     const run = await this.#deps.runs.get(claim.run)
-    const heart = startHeart(claim, run, this.#deps.phases, this.#stopping.signal)
+    const heartbeat = startHeartbeat(claim, run, this.#deps.phases, this.#stopping.signal)
     try {
-      heart.signal.throwIfAborted()
+      heartbeat.signal.throwIfAborted()
       log.info('phase begins')
-      const result = await this.#work(claim, run, heart.signal)
-      heart.signal.throwIfAborted()
+      const result = await this.#work(claim, run, heartbeat.signal)
+      heartbeat.signal.throwIfAborted()
       await this.#succeed(claim, run, result)
       log.info({ line: result.line }, 'phase succeeded')
     } catch (error) {
       log.warn({ err: error }, 'phase stopped')
-      await this.#settle(claim, run, error, heart.signal, job)
+      await this.#settle(claim, run, error, heartbeat.signal, job)
     } finally {
-      heart.stop()
+      heartbeat.stop()
       await this.#deps.publish(claim.run)
     }
   }
 
   async #work(claim: Claim, run: Run, signal: AbortSignal): Promise<PhaseResult> {
-    const phase = this.#deps.runbook[claim.phase]
+    const phase = this.#deps.phaseOf(run.kind, claim.phase)
     const environment = this.#deps.config.environments[run.environment]
     if (phase === undefined || environment === undefined)
       throw new Error(`${claim.phase} in ${run.environment} is not in this program's runbook or configuration`)
@@ -121,15 +123,15 @@ export class PhaseExecutor {
 
   async #settle(claim: Claim, run: Run, error: unknown, signal: AbortSignal, job: TakenJob<PhaseJob>): Promise<void> {
     const failure = failureOf(error, signal)
-    switch (verdictOn(error, signal, run.phases.find((phase) => phase.name === claim.phase)?.stumbles ?? 0)) {
-      case 'walk_away':
+    switch (verdictOn(error, signal, run.phases.find((phase) => phase.name === claim.phase)?.transientFailures ?? 0)) {
+      case 'fenced':
         return
       case 'cancelled':
         return this.#finish(claim, { type: 'stopped', phase: claim.phase }, { line: 'stopped' })
-      case 'hand_back':
+      case 'requeue':
         await this.#deps.phases.release(claim)
-        return job.handBack()
-      case 'plan_again':
+        return job.requeue()
+      case 'replan':
         return this.#finish(claim, { type: 'plan_outdated', phase: claim.phase }, { failure })
       case 'retry':
         return this.#retry(claim, failure.message, job)
@@ -152,8 +154,8 @@ export class PhaseExecutor {
 
   async #retry(claim: Claim, message: string, job: TakenJob<PhaseJob>): Promise<void> {
     const current = await this.#deps.runs.get(claim.run)
-    const pause = backoffMs(current.phases.find((phase) => phase.name === claim.phase)?.stumbles ?? 0)
-    await this.#deps.phases.stumble(claim, `${message} – trying again in ${pause / 1000} s`, pause)
+    const pause = backoffMs(current.phases.find((phase) => phase.name === claim.phase)?.transientFailures ?? 0)
+    await this.#deps.phases.recordTransientFailure(claim, `${message} – trying again in ${pause / 1000} s`, pause)
     await this.#deps.publish(claim.run)
     return job.defer(pause)
   }
@@ -166,13 +168,13 @@ export class PhaseExecutor {
   }
 }
 
-interface Heart {
+interface Heartbeat {
   readonly signal: AbortSignal
   stop(): void
 }
 
 /** Beats until stopped; its signal fires on cancel, fencing, lost contact, the time limit and shutdown. */
-function startHeart(claim: Claim, run: Run, phases: PhaseStore, shutdown: AbortSignal): Heart {
+function startHeartbeat(claim: Claim, run: Run, phases: PhaseStore, shutdown: AbortSignal): Heartbeat {
   const work = new AbortController()
   const limitMs = timeLimitMs(run, claim.phase)
   let heardAt = Date.now()

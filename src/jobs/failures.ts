@@ -12,29 +12,30 @@ export class Stopped extends PurserError {
 
 type Verdict =
   /** Another worker owns the phase: write nothing. */
-  | 'walk_away'
+  | 'fenced'
   | 'cancelled'
   /** Back into the queue at once, for another process. */
-  | 'hand_back'
-  | 'plan_again'
+  | 'requeue'
+  | 'replan'
   | 'retry'
   | 'fail'
 
-const mostStumbles = 5
+const mostTransientFailures = 5
 
-/** The one place that maps errors to retry or fail. `stumbles`: passing trouble so far in this attempt. */
-export function verdictOn(error: unknown, signal: AbortSignal, stumbles: number): Verdict {
+/** The one place that maps errors to retry or fail. `transientFailures`: temporary errors so far in this attempt. */
+export function verdictOn(error: unknown, signal: AbortSignal, transientFailures: number): Verdict {
   const stopped: unknown = signal.aborted ? signal.reason : error
   if (stopped instanceof Stopped) return verdictOnStop(stopped)
-  if (!(error instanceof PurserError)) return isPassing(error) && stumbles < mostStumbles ? 'retry' : 'fail'
-  if (error.code === 'fenced_out') return 'walk_away'
-  if (error.code === 'plan_outdated') return 'plan_again'
-  return error.transient && stumbles < mostStumbles ? 'retry' : 'fail'
+  if (!(error instanceof PurserError))
+    return isTemporary(error) && transientFailures < mostTransientFailures ? 'retry' : 'fail'
+  if (error.code === 'fenced_out') return 'fenced'
+  if (error.code === 'plan_outdated') return 'replan'
+  return error.transient && transientFailures < mostTransientFailures ? 'retry' : 'fail'
 }
 
-/** Pause before passing trouble is tried again: 1, 2, 4, 8, 16 s. */
-export function backoffMs(stumbles: number): number {
-  return 1_000 * 2 ** Math.min(stumbles, 4)
+/** Pause before the next try after a temporary error: 1, 2, 4, 8, 16 s. */
+export function backoffMs(transientFailures: number): number {
+  return 1_000 * 2 ** Math.min(transientFailures, 4)
 }
 
 export function failureOf(error: unknown, signal: AbortSignal): Failure {
@@ -56,17 +57,17 @@ function verdictOnStop(stopped: Stopped): Verdict {
     case 'cancelled':
       return 'cancelled'
     case 'shutdown':
-      return 'hand_back'
+      return 'requeue'
     case 'fenced':
     case 'lost_contact':
-      return 'walk_away'
+      return 'fenced'
     case 'time_limit':
       return 'fail'
   }
 }
 
 /** Lost connections of libraries that know nothing of our errors (the state database first of all). */
-function isPassing(error: unknown): boolean {
+function isTemporary(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return (
     /^(ECONN|ETIMEDOUT|EPIPE|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|57P0|08|53300|40001|40P01)/.test(code) ||

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import type { PhaseName, Run } from '../model/run.ts'
+import type { PhaseName } from '../model/kinds.ts'
+import type { Run } from '../model/run.ts'
 import type { WantedPhase } from '../store/due-work.ts'
 import type { PhaseExecutor, PhaseJob } from './executor.ts'
 import type { Publisher, PublishJob } from './publisher.ts'
@@ -7,7 +8,7 @@ import type { OpenQueue, QueueSystem } from './queues.ts'
 
 const sweepEveryMs = 3_000
 /** Every worker process looks for itself too, this often. */
-const heartOfSweepMs = 10_000
+const ownSweepMs = 10_000
 const phasesAtOnce = 4
 const boardsAtOnce = 4
 
@@ -65,7 +66,7 @@ export class JobSystem {
       handlers.sweep().catch((error: unknown) => this.#log.warn({ err: error }, 'sweep'))
     }
     tick()
-    this.#ticking = setInterval(tick, heartOfSweepMs)
+    this.#ticking = setInterval(tick, ownSweepMs)
   }
 
   stop(): void {

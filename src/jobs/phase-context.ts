@@ -18,7 +18,7 @@ interface ContextInput {
   readonly signal: AbortSignal
 }
 
-/** The phase's view of the truth: every write goes through the claim, so a late worker can write nothing. */
+/** The phase's view of the state database: every write goes through the claim, so a late worker can write nothing. */
 export function contextFor(input: ContextInput): PhaseContext {
   const { claim, phases, signal } = input
   const context: PhaseContext = {

@@ -36,7 +36,7 @@ const troublePauseMs = 2_000
 const requestTimeoutMs = 20_000
 
 /**
- * Renders the board and the thread from the truth, whatever the job's history: at most one post and one edit a second for
+ * Renders the board and the thread from the state database, whatever the job's history: at most one post and one edit a second for
  * a run, an unchanged board is not sent, a rate limit is waited out, the last state always arrives.
  */
 export class Publisher {

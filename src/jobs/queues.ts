@@ -22,11 +22,11 @@ export interface TakenJob<D> {
   /** Runs this job again after `ms`; uses up no attempt. */
   defer(ms: number): Promise<never>
   /** Gives the job to another worker at once (shutdown). */
-  handBack(): Promise<never>
+  requeue(): Promise<never>
 }
 
 export interface OpenQueue<D extends object> {
-  /** Rejects at once when the store is away: the reconciler adds what the truth still wants. */
+  /** Rejects at once when the store is away: the reconciler adds what the state database still wants. */
   add(data: D, options: Pick<JobsOptions, 'jobId' | 'deduplication'>): Promise<void>
   /** Repeats one job for ever; safe to call from every process. */
   every(milliseconds: number, data: D): Promise<void>
@@ -49,7 +49,7 @@ interface QueueOptions {
 
 /**
  * The one place that chooses BullMQ's store: Redis when there is an address, Purser's own Postgres otherwise.
- * A dead worker's job is taken by another within about lockDuration + stalledInterval; the truth's heartbeat and the
+ * A dead worker's job is taken by another within about lockDuration + stalledInterval; the state database's heartbeat and the
  * reconciler are usually faster.
  */
 export async function openQueues(options: QueueOptions): Promise<QueueSystem> {
@@ -194,7 +194,7 @@ function taken<D>(job: Job<D, void, string>, token: string | undefined): TakenJo
       await job.moveToDelayed(Date.now() + ms, token)
       throw new DelayedError()
     },
-    handBack: async () => {
+    requeue: async () => {
       if (token !== undefined) await job.moveToWait(token)
       throw new WaitingError()
     },

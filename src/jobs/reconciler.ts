@@ -21,7 +21,7 @@ interface ReconcilerDependencies {
 const who = { actor: 'purser', source: 'reconciler' }
 
 /**
- * Makes the queue agree with the truth: phases that are wanted get a job again, plans nobody approved expire, boards
+ * Makes the queue agree with the state database: phases that are wanted get a job again, plans nobody approved expire, boards
  * that lag are published, what abandoned restores prepared is dropped. Safe to run anywhere, any time, twice.
  */
 export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
@@ -41,7 +41,7 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
   for (const { run, environment } of await sweeps.abandonedRestores()) {
     try {
       await deps.discardPrepared(run, environment)
-      await sweeps.tidied(run)
+      await sweeps.cleanedUp(run)
     } catch (error) {
       log.warn({ err: error, run }, 'dropping what an abandoned restore prepared')
     }

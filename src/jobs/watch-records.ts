@@ -16,7 +16,7 @@ const longestExample = 2_000
 /** The attempt under which it is kept what the logs held before the rollout. */
 const before = 0
 
-/** The watch's part of the truth, fenced by the claim as everything that a phase writes. */
+/** The watch's part of the state database, fenced by the claim as everything that a phase writes. */
 export function watchRecords(claim: Claim, phases: PhaseStore): WatchRecords {
   const key = { run: claim.run, attempt: claim.attempt }
   // A secret is masked whole: cut through, its half would not be recognised.

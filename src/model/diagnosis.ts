@@ -11,7 +11,7 @@ export interface DiagnosePlan {
 }
 
 /** One thing that was looked at. */
-export interface Look {
+export interface Finding {
   readonly name: string
   readonly title: string
   readonly verdict: 'pass' | 'warn' | 'fail' | 'unknown'
@@ -46,7 +46,7 @@ export interface Cause {
 
 export interface Diagnosis {
   readonly at: string
-  readonly looks: readonly Look[]
+  readonly findings: readonly Finding[]
   /** Most likely first; empty: none was found. */
   readonly causes: readonly Cause[]
   /** What can be done whatever the cause. */

@@ -9,11 +9,11 @@ export class TransitionRefused extends PurserError {
 }
 
 /** Another mutating run executes in this environment. */
-export class LaneBusy extends PurserError {
+export class EnvironmentBusy extends PurserError {
   readonly holder: number | undefined
   constructor(environment: string, holder: number | undefined) {
     const who = holder === undefined ? 'another run' : `run #${holder}`
-    super('lane_busy', `${who} is running in ${environment}; one run at a time changes an environment`, {
+    super('environment_busy', `${who} is running in ${environment}; one run at a time changes an environment`, {
       hint: `Wait for it to finish, or cancel it: /billing cancel${holder === undefined ? '' : ` #${holder}`}`,
     })
     this.holder = holder

@@ -1,4 +1,5 @@
-import type { Approval, PhaseName, PhaseState, PhaseStatus, Run, RunStatus } from './run.ts'
+import type { Approval, PhaseState, PhaseStatus, Run, RunStatus } from './run.ts'
+import type { PhaseName } from './kinds.ts'
 
 /** What can happen to a run. */
 export type RunEvent =

@@ -1,7 +1,8 @@
-import type { Failure, PhaseName, Verification, WatchDecision } from './run.ts'
+import type { Failure, Verification, WatchDecision } from './run.ts'
+import type { PhaseName } from './kinds.ts'
 
 /**
- * What goes to the thread of a run's board. Stored as data in the truth (in order, posted once) and rendered when it
+ * What goes to the thread of a run's board. Stored as data in the state database (in order, posted once) and rendered when it
  * is posted, so that a message can be made better without touching what happened.
  */
 export type ThreadPost =

@@ -25,7 +25,7 @@ export interface DeploymentSeen {
   readonly revisions: readonly RevisionSeen[]
 }
 
-/** An image that a run set, as the truth has it. */
+/** An image that a run set, as the state database has it. */
 export interface Release {
   readonly run: number
   readonly version: string

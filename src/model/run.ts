@@ -1,15 +1,14 @@
 import type { DiagnosePlan, Diagnosis, FixPlan } from './diagnosis.ts'
 import type { DeployPlan } from './deploy-plan.ts'
+import type { PhaseName, RunKind } from './kinds.ts'
 import type { RestorePlan } from './restore-plan.ts'
 import type { UndoPlan } from './undo-plan.ts'
-
-export type RunKind = 'deploy' | 'rollback' | 'restore' | 'verify' | 'diagnose' | 'fix'
 
 /**
  * - `planning`: facts are being gathered, nothing outside changes
  * - `awaiting_approval`: people must approve the plan; holds nothing, expires
- * - `executing`: phases run; holds the environment's lane
- * - `cancelling`: someone cancelled, the phase under way is being stopped; still holds the lane
+ * - `executing`: phases run; holds the environment slot
+ * - `cancelling`: someone cancelled, the phase under way is being stopped; still holds it
  * - `failed`: a phase failed; people decide: retry, roll back, leave it
  * - `left`: failed, and left as it is by a person's decision
  * - `planned`: a dry run whose plan is complete
@@ -27,9 +26,6 @@ export type RunStatus =
   | 'expired'
   | 'cancelled'
 
-type DeployPhase = 'preflight' | 'migrate' | 'rollout' | 'stripe' | 'cronjobs' | 'e2e' | 'monitor'
-type RestorePhase = 'prepare' | 'swap' | 'look'
-export type PhaseName = 'plan' | DeployPhase | RestorePhase | 'undo' | 'check' | 'verify' | 'diagnose' | 'fix'
 export type PhaseStatus = 'pending' | 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
 
 /** Why something stopped, as stored and shown. Everything in it has been masked. */
@@ -47,8 +43,8 @@ export interface PhaseState {
   readonly attempt: number
   /** Rises each time a worker takes the phase; writes with an older epoch are refused. */
   readonly epoch: number
-  /** Passing trouble (a lost connection, a 503) met so far in this attempt. */
-  readonly stumbles: number
+  /** Temporary errors (a lost connection, a 503) met so far in this attempt. */
+  readonly transientFailures: number
   readonly budgetMinutes: number
   /** What happens now, or what came of it: one line. */
   readonly line: string
@@ -182,55 +178,6 @@ export interface MetricSample {
   readonly value: number
 }
 
-export const deployPhases = [
-  'preflight',
-  'migrate',
-  'rollout',
-  'stripe',
-  'cronjobs',
-  'e2e',
-  'monitor',
-] as const satisfies readonly DeployPhase[]
-
-const restorePhases = ['prepare', 'swap', 'look'] as const satisfies readonly RestorePhase[]
-
-/** The chapters of each kind of run, in order. `plan` is worked out before approval and is no chapter. */
-export function phasesOf(kind: RunKind): readonly PhaseName[] {
-  switch (kind) {
-    case 'deploy':
-      return ['plan', ...deployPhases]
-    case 'rollback':
-      return ['undo', 'check']
-    case 'verify':
-      return ['verify']
-    case 'restore':
-      return ['plan', ...restorePhases]
-    case 'diagnose':
-      return ['diagnose']
-    case 'fix':
-      return ['fix', 'diagnose']
-  }
-}
-
-export const phaseTitles: Readonly<Record<PhaseName, string>> = {
-  plan: 'Plan',
-  preflight: 'Pre-flight checks and backup',
-  migrate: 'Apply database migrations',
-  rollout: 'Deploy application code',
-  stripe: 'Configure Stripe webhook',
-  cronjobs: 'Deploy cron jobs',
-  e2e: 'Run end-to-end tests',
-  monitor: 'Monitor',
-  prepare: 'Restore into a new database',
-  swap: 'Put the backup in place',
-  look: 'Check the restored service',
-  undo: 'Put back what the run changed',
-  check: 'Check the previous version',
-  verify: 'Verify billing',
-  diagnose: 'Diagnose',
-  fix: 'Fix',
-}
-
 export const settledStatuses: readonly RunStatus[] = [
   'left',
   'planned',
@@ -254,11 +201,6 @@ export function isDiagnosePlan(plan: Run['plan']): plan is DiagnosePlan {
 
 export function isFixPlan(plan: Run['plan']): plan is FixPlan {
   return plan?.kind === 'fix'
-}
-
-/** Runs that only look. */
-export function isReadOnly({ kind }: Pick<Run, 'kind'>): boolean {
-  return kind === 'verify' || kind === 'diagnose'
 }
 
 export function isRestorePlan(plan: Run['plan']): plan is RestorePlan {

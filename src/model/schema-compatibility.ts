@@ -65,11 +65,13 @@ export function incompatibility(
       }
     for (const object of change.makes) made.add(object)
   }
-  const standing = inTheWay.filter(({ object }) => !made.has(object) && !unmade.has(object))
-  const files = [...new Set(standing.map(({ name }) => name))]
+  const unresolved = inTheWay.filter(({ object }) => !made.has(object) && !unmade.has(object))
+  const files = [...new Set(unresolved.map(({ name }) => name))]
   return {
-    reasons: files.map((file) => `${file} ${list(standing.filter((one) => one.name === file).map((one) => one.what))}`),
-    since: standing[0]?.at ?? '',
+    reasons: files.map(
+      (file) => `${file} ${list(unresolved.filter((one) => one.name === file).map((one) => one.what))}`,
+    ),
+    since: unresolved[0]?.at ?? '',
     unknown: foreign.filter(({ version }) => !known.has(BigInt(version))).map(({ name }) => name),
   }
 }

@@ -51,7 +51,7 @@ export interface PhaseContext {
   readonly records: PhaseRecords
 }
 
-/** What phases read and write of the truth beside steps and effects. */
+/** What phases read and write of the state database beside steps and effects. */
 export interface PhaseRecords {
   backup(): Promise<BackupRecord | undefined>
   recordBackup(backup: BackupRecord): Promise<void>

@@ -1,7 +1,7 @@
 import type { ThreadPost } from '../model/post.ts'
 import type { StateDatabase } from './database.ts'
 
-/** Where a run's board stands in Slack, and what of the truth it shows. */
+/** Where a run's board stands in Slack, and what of the state database it shows. */
 export interface BoardState {
   readonly channel: string | undefined
   readonly ts: string | undefined

@@ -1,7 +1,7 @@
-import type { PhaseName } from '../model/run.ts'
+import type { PhaseName } from '../model/kinds.ts'
 import type { StateDatabase } from './database.ts'
 
-/** A phase that the truth says is wanted: the queue may have lost its job, or its worker may have died. */
+/** A phase that the state database says is wanted: the queue may have lost its job, or its worker may have died. */
 export interface WantedPhase {
   readonly run: number
   readonly phase: PhaseName
@@ -9,7 +9,7 @@ export interface WantedPhase {
   readonly epoch: number
 }
 
-/** The questions the reconciler asks the truth. */
+/** The questions the reconciler asks the state database. */
 export class Sweeps {
   readonly #db: StateDatabase
 
@@ -47,24 +47,24 @@ export class Sweeps {
 
   /**
    * Restores that ended without having put anything in place: what they prepared is of no use to anybody. Each is given out
-   * once a minute until it is tidied.
+   * once a minute until it is cleanedUp.
    */
   async abandonedRestores(): Promise<readonly { readonly run: number; readonly environment: string }[]> {
     const { rows } = await this.#db.query<{ run: string; environment: string }>(
-      `update purser.runs r set tidy_at = now() + interval '1 minute'
+      `update purser.runs r set cleanup_at = now() + interval '1 minute'
        where kind = 'restore' and status in ('cancelled', 'left') and started_at is not null
-         and coalesce(tidy_at, '-infinity') < now() and plan -> 'inPlace' is null
+         and coalesce(cleanup_at, '-infinity') < now() and plan -> 'inPlace' is null
          and not exists (select 1 from purser.effects e where e.run = r.number and e.kind = 'database')
        returning number as run, environment`,
     )
     return rows.map((row) => ({ run: Number(row.run), environment: row.environment }))
   }
 
-  async tidied(run: number): Promise<void> {
-    await this.#db.query(`update purser.runs set tidy_at = 'infinity' where number = $1`, [run])
+  async cleanedUp(run: number): Promise<void> {
+    await this.#db.query(`update purser.runs set cleanup_at = 'infinity' where number = $1`, [run])
   }
 
-  /** Runs whose board or thread lags behind the truth. */
+  /** Runs whose board or thread lags behind the state database. */
   async unpublished(): Promise<readonly number[]> {
     const { rows } = await this.#db.query<{ number: string }>(
       `select r.number from purser.runs r where r.board_rev < r.rev

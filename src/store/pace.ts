@@ -1,6 +1,6 @@
 import type { Decision } from '../model/decision.ts'
 import type { PhaseDurations } from '../model/phase-durations.ts'
-import type { PhaseName } from '../model/run.ts'
+import type { PhaseName } from '../model/kinds.ts'
 import type { Sql } from './database.ts'
 
 /** The median over the last ten runs of each kind that succeeded in the environment. */

@@ -4,7 +4,8 @@ import type { Json } from '../model/json.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
 import { backupsRemoved, keptBackups } from './backups.ts'
 import type { BackupRecord, KeptBackup } from '../model/backup.ts'
-import type { MetricSample, PhaseName, Run, Verification } from '../model/run.ts'
+import type { MetricSample, Run, Verification } from '../model/run.ts'
+import type { PhaseName } from '../model/kinds.ts'
 import type { ThreadPost } from '../model/post.ts'
 import { knownReleases, recordRelease, recordSchemaChange, schemaChanges } from './releases.ts'
 import type { KnownRelease, SchemaChange } from '../model/schema-compatibility.ts'
@@ -24,7 +25,7 @@ export interface Claim {
 
 type ClaimOutcome =
   | { readonly kind: 'claimed'; readonly claim: Claim }
-  /** Another worker's heart still beats. */
+  /** Another worker holds it and has reported lately. */
   | { readonly kind: 'held' }
   /** Nothing to do: done, cancelled, or another attempt. */
   | { readonly kind: 'settled' }
@@ -33,7 +34,7 @@ type StepRecord = { readonly finished: true; readonly result: Json } | { readonl
 
 const fence = 'run = $1 and name = $2 and attempt = $3 and epoch = $4'
 
-/** What a worker does to the truth while it holds a phase: all writes are fenced by the epoch. */
+/** What a worker does to the state database while it holds a phase: all writes are fenced by the epoch. */
 export class PhaseStore {
   readonly #db: StateDatabase
   readonly #runs: RunStore
@@ -95,11 +96,11 @@ export class PhaseStore {
     )
   }
 
-  /** Counts passing trouble and gives the phase back; the reconciler leaves it alone for `pauseMs`. */
-  async stumble(claim: Claim, line: string, pauseMs: number): Promise<void> {
+  /** Counts a temporary error and gives the phase back; the reconciler leaves it alone for `pauseMs`. */
+  async recordTransientFailure(claim: Claim, line: string, pauseMs: number): Promise<void> {
     await this.#fenced(claim, async (sql) => {
       await sql.query(
-        `update purser.phases set status = 'queued', worker = null, stumbles = stumbles + 1, line = $5,
+        `update purser.phases set status = 'queued', worker = null, transient_failures = transient_failures + 1, line = $5,
            heartbeat_at = now() + make_interval(secs => $6)
          where ${fence}`,
         [...keyOf(claim), this.#db.mask(line), pauseMs / 1000],

@@ -1,16 +1,15 @@
 import type {
   Approval,
   Failure,
-  PhaseName,
   PhaseState,
   PhaseStatus,
   Run,
-  RunKind,
   RunStatus,
   RunWatch,
   Verification,
   WatchDecision,
 } from '../model/run.ts'
+import type { PhaseName, RunKind } from '../model/kinds.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
 import type { UndoPlan } from '../model/undo-plan.ts'
 
@@ -63,7 +62,7 @@ interface PhaseRow {
   status: PhaseStatus
   attempt: number
   epoch: number
-  stumbles: number
+  transient_failures: number
   budget_minutes: number
   line: string
   failure: Failure | null
@@ -148,7 +147,7 @@ function phaseOf(row: PhaseRow): PhaseState {
     status: row.status,
     attempt: row.attempt,
     epoch: row.epoch,
-    stumbles: row.stumbles,
+    transientFailures: row.transient_failures,
     budgetMinutes: row.budget_minutes,
     line: row.line,
     failure: row.failure ?? undefined,

@@ -1,20 +1,12 @@
 import { type AuditEvent, auditEvents, recordAudit } from './audit.ts'
 import type { Release } from '../model/rollback-target.ts'
 import type { Effect } from '../model/effects.ts'
-import { LaneBusy, TransitionRefused, UnknownRun } from '../model/errors.ts'
+import { EnvironmentBusy, TransitionRefused, UnknownRun } from '../model/errors.ts'
 import { initialState, inWords, type RunEvent, type Transition, transition } from '../model/lifecycle.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
-import {
-  type Failure,
-  isReadOnly,
-  type LogGroup,
-  type MetricSample,
-  type PhaseName,
-  type Run,
-  type RunKind,
-  type Verification,
-  type WatchDecision,
-} from '../model/run.ts'
+import type { Failure, LogGroup, MetricSample, Run, Verification, WatchDecision } from '../model/run.ts'
+import type { NewRun } from '../model/new-run.ts'
+import { isReadOnly, type PhaseName, type RunKind } from '../model/kinds.ts'
 import type { Decision } from '../model/decision.ts'
 import type { PhaseDurations } from '../model/phase-durations.ts'
 import { decisionsOn, medianDurations } from './pace.ts'
@@ -26,23 +18,6 @@ import { runOf, type RunRow, selectRun } from './rows.ts'
 import type { Sql, StateDatabase } from './database.ts'
 import type { UndoPlan } from '../model/undo-plan.ts'
 import { decideWatch, logGroups, takeRollback, wantedRollbacks } from './watches.ts'
-
-export interface NewRun {
-  readonly kind: RunKind
-  readonly service: string
-  readonly environment: string
-  readonly version: string
-  readonly dryRun: boolean
-  readonly rotateSecret?: boolean
-  readonly parent: number | undefined
-  readonly requestedBy: string
-  readonly channel: string
-  readonly reason: string | undefined
-  readonly plan: Run['plan']
-  readonly approvalsNeeded: number
-  readonly phases: readonly { readonly name: PhaseName; readonly budgetMinutes: number }[]
-  readonly expiresInMinutes: number
-}
 
 /** A stored change, and the phase whose job must now be enqueued (the reconciler does it when this process dies first). */
 export interface Applied {
@@ -74,7 +49,7 @@ interface RunFilter {
   readonly limit?: number
 }
 
-/** The truth about runs. Every change is one transaction: compare-and-set, audit event, posts. */
+/** Runs in the state database. Every change is one transaction: compare-and-set, audit event, posts. */
 export class RunStore {
   readonly #db: StateDatabase
 
@@ -82,9 +57,9 @@ export class RunStore {
     this.#db = db
   }
 
-  /** Raises LaneBusy when the run would execute at once and the lane is taken. */
+  /** Raises EnvironmentBusy when the run would execute at once and another run executes there. */
   async create(input: NewRun): Promise<Applied> {
-    return this.#guardingLane(input.environment, (sql) => this.#createIn(sql, input))
+    return this.#guardingSlot(input.environment, (sql) => this.#createIn(sql, input))
   }
 
   async #createIn(sql: Sql, input: NewRun): Promise<Applied> {
@@ -126,12 +101,12 @@ export class RunStore {
   }
 
   /**
-   * Applies an event of the lifecycle. Raises TransitionRefused when the state does not allow it and LaneBusy when the
-   * run would need the lane that another holds; nothing changes then.
+   * Applies an event of the lifecycle. Raises TransitionRefused when the state does not allow it and EnvironmentBusy when the
+   * run would execute while another one does; nothing changes then.
    */
   async apply(number: number, event: RunEvent, who: Who, alongside: Alongside = {}): Promise<Applied> {
     const environment = (await this.get(number)).environment
-    return this.#guardingLane(environment, (sql) => this.applyIn(sql, number, event, who, alongside))
+    return this.#guardingSlot(environment, (sql) => this.applyIn(sql, number, event, who, alongside))
   }
 
   /** The same inside a transaction of the caller. */
@@ -192,7 +167,7 @@ export class RunStore {
 
   /** The rollback that was decided on while watching; undefined when somebody else has just begun or refused it. */
   async createWantedRollback(input: NewRun & { readonly parent: number }): Promise<Applied | undefined> {
-    return this.#guardingLane(input.environment, async (sql) =>
+    return this.#guardingSlot(input.environment, async (sql) =>
       (await takeRollback(sql, input.parent)) ? this.#createIn(sql, input) : undefined,
     )
   }
@@ -229,13 +204,13 @@ export class RunStore {
     await insertPost(this.#db, run, this.#db.mask(post), key)
   }
 
-  async #guardingLane<T>(environment: string, work: (sql: Sql) => Promise<T>): Promise<T> {
+  async #guardingSlot<T>(environment: string, work: (sql: Sql) => Promise<T>): Promise<T> {
     try {
       return await this.#db.transaction(work)
     } catch (error) {
-      if (!isLaneViolation(error)) throw error
+      if (!isSlotViolation(error)) throw error
       const holders = await this.list({ environment, statuses: ['executing', 'cancelling'] })
-      throw new LaneBusy(environment, holders.find((run) => !isReadOnly(run))?.number)
+      throw new EnvironmentBusy(environment, holders.find((run) => !isReadOnly(run))?.number)
     }
   }
 }
@@ -270,7 +245,7 @@ async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promis
       planHash,
       input.approvalsNeeded,
       input.expiresInMinutes,
-      input.rotateSecret ?? false,
+      input.rotateSecret,
     ],
   )
   return Number(rows[0]?.number)
@@ -317,7 +292,7 @@ async function storeTransition(
          line = case when $3 in ('queued', 'pending') then '' else coalesce($6, line) end,
          started_at = case when $3 in ('queued', 'pending') then null else started_at end,
          finished_at = case when $3 in ('succeeded', 'failed', 'cancelled') then now() end,
-         stumbles = case when $3 = 'queued' then 0 else stumbles end,
+         transient_failures = case when $3 = 'queued' then 0 else transient_failures end,
          worker = null
        where run = $1 and name = $2`,
       [
@@ -360,6 +335,6 @@ function auditText(event: RunEvent, alongside: Alongside): string {
   return `${phase}${about}`.trim()
 }
 
-function isLaneViolation(error: unknown): boolean {
-  return error instanceof Error && 'constraint' in error && error.constraint === 'runs_lane'
+function isSlotViolation(error: unknown): boolean {
+  return error instanceof Error && 'constraint' in error && error.constraint === 'runs_environment_slot'
 }

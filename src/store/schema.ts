@@ -253,6 +253,42 @@ const migrations: readonly { readonly version: number; readonly name: string; re
       create unique index backups_file on purser.backups (environment, (manifest ->> 'file'));
       create index backups_run on purser.backups (run);`,
   },
+  {
+    version: 9,
+    name: 'words of the glossary',
+    sql: `
+      alter table purser.phases rename column stumbles to transient_failures;
+      alter table purser.runs rename column tidy_at to cleanup_at;
+      alter index purser.runs_lane rename to runs_environment_slot;
+
+      -- A phase's name is a key that steps and effects carry along.
+      alter table purser.steps drop constraint steps_run_phase_fkey;
+      update purser.phases p set name = 'check' from purser.runs r where r.number = p.run and r.kind = 'restore' and p.name = 'look';
+      update purser.steps s set phase = 'check' from purser.runs r where r.number = s.run and r.kind = 'restore' and s.phase = 'look';
+      update purser.effects e set phase = 'check' from purser.runs r where r.number = e.run and r.kind = 'restore' and e.phase = 'look';
+      update purser.posts o set post = jsonb_set(post, '{phase}', '"check"') from purser.runs r
+        where r.number = o.run and r.kind = 'restore' and o.post ->> 'phase' = 'look';
+      alter table purser.steps add constraint steps_run_phase_fkey foreign key (run, phase) references purser.phases (run, name);
+
+      -- What a rollback brings back is its target.
+      update purser.runs set plan = (plan - 'comeback') || jsonb_build_object('rollbackTarget', plan -> 'comeback') where plan ? 'comeback';
+      update purser.watches set decided_undo = (decided_undo - 'comeback') || jsonb_build_object('rollbackTarget', decided_undo -> 'comeback')
+        where decided_undo ? 'comeback';
+      update purser.runs set diagnosis = (diagnosis - 'looks') || jsonb_build_object('findings', diagnosis -> 'looks') where diagnosis ? 'looks';
+
+      -- A plan of the former version that waits is made again, not obeyed; where a run has no phase that plans, it is asked for again.
+      update purser.phases p set status = 'queued', attempt = attempt + 1, line = '', failure = null, started_at = null, finished_at = null,
+          worker = null, transient_failures = 0
+        from purser.runs r where r.number = p.run and r.status = 'awaiting_approval' and p.name = 'plan';
+      update purser.runs r set rev = rev + 1,
+          status = case when exists (select from purser.phases p where p.run = r.number and p.name = 'plan') then 'planning' else 'expired' end,
+          finished_at = case when exists (select from purser.phases p where p.run = r.number and p.name = 'plan') then null else now() end,
+          failure = jsonb_build_object('code', 'plan_outdated', 'evidence', '[]'::jsonb,
+            'message', 'the plan was made by an earlier version of Purser',
+            'hint', case when exists (select from purser.phases p where p.run = r.number and p.name = 'plan')
+              then 'The plan is made again and needs a new approval.' else 'Ask for it again: what would happen is listed anew.' end)
+        where status = 'awaiting_approval';`,
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

@@ -29,9 +29,9 @@ describe('who may do what', () => {
     ['Alex may not deploy', alex, 'deploy', 'right'],
     ['Sam may not deploy', sam, 'deploy', 'right'],
     ['Sam may not approve', sam, 'approve', 'right'],
-    ['Sam may look', sam, 'look', 'ok'],
+    ['Sam may look', sam, 'view', 'ok'],
     ['Dana may not deploy from another channel', { ...dana, channel: 'CRANDOM' }, 'deploy', 'channel'],
-    ['nobody may look from another channel', { ...dana, channel: 'CRANDOM' }, 'look', 'channel'],
+    ['nobody may look from another channel', { ...dana, channel: 'CRANDOM' }, 'view', 'channel'],
     ['nobody may do anything from no channel', { ...alex, channel: '' }, 'approve', 'channel'],
   ])('%s', (_, who, right, outcome) => {
     const verdict = permit(who, right, 'production', policy)
@@ -44,7 +44,7 @@ describe('who may do what', () => {
       ask: ['UDANA'],
     })
     expect(permit(sam, 'approve', 'production', policy)).toMatchObject({ ask: ['UALEX', 'UDANA'] })
-    expect(permit({ ...dana, channel: 'C1' }, 'look', 'production', policy)).toMatchObject({ channels: ['CDEPLOYS'] })
+    expect(permit({ ...dana, channel: 'C1' }, 'view', 'production', policy)).toMatchObject({ channels: ['CDEPLOYS'] })
   })
 })
 

@@ -4,14 +4,16 @@ import { pino } from 'pino'
 import { expect } from 'vitest'
 import { approve } from '../../src/commands/decide.ts'
 import { deploy } from '../../src/commands/deploy.ts'
-import { type Answer, answering, type Caller, type CommandContext } from '../../src/commands/command-context.ts'
+import { type Answer, answering } from '../../src/commands/respond.ts'
+import type { Caller, CommandContext } from '../../src/commands/command-context.ts'
 import { type Command, parseCommand } from '../../src/commands/grammar.ts'
-import { openRollbackDialog, confirmRollback } from '../../src/commands/rollback.ts'
+import { confirmRollback, openRollbackDialog } from '../../src/commands/rollback.ts'
 import type { PolicyConfig } from '../../src/config/environment-schema.ts'
 import { parsePurserYaml, type PurserConfig } from '../../src/config/purser-yaml.ts'
 import type { DeploymentSeen, RevisionSeen } from '../../src/model/rollback-target.ts'
-import type { PhaseName, Run } from '../../src/model/run.ts'
-import type { Truth } from '../runs/truth.ts'
+import type { PhaseName } from '../../src/model/kinds.ts'
+import type { Run } from '../../src/model/run.ts'
+import type { TestStores } from '../store/stores.ts'
 
 /** People at a context of real stores and the real purser.yaml; only the queue is a list. */
 
@@ -89,7 +91,7 @@ export const running: DeploymentSeen = {
 }
 export { revision as revisionSeen }
 
-export function commandContexts(truth: () => Truth) {
+export function commandContexts(stores: () => TestStores) {
   /** What commands are handed, over real stores; it keeps what was enqueued. */
   function openContext(
     more: Partial<CommandContext> = {},
@@ -97,8 +99,8 @@ export function commandContexts(truth: () => Truth) {
     const enqueued: string[] = []
     const announced: string[] = []
     return {
-      runs: truth().runs,
-      locks: truth().locks,
+      runs: stores().runs,
+      locks: stores().locks,
       config: configWith(),
       jobs: {
         enqueue: async (run: Run, phase: PhaseName) => void enqueued.push(`#${run.number} ${phase}`),
@@ -110,12 +112,12 @@ export function commandContexts(truth: () => Truth) {
         { name: 'nightly', createdAt: '2026-01-04T10:00:00Z' },
         { name: 'v1.1.0', createdAt: '2025-12-01T10:00:00Z' },
       ],
-      backups: (environment) => truth().phases.keptBackups(environment),
+      backups: (environment) => stores().phases.keptBackups(environment),
       rowsNow: async () => [],
       deployment: async () => running,
       schema: async () => undefined,
       keptDatabases: async () => [],
-      wayOfRestore: async () => ({ kind: 'swap' }),
+      restoreStrategy: async () => ({ kind: 'swap' }),
       announce: async (channel, message) => void announced.push(`${channel} ${message.text}`),
       linkTo: async (run) => `https://example.slack.com/archives/CDEPLOYS/p${run}`,
       now: () => new Date(),
@@ -128,11 +130,11 @@ export function commandContexts(truth: () => Truth) {
 
   /** Runs `act` and sees that nothing was changed by it; what the audit says of it. */
   async function changesNothing(act: () => Promise<unknown>): Promise<readonly string[]> {
-    const { audit_events: known = [], ...before } = await truth().everything()
+    const { audit_events: known = [], ...before } = await stores().everything()
     await act()
-    const { audit_events: now = [], ...after } = await truth().everything()
+    const { audit_events: now = [], ...after } = await stores().everything()
     expect(after).toEqual(before)
-    const { rows } = await truth().pool.query<{ line: string }>(
+    const { rows } = await stores().pool.query<{ line: string }>(
       `select actor || ' ' || kind || ' ' || text as line from purser.audit_events order by id offset $1`,
       [known.length],
     )
@@ -142,7 +144,7 @@ export function commandContexts(truth: () => Truth) {
 
   /** A deploy that changed the image and a CronJob, and then failed. */
   async function failedWithEffects(): Promise<Run> {
-    const claim = await truth().under('rollout')
+    const claim = await stores().under('rollout')
     const replicaSet = { name: 'valuecanvas-api-1', uid: 'uid-1' }
     const stood = {
       image: 'valuecanvas/api:v1.1.0',
@@ -151,32 +153,32 @@ export function commandContexts(truth: () => Truth) {
       version: 'v1.1.0',
       proven: true,
     }
-    const { id } = await truth().phases.beginEffect(claim, 'image', 'valuecanvas-api', async () => stood)
+    const { id } = await stores().phases.beginEffect(claim, 'image', 'valuecanvas-api', async () => stood)
     const set = { image: 'valuecanvas/api:v1.2.0', templateHash: 'hash-2' }
-    await truth().phases.settleEffect(claim, id, 'applied', set)
-    await truth().phases.beginEffect(claim, 'cronjob', 'webhook-retry', async () => ({ manifest: null }))
-    await truth().phases.finish(claim, { type: 'phase_failed', phase: 'rollout' }, {})
-    return truth().runs.get(claim.run)
+    await stores().phases.settleEffect(claim, id, 'applied', set)
+    await stores().phases.beginEffect(claim, 'cronjob', 'webhook-retry', async () => ({ manifest: null }))
+    await stores().phases.finish(claim, { type: 'phase_failed', phase: 'rollout' }, {})
+    return stores().runs.get(claim.run)
   }
 
   async function rollbackOf(run: Run, context: CommandContext): Promise<number> {
     const metadata = await dialogOf(run, context)
     expect(await said(context, dana, () => confirmRollback('UDANA', metadata, 'broken', context))).toBe('')
-    return (await truth().runs.list({ kinds: ['rollback'] }))[0]?.number ?? 0
+    return (await stores().runs.list({ kinds: ['rollback'] }))[0]?.number ?? 0
   }
 
   async function rolledBack(run: Run, context: CommandContext): Promise<void> {
-    if ((await truth().runs.effects(run.number)).length === 0)
-      await truth().pool.query(
+    if ((await stores().runs.effects(run.number)).length === 0)
+      await stores().pool.query(
         `insert into purser.effects (run, phase, kind, target, "before", status) values ($1, 'rollout', 'image', 'a', '{"image":"v1"}', 'applied')`,
         [run.number],
       )
     const number = await rollbackOf(run, context)
-    const undo = await truth().claim(number, 'undo')
-    for (const effect of await truth().runs.effects(run.number))
-      await truth().phases.settleEffect(undo, effect.id, 'undone')
-    await truth().phases.finish(undo, { type: 'phase_succeeded', phase: 'undo' }, {})
-    await truth().phases.finish(await truth().claim(number, 'check'), { type: 'phase_succeeded', phase: 'check' }, {})
+    const undo = await stores().claim(number, 'undo')
+    for (const effect of await stores().runs.effects(run.number))
+      await stores().phases.settleEffect(undo, effect.id, 'undone')
+    await stores().phases.finish(undo, { type: 'phase_succeeded', phase: 'undo' }, {})
+    await stores().phases.finish(await stores().claim(number, 'check'), { type: 'phase_succeeded', phase: 'check' }, {})
   }
 
   return { openContext, changesNothing, failedWithEffects, rollbackOf, rolledBack }

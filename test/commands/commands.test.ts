@@ -1,24 +1,25 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { approve, cancel, leave, reject, retry } from '../../src/commands/decide.ts'
 import type { Caller, CommandContext } from '../../src/commands/command-context.ts'
-import { history, status } from '../../src/commands/look.ts'
-import { openTruth, type Truth } from '../runs/truth.ts'
-import { alex, approves, configWith, dana, deploys, commandContexts, said, sam, ticketOf } from './command-context.ts'
+import { history } from '../../src/commands/history.ts'
+import { status } from '../../src/commands/status.ts'
+import { openStores, type TestStores } from '../store/stores.ts'
+import { alex, approves, commandContexts, configWith, dana, deploys, said, sam, ticketOf } from './command-context.ts'
 
-let truth: Truth
+let stores: TestStores
 beforeAll(async () => {
-  truth = await openTruth()
+  stores = await openStores()
 })
-beforeEach(() => truth.reset())
-afterAll(() => truth.close())
+beforeEach(() => stores.reset())
+afterAll(() => stores.close())
 
-const { openContext, changesNothing, failedWithEffects, rollbackOf, rolledBack } = commandContexts(() => truth)
+const { openContext, changesNothing, failedWithEffects, rollbackOf, rolledBack } = commandContexts(() => stores)
 
 describe('a deploy', () => {
   it('begins by planning, silently: the board tells', async () => {
     const context = openContext()
     expect(await deploys(dana, 'v1.2.0', context)).toBe('')
-    const [run] = await truth.runs.list({})
+    const [run] = await stores.runs.list({})
     expect(run).toMatchObject({
       status: 'planning',
       version: 'v1.2.0',
@@ -31,11 +32,11 @@ describe('a deploy', () => {
 
   it('may be asked for by a member of a group', async () => {
     expect(await deploys({ ...sam, user: 'UOLA' }, 'v1.2.0 staging', openContext())).toBe('')
-    expect(await truth.runs.list({ environment: 'staging' })).toHaveLength(1)
+    expect(await stores.runs.list({ environment: 'staging' })).toHaveLength(1)
   })
 
   it.each<[string, Caller, string]>([
-    ['Sam', sam, 'You may not start or change runs in production. Caller <@UDANA>'],
+    ['Sam', sam, 'You may not start or change runs in production. Ask <@UDANA>'],
     ['Dana in another channel', { ...dana, channel: 'CRANDOM' }, 'Type it in <#CDEPLOYS>'],
   ])('by %s is refused, changes nothing and is in the audit', async (_, caller, text) => {
     const context = openContext()
@@ -48,19 +49,19 @@ describe('a deploy', () => {
 describe('an approval', () => {
   it('by another person starts the run, and the thread says who it was', async () => {
     const context = openContext()
-    const run = await truth.waiting()
+    const run = await stores.waiting()
     expect(await approves(alex, run, context)).toBe('')
     expect(context.enqueued).toEqual([`#${run.number} preflight`])
-    expect((await truth.boards.waiting(run.number)).at(-1)?.post).toMatchObject({ kind: 'decision', user: 'UALEX' })
+    expect((await stores.boards.waiting(run.number)).at(-1)?.post).toMatchObject({ kind: 'decision', user: 'UALEX' })
   })
 
   it.each<[string, Caller, Partial<{ plan: string }>, string]>([
-    ['the person who asked', dana, {}, 'Someone else has to approve a run that you asked for. Caller <@UALEX>'],
+    ['the person who asked', dana, {}, 'Someone else has to approve a run that you asked for. Ask <@UALEX>'],
     ['somebody without the right', sam, {}, 'You may not approve runs in production.'],
     ['somebody in another channel', { ...alex, channel: 'CRANDOM' }, {}, 'not taken in this channel'],
     ['a button of a former plan', alex, { plan: 'f'.repeat(64) }, 'The plan has changed since this button was shown'],
   ])('by %s is refused, changes nothing and is in the audit', async (_, caller, ticket, text) => {
-    const run = await truth.waiting()
+    const run = await stores.waiting()
     const context = openContext()
     const audit = await changesNothing(async () => {
       const answer = await said(context, caller, () => approve(caller, { ...ticketOf(run), ...ticket }, context))
@@ -73,15 +74,15 @@ describe('an approval', () => {
 
   it('of two at once is one approval and one clear answer', async () => {
     const context = openContext({ config: configWith({ approvers: ['UALEX', 'UBO'] }) })
-    const run = await truth.waiting()
+    const run = await stores.waiting()
     const answers = await Promise.all([approves(alex, run, context), approves({ ...alex, user: 'UBO' }, run, context)])
     expect(answers.sort()).toEqual(['', expect.stringContaining('the run is running. Nothing was changed.')])
     expect(context.enqueued).toHaveLength(1)
   })
 
   it('while another deploy executes is refused and names it', async () => {
-    const running = await truth.under('migrate')
-    const run = await truth.waiting()
+    const running = await stores.under('migrate')
+    const run = await stores.waiting()
     const answer = await approves(alex, run, openContext())
     expect(answer).toContain(`Run #${running.run} is running in production`)
     expect(answer).toContain(`/billing cancel #${running.run}`)
@@ -91,15 +92,15 @@ describe('an approval', () => {
 describe('other decisions', () => {
   it('the person who asked may take a run back, a stranger may not reject it', async () => {
     const context = openContext()
-    const run = await truth.waiting()
+    const run = await stores.waiting()
     expect(await said(context, sam, () => reject(sam, ticketOf(run), context))).toContain('You may not approve')
     expect(await said(context, dana, () => reject(dana, ticketOf(run), context))).toBe('')
-    expect((await truth.runs.get(run.number)).status).toBe('rejected')
+    expect((await stores.runs.get(run.number)).status).toBe('rejected')
   })
 
   it('a retry without number takes the newest failed run; Sam may not', async () => {
     const context = openContext()
-    const run = await truth.failedAt('e2e')
+    const run = await stores.failedAt('e2e')
     const refused = await changesNothing(() => said(context, sam, () => retry(sam, undefined, context)))
     expect(refused).toHaveLength(1)
     expect(await said(context, dana, () => retry(dana, undefined, context))).toBe('')
@@ -108,12 +109,12 @@ describe('other decisions', () => {
 
   it('a retry without number passes over a failed look around and a run that was rolled back', async () => {
     const context = openContext()
-    const wanted = await truth.failedAt('e2e', { environment: 'staging' })
-    const undone = await truth.failedAt('rollout')
+    const wanted = await stores.failedAt('e2e', { environment: 'staging' })
+    const undone = await stores.failedAt('rollout')
     await rolledBack(undone, context)
-    const { run: look } = await truth.create({ kind: 'verify', approvalsNeeded: 0 })
-    const claim = await truth.claim(look.number, 'verify')
-    await truth.phases.finish(claim, { type: 'phase_failed', phase: 'verify' }, {})
+    const { run: look } = await stores.create({ kind: 'verify', approvalsNeeded: 0 })
+    const claim = await stores.claim(look.number, 'verify')
+    await stores.phases.finish(claim, { type: 'phase_failed', phase: 'verify' }, {})
     context.enqueued.length = 0
     expect(await said(context, dana, () => retry(dana, undefined, context))).toBe('')
     expect(context.enqueued).toEqual([`#${wanted.number} e2e`])
@@ -123,22 +124,22 @@ describe('other decisions', () => {
     const context = openContext()
     const run = await failedWithEffects()
     const rollback = await rollbackOf(run, context)
-    const [effect] = await truth.runs.effects(run.number)
-    const claim = await truth.claim(rollback, 'undo')
-    await truth.phases.settleEffect(claim, effect?.id ?? 0, 'undone')
-    await truth.phases.finish(claim, { type: 'phase_failed', phase: 'undo' }, {})
+    const [effect] = await stores.runs.effects(run.number)
+    const claim = await stores.claim(rollback, 'undo')
+    await stores.phases.settleEffect(claim, effect?.id ?? 0, 'undone')
+    await stores.phases.finish(claim, { type: 'phase_failed', phase: 'undo' }, {})
     const answer = await said(context, dana, () => retry(dana, run.number, context))
     expect(answer).toContain('has been taken back')
-    expect((await truth.runs.get(run.number)).status).toBe('failed')
+    expect((await stores.runs.get(run.number)).status).toBe('failed')
   })
 
   it('a cancel without number ends the deploy, not a look around beside it', async () => {
     const context = openContext()
-    const deploying = await truth.under('migrate')
-    const { run: look } = await truth.create({ kind: 'verify', approvalsNeeded: 0 })
+    const deploying = await stores.under('migrate')
+    const { run: look } = await stores.create({ kind: 'verify', approvalsNeeded: 0 })
     expect(await said(context, dana, () => cancel(dana, undefined, context))).toBe('')
-    expect((await truth.runs.get(deploying.run)).status).toBe('cancelling')
-    expect((await truth.runs.get(look.number)).status).toBe('executing')
+    expect((await stores.runs.get(deploying.run)).status).toBe('cancelling')
+    expect((await stores.runs.get(look.number)).status).toBe('executing')
   })
 
   it('what has ended is not cancelled, and nothing to cancel is said so', async () => {
@@ -146,7 +147,7 @@ describe('other decisions', () => {
     expect(await said(context, dana, () => cancel(dana, undefined, context))).toContain(
       'Nothing is running or waiting.',
     )
-    const run = await truth.succeeded()
+    const run = await stores.succeeded()
     const audit = await changesNothing(async () =>
       expect(await said(context, dana, () => cancel(dana, run.number, context))).toContain('the run is finished'),
     )
@@ -155,16 +156,16 @@ describe('other decisions', () => {
 
   it('a failed run can be left as it is', async () => {
     const context = openContext()
-    const run = await truth.failedAt('monitor')
+    const run = await stores.failedAt('monitor')
     expect(await said(context, dana, () => leave(dana, ticketOf(run), context))).toBe('')
-    expect((await truth.runs.get(run.number)).status).toBe('left')
+    expect((await stores.runs.get(run.number)).status).toBe('left')
   })
 })
 
 describe('looking', () => {
   it('changes nothing, and is for everybody in the channel', async () => {
     const context = openContext()
-    const run = await truth.waiting()
+    const run = await stores.waiting()
     const audit = await changesNothing(async () => {
       expect(await said(context, sam, () => status(sam, undefined, context))).toContain(`#${run.number}`)
       expect(await said(context, sam, () => status(sam, run.number, context))).toContain(`#${run.number}`)

@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Caller, CommandContext } from '../../src/commands/command-context.ts'
-import { openDiagnoseDialog, diagnose, diagnoseAgain, fix } from '../../src/commands/diagnose.ts'
+import { diagnose, diagnoseAgain, fix, openDiagnoseDialog } from '../../src/commands/diagnose.ts'
 import { lock } from '../../src/commands/lock.ts'
 import type { Diagnosis, RemedyKind } from '../../src/model/diagnosis.ts'
 import type { Run } from '../../src/model/run.ts'
 import * as example from '../messages/example-runs.ts'
-import { openTruth, type Truth } from '../runs/truth.ts'
-import { alex, configWith, dana, filled, commandContexts, said, sam, ticketOf } from './command-context.ts'
+import { openStores, type TestStores } from '../store/stores.ts'
+import { alex, commandContexts, configWith, dana, filled, said, sam, ticketOf } from './command-context.ts'
 
-let truth: Truth
+let stores: TestStores
 beforeAll(async () => {
-  truth = await openTruth()
+  stores = await openStores()
 })
-beforeEach(() => truth.reset())
-afterAll(() => truth.close())
+beforeEach(() => stores.reset())
+afterAll(() => stores.close())
 
-const { openContext, changesNothing } = commandContexts(() => truth)
+const { openContext, changesNothing } = commandContexts(() => stores)
 
 const asks = (who: Caller, context: CommandContext, cronJob?: string) =>
   said(context, who, () =>
@@ -27,13 +27,13 @@ const presses = (who: Caller, run: Run, kind: RemedyKind, context: CommandContex
 /** A diagnosis that has ended and proposes to resume a CronJob. */
 async function diagnosed(context: CommandContext, found: Diagnosis = example.diagnosis): Promise<Run> {
   await asks(sam, context, 'webhook-retry')
-  const [run] = await truth.runs.list({ kinds: ['diagnose'], limit: 1 })
-  const claim = await truth.claim(run?.number ?? 0, 'diagnose')
-  await truth.phases.finish(claim, { type: 'phase_succeeded', phase: 'diagnose' }, { diagnosis: found })
-  return truth.runs.get(claim.run)
+  const [run] = await stores.runs.list({ kinds: ['diagnose'], limit: 1 })
+  const claim = await stores.claim(run?.number ?? 0, 'diagnose')
+  await stores.phases.finish(claim, { type: 'phase_succeeded', phase: 'diagnose' }, { diagnosis: found })
+  return stores.runs.get(claim.run)
 }
 
-const fixes = () => truth.runs.list({ kinds: ['fix'] })
+const fixes = () => stores.runs.list({ kinds: ['fix'] })
 
 describe('a diagnosis', () => {
   it('is for everybody, needs no approval, and runs beside what changes something', async () => {
@@ -41,7 +41,7 @@ describe('a diagnosis', () => {
     const run = await diagnosed(context)
     await presses(alex, run, 'resume_cronjob', context)
     expect(await asks(sam, context)).toBe('')
-    expect(await truth.runs.list({ statuses: ['executing'] })).toMatchObject([{ kind: 'diagnose' }, { kind: 'fix' }])
+    expect(await stores.runs.list({ statuses: ['executing'] })).toMatchObject([{ kind: 'diagnose' }, { kind: 'fix' }])
   })
 
   it('of a CronJob that is not in purser.yaml is refused, with the nearest one', async () => {
@@ -61,7 +61,7 @@ describe('a diagnosis', () => {
     const context = openContext()
     const run = await diagnosed(context)
     await said(context, sam, () => diagnoseAgain(sam, ticketOf(run), context))
-    const [newest] = await truth.runs.list({ limit: 1 })
+    const [newest] = await stores.runs.list({ limit: 1 })
     expect(newest).toMatchObject({ kind: 'diagnose', plan: run.plan, status: 'executing' })
   })
 })
@@ -80,7 +80,7 @@ describe('a button that mends something', () => {
         phases: [{ name: 'fix' }, { name: 'diagnose' }],
       },
     ])
-    expect(await truth.runs.get(run.number)).toMatchObject({ fixedBy: run.number + 1 })
+    expect(await stores.runs.get(run.number)).toMatchObject({ fixedBy: run.number + 1 })
   })
 
   it('is refused to whoever may not approve', async () => {

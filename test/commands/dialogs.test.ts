@@ -1,21 +1,21 @@
 import type { ModalView } from '@slack/types'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { openDeployDialog, confirmDeploy } from '../../src/commands/deploy.ts'
-import type { Answer } from '../../src/commands/command-context.ts'
-import { openLockDialog, confirmLock } from '../../src/commands/lock.ts'
+import { confirmDeploy, openDeployDialog } from '../../src/commands/deploy.ts'
+import type { Answer } from '../../src/commands/respond.ts'
+import { confirmLock, openLockDialog } from '../../src/commands/lock.ts'
 import { submitted } from '../../src/commands/submitted.ts'
 import { expectSlackTakesView, shown } from '../messages/slack-takes.ts'
-import { openTruth, type Truth } from '../runs/truth.ts'
-import { dana, commandContexts, said, sam } from './command-context.ts'
+import { openStores, type TestStores } from '../store/stores.ts'
+import { commandContexts, dana, said, sam } from './command-context.ts'
 
-let truth: Truth
+let stores: TestStores
 beforeAll(async () => {
-  truth = await openTruth()
+  stores = await openStores()
 })
-beforeEach(() => truth.reset())
-afterAll(() => truth.close())
+beforeEach(() => stores.reset())
+afterAll(() => stores.close())
 
-const { openContext, changesNothing } = commandContexts(() => truth)
+const { openContext, changesNothing } = commandContexts(() => stores)
 
 async function opened(answer: Answer): Promise<ModalView> {
   if (answer.kind !== 'open') throw new Error(`no dialog: ${answer.kind}`)
@@ -49,7 +49,7 @@ describe('a deploy without a version', () => {
       options: { options: { selected_options: [{ value: 'dry_run' }] } },
     }
     expect(await said(context, dana, () => confirmDeploy(submitted('UDANA', metadata, values), context))).toBe('')
-    const [run] = await truth.runs.list({})
+    const [run] = await stores.runs.list({})
     expect(run).toMatchObject({ version: 'v1.1.0', environment: 'staging', dryRun: true, channel: 'CDEPLOYS' })
   })
 
@@ -84,8 +84,8 @@ describe('a lock without a reason', () => {
     const dialog = submitted('UDANA', view.private_metadata ?? '', values)
     expect(await said(context, dana, () => confirmLock(dialog, context))).toBe('')
     expect(context.announced[0]).toContain('locked staging*: audit week')
-    expect(await truth.locks.find('staging')).toMatchObject({ reason: 'audit week', lockedBy: 'UDANA' })
-    expect(await truth.locks.find('production')).toBeUndefined()
+    expect(await stores.locks.find('staging')).toMatchObject({ reason: 'audit week', lockedBy: 'UDANA' })
+    expect(await stores.locks.find('production')).toBeUndefined()
   })
 
   it('is refused to whoever may not deploy', async () => {

@@ -1,33 +1,33 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { backups } from '../../src/commands/backups.ts'
-import type { Caller, CommandContext, WayOfRestore } from '../../src/commands/command-context.ts'
-import { openRestoreDialog, confirmRestore } from '../../src/commands/restore.ts'
+import type { Caller, CommandContext, RestoreStrategy } from '../../src/commands/command-context.ts'
+import { confirmRestore, openRestoreDialog } from '../../src/commands/restore.ts'
 import { submitted } from '../../src/commands/submitted.ts'
 import type { RestorePlan } from '../../src/model/restore-plan.ts'
-import { openTruth, type Truth } from '../runs/truth.ts'
-import { alex, approves, configWith, dana, commandContexts, said, sam } from './command-context.ts'
+import { openStores, type TestStores } from '../store/stores.ts'
+import { alex, approves, commandContexts, configWith, dana, said, sam } from './command-context.ts'
 
-let truth: Truth
+let stores: TestStores
 beforeAll(async () => {
-  truth = await openTruth()
+  stores = await openStores()
 })
-afterAll(() => truth.close())
+afterAll(() => stores.close())
 
-const { openContext, changesNothing } = commandContexts(() => truth)
+const { openContext, changesNothing } = commandContexts(() => stores)
 const file = 'backup_20261122_081530_production_run1.dump'
 
 /** A context in front of one kept backup: 100 customers in it, 140 now. */
 beforeEach(async () => {
-  await truth.reset()
-  const claim = await truth.under('preflight')
+  await stores.reset()
+  const claim = await stores.under('preflight')
   const record = { file, database: 'app', bytes: 5_000_000, sha256: 'a'.repeat(64), tables: 2 }
   const rows = [
     { table: 'public.customers', rows: 100 },
     { table: 'public.plans', rows: 3 },
   ]
   const finishedAt = new Date(Date.now() - 3_600_000).toISOString()
-  await truth.phases.recordBackup(claim, 'production', { ...record, finishedAt, restoreMs: 12_000, rows })
-  await truth.phases.finish(claim, { type: 'phase_failed', phase: 'preflight' }, {})
+  await stores.phases.recordBackup(claim, 'production', { ...record, finishedAt, restoreMs: 12_000, rows })
+  await stores.phases.finish(claim, { type: 'phase_failed', phase: 'preflight' }, {})
 })
 
 const plan: RestorePlan = {
@@ -83,9 +83,9 @@ describe('a restore', () => {
       expect(await confirms(dana, metadata, '', context)).toContain('Nothing was changed')
     })
     expect(await confirms(dana, metadata, 'production', context)).toBe('')
-    const [run] = await truth.runs.list({ kinds: ['restore'] })
+    const [run] = await stores.runs.list({ kinds: ['restore'] })
     expect(run).toMatchObject({ version: file, status: 'planning', approvalsNeeded: 2 })
-    expect(run?.phases.map(({ name }) => name)).toEqual(['plan', 'prepare', 'swap', 'look'])
+    expect(run?.phases.map(({ name }) => name)).toEqual(['plan', 'prepare', 'swap', 'check'])
     expect(context.enqueued).toEqual([`#${run?.number} plan`])
   })
 
@@ -93,10 +93,10 @@ describe('a restore', () => {
     const context = openContext({ ...counting, config: configWith({ approvers: ['UALEX', 'UBO', 'UDANA'] }) })
     const { metadata } = await dialog(context)
     await confirms(dana, metadata, 'production', context)
-    const [asked] = await truth.runs.list({ kinds: ['restore'] })
-    const claim = await truth.claim(asked?.number ?? 0, 'plan')
-    await truth.phases.finish(claim, { type: 'planned' }, { plan })
-    const run = async () => truth.runs.get(asked?.number ?? 0)
+    const [asked] = await stores.runs.list({ kinds: ['restore'] })
+    const claim = await stores.claim(asked?.number ?? 0, 'plan')
+    await stores.phases.finish(claim, { type: 'planned' }, { plan })
+    const run = async () => stores.runs.get(asked?.number ?? 0)
     expect(await approves(dana, await run(), context)).toContain('Someone else has to approve')
     await approves(alex, await run(), context)
     expect((await run()).status).toBe('awaiting_approval')
@@ -116,12 +116,12 @@ describe('a restore', () => {
     })
     await context.locks.lock('production', 'release party', 'UALEX', 'CDEPLOYS')
     expect(await confirms(dana, metadata, 'production', context)).toContain('release party')
-    expect(await truth.runs.list({ kinds: ['restore'] })).toEqual([])
+    expect(await stores.runs.list({ kinds: ['restore'] })).toEqual([])
   })
 
   it('in place tells of its long downtime first, and that it cannot be done where it cannot', async () => {
-    const said = async (way: WayOfRestore) =>
-      (await dialog(openContext({ ...counting, wayOfRestore: async () => way }))).filled
+    const said = async (way: RestoreStrategy) =>
+      (await dialog(openContext({ ...counting, restoreStrategy: async () => way }))).filled
     const inPlace = await said({ kind: 'in-place', why: 'purser may not create databases (CREATEDB)' })
     expect(inPlace).toContain('In place, with a long downtime')
     expect(inPlace).toContain('purser may not create databases')
@@ -133,14 +133,14 @@ describe('a restore', () => {
 
   it('that ended without an effect leaves its database to be dropped, once; one that swapped does not', async () => {
     const restore = async (status: string, effect: boolean) => {
-      const { rows } = await truth.pool.query<{ number: string }>(
+      const { rows } = await stores.pool.query<{ number: string }>(
         `insert into purser.runs (kind, service, environment, status, version, dry_run, requested_by, channel, plan, approvals_needed, started_at)
          values ('restore', 's', 'production', $1, $2, false, 'UDANA', 'C', '{}', 1, now()) returning number`,
         [status, file],
       )
       const run = Number(rows[0]?.number)
       if (effect)
-        await truth.pool.query(
+        await stores.pool.query(
           `insert into purser.effects (run, phase, kind, target, "before", status) values ($1, 'swap', 'database', 'app', '{}', 'undone')`,
           [run],
         )
@@ -150,12 +150,14 @@ describe('a restore', () => {
     const left = await restore('left', false)
     await restore('left', true)
     await restore('failed', false)
-    const found = await truth.sweeps.abandonedRestores()
+    const found = await stores.sweeps.abandonedRestores()
     expect(found.map(({ run }) => run).toSorted()).toEqual([cancelled, left])
-    expect(await truth.sweeps.abandonedRestores()).toEqual([])
-    await truth.sweeps.tidied(left)
-    await truth.pool.query(`update purser.runs set tidy_at = now() - interval '1 second' where tidy_at < 'infinity'`)
-    expect(await truth.sweeps.abandonedRestores()).toEqual([{ run: cancelled, environment: 'production' }])
+    expect(await stores.sweeps.abandonedRestores()).toEqual([])
+    await stores.sweeps.cleanedUp(left)
+    await stores.pool.query(
+      `update purser.runs set cleanup_at = now() - interval '1 second' where cleanup_at < 'infinity'`,
+    )
+    expect(await stores.sweeps.abandonedRestores()).toEqual([{ run: cancelled, environment: 'production' }])
   })
 
   it('lists what restores have left on the server, with the statement that drops it', async () => {
@@ -179,7 +181,7 @@ describe('a restore', () => {
     expect(await said(context, sam, () => backups(sam, undefined, context))).toMatch(
       /#1.*run1\.dump.*test restore took 12s/,
     )
-    await truth.pool.query('update purser.backups set removed_at = now()')
+    await stores.pool.query('update purser.backups set removed_at = now()')
     expect(await said(context, sam, () => backups(sam, undefined, context))).toContain('There is no backup')
     expect(await said(context, dana, () => openRestoreDialog(dana, command(), context))).toContain('There is no backup')
   })

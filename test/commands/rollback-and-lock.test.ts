@@ -1,30 +1,30 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { reject, retry } from '../../src/commands/decide.ts'
 import { lock, unlock } from '../../src/commands/lock.ts'
-import { verify } from '../../src/commands/look.ts'
-import { openRollbackDialog, confirmRollback } from '../../src/commands/rollback.ts'
-import { openTruth, type Truth } from '../runs/truth.ts'
+import { verify } from '../../src/commands/verify.ts'
+import { confirmRollback, openRollbackDialog } from '../../src/commands/rollback.ts'
+import { openStores, type TestStores } from '../store/stores.ts'
 import {
   alex,
   approves,
+  commandContexts,
   configWith,
   dana,
   deploys,
   dialogOf,
-  commandContexts,
   said,
   sam,
   ticketOf,
 } from './command-context.ts'
 
-let truth: Truth
+let stores: TestStores
 beforeAll(async () => {
-  truth = await openTruth()
+  stores = await openStores()
 })
-beforeEach(() => truth.reset())
-afterAll(() => truth.close())
+beforeEach(() => stores.reset())
+afterAll(() => stores.close())
 
-const { openContext, changesNothing, failedWithEffects, rollbackOf, rolledBack } = commandContexts(() => truth)
+const { openContext, changesNothing, failedWithEffects, rollbackOf, rolledBack } = commandContexts(() => stores)
 
 describe('a rollback', () => {
   it('shows what would be undone and changes nothing before it is confirmed', async () => {
@@ -37,7 +37,7 @@ describe('a rollback', () => {
     expect(audit).toEqual([])
     const number = await rollbackOf(run, context)
     expect(context.enqueued).toEqual([`#${number} undo`])
-    expect(await truth.runs.get(number)).toMatchObject({ kind: 'rollback', parent: run.number, status: 'executing' })
+    expect(await stores.runs.get(number)).toMatchObject({ kind: 'rollback', parent: run.number, status: 'executing' })
   })
 
   it('is refused to Sam, with and without the dialog', async () => {
@@ -59,7 +59,7 @@ describe('a rollback', () => {
     const context = openContext()
     const run = await failedWithEffects()
     const metadata = await dialogOf(run, context)
-    await truth.pool.query(`update purser.effects set status = 'undone' where kind = 'cronjob'`)
+    await stores.pool.query(`update purser.effects set status = 'undone' where kind = 'cronjob'`)
     await changesNothing(async () =>
       expect(await said(context, dana, () => confirmRollback('UDANA', metadata, undefined, context))).toContain(
         'has changed since the dialog was opened',
@@ -75,7 +75,7 @@ describe('a rollback', () => {
       said(context, dana, () => confirmRollback('UDANA', metadata, undefined, context)),
     )
     expect((await Promise.all(presses)).filter((answer) => answer === '')).toHaveLength(1)
-    expect(await truth.runs.list({ kinds: ['rollback'] })).toHaveLength(1)
+    expect(await stores.runs.list({ kinds: ['rollback'] })).toHaveLength(1)
   })
 
   it('of a deploy on which another one stands is refused: the newest goes first', async () => {
@@ -90,9 +90,9 @@ describe('a rollback', () => {
 
   it('of a run that is not at rest is refused', async () => {
     const context = openContext()
-    const running = await truth.under('migrate')
+    const running = await stores.under('migrate')
     expect(await said(context, dana, () => openRollbackDialog(dana, running.run, context))).toContain('Cancel it first')
-    const planning = await truth.waiting({ environment: 'staging' })
+    const planning = await stores.waiting({ environment: 'staging' })
     expect(await said(context, dana, () => openRollbackDialog(dana, planning.number, context))).toContain(
       'Cancel it first',
     )
@@ -100,7 +100,7 @@ describe('a rollback', () => {
 
   it('is no longer offered when the time for it has passed', async () => {
     const run = await failedWithEffects()
-    await truth.pool.query(`update purser.runs set status = 'succeeded' where number = $1`, [run.number])
+    await stores.pool.query(`update purser.runs set status = 'succeeded' where number = $1`, [run.number])
     const context = openContext({ now: () => new Date(Date.now() + 25 * 3_600_000) })
     expect(await said(context, dana, () => openRollbackDialog(dana, run.number, context))).toContain(
       'more than 24 h ago',
@@ -113,25 +113,25 @@ describe('a rollback that must be approved', () => {
 
   it('calls those who may, and starts with their approval', async () => {
     const context = careful()
-    const rollback = await truth.runs.get(await rollbackOf(await failedWithEffects(), context))
+    const rollback = await stores.runs.get(await rollbackOf(await failedWithEffects(), context))
     expect(rollback.status).toBe('awaiting_approval')
-    expect((await truth.boards.waiting(rollback.number))[0]?.post.kind).toBe('approval_request')
+    expect((await stores.boards.waiting(rollback.number))[0]?.post.kind).toBe('approval_request')
     expect(await approves(dana, rollback, context)).toContain('Someone else has to approve')
     expect(await approves(alex, rollback, context)).toBe('')
-    expect((await truth.runs.get(rollback.number)).status).toBe('executing')
+    expect((await stores.runs.get(rollback.number)).status).toBe('executing')
   })
 
   it('is refused when another one has undone it meanwhile', async () => {
     const context = careful()
     const run = await failedWithEffects()
-    const late = await truth.runs.get(await rollbackOf(run, context))
+    const late = await stores.runs.get(await rollbackOf(run, context))
     await rolledBack(run, openContext())
     await changesNothing(async () => expect(await approves(alex, late, context)).toContain('already being rolled back'))
   })
 
   it('is refused when another deploy stands on top meanwhile', async () => {
     const context = careful()
-    const late = await truth.runs.get(await rollbackOf(await failedWithEffects(), context))
+    const late = await stores.runs.get(await rollbackOf(await failedWithEffects(), context))
     const newer = await failedWithEffects()
     await changesNothing(async () =>
       expect(await approves(alex, late, context)).toContain(`Run #${newer.number} has changed production since`),
@@ -145,14 +145,14 @@ describe('a locked environment', () => {
     expect(await said(context, dana, () => lock(dana, 'audit week', context))).toMatch(
       /locked production: audit week.*\nNot everybody could be told/s,
     )
-    expect(await truth.locks.find('production')).toMatchObject({ reason: 'audit week' })
+    expect(await stores.locks.find('production')).toMatchObject({ reason: 'audit week' })
   })
 
   it('takes no deploy, approval, retry or rollback, and says why and what to do', async () => {
     const context = openContext()
     const failed = await failedWithEffects()
     const metadata = await dialogOf(failed, context)
-    const waiting = await truth.waiting()
+    const waiting = await stores.waiting()
     await said(context, dana, () => lock(dana, 'audit week', context))
     const audit = await changesNothing(async () => {
       const answers = [
@@ -171,7 +171,7 @@ describe('a locked environment', () => {
 
   it('still takes looks, plans, rejections and other environments', async () => {
     const context = openContext()
-    const waiting = await truth.waiting()
+    const waiting = await stores.waiting()
     await said(context, dana, () => lock(dana, 'audit week', context))
     expect(await deploys(dana, 'v1.2.0 --dry-run', context)).toBe('')
     expect(await deploys(dana, 'v1.2.0 staging', context)).toBe('')

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { openRollbackDialog, confirmRollback } from '../../src/commands/rollback.ts'
+import { confirmRollback, openRollbackDialog } from '../../src/commands/rollback.ts'
 import { isUndoPlan, type Run } from '../../src/model/run.ts'
 import { plainText } from '../../sandbox/slack/plain-text.ts'
 import type { Block } from '../../sandbox/slack/model.ts'
-import { openTruth, type Truth } from '../runs/truth.ts'
-import { dana, dialogOf, filled, commandContexts, revisionSeen, running, said } from './command-context.ts'
+import { openStores, type TestStores } from '../store/stores.ts'
+import { commandContexts, dana, dialogOf, filled, revisionSeen, running, said } from './command-context.ts'
 
-let truth: Truth
+let stores: TestStores
 beforeAll(async () => {
-  truth = await openTruth()
+  stores = await openStores()
 })
-beforeEach(() => truth.reset())
-afterAll(() => truth.close())
+beforeEach(() => stores.reset())
+afterAll(() => stores.close())
 
-const { openContext, changesNothing, failedWithEffects, rollbackOf } = commandContexts(() => truth)
+const { openContext, changesNothing, failedWithEffects, rollbackOf } = commandContexts(() => stores)
 
 const now = () => new Date('2026-01-08T11:00:00Z')
 type Seen = typeof running
@@ -52,7 +52,7 @@ describe('the rollback dialog', () => {
     for (const line of differences) expect(seen.text).toContain(line)
     expect(seen.submit).toBe('Roll back')
     // What was shown is what the rollback is bound to, and what its plan says.
-    const rollback = await truth.runs.get(await rollbackOf(run, seen.context))
+    const rollback = await stores.runs.get(await rollbackOf(run, seen.context))
     expect(isUndoPlan(rollback.plan) && rollback.plan.rollbackTarget).toMatchObject({
       from: { templateHash: 'hash-2' },
       to: { revision: '1', replicaSet: { uid: 'uid-1' } },
@@ -64,7 +64,7 @@ describe('the rollback dialog', () => {
     const alone = await dialog(run, { revisions: [running.revisions[0]!], revisionHistoryLimit: 0 })
     expect(alone.text).toContain('There is no previous revision in the cluster (revisionHistoryLimit is 0)')
     expect(alone.submit).toBe('Roll back')
-    await truth.pool.query(`update purser.effects set "before" = "before" || '{"proven": false}' where kind = 'image'`)
+    await stores.pool.query(`update purser.effects set "before" = "before" || '{"proven": false}' where kind = 'image'`)
     const failed = revisionSeen(1, 'v1.1.0')
     const sick = await dialog(run, { revisions: [running.revisions[0]!, failed] })
     expect(sick.text).toContain('That revision never became healthy.')
@@ -77,7 +77,7 @@ describe('the rollback dialog', () => {
     expect(
       await said(blind.context, dana, () => confirmRollback('UDANA', blind.metadata, undefined, blind.context)),
     ).toBe('')
-    const [rollback] = await truth.runs.list({ kinds: ['rollback'] })
+    const [rollback] = await stores.runs.list({ kinds: ['rollback'] })
     expect(rollback).toMatchObject({ status: 'executing', plan: { rollbackTarget: { kind: 'unseen' } } })
   })
 
@@ -139,8 +139,8 @@ describe('a rollback to a chosen revision', () => {
   ]
   const choosing = async (revision: number) => {
     const failed = await failedWithEffects()
-    await truth.pool.query(`update purser.effects set "after" = "after" || '{"templateHash": "hash-bad"}'`)
-    await truth.pool.query(`update purser.effects set status = 'undone' where run = $1`, [failed.number])
+    await stores.pool.query(`update purser.effects set "after" = "after" || '{"templateHash": "hash-bad"}'`)
+    await stores.pool.query(`update purser.effects set status = 'undone' where run = $1`, [failed.number])
     return dialog(await failedWithEffects(), { revisions }, revision)
   }
 

@@ -288,7 +288,7 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
       expect(await database.missingTables(['twice'], never)).toEqual(['twice'])
     })
 
-    it('calls a server that cannot be reached a passing trouble, without its password', async () => {
+    it('calls a server that cannot be reached a temporary error, without its password', async () => {
       const error: unknown = await open('postgresql://purser:hunter2@127.0.0.1:1/app')
         .facts(never)
         .catch((thrown: unknown) => thrown)

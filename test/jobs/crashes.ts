@@ -1,3 +1,4 @@
+import { newRun } from '../../src/model/new-run.ts'
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished, vi } from 'vitest'
@@ -41,21 +42,15 @@ export function crashes(databaseOfRoom: () => Promise<string>, redisUrlOfRoom: (
       return worker
     }
     const begin = async () => {
-      const { run } = await runs.create({
-        kind: 'verify',
-        service: 'valuecanvas-api',
-        environment: 'production',
-        version: '',
-        dryRun: false,
-        parent: undefined,
-        requestedBy: 'U0DANA',
-        channel: 'C0DEPLOYS',
-        reason: undefined,
-        plan: undefined,
-        approvalsNeeded: 0,
-        phases: [{ name: 'verify', budgetMinutes: 5 }],
-        expiresInMinutes: 5,
-      })
+      const { run } = await runs.create(
+        newRun('verify', {
+          service: 'valuecanvas-api',
+          environment: 'production',
+          requestedBy: 'U0DANA',
+          channel: 'C0DEPLOYS',
+          minutes: { verify: 5 },
+        }),
+      )
       return run.number
     }
     const acts = async () => (await ask(url, 'select worker, step, what from acts order by id')) as unknown as Act[]

@@ -12,11 +12,11 @@ const coded = (code: string, message = 'trouble') => Object.assign(new Error(mes
 describe('what becomes of a phase', () => {
   it.each<[string, unknown, AbortSignal, number, string]>([
     ['a check that says no', new CheckFailed('e2e_failed', 'e2e exited with 1'), living, 0, 'fail'],
-    ['an outdated plan', new PlanOutdated('the tag moved'), living, 0, 'plan_again'],
-    ['a phase that another worker owns', new FencedOut(42, 'migrate', 3), living, 0, 'walk_away'],
-    ['passing trouble', passing, living, 0, 'retry'],
-    ['passing trouble for the fifth time', passing, living, 4, 'retry'],
-    ['passing trouble that does not pass', passing, living, 5, 'fail'],
+    ['an outdated plan', new PlanOutdated('the tag moved'), living, 0, 'replan'],
+    ['a phase that another worker owns', new FencedOut(42, 'migrate', 3), living, 0, 'fenced'],
+    ['a temporary error', passing, living, 0, 'retry'],
+    ['a temporary error for the fifth time', passing, living, 4, 'retry'],
+    ['a temporary error that stays', passing, living, 5, 'fail'],
     ['a fault of Purser', new TypeError('x is not a function'), living, 0, 'fail'],
     ['something that is no error', 'a string', living, 0, 'fail'],
     ['a lost connection', coded('ECONNRESET'), living, 0, 'retry'],
@@ -38,14 +38,14 @@ describe('what becomes of a phase', () => {
     ['a lost connection that stays lost', coded('ECONNRESET'), living, 5, 'fail'],
     ['a wrong statement', coded('42P01', 'relation "runs" does not exist'), living, 0, 'fail'],
     ['a cancelled run', new Error('aborted'), stoppedBy('cancelled'), 0, 'cancelled'],
-    ['a process that shuts down', new Error('aborted'), stoppedBy('shutdown'), 0, 'hand_back'],
-    ['a worker that found out it was replaced', new Error('aborted'), stoppedBy('fenced'), 0, 'walk_away'],
-    ['a worker without contact to the truth', passing, stoppedBy('lost_contact'), 0, 'walk_away'],
+    ['a process that shuts down', new Error('aborted'), stoppedBy('shutdown'), 0, 'requeue'],
+    ['a worker that found out it was replaced', new Error('aborted'), stoppedBy('fenced'), 0, 'fenced'],
+    ['a worker without contact to the state database', passing, stoppedBy('lost_contact'), 0, 'fenced'],
     ['a phase that takes too long', passing, stoppedBy('time_limit'), 0, 'fail'],
     ['a check that says no because it was stopped', new CheckFailed('x', 'x'), stoppedBy('cancelled'), 0, 'cancelled'],
-    ['a stop that was thrown', new Stopped('shutdown', 'bye'), living, 0, 'hand_back'],
-  ])('%s', (_, error, signal, stumbles, verdict) => {
-    expect(verdictOn(error, signal, stumbles)).toBe(verdict)
+    ['a stop that was thrown', new Stopped('shutdown', 'bye'), living, 0, 'requeue'],
+  ])('%s', (_, error, signal, transientFailures, verdict) => {
+    expect(verdictOn(error, signal, transientFailures)).toBe(verdict)
   })
 
   it('waits longer each time before it tries again', () => {

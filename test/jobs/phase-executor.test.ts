@@ -6,15 +6,15 @@ import { PhaseExecutor } from '../../src/jobs/executor.ts'
 import { PlanOutdated } from '../../src/runbook/errors.ts'
 import type { Phase } from '../../src/runbook/phase.ts'
 import type { World } from '../../src/runbook/world.ts'
-import type { PhaseName } from '../../src/model/run.ts'
-import { openTruth, type Truth } from '../runs/truth.ts'
+import type { PhaseName } from '../../src/model/kinds.ts'
+import { openStores, type TestStores } from '../store/stores.ts'
 
-let truth: Truth
+let stores: TestStores
 beforeAll(async () => {
-  truth = await openTruth()
+  stores = await openStores()
 })
-beforeEach(() => truth.reset())
-afterAll(() => truth.close())
+beforeEach(() => stores.reset())
+afterAll(() => stores.close())
 
 const dana = { actor: 'UDANA', source: 'CDEPLOYS' }
 const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
@@ -23,25 +23,25 @@ const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.
 async function execute(run: number, phase: PhaseName, act: Phase): Promise<readonly string[]> {
   const enqueued: string[] = []
   const executor = new PhaseExecutor({
-    runs: truth.runs,
-    phases: truth.phases,
+    runs: stores.runs,
+    phases: stores.phases,
     config,
     worldOf: () => ({}) as World,
-    runbook: { [phase]: act },
+    phaseOf: () => act,
     enqueue: async (_, next) => void enqueued.push(next),
     publish: async () => undefined,
     worker: 'worker-1',
     log: pino({ level: 'silent' }),
   })
-  const attempt = (await truth.runs.get(run)).phases.find((it) => it.name === phase)?.attempt ?? 1
+  const attempt = (await stores.runs.get(run)).phases.find((it) => it.name === phase)?.attempt ?? 1
   const never = () => Promise.reject(new Error('the job is done'))
-  await executor.handle({ data: { run, phase, attempt }, defer: never, handBack: never })
+  await executor.handle({ data: { run, phase, attempt }, defer: never, requeue: never })
   return enqueued
 }
 
 it('a run that was cancelled before its next phase began does not begin it', async () => {
-  const { run } = await truth.approve(await truth.waiting())
-  await truth.runs.apply(run.number, { type: 'cancel', by: 'UDANA' }, dana)
+  const { run } = await stores.approve(await stores.waiting())
+  await stores.runs.apply(run.number, { type: 'cancel', by: 'UDANA' }, dana)
   let begun = 0
   const act: Phase = async () => {
     begun += 1
@@ -49,29 +49,29 @@ it('a run that was cancelled before its next phase began does not begin it', asy
   }
   expect(await execute(run.number, 'preflight', act)).toEqual([])
   expect(begun).toBe(0)
-  expect((await truth.runs.get(run.number)).status).toBe('cancelled')
+  expect((await stores.runs.get(run.number)).status).toBe('cancelled')
 })
 
 it('a phase that is done hands over to the next, with its line', async () => {
-  const { run } = await truth.approve(await truth.waiting())
+  const { run } = await stores.approve(await stores.waiting())
   expect(await execute(run.number, 'preflight', async () => ({ line: '3 commands passed' }))).toEqual(['migrate'])
-  const preflight = (await truth.runs.get(run.number)).phases[1]
+  const preflight = (await stores.runs.get(run.number)).phases[1]
   expect(preflight).toMatchObject({ status: 'succeeded', line: '3 commands passed' })
 })
 
-it('a phase that fails leaves its evidence in the truth and calls people into the thread', async () => {
-  const { run } = await truth.approve(await truth.waiting())
+it('a phase that fails leaves its evidence in the state database and calls people into the thread', async () => {
+  const { run } = await stores.approve(await stores.waiting())
   const act: Phase = () => Promise.reject(new Error('x is not a function'))
   expect(await execute(run.number, 'preflight', act)).toEqual([])
-  const failed = await truth.runs.get(run.number)
+  const failed = await stores.runs.get(run.number)
   expect(failed).toMatchObject({ status: 'failed', failure: { code: 'unexpected', message: 'x is not a function' } })
-  const posts = (await truth.boards.waiting(run.number)).map((it) => it.post)
+  const posts = (await stores.boards.waiting(run.number)).map((it) => it.post)
   expect(posts.at(-1)).toMatchObject({ kind: 'failed', phase: 'preflight', onCall: '[Phone]' })
 })
 
 it('an outdated plan is made again before anything else', async () => {
-  const { run } = await truth.approve(await truth.waiting())
+  const { run } = await stores.approve(await stores.waiting())
   const act: Phase = () => Promise.reject(new PlanOutdated('the tag moved'))
   expect(await execute(run.number, 'preflight', act)).toEqual(['plan'])
-  expect(await truth.runs.get(run.number)).toMatchObject({ status: 'planning', failure: { code: 'plan_outdated' } })
+  expect(await stores.runs.get(run.number)).toMatchObject({ status: 'planning', failure: { code: 'plan_outdated' } })
 })

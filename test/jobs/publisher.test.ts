@@ -7,7 +7,7 @@ import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import { joined, Publisher } from '../../src/jobs/publisher.ts'
 import type { WaitingPost } from '../../src/store/boards.ts'
 import type { ThreadPost } from '../../src/model/post.ts'
-import { knownSecret, openTruth, type Truth } from '../runs/truth.ts'
+import { knownSecret, openStores, type TestStores } from '../store/stores.ts'
 import { plan, verification } from '../messages/example-runs.ts'
 
 const output = (title: string, ...lines: string[]): ThreadPost => ({ kind: 'output', title, lines })
@@ -31,20 +31,27 @@ describe('what goes to the thread as one post', () => {
   })
 })
 
-let truth: Truth
+let stores: TestStores
 let slack: Slack
 let publisher: Publisher
 beforeAll(async () => {
-  truth = await openTruth()
+  stores = await openStores()
 })
 beforeEach(async () => {
-  await truth.reset()
+  await stores.reset()
   slack = new Slack()
   const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
   const log = pino({ level: 'silent' })
-  publisher = new Publisher({ runs: truth.runs, boards: truth.boards, chat: slack, config, mask: truth.db.mask, log })
+  publisher = new Publisher({
+    runs: stores.runs,
+    boards: stores.boards,
+    chat: slack,
+    config,
+    mask: stores.db.mask,
+    log,
+  })
 })
-afterAll(() => truth.close())
+afterAll(() => stores.close())
 
 /** Remembers what it was told; says no as often as it was asked to. */
 class Slack implements Chat {
@@ -96,7 +103,7 @@ async function publish(run: number): Promise<number | undefined> {
     throw later
   }
   try {
-    await publisher.handle({ data: { run }, defer, handBack: () => Promise.reject(later) })
+    await publisher.handle({ data: { run }, defer, requeue: () => Promise.reject(later) })
   } catch (error) {
     if (error !== later) throw error
   }
@@ -113,13 +120,13 @@ async function publishAll(run: number): Promise<void> {
 
 /** As if a minute had passed since the board and the last post were sent. */
 async function pausePasses(): Promise<void> {
-  await truth.pool.query(`update purser.posts set posted_at = posted_at - interval '1 minute'`)
-  await truth.pool.query(`update purser.runs set board_posted_at = board_posted_at - interval '1 minute'`)
+  await stores.pool.query(`update purser.posts set posted_at = posted_at - interval '1 minute'`)
+  await stores.pool.query(`update purser.runs set board_posted_at = board_posted_at - interval '1 minute'`)
 }
 
 /** A run that executes, its board posted a minute ago. */
 async function published() {
-  const claim = await truth.under('migrate')
+  const claim = await stores.under('migrate')
   await publishAll(claim.run)
   await pausePasses()
   slack.boards.length = 0
@@ -128,13 +135,13 @@ async function published() {
 }
 
 it('posts a verification without charts where Slack takes none, and says the same in words', async () => {
-  const claim = await truth.under('monitor')
+  const claim = await stores.under('monitor')
   for (const [at, value] of [0, 4, 9].entries())
-    await truth.phases.recordSamples(claim, [
+    await stores.phases.recordSamples(claim, [
       { metric: 'webhooks_processed', at: new Date(Date.now() + at * 15_000), value },
     ])
   await publishAll(claim.run)
-  await truth.runs.post(claim.run, { kind: 'verification', verification })
+  await stores.runs.post(claim.run, { kind: 'verification', verification })
   slack.refusals.push(new SlackTrouble('invalid_blocks', 'posting to CDEPLOYS: Slack says invalid_blocks'))
   await publishAll(claim.run)
   expect(slack.thread.filter((text) => text.includes('Webhooks processed: 0 at first, 9 at last'))).toHaveLength(1)
@@ -143,35 +150,35 @@ it('posts a verification without charts where Slack takes none, and says the sam
 })
 
 describe('the board', () => {
-  it('is posted once, then edited; each time as the truth is', async () => {
-    const { run } = await truth.create()
+  it('is posted once, then edited; each time as the state database is', async () => {
+    const { run } = await stores.create()
     expect(await publish(run.number)).toBeUndefined()
     expect(slack.boards).toEqual([expect.stringContaining('v1.2.0')])
-    expect(await truth.boards.board(run.number)).toMatchObject({ channel: 'CDEPLOYS', ts: '1.000', shownRev: run.rev })
-    expect(await truth.sweeps.unpublished()).toEqual([])
+    expect(await stores.boards.board(run.number)).toMatchObject({ channel: 'CDEPLOYS', ts: '1.000', shownRev: run.rev })
+    expect(await stores.sweeps.unpublished()).toEqual([])
   })
 
   it('is not sent again when nothing is new, nor when what is new does not show', async () => {
     // At rest: the board of a run at work shows a clock.
-    const { number: run } = await truth.failedAt('migrate')
+    const { number: run } = await stores.failedAt('migrate')
     await publishAll(run)
     await pausePasses()
     slack.boards.length = 0
     expect(await publish(run)).toBeUndefined()
-    await truth.pool.query('update purser.runs set rev = rev + 1')
-    expect(await truth.sweeps.unpublished()).toEqual([run])
+    await stores.pool.query('update purser.runs set rev = rev + 1')
+    expect(await stores.sweeps.unpublished()).toEqual([run])
     expect(await publish(run)).toBeUndefined()
     expect(slack.boards).toEqual([])
-    expect(await truth.sweeps.unpublished()).toEqual([])
+    expect(await stores.sweeps.unpublished()).toEqual([])
   })
 
   it('is edited at most once in its pace, and then shows the last state', async () => {
     const claim = await published()
-    await truth.phases.report(claim, 'migration 1 of 3')
+    await stores.phases.report(claim, 'migration 1 of 3')
     await publish(claim.run)
-    await truth.phases.report(claim, 'migration 2 of 3')
+    await stores.phases.report(claim, 'migration 2 of 3')
     const pause = await publish(claim.run)
-    await truth.phases.report(claim, 'migration 3 of 3')
+    await stores.phases.report(claim, 'migration 3 of 3')
     await publish(claim.run)
     expect(pause).toBeGreaterThan(0)
     expect(pause).toBeLessThanOrEqual(2_000)
@@ -185,16 +192,16 @@ describe('the board', () => {
   it('waits as long as Slack asks when there were too many, and then shows the last state', async () => {
     const claim = await published()
     slack.refusals.push(new SlackRateLimited('editing the board', 7_000))
-    await truth.phases.report(claim, 'migration 1 of 3')
+    await stores.phases.report(claim, 'migration 1 of 3')
     expect(await publish(claim.run)).toBe(7_000)
-    await truth.phases.report(claim, 'migration 2 of 3')
+    await stores.phases.report(claim, 'migration 2 of 3')
     expect(await publish(claim.run)).toBeUndefined()
     expect(slack.boards).toEqual([expect.stringContaining('migration 2 of 3')])
   })
 
-  it('is tried again after passing trouble', async () => {
+  it('is tried again after a temporary error', async () => {
     const claim = await published()
-    await truth.phases.report(claim, 'migration 1 of 3')
+    await stores.phases.report(claim, 'migration 1 of 3')
     slack.refusals.push(new SlackTrouble('slack_unreachable', 'editing the board', { transient: true }))
     expect(await publish(claim.run)).toBe(2_000)
     expect(await publish(claim.run)).toBeUndefined()
@@ -203,42 +210,42 @@ describe('the board', () => {
 
   it('that somebody deleted is posted again', async () => {
     const { run } = await published()
-    const ts = (await truth.boards.board(run)).ts
+    const ts = (await stores.boards.board(run)).ts
     slack.refusals.push(new SlackTrouble('message_not_found', 'editing the board'))
-    await truth.runs.apply(run, { type: 'cancel', by: 'UDANA' }, { actor: 'UDANA', source: 'CDEPLOYS' })
+    await stores.runs.apply(run, { type: 'cancel', by: 'UDANA' }, { actor: 'UDANA', source: 'CDEPLOYS' })
     await publishAll(run)
     expect(slack.boards.at(-1)).toContain('being cancelled')
-    expect((await truth.boards.board(run)).ts).not.toBe(ts)
+    expect((await stores.boards.board(run)).ts).not.toBe(ts)
   })
 
   it('that our own code cannot render is not tried for ever', async () => {
     const { run } = await published()
     slack.refusals.push(new TypeError('a fault of ours'))
-    await truth.runs.apply(run, { type: 'cancel', by: 'UDANA' }, { actor: 'UDANA', source: 'CDEPLOYS' })
+    await stores.runs.apply(run, { type: 'cancel', by: 'UDANA' }, { actor: 'UDANA', source: 'CDEPLOYS' })
     expect(await publish(run)).toBeUndefined()
-    expect(await truth.sweeps.unpublished()).toEqual([])
+    expect(await stores.sweeps.unpublished()).toEqual([])
   })
 
   it('that Slack refuses for good is not tried for ever; the next state is tried again', async () => {
-    const { run } = await truth.create()
-    await truth.runs.post(run.number, note('planning'))
+    const { run } = await stores.create()
+    await stores.runs.post(run.number, note('planning'))
     slack.refusals.push(new SlackTrouble('channel_not_found', 'posting the board'))
     expect(await publish(run.number)).toBeUndefined()
-    expect(await truth.sweeps.unpublished()).toEqual([])
-    await truth.runs.apply(run.number, { type: 'cancel', by: 'UDANA' }, { actor: 'UDANA', source: 'C' })
-    expect(await truth.sweeps.unpublished()).toEqual([run.number])
+    expect(await stores.sweeps.unpublished()).toEqual([])
+    await stores.runs.apply(run.number, { type: 'cancel', by: 'UDANA' }, { actor: 'UDANA', source: 'C' })
+    expect(await stores.sweeps.unpublished()).toEqual([run.number])
     expect(await publish(run.number)).toBeUndefined()
     expect(slack.boards).toHaveLength(1)
   })
 
-  it('shows no secret, even one that the truth should not hold', async () => {
+  it('shows no secret, even one that the state database should not hold', async () => {
     const claim = await published()
-    await truth.pool.query('update purser.phases set line = $1 where run = $2 and name = $3', [
+    await stores.pool.query('update purser.phases set line = $1 where run = $2 and name = $3', [
       `password ${knownSecret}`,
       claim.run,
       'migrate',
     ])
-    await truth.pool.query('update purser.runs set rev = rev + 1')
+    await stores.pool.query('update purser.runs set rev = rev + 1')
     await publish(claim.run)
     expect(slack.boards.join()).toContain('password [masked]')
     expect(slack.boards.join()).not.toContain(knownSecret)
@@ -248,7 +255,7 @@ describe('the board', () => {
 describe('the thread', () => {
   it('gets every post in order and once, with a pause after each', async () => {
     const claim = await published()
-    for (const text of ['one', 'two', 'three']) await truth.phases.post(claim, note(text))
+    for (const text of ['one', 'two', 'three']) await stores.phases.post(claim, note(text))
     expect(await publish(claim.run)).toBe(1_000)
     expect(slack.thread).toEqual(['one'])
     await publishAll(claim.run)
@@ -259,9 +266,9 @@ describe('the thread', () => {
 
   it('waits a second after the last post, also when a new job brings the next one', async () => {
     const claim = await published()
-    await truth.phases.post(claim, note('one'))
+    await stores.phases.post(claim, note('one'))
     expect(await publish(claim.run)).toBeUndefined()
-    await truth.phases.post(claim, note('two'))
+    await stores.phases.post(claim, note('two'))
     expect(await publish(claim.run)).toBe(1_000)
     expect(slack.thread).toEqual(['one'])
     await pausePasses()
@@ -270,16 +277,16 @@ describe('the thread', () => {
   })
 
   it('tells the plan that came while the board was being drawn', async () => {
-    const { run } = await truth.create()
+    const { run } = await stores.create()
     await publishAll(run.number)
     await pausePasses()
-    const claim = await truth.claim(run.number, 'plan')
-    await truth.phases.report(claim, 'looking around')
+    const claim = await stores.claim(run.number, 'plan')
+    await stores.phases.report(claim, 'looking around')
     const draws = slack.update.bind(slack)
     slack.update = async (...sent) => {
       slack.update = draws
       await draws(...sent)
-      await truth.phases.finish(claim, { type: 'planned' }, { plan, posts: [{ kind: 'plan' }] })
+      await stores.phases.finish(claim, { type: 'planned' }, { plan, posts: [{ kind: 'plan' }] })
     }
     await publishAll(run.number)
     expect(slack.thread).toHaveLength(1)
@@ -289,7 +296,7 @@ describe('the thread', () => {
 
   it('goes on where it was when Slack had to be waited for', async () => {
     const claim = await published()
-    for (const text of ['one', 'two']) await truth.phases.post(claim, note(text))
+    for (const text of ['one', 'two']) await stores.phases.post(claim, note(text))
     slack.refusals.push(new SlackRateLimited('posting', 5_000))
     expect(await publish(claim.run)).toBe(5_000)
     await publishAll(claim.run)
@@ -298,16 +305,16 @@ describe('the thread', () => {
 
   it('loses one post that Slack refuses for good, and none beside it', async () => {
     const claim = await published()
-    for (const text of ['one', 'two', 'three']) await truth.phases.post(claim, note(text))
+    for (const text of ['one', 'two', 'three']) await stores.phases.post(claim, note(text))
     slack.refusals.push(new SlackTrouble('invalid_blocks', 'posting'))
     await publishAll(claim.run)
     expect(slack.thread).toEqual(['two', 'three'])
-    expect(await truth.sweeps.unpublished()).toEqual([])
+    expect(await stores.sweeps.unpublished()).toEqual([])
   })
 
   it('gets the report as a file', async () => {
     const claim = await published()
-    await truth.phases.post(claim, { kind: 'report', fileName: 'run-1-v1.2.0.md' })
+    await stores.phases.post(claim, { kind: 'report', fileName: 'run-1-v1.2.0.md' })
     await publishAll(claim.run)
     expect(slack.thread).toEqual([expect.stringMatching(/^run-1-v1\.2\.0\.md: # .*v1\.2\.0/)])
   })

@@ -57,7 +57,7 @@ const executor = new PhaseExecutor({
   phases: new PhaseStore(db, runs),
   config,
   worldOf: () => ({}) as World,
-  runbook: { verify },
+  phaseOf: () => verify,
   enqueue: (run, phase) => jobs.enqueue(run, phase),
   publish,
   worker,

@@ -6,7 +6,7 @@ import { type KubernetesSimulator, startKubernetes } from '../../sandbox/kuberne
 import { openCluster } from '../../src/adapters/kubernetes/client.ts'
 import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
 import type { PhaseContext } from '../../src/runbook/phase.ts'
-import { beforeStandstill, scaleBack } from '../../src/runbook/restore/replicas.ts'
+import { runningReplicas, scaleBack } from '../../src/runbook/restore/replicas.ts'
 import { fakeRuntime } from './fake-runtime.ts'
 
 const namespace = 'production'
@@ -80,7 +80,7 @@ describe('a deployment that is to stand still for a restore', () => {
 
   it('and is paused comes back as it was, and the plan says so', async () => {
     await patch({ spec: { paused: true } })
-    const { before, risks } = await beforeStandstill(context(), signal)
+    const { before, risks } = await runningReplicas(context(), signal)
     expect(risks).toEqual(['Deployment api is paused: it is stopped and started as it is, and stays paused.'])
     await scale(0)
     await scaleBack(context(), before, quiet, signal)
@@ -91,7 +91,7 @@ describe('a deployment that is to stand still for a restore', () => {
   it('and is paused in the middle of a change is refused: other pods would come back', async () => {
     await patch({ spec: { template: { spec: { containers: [{ name: 'api', image: 'api:v2' }] } } } })
     const refused = { code: 'deployment_paused' }
-    await expect(beforeStandstill(context(), signal)).rejects.toMatchObject(refused)
+    await expect(runningReplicas(context(), signal)).rejects.toMatchObject(refused)
     await expect(cluster.waitForRollout({ ...running, image: 'api:v2' }, signal)).rejects.toMatchObject(refused)
     await patch({ spec: { paused: false, template: { spec: { containers: [{ name: 'api', image: 'api:v1' }] } } } })
   })
@@ -104,7 +104,7 @@ describe('a deployment that is to stand still for a restore', () => {
       metadata: { name: 'api-load', namespace },
       spec: { scaleTargetRef, minReplicas: 3, maxReplicas: 5 },
     })
-    const { before, risks } = await beforeStandstill(context(), signal)
+    const { before, risks } = await runningReplicas(context(), signal)
     expect(before).toEqual({ replicas: 2, autoscaler: { name: 'api-load', minimum: 3, maximum: 5 } })
     expect(risks.join()).toMatch(/Autoscaler api-load \(3 to 5 pods\) does nothing .* started with 3/)
     await scale(0)

@@ -1,12 +1,6 @@
 import fc from 'fast-check'
-import {
-  type Check,
-  type Failure,
-  phasesOf,
-  type PhaseState,
-  type Run,
-  type Verification,
-} from '../../src/model/run.ts'
+import type { Check, Failure, PhaseState, Run, Verification } from '../../src/model/run.ts'
+import { phasesOf } from '../../src/model/kinds.ts'
 import type { RevisionChoice } from '../../src/model/rollback-target.ts'
 import type { DiagnosePlan, Diagnosis, Remedy } from '../../src/model/diagnosis.ts'
 import type { DeployPlan } from '../../src/model/deploy-plan.ts'
@@ -171,7 +165,7 @@ const phaseFields = {
   >,
   attempt: fc.integer({ min: 1, max: 9 }),
   epoch: count,
-  stumbles: fc.integer({ min: 0, max: 3 }),
+  transientFailures: fc.integer({ min: 0, max: 3 }),
   budgetMinutes: fc.double({ min: 0, max: 120, noNaN: true }),
   line: text,
   failure: maybe(failure),
@@ -188,7 +182,7 @@ const arbitraryDiagnosePlan: fc.Arbitrary<DiagnosePlan> = fc
   .map(({ subject, name }) => ({ kind: 'diagnose', subject, ...(name === undefined ? {} : { cronJob: name }) }))
 const arbitraryDiagnosis: fc.Arbitrary<Diagnosis> = fc.record({
   at: fc.constant('2026-01-05T14:19:00Z'),
-  looks: many(
+  findings: many(
     fc.record({
       name: text,
       title: text,

@@ -1,5 +1,6 @@
-import { type Check, deployPhases, type PhaseState, type Run, type Verification } from '../../src/model/run.ts'
-import type { Diagnosis, Look } from '../../src/model/diagnosis.ts'
+import type { Check, PhaseState, Run, Verification } from '../../src/model/run.ts'
+import { deployPhases } from '../../src/model/phases.ts'
+import type { Diagnosis, Finding } from '../../src/model/diagnosis.ts'
 import type { KeptBackup } from '../../src/model/backup.ts'
 import type { Lock } from '../../src/model/lock.ts'
 import type { RestorePlan } from '../../src/model/restore-plan.ts'
@@ -143,7 +144,7 @@ export function phase(name: PhaseState['name'], more: Partial<PhaseState> = {}):
     status: 'pending',
     attempt: 1,
     epoch: 0,
-    stumbles: 0,
+    transientFailures: 0,
     budgetMinutes: 10,
     line: '',
     failure: undefined,
@@ -163,7 +164,7 @@ export function phasesUpTo(at: number, current: Partial<PhaseState> = {}): reado
   } as const
   return [
     phase('plan', { ...done, budgetMinutes: 2 }),
-    ...deployPhases.map((name, index) => phase(name, index < at ? done : index === at ? current : {})),
+    ...deployPhases.map(({ name }, index) => phase(name, index < at ? done : index === at ? current : {})),
   ]
 }
 
@@ -215,7 +216,7 @@ export const planning = deploy({
   planHash: undefined,
   phases: [
     phase('plan', { status: 'running', line: 'comparing migrations' }),
-    ...deployPhases.map((name) => phase(name)),
+    ...deployPhases.map(({ name }) => phase(name)),
   ],
 })
 export const waiting = deploy()
@@ -310,7 +311,7 @@ export const restore = deploy({
     phase('plan', { status: 'succeeded' }),
     phase('prepare'),
     phase('swap', { budgetMinutes: 2 }),
-    phase('look', { budgetMinutes: 5 }),
+    phase('check', { budgetMinutes: 5 }),
   ],
 })
 
@@ -327,12 +328,12 @@ export const watched: Watched = {
     { metric: 'grace_periods_created', value: 40 + Math.floor(index / 9) },
     { metric: 'audit_entries', value: 1_200 + Math.floor(index / 4) },
     { metric: 'dead_letters', value: 0 },
-  ]).flatMap((looks, index) =>
-    looks.map((look) => ({ ...look, at: new Date(now.getTime() - 1_800_000 + index * 15_000) })),
+  ]).flatMap((findings, index) =>
+    findings.map((look) => ({ ...look, at: new Date(now.getTime() - 1_800_000 + index * 15_000) })),
   ),
 }
 
-export const look = (title: string, seen: string, more: Partial<Look> = {}): Look => ({
+export const look = (title: string, seen: string, more: Partial<Finding> = {}): Finding => ({
   name: title,
   title,
   verdict: 'pass',
@@ -354,7 +355,7 @@ export const diagnosePhase = phase('diagnose', { status: 'succeeded', startedAt:
 
 export const diagnosis: Diagnosis = {
   at: now.toISOString(),
-  looks: [
+  findings: [
     look(
       'CronJob',
       'suspended, last scheduled start 2026-01-05 13:05 UTC, last success 2026-01-05 13:05 UTC, concurrency Forbid',
@@ -400,7 +401,7 @@ export const diagnoseWebhook = deploy({
   plan: { kind: 'diagnose', subject: 'webhook' },
   diagnosis: {
     at: now.toISOString(),
-    looks: [
+    findings: [
       look('Stripe endpoint', 'we_1QzT enabled, 38 event types, API version 2026-10-28.endive'),
       look('Undelivered at Stripe', '14 events, the oldest for 12 min', { verdict: 'fail' }),
       look('Signing secret in the cluster', "fingerprint 0b5d1c9e77aa, but the endpoint's secret has f900e155dda2", {
@@ -441,7 +442,7 @@ export const fixed = deploy({
   },
   diagnosis: {
     ...diagnosis,
-    looks: [look('CronJob', 'active, last scheduled start 2026-01-05 13:05 UTC'), ...diagnosis.looks.slice(1, 4)],
+    findings: [look('CronJob', 'active, last scheduled start 2026-01-05 13:05 UTC'), ...diagnosis.findings.slice(1, 4)],
     causes: [],
     remedies: [{ kind: 'run_cronjob', target: 'webhook-retry' }],
   },

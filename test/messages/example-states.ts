@@ -1,6 +1,6 @@
 import { refusalOf } from '../../src/model/schema-compatibility.ts'
 import type { KeptDatabase } from '../../src/model/backup.ts'
-import type { RollbackTargetAnswer, RevisionChoice } from '../../src/model/rollback-target.ts'
+import type { RevisionChoice, RollbackTargetAnswer } from '../../src/model/rollback-target.ts'
 import type { Failure, Run, Verification } from '../../src/model/run.ts'
 import type { DeployPlan } from '../../src/model/deploy-plan.ts'
 import type { UndoPlan } from '../../src/model/undo-plan.ts'
@@ -267,7 +267,7 @@ export const healthy = deploy({
   plan: { kind: 'diagnose', subject: 'grace-period' },
   diagnosis: {
     at: now.toISOString(),
-    looks: [
+    findings: [
       look('Middleware loaded', '3 of 3 pods logged “PlanEnforcement” since the start'),
       look('Table grace_periods', 'exists'),
       look('Data in it', '48 grace periods: 41 open, 7 ended'),

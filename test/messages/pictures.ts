@@ -22,7 +22,8 @@ import { backupsMessage, restoreView } from '../../src/messages/dialogs/restore.
 import type { Watched } from '../../src/messages/blocks/charts.ts'
 import type { StateView } from '../../src/messages/board/state.ts'
 import { threadMessage } from '../../src/messages/thread/thread.ts'
-import type { PhaseName, Run, Verification } from '../../src/model/run.ts'
+import type { PhaseName } from '../../src/model/kinds.ts'
+import type { Run, Verification } from '../../src/model/run.ts'
 import type { ThreadPost } from '../../src/model/post.ts'
 import * as example from './example-runs.ts'
 import * as state from './example-states.ts'
@@ -365,13 +366,13 @@ export const pictures: readonly Picture[] = [
     'restore',
     'restore',
     'The price first; then the name of the environment has to be typed.',
-    restoreView({ ...price, way: { kind: 'swap' } }, '{}'),
+    restoreView({ ...price, strategy: { kind: 'swap' } }, '{}'),
   ),
   dialog(
     'restore-in-place',
     'restore in place',
     'Where databases cannot be swapped: how long the service stands still.',
-    restoreView({ ...price, way: { kind: 'in-place', why: state.inPlace.why } }, '{}'),
+    restoreView({ ...price, strategy: { kind: 'in-place', why: state.inPlace.why } }, '{}'),
   ),
   dialog('lock', 'lock', '`/billing lock` without a reason.', lockView(['production', 'staging'], '{}')),
   dialog('details', 'details', 'The plan in full.', detailsView(executing)),

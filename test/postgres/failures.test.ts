@@ -51,7 +51,7 @@ describe('a database server that fails', () => {
     expect((await database.apply(quick, never)).outcome).toBe('applied')
   })
 
-  it('is a passing trouble while it is down, for queries and for backups', async () => {
+  it('is a temporary error while it is down, for queries and for backups', async () => {
     await server.stop()
     const database = openDatabase({ url: new Sensitive(url) })
     const backups = openBackups({ url: new Sensitive(url), directory: join(directory, 'backups') })

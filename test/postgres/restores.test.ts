@@ -104,7 +104,7 @@ describe('restores of the service database', () => {
     const damaged = await dumpOf(url)
     expect(damaged).not.toBe(before)
     await restores.prepare({ names, file, sha256, onProgress: quiet }, never)
-    expect(await restores.standing(names, never)).toBe('prepared')
+    expect(await restores.swapState(names, never)).toBe('prepared')
     expect(await dumpOf(url)).toBe(damaged)
 
     const reader = await sessionWith(url, 'begin; select 1')
@@ -124,7 +124,7 @@ describe('restores of the service database', () => {
 
     await restores.swapBack(names, never)
     expect(await dumpOf(url)).toBe(damaged)
-    expect(await restores.standing(names, never)).toBe('prepared')
+    expect(await restores.swapState(names, never)).toBe('prepared')
   }, 300_000)
 
   it.each(['killed', 'failing'] as const)(
@@ -180,7 +180,7 @@ describe('restores of the service database', () => {
     const cancel = new AbortController()
     const stop = (): void => cancel.abort(new Error('stopped'))
     await expect(restores.prepare({ names, file, sha256, onProgress: stop }, cancel.signal)).rejects.toThrow('stopped')
-    expect(await restores.standing(names, never)).toBe('unfinished')
+    expect(await restores.swapState(names, never)).toBe('unfinished')
     const lines: string[] = []
     const onProgress = (line: string): void => void lines.push(line)
     const first = await restores.prepare({ names, file, sha256, onProgress }, never)
@@ -189,7 +189,7 @@ describe('restores of the service database', () => {
     expect(await restores.prepare({ names, file, sha256, onProgress }, never)).toEqual(first)
     expect(lines).toEqual([])
     await restores.discard(names, never)
-    expect(await restores.standing(names, never)).toBe('absent')
+    expect(await restores.swapState(names, never)).toBe('absent')
     await expect(restores.swap(names, never)).rejects.toMatchObject({ code: 'database_missing' })
     expect(await ask(url, 'select n from a')).toEqual([{ n: 1 }])
   })
@@ -204,7 +204,7 @@ describe('restores of the service database', () => {
       code: 'restore_differs',
       evidence: ['public.a: 10, not 11 rows'],
     })
-    expect(await restores.standing(names, never)).toBe('unfinished')
+    expect(await restores.swapState(names, never)).toBe('unfinished')
   })
 
   describe('in place, by a role that may not create databases', () => {

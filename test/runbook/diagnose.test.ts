@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ProbeAnswer, WebhookEndpoint } from '../../src/adapters/stripe/port.ts'
-import { cronJobCauses, cronJobLooks } from '../../src/runbook/diagnose/cronjob.ts'
+import { cronJobCauses, cronJobFindings } from '../../src/runbook/diagnose/cronjob.ts'
 import { type CronJobFacts, scheduleOf } from '../../src/runbook/diagnose/cronjob-facts.ts'
 import { gracePeriodCauses } from '../../src/runbook/diagnose/grace-period.ts'
 import type { GracePeriodFacts } from '../../src/runbook/diagnose/grace-period-facts.ts'
 import type { Seen } from '../../src/runbook/diagnose/seen.ts'
 import { webhookCauses } from '../../src/runbook/diagnose/webhook-causes.ts'
-import { webhookLooks } from '../../src/runbook/diagnose/webhook.ts'
+import { webhookFindings } from '../../src/runbook/diagnose/webhook.ts'
 import { type Probe, type WebhookFacts, withoutValues } from '../../src/runbook/diagnose/webhook-facts.ts'
 import type { CronJobExamination, SecretKeyState } from '../../src/adapters/kubernetes/port.ts'
 
@@ -181,7 +181,7 @@ describe('why webhooks do not come', () => {
       fc.property(anyWebhook, (facts) => {
         for (const { code } of webhookCauses(facts))
           expect({ code, shown: evident[code]?.(facts) }).toEqual({ code, shown: true })
-        for (const look of webhookLooks(facts)) if (isUnseen(facts, look.name)) expect(look.verdict).toBe('unknown')
+        for (const look of webhookFindings(facts)) if (isUnseen(facts, look.name)) expect(look.verdict).toBe('unknown')
       }),
       { numRuns: 1_000 },
     )
@@ -397,7 +397,7 @@ describe('why a CronJob does not run', () => {
     ],
   ])('%s', (_, facts, expected) => {
     expect(codes(cronJobCauses(facts))).toEqual(expected)
-    expect(cronJobLooks(facts, false).every((look) => look.seen !== '')).toBe(true)
+    expect(cronJobFindings(facts, false).every((look) => look.seen !== '')).toBe(true)
   })
 
   it('reads a schedule as the controller does', () => {
@@ -407,7 +407,7 @@ describe('why a CronJob does not run', () => {
   it('does not blame an interval, which the controller takes', () => {
     const facts = factsOf({ schedule: '@every 5m' })
     expect(cronJobCauses(facts)).toEqual([])
-    const look = cronJobLooks(facts, false).find(({ name }) => name.includes('schedule'))
+    const look = cronJobFindings(facts, false).find(({ name }) => name.includes('schedule'))
     expect(look).toMatchObject({ verdict: 'unknown' })
   })
 
@@ -438,7 +438,7 @@ describe('why grace periods are not enforced', () => {
     table: 'grace_periods',
     logLine: 'PlanEnforcement',
     pods: seen([{ name: 'api-1', ready: true, startedAt: '2026-01-05T10:00:00Z', loaded: 'yes' }]),
-    standing: seen({ exists: true }),
+    existence: seen({ exists: true }),
     rows: seen({ total: 0, open: 0, ended: 0 }),
     security: seen(security),
     ledger: seen({ applied: 6, missing: [], made }),
@@ -449,8 +449,8 @@ describe('why grace periods are not enforced', () => {
 
   it.each<[string, Partial<GracePeriodFacts>, readonly string[]]>([
     ['nothing is wrong', {}, []],
-    ['nothing could be seen', { pods: unseen, standing: unseen, rows: unseen, security: unseen, ledger: unseen }, []],
-    ['the table is gone', { standing: seen({ exists: false }), security: seen(undefined) }, ['table_missing']],
+    ['nothing could be seen', { pods: unseen, existence: unseen, rows: unseen, security: unseen, ledger: unseen }, []],
+    ['the table is gone', { existence: seen({ exists: false }), security: seen(undefined) }, ['table_missing']],
     [
       'the middleware is missing in one pod',
       {
@@ -496,7 +496,7 @@ describe('why grace periods are not enforced', () => {
   })
 
   it('offers the deploy only where it would bring the table', () => {
-    const gone = { ...healthy, standing: seen({ exists: false }), security: seen(undefined) }
+    const gone = { ...healthy, existence: seen({ exists: false }), security: seen(undefined) }
     expect(gracePeriodCauses(gone)[0]?.remedies).toEqual([])
     const never = {
       ...gone,

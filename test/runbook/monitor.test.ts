@@ -12,18 +12,18 @@ import type { World } from '../../src/runbook/world.ts'
 import type { Claim, PhaseStore } from '../../src/store/phases.ts'
 import type { ThreadPost } from '../../src/model/post.ts'
 import { plan } from '../messages/example-runs.ts'
-import { openTruth, type Truth } from '../runs/truth.ts'
+import { openStores, type TestStores } from '../store/stores.ts'
 
 const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
 const production = config.environments['production'] as PhaseContext['environment']
 const alex = { actor: 'UALEX', source: 'CDEPLOYS' }
 
-let truth: Truth
+let stores: TestStores
 beforeAll(async () => {
-  truth = await openTruth()
+  stores = await openStores()
 })
-beforeEach(() => truth.reset())
-afterAll(() => truth.close())
+beforeEach(() => stores.reset())
+afterAll(() => stores.close())
 
 /** What the pods and the database show while a release is watched. */
 interface Scene {
@@ -54,7 +54,7 @@ interface Stage {
 
 /** A deploy that has come to its last phase, in the real stores; the world around it is played. */
 async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
-  const claim = await truth.under('monitor')
+  const claim = await stores.under('monitor')
   const scene: Scene = { dead: 0, lines: [], follow: () => new Promise(() => undefined) }
   const deployment = {
     image: plan.image.reference,
@@ -101,12 +101,12 @@ async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
       signal = AbortSignal.timeout(20_000),
       auto = false,
       world: other = {},
-      phases = truth.phases,
+      phases = stores.phases,
     } = {}) =>
       monitor(
         contextFor({
           claim,
-          run: await truth.runs.get(claim.run),
+          run: await stores.runs.get(claim.run),
           service: {
             ...config.service,
             verify: { queries: [], invariants: [], timeoutSeconds: 1 },
@@ -122,18 +122,18 @@ async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
           signal,
         }),
       ),
-    posts: async () => (await truth.boards.waiting(claim.run)).map((it) => it.post),
+    posts: async () => (await stores.boards.waiting(claim.run)).map((it) => it.post),
   }
 }
 
 const decision = async (run: number, kind: 'finish' | 'keep' | 'stop' | 'roll_back') => {
-  const breached = async () => (await truth.runs.get(run)).watch?.breach !== undefined
+  const breached = async () => (await stores.runs.get(run)).watch?.breach !== undefined
   if (kind !== 'finish') await expect.poll(breached, { timeout: 10_000, interval: 20 }).toBe(true)
   else
     await expect
-      .poll(async () => (await truth.runs.get(run)).watch !== undefined, { timeout: 10_000, interval: 20 })
+      .poll(async () => (await stores.runs.get(run)).watch !== undefined, { timeout: 10_000, interval: 20 })
       .toBe(true)
-  return truth.runs.decideWatch(run, kind, alex)
+  return stores.runs.decideWatch(run, kind, alex)
 }
 
 describe('watching a release', () => {
@@ -168,7 +168,7 @@ describe('watching a release', () => {
     const running = stage.run()
     running.catch(() => undefined)
     await expect
-      .poll(async () => (await truth.runs.samples(stage.claim.run)).length, { timeout: 10_000, interval: 20 })
+      .poll(async () => (await stores.runs.samples(stage.claim.run)).length, { timeout: 10_000, interval: 20 })
       .toBeGreaterThan(0)
     stage.scene.dead = 1
     await decision(stage.claim.run, 'keep')
@@ -196,17 +196,17 @@ describe('watching a release', () => {
     const stage = await onStage({ minutes: 3 / 60 })
     const { run } = stage.claim
     const get = async () => {
-      await truth.runs.decideWatch(run, 'stop', alex)
+      await stores.runs.decideWatch(run, 'stop', alex)
       return { status: 200, milliseconds: 1 }
     }
     const running = stage.run({ world: { health: { get } } })
     running.catch(() => undefined)
     await expect
-      .poll(async () => (await truth.runs.samples(run)).length, { timeout: 10_000, interval: 20 })
+      .poll(async () => (await stores.runs.samples(run)).length, { timeout: 10_000, interval: 20 })
       .toBeGreaterThan(0)
     stage.scene.dead = 1
     await expect
-      .poll(async () => (await truth.runs.get(run)).watch?.breach !== undefined, { timeout: 10_000, interval: 20 })
+      .poll(async () => (await stores.runs.get(run)).watch?.breach !== undefined, { timeout: 10_000, interval: 20 })
       .toBe(true)
     stage.scene.dead = 0
     await expect(running).rejects.toMatchObject({ message: expect.stringContaining('stopped by a decision') })
@@ -223,14 +223,15 @@ describe('watching a release', () => {
   it('that is rolled back by policy ends at once, and the rollback begins exactly once, asked for by Purser', async () => {
     const stage = await onStage({ minutes: 1 })
     const image = { image: 'valuecanvas/api:v1.1.0', replicaSet: null, templateHash: 'a', version: 'v1.1.0' }
-    await truth.phases.beginEffect(stage.claim, 'image', 'valuecanvas-api', async () => image)
+    await stores.phases.beginEffect(stage.claim, 'image', 'valuecanvas-api', async () => image)
     stage.scene.lines = [noise('api-1', 1)]
     await expect(stage.run({ auto: true })).rejects.toMatchObject({ code: 'monitor_breach' })
-    const rollbacks = () => truth.runs.list({ kinds: ['rollback'] })
-    const dependencies = { ...truth, config, enqueue: async () => undefined, publish: async () => undefined }
+    const rollbacks = () => stores.runs.list({ kinds: ['rollback'] })
+    const now = () => new Date()
+    const dependencies = { ...stores, config, now, enqueue: async () => undefined, publish: async () => undefined }
     await beginWantedRollbacks(dependencies)
     expect(await rollbacks()).toEqual([])
-    await truth.phases.finish(stage.claim, { type: 'phase_failed', phase: 'monitor' }, {})
+    await stores.phases.finish(stage.claim, { type: 'phase_failed', phase: 'monitor' }, {})
     await Promise.all([1, 2, 3].map(() => beginWantedRollbacks(dependencies)))
     expect(await rollbacks()).toEqual([
       expect.objectContaining({
@@ -268,7 +269,7 @@ describe('a watch that is taken up by another worker', () => {
     stage.scene.lines.push(noise('api-1', 4))
     await expect(stage.run()).rejects.toMatchObject({ message: expect.stringContaining('Error lines: 3') })
     expect((await stage.posts()).filter((it) => it.kind === 'breach')).toHaveLength(1)
-    expect(await truth.runs.logGroups(await truth.runs.get(stage.claim.run))).toEqual([
+    expect(await stores.runs.logGroups(await stores.runs.get(stage.claim.run))).toEqual([
       expect.objectContaining({ count: 3, pod: 'api-1', known: false }),
     ])
   })
@@ -276,8 +277,8 @@ describe('a watch that is taken up by another worker', () => {
   it('is rolled back by policy even when the first one died right after the breach was told', async () => {
     const stage = await onStage({ minutes: 3 / 60 })
     stage.scene.lines = [noise('api-1', 1)]
-    const told = async () => (await truth.runs.get(stage.claim.run)).watch
-    const dying = new Proxy(truth.phases, {
+    const told = async () => (await stores.runs.get(stage.claim.run)).watch
+    const dying = new Proxy(stores.phases, {
       get(target, key) {
         const value: unknown = Reflect.get(target, key, target)
         if (typeof value !== 'function') return value
@@ -299,7 +300,7 @@ describe('a watch that is taken up by another worker', () => {
     const stage = await onStage()
     stage.scene.lines = [noise('api-1', 1)]
     await expect(stage.run()).rejects.toMatchObject({ code: 'monitor_breach' })
-    const samples = await truth.runs.samples(stage.claim.run)
+    const samples = await stores.runs.samples(stage.claim.run)
     const [first] = samples
     expect(samples.filter(({ at }) => at.getTime() === first?.at.getTime()).map(({ metric }) => metric)).toEqual([
       'dead',
@@ -318,7 +319,7 @@ describe('a watch that is taken up by another worker', () => {
         text: `billing error: no plan ${'abcdefghij'.at(second % 10)}`,
       })
     await expect(stage.run()).rejects.toMatchObject({ code: 'monitor_breach' })
-    const groups = await truth.runs.logGroups(await truth.runs.get(stage.claim.run))
+    const groups = await stores.runs.logGroups(await stores.runs.get(stage.claim.run))
     expect(groups.map(({ count }) => count)).toEqual(Array.from({ length: 10 }, () => 6))
   })
 })
@@ -345,7 +346,7 @@ describe('trouble with the logs', () => {
 
 describe('deciding about a watch', () => {
   const refused = async (run: number, kind: Parameters<typeof decision>[1]) =>
-    truth.runs.decideWatch(run, kind, alex).then(
+    stores.runs.decideWatch(run, kind, alex).then(
       () => undefined,
       (error: unknown) => (error as Error).message,
     )
@@ -357,13 +358,13 @@ describe('deciding about a watch', () => {
     const watching = stage.run()
     watching.catch(() => undefined)
     await expect
-      .poll(async () => (await truth.runs.get(run)).watch !== undefined, { timeout: 10_000, interval: 20 })
+      .poll(async () => (await stores.runs.get(run)).watch !== undefined, { timeout: 10_000, interval: 20 })
       .toBe(true)
     expect(await refused(run, 'stop')).toContain('Nothing has gone wrong in run #1 so far')
-    const both = await Promise.allSettled([1, 2].map(() => truth.runs.decideWatch(run, 'finish', alex)))
+    const both = await Promise.allSettled([1, 2].map(() => stores.runs.decideWatch(run, 'finish', alex)))
     expect(both.map((it) => it.status).sort()).toEqual(['fulfilled', 'rejected'])
     await watching
-    await truth.phases.finish(stage.claim, { type: 'phase_succeeded', phase: 'monitor' }, {})
+    await stores.phases.finish(stage.claim, { type: 'phase_succeeded', phase: 'monitor' }, {})
     expect(await refused(run, 'keep')).toContain('is not being watched any more')
   })
 })

@@ -31,7 +31,7 @@ interface Trouble {
 }
 
 let outside: Outside
-let truth: { steps: Map<string, Json>; effects: Effect[] }
+let stores: { steps: Map<string, Json>; effects: Effect[] }
 let writes = 0
 
 beforeEach(() => {
@@ -42,7 +42,7 @@ beforeEach(() => {
     replicas: 3,
     suspended: false,
   }
-  truth = { steps: new Map(), effects: [] }
+  stores = { steps: new Map(), effects: [] }
 })
 
 const cluster = {
@@ -104,7 +104,7 @@ function contextOf(run: Run, trouble?: Trouble): PhaseContext {
         }
       },
     })
-  const { effects, steps } = truth
+  const { effects, steps } = stores
   const step = async <T>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     const key = `${run.number} ${name}`
     if (steps.has(key)) return steps.get(key) as T
@@ -167,7 +167,7 @@ const restoring = (): Run =>
     },
   }) as unknown as Run
 const undoing = (): Run => {
-  const effects = truth.effects.filter((it) => it.run === restoreRun)
+  const effects = stores.effects.filter((it) => it.run === restoreRun)
   return {
     number: rollbackRun,
     environment: 'production',
@@ -184,7 +184,7 @@ it.each(['killed', 'failing'] as const)(
         outside.content = ['backup', 'later']
         outside.marks = new Map()
         outside.dumps = new Map([...outside.dumps].slice(0, 1))
-        truth = { steps: new Map(), effects: [] }
+        stores = { steps: new Map(), effects: [] }
         let broken = false
         const legs = [
           { phase: prepare, run: restoring, begins: 'backup' },
@@ -204,7 +204,7 @@ it.each(['killed', 'failing'] as const)(
             if (how === 'failing') {
               expect(outside).toMatchObject({ replicas: 3, suspended: false })
               // People press Retry: another attempt, whose steps are recorded anew.
-              for (const key of truth.steps.keys()) if (key.startsWith(`${run().number} `)) truth.steps.delete(key)
+              for (const key of stores.steps.keys()) if (key.startsWith(`${run().number} `)) stores.steps.delete(key)
             }
             await phase(contextOf(run()))
           }

@@ -23,7 +23,7 @@ const restoreRun = 7
 const rollbackRun = 8
 
 /** What a run leaves in the state database: steps are forgotten by a retry, effects are not. */
-interface Truth {
+interface TestStores {
   steps: Map<string, Json>
   effects: Effect[]
 }
@@ -44,7 +44,7 @@ describe('a restore, broken off at every call to the outside', () => {
   let url: string
   let manifest: BackupManifest
   let restores: Restores
-  let truth: Truth
+  let stores: TestStores
   const service = { replicas: 3, suspended: false, looks: 0 }
 
   beforeAll(async () => {
@@ -62,7 +62,7 @@ describe('a restore, broken off at every call to the outside', () => {
     manifest = await backups.create(new URL(url).pathname.slice(1), () => undefined, never)
     await ask(url, `update answers set which = 'later'`)
     restores = openRestores({ url: new Sensitive(url), directory })
-    truth = { steps: new Map(), effects: [] }
+    stores = { steps: new Map(), effects: [] }
   })
   afterEach(async () => {
     const { restored, kept } = restores.names(restoreRun)
@@ -113,12 +113,12 @@ describe('a restore, broken off at every call to the outside', () => {
           }
         },
       })
-    const mine = truth.effects
+    const mine = stores.effects
     const step = async <T>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> => {
       const key = `${run.number} ${name}`
-      if (truth.steps.has(key)) return truth.steps.get(key) as T
+      if (stores.steps.has(key)) return stores.steps.get(key) as T
       const result = await act(never)
-      truth.steps.set(key, result ?? null)
+      stores.steps.set(key, result ?? null)
       return result
     }
     const context = {
@@ -183,7 +183,7 @@ describe('a restore, broken off at every call to the outside', () => {
       kind: 'rollback',
       plan: planUndo(
         restoreRun,
-        truth.effects.filter((it) => it.run === restoreRun),
+        stores.effects.filter((it) => it.run === restoreRun),
         { strict: false },
       ),
     }) as Run
@@ -199,7 +199,7 @@ describe('a restore, broken off at every call to the outside', () => {
       let points = 0
       for (const moment of ['before', 'after'] as const)
         for (let at = 0; ; at += 1) {
-          truth = { steps: new Map([...truth.steps].filter(([key]) => key.includes('restore into'))), effects: [] }
+          stores = { steps: new Map([...stores.steps].filter(([key]) => key.includes('restore into'))), effects: [] }
           const legs = [
             { phase: swap, run: restoring, is: 'backup' },
             { phase: undo, run: undoing, is: 'later' },
@@ -220,7 +220,7 @@ describe('a restore, broken off at every call to the outside', () => {
                 expect(['backup', 'later']).toContain(await serving())
                 expectRunning()
                 // People press Retry: another attempt, whose steps are recorded anew.
-                for (const key of truth.steps.keys()) if (key.startsWith(`${run().number} `)) truth.steps.delete(key)
+                for (const key of stores.steps.keys()) if (key.startsWith(`${run().number} `)) stores.steps.delete(key)
               }
               await phase(contextOf(run()))
             }
@@ -235,7 +235,7 @@ describe('a restore, broken off at every call to the outside', () => {
   it('keeps serving when the backup cannot be restored, and leaves no database behind', async () => {
     const trouble: Trouble = { how: 'failing', at: 1, moment: 'before', calls: 0 }
     await expect(prepare(contextOf(restoring(), trouble))).rejects.toMatchObject({ code: 'odd' })
-    expect(await restores.standing(restores.names(restoreRun), never)).toBe('absent')
+    expect(await restores.swapState(restores.names(restoreRun), never)).toBe('absent')
     expect(await serving()).toBe('later')
   })
 })

@@ -51,7 +51,7 @@ const rollout: Phase = async (context) => {
 }
 
 /** A service of three pods, each of which believes the secrets that it read when it started. */
-interface Town {
+interface TestWorld {
   stripe: StripeSimulator
   secret: Map<string, string>
   template: string
@@ -64,15 +64,15 @@ interface Town {
 }
 
 describe('another signing secret', () => {
-  let town: Town
+  let world: TestWorld
   let former: { readonly id: string; readonly secret: string }
 
   beforeEach(build)
-  afterEach(() => town.stripe.close())
+  afterEach(() => world.stripe.close())
 
   async function build(): Promise<void> {
     const simulator = await startStripe({ secretKey, retryDelaysMs: [] })
-    town = {
+    world = {
       stripe: simulator,
       secret: new Map(),
       template: 'v1',
@@ -95,20 +95,21 @@ describe('another signing secret', () => {
     )
     await api.updateEndpoint(endpoint.id, { metadata: { purser_secret: signingSecret.fingerprint } }, never)
     former = { id: endpoint.id, secret: signingSecret.reveal() }
-    town.secret.set(key, former.secret)
-    town.pods = Array.from({ length: 3 }, () => ({ template: 'v1', believes: [former.secret] }))
+    world.secret.set(key, former.secret)
+    world.pods = Array.from({ length: 3 }, () => ({ template: 'v1', believes: [former.secret] }))
   }
 
-  const enabled = () => town.stripe.endpoints().filter(({ status }) => status === 'enabled')
-  const believed = (id: string, pod: Town['pods'][number]) => pod.believes.includes(town.stripe.secretOf(id) ?? '')
+  const enabled = () => world.stripe.endpoints().filter(({ status }) => status === 'enabled')
+  const believed = (id: string, pod: TestWorld['pods'][number]) =>
+    pod.believes.includes(world.stripe.secretOf(id) ?? '')
 
   /** Whatever pod an event meets, one of the ways by which it comes is believed. */
   function expectNoGap(): void {
-    for (const pod of town.pods) expect(enabled().some(({ id }) => believed(id, pod))).toBe(true)
+    for (const pod of world.pods) expect(enabled().some(({ id }) => believed(id, pod))).toBe(true)
   }
 
   const readsNow = (previousKey: string | undefined) =>
-    [town.secret.get(key), previousKey === undefined ? undefined : town.secret.get(previousKey)]
+    [world.secret.get(key), previousKey === undefined ? undefined : world.secret.get(previousKey)]
       .flatMap((value) => value?.split(',') ?? [])
       .filter((value) => value !== '')
 
@@ -116,34 +117,34 @@ describe('another signing secret', () => {
     return {
       deployment: async () => ({
         image: plan.image.reference,
-        templateHash: town.template,
+        templateHash: world.template,
         containers: [configured.container],
         paused: false,
       }),
       restart: async ({ templateAnnotations }: { templateAnnotations: object }) => {
-        town.template = JSON.stringify(templateAnnotations)
-        for (const pod of town.pods.filter(({ template }) => template !== town.template)) {
-          Object.assign(pod, { template: town.template, believes: readsNow(previousKey) })
+        world.template = JSON.stringify(templateAnnotations)
+        for (const pod of world.pods.filter(({ template }) => template !== world.template)) {
+          Object.assign(pod, { template: world.template, believes: readsNow(previousKey) })
           expectNoGap()
         }
       },
       secretKey: async (_: string, name: string) => {
-        const value = town.secret.get(name)
+        const value = world.secret.get(name)
         const fingerprints = value === undefined ? [] : new Sensitive(value).parts(',').map((it) => it.fingerprint)
         const fingerprint = value === undefined ? undefined : new Sensitive(value).fingerprint
-        const keys = [...town.secret.keys()]
+        const keys = [...world.secret.keys()]
         return { secretExists: keys.length > 0, keyExists: value !== undefined, fingerprint, fingerprints, keys }
       },
       readSecretKey: async (_: string, name: string) => {
-        const value = town.secret.get(name)
+        const value = world.secret.get(name)
         return value === undefined ? undefined : new Sensitive(value)
       },
       writeSecret: async (_: string, { keys }: SecretWrite) => {
         for (const [name, value] of Object.entries(keys))
-          if (value === undefined) town.secret.delete(name)
-          else town.secret.set(name, value.reveal())
+          if (value === undefined) world.secret.delete(name)
+          else world.secret.set(name, value.reveal())
       },
-      removeSecretKey: async (_: string, name: string) => void town.secret.delete(name),
+      removeSecretKey: async (_: string, name: string) => void world.secret.delete(name),
     }
   }
 
@@ -154,11 +155,11 @@ describe('another signing secret', () => {
         const method: unknown = Reflect.get(target, name)
         if (typeof method !== 'function') return method
         return async (...args: unknown[]) => {
-          if (town.changes >= town.diesAfter) throw new Died()
+          if (world.changes >= world.diesAfter) throw new Died()
           const answer: unknown = await method.apply(target, args)
-          if (/^(create|update|delete|write|remove|restart)/.test(String(name))) town.changes += 1
+          if (/^(create|update|delete|write|remove|restart)/.test(String(name))) world.changes += 1
           expectNoGap()
-          if (town.changes >= town.diesAfter) throw new Died()
+          if (world.changes >= world.diesAfter) throw new Died()
           return answer
         }
       },
@@ -170,16 +171,18 @@ describe('another signing secret', () => {
     const service = { ...configured, stripe: { ...configured.stripe, secret: secretOf[overlap] } }
     const step = async <T>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> => {
       const at = `${number} ${phase} ${name}`
-      if (!town.steps.has(at)) town.steps.set(at, JSON.parse(JSON.stringify((await act(never)) ?? null)) as Json)
-      return town.steps.get(at) as T
+      if (!world.steps.has(at)) world.steps.set(at, JSON.parse(JSON.stringify((await act(never)) ?? null)) as Json)
+      return world.steps.get(at) as T
     }
-    const accepted = (secret: Sensitive) => town.pods.every(({ believes }) => believes.includes(secret.reveal()))
+    const accepted = (secret: Sensitive) => world.pods.every(({ believes }) => believes.includes(secret.reveal()))
     const context = {
       run: { ...deploy({ status: 'executing' }), rotateSecret: true, number: run, ...of },
       service,
       environment: { ...environments['production'], webhookUrl: url },
       world: {
-        stripe: watched(openStripe({ secretKey: new Sensitive(secretKey), apiBase: town.stripe.url, retryDelayMs: 5 })),
+        stripe: watched(
+          openStripe({ secretKey: new Sensitive(secretKey), apiBase: world.stripe.url, retryDelayMs: 5 }),
+        ),
         cluster: watched(clusterOf(service.stripe.secret)),
         webhook: {
           signed: async (_: string, secret: Sensitive) => ({
@@ -200,25 +203,25 @@ describe('another signing secret', () => {
           const { kind, target } = change
           const same = (it: Effect) =>
             it.run === number && it.phase === phase && it.kind === kind && it.target === target
-          if (!town.effects.some(same)) {
+          if (!world.effects.some(same)) {
             const before = await change.before(signal)
-            const id = town.effects.length + 1
+            const id = world.effects.length + 1
             const effect = { id, run: number, phase, kind, target, before, after: undefined, at: new Date() }
-            town.effects.push({ ...effect, status: 'started' })
+            world.effects.push({ ...effect, status: 'started' })
           }
-          const effect = town.effects.find(same) as Effect
+          const effect = world.effects.find(same) as Effect
           const after = await change.act(effect.before as B, signal)
-          town.effects[effect.id - 1] = { ...effect, after, status: 'applied' }
+          world.effects[effect.id - 1] = { ...effect, after, status: 'applied' }
           return after
         }),
       report: async () => undefined,
       tell: async () => undefined,
       records: {
-        effectsOf: async (number: number) => town.effects.filter((it) => it.run === number),
+        effectsOf: async (number: number) => world.effects.filter((it) => it.run === number),
         undone: async (id: number) =>
-          void (town.effects[id - 1] = { ...(town.effects[id - 1] as Effect), status: 'undone' }),
+          void (world.effects[id - 1] = { ...(world.effects[id - 1] as Effect), status: 'undone' }),
         settle: async (id: number, after: Json) =>
-          void (town.effects[id - 1] = { ...(town.effects[id - 1] as Effect), after, status: 'applied' }),
+          void (world.effects[id - 1] = { ...(world.effects[id - 1] as Effect), after, status: 'applied' }),
         rollbackClosedUpTo: async () => closed,
       },
     }
@@ -243,7 +246,7 @@ describe('another signing secret', () => {
       kind: 'rollback',
       plan: planUndo(
         run,
-        town.effects.filter((it) => it.run === run),
+        world.effects.filter((it) => it.run === run),
         { strict: false },
       ),
     }),
@@ -257,7 +260,7 @@ describe('another signing secret', () => {
       await phase(contextOf(overlap, name, now)).catch(async (error: unknown) => {
         if (!(error instanceof Died)) throw error
         died = true
-        town.diesAfter = Number.POSITIVE_INFINITY
+        world.diesAfter = Number.POSITIVE_INFINITY
         await phase(contextOf(overlap, name, now))
       })
     }
@@ -267,12 +270,12 @@ describe('another signing secret', () => {
   function expectRotated(): { readonly id: string; readonly secret: string } {
     const [current, ...more] = enabled()
     expect(more).toEqual([])
-    expect(town.stripe.endpoints()).toHaveLength(2)
+    expect(world.stripe.endpoints()).toHaveLength(2)
     expect(current?.id).not.toBe(former.id)
     expect(current?.enabled_events).toHaveLength(38)
-    const secret = town.stripe.secretOf(current?.id ?? '') ?? ''
-    expect(town.secret.get(key)?.split(',')[0]).toBe(secret)
-    expect(town.pods.every((pod) => pod.believes.includes(secret))).toBe(true)
+    const secret = world.stripe.secretOf(current?.id ?? '') ?? ''
+    expect(world.secret.get(key)?.split(',')[0]).toBe(secret)
+    expect(world.pods.every((pod) => pod.believes.includes(secret))).toBe(true)
     return { id: current?.id ?? '', secret }
   }
 
@@ -280,8 +283,8 @@ describe('another signing secret', () => {
     expect(enabled().map(({ id, enabled_events: events }) => ({ id, events }))).toEqual([
       { id: former.id, events: ['invoice.paid', 'charge.failed'] },
     ])
-    expect(Object.fromEntries(town.secret)).toEqual({ [key]: former.secret })
-    expect(town.pods.every(({ believes }) => believes.includes(former.secret))).toBe(true)
+    expect(Object.fromEntries(world.secret)).toEqual({ [key]: former.secret })
+    expect(world.pods.every(({ believes }) => believes.includes(former.secret))).toBe(true)
   }
 
   it.each<[Overlap, (secret: string) => object]>([
@@ -291,7 +294,7 @@ describe('another signing secret', () => {
   ])('for a service that takes %s: no gap on the way there, and none on the way back', async (overlap, held) => {
     await go(overlap, deployLegs)
     const { secret } = expectRotated()
-    expect(Object.fromEntries(town.secret)).toEqual({ ...held(secret), 'webhook-secret.before-run-7': former.secret })
+    expect(Object.fromEntries(world.secret)).toEqual({ ...held(secret), 'webhook-secret.before-run-7': former.secret })
     await go(overlap, [undoLeg])
     expectAsBefore()
   })
@@ -300,10 +303,10 @@ describe('another signing secret', () => {
     let points = 0
     for (let at = 1; ; at += 1) {
       if (at > 1) {
-        await town.stripe.close()
+        await world.stripe.close()
         await build()
       }
-      town.diesAfter = at
+      world.diesAfter = at
       const there = await go('a list', deployLegs)
       expectRotated()
       const back = await go('a list', [undoLeg])
@@ -315,10 +318,10 @@ describe('another signing secret', () => {
   }, 60_000)
 
   it('when nobody knows the former one any more: both are on while pods change, and a rollback keeps the new one', async () => {
-    town.secret.set(key, 'whsec_by_hand')
+    world.secret.set(key, 'whsec_by_hand')
     await go('a list', deployLegs)
     const current = expectRotated()
-    expect(town.secret.get(key)).toBe(`${current.secret},whsec_by_hand`)
+    expect(world.secret.get(key)).toBe(`${current.secret},whsec_by_hand`)
     const { steps, stays } = undoLeg.run().plan as ReturnType<typeof planUndo>
     expect(steps.map(({ line }) => line)).toEqual([
       `Stripe endpoint ${url}: the new one stays, with 2 events`,
@@ -327,38 +330,38 @@ describe('another signing secret', () => {
     expect(stays).toContain('The signing secret stays: the one before belonged to no endpoint.')
     await go('a list', [undoLeg])
     expect(enabled().map(({ id }) => id)).toEqual([current.id])
-    expect(town.pods.every(({ believes }) => believes.includes(current.secret))).toBe(true)
+    expect(world.pods.every(({ believes }) => believes.includes(current.secret))).toBe(true)
   })
 
-  it('is tidied up by the first deploy after the time for a rollback: one secret, one endpoint', async () => {
+  it('is cleanedUp up by the first deploy after the time for a rollback: one secret, one endpoint', async () => {
     await go('a list', deployLegs)
     const current = expectRotated()
     const next = { ...approved(), number: 9, rotateSecret: false }
-    const later = { ...next, plan: { ...next.plan, current: { ...plan.current, templateHash: town.template } } }
+    const later = { ...next, plan: { ...next.plan, current: { ...plan.current, templateHash: world.template } } }
     await rollout(contextOf('a list', 'rollout', later, 7))
     await stripePhase(contextOf('a list', 'stripe', later, 7))
-    expect(Object.fromEntries(town.secret)).toEqual({
+    expect(Object.fromEntries(world.secret)).toEqual({
       [key]: current.secret,
       'webhook-secret.before-run-9': `${current.secret},${former.secret}`,
     })
-    expect(town.stripe.endpoints().map(({ id }) => id)).toEqual([current.id])
-    expect(town.pods.every(({ believes }) => believes.length === 1)).toBe(true)
+    expect(world.stripe.endpoints().map(({ id }) => id)).toEqual([current.id])
+    expect(world.pods.every(({ believes }) => believes.length === 1)).toBe(true)
   })
 
   it('stays beside the first where people have written both themselves', async () => {
-    town.secret.set(key, `${former.secret},whsec_theirs`)
+    world.secret.set(key, `${former.secret},whsec_theirs`)
     await rollout(contextOf('a list', 'rollout', { ...approved(), rotateSecret: false }, 6))
-    expect(Object.fromEntries(town.secret)).toEqual({ [key]: `${former.secret},whsec_theirs` })
+    expect(Object.fromEntries(world.secret)).toEqual({ [key]: `${former.secret},whsec_theirs` })
   })
 
   it.each([
     ['the next worker goes on', () => undefined],
-    ['a person has the phase done again', () => town.steps.clear()],
+    ['a person has the phase done again', () => world.steps.clear()],
   ])('whose creation was broken off more than a day ago has an unknown outcome when %s', async (_, meanwhile) => {
-    town.stripe.setFault({ does: 'cut', when: 'after', on: 'POST /v1/webhook_endpoints' })
+    world.stripe.setFault({ does: 'cut', when: 'after', on: 'POST /v1/webhook_endpoints' })
     await expect(rollout(contextOf('a list', 'rollout', approved()))).rejects.toMatchObject({ transient: true })
-    town.stripe.setFault(undefined)
-    const [begun] = town.stripe.endpoints().filter(({ id }) => id !== former.id)
+    world.stripe.setFault(undefined)
+    const [begun] = world.stripe.endpoints().filter(({ id }) => id !== former.id)
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 })
     try {
       meanwhile()
@@ -374,20 +377,20 @@ describe('another signing secret', () => {
     } finally {
       vi.useRealTimers()
     }
-    expect(town.stripe.endpoints()).toHaveLength(2)
-    expect(Object.fromEntries(town.secret)).toEqual({ [key]: former.secret })
+    expect(world.stripe.endpoints()).toHaveLength(2)
+    expect(Object.fromEntries(world.secret)).toEqual({ [key]: former.secret })
   })
 
   it('is not made twice when the worker died right after it, and nobody went on for a day', async () => {
     await rollout(contextOf('a list', 'rollout', approved()))
-    const made = town.stripe.endpoints().map(({ id }) => id)
-    for (const name of ['create the Stripe endpoint', 'replace the pods']) town.steps.delete(`${run} rollout ${name}`)
+    const made = world.stripe.endpoints().map(({ id }) => id)
+    for (const name of ['create the Stripe endpoint', 'replace the pods']) world.steps.delete(`${run} rollout ${name}`)
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 })
     try {
       await rollout(contextOf('a list', 'rollout', approved()))
     } finally {
       vi.useRealTimers()
     }
-    expect(town.stripe.endpoints().map(({ id }) => id)).toEqual(made)
+    expect(world.stripe.endpoints().map(({ id }) => id)).toEqual(made)
   })
 })

@@ -1,36 +1,36 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { onCallGroup, people } from '../../sandbox/people.ts'
 import { plainText } from '../../sandbox/slack/plain-text.ts'
-import { standingOf } from './standing.ts'
+import { snapshotOf } from './snapshot.ts'
 import { sessionWith } from '../support/postgres.ts'
-import { startTown, type Town } from './town.ts'
+import { startTestWorld, type TestWorld } from './test-world.ts'
 
 /** One world for all: each broken version is rolled back before the next, so second and third deploys are tried too. */
 describe('a broken version', () => {
-  let town: Town
+  let world: TestWorld
   beforeAll(async () => {
-    town = await startTown()
-    await town.startBot('purser')
+    world = await startTestWorld()
+    await world.startBot('purser')
   })
-  afterAll(() => town.close())
+  afterAll(() => world.close())
 
   async function failsAt(version: string): Promise<{ board: string; phases: readonly string[]; thread: string }> {
     const callingOut = () =>
       ['chat.postMessage', 'chat.update']
-        .flatMap((method) => town.world.slack.control.apiCalls(method))
+        .flatMap((method) => world.sandbox.slack.control.apiCalls(method))
         .filter(({ args }) => JSON.stringify(args).includes(onCallGroup.id)).length
     const before = callingOut()
-    const [outcome] = await town.plays(`deploy ${version}`)
+    const [outcome] = await world.plays(`deploy ${version}`)
     expect(outcome?.ok).toBe(false)
     // One failure calls those on call once, in all messages and edits together.
     expect(callingOut() - before).toBe(1)
-    const phases = await town.state(
+    const phases = await world.state(
       `select name, status from purser.phases where run = (select max(number) from purser.runs) order by ordinal`,
     )
     return {
-      board: town.seenBy('dana').at(-1) ?? '',
+      board: world.seenBy('dana').at(-1) ?? '',
       phases: phases.map((it) => `${String(it['name'])} ${String(it['status'])}`),
-      thread: town.threads(),
+      thread: world.threads(),
     }
   }
 
@@ -46,10 +46,10 @@ describe('a broken version', () => {
     expect(board).toContain('column "amount_total" does not exist')
     expect(board).toMatch(/\[Retry phase\].*\[Leave it\]/)
     expect(thread).toContain('20260201090000_invoice_totals.sql')
-    expect(await town.service(`select 1 from purser.migrations where version = '20260201090000'`)).toEqual([])
+    expect(await world.service(`select 1 from purser.migrations where version = '20260201090000'`)).toEqual([])
     // Its first statement had succeeded before the second failed: it is gone too.
-    expect(await town.service(`select 1 from pg_tables where tablename = 'invoice_totals'`)).toEqual([])
-    expect(standingOf(town).image).toBe('valuecanvas/api:v1.1.0')
+    expect(await world.service(`select 1 from pg_tables where tablename = 'invoice_totals'`)).toEqual([])
+    expect(snapshotOf(world).image).toBe('valuecanvas/api:v1.1.0')
   }, 60_000)
 
   it('with an image that cannot be pulled fails within seconds, with the registry’s own words', async () => {
@@ -81,13 +81,13 @@ describe('a broken version', () => {
 
   it('that takes a column away names its price first and who is in its way, and no older version may follow it', async () => {
     const report = await sessionWith(
-      town.world.serviceDatabaseUrl,
+      world.sandbox.serviceDatabaseUrl,
       `set application_name = 'nightly report'; begin; select from invoices where id = 'in_dana'`,
     )
-    await town.service(`select pg_sleep(5.1)`)
-    const playing = town.plays('deploy v1.4.0-dropscolumn')
-    await town.waitFor('the plan', () => town.threads().includes('holds up reads and writes on invoices'))
-    const plan = town.threads().slice(town.threads().lastIndexOf('Risks'))
+    await world.service(`select pg_sleep(5.1)`)
+    const playing = world.plays('deploy v1.4.0-dropscolumn')
+    await world.waitFor('the plan', () => world.threads().includes('blocks reads and writes on invoices'))
+    const plan = world.threads().slice(world.threads().lastIndexOf('Risks'))
     expect(plan).toMatch(
       /No rollback to v1\.1\.0 afterwards: it cannot run once 20260401090000_one_currency\.sql drops column invoices\.currency/,
     )
@@ -95,20 +95,20 @@ describe('a broken version', () => {
       /invoices is held by pid \d+ \(nightly report, user \w+, idle in transaction, for under a minute\)/,
     )
     expect(plan).toMatch(/20260401090000_one_currency\.sql:2 ban-drop-column/)
-    await town.waitFor('the name of the blocker', () =>
+    await world.waitFor('the name of the blocker', () =>
       /waits for a lock that is held by pid \d+ \(nightly report.*invoices where id = \?\. Nobody is ended\./.test(
-        town.threads(),
+        world.threads(),
       ),
     )
     await report.end()
     expect((await playing)[0]).toMatchObject({ ok: true })
 
-    const before = standingOf(town)
-    const [run] = await town.state('select max(number)::int as number from purser.runs')
-    const { control } = town.world.slack
-    await town.types('dana', '/billing rollback')
+    const before = snapshotOf(world)
+    const [run] = await world.state('select max(number)::int as number from purser.runs')
+    const { control } = world.sandbox.slack
+    await world.types('dana', '/billing rollback')
     const dialog = () => plainText({ text: '', blocks: [...(control.openView(people.dana.id)?.blocks ?? [])] })
-    await town.waitFor('a refusal', () => dialog().includes('The schema of production is too new for v1.1.0'))
+    await world.waitFor('a refusal', () => dialog().includes('The schema of production is too new for v1.1.0'))
     const number = String(run?.['number'])
     expect(dialog()).toContain(
       `restore the backup from before it first: /billing restore #${number}, then /billing rollback #${number}`,
@@ -116,29 +116,29 @@ describe('a broken version', () => {
     expect(control.openView(people.dana.id)?.['submit']).toBeUndefined()
     expect(dialog().match(/Nothing was changed/g)).toHaveLength(1)
     await control.closeView(people.dana.id, true)
-    const [outcome] = await town.plays('deploy v1.2.0')
+    const [outcome] = await world.plays('deploy v1.2.0')
     expect(outcome?.ok).toBe(false)
-    expect(town.threads()).toContain(
+    expect(world.threads()).toContain(
       'The schema of production is too new for v1.2.0: 20260401090000_one_currency.sql drops',
     )
-    expect(standingOf(town)).toEqual(before)
-    const releases = await town.state(`select version, schema from purser.releases order by at desc limit 1`)
+    expect(snapshotOf(world)).toEqual(before)
+    const releases = await world.state(`select version, schema from purser.releases order by at desc limit 1`)
     expect(releases).toEqual([{ version: 'v1.4.0-dropscolumn', schema: '20260401090000' }])
   }, 120_000)
 
   it('with an applied migration that was edited since stops at its plan', async () => {
-    await town.service(`update purser.migrations set sha256 = repeat('0', 64) where version = '20260101092000'`)
-    const [outcome] = await town.plays('deploy v1.4.0-dropscolumn')
+    await world.service(`update purser.migrations set sha256 = repeat('0', 64) where version = '20260101092000'`)
+    const [outcome] = await world.plays('deploy v1.4.0-dropscolumn')
     expect(outcome?.ok).toBe(false)
-    expect(town.threads()).toContain('20260101092000_grace_periods.sql changed after being applied')
-    const [last] = await town.state('select status, failure from purser.runs order by number desc limit 1')
+    expect(world.threads()).toContain('20260101092000_grace_periods.sql changed after being applied')
+    const [last] = await world.state('select status, failure from purser.runs order by number desc limit 1')
     expect(last).toMatchObject({ status: 'failed', failure: { code: 'migration_drift' } })
   }, 60_000)
 
   async function rollBack(): Promise<void> {
-    const [outcome] = await town.plays('rollback')
+    const [outcome] = await world.plays('rollback')
     expect(outcome).toMatchObject({ ok: true })
-    const { image, cronJobs, secret, endpoints } = standingOf(town)
+    const { image, cronJobs, secret, endpoints } = snapshotOf(world)
     expect({ image, cronJobs, secret }).toEqual({ image: 'valuecanvas/api:v1.1.0', cronJobs: [], secret: undefined })
     expect(endpoints.map((it) => it.status)).toEqual(['disabled'])
   }

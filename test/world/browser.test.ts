@@ -1,31 +1,31 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { barriersIn, chromiumIsHere, openBrowser, troublesOf } from '../slack/browser.ts'
-import { type Standing, standingOf } from './standing.ts'
-import { startTown, type Town } from './town.ts'
+import { snapshotOf, type WorldSnapshot } from './snapshot.ts'
+import { startTestWorld, type TestWorld } from './test-world.ts'
 
 const runMs = 90_000
 
 describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
-  let town: Town
+  let world: TestWorld
   let browser: Browser
   let page: Page
   let troubles: readonly string[]
-  let before: Standing
+  let before: WorldSnapshot
 
   beforeAll(async () => {
-    const [started, opened] = await Promise.all([startTown(), openBrowser()])
-    town = started
+    const [started, opened] = await Promise.all([startTestWorld(), openBrowser()])
+    world = started
     browser = opened
-    await town.startBot('purser')
-    before = standingOf(town)
+    await world.startBot('purser')
+    before = snapshotOf(world)
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
     troubles = troublesOf(page)
-    await page.goto(town.world.slack.pageUrl)
+    await page.goto(world.sandbox.slack.pageUrl)
   }, 90_000)
   afterAll(async () => {
     await browser?.close()
-    await town?.close()
+    await world?.close()
   })
 
   const become = (name: string) => page.getByRole('radio', { name }).check()
@@ -92,7 +92,7 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
     await dialog.waitFor({ state: 'detached' })
     await page.getByRole('heading', { name: /roll.*: succeeded/i }).waitFor({ timeout: runMs })
     await page.getByText('The schema is not rolled back').last().waitFor()
-    expect(standingOf(town)).toMatchObject({ ...before, endpoints: [{ status: 'disabled' }] })
+    expect(snapshotOf(world)).toMatchObject({ ...before, endpoints: [{ status: 'disabled' }] })
   }, 180_000)
 
   it('opens App Home', async () => {

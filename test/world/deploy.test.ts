@@ -8,14 +8,14 @@ import { people } from '../../sandbox/people.ts'
 import { plainText } from '../../sandbox/slack/plain-text.ts'
 import { ask } from '../support/postgres.ts'
 import { redisIsHere, startTestRedis, type TestRedis } from '../support/redis.ts'
-import { type Standing, standingOf } from './standing.ts'
-import { startTown, type Town } from './town.ts'
+import { snapshotOf, type WorldSnapshot } from './snapshot.ts'
+import { startTestWorld, type TestWorld } from './test-world.ts'
 
 const run = promisify(execFile)
 const tables = ['billing_audit_log', 'grace_periods', 'webhook_dead_letter_queue']
 
 describe('a first deploy, with the queue on PostgreSQL and Slack over Socket Mode', () => {
-  story(async () => startTown())
+  story(async () => startTestWorld())
 })
 
 describe.runIf(redisIsHere)('a first deploy, with the queue on Redis and Slack over signed HTTP', () => {
@@ -24,28 +24,28 @@ describe.runIf(redisIsHere)('a first deploy, with the queue on Redis and Slack o
     redis = await startTestRedis()
   })
   afterAll(() => redis.close())
-  story(async () => startTown({ redisUrl: redis.url, slackMode: 'http' }))
+  story(async () => startTestWorld({ redisUrl: redis.url, slackMode: 'http' }))
 })
 
-function story(open: () => Promise<Town>): void {
-  let town: Town
-  let before: Standing
+function story(open: () => Promise<TestWorld>): void {
+  let world: TestWorld
+  let before: WorldSnapshot
   beforeAll(async () => {
-    town = await open()
-    await town.startBot('purser')
-    before = standingOf(town)
+    world = await open()
+    await world.startBot('purser')
+    before = snapshotOf(world)
   })
-  afterAll(() => town.close())
+  afterAll(() => world.close())
 
   it('goes through all seven phases and meets the seven success criteria', async () => {
-    const [outcome] = await town.plays('deploy v1.2.0')
+    const [outcome] = await world.plays('deploy v1.2.0')
     expect(outcome).toMatchObject({ ok: true })
-    const board = town.seenBy('dana').at(-1) ?? ''
+    const board = world.seenBy('dana').at(-1) ?? ''
     expect(board).toContain('7 of 7 success criteria are met')
     expect(board).toContain('7 phases, 7 done')
     expect(board).toContain('asked by @Dana · approved by @Alex (1 of 1)')
-    expect(town.threads()).toContain('20260101092000_grace_periods.sql')
-    const phases = await town.state(`select name, status, attempt from purser.phases where run = 1 order by ordinal`)
+    expect(world.threads()).toContain('20260101092000_grace_periods.sql')
+    const phases = await world.state(`select name, status, attempt from purser.phases where run = 1 order by ordinal`)
     expect(phases.map((it) => `${String(it['name'])} ${String(it['status'])}`)).toEqual(
       ['plan', 'preflight', 'migrate', 'rollout', 'stripe', 'cronjobs', 'e2e', 'monitor'].map(
         (it) => `${it} succeeded`,
@@ -54,23 +54,23 @@ function story(open: () => Promise<Town>): void {
   }, 120_000)
 
   it('needs few messages for it: at most one a second, 120 in all, and shows what was watched', () => {
-    const calls = ['chat.postMessage', 'chat.update'].flatMap((method) => town.world.slack.control.apiCalls(method))
+    const calls = ['chat.postMessage', 'chat.update'].flatMap((method) => world.sandbox.slack.control.apiCalls(method))
     expect(calls.length).toBeLessThanOrEqual(120)
-    const posts = town.world.slack.control.apiCalls('chat.postMessage').map(({ at }) => at)
+    const posts = world.sandbox.slack.control.apiCalls('chat.postMessage').map(({ at }) => at)
     for (const [index, at] of posts.entries()) expect(at - (posts[index - 1] ?? 0)).toBeGreaterThanOrEqual(950)
-    expect(town.threads()).toMatch(/\[chart\] Metrics while monitoring\n\s+Webhooks processed: 0:00 \d+/)
+    expect(world.threads()).toMatch(/\[chart\] Metrics while monitoring\n\s+Webhooks processed: 0:00 \d+/)
   })
 
   it('shows in App Home what runs now, with a link to the board, and begins a verification there', async () => {
-    const { control } = town.world.slack
+    const { control } = world.sandbox.slack
     const home = () => plainText({ text: '', blocks: [...(control.homeOf(people.dana.id)?.blocks ?? [])] })
     await control.openHome(people.dana.id)
-    await town.waitFor('App Home', () => home().includes('production runs v1.2.0'))
+    await world.waitFor('App Home', () => home().includes('production runs v1.2.0'))
     expect(home()).toMatch(/#1 \(http\S+\/archives\/C0DEPLOYS\/p\d+\) v1\.2\.0 → production: succeeded/)
     expect(home()).toContain('.dump')
     await control.pressInView(people.dana.id, 'home_verify')
-    await town.waitFor('an answer', () => JSON.stringify(control.openView(people.dana.id) ?? '').includes('C0DEPLOYS'))
-    await town.waitFor('the verification', () => /#2 .*verify production: \d+ passed/.test(home()))
+    await world.waitFor('an answer', () => JSON.stringify(control.openView(people.dana.id) ?? '').includes('C0DEPLOYS'))
+    await world.waitFor('the verification', () => /#2 .*verify production: \d+ passed/.test(home()))
     await control.closeView(people.dana.id, true)
     const shown = control.apiCalls('views.publish').map(({ at, args }) => ({ at, view: JSON.stringify(args['view']) }))
     for (const [index, { at, view }] of shown.entries()) {
@@ -80,39 +80,39 @@ function story(open: () => Promise<Town>): void {
   }, 60_000)
 
   it('asks for the version in a dialog when none was typed, and makes a plan of the one that is chosen', async () => {
-    const { control } = town.world.slack
-    await town.types('dana', '/billing deploy')
+    const { control } = world.sandbox.slack
+    await world.types('dana', '/billing deploy')
     const dialog = () => JSON.stringify(control.openView(people.dana.id)?.blocks ?? [])
-    await town.waitFor('the tags', () => dialog().includes('v1.1.0'))
+    await world.waitFor('the tags', () => dialog().includes('v1.1.0'))
     const values = { version: { version: 'v1.2.0' }, options: { options: 'dry_run' } }
     expect((await control.submitView(people.dana.id, values)).result).toBe('closed')
-    await town.waitFor('the plan', () =>
-      /v1\.2\.0 → production: dry run, plan ready/.test(town.seenBy('dana').at(-1) ?? ''),
+    await world.waitFor('the plan', () =>
+      /v1\.2\.0 → production: dry run, plan ready/.test(world.seenBy('dana').at(-1) ?? ''),
     )
   }, 60_000)
 
   it('leaves the tables, the image by digest, one endpoint with its secret in the cluster, and a flowing webhook', async () => {
-    const found = await town.service(
+    const found = await world.service(
       `select tablename from pg_tables where tablename in (${tables.map((it) => `'${it}'`).join()})`,
     )
     expect(found).toHaveLength(3)
-    const { image, endpoints, secret, cronJobs } = standingOf(town)
-    expect(image).toBe(`valuecanvas/api@${town.world.registry.digestOf('valuecanvas/api', 'v1.2.0')}`)
+    const { image, endpoints, secret, cronJobs } = snapshotOf(world)
+    expect(image).toBe(`valuecanvas/api@${world.sandbox.registry.digestOf('valuecanvas/api', 'v1.2.0')}`)
     expect(endpoints).toEqual([
-      { url: `${town.world.publicUrl}/api/billing/webhooks/stripe`, status: 'enabled', events: 38 },
+      { url: `${world.sandbox.publicUrl}/api/billing/webhooks/stripe`, status: 'enabled', events: 38 },
     ])
-    const [endpoint] = town.world.stripe.endpoints()
-    const signing = town.world.stripe.secretOf(endpoint?.id ?? '') ?? ''
+    const [endpoint] = world.sandbox.stripe.endpoints()
+    const signing = world.sandbox.stripe.secretOf(endpoint?.id ?? '') ?? ''
     expect(secret).toBe(createHash('sha256').update(signing).digest('hex'))
     expect(cronJobs).toEqual(['webhook-retry'])
-    const [events] = await town.service('select count(*)::int as count from webhook_events where processed')
+    const [events] = await world.service('select count(*)::int as count from webhook_events where processed')
     expect(events?.['count']).toBeGreaterThan(0)
   })
 
   it('has a backup that restores into an empty database', async () => {
-    const [dump] = (await readdir(town.world.backups)).filter((name) => name.endsWith('.dump'))
-    await town.world.postgres.createDatabase('restored')
-    const url = new URL(town.world.postgres.url('restored'))
+    const [dump] = (await readdir(world.sandbox.backups)).filter((name) => name.endsWith('.dump'))
+    await world.sandbox.postgres.createDatabase('restored')
+    const url = new URL(world.sandbox.postgres.url('restored'))
     const env = {
       ...process.env,
       PGHOST: url.hostname,
@@ -122,7 +122,7 @@ function story(open: () => Promise<Town>): void {
     }
     await run(
       'pg_restore',
-      ['--exit-on-error', '--no-owner', '--dbname', 'restored', join(town.world.backups, dump ?? '')],
+      ['--exit-on-error', '--no-owner', '--dbname', 'restored', join(world.sandbox.backups, dump ?? '')],
       { env },
     )
     const [customers] = await ask(url.href, 'select count(*)::int as count from customers')
@@ -130,31 +130,31 @@ function story(open: () => Promise<Town>): void {
   })
 
   it('answers a verification with counts above zero, as a table with times', async () => {
-    const [outcome] = await town.plays('verify')
+    const [outcome] = await world.plays('verify')
     expect(outcome).toMatchObject({ ok: true })
-    const board = town.seenBy('dana').at(-1) ?? ''
+    const board = world.seenBy('dana').at(-1) ?? ''
     expect(board).toMatch(/Webhook events of the last hour\s+[1-9]\d* \(processed true\).*ms/)
     expect(board).toMatch(/CronJob webhook-retry/)
   }, 60_000)
 
   it('rolls back to what stood there before, and says that the schema stays', async () => {
-    const [outcome] = await town.plays('rollback')
+    const [outcome] = await world.plays('rollback')
     expect(outcome).toMatchObject({ ok: true })
-    const after = standingOf(town)
+    const after = snapshotOf(world)
     expect(after).toEqual({ ...before, endpoints: [expect.objectContaining({ status: 'disabled' })] })
-    expect(town.seenBy('dana').at(-1)).toContain('The schema is not rolled back')
-    expect(await town.service(`select 1 from pg_tables where tablename = 'grace_periods'`)).toHaveLength(1)
+    expect(world.seenBy('dana').at(-1)).toContain('The schema is not rolled back')
+    expect(await world.service(`select 1 from pg_tables where tablename = 'grace_periods'`)).toHaveLength(1)
   }, 60_000)
 
   it('deploys again after the rollback, still with one endpoint', async () => {
-    const [outcome] = await town.plays('deploy v1.2.0')
+    const [outcome] = await world.plays('deploy v1.2.0')
     expect(outcome).toMatchObject({ ok: true })
-    expect(standingOf(town).endpoints).toEqual([expect.objectContaining({ status: 'enabled', events: 38 })])
+    expect(snapshotOf(world).endpoints).toEqual([expect.objectContaining({ status: 'enabled', events: 38 })])
   }, 120_000)
 
   it('sends every board edit for a reason: none twice, none faster than one a second', () => {
     const latest = new Map<string, { readonly at: number; readonly blocks: unknown }>()
-    const edits = town.world.slack.control.apiCalls('chat.update')
+    const edits = world.sandbox.slack.control.apiCalls('chat.update')
     expect(edits.length).toBeGreaterThan(10)
     for (const { at, args } of edits) {
       const board = String(args['ts'])
@@ -166,22 +166,22 @@ function story(open: () => Promise<Town>): void {
   })
 
   it('lets no secret out to Slack, to the log or to the state database', async () => {
-    const secrets = Object.entries(town.world.environment)
+    const secrets = Object.entries(world.sandbox.environment)
       .filter(([name]) => /TOKEN|SECRET|KEY$|_URL$/.test(name) && !/API_URL/.test(name))
       .map(([, value]) => value)
-      .concat(town.world.stripe.endpoints().map((it) => town.world.stripe.secretOf(it.id) ?? ''))
-      .concat(decodeURIComponent(new URL(town.world.serviceDatabaseUrl).password), town.world.kubernetes.token)
+      .concat(world.sandbox.stripe.endpoints().map((it) => world.sandbox.stripe.secretOf(it.id) ?? ''))
+      .concat(decodeURIComponent(new URL(world.sandbox.serviceDatabaseUrl).password), world.sandbox.kubernetes.token)
       .filter((value) => value !== '')
     expect(secrets.length).toBeGreaterThan(5)
     const slack =
-      JSON.stringify(town.world.slack.control.apiCalls()) +
-      town.world.slack.control.uploads.map((it) => it.content.toString()).join()
-    const env = { ...process.env, PGPASSWORD: new URL(town.world.stateDatabaseUrl).password }
-    const state = new URL(town.world.stateDatabaseUrl)
+      JSON.stringify(world.sandbox.slack.control.apiCalls()) +
+      world.sandbox.slack.control.uploads.map((it) => it.content.toString()).join()
+    const env = { ...process.env, PGPASSWORD: new URL(world.sandbox.stateDatabaseUrl).password }
+    const state = new URL(world.sandbox.stateDatabaseUrl)
     // Every schema: the queue's too, where it lives here.
     const args = ['-h', state.hostname, '-p', state.port, '-U', state.username, 'purser']
     const { stdout: dump } = await run('pg_dump', args, { env, maxBuffer: 100_000_000 })
-    const log = town.logs()
+    const log = world.logs()
     expect(log).toContain('phase succeeded')
     for (const secret of secrets) {
       expect(log).not.toContain(secret)

@@ -3,24 +3,24 @@ import { breakWorld, mendWorld } from '../../sandbox/breakages/breakages.ts'
 import { channels, people } from '../../sandbox/people.ts'
 import { namespace } from '../../sandbox/world.ts'
 import type { Diagnosis } from '../../src/model/diagnosis.ts'
-import { startTown, type Town } from './town.ts'
+import { startTestWorld, type TestWorld } from './test-world.ts'
 
 /** Every kind of trouble, really made and mended again, in one world: the diagnosis names that one and no other. */
 describe('what is broken is found, and the right thing is named', () => {
-  let town: Town
+  let world: TestWorld
   beforeAll(async () => {
-    town = await startTown({ monitorSeconds: 2 })
-    await town.startBot('purser')
-    await town.types('dana', '/billing deploy v1.2.0')
-    await town.waitFor('the plan', () => deployBoard().includes('waiting for approval'))
-    await town.presses('alex', 'approve')
-    await town.waitFor('the deploy to succeed', () => deployBoard().includes(': succeeded'), 150_000)
+    world = await startTestWorld({ monitorSeconds: 2 })
+    await world.startBot('purser')
+    await world.types('dana', '/billing deploy v1.2.0')
+    await world.waitFor('the plan', () => deployBoard().includes('waiting for approval'))
+    await world.presses('alex', 'approve')
+    await world.waitFor('the deploy to succeed', () => deployBoard().includes(': succeeded'), 150_000)
   }, 180_000)
-  afterAll(() => town.close())
-  afterEach(() => mendWorld(town.world), 60_000)
+  afterAll(() => world.close())
+  afterEach(() => mendWorld(world.sandbox), 60_000)
 
-  const deployBoard = () => town.seenBy('dana').findLast((it) => it.includes('→')) ?? ''
-  const messages = () => town.world.slack.control.messagesSeenBy(people.dana.id, channels.deploys.id)
+  const deployBoard = () => world.seenBy('dana').findLast((it) => it.includes('→')) ?? ''
+  const messages = () => world.sandbox.slack.control.messagesSeenBy(people.dana.id, channels.deploys.id)
 
   interface Found {
     readonly number: number
@@ -32,28 +32,28 @@ describe('what is broken is found, and the right thing is named', () => {
 
   /** Types the command as Sam, who may do nothing but look. */
   async function diagnosed(command: string): Promise<Found> {
-    const [newest] = await town.state(`select coalesce(max(number), 0)::int as number from purser.runs`)
-    await town.types('sam', `/billing ${command}`)
+    const [newest] = await world.state(`select coalesce(max(number), 0)::int as number from purser.runs`)
+    await world.types('sam', `/billing ${command}`)
     return found(Number(newest?.['number']) + 1)
   }
 
   async function press(who: 'alex' | 'dana', button: string, { number }: Found): Promise<Found> {
     const shown = () => messages().some((it) => textOf(it).includes(`Run #${number} `) && textOf(it).includes(button))
-    await town.waitFor('the button', shown)
-    await town.presses(who, button)
+    await world.waitFor('the button', shown)
+    await world.presses(who, button)
     return found(number + 1)
   }
 
   async function found(number: number): Promise<Found> {
     const row = async () =>
-      (await town.state(`select status, diagnosis from purser.runs where number = ${number}`))[0] as
+      (await world.state(`select status, diagnosis from purser.runs where number = ${number}`))[0] as
         { readonly status: string; readonly diagnosis: Diagnosis | null } | undefined
     await expect.poll(async () => (await row())?.status, { timeout: 40_000 }).toMatch(/succeeded|failed/)
     const { causes = [] } = (await row())?.diagnosis ?? {}
     // Other boards name this run too: "Run #16 acts on this".
-    const seen = () => town.seenBy('dana').findLast((it) => it.includes(`Run #${number} · asked by`)) ?? ''
+    const seen = () => world.seenBy('dana').findLast((it) => it.includes(`Run #${number} · asked by`)) ?? ''
     const board = async () => {
-      await town.waitFor('the board', () => /: (done, )?(no cause|cause|\d+ causes) found|: failed/.test(seen()))
+      await world.waitFor('the board', () => /: (done, )?(no cause|cause|\d+ causes) found|: failed/.test(seen()))
       return seen()
     }
     return { number, causes: causes.map((cause) => cause.code), said: causes[0]?.sentence ?? '', board }
@@ -83,7 +83,7 @@ describe('what is broken is found, and the right thing is named', () => {
   ])(
     '%s',
     async (breakage, subject, cause, says) => {
-      await breakWorld(town.world, breakage)
+      await breakWorld(world.sandbox, breakage)
       const { causes, said, board } = await diagnosed(`diagnose ${subject}`)
       expect({ causes, said }, await board()).toEqual({ causes: [cause], said: expect.stringMatching(says) as unknown })
     },
@@ -91,13 +91,13 @@ describe('what is broken is found, and the right thing is named', () => {
   )
 
   it('a suspended CronJob, which an approver resumes from the board, and then runs by hand', async () => {
-    await breakWorld(town.world, 'suspended-cronjob')
+    await breakWorld(world.sandbox, 'suspended-cronjob')
     const suspended = await diagnosed('diagnose cronjob')
     expect(suspended.causes).toEqual(['cronjob_suspended'])
     expect(await suspended.board()).toContain('Most likely cause: CronJob webhook-retry is suspended')
 
-    await town.presses('sam', 'fix_resume_cronjob')
-    await town.waitFor('the refusal', () => /You may not approve/.test(town.toldOnly('sam') ?? ''))
+    await world.presses('sam', 'fix_resume_cronjob')
+    await world.waitFor('the refusal', () => /You may not approve/.test(world.toldOnly('sam') ?? ''))
     expect(cronJob()).toMatchObject({ suspend: true })
 
     const resumed = await press('alex', 'fix_resume_cronjob', suspended)
@@ -108,7 +108,7 @@ describe('what is broken is found, and the right thing is named', () => {
     const ran = await press('alex', 'fix_run_cronjob', resumed)
     expect(ran.causes).toEqual([])
     expect(await ran.board()).toContain(`Job webhook-retry-run-${ran.number} succeeded`)
-    const effects = await town.state(
+    const effects = await world.state(
       `select run::int, kind, target, status from purser.effects where run > 1 order by id`,
     )
     expect(effects).toEqual([
@@ -118,18 +118,18 @@ describe('what is broken is found, and the right thing is named', () => {
   }, 90_000)
 
   it('once somebody has acted on a diagnosis, its board says who and offers nothing any more', async () => {
-    const [row] = await town.state(
+    const [row] = await world.state(
       `select number::int, board_ts from purser.runs where diagnosis->'causes'->0->>'code' = 'cronjob_suspended'`,
     )
     const board = () => textOf(messages().find((message) => message.ts === row?.['board_ts']))
-    await town.waitFor('the board', () => !board().includes('fix_resume_cronjob'))
+    await world.waitFor('the board', () => !board().includes('fix_resume_cronjob'))
     expect(board()).toContain(`#${Number(row?.['number']) + 1}`)
   })
 
   it('a disabled endpoint, which is enabled, and the events that it missed, which are sent again', async () => {
-    await breakWorld(town.world, 'disabled-endpoint')
-    const before = town.world.stripe.events().length
-    await expect.poll(() => town.world.stripe.events().length, { timeout: 10_000 }).toBeGreaterThan(before + 2)
+    await breakWorld(world.sandbox, 'disabled-endpoint')
+    const before = world.sandbox.stripe.events().length
+    await expect.poll(() => world.sandbox.stripe.events().length, { timeout: 10_000 }).toBeGreaterThan(before + 2)
     const disabled = await diagnosed('diagnose webhook')
     expect(disabled.causes).toEqual(['endpoint_disabled', 'events_missed'])
 
@@ -143,7 +143,7 @@ describe('what is broken is found, and the right thing is named', () => {
   }, 90_000)
 
   function cronJob() {
-    return town.world.kubernetes.read('CronJob', namespace, 'webhook-retry')?.['spec']
+    return world.sandbox.kubernetes.read('CronJob', namespace, 'webhook-retry')?.['spec']
   }
 })
 

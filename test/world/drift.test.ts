@@ -2,24 +2,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { people } from '../../sandbox/people.ts'
 import { plainText } from '../../sandbox/slack/plain-text.ts'
 import { deployment, namespace } from '../../sandbox/world.ts'
-import { type Standing, standingOf } from './standing.ts'
-import { startTown, type Town } from './town.ts'
+import { snapshotOf, type WorldSnapshot } from './snapshot.ts'
+import { startTestWorld, type TestWorld } from './test-world.ts'
 
 describe('when the world has changed since the plan was approved', () => {
-  let town: Town
-  let before: Standing
+  let world: TestWorld
+  let before: WorldSnapshot
   beforeAll(async () => {
-    town = await startTown({ monitorSeconds: 3 })
-    await town.startBot('purser')
-    before = standingOf(town)
+    world = await startTestWorld({ monitorSeconds: 3 })
+    await world.startBot('purser')
+    before = snapshotOf(world)
   })
-  afterAll(() => town.close())
+  afterAll(() => world.close())
 
-  const board = () => town.seenBy('dana').findLast((it) => it.includes('→')) ?? ''
+  const board = () => world.seenBy('dana').findLast((it) => it.includes('→')) ?? ''
 
   async function planned(): Promise<void> {
-    await town.types('dana', '/billing deploy v1.2.0')
-    await town.waitFor('the plan', () => board().includes('waiting for approval'))
+    await world.types('dana', '/billing deploy v1.2.0')
+    await world.waitFor('the plan', () => board().includes('waiting for approval'))
   }
 
   async function askedAgain(why: RegExp): Promise<void> {
@@ -27,92 +27,92 @@ describe('when the world has changed since the plan was approved', () => {
       .poll(
         async () =>
           (
-            await town.state('select count(*)::int as count from purser.audit_events where kind = $$plan_outdated$$')
+            await world.state('select count(*)::int as count from purser.audit_events where kind = $$plan_outdated$$')
           )[0]?.['count'],
         { timeout: 30_000 },
       )
       .toBeGreaterThan(0)
-    await town.waitFor('the question', () => board().includes('waiting for approval') && why.test(board()))
-    expect(standingOf(town)).toEqual({ ...before, image: standingOf(town).image })
-    expect(await town.service(`select 1 from pg_tables where tablename = 'grace_periods'`)).toEqual([])
+    await world.waitFor('the question', () => board().includes('waiting for approval') && why.test(board()))
+    expect(snapshotOf(world)).toEqual({ ...before, image: snapshotOf(world).image })
+    expect(await world.service(`select 1 from pg_tables where tablename = 'grace_periods'`)).toEqual([])
   }
 
   it('a moved image tag stops the run before anything happens, and it asks again', async () => {
     await planned()
-    const approvedDigest = town.world.registry.digestOf('valuecanvas/api', 'v1.2.0')
-    const [commit] = await town.state(`select plan->'commit'->>'sha' as sha from purser.runs where number = 1`)
-    town.world.registry.push({
+    const approvedDigest = world.sandbox.registry.digestOf('valuecanvas/api', 'v1.2.0')
+    const [commit] = await world.state(`select plan->'commit'->>'sha' as sha from purser.runs where number = 1`)
+    world.sandbox.registry.push({
       repository: 'valuecanvas/api',
       tag: 'v1.2.0',
       revision: String(commit?.['sha']),
       platforms: ['linux/amd64'],
     })
-    expect(town.world.registry.digestOf('valuecanvas/api', 'v1.2.0')).not.toBe(approvedDigest)
-    await town.presses('alex', 'approve')
+    expect(world.sandbox.registry.digestOf('valuecanvas/api', 'v1.2.0')).not.toBe(approvedDigest)
+    await world.presses('alex', 'approve')
     await askedAgain(/image tag v1\.2\.0 moved/)
-    await town.presses('alex', 'reject')
-    await town.waitFor('the end', () => board().includes('rejected'))
+    await world.presses('alex', 'reject')
+    await world.waitFor('the end', () => board().includes('rejected'))
   }, 60_000)
 
   it('somebody else changing the deployment stops the run, and it asks again', async () => {
     await planned()
-    const { url, token } = town.world.kubernetes
+    const { url, token } = world.sandbox.kubernetes
     const answer = await fetch(`${url}/apis/apps/v1/namespaces/${namespace}/deployments/${deployment}`, {
       method: 'PATCH',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/merge-patch+json' },
       body: JSON.stringify({ spec: { template: { metadata: { annotations: { 'somebody/else': 'was here' } } } } }),
     })
     expect(answer.status).toBe(200)
-    await town.presses('alex', 'approve')
+    await world.presses('alex', 'approve')
     await askedAgain(
       /changed deployment valuecanvas-api at \d\d:\d\d UTC, since the plan was made: metadata\.annotations.*somebody\/else/,
     )
   }, 60_000)
 
   it('the new plan can be approved, by the same person, and goes through', async () => {
-    await town.presses('alex', 'approve')
-    await town.waitFor('the end', () => /: (succeeded|failed)/.test(board()), 90_000)
+    await world.presses('alex', 'approve')
+    await world.waitFor('the end', () => /: (succeeded|failed)/.test(board()), 90_000)
     expect(board()).toContain(': succeeded')
   }, 120_000)
 
   it('a rollback shows what will run, and stops before it changes anything when somebody else was there', async () => {
-    const { control } = town.world.slack
+    const { control } = world.sandbox.slack
     const dialog = () => plainText({ text: '', blocks: [...(control.openView(people.dana.id)?.blocks ?? [])] })
     const asks = async (text: string, expected: RegExp) => {
-      await town.types('dana', text)
-      await town.waitFor(`the dialog of ${text}`, () => expected.test(dialog()))
+      await world.types('dana', text)
+      await world.waitFor(`the dialog of ${text}`, () => expected.test(dialog()))
     }
     await asks('/billing rollback', /revision 2: v1\.1\.0, valuecanvas\/api:v1\.1\.0, made just now, has served/)
     expect(dialog()).toMatch(
       /instead of v1\.2\.0.*\n[\s\S]*spec\.containers\[api\]\.image: .* → valuecanvas\/api:v1\.1\.0/,
     )
-    const ours = standingOf(town)
+    const ours = snapshotOf(world)
     await setImage('valuecanvas/api:v1.1.0', 'kubectl-set')
     // The cluster does not answer while the dialog is confirmed: the run itself must notice.
-    town.world.kubernetes.setFault({ concerns: ({ path }) => path.endsWith(deployment), times: 1, latencyMs: 2_000 })
+    world.sandbox.kubernetes.setFault({ concerns: ({ path }) => path.endsWith(deployment), times: 1, latencyMs: 2_000 })
     expect((await control.submitView(people.dana.id)).result).toBe('closed')
-    await town.waitFor('the end', () => / roll back .*: failed/.test(newest()))
+    await world.waitFor('the end', () => / roll back .*: failed/.test(newest()))
     expect(newest()).toMatch(
       /kubectl-set changed deployment valuecanvas-api at \d\d:\d\d UTC, after run #2 had set it: .*v1\.1\.0/,
     )
-    expect(standingOf(town)).toEqual({ ...ours, image: 'valuecanvas/api:v1.1.0' })
-    expect(await town.state(`select 1 from purser.effects where status = 'undone'`)).toEqual([])
+    expect(snapshotOf(world)).toEqual({ ...ours, image: 'valuecanvas/api:v1.1.0' })
+    expect(await world.state(`select 1 from purser.effects where status = 'undone'`)).toEqual([])
 
     // Asked again, the dialog knows, and offers nothing.
     await asks('/billing rollback', /kubectl-set changed deployment[\s\S]*Nothing was changed/)
     expect(control.openView(people.dana.id)?.['submit']).toBeUndefined()
     await control.closeView(people.dana.id, true)
     await setImage(ours.image, 'kubectl-set')
-    await town.presses('dana', 'retry_phase')
-    await town.waitFor('the end', () => / roll back .*: succeeded/.test(newest()), 90_000)
-    expect(standingOf(town)).toMatchObject({ ...before, endpoints: [{ status: 'disabled' }] })
+    await world.presses('dana', 'retry_phase')
+    await world.waitFor('the end', () => / roll back .*: succeeded/.test(newest()), 90_000)
+    expect(snapshotOf(world)).toMatchObject({ ...before, endpoints: [{ status: 'disabled' }] })
   }, 120_000)
 
-  const newest = () => town.seenBy('dana').at(-1) ?? ''
+  const newest = () => world.seenBy('dana').at(-1) ?? ''
 
   /** As `kubectl set image` does it. */
   async function setImage(image: string, manager: string): Promise<void> {
-    const { url, token } = town.world.kubernetes
+    const { url, token } = world.sandbox.kubernetes
     const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${deployment}?fieldManager=${manager}`
     const answer = await fetch(`${url}${path}`, {
       method: 'PATCH',

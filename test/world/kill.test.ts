@@ -1,48 +1,48 @@
 import { readdir } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { revisionOf, standingOf } from './standing.ts'
-import { startTown, type Town } from './town.ts'
+import { revisionOf, snapshotOf } from './snapshot.ts'
+import { startTestWorld, type TestWorld } from './test-world.ts'
 
 describe('killing Purser with kill -9 in the middle of a deploy', () => {
-  let town: Town
+  let world: TestWorld
   beforeAll(async () => {
-    town = await startTown({ monitorSeconds: 4 })
+    world = await startTestWorld({ monitorSeconds: 4 })
   })
-  afterAll(() => town.close())
+  afterAll(() => world.close())
 
   it('ends well, phase after phase, with no effect twice and no board left lying', async () => {
-    let bot = await town.startBot('first')
-    await town.types('dana', '/billing deploy v1.2.0')
-    await town.waitFor('the plan', () => (town.seenBy('dana').at(-1) ?? '').includes('waiting for approval'))
-    await town.presses('alex', 'approve')
+    let bot = await world.startBot('first')
+    await world.types('dana', '/billing deploy v1.2.0')
+    await world.waitFor('the plan', () => (world.seenBy('dana').at(-1) ?? '').includes('waiting for approval'))
+    await world.presses('alex', 'approve')
     const finished = new Map<string, string>()
     for (const [index, phase] of ['preflight', 'rollout', 'monitor'].entries()) {
       await until(async () => statusOf(phase), ['running', 'succeeded'])
       bot.kill('SIGKILL')
       await bot.exited
       for (const step of await finishedSteps()) finished.set(step.name, step.at)
-      bot = await town.startBot(`after-${index}`)
+      bot = await world.startBot(`after-${index}`)
     }
-    await town.waitFor('the end', () => (town.seenBy('dana').at(-1) ?? '').includes(': succeeded'), 120_000)
+    await world.waitFor('the end', () => (world.seenBy('dana').at(-1) ?? '').includes(': succeeded'), 120_000)
 
     // What had finished before a kill was not done again: its record is the one of then.
     expect(finished.size).toBeGreaterThan(5)
     const now = new Map((await finishedSteps()).map((step) => [step.name, step.at]))
     for (const [name, at] of finished) expect({ name, at: now.get(name) }).toEqual({ name, at })
     // One image change, one dump, one endpoint.
-    expect(revisionOf(town)).toBe('2')
-    expect((await readdir(town.world.backups)).filter((name) => name.endsWith('.dump'))).toHaveLength(1)
+    expect(revisionOf(world)).toBe('2')
+    expect((await readdir(world.sandbox.backups)).filter((name) => name.endsWith('.dump'))).toHaveLength(1)
     expect(
-      await town.service('select version, count(*)::int from purser.migrations group by 1 having count(*) > 1'),
+      await world.service('select version, count(*)::int from purser.migrations group by 1 having count(*) > 1'),
     ).toEqual([])
-    expect(standingOf(town).endpoints).toEqual([expect.objectContaining({ status: 'enabled', events: 38 })])
-    const boards = town.seenBy('dana').filter((it) => it.includes('v1.2.0 → production'))
+    expect(snapshotOf(world).endpoints).toEqual([expect.objectContaining({ status: 'enabled', events: 38 })])
+    const boards = world.seenBy('dana').filter((it) => it.includes('v1.2.0 → production'))
     expect(boards).toHaveLength(1)
     expect(boards[0]).toContain('7 of 7 success criteria are met')
   }, 240_000)
 
   async function finishedSteps(): Promise<readonly { name: string; at: string }[]> {
-    const rows = await town.state(
+    const rows = await world.state(
       `select phase, name, finished_at::text from purser.steps where finished_at is not null`,
     )
     return rows.map((row) => ({
@@ -52,7 +52,7 @@ describe('killing Purser with kill -9 in the middle of a deploy', () => {
   }
 
   async function statusOf(phase: string): Promise<string> {
-    const rows = await town.state(`select status from purser.phases where run = 1 and name = '${phase}'`)
+    const rows = await world.state(`select status from purser.phases where run = 1 and name = '${phase}'`)
     return String(rows[0]?.['status'])
   }
 

@@ -2,28 +2,31 @@ import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deployment, namespace } from '../../sandbox/world.ts'
-import { type Standing, standingOf } from './standing.ts'
-import { startTown, type Town } from './town.ts'
+import { snapshotOf, type WorldSnapshot } from './snapshot.ts'
+import { startTestWorld, type TestWorld } from './test-world.ts'
 
 describe('what Purser refuses', () => {
-  let town: Town
-  let before: Standing
+  let world: TestWorld
+  let before: WorldSnapshot
   beforeAll(async () => {
-    town = await startTown()
-    await town.startBot('purser')
-    before = standingOf(town)
+    world = await startTestWorld()
+    await world.startBot('purser')
+    before = snapshotOf(world)
   })
-  afterAll(() => town.close())
+  afterAll(() => world.close())
 
   async function answerTo(who: 'dana' | 'alex' | 'sam', text: string): Promise<string> {
-    const earlier = town.toldOnly(who)
-    await town.types(who, text)
-    await town.waitFor(`an answer to ${text}`, () => town.toldOnly(who) !== undefined && town.toldOnly(who) !== earlier)
-    return town.toldOnly(who) ?? ''
+    const earlier = world.toldOnly(who)
+    await world.types(who, text)
+    await world.waitFor(
+      `an answer to ${text}`,
+      () => world.toldOnly(who) !== undefined && world.toldOnly(who) !== earlier,
+    )
+    return world.toldOnly(who) ?? ''
   }
 
   async function runs(): Promise<number> {
-    return Number((await town.state('select count(*)::int as count from purser.runs'))[0]?.['count'])
+    return Number((await world.state('select count(*)::int as count from purser.runs'))[0]?.['count'])
   }
 
   it.each([
@@ -40,87 +43,87 @@ describe('what Purser refuses', () => {
     const count = await runs()
     expect(await answerTo(who, text)).toMatch(expected)
     expect(await runs()).toBe(count)
-    expect(standingOf(town)).toEqual(before)
+    expect(snapshotOf(world)).toEqual(before)
   })
 
   it('an unknown version is told with the nearest ones, and nothing outside changes', async () => {
-    const [outcome] = await town.plays('deploy v9.9.9')
+    const [outcome] = await world.plays('deploy v9.9.9')
     expect(outcome?.ok).toBe(false)
-    const board = town.seenBy('dana').at(-1)
+    const board = world.seenBy('dana').at(-1)
     expect(board).toMatch(/no such tag[\s\S]*Nearest tags: .*v1\.2\.0[\s\S]*A new deploy makes a new plan/)
     // Planning it again would find the same.
     expect(board).not.toMatch(/\[(Retry|Plan again|Leave)/)
-    expect(standingOf(town)).toEqual(before)
+    expect(snapshotOf(world)).toEqual(before)
   })
 
   it('Dana cannot approve her own run; Sam cannot approve at all; Alex can, once', async () => {
-    await town.types('dana', '/billing deploy v1.2.0')
-    await town.waitFor('the plan', () => (town.seenBy('dana').at(-1) ?? '').includes('waiting for approval'))
-    await town.presses('dana', 'approve')
-    await town.waitFor('a refusal', () => /Someone else has to approve/.test(town.toldOnly('dana') ?? ''))
-    await town.presses('sam', 'approve')
-    await town.waitFor('a refusal', () => /You may not approve/.test(town.toldOnly('sam') ?? ''))
-    expect(await town.state(`select status from purser.runs order by number desc limit 1`)).toEqual([
+    await world.types('dana', '/billing deploy v1.2.0')
+    await world.waitFor('the plan', () => (world.seenBy('dana').at(-1) ?? '').includes('waiting for approval'))
+    await world.presses('dana', 'approve')
+    await world.waitFor('a refusal', () => /Someone else has to approve/.test(world.toldOnly('dana') ?? ''))
+    await world.presses('sam', 'approve')
+    await world.waitFor('a refusal', () => /You may not approve/.test(world.toldOnly('sam') ?? ''))
+    expect(await world.state(`select status from purser.runs order by number desc limit 1`)).toEqual([
       { status: 'awaiting_approval' },
     ])
-    expect(await town.state('select 1 from purser.effects')).toEqual([])
-    expect(standingOf(town)).toEqual(before)
-    const refused = await town.state(`select actor from purser.audit_events where kind = 'refused'`)
+    expect(await world.state('select 1 from purser.effects')).toEqual([])
+    expect(snapshotOf(world)).toEqual(before)
+    const refused = await world.state(`select actor from purser.audit_events where kind = 'refused'`)
     expect(refused.map((it) => it['actor'])).toEqual(expect.arrayContaining(['U0SAM', 'U0DANA']))
 
-    await town.presses('alex', 'reject')
-    await town.waitFor('the end', () =>
-      (town.seenBy('dana').findLast((it) => it.includes('→')) ?? '').includes('rejected'),
+    await world.presses('alex', 'reject')
+    await world.waitFor('the end', () =>
+      (world.seenBy('dana').findLast((it) => it.includes('→')) ?? '').includes('rejected'),
     )
-    expect(standingOf(town)).toEqual(before)
+    expect(snapshotOf(world)).toEqual(before)
   }, 60_000)
 
   it('a dry run plans, offers no approval, and changes nothing', async () => {
-    const [outcome] = await town.plays('deploy v1.2.0 --dry-run')
+    const [outcome] = await world.plays('deploy v1.2.0 --dry-run')
     expect(outcome).toMatchObject({ ok: true })
-    expect(town.seenBy('dana').at(-1)).toMatch(/dry run/)
-    expect(town.seenBy('dana').at(-1)).not.toContain('[Approve]')
-    expect(standingOf(town)).toEqual(before)
-    expect(await town.service(`select 1 from pg_tables where tablename = 'grace_periods'`)).toEqual([])
+    expect(world.seenBy('dana').at(-1)).toMatch(/dry run/)
+    expect(world.seenBy('dana').at(-1)).not.toContain('[Approve]')
+    expect(snapshotOf(world)).toEqual(before)
+    expect(await world.service(`select 1 from pg_tables where tablename = 'grace_periods'`)).toEqual([])
   }, 60_000)
 
   it('no migration starts with a backup that is too old, nor with one that is not what was proven', async () => {
-    const { PURSER_CONFIG: config = '', PURSER_BACKUP_DIR: directory = '' } = town.world.environment
+    const { PURSER_CONFIG: config = '', PURSER_BACKUP_DIR: directory = '' } = world.sandbox.environment
     const impatient = `${config}.impatient.yaml`
     await writeFile(impatient, (await readFile(config, 'utf8')).replace('maxAgeMinutes: 60', 'maxAgeMinutes: 0.0001'))
-    await town.bots[0]?.stop()
-    await town.startBot('impatient', { PURSER_CONFIG: impatient })
-    const [tooOld] = await town.plays('deploy v1.2.0')
+    await world.bots[0]?.stop()
+    await world.startBot('impatient', { PURSER_CONFIG: impatient })
+    const [tooOld] = await world.plays('deploy v1.2.0')
     expect(tooOld?.ok).toBe(false)
-    expect(town.threads()).toMatch(/backup backup_\S+\.dump is \d+ m?s old/)
-    expect(town.threads()).toContain('No migration starts with a backup older than 0.0001 min')
+    expect(world.threads()).toMatch(/backup backup_\S+\.dump is \d+ m?s old/)
+    expect(world.threads()).toContain('No migration starts with a backup older than 0.0001 min')
 
-    await town.bots[1]?.stop()
+    await world.bots[1]?.stop()
     const [dump = ''] = (await readdir(directory)).filter((name) => name.endsWith('.dump'))
     const [data = ''] = (await readdir(join(directory, dump))).filter((name) => /\.(gz|zst)$/.test(name))
     await truncate(join(directory, dump, data), 20)
-    await town.startBot('patient')
-    await town.presses('dana', 'retry_phase')
-    await town.waitFor('a refusal', () => town.threads().includes('the file is not what was written'))
+    await world.startBot('patient')
+    await world.presses('dana', 'retry_phase')
+    await world.waitFor('a refusal', () => world.threads().includes('the file is not what was written'))
 
     const tables = `select 1 from pg_tables where tablename in ('billing_audit_log', 'grace_periods')`
-    expect(await town.service(tables)).toEqual([])
-    expect(await town.state('select 1 from purser.effects')).toEqual([])
+    expect(await world.service(tables)).toEqual([])
+    expect(await world.state('select 1 from purser.effects')).toEqual([])
   }, 120_000)
 
   it('a paused deployment takes no deploy, and the plan says how to resume it', async () => {
     await pause(true)
-    const [outcome] = await town.plays('deploy v1.2.0')
+    const [outcome] = await world.plays('deploy v1.2.0')
     expect(outcome?.ok).toBe(false)
-    expect(town.seenBy('dana').at(-1)).toMatch(
+    expect(world.seenBy('dana').at(-1)).toMatch(
       /Deployment valuecanvas-api is paused[\s\S]*kubectl rollout resume deployment\/valuecanvas-api -n production[\s\S]*\[Plan again\]/,
     )
     await pause(false)
-    expect(standingOf(town)).toEqual(before)
+    expect(snapshotOf(world)).toEqual(before)
   }, 60_000)
 
   async function pause(paused: boolean): Promise<void> {
-    const { url, token } = town.world.kubernetes
+    const { url, token } = world.sandbox.kubernetes
     const answer = await fetch(`${url}/apis/apps/v1/namespaces/${namespace}/deployments/${deployment}`, {
       method: 'PATCH',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/merge-patch+json' },

@@ -3,33 +3,35 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deployment, namespace } from '../../sandbox/world.ts'
-import { standingOf } from './standing.ts'
-import { startTown, type Town } from './town.ts'
+import { snapshotOf } from './snapshot.ts'
+import { startTestWorld, type TestWorld } from './test-world.ts'
 
 const run = promisify(execFile)
 
 describe('a restore after the database was damaged', () => {
-  let town: Town
+  let world: TestWorld
   beforeAll(async () => {
-    town = await startTown()
-    await town.startBot('purser')
+    world = await startTestWorld()
+    await world.startBot('purser')
   }, 60_000)
-  afterAll(() => town.close())
+  afterAll(() => world.close())
 
   it('lists the backup that a deploy made, tried out by a restore', async () => {
-    expect((await town.plays('deploy v1.2.0'))[0]).toMatchObject({ ok: true })
-    expect(town.threads()).toMatch(/Tried out: restored in \d+ m?s, all \d+ rows and every sequence as in the snapshot/)
-    await town.types('dana', '/billing backups')
-    await town.waitFor('the list', () =>
-      /backup_\S+_production_run1\.dump.*test restore took/.test(town.toldOnly('dana') ?? ''),
+    expect((await world.plays('deploy v1.2.0'))[0]).toMatchObject({ ok: true })
+    expect(world.threads()).toMatch(
+      /Tried out: restored in \d+ m?s, all \d+ rows and every sequence as in the snapshot/,
+    )
+    await world.types('dana', '/billing backups')
+    await world.waitFor('the list', () =>
+      /backup_\S+_production_run1\.dump.*test restore took/.test(world.toldOnly('dana') ?? ''),
     )
   }, 120_000)
 
   it('tells the price, waits for another person, and brings the content of the backup back', async () => {
-    const before = await dumpOf(town, await backupAsDatabase(town))
-    await town.service('truncate customers cascade')
-    const standing = standingOf(town)
-    town.world.kubernetes.plant({
+    const expected = await dumpOf(world, await backupAsDatabase(world))
+    await world.service('truncate customers cascade')
+    const before = snapshotOf(world)
+    world.sandbox.kubernetes.plant({
       apiVersion: 'autoscaling/v2',
       kind: 'HorizontalPodAutoscaler',
       metadata: { name: 'api-load', namespace },
@@ -39,86 +41,87 @@ describe('a restore after the database was damaged', () => {
         maxReplicas: 6,
       },
     })
-    const [outcome] = await town.plays('restore')
+    const [outcome] = await world.plays('restore')
     expect(outcome).toMatchObject({ ok: true, why: expect.stringContaining('restore production: succeeded') })
-    expect(town.threads()).toMatch(/public\.customers: \d+ rows that are gone now come back/)
-    expect(town.threads()).toMatch(/kept as database valuecanvas_before_2/)
-    expect(town.threads()).toMatch(/Autoscaler api-load \(2 to 6 pods\) does nothing .* started with 3/)
+    expect(world.threads()).toMatch(/public\.customers: \d+ rows that are gone now come back/)
+    expect(world.threads()).toMatch(/kept as database valuecanvas_before_2/)
+    expect(world.threads()).toMatch(/Autoscaler api-load \(2 to 6 pods\) does nothing .* started with 3/)
     // All that Stripe told since the backup, acknowledged or not, is told again.
-    expect(town.threads()).toMatch(
+    expect(world.threads()).toMatch(
       /Stripe: (\d+) events? since [^;]+; \1 of \1 events? accepted\.\n(?:• .*\n)*?• .* invoice\..*: accepted/,
     )
-    const names = await town.service(`select datname from pg_database where datname like 'valuecanvas%' order by 1`)
+    const names = await world.service(`select datname from pg_database where datname like 'valuecanvas%' order by 1`)
     expect(names.map((row) => row['datname'])).toEqual(['valuecanvas', 'valuecanvas_before_2'])
     // Stripe goes on delivering; what the restore itself brought must be the backup to the letter.
-    expect(await dumpOf(town, 'valuecanvas')).toBe(before)
-    expect(standingOf(town)).toEqual(standing)
-    expect((await town.service('select count(*)::int as n from webhook_events'))[0]?.['n']).toBeGreaterThan(0)
+    expect(await dumpOf(world, 'valuecanvas')).toBe(expected)
+    expect(snapshotOf(world)).toEqual(before)
+    expect((await world.service('select count(*)::int as n from webhook_events'))[0]?.['n']).toBeGreaterThan(0)
   }, 120_000)
 
   it('is rolled back by putting the former database in place again', async () => {
-    const [outcome] = await town.plays('rollback')
+    const [outcome] = await world.plays('rollback')
     expect(outcome).toMatchObject({ ok: true })
-    expect(await town.service('select count(*)::int as n from customers')).toEqual([{ n: 0 }])
-    const names = await town.service(`select datname from pg_database where datname like 'valuecanvas%' order by 1`)
+    expect(await world.service('select count(*)::int as n from customers')).toEqual([{ n: 0 }])
+    const names = await world.service(`select datname from pg_database where datname like 'valuecanvas%' order by 1`)
     expect(names.map((row) => row['datname'])).toEqual(['valuecanvas', 'valuecanvas_restore_2'])
-    const spec = town.world.kubernetes.read('Deployment', namespace, deployment)?.['spec'] as { replicas: number }
+    const spec = world.sandbox.kubernetes.read('Deployment', namespace, deployment)?.['spec'] as { replicas: number }
     expect(spec.replicas).toBe(3)
   }, 120_000)
 
   it('ends well when Purser is killed with kill -9 while the service stands still', async () => {
-    const playing = town.plays('restore #1')
+    const playing = world.plays('restore #1')
     await until(`select 1 from purser.effects where run = 4 and kind = 'schedule' and status = 'applied'`)
-    const [first] = town.bots
+    const [first] = world.bots
     first?.kill('SIGKILL')
     await first?.exited
-    await town.startBot('second')
+    await world.startBot('second')
     expect((await playing)[0]).toMatchObject({ ok: true })
-    const taken = await town.state(`select epoch from purser.phases where run = 4 and name = 'swap'`)
+    const taken = await world.state(`select epoch from purser.phases where run = 4 and name = 'swap'`)
     expect(Number(taken[0]?.['epoch'])).toBeGreaterThan(1)
-    const read = (kind: string, name: string) => town.world.kubernetes.read(kind, namespace, name)?.['spec']
+    const read = (kind: string, name: string) => world.sandbox.kubernetes.read(kind, namespace, name)?.['spec']
     expect(read('Deployment', deployment)).toMatchObject({ replicas: 3 })
     expect(read('CronJob', 'webhook-retry')).toMatchObject({ suspend: false })
-    expect((await town.service('select count(*)::int as n from customers'))[0]?.['n']).toBeGreaterThan(0)
-    const swaps = await town.state(`select status from purser.effects where run = 4 and kind = 'database'`)
+    expect((await world.service('select count(*)::int as n from customers'))[0]?.['n']).toBeGreaterThan(0)
+    const swaps = await world.state(`select status from purser.effects where run = 4 and kind = 'database'`)
     expect(swaps).toEqual([{ status: 'applied' }])
   }, 120_000)
 
   it('is done in place where names cannot be swapped, and leads back to what was there', async () => {
-    await town.bots.at(-1)?.stop()
-    const configuration = `${town.world.directory}/in-place.yaml`
-    const text = await readFile(town.world.environment['PURSER_CONFIG'] ?? '', 'utf8')
+    await world.bots.at(-1)?.stop()
+    const configuration = `${world.sandbox.directory}/in-place.yaml`
+    const text = await readFile(world.sandbox.environment['PURSER_CONFIG'] ?? '', 'utf8')
     await writeFile(configuration, text.replace(/^ {2}production:$/m, '$&\n    restore: in-place'))
-    await town.startBot('third', { PURSER_CONFIG: configuration })
-    const before = await dumpOf(town, 'valuecanvas')
-    const databases = () => town.service(`select datname from pg_database where datname like 'valuecanvas%' order by 1`)
+    await world.startBot('third', { PURSER_CONFIG: configuration })
+    const expected = await dumpOf(world, 'valuecanvas')
+    const databases = () =>
+      world.service(`select datname from pg_database where datname like 'valuecanvas%' order by 1`)
     const names = await databases()
-    await town.service('truncate customers cascade; create table later (id text references customers (id))')
-    expect((await town.plays('restore #1'))[0]).toMatchObject({ ok: true })
-    expect(town.threads()).toMatch(/in place, as databases cannot be swapped \(purser\.yaml says so/)
-    expect(town.threads()).toMatch(/What it held before is kept as backup before_\S+_production_run\d+_\w+\.dump/)
-    expect(await dumpOf(town, 'valuecanvas')).toBe(before)
-    expect(await town.service(`select to_regclass('later') as later`)).toEqual([{ later: null }])
-    expect((await town.plays('rollback'))[0]).toMatchObject({ ok: true })
+    await world.service('truncate customers cascade; create table later (id text references customers (id))')
+    expect((await world.plays('restore #1'))[0]).toMatchObject({ ok: true })
+    expect(world.threads()).toMatch(/in place, as databases cannot be swapped \(purser\.yaml says so/)
+    expect(world.threads()).toMatch(/What it held before is kept as backup before_\S+_production_run\d+_\w+\.dump/)
+    expect(await dumpOf(world, 'valuecanvas')).toBe(expected)
+    expect(await world.service(`select to_regclass('later') as later`)).toEqual([{ later: null }])
+    expect((await world.plays('rollback'))[0]).toMatchObject({ ok: true })
     expect(
-      await town.service(`select count(*)::int as n, to_regclass('later') is not null as later from customers`),
+      await world.service(`select count(*)::int as n, to_regclass('later') is not null as later from customers`),
     ).toEqual([{ n: 0, later: true }])
     expect(await databases()).toEqual(names)
-    const spec = town.world.kubernetes.read('Deployment', namespace, deployment)?.['spec']
+    const spec = world.sandbox.kubernetes.read('Deployment', namespace, deployment)?.['spec']
     expect(spec).toMatchObject({ replicas: 3 })
   }, 180_000)
 
   it('refuses a wrong name, a backup that is not there, and who may not', async () => {
-    await town.types('dana', '/billing restore #99')
-    await town.waitFor('a refusal', () => (town.toldOnly('dana') ?? '').includes('has no backup #99'))
-    await town.types('sam', '/billing restore')
-    await town.waitFor('a refusal', () => (town.toldOnly('sam') ?? '').includes('may not'))
-    expect(await town.state(`select count(*)::int as n from purser.runs where kind = 'restore'`)).toEqual([{ n: 3 }])
+    await world.types('dana', '/billing restore #99')
+    await world.waitFor('a refusal', () => (world.toldOnly('dana') ?? '').includes('has no backup #99'))
+    await world.types('sam', '/billing restore')
+    await world.waitFor('a refusal', () => (world.toldOnly('sam') ?? '').includes('may not'))
+    expect(await world.state(`select count(*)::int as n from purser.runs where kind = 'restore'`)).toEqual([{ n: 3 }])
   }, 60_000)
 
   async function until(sql: string): Promise<void> {
     const deadline = Date.now() + 60_000
-    while ((await town.state(sql)).length === 0) {
+    while ((await world.state(sql)).length === 0) {
       if (Date.now() > deadline) throw new Error(`waited 60 s for ${sql}`)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
@@ -126,23 +129,27 @@ describe('a restore after the database was damaged', () => {
 })
 
 /** The proven backup, restored by hand with PostgreSQL's own program. */
-async function backupAsDatabase(town: Town): Promise<string> {
-  await town.world.postgres.createDatabase('by_hand')
-  const [row] = await town.state(`select manifest ->> 'file' as file from purser.backups where run = 1`)
-  await run('pg_restore', ['--exit-on-error', '--dbname=by_hand', `${town.world.backups}/${String(row?.['file'])}`], {
-    env: environmentOf(town),
-  })
+async function backupAsDatabase(world: TestWorld): Promise<string> {
+  await world.sandbox.postgres.createDatabase('by_hand')
+  const [row] = await world.state(`select manifest ->> 'file' as file from purser.backups where run = 1`)
+  await run(
+    'pg_restore',
+    ['--exit-on-error', '--dbname=by_hand', `${world.sandbox.backups}/${String(row?.['file'])}`],
+    {
+      env: environmentOf(world),
+    },
+  )
   return 'by_hand'
 }
 
-function environmentOf(town: Town): NodeJS.ProcessEnv {
-  const { hostname, port, username, password } = new URL(town.world.serviceDatabaseUrl)
+function environmentOf(world: TestWorld): NodeJS.ProcessEnv {
+  const { hostname, port, username, password } = new URL(world.sandbox.serviceDatabaseUrl)
   return { ...process.env, PGHOST: hostname, PGPORT: port, PGUSER: username, PGPASSWORD: decodeURIComponent(password) }
 }
 
-async function dumpOf(town: Town, database: string): Promise<string> {
+async function dumpOf(world: TestWorld, database: string): Promise<string> {
   const { stdout } = await run('pg_dump', ['--table=customers', database], {
-    env: environmentOf(town),
+    env: environmentOf(world),
     maxBuffer: 100_000_000,
   })
   return stdout.replaceAll(/^\\(un)?restrict .*$/gm, '')

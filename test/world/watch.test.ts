@@ -1,52 +1,52 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { onCallGroup, people } from '../../sandbox/people.ts'
-import { standingOf } from './standing.ts'
-import { startTown, type Town } from './town.ts'
+import { snapshotOf } from './snapshot.ts'
+import { startTestWorld, type TestWorld } from './test-world.ts'
 
 describe('a release that logs errors', () => {
-  let town: Town
+  let world: TestWorld
   beforeAll(async () => {
-    town = await startTown({ monitorSeconds: 60 })
-    await town.startBot('purser')
+    world = await startTestWorld({ monitorSeconds: 60 })
+    await world.startBot('purser')
   })
-  afterAll(() => town.close())
+  afterAll(() => world.close())
 
-  const board = () => town.seenBy('dana').findLast((it) => it.includes('v1.3.0-noisy → production')) ?? ''
+  const board = () => world.seenBy('dana').findLast((it) => it.includes('v1.3.0-noisy → production')) ?? ''
   const calledOut = () =>
     ['chat.postMessage', 'chat.update']
-      .flatMap((method) => town.world.slack.control.apiCalls(method))
+      .flatMap((method) => world.sandbox.slack.control.apiCalls(method))
       .filter(({ args }) => JSON.stringify(args).includes(onCallGroup.id)).length
 
   it('is caught while it is watched: those on call are asked once, with the lines, and its chart is on the board', async () => {
-    await town.types('dana', '/billing deploy v1.3.0-noisy')
-    await town.waitFor('the plan', () => board().includes('waiting for approval'))
-    await town.presses('alex', 'approve')
-    await town.waitFor('the breach', () => board().includes('A rule was broken'), 120_000)
+    await world.types('dana', '/billing deploy v1.3.0-noisy')
+    await world.waitFor('the plan', () => board().includes('waiting for approval'))
+    await world.presses('alex', 'approve')
+    await world.waitFor('the breach', () => board().includes('A rule was broken'), 120_000)
     expect(board()).toMatch(/Error lines: \d+ \(at most 0 allowed\), \d+ samples in a row/)
     expect(board()).toMatch(/\[Roll back\] \[Keep watching\] \[Stop watching\]/)
     expect(board()).toMatch(/\[chart\] Metrics while monitoring\n\s+Webhooks processed: 0:00 \d+/)
     expect(board()).toMatch(/\d+ s left/)
-    await town.waitFor('the alert', () => calledOut() === 1)
-    expect(town.threads()).toContain('"level":"error","msg":"billing currency rates refresh failed"')
+    await world.waitFor('the alert', () => calledOut() === 1)
+    expect(world.threads()).toContain('"level":"error","msg":"billing currency rates refresh failed"')
   }, 180_000)
 
   it('goes on while nobody decides; only an approver keeps it going', async () => {
-    await town.presses('sam', 'keep_watching')
-    await town.waitFor('a refusal', () => (town.toldOnly('sam') ?? '').includes('You may not approve'))
-    await town.presses('alex', 'keep_watching')
-    await town.waitFor('the decision', () => board().includes('@Alex keeps watching'))
+    await world.presses('sam', 'keep_watching')
+    await world.waitFor('a refusal', () => (world.toldOnly('sam') ?? '').includes('You may not approve'))
+    await world.presses('alex', 'keep_watching')
+    await world.waitFor('the decision', () => board().includes('@Alex keeps watching'))
     expect(board()).toMatch(/\[Roll back\] \[Stop watching\]/)
     expect(board()).not.toContain('[Keep watching]')
   }, 30_000)
 
   it('is rolled back from there: the watch ends, and a run of its own puts everything back', async () => {
-    const { control } = town.world.slack
-    await town.presses('dana', 'roll_back')
+    const { control } = world.sandbox.slack
+    await world.presses('dana', 'roll_back')
     const dialog = () => control.openView(people.dana.id)
-    await town.waitFor('the dialog', () => dialog()?.['submit'] !== undefined)
+    await world.waitFor('the dialog', () => dialog()?.['submit'] !== undefined)
     await control.submitView(people.dana.id, { reason: { reason: 'the rates are not there' } })
-    await town.waitFor('the rollback', () => (town.seenBy('dana').at(-1) ?? '').includes('production: succeeded'))
-    const runs = await town.state(
+    await world.waitFor('the rollback', () => (world.seenBy('dana').at(-1) ?? '').includes('production: succeeded'))
+    const runs = await world.state(
       'select kind, status, requested_by, reason, parent::int from purser.runs order by number',
     )
     expect(runs).toEqual([
@@ -59,7 +59,7 @@ describe('a release that logs errors', () => {
         parent: 1,
       },
     ])
-    const { image, cronJobs } = standingOf(town)
+    const { image, cronJobs } = snapshotOf(world)
     expect({ image, cronJobs }).toEqual({ image: 'valuecanvas/api:v1.1.0', cronJobs: [] })
     // The breach has called them; the end of the watch does not call them again.
     expect(calledOut()).toBe(1)

@@ -35,7 +35,7 @@ export function backupPlace(
 
 /**
  * `PREFIX/NAME.dump/FILE` for each file of a dump, `PREFIX/NAME.dump.json` for its manifest, which is written last.
- * `PREFIX/NAME.dump.begun` stands there meanwhile: in a bucket that others use too, only what has this mark is tidied.
+ * `PREFIX/NAME.dump.begun` stands there meanwhile: in a bucket that others use too, only what has this mark is cleanedUp.
  */
 function s3Storage(location: S3Location, directory: string): BackupStorage {
   const bucket = new S3Bucket(location)

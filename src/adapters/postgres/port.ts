@@ -218,7 +218,7 @@ export interface RestoreNames {
   readonly kept: string
 }
 
-export type RestoreStanding = 'absent' | 'unfinished' | 'prepared' | 'swapped'
+export type SwapState = 'absent' | 'unfinished' | 'prepared' | 'swapped'
 
 export interface PrepareRestore {
   readonly names: RestoreNames
@@ -244,7 +244,7 @@ export interface Restores {
   names(run: number): RestoreNames
   /** Why databases cannot be swapped here (rights, pooler, a managed server); undefined when they can. */
   whyNotSwap(signal: AbortSignal): Promise<string | undefined>
-  standing(names: RestoreNames, signal: AbortSignal): Promise<RestoreStanding>
+  swapState(names: RestoreNames, signal: AbortSignal): Promise<SwapState>
   /** Creates, fills, analyzes and checks `restored`; the live database is only read. */
   prepare(restore: PrepareRestore, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
   /** Ends every connection to the live database and renames both in one transaction. The live name never stays without a database. */

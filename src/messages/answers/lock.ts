@@ -18,19 +18,19 @@ export function unlockAnnouncement(former: Lock, by: string): Message {
   const { environment } = former
   return said(
     `:unlock: ${mention(by)} *unlocked ${words(environment, 60)}*: runs can start and be approved there again.\n` +
-      `It was ${standing(former)}`,
+      `It was ${lockedSince(former)}`,
   )
 }
 
 /** Who locked it, when, and why. */
 export function lockedRefusal(lock: Lock): Message {
   return said(
-    `*${words(lock.environment, 60)}* is ${standing(lock)}\nNothing was changed. ` +
+    `*${words(lock.environment, 60)}* is ${lockedSince(lock)}\nNothing was changed. ` +
       `When the reason is gone: ${unlock(lock.environment)}`,
   )
 }
 
-function standing({ lockedBy, at, reason }: Lock): string {
+function lockedSince({ lockedBy, at, reason }: Lock): string {
   return `locked by ${mention(lockedBy)} since ${localTime(at, '{date_short_pretty} {time}')}: ${words(reason, 400)}`
 }
 

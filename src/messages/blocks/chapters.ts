@@ -1,4 +1,5 @@
-import { isRestorePlan, type PhaseName, type PhaseState, phaseTitles, type Run } from '../../model/run.ts'
+import { isRestorePlan, type PhaseState, type Run } from '../../model/run.ts'
+import { type PhaseName, phaseSpec } from '../../model/kinds.ts'
 
 /** The runbook's chapters; planning is worked out before approval and is none. */
 export function chapters(run: Run): readonly PhaseState[] {
@@ -19,7 +20,7 @@ export function currentPhase(run: Run): PhaseState | undefined {
 }
 
 /** In place nothing is restored before the downtime. */
-export function phaseTitle({ plan }: Pick<Run, 'plan'>, name: PhaseName): string {
+export function phaseTitle({ kind, plan }: Pick<Run, 'kind' | 'plan'>, name: PhaseName): string {
   if (name === 'prepare' && isRestorePlan(plan) && plan.inPlace !== undefined) return 'Verify the backup once more'
-  return phaseTitles[name]
+  return phaseSpec(kind, name)?.title ?? name
 }

@@ -1,7 +1,8 @@
 import type { Button } from '@slack/types'
+import { isReadOnly as readOnly, isUndoable } from '../../model/kinds.ts'
 import { can } from '../../model/lifecycle.ts'
 import type { RemedyKind } from '../../model/diagnosis.ts'
-import { isReadOnly as readOnly, type Run } from '../../model/run.ts'
+import type { Run } from '../../model/run.ts'
 import { neverPlanned, retryHelps } from '../../model/retry-helps.ts'
 import { watchChoices } from '../../model/watch.ts'
 import { remedyButtons } from '../thread/diagnosis.ts'
@@ -134,13 +135,7 @@ function stopWatching(run: Run): Question {
 
 /** A dialog follows that lists what will be undone, so this button needs no question of its own. */
 function mayRollBack(run: Run, now: Date, until: Date | undefined): boolean {
-  if (
-    !(run.kind === 'deploy' || run.kind === 'restore') ||
-    run.dryRun ||
-    !run.hasEffects ||
-    run.rolledBackBy !== undefined
-  )
-    return false
+  if (!isUndoable(run) || run.dryRun || !run.hasEffects || run.rolledBackBy !== undefined) return false
   switch (run.status) {
     case 'failed':
     case 'left':

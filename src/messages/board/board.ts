@@ -7,7 +7,7 @@ import { buttonsFor } from './actions.ts'
 import { chartBlocks, type Charts, drawn } from '../blocks/charts.ts'
 import { chapters } from '../blocks/chapters.ts'
 import { checkLine, checkTable } from '../thread/checks.ts'
-import { fixOf, lookBlocks } from '../thread/diagnosis.ts'
+import { findingBlocks, fixOf } from '../thread/diagnosis.ts'
 import { list } from '../blocks/list.ts'
 import {
   actions,
@@ -81,9 +81,9 @@ function body(run: Run, view: StateView): Blocks {
     case 'restore':
       return restoreBody(run, view)
     case 'diagnose':
-      return run.diagnosis === undefined ? [] : lookBlocks(run)
+      return run.diagnosis === undefined ? [] : findingBlocks(run)
     case 'fix':
-      return [...fixOf(run).map(paragraph), ...phaseBlocks(run, view), ...lookBlocks(run)]
+      return [...fixOf(run).map(paragraph), ...phaseBlocks(run, view), ...findingBlocks(run)]
   }
 }
 

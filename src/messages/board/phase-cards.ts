@@ -84,7 +84,7 @@ function phaseState(run: Run, phase: PhaseState, view: Clock): string {
     case 'pending':
       return settledStatuses.includes(run.status) ? 'not run' : `waiting, ${budget} planned`
     case 'queued':
-      return phase.stumbles > 0 ? 'tries again after passing trouble' : `about to start, ${budget} planned`
+      return phase.transientFailures > 0 ? 'tries again after a temporary error' : `about to start, ${budget} planned`
     case 'running':
       return time === '' ? `running, ${budget} planned` : `running,${time}${lateness(phase, view.now, view.pace ?? {})}`
     case 'succeeded':

@@ -1,13 +1,5 @@
-import {
-  elapsed,
-  type Failure,
-  isDeployPlan,
-  isFixPlan,
-  isReadOnly,
-  type PhaseName,
-  type Run,
-  type Verdict,
-} from '../../model/run.ts'
+import { elapsed, type Failure, isDeployPlan, isFixPlan, type Run, type Verdict } from '../../model/run.ts'
+import { isReadOnly, isUndoable, phaseSpec } from '../../model/kinds.ts'
 import { countApprovals } from '../../model/lifecycle.ts'
 import { currentWatch } from '../../model/watch.ts'
 import type { Decision } from '../../model/decision.ts'
@@ -109,7 +101,7 @@ function asksForDecision(run: Run): boolean {
 function checksSign(run: Run): string {
   if (run.diagnosis !== undefined) {
     if (run.diagnosis.causes.length > 0) return run.kind === 'fix' ? ':warning:' : ':mag:'
-    return run.diagnosis.looks.some((look) => look.verdict === 'unknown') ? ':warning:' : ':white_check_mark:'
+    return run.diagnosis.findings.some((finding) => finding.verdict === 'unknown') ? ':warning:' : ':white_check_mark:'
   }
   if (run.kind !== 'verify' || run.verification === undefined) return ':white_check_mark:'
   const verdicts = [...run.verification.counts, ...run.verification.state].map((check) => check.verdict)
@@ -271,7 +263,7 @@ function retriedBy(view: StateView): readonly string[] {
 export function choices(run: Run): string {
   if (isReadOnly(run)) return `${soFar(run)} Retry to look again.`
   if (neverPlanned(run)) return `${soFar(run)} ${retryHelps(run) ? 'Plan again once that is put right.' : afresh(run)}`
-  const undo = (run.kind === 'deploy' || run.kind === 'restore') && run.hasEffects && run.rolledBackBy === undefined
+  const undo = isUndoable(run) && run.hasEffects && run.rolledBackBy === undefined
   const options = ['retry the phase', ...(undo ? ['roll back'] : []), 'leave it']
   return `${soFar(run)} Someone has to decide: ${joined(options, 'or')}.`
 }
@@ -284,7 +276,7 @@ function succeededLines(run: Run, view: StateView): readonly string[] {
   if (run.kind === 'verify') return [`*Checked*${time}.${verdictOf(run)} ${soFar(run)}`]
   const lines = [`*Succeeded*${time}${estimateOf(run)}.${verdictOf(run)}`]
   if (run.rolledBackBy !== undefined) return [...lines, rollbackSeen(run.rolledBackBy)]
-  const open = (run.kind === 'deploy' || run.kind === 'restore') && run.hasEffects && view.rollbackUntil !== undefined
+  const open = isUndoable(run) && run.hasEffects && view.rollbackUntil !== undefined
   if (!open || view.rollbackUntil <= view.now) return lines
   return [...lines, `It can be rolled back here until ${localTime(view.rollbackUntil, '{date_short_pretty} {time}')}.`]
 }
@@ -293,25 +285,15 @@ function doneLine(run: Run): string {
   return run.phases.find((phase) => phase.name === 'fix')?.line ?? ''
 }
 
-const changing: readonly PhaseName[] = [
-  'migrate',
-  'rollout',
-  'stripe',
-  'cronjobs',
-  'e2e',
-  'monitor',
-  'undo',
-  'check',
-  'swap',
-]
-
 /** What stands outside now. Migrations are changes too, although no rollback puts them back. */
 export function soFar(run: Run): string {
   if (isReadOnly(run)) return 'Nothing was changed.'
   if (run.kind === 'fix') return fixSoFar(run)
   if (run.rolledBackBy !== undefined) return `Run #${run.rolledBackBy} takes its changes back.`
   if (run.hasEffects) return 'What was changed so far stands.'
-  const began = run.phases.some((phase) => changing.includes(phase.name) && phase.status !== 'pending')
+  const began = run.phases.some(
+    (phase) => phaseSpec(run.kind, phase.name)?.changes === true && phase.status !== 'pending',
+  )
   const pushes = mayHavePushed(run)
   if (!began)
     return pushes ? 'At most the built image was pushed; nothing else was changed.' : 'Nothing outside was changed.'
@@ -340,8 +322,7 @@ function afresh(run: Run): string {
 
 function rollbackOffer(run: Run): readonly string[] {
   if (run.rolledBackBy !== undefined) return []
-  if ((run.kind === 'deploy' || run.kind === 'restore') && run.hasEffects)
-    return ['*Roll back* shows what would be undone before anything happens.']
+  if (isUndoable(run) && run.hasEffects) return ['*Roll back* shows what would be undone before anything happens.']
   return []
 }
 

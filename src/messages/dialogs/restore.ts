@@ -16,11 +16,11 @@ export interface RestorePrice {
   /** Undefined: still being counted. */
   readonly tables: readonly RestoredTable[] | undefined
   /** How it comes back; missing while that is looked up, or when it could not be. */
-  readonly way?: WayShown | undefined
+  readonly strategy?: StrategyShown | undefined
   readonly now: Date
 }
 
-type WayShown =
+type StrategyShown =
   | { readonly kind: 'swap' }
   | { readonly kind: 'in-place'; readonly why: string }
   | { readonly kind: 'none'; readonly why: string }
@@ -35,8 +35,8 @@ export function restoreView(price: RestorePrice, privateMetadata: string): Modal
       [
         `*Everything written to ${words(environment, 60)} since the backup (${ago(new Date(backup.finishedAt), now)}) stops serving.*`,
         `Backup ${code(backup.file)} of run *#${backup.run}*, ${megabytes(backup.bytes)}, ${counted(backup.tables, 'table')}`,
-        proofOf(backup, price.way?.kind),
-        downtimeLine(price.way),
+        proofOf(backup, price.strategy?.kind),
+        downtimeLine(price.strategy),
         'Every Stripe event since the backup is then sent to the service again; what it knows already it ignores.',
       ].join('\n'),
     ),
@@ -69,15 +69,15 @@ export function restoreView(price: RestorePrice, privateMetadata: string): Modal
   }
 }
 
-function downtimeLine(way: WayShown | undefined): string {
-  if (way?.kind === 'none') return `*It cannot be restored here as things are:* ${words(way.why, 500)}`
-  if (way?.kind === 'swap')
+function downtimeLine(strategy: StrategyShown | undefined): string {
+  if (strategy?.kind === 'none') return `*It cannot be restored here as things are:* ${words(strategy.why, 500)}`
+  if (strategy?.kind === 'swap')
     return 'The service stands still only while two names are swapped and its pods restart. What serves now is kept as a database of its own, and a rollback puts it back.'
-  if (way === undefined)
+  if (strategy === undefined)
     return 'How long the service stands still is told by the plan: where names can be swapped, as long as its pods need to restart; in place, as long as a dump and the restore.'
   return (
-    `*In place, with a long downtime* (${words(way.why, 300)}): the service stands still while what is there is dumped once more and the backup restored. ` +
-    'What serves now is kept as that dump, and a rollback restores it in the same way.'
+    `*In place, with a long downtime* (${words(strategy.why, 300)}): the service stands still while what is there is dumped once more and the backup restored. ` +
+    'What serves now is kept as that dump, and a rollback restores it in the same strategy.'
   )
 }
 
@@ -97,7 +97,10 @@ function differences(tables: readonly RestoredTable[]): readonly string[] {
   })
 }
 
-function proofOf(backup: Pick<KeptBackup, 'restoreMs' | 'untried'>, way: WayShown['kind'] | undefined): string {
+function proofOf(
+  backup: Pick<KeptBackup, 'restoreMs' | 'untried'>,
+  strategy: StrategyShown['kind'] | undefined,
+): string {
   if (backup.restoreMs === undefined)
     return `Never tried out by a restore (${words(backup.untried ?? 'unknown why', 200)}): how long it takes is not known.`
   const when = {
@@ -105,7 +108,7 @@ function proofOf(backup: Pick<KeptBackup, 'restoreMs' | 'untried'>, way: WayShow
     'in-place': ', and that is part of the downtime',
     none: '',
   }
-  return `Tried out: restoring took ${duration(backup.restoreMs)}${way === undefined ? '' : when[way]}.`
+  return `Tried out: restoring took ${duration(backup.restoreMs)}${strategy === undefined ? '' : when[strategy]}.`
 }
 
 function tried({ restoreMs }: RestorePlan['backup']): Pick<KeptBackup, 'restoreMs'> {
@@ -237,7 +240,7 @@ function swapChapters(plan: RestorePlan): readonly Chapter[] {
 /** While people decide: what it costs. */
 export function restoreSummary(plan: RestorePlan): readonly (KnownBlock | Block)[] {
   const { backup, database, inPlace } = plan
-  const way =
+  const strategy =
     inPlace === undefined
       ? `What serves now is kept as ${code(database.kept)}.`
       : `*In place* (${words(inPlace.why, 200)}): the service stands still for ${inPlace.downtimeMs === undefined ? 'an unknown time' : `about ${duration(inPlace.downtimeMs)} or more`}. What is there is dumped first.`
@@ -248,7 +251,7 @@ export function restoreSummary(plan: RestorePlan): readonly (KnownBlock | Block)
     }),
     paragraph(
       `${code(database.live)} goes back to ${code(backup.file)} of run *#${backup.run}*. ` +
-        `${way}\n${proofOf(tried(backup), inPlace === undefined ? 'swap' : 'in-place')}`,
+        `${strategy}\n${proofOf(tried(backup), inPlace === undefined ? 'swap' : 'in-place')}`,
     ),
   ]
 }

@@ -1,9 +1,9 @@
 import type { Block, KnownBlock } from '@slack/types'
 import {
-  type RollbackTarget,
-  type RollbackTargetAnswer,
   healthWords,
   type RevisionChoice,
+  type RollbackTarget,
+  type RollbackTargetAnswer,
 } from '../../model/rollback-target.ts'
 import { list } from '../blocks/list.ts'
 import { ago, counted, utc } from '../../text.ts'

@@ -1,5 +1,5 @@
 import type { Block, Button, KnownBlock } from '@slack/types'
-import { type Cause, type DiagnosePlan, type Look, offeredRemedies, type Remedy } from '../../model/diagnosis.ts'
+import { type Cause, type DiagnosePlan, type Finding, offeredRemedies, type Remedy } from '../../model/diagnosis.ts'
 import { isDiagnosePlan, isFixPlan, type Run } from '../../model/run.ts'
 import { verdictWords } from './checks.ts'
 import { type ButtonLook, code, codeBlock, context, paragraph, paragraphs, words } from '../blocks/message.ts'
@@ -11,7 +11,7 @@ type Blocks = readonly (KnownBlock | Block)[]
 const mostShown = 4
 const evidenceLines = 5
 const evidenceChars = 450
-const mostLooks = 40
+const mostFindings = 40
 
 /** "webhook", "CronJob webhook-retry", "CronJobs", "grace periods": plain. */
 export function aboutWords({ subject, cronJob }: DiagnosePlan): string {
@@ -48,26 +48,26 @@ export function remedyWords(remedy: Remedy): string {
 
 /** Beside the subject: what came of it. */
 export function diagnosisWords(run: Run): string {
-  const { causes = [], looks = [] } = run.diagnosis ?? {}
+  const { causes = [], findings = [] } = run.diagnosis ?? {}
   if (run.diagnosis === undefined) return 'finished'
   if (causes.length > 0) return causes.length === 1 ? 'cause found' : `${causes.length} causes found`
-  const blind = looks.filter((look) => look.verdict === 'unknown').length
-  return blind === 0 ? 'no cause found' : `no cause found, ${blind} of ${looks.length} looks unknown`
+  const blind = findings.filter((finding) => finding.verdict === 'unknown').length
+  return blind === 0 ? 'no cause found' : `no cause found, ${blind} of ${findings.length} looks unknown`
 }
 
 /** mrkdwn: the cause, what to do, and what else was found. */
 export function diagnosisLines(run: Run): readonly string[] {
-  const { causes = [], looks = [] } = run.diagnosis ?? {}
+  const { causes = [], findings = [] } = run.diagnosis ?? {}
   const [first, ...others] = causes
-  const blind = looks.filter((look) => look.verdict === 'unknown').length
+  const blind = findings.filter((finding) => finding.verdict === 'unknown').length
   const unseen =
-    blind === 0 ? [] : [`${counted(blind, 'look')} of ${looks.length} brought no answer and may hide something.`]
+    blind === 0 ? [] : [`${counted(blind, 'look')} of ${findings.length} brought no answer and may hide something.`]
   const acted =
     run.fixedBy === undefined ? [] : [`Run *#${run.fixedBy}* acts on this; its board tells what came of it.`]
   if (first === undefined) {
     const all =
       blind === 0
-        ? `all ${looks.length} looks are as they should be, or tell nothing against it`
+        ? `all ${findings.length} looks are as they should be, or tell nothing against it`
         : 'nothing that was seen is a cause'
     return [`*No cause found*: ${all}.`, ...unseen, ...acted]
   }
@@ -81,19 +81,19 @@ export function diagnosisLines(run: Run): readonly string[] {
 }
 
 /** What has to be looked at first, with what proves it; then the rest in one line each. */
-export function lookBlocks(run: Run): Blocks {
-  const looks = run.diagnosis?.looks ?? []
-  const wanting = looks.filter((look) => look.verdict !== 'pass').toSorted((a, b) => weight(b) - weight(a))
+export function findingBlocks(run: Run): Blocks {
+  const findings = run.diagnosis?.findings ?? []
+  const wanting = findings.filter((finding) => finding.verdict !== 'pass').toSorted((a, b) => weight(b) - weight(a))
   const shown = wanting.slice(0, mostShown)
-  const rest = [...wanting.slice(mostShown), ...looks.filter((look) => look.verdict === 'pass')]
-  const evidence = (look: Look): Blocks => {
-    const lines = telling(look.evidence).filter((line) => !look.seen.includes(line))
+  const rest = [...wanting.slice(mostShown), ...findings.filter((finding) => finding.verdict === 'pass')]
+  const evidence = (finding: Finding): Blocks => {
+    const lines = telling(finding.evidence).filter((line) => !finding.seen.includes(line))
     return lines.length === 0 ? [] : [codeBlock(lines.join('\n'), evidenceChars)]
   }
   return [
-    ...shown.flatMap((look) => [paragraph(lookLine(look)), ...evidence(look)]),
-    ...(rest.length === 0 ? [] : paragraphs(rest.slice(0, mostLooks).map((look) => lookLine(look, 120)))),
-    ...(rest.length > mostLooks ? [context(`… and ${rest.length - mostLooks} more`)] : []),
+    ...shown.flatMap((finding) => [paragraph(findingLine(finding)), ...evidence(finding)]),
+    ...(rest.length === 0 ? [] : paragraphs(rest.slice(0, mostFindings).map((finding) => findingLine(finding, 120)))),
+    ...(rest.length > mostFindings ? [context(`… and ${rest.length - mostFindings} more`)] : []),
   ]
 }
 
@@ -105,11 +105,11 @@ function telling(evidence: readonly string[]): readonly string[] {
 }
 
 /** mrkdwn: "✗ failed – *CronJob*: suspended, …" */
-function lookLine(look: Look, most = 260): string {
-  return `${verdictWords(look.verdict)} – *${words(look.title, 80)}:* ${words(look.seen, most) || '–'}`
+function findingLine(finding: Finding, most = 260): string {
+  return `${verdictWords(finding.verdict)} – *${words(finding.title, 80)}:* ${words(finding.seen, most) || '–'}`
 }
 
-function weight({ verdict }: Look): number {
+function weight({ verdict }: Finding): number {
   return { fail: 3, unknown: 2, warn: 1, pass: 0 }[verdict]
 }
 

@@ -1,6 +1,6 @@
 import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/port.ts'
 import { cutBetweenWords } from '../../masking.ts'
-import type { Cause, Look, Remedy } from '../../model/diagnosis.ts'
+import type { Cause, Finding, Remedy } from '../../model/diagnosis.ts'
 import { type CronJobFacts, newestFailure, tellingLine } from './cronjob-facts.ts'
 import { counted, inWords, judged, known, readable } from './seen.ts'
 
@@ -8,7 +8,7 @@ import { counted, inWords, judged, known, readable } from './seen.ts'
 const startGraceSeconds = 120
 
 /** Pure: what each look at "CronJob Not Running" says. `named` puts the name into the titles, when there are several. */
-export function cronJobLooks(facts: CronJobFacts, named: boolean): readonly Look[] {
+export function cronJobFindings(facts: CronJobFacts, named: boolean): readonly Finding[] {
   const title = (text: string) => (named ? `${facts.name}: ${text}` : text)
   const look = (
     name: string,

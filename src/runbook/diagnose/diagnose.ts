@@ -1,12 +1,12 @@
 import type { Cause, DiagnosePlan, Diagnosis, Remedy } from '../../model/diagnosis.ts'
 import type { Phase, PhaseContext } from '../phase.ts'
-import { cronJobCauses, cronJobLooks } from './cronjob.ts'
+import { cronJobCauses, cronJobFindings } from './cronjob.ts'
 import { cronJobFacts } from './cronjob-facts.ts'
-import { gracePeriodCauses, gracePeriodLooks } from './grace-period.ts'
+import { gracePeriodCauses, gracePeriodFindings } from './grace-period.ts'
 import { gracePeriodFacts } from './grace-period-facts.ts'
 import { lookingWithin } from './seen.ts'
 import { webhookCauses } from './webhook-causes.ts'
-import { webhookLooks } from './webhook.ts'
+import { webhookFindings } from './webhook.ts'
 import { webhookFacts } from './webhook-facts.ts'
 
 /** Troubleshooting: every look of the section side by side, and the most likely cause. Read-only. */
@@ -16,7 +16,7 @@ export const diagnose: Phase = async (context) => {
   if (about?.kind !== 'diagnose') throw new Error(`run #${context.run.number} does not say what to diagnose`)
   await context.report('looking')
   const diagnosis = await diagnosisOf(context, about)
-  for (const look of diagnosis.looks)
+  for (const look of diagnosis.findings)
     if (look.verdict !== 'pass' && look.evidence.length > 0)
       await context.tell({ kind: 'output', title: look.title, lines: look.evidence }, `evidence-${look.name}`)
   return { line: lineOf(diagnosis), diagnosis }
@@ -28,21 +28,21 @@ async function diagnosisOf(context: PhaseContext, { subject, cronJob }: Diagnose
   switch (subject) {
     case 'webhook': {
       const facts = await webhookFacts(looking)
-      return { at, looks: webhookLooks(facts), causes: webhookCauses(facts), remedies: [] }
+      return { at, findings: webhookFindings(facts), causes: webhookCauses(facts), remedies: [] }
     }
     case 'cronjob': {
       const names = cronJob === undefined ? context.service.cronJobs.map(({ name }) => name) : [cronJob]
       const all = await Promise.all(names.map((name) => cronJobFacts(looking, name)))
       return {
         at,
-        looks: all.flatMap((facts) => cronJobLooks(facts, names.length > 1)),
+        findings: all.flatMap((facts) => cronJobFindings(facts, names.length > 1)),
         causes: gravestFirst(all.map(cronJobCauses)),
         remedies: runByHand(all.flatMap(({ name, found }) => (found.ok && found.value !== undefined ? [name] : []))),
       }
     }
     case 'grace-period': {
       const facts = await gracePeriodFacts(looking)
-      return { at, looks: gracePeriodLooks(facts), causes: gracePeriodCauses(facts), remedies: [] }
+      return { at, findings: gracePeriodFindings(facts), causes: gracePeriodCauses(facts), remedies: [] }
     }
   }
 }
@@ -59,9 +59,9 @@ function runByHand(names: readonly string[]): readonly Remedy[] {
   return name === undefined || names.length > 1 ? [] : [{ kind: 'run_cronjob', target: name }]
 }
 
-function lineOf({ looks, causes }: Diagnosis): string {
+function lineOf({ findings, causes }: Diagnosis): string {
   const [cause] = causes
   if (cause !== undefined) return cause.sentence
-  const unknown = looks.filter((look) => look.verdict === 'unknown').length
-  return unknown === 0 ? 'no cause found' : `no cause found; ${unknown} of ${looks.length} looks brought no answer`
+  const unknown = findings.filter((finding) => finding.verdict === 'unknown').length
+  return unknown === 0 ? 'no cause found' : `no cause found; ${unknown} of ${findings.length} looks brought no answer`
 }

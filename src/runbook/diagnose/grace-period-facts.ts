@@ -10,7 +10,7 @@ export interface GracePeriodFacts {
   readonly logLine: string
   /** Undefined: there is no such Deployment. */
   readonly pods: Seen<readonly LoadedPod[] | undefined>
-  readonly standing: Seen<{ readonly exists: boolean }>
+  readonly existence: Seen<{ readonly exists: boolean }>
   /** Undefined: there is no table to count. Numbers only, never rows. */
   readonly rows: Seen<{ readonly total: number; readonly open: number; readonly ended: number } | undefined>
   readonly security: Seen<RowSecurity | undefined>
@@ -61,18 +61,18 @@ const rotatedMs = 60_000
 
 export async function gracePeriodFacts({ context, see }: Looking): Promise<GracePeriodFacts> {
   const { gracePeriodTable: table, middlewareLog: logLine } = context.service.diagnose
-  const standing = await see(async (signal) => {
+  const existence = await see(async (signal) => {
     const missing = await context.world.database.missingTables([table], signal)
     return { exists: missing.length === 0 }
   })
-  const exists = known(standing)?.exists !== false
+  const exists = known(existence)?.exists !== false
   const [pods, rows, security, ledger] = await Promise.all([
     see((signal) => loadedPods(context, logLine, signal)),
     see((signal) => (exists ? counts(context, table, signal) : nothing())),
     see((signal) => (exists ? rowSecurity(context, table, signal) : nothing())),
     see((signal) => ledgerOf(context, table, signal)),
   ])
-  return { table, logLine, pods, standing, rows, security, ledger }
+  return { table, logLine, pods, existence, rows, security, ledger }
 }
 
 const nothing = () => Promise.resolve(undefined)

@@ -1,11 +1,11 @@
-import type { Cause, Look, Remedy } from '../../model/diagnosis.ts'
+import type { Cause, Finding, Remedy } from '../../model/diagnosis.ts'
 import type { GracePeriodFacts, RowSecurity, ServiceRole } from './grace-period-facts.ts'
 import { counted, judged, known, readable } from './seen.ts'
 
 const redeploy: readonly Remedy[] = [{ kind: 'deploy', target: '' }]
 
 /** Pure: what each look at "Grace Period Not Enforcing" says. */
-export function gracePeriodLooks(facts: GracePeriodFacts): readonly Look[] {
+export function gracePeriodFindings(facts: GracePeriodFacts): readonly Finding[] {
   const { table, logLine } = facts
   return [
     judged('middleware', 'Middleware loaded', facts.pods, (pods) => {
@@ -23,7 +23,7 @@ export function gracePeriodLooks(facts: GracePeriodFacts): readonly Look[] {
         ),
       }
     }),
-    judged('table', `Table ${table}`, facts.standing, ({ exists }) => ({
+    judged('table', `Table ${table}`, facts.existence, ({ exists }) => ({
       verdict: exists ? 'pass' : 'fail',
       seen: exists ? 'exists' : 'does not exist',
     })),
@@ -77,8 +77,8 @@ export function gracePeriodCauses(facts: GracePeriodFacts): readonly Cause[] {
   )
 }
 
-function tableMissing({ table, standing, ledger }: GracePeriodFacts): Cause | undefined {
-  if (known(standing)?.exists !== false) return undefined
+function tableMissing({ table, existence, ledger }: GracePeriodFacts): Cause | undefined {
+  if (known(existence)?.exists !== false) return undefined
   const { made, missing = [] } = known(ledger) ?? {}
   if (made !== undefined)
     return {

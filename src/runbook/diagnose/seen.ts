@@ -1,5 +1,5 @@
 import { cutBetweenWords } from '../../masking.ts'
-import type { Look } from '../../model/diagnosis.ts'
+import type { Finding } from '../../model/diagnosis.ts'
 import type { PhaseContext } from '../phase.ts'
 
 /** What a look at one thing brought: the fact, or why there is none. */
@@ -42,13 +42,13 @@ export function known<T>(seen: Seen<T>): T | undefined {
   return seen.ok ? seen.value : undefined
 }
 
-type Judged = Pick<Look, 'verdict' | 'seen'> & { readonly evidence?: readonly string[] }
+type Judged = Pick<Finding, 'verdict' | 'seen'> & { readonly evidence?: readonly string[] }
 
 const longestLine = 300
 const mostLines = 12
 
 /** A look whose fact is missing is `unknown`, never a pass; its reason is what was seen. */
-export function judged<T>(name: string, title: string, seen: Seen<T>, judge: (fact: T) => Judged): Look {
+export function judged<T>(name: string, title: string, seen: Seen<T>, judge: (fact: T) => Judged): Finding {
   const { evidence = [], ...verdict } = seen.ok
     ? judge(seen.value)
     : ({ verdict: 'unknown', seen: seen.why } satisfies Judged as Judged)

@@ -1,6 +1,6 @@
 import type { PodExamination } from '../../adapters/kubernetes/port.ts'
 import type { ProbeAnswer } from '../../adapters/stripe/port.ts'
-import type { Look } from '../../model/diagnosis.ts'
+import type { Finding } from '../../model/diagnosis.ts'
 import { secretAnnotation } from '../stripe/signing-secret.ts'
 import { secretFingerprint } from '../stripe/webhook-endpoint.ts'
 import { counted, inWords, judged, known, readable } from './seen.ts'
@@ -14,7 +14,7 @@ export const retriesOverSeconds = 30 * 60
 const deliveredSeconds = 60
 
 /** Pure: what each look at "Webhook Not Receiving Events" says. */
-export function webhookLooks(facts: WebhookFacts): readonly Look[] {
+export function webhookFindings(facts: WebhookFacts): readonly Finding[] {
   return [
     judged('endpoint', 'Stripe endpoint', facts.endpoint, (endpoint) => {
       if (endpoint === undefined) return { verdict: 'fail', seen: `none for ${facts.url}` }
@@ -52,7 +52,7 @@ export function webhookLooks(facts: WebhookFacts): readonly Look[] {
       const refused = probe.kind === 'answer' && probe.answer.status >= 400 && probe.answer.status < 500
       return { verdict: refused ? 'pass' : 'fail', ...probeWords(probe) }
     }),
-    clockLook(facts),
+    clockFinding(facts),
     judged('pods', 'Pods have the secret of now', facts.pods, (pods) => {
       if (pods === undefined) return { verdict: 'fail', seen: 'there is no such deployment' }
       const stale = stalePods(facts)
@@ -111,7 +111,7 @@ function secretLook(facts: WebhookFacts) {
   return { verdict: 'pass' as const, seen: `${prints}, as the endpoint's${when}` }
 }
 
-function clockLook(facts: WebhookFacts): Look {
+function clockFinding(facts: WebhookFacts): Finding {
   const { service, stripe, cluster } = clocks(facts)
   const told = [
     ['service', service],

@@ -97,7 +97,7 @@ export class LogWatch {
     return lasts ? undefined : this.#trouble
   }
 
-  /** Until the signal fires. Passing trouble is waited out; other trouble is raised. */
+  /** Until the signal fires. Temporary errors are waited out; others are raised. */
   async follow(since: string, signal: AbortSignal): Promise<void> {
     const { deployment, container } = this.#context.service
     const { cluster } = this.#context.world

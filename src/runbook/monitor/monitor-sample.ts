@@ -31,7 +31,7 @@ export async function sample(context: PhaseContext, beginning: Beginning, logs: 
   await records.recordSamples([...samples, ...(await errorSamples(context, at, logs))])
 }
 
-/** Passing trouble is a gap; a query that is wrong is wrong every time, and is said at once. */
+/** A temporary error is a gap; a query that is wrong is wrong every time, and is said at once. */
 async function orGap(signal: AbortSignal, look: () => Promise<number | undefined>): Promise<number | undefined> {
   try {
     return await look()

@@ -20,7 +20,7 @@ interface Ended {
 /**
  * Chapter 6, Monitor: samples what is watched and follows every pod's log for the configured time, then judges the seven
  * success criteria. A rule that is broken often enough in a row asks people once what to do; the watch goes on meanwhile.
- * Samples, counts and decisions are in the truth, so a restart goes on with the same watch.
+ * Samples, counts and decisions are in the state database, so a restart goes on with the same watch.
  */
 export const monitor: Phase = async (context) => {
   await confirmPlan(context)

@@ -8,7 +8,7 @@ import { CheckFailed } from '../errors.ts'
 import { buildImage } from '../rollout/image-build.ts'
 import { describePermission, neededPermissions } from './permissions.ts'
 import { requireAccount } from '../plan/stripe-plan.ts'
-import { sideBySide } from './concurrently.ts'
+import { concurrently } from './concurrently.ts'
 import { runInWorkspace } from '../workspace/workspace-command.ts'
 import { inWorkspace } from '../workspace/workspace.ts'
 
@@ -19,7 +19,7 @@ export const preflight: Phase = async (context) => {
   await context.report('checking out the planned commit')
   await inWorkspace(context, async (workspace) => {
     await context.report('tests, build, credentials, permissions and backup')
-    await sideBySide(
+    await concurrently(
       [
         // Tests before build, one after the other: they share the workspace.
         () => runCommands(context, service.preflight.commands, workspace),
@@ -152,7 +152,7 @@ async function backUp(context: PhaseContext): Promise<void> {
   await context.step('let old backups go', (signal) => letOldBackupsGo(context, signal))
 }
 
-/** What the truth keeps of a backup. */
+/** What the state database keeps of a backup. */
 export function backupRecordOf(manifest: BackupManifest): BackupRecord {
   return {
     file: manifest.file,
@@ -178,7 +178,7 @@ async function letOldBackupsGo(context: PhaseContext, signal: AbortSignal) {
   const { world, environment, run, records } = context
   const kept = new Set((await records.keptBackups()).map(({ file }) => file))
   const gone = await world.backups.retain(
-    // Only what the truth knows as this environment's: others may share the directory.
+    // Only what the state database knows as this environment's: others may share the directory.
     {
       keep: environment.backups.keep,
       days: environment.backups.days,

@@ -3,7 +3,14 @@ import type { DatabaseBefore, Effect } from '../../model/effects.ts'
 import type { PhaseContext, PhaseResult } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { backupRecordOf, seconds } from '../preflight/preflight.ts'
-import { rememberService, signalToPutBack, type Standing, startService, startsOf, stopService } from './service.ts'
+import {
+  rememberService,
+  type ServiceSnapshot,
+  signalToPutBack,
+  startService,
+  startsOf,
+  stopService,
+} from './service.ts'
 import type { RestorePlan } from '../../model/restore-plan.ts'
 
 /**
@@ -14,11 +21,11 @@ export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): 
   const { world, run } = context
   const { live } = plan.database
   const began = await context.step('note the time', async () => ({ at: Date.now() }))
-  const standing = await rememberService(context)
+  const snapshot = await rememberService(context)
   try {
     if ((await world.restores.doneInPlace(run.number, context.signal)) === undefined) {
       await context.report('suspending CronJobs and stopping the application')
-      await stopService(context, standing, context.signal)
+      await stopService(context, snapshot, context.signal)
       const { file: safety } = await dumpWhatStands(context)
       await context.change('restore in place', {
         kind: 'database',
@@ -28,9 +35,9 @@ export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): 
       })
     }
     await context.report('starting the application')
-    await startService(context, standing, context.signal)
+    await startService(context, snapshot, context.signal)
   } catch (error) {
-    await putBack(context, standing)
+    await putBack(context, snapshot)
     throw error
   }
   const down = seconds(Date.now() - began.at)
@@ -51,7 +58,7 @@ export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): 
 export async function undoInPlace(
   context: PhaseContext,
   effect: Effect,
-  standing: Standing,
+  snapshot: ServiceSnapshot,
   signal: AbortSignal,
 ): Promise<void> {
   const { world, run } = context
@@ -60,13 +67,13 @@ export async function undoInPlace(
     if (done !== undefined && (await world.restores.doneInPlace(run.number, signal)) === undefined) {
       await context.report(`verifying ${done.safety}`)
       const { file, sha256 } = await world.backups.verify(done.safety, signal)
-      await stopService(context, standing, signal)
+      await stopService(context, snapshot, signal)
       const { file: safety } = await dumpWhatStands(context)
       await replace(context, { file, sha256, safety }, signal)
     }
-    await startService(context, standing, signal)
+    await startService(context, snapshot, signal)
   } catch (error) {
-    await putBack(context, standing)
+    await putBack(context, snapshot)
     throw error
   }
 }
@@ -109,11 +116,11 @@ async function dumpWhatStands(context: PhaseContext): Promise<{ readonly file: s
   })
 }
 
-async function putBack(context: PhaseContext, standing: Standing): Promise<void> {
+async function putBack(context: PhaseContext, snapshot: ServiceSnapshot): Promise<void> {
   const signal = signalToPutBack(context.signal)
   if (signal === undefined) return
   try {
-    await startService(context, standing, signal)
+    await startService(context, snapshot, signal)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     const text = `Starting the service again after the failure also failed: ${why}. Look at the replicas and CronJobs.`

@@ -5,13 +5,13 @@ import { CheckFailed } from '../errors.ts'
 import { currentDeployment } from '../plan/plan.ts'
 
 /** What will run again after the service has stood still, and what a plan has to say of it. */
-interface BeforeStandstill {
+interface RunningReplicas {
   readonly before: ReplicasBefore
   readonly risks: readonly string[]
 }
 
 /** Raises `deployment_paused` where stopping and starting would bring up another revision than the one that serves. */
-export async function beforeStandstill(context: PhaseContext, signal: AbortSignal): Promise<BeforeStandstill> {
+export async function runningReplicas(context: PhaseContext, signal: AbortSignal): Promise<RunningReplicas> {
   const { world, service } = context
   const deployment = await currentDeployment(context, { mayBePaused: true })
   requireSettled(deployment)

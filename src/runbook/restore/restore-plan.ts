@@ -2,9 +2,9 @@ import type { BackupManifest } from '../../adapters/postgres/port.ts'
 import type { RestoredTable, RestorePlan } from '../../model/restore-plan.ts'
 import type { Phase, PhaseContext } from '../phase.ts'
 import { CheckFailed, PlanOutdated } from '../errors.ts'
-import { beforeStandstill } from './replicas.ts'
+import { runningReplicas } from './replicas.ts'
 import { missedEvents } from '../stripe/missed-events.ts'
-import { wayOfRestore } from './strategy.ts'
+import { restoreStrategy } from './strategy.ts'
 
 const countLimitMs = 20_000
 const mostTables = 50
@@ -19,9 +19,9 @@ export const planRestore: Phase = async (context) => {
     throw new CheckFailed('backup_missing', `planning the restore: ${backup.file} is not in the backup directory`, {
       hint: '/billing backups lists those that are.',
     })
-  const way = await wayOfRestore(world, context.environment, manifest, signal)
+  const strategy = await restoreStrategy(world, context.environment, manifest, signal)
   const { live, restored, kept } = world.restores.names(run.number)
-  const standstill = await beforeStandstill(context, signal)
+  const running = await runningReplicas(context, signal)
   await context.report('counting what was written since')
   const now = await world.restores.countNow(
     manifest.rows.slice(0, mostTables).map(({ table }) => table),
@@ -52,13 +52,13 @@ export const planRestore: Phase = async (context) => {
       restoreMs: backup.restoreMs,
     },
     database: { live, restored, kept },
-    ...(way === undefined ? {} : { inPlace: { ...way, ...downtimeOf(manifest) } }),
+    ...(strategy === undefined ? {} : { inPlace: { ...strategy, ...downtimeOf(manifest) } }),
     events,
     tables,
-    deployment: { name: service.deployment, replicas: standstill.before.replicas },
+    deployment: { name: service.deployment, replicas: running.before.replicas },
     cronJobs: service.cronJobs.map(({ name }) => name),
     migrationsLost,
-    risks: [...risksOf(tables, migrationsLost, backup.restoreMs === undefined), ...standstill.risks],
+    risks: [...risksOf(tables, migrationsLost, backup.restoreMs === undefined), ...running.risks],
   }
   return { line: `${backup.file} → ${live}`, plan }
 }
@@ -70,9 +70,9 @@ export async function confirmRestorePlan(context: PhaseContext, plan: RestorePla
   const { world, environment, signal } = context
   const manifest = (await world.backups.list(signal)).find(({ file }) => file === backup.file)
   if (manifest === undefined) throw new PlanOutdated(`backup ${backup.file} is gone`)
-  const way = await wayOfRestore(world, environment, manifest, signal)
-  if ((way === undefined) !== (plan.inPlace === undefined))
-    throw new PlanOutdated(way === undefined ? 'databases can be swapped now' : way.why)
+  const strategy = await restoreStrategy(world, environment, manifest, signal)
+  if ((strategy === undefined) !== (plan.inPlace === undefined))
+    throw new PlanOutdated(strategy === undefined ? 'databases can be swapped now' : strategy.why)
 }
 
 /** What stands still for how long: the dump of what is there, and the restore. A restore in place is not done in parallel. */

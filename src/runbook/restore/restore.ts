@@ -5,7 +5,7 @@ import type { Phase, PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { seconds } from '../preflight/preflight.ts'
 import { confirmRestorePlan } from './restore-plan.ts'
-import { rememberService, signalToPutBack, type Standing, startService, stopService } from './service.ts'
+import { rememberService, type ServiceSnapshot, signalToPutBack, startService, stopService } from './service.ts'
 import { missedEvents, resendEvents } from '../stripe/missed-events.ts'
 import { neverRestored, restoreInPlace, undoInPlace, verifyForInPlace } from './in-place.ts'
 import { healthState, rolloutState } from '../verify/state-checks.ts'
@@ -55,11 +55,11 @@ export const swap: Phase = async (context) => {
   const { world } = context
   const names = plan.database
   const began = await context.step('note the time', async () => ({ at: Date.now() }))
-  const standing = await rememberService(context)
+  const snapshot = await rememberService(context)
   try {
-    if ((await world.restores.standing(names, context.signal)) !== 'swapped') {
+    if ((await world.restores.swapState(names, context.signal)) !== 'swapped') {
       await context.report('suspending CronJobs and stopping the application')
-      await stopService(context, standing, context.signal)
+      await stopService(context, snapshot, context.signal)
     }
     await context.report(`${names.restored} becomes ${names.live}`)
     await context.change('swap the databases', {
@@ -69,10 +69,10 @@ export const swap: Phase = async (context) => {
       act: async (_before, signal) => world.restores.swap(names, signal),
     })
     await context.report('starting the application')
-    await startService(context, standing, context.signal)
+    await startService(context, snapshot, context.signal)
   } catch (error) {
     const signal = signalToPutBack(context.signal)
-    if (signal !== undefined) await putBack(context, names, standing, signal)
+    if (signal !== undefined) await putBack(context, names, snapshot, signal)
     throw error
   }
   const down = Date.now() - began.at
@@ -88,10 +88,10 @@ export const swap: Phase = async (context) => {
   return { line: `${names.live} restored, application back after ${seconds(down)}; the old database is ${names.kept}` }
 }
 
-async function putBack(context: PhaseContext, names: RestoreNames, standing: Standing, signal: AbortSignal) {
+async function putBack(context: PhaseContext, names: RestoreNames, snapshot: ServiceSnapshot, signal: AbortSignal) {
   try {
     await context.world.restores.reopen(names, signal)
-    await startService(context, standing, signal)
+    await startService(context, snapshot, signal)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     await context
@@ -104,7 +104,7 @@ async function putBack(context: PhaseContext, names: RestoreNames, standing: Sta
 }
 
 /** The service on its restored database: pods, health, and the runbook's counts. */
-export const look: Phase = async (context) => {
+export const checkAfterRestore: Phase = async (context) => {
   const plan = restorePlanOf(context)
   await context.report('counting and looking')
   const missing = await context.world.database.missingTables(
@@ -160,27 +160,27 @@ export async function undoRestore(context: PhaseContext, effect: Effect, signal:
   const names = effect.before as DatabaseBefore
   if (names.inPlace === true) {
     if ((await neverRestored(context, effect, signal)) && !(await hasRemembered(context))) return
-    return undoInPlace(context, effect, await standingBefore(context, effect.run), signal)
+    return undoInPlace(context, effect, await snapshotBefore(context, effect.run), signal)
   }
-  const stands = await world.restores.standing(names, signal)
-  if (stands === 'absent' && effect.status === 'applied')
+  const state = await world.restores.swapState(names, signal)
+  if (state === 'absent' && effect.status === 'applied')
     throw new CheckFailed('kept_database_gone', `putting ${names.live} back: there is no ${names.kept} any more`, {
       hint: 'Somebody dropped it. /billing restore goes back to a backup instead.',
     })
-  const swapped = stands === 'swapped'
+  const swapped = state === 'swapped'
   // Never swapped, and nothing stopped by an earlier try of this step.
   if (!swapped && !(await hasRemembered(context))) return world.restores.reopen(names, signal)
-  const standing = await standingBefore(context, effect.run)
+  const snapshot = await snapshotBefore(context, effect.run)
   try {
     if (swapped) {
-      await stopService(context, standing, signal)
+      await stopService(context, snapshot, signal)
       await world.restores.swapBack(names, signal)
     }
     await world.restores.reopen(names, signal)
-    await startService(context, standing, signal)
+    await startService(context, snapshot, signal)
   } catch (error) {
     const later = signalToPutBack(context.signal)
-    if (later !== undefined) await putBack(context, names, standing, later)
+    if (later !== undefined) await putBack(context, names, snapshot, later)
     throw error
   }
 }
@@ -190,18 +190,18 @@ async function hasRemembered({ records, run }: PhaseContext): Promise<boolean> {
 }
 
 /** Where the restore failed with the application down, its own record tells how many pods there should be. */
-async function standingBefore(context: PhaseContext, restore: number): Promise<Standing> {
-  const standing = await rememberService(context)
+async function snapshotBefore(context: PhaseContext, restore: number): Promise<ServiceSnapshot> {
+  const snapshot = await rememberService(context)
   const effects = await context.records.effectsOf(restore)
   const recorded = (kind: EffectKind, target: string) =>
     effects.find((effect) => effect.kind === kind && effect.target === target)?.before
   const replicas = recorded('replicas', context.service.deployment) as ReplicasBefore | undefined
-  const schedules = Object.entries(standing.schedules).map(([name, now]) => {
+  const schedules = Object.entries(snapshot.schedules).map(([name, now]) => {
     const before = recorded('schedule', name) as ScheduleBefore | undefined
     return [name, before?.suspended === false && now.suspended !== null ? before : now] as const
   })
   return {
-    ...(standing.replicas > 0 ? standing : (replicas ?? standing)),
+    ...(snapshot.replicas > 0 ? snapshot : (replicas ?? snapshot)),
     schedules: Object.fromEntries(schedules),
   }
 }

@@ -3,11 +3,11 @@ import type { Effect, ReplicasBefore, ScheduleBefore } from '../../model/effects
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { currentDeployment } from '../plan/plan.ts'
-import { beforeStandstill, scaleBack } from './replicas.ts'
+import { runningReplicas, scaleBack } from './replicas.ts'
 import { watchRollout } from '../rollout/watch-rollout.ts'
 
 /** What ran before the application was stopped; recorded before anything is stopped. */
-export interface Standing extends ReplicasBefore {
+export interface ServiceSnapshot extends ReplicasBefore {
   readonly schedules: Readonly<Record<string, ScheduleBefore>>
 }
 
@@ -18,13 +18,13 @@ const lookMs = 1_000
  * Recorded as effects: they outlive retries, so a second try after a crash does not take the stopped application for how
  * things should stand.
  */
-export async function rememberService(context: PhaseContext): Promise<Standing> {
+export async function rememberService(context: PhaseContext): Promise<ServiceSnapshot> {
   const { world, service } = context
   const before = await context.change('remember the replicas', {
     kind: 'replicas',
     target: service.deployment,
-    before: async (signal): Promise<ReplicasBefore> => (await beforeStandstill(context, signal)).before,
-    act: async (standing) => standing,
+    before: async (signal): Promise<ReplicasBefore> => (await runningReplicas(context, signal)).before,
+    act: async (snapshot) => snapshot,
   })
   const schedules: Record<string, ScheduleBefore> = {}
   for (const { name } of service.cronJobs)
@@ -43,10 +43,14 @@ export async function rememberService(context: PhaseContext): Promise<Standing> 
  * No new Jobs, no running Jobs, no pods: nothing of the service writes any more. Looks each time it is asked, as a try
  * before this one may have started the service again.
  */
-export async function stopService(context: PhaseContext, standing: Standing, signal: AbortSignal): Promise<void> {
+export async function stopService(
+  context: PhaseContext,
+  snapshot: ServiceSnapshot,
+  signal: AbortSignal,
+): Promise<void> {
   const { world, service } = context
   await settleService(context, false)
-  const jobs = Object.entries(standing.schedules).flatMap(([name, { suspended }]) => (suspended === null ? [] : [name]))
+  const jobs = Object.entries(snapshot.schedules).flatMap(([name, { suspended }]) => (suspended === null ? [] : [name]))
   for (const name of jobs) await world.cluster.suspendCronJob(name, true, signal)
   const deadline = Date.now() + drainLimitMs
   for (const name of jobs) {
@@ -67,16 +71,20 @@ export async function stopService(context: PhaseContext, standing: Standing, sig
 }
 
 /** Back to what stood there before, application first: its Jobs may need it. Safe to repeat. */
-export async function startService(context: PhaseContext, standing: Standing, signal: AbortSignal): Promise<void> {
+export async function startService(
+  context: PhaseContext,
+  snapshot: ServiceSnapshot,
+  signal: AbortSignal,
+): Promise<void> {
   const { world } = context
   await noteStart(context)
   const onProgress = (line: string): void => void context.report(line).catch(() => undefined)
-  await scaleBack(context, standing, onProgress, signal)
-  if (standing.replicas > 0) {
+  await scaleBack(context, snapshot, onProgress, signal)
+  if (snapshot.replicas > 0) {
     const { image } = await currentDeployment(context, { mayBePaused: true })
     await watchRollout(context, image, signal)
   }
-  for (const [name, { suspended }] of Object.entries(standing.schedules))
+  for (const [name, { suspended }] of Object.entries(snapshot.schedules))
     if (suspended === false) await world.cluster.suspendCronJob(name, false, signal)
   await settleService(context, true)
 }
@@ -106,7 +114,7 @@ function startsIn({ after }: Effect): number {
 const putBackLimitMs = 3 * 60_000
 
 /**
- * After an error nothing may stay stopped, unless another worker goes on with this very work (shutdown, a lost heart).
+ * After an error nothing may stay stopped, unless another worker goes on with this very work (shutdown, lost contact to the state database).
  * Undefined: leave everything to it.
  */
 export function signalToPutBack(signal: AbortSignal): AbortSignal | undefined {

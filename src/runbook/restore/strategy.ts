@@ -10,7 +10,7 @@ type InPlace = Pick<NonNullable<RestorePlan['inPlace']>, 'why'> | undefined
  * How a backup can come back here: by a swap of names, which keeps the downtime short, or, where that is impossible, in
  * place. Raises `cannot_restore` where neither is.
  */
-export async function wayOfRestore(
+export async function restoreStrategy(
   { restores }: Pick<World, 'restores'>,
   { restore }: Pick<EnvironmentConfig, 'restore'>,
   backup: { readonly schemas?: readonly string[] },

@@ -1,5 +1,5 @@
 import type { DeploymentHistory, KnownRevision } from '../../adapters/kubernetes/port.ts'
-import { type RollbackTarget, foreignChange } from '../../model/rollback-target.ts'
+import { foreignChange, type RollbackTarget } from '../../model/rollback-target.ts'
 import type { Effect, ImageBefore } from '../../model/effects.ts'
 import { causeOf, type PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'

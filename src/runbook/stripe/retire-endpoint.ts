@@ -17,7 +17,7 @@ const slackMs = 2_000
  * The end of a rotation: the endpoint that was replaced is disabled, now that the new one has proven itself. What Stripe
  * could deliver by neither of them is brought in by hand.
  */
-export async function retireFormer(context: PhaseContext, current: WebhookEndpoint): Promise<readonly string[]> {
+export async function retireEndpoint(context: PhaseContext, current: WebhookEndpoint): Promise<readonly string[]> {
   const { world, run, signal } = context
   const formers = formerEndpoints(current, await world.stripe.endpoints(signal))
   const rotated = formers.length > 0 || current.metadata[replaces] !== undefined
@@ -90,7 +90,7 @@ async function settled({ world, run }: PhaseContext, until: number, signal: Abor
  * What earlier rotations and rollouts left behind, once no rollback needs it any more: retired endpoints, and former
  * values that were kept aside. Nothing of it is in use.
  */
-export async function tidyUp(context: PhaseContext): Promise<void> {
+export async function removeLeftovers(context: PhaseContext): Promise<void> {
   const { world, service, environment, run, signal } = context
   const { name, key, previousKey } = service.stripe.secret
   const closed = await context.records.rollbackClosedUpTo(environment.policy.rollbackButtonHours)
@@ -121,5 +121,8 @@ export async function tidyUp(context: PhaseContext): Promise<void> {
     ...retired.map(({ id }) => `Stripe endpoint ${id} (replaced before)`),
     ...old.map((one) => `${name}/${one}`),
   ]
-  await context.tell({ kind: 'note', text: `Removed what no rollback needs any more: ${what.join(', ')}.` }, 'tidied')
+  await context.tell(
+    { kind: 'note', text: `Removed what no rollback needs any more: ${what.join(', ')}.` },
+    'cleanedUp',
+  )
 }

@@ -4,7 +4,7 @@ import { endpointBefore } from './credentials.ts'
 import { CheckFailed } from '../errors.ts'
 import { expandedEvents } from './event-types.ts'
 import { probe } from './probe.ts'
-import { retireFormer, tidyUp } from './retire-endpoint.ts'
+import { removeLeftovers, retireEndpoint } from './retire-endpoint.ts'
 import { decideEndpoint } from './webhook-endpoint.ts'
 
 /** Chapter 3, Configure Stripe Webhook: traffic after pods. Sets the events, enables the endpoint, proves delivery. */
@@ -27,8 +27,8 @@ export const stripe: Phase = async (context) => {
     },
   })
   const answer = await context.step('prove delivery', (signal) => probe(context, signal))
-  const retired = await retireFormer(context, endpoint)
-  await tidyUp(context)
+  const retired = await retireEndpoint(context, endpoint)
+  await removeLeftovers(context)
   const inPlaceOf = retired.length === 0 ? '' : ` in place of ${retired.join(', ')}`
   return {
     line: `${endpoint.id} enabled with ${events.length} events${inPlaceOf}; signed probe accepted in ${answer.milliseconds} ms`,

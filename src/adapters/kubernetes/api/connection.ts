@@ -76,7 +76,7 @@ export class Connection {
   }
 
   /**
-   * A 429 has done nothing and is tried again, as is a 5xx that names a time to come back, and any other passing trouble of
+   * A 429 has done nothing and is tried again, as is a 5xx that names a time to come back, and any other temporary error of
    * a GET. Everything else is the caller's to judge.
    */
   async text(request: ApiRequest, signal: AbortSignal): Promise<string> {

@@ -92,9 +92,9 @@ export class Deployments {
     for (let attempt = 1; ; attempt += 1) {
       const before = await this.require(change.deployment, 'setting the image of', signal)
       imageIn(before, change.container)
-      const standing = templateHash(before.spec.template)
-      if (isAlready(before, change)) return { ...UNCHANGED, templateHash: standing }
-      if (change.onlyIfTemplate !== undefined && standing !== change.onlyIfTemplate)
+      const currentHash = templateHash(before.spec.template)
+      if (isAlready(before, change)) return { ...UNCHANGED, templateHash: currentHash }
+      if (change.onlyIfTemplate !== undefined && currentHash !== change.onlyIfTemplate)
         throw changed(`setting the image of ${change.deployment}`)
       try {
         const after = await this.#patch(before, imagePatch(before, change), change.dryRun === true, signal)

@@ -3,7 +3,7 @@ import type { Sensitive } from '../../../sensitive.ts'
 import pg from 'pg'
 import { differencesFrom, rowsOf, type Schemas, sequencesOf, type Snapshot } from './contents.ts'
 import { BackupError } from '../errors.ts'
-import { withFoundations } from '../restores/schema-prerequisites.ts'
+import { withPrerequisites } from '../restores/schema-prerequisites.ts'
 import { createAlike, databaseName, dropDatabase, onDatabase, restoreInto } from '../restores/new-database.ts'
 import type { RestoreTest } from '../port.ts'
 import { withSession } from '../connection/session.ts'
@@ -82,7 +82,7 @@ async function fill(request: TestRestoreRequest, url: Sensitive, doing: string, 
     return Math.round(performance.now() - began)
   }
   if (schemas === undefined) return restore()
-  return withFoundations({ source, target: url, schemas, path, withOwners, toolDirectories, doing }, signal, restore)
+  return withPrerequisites({ source, target: url, schemas, path, withOwners, toolDirectories, doing }, signal, restore)
 }
 
 /** Raises `restore_differs` when a database does not hold exactly what the snapshot held. */

@@ -14,7 +14,7 @@ import {
   restoreInto,
 } from './new-database.ts'
 import { transactionPooled } from '../connection/pooling.ts'
-import type { BackupManifest, PrepareRestore, RestoreNames, Restores, RestoreStanding, TableRows } from '../port.ts'
+import type { BackupManifest, PrepareRestore, RestoreNames, Restores, SwapState, TableRows } from '../port.ts'
 import { type Session, withSession } from '../connection/session.ts'
 import { type BackupStorage, directoryStorage } from '../backups/storage.ts'
 import { compareWith } from '../backups/test-restore.ts'
@@ -42,8 +42,8 @@ export function openRestores(options: RestoreOptions): Restores {
       kept: databaseName(live, `_before_${run}`),
     }),
     whyNotSwap: (signal) => whyNotSwap(url, live, signal),
-    standing: (names, signal) =>
-      outside(url, 'looking at the databases', signal, (session) => standing(session, names)),
+    swapState: (names, signal) =>
+      outside(url, 'looking at the databases', signal, (session) => swapState(session, names)),
     prepare: (restore, signal) => prepare({ url, storage, toolDirectories }, restore, signal),
     swap: ({ live: name, restored, kept }, signal) => exchange(url, { from: name, in: restored, out: kept }, signal),
     swapBack: ({ live: name, restored, kept }, signal) =>
@@ -99,7 +99,7 @@ async function whyNotSwap(url: Sensitive, live: string, signal: AbortSignal): Pr
   }
 }
 
-async function standing(session: Session, { live, restored, kept }: RestoreNames): Promise<RestoreStanding> {
+async function swapState(session: Session, { live, restored, kept }: RestoreNames): Promise<SwapState> {
   const [alive, fresh, former] = [
     await findDatabase(session, live),
     await findDatabase(session, restored),

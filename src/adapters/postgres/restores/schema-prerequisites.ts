@@ -8,7 +8,7 @@ import { connectionName, libpqEnvironment, patternOf } from '../connection/libpq
 import { withSession } from '../connection/session.ts'
 import { runTool } from '../connection/tools.ts'
 
-interface FoundationsRequest {
+interface PrerequisitesRequest {
   readonly source: Sensitive
   readonly target: Sensitive
   readonly schemas: readonly string[]
@@ -26,8 +26,8 @@ const limitMs = 10 * 60_000
  * empty database, and lends the dump's table of contents without what cannot be made there: the schemas that
  * exist already, and foreign keys into tables whose rows are not there.
  */
-export async function withFoundations<T>(
-  request: FoundationsRequest,
+export async function withPrerequisites<T>(
+  request: PrerequisitesRequest,
   signal: AbortSignal,
   work: (listFile: string) => Promise<T>,
 ): Promise<T> {
@@ -45,7 +45,7 @@ export async function withFoundations<T>(
 }
 
 async function dumpRest(
-  { source, schemas, path, toolDirectories, doing }: FoundationsRequest,
+  { source, schemas, path, toolDirectories, doing }: PrerequisitesRequest,
   rest: string,
   signal: AbortSignal,
 ) {
@@ -73,7 +73,7 @@ async function dumpRest(
 
 /** Errors pass: what cannot be made here may not be needed, and if it is, the restore itself will say so. */
 async function layRest(
-  { target, schemas, path, withOwners, toolDirectories, doing }: FoundationsRequest,
+  { target, schemas, path, withOwners, toolDirectories, doing }: PrerequisitesRequest,
   rest: string,
   signal: AbortSignal,
 ) {
@@ -88,7 +88,7 @@ async function layRest(
 }
 
 async function contentsThatCanBe(
-  { source, schemas, path, toolDirectories, doing }: FoundationsRequest,
+  { source, schemas, path, toolDirectories, doing }: PrerequisitesRequest,
   signal: AbortSignal,
 ): Promise<string> {
   const outward = await withSession(source, doing, signal, async (session) => {

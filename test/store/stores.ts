@@ -2,9 +2,11 @@ import type { Pool } from 'pg'
 import { createMask, maskDeep } from '../../src/masking.ts'
 import { BoardStore } from '../../src/store/boards.ts'
 import { LockStore } from '../../src/store/locks.ts'
-import { type PhaseName, phasesOf, type Run } from '../../src/model/run.ts'
+import { type PhaseName, phasesOf } from '../../src/model/kinds.ts'
+import type { Run } from '../../src/model/run.ts'
 import { type Claim, PhaseStore } from '../../src/store/phases.ts'
-import { type NewRun, RunStore } from '../../src/store/runs.ts'
+import { type NewRun, newRun } from '../../src/model/new-run.ts'
+import { RunStore } from '../../src/store/runs.ts'
 import { migrateStateDatabase } from '../../src/store/schema.ts'
 import { StateDatabase, statePool } from '../../src/store/database.ts'
 import { Sweeps } from '../../src/store/due-work.ts'
@@ -19,7 +21,7 @@ const dana = { actor: 'UDANA', source: 'CDEPLOYS' }
 export const staleMs = 8_000
 
 /** The stores on a real Postgres, and verbs that bring a run to where a test begins. */
-export class Truth {
+export class TestStores {
   /** Address of the state database. */
   readonly url: string
   readonly pool: Pool
@@ -57,22 +59,16 @@ export class Truth {
 
   async create(more: Partial<NewRun> = {}) {
     const kind = more.kind ?? 'deploy'
-    return this.runs.create({
-      kind,
+    const run = newRun(kind, {
       service: 'valuecanvas-api',
       environment: 'production',
       version: 'v1.2.0',
-      dryRun: false,
-      parent: undefined,
       requestedBy: dana.actor,
       channel: dana.source,
-      reason: undefined,
-      plan: undefined,
       approvalsNeeded: 1,
-      phases: phasesOf(kind).map((name) => ({ name, budgetMinutes: 5 })),
       expiresInMinutes: 60,
-      ...more,
     })
+    return this.runs.create({ ...run, ...more })
   }
 
   /** A deploy whose plan waits for approval. */
@@ -152,10 +148,10 @@ export class Truth {
   }
 }
 
-export async function openTruth(): Promise<Truth> {
+export async function openStores(): Promise<TestStores> {
   const postgres = await startTestPostgres()
   const url = await postgres.database()
-  return new Truth(
+  return new TestStores(
     url,
     statePool(url, () => undefined),
     () => postgres.close(),

@@ -10,7 +10,8 @@ import {
   type Transition,
   transition,
 } from '../../src/model/lifecycle.ts'
-import { type PhaseName, phasesOf, type PhaseStatus, type RunStatus, settledStatuses } from '../../src/model/run.ts'
+import { type PhaseName, phasesOf } from '../../src/model/kinds.ts'
+import { type PhaseStatus, type RunStatus, settledStatuses } from '../../src/model/run.ts'
 
 const statuses: readonly RunStatus[] = [
   'planning',
@@ -349,8 +350,8 @@ function holds(run: RunState): void {
   if (firstUndone >= 0 && run.phases.slice(firstUndone).some((it) => it.status === 'succeeded'))
     throw wrong('a phase succeeded before its turn')
   if (run.status === 'succeeded' && firstUndone >= 0) throw wrong('succeeded with phases left')
-  const lane = run.status === 'executing' || run.status === 'cancelling' || run.status === 'succeeded'
-  if (lane && countApprovals(run) < run.approvalsNeeded) throw wrong('executing without its approvals')
+  const holdsSlot = run.status === 'executing' || run.status === 'cancelling' || run.status === 'succeeded'
+  if (holdsSlot && countApprovals(run) < run.approvalsNeeded) throw wrong('executing without its approvals')
   if (run.dryRun && run.phases.some((it) => it.name !== 'plan' && it.status !== 'pending'))
     throw wrong('a dry run did something')
 }

@@ -10,8 +10,8 @@ import { startWorld, type World, type WorldOptions } from '../../sandbox/world.t
 import { ask } from '../support/postgres.ts'
 
 /** The whole sandbox with Purser in it, for tests that speak to it as people do. */
-export interface Town {
-  readonly world: World
+export interface TestWorld {
+  readonly sandbox: World
   readonly bots: Bot[]
   /** Plays lines as `npm run sandbox -- --play` does. */
   plays(script: string): Promise<readonly Outcome[]>
@@ -35,26 +35,26 @@ export interface Town {
   close(): Promise<void>
 }
 
-export interface TownOptions {
+export interface TestWorldOptions {
   readonly redisUrl?: string | undefined
   readonly monitorSeconds?: number
   readonly slackMode?: 'socket' | 'http'
   readonly imageBuild?: NonNullable<WorldOptions['imageBuild']>
 }
 
-export async function startTown(options: TownOptions = {}): Promise<Town> {
-  const directory = await mkdtemp(join(tmpdir(), 'purser-town-'))
-  const world = await startWorld({ monitorSeconds: 5, ...options, directory: join(directory, 'world'), slackPort: 0 })
-  const { control } = world.slack
+export async function startTestWorld(options: TestWorldOptions = {}): Promise<TestWorld> {
+  const directory = await mkdtemp(join(tmpdir(), 'purser-sandbox-'))
+  const sandbox = await startWorld({ monitorSeconds: 5, ...options, directory: join(directory, 'world'), slackPort: 0 })
+  const { control } = sandbox.slack
   const channel = channels.deploys.id
   const bots: Bot[] = []
   const logs: string[] = []
 
   const seen = (who: PersonName): readonly Message[] => control.messagesSeenBy(people[who].id, channel)
-  const town: Town = {
-    world,
+  const world: TestWorld = {
+    sandbox,
     bots,
-    plays: (script) => play(world, script, () => undefined),
+    plays: (script) => play(sandbox, script, () => undefined),
     types: async (who, text) => {
       await control.type(people[who].id, channel, text)
     },
@@ -76,22 +76,22 @@ export async function startTown(options: TownOptions = {}): Promise<Town> {
     waitFor: async (what, find, timeoutMs = 60_000) => {
       await control.waitFor(() => find() || undefined, timeoutMs, what)
     },
-    state: (sql) => ask(world.stateDatabaseUrl, sql),
-    service: (sql) => ask(world.serviceDatabaseUrl, sql),
+    state: (sql) => ask(sandbox.stateDatabaseUrl, sql),
+    service: (sql) => ask(sandbox.serviceDatabaseUrl, sql),
     logs: () => logs.map((file) => readFileSync(file, 'utf8')).join(''),
     startBot: async (name, environment = {}) => {
       const log = join(directory, `${name}.log`)
       logs.push(log)
-      const bot = startBot({ ...world.environment, PURSER_INSTANCE: name, ...environment }, log)
+      const bot = startBot({ ...sandbox.environment, PURSER_INSTANCE: name, ...environment }, log)
       bots.push(bot)
       await bot.ready
       return bot
     },
     close: async () => {
       await Promise.all(bots.map((bot) => bot.stop()))
-      await world.close()
+      await sandbox.close()
       await rm(directory, { recursive: true, force: true })
     },
   }
-  return town
+  return world
 }

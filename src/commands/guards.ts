@@ -1,0 +1,62 @@
+import type { EnvironmentConfig } from '../config/environment-schema.ts'
+import { PurserError } from '../errors.ts'
+import type { Lock } from '../model/lock.ts'
+import { permit, type Permit, type Person, type Right } from './authorise.ts'
+import type { Caller, CommandContext } from './command-context.ts'
+
+/** Raised by guards: the answer is the refusal, and the attempt goes into the audit. */
+export class NotAllowed extends PurserError {
+  readonly permit: Extract<Permit, { ok: false }>
+  constructor(refused: Extract<Permit, { ok: false }>) {
+    super(`not_allowed_${refused.reason}`, refused.text)
+    this.permit = refused
+  }
+}
+
+/** Raised while someone has closed the environment; the answer names who, since when, and why. */
+export class Locked extends PurserError {
+  readonly lock: Lock
+  constructor(lock: Lock) {
+    super('environment_locked', `${lock.environment} is locked: ${lock.reason}`)
+    this.lock = lock
+  }
+}
+
+export function environmentOf(context: CommandContext, name: string): EnvironmentConfig {
+  const environment = context.config.environments[name]
+  if (environment === undefined)
+    throw new PurserError('unknown_environment', `there is no environment ${name} in purser.yaml any more`)
+  return environment
+}
+
+/** The environments whose commands are taken in this channel, the default one first. */
+export function environmentsHere(context: CommandContext, { channel }: Caller): readonly string[] {
+  const { environments, defaultEnvironment } = context.config
+  const here = Object.keys(environments).filter((name) => environments[name]?.policy.channels.includes(channel))
+  return here.toSorted((a, b) => Number(b === defaultEnvironment) - Number(a === defaultEnvironment))
+}
+
+/** Raises NotAllowed. */
+export async function guard(context: CommandContext, caller: Caller, right: Right, environment: string): Promise<void> {
+  const { policy } = environmentOf(context, environment)
+  const verdict = permit(await personOf(context, caller, environment), right, environment, policy)
+  if (!verdict.ok) throw new NotAllowed(verdict)
+}
+
+/** Raises Locked. */
+export async function guardLock(context: CommandContext, environment: string): Promise<void> {
+  const lock = await context.locks.find(environment)
+  if (lock !== undefined) throw new Locked(lock)
+}
+
+export async function personOf(context: CommandContext, caller: Caller, environment: string): Promise<Person> {
+  const { policy } = environmentOf(context, environment)
+  const among = async (allowed: readonly string[]) => {
+    if (allowed.includes(caller.user)) return true
+    const groups = allowed.filter((id) => id.startsWith('S'))
+    const members = await Promise.all(groups.map((group) => context.membersOf(group)))
+    return members.flat().includes(caller.user)
+  }
+  const [mayDeploy, mayApprove] = await Promise.all([among(policy.deployers), among(policy.approvers)])
+  return { ...caller, mayDeploy, mayApprove }
+}

@@ -1,0 +1,7 @@
+import { help } from '../messages/answers/answers.ts'
+import { type Answer, tell } from './respond.ts'
+
+/** `/billing help` */
+export function showHelp(): Answer {
+  return tell(help())
+}

@@ -1,0 +1,15 @@
+import { historyMessage, runHistoryMessage } from '../messages/answers/answers.ts'
+import { type Answer, tell } from './respond.ts'
+import type { Caller, CommandContext } from './command-context.ts'
+import { guard } from './guards.ts'
+
+/** `/billing history [#N]`: finished runs, or every event of one. */
+export async function history(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
+  if (asked !== undefined) {
+    const run = await context.runs.get(asked)
+    await guard(context, caller, 'view', run.environment)
+    return tell(runHistoryMessage(run, await context.runs.events(asked)))
+  }
+  await guard(context, caller, 'view', context.config.defaultEnvironment)
+  return tell(historyMessage(await context.runs.list({ limit: 10 }), context.now()))
+}

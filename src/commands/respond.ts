@@ -1,0 +1,67 @@
+import type { ModalView } from '@slack/types'
+import { PurserError } from '../errors.ts'
+import { refusal } from '../messages/answers/answers.ts'
+import { lockedRefusal } from '../messages/answers/lock.ts'
+import { notAllowed } from '../messages/answers/not-allowed.ts'
+import type { Message } from '../messages/blocks/message.ts'
+import type { Applied } from '../store/runs.ts'
+import { sentence } from '../text.ts'
+import type { Caller, CommandContext } from './command-context.ts'
+import { Locked, NotAllowed } from './guards.ts'
+
+export type Answer =
+  /** The board or the thread tells. */
+  | { readonly kind: 'silent' }
+  /** Only the person who asked sees it. */
+  | { readonly kind: 'tell'; readonly message: Message }
+  /** Slack gives three seconds to open a dialog: what takes longer to know is filled in by `fill`. */
+  | { readonly kind: 'open'; readonly view: ModalView; readonly fill?: () => Promise<ModalView> }
+
+export const silent: Answer = { kind: 'silent' }
+
+export function tell(message: Message): Answer {
+  return { kind: 'tell', message }
+}
+
+export function refuse(text: string, next?: string): Answer {
+  return tell(refusal(text, next))
+}
+
+/** After a stored change: the board is told, the next phase gets its job. */
+export async function publishAndEnqueue(context: CommandContext, applied: Applied): Promise<void> {
+  await context.jobs.publish(applied.run.number)
+  if (applied.enqueue !== undefined) await context.jobs.enqueue(applied.run, applied.enqueue)
+}
+
+/** Runs a command; every refusal becomes one clear ephemeral answer, everything else is told and logged. */
+export async function answering(
+  context: CommandContext,
+  caller: Caller,
+  what: string,
+  act: () => Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await act()
+  } catch (error) {
+    if (error instanceof PurserError && !error.transient) {
+      await noteRefusal(context, caller, `${what}: ${error.message}`)
+      if (error instanceof NotAllowed) return tell(notAllowed(error.permit))
+      if (error instanceof Locked) return tell(lockedRefusal(error.lock))
+      return refuse(`${sentence(error.message)} Nothing was changed.`, error.hint)
+    }
+    context.log.error({ err: error, what }, 'command failed')
+    return refuse(
+      'Purser could not do that now; nothing was changed.',
+      'Its database may be away: try again in a minute.',
+    )
+  }
+}
+
+/** The answer does not wait for a database that is away. */
+async function noteRefusal(context: CommandContext, caller: Caller, text: string): Promise<void> {
+  try {
+    await context.runs.audit({ run: undefined, actor: caller.user, source: caller.channel, kind: 'refused', text })
+  } catch (error) {
+    context.log.error({ err: error, text }, 'a refusal could not be audited')
+  }
+}

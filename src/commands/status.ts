@@ -1,0 +1,20 @@
+import { statusMessage } from '../messages/answers/answers.ts'
+import { isReadOnly } from '../model/kinds.ts'
+import { type Answer, tell } from './respond.ts'
+import type { Caller, CommandContext } from './command-context.ts'
+import { guard } from './guards.ts'
+
+/** `/billing status [#N]`: what runs and what waits, or one run. */
+export async function status(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
+  if (asked !== undefined) {
+    const run = await context.runs.get(asked)
+    await guard(context, caller, 'view', run.environment)
+    return tell(statusMessage([run], context.now()))
+  }
+  await guard(context, caller, 'view', context.config.defaultEnvironment)
+  const statuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
+  const open = await context.runs.list({ statuses })
+  // A look that failed, or a plan that could not be made, waits for nobody.
+  const waiting = open.filter((run) => run.status !== 'failed' || (!isReadOnly(run) && run.startedAt !== undefined))
+  return tell(statusMessage(waiting, context.now()))
+}

@@ -1,0 +1,46 @@
+import { isUndoable } from './kinds.ts'
+import type { Lock } from './lock.ts'
+import { rollbackUntil } from './rollback-window.ts'
+import type { Run } from './run.ts'
+import { watchChoices } from './watch.ts'
+
+/** Why a run cannot be rolled back now; `src/messages/refusals.ts` words it. */
+export type RollbackRefusal =
+  /** Its kind changes nothing that a rollback could put back. */
+  | { readonly reason: 'not_undoable' }
+  | { readonly reason: 'rolled_back'; readonly by: number }
+  /** It waits or executes, and nobody watches it: it has to be cancelled first. */
+  | { readonly reason: 'not_finished' }
+  | { readonly reason: 'nothing_to_put_back' }
+  | { readonly reason: 'locked'; readonly lock: Lock }
+  /** It succeeded longer ago than the policy allows. */
+  | { readonly reason: 'too_late'; readonly hours: number }
+  /** A later run has changed the environment: what stood there before would be put over what stands there now. */
+  | { readonly reason: 'changed_since'; readonly by: number }
+
+export interface RollbackFacts {
+  /** Deploys and restores of the run's environment; earlier ones do no harm. */
+  readonly others: readonly Pick<Run, 'number' | 'hasEffects'>[]
+  readonly lock: Lock | undefined
+  /** `policy.rollbackButtonHours` of the environment. */
+  readonly hours: number
+  readonly now: Date
+}
+
+const unfinished: readonly Run['status'][] = ['planning', 'awaiting_approval', 'executing', 'cancelling']
+
+/**
+ * Pure: why this run cannot be rolled back; undefined when it can. Whoever begins a rollback, a person in the dialog or
+ * the reconciler for a decided watch, asks this and nothing else.
+ */
+export function whyNotRollBack(run: Run, { others, lock, hours, now }: RollbackFacts): RollbackRefusal | undefined {
+  if (!isUndoable(run)) return { reason: 'not_undoable' }
+  if (run.rolledBackBy !== undefined) return { reason: 'rolled_back', by: run.rolledBackBy }
+  if (unfinished.includes(run.status) && !watchChoices(run).includes('roll_back')) return { reason: 'not_finished' }
+  if (!run.hasEffects) return { reason: 'nothing_to_put_back' }
+  if (lock !== undefined) return { reason: 'locked', lock }
+  const until = rollbackUntil(run, hours)
+  if (run.status === 'succeeded' && until !== undefined && until < now) return { reason: 'too_late', hours }
+  const above = others.find((other) => other.number > run.number && other.hasEffects)
+  return above === undefined ? undefined : { reason: 'changed_since', by: above.number }
+}

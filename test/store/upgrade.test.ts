@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { deployPhases } from '../../src/model/phases.ts'
+import { isUndoPlan } from '../../src/model/run.ts'
+import { auditChainIsWhole } from '../../src/store/audit.ts'
+import { migrateStateDatabase } from '../../src/store/schema.ts'
+import { boardMessage } from '../../src/messages/board/board.ts'
+import { openStores, staleMs, type TestStores } from './stores.ts'
+
+/** A dump of the state database of the version before the glossary, with a run of every kind and two plans that wait. */
+const dump = readFileSync(new URL('../fixtures/state-database-before-redesign.sql', import.meta.url), 'utf8')
+
+let stores: TestStores
+
+beforeAll(async () => {
+  stores = await openStores()
+  await stores.pool.query('drop schema if exists purser cascade')
+  await stores.pool.query(dump)
+  // A rollback that waits: it has no phase that plans.
+  await stores.pool.query(`update purser.runs set status = 'awaiting_approval', finished_at = null where number = 13`)
+  await migrateStateDatabase(stores.pool)
+})
+
+afterAll(() => stores.close())
+
+it('every run of the former version can be read and drawn', async () => {
+  const runs = await stores.runs.list({ limit: 100 })
+  expect(runs).toHaveLength(17)
+  for (const run of runs) {
+    const view = {
+      now: new Date(),
+      rollbackUntil: undefined,
+      onCall: undefined,
+      approvers: [],
+      pace: {},
+      decisions: [],
+    }
+    expect(boardMessage(run, view).text).toContain(`#${run.number}`)
+  }
+})
+
+it('its audit chain is whole', async () => {
+  expect(await auditChainIsWhole(stores.db)).toBe(true)
+})
+
+it('a plan that waited is made again, not obeyed', async () => {
+  for (const number of [15, 17]) {
+    const run = await stores.runs.get(number)
+    expect(run).toMatchObject({ status: 'planning', failure: { code: 'plan_outdated' } })
+    expect(run.phases[0]).toMatchObject({ name: 'plan', status: 'queued', attempt: 2 })
+    const approve = { type: 'approved', by: 'U0ALEX', planHash: run.planHash ?? '' } as const
+    await expect(stores.runs.apply(number, approve, { actor: 'U0ALEX', source: 'C1' })).rejects.toThrow(/planned/)
+  }
+  const wanted = await stores.sweeps.wantedPhases(staleMs)
+  expect(wanted).toContainEqual(expect.objectContaining({ run: 17, phase: 'plan', attempt: 2 }))
+})
+
+it('a list of what to undo that waited is not obeyed either: it has to be asked for again', async () => {
+  expect(await stores.runs.get(13)).toMatchObject({ status: 'expired', failure: { code: 'plan_outdated' } })
+})
+
+it('a phase in the middle is taken up with the steps and the temporary errors that it had', async () => {
+  const run = await stores.runs.get(16)
+  expect(run.phases.find(({ name }) => name === 'stripe')).toMatchObject({ status: 'running', transientFailures: 1 })
+  const claim = await stores.claim(16, 'stripe')
+  expect(await stores.phases.beginStep(claim, 'probe before enabling')).toMatchObject({ finished: true })
+})
+
+it('the last phase of a restore has its new name, in its steps, effects and posts too', async () => {
+  const restore = await stores.runs.get(5)
+  expect(restore.phases.map(({ name }) => name)).toEqual(['plan', 'prepare', 'swap', 'check'])
+  const { rows } = await stores.pool.query(`
+    select 1 from purser.steps where phase = 'look'
+    union all select 1 from purser.effects where phase = 'look'
+    union all select 1 from purser.posts where post ->> 'phase' = 'look'`)
+  expect(rows).toEqual([])
+})
+
+it('what a rollback brought back, and what a diagnosis found, is still told', async () => {
+  const rollback = await stores.runs.get(6)
+  expect(isUndoPlan(rollback.plan) && rollback.plan.rollbackTarget).toMatchObject({ kind: 'seen' })
+  expect((await stores.runs.get(12)).watch?.decision?.undo?.rollbackTarget).toBeDefined()
+  expect((await stores.runs.get(3)).diagnosis?.findings.length).toBeGreaterThan(3)
+})
+
+it('a deploy of the former version has the phases of this one', async () => {
+  const names = (await stores.runs.get(1)).phases.map(({ name }) => name)
+  expect(names).toEqual(['plan', ...deployPhases.map(({ name }) => name)])
+})
