@@ -34,6 +34,8 @@ import { CheckFailed } from './runbook/errors.ts'
 import { restoreStrategy } from './runbook/restore/strategy.ts'
 import { phaseOf } from './runbook/runbook.ts'
 import type { World } from './runbook/world.ts'
+import { keptBackups } from './store/backups.ts'
+import { knownReleases, schemaChanges } from './store/releases.ts'
 import { BoardStore } from './store/boards.ts'
 import { LockStore } from './store/locks.ts'
 import { PhaseStore } from './store/phases.ts'
@@ -131,7 +133,7 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
     jobs: { enqueue: (run, phase) => jobs.enqueue(run, phase), publish },
     membersOf: (group) => chat.groupMembers(group, AbortSignal.timeout(10_000)),
     versions: () => repository.tags(AbortSignal.timeout(30_000)),
-    backups: (environment) => phases.keptBackups(environment),
+    backups: (environment) => keptBackups(db, environment),
     rowsNow: (environment, tables) =>
       worldOf(environment).restores.countNow(tables, 10_000, AbortSignal.timeout(20_000)),
     deployment: async (environment, signal) => {
@@ -162,8 +164,8 @@ async function start(config: PurserConfig, settings: Settings, log: Logger): Pro
             log.warn({ err: error }, 'reading the ledger for a rollback')
             return undefined
           }),
-        phases.schemaChanges(environment),
-        phases.knownReleases(environment),
+        schemaChanges(db, environment),
+        knownReleases(db, environment),
       ])
       if (applied === undefined) return undefined
       return { now: { applied, changes: withDeclared(changes, config.service.migrations.needs) }, releases }

@@ -12,6 +12,7 @@ import type { RunEvent } from '../model/lifecycle.ts'
 import { approversOf } from './approvers.ts'
 import { backoffMs, failureOf, Stopped, verdictOn } from './failures.ts'
 import { contextFor } from './phase-context.ts'
+import { RecordedSteps } from './recorded-steps.ts'
 import type { TakenJob } from './queues.ts'
 
 /** A job only says "look at this phase"; everything that counts is in the state database. */
@@ -88,8 +89,10 @@ export class PhaseExecutor {
     const environment = this.#deps.config.environments[run.environment]
     if (phase === undefined || environment === undefined)
       throw new Error(`${claim.phase} in ${run.environment} is not in this program's runbook or configuration`)
+    const steps = new RecordedSteps(claim, this.#deps.phases)
     const context = contextFor({
       claim,
+      steps,
       run,
       environment,
       service: this.#deps.config.service,
@@ -98,7 +101,23 @@ export class PhaseExecutor {
       publish: this.#deps.publish,
       signal,
     })
-    return phase(context)
+    const result = await phase(context)
+    await this.#tellForgotten(claim, await steps.neverAskedFor())
+    return result
+  }
+
+  /** What an earlier execution did was not asked for by this one: the phase was changed in between, and may have done it twice. */
+  async #tellForgotten(claim: Claim, names: readonly string[]): Promise<void> {
+    if (names.length === 0) return
+    const text = `${claim.phase}: finished earlier in this attempt, and not asked for again: ${names.join(', ')}`
+    this.#deps.log.warn({ run: claim.run, phase: claim.phase, steps: names }, 'recorded steps were not asked for again')
+    await this.#deps.runs.audit({
+      run: claim.run,
+      actor: 'purser',
+      source: claim.worker,
+      kind: 'steps_forgotten',
+      text,
+    })
   }
 
   async #succeed(claim: Claim, run: Run, result: PhaseResult): Promise<void> {

@@ -5,7 +5,12 @@ import type { World } from '../runbook/world.ts'
 import type { Json } from '../model/json.ts'
 import type { Run } from '../model/run.ts'
 import type { Claim, PhaseStore } from '../store/phases.ts'
-import { watchRecords } from './watch-records.ts'
+import type { RecordedSteps } from './recorded-steps.ts'
+import { phaseBackups } from '../store/backups.ts'
+import { phaseReleases } from '../store/releases.ts'
+import { phaseSamples } from '../store/samples.ts'
+import { phaseEffects } from '../store/effects.ts'
+import { phaseWatch } from '../store/phase-watch.ts'
 
 interface ContextInput {
   readonly claim: Claim
@@ -14,6 +19,7 @@ interface ContextInput {
   readonly environment: EnvironmentConfig
   readonly world: World
   readonly phases: PhaseStore
+  readonly steps: RecordedSteps
   readonly publish: (run: number) => Promise<void>
   readonly signal: AbortSignal
 }
@@ -29,23 +35,20 @@ export function contextFor(input: ContextInput): PhaseContext {
     signal,
     records: recordsFor(claim, input.run.environment, phases),
 
-    async step<T extends Json | void>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
-      signal.throwIfAborted()
-      const past = await phases.beginStep(claim, name)
-      if (past.finished) return past.result as T
-      const result = await act(signal)
-      await phases.finishStep(claim, name, result ?? null)
-      return result
-    },
+    step: (name, act) => input.steps.run(name, act, signal),
 
     async change<B extends Json, A extends Json | undefined>(name: string, change: Change<B, A>): Promise<A> {
-      return context.step<A>(name, async () => {
-        const effect = await phases.beginEffect(claim, change.kind, change.target, () => change.before(signal))
-        signal.throwIfAborted()
-        const after = await change.act(effect.before as B, signal)
-        await phases.settleEffect(claim, effect.id, 'applied', after)
-        return after
-      })
+      return input.steps.run<A>(
+        name,
+        async () => {
+          const effect = await phases.beginEffect(claim, change.kind, change.target, () => change.before(signal))
+          signal.throwIfAborted()
+          const after = await change.act(effect.before as B, signal)
+          await phases.settleEffect(claim, effect.id, 'applied', after)
+          return after
+        },
+        signal,
+      )
     },
 
     async report(line) {
@@ -62,21 +65,13 @@ export function contextFor(input: ContextInput): PhaseContext {
 }
 
 function recordsFor(claim: Claim, environment: string, phases: PhaseStore): PhaseRecords {
+  const fence = phases.fence(claim, environment)
   return {
-    backup: () => phases.backup(claim.run),
-    recordBackup: (backup) => phases.recordBackup(claim, environment, backup),
-    keptBackups: () => phases.keptBackups(environment),
-    backupsRemoved: (files) => phases.backupsRemoved(claim, environment, files),
-    knownReleases: () => phases.knownReleases(environment),
-    recordRelease: (release) => phases.recordRelease(claim, environment, release),
-    schemaChanges: () => phases.schemaChanges(environment),
-    recordSchemaChange: (change) => phases.recordSchemaChange(claim, environment, change),
-    formerVerification: () => phases.formerVerification(claim.run),
-    samples: (since) => phases.samples(claim.run, since),
-    recordSamples: (samples, stage) => phases.recordSamples(claim, samples, stage),
-    watch: watchRecords(claim, phases),
-    rollbackClosedUpTo: (hours) => phases.rollbackClosedUpTo(claim.run, hours),
-    effectsOf: (run) => phases.effects(run),
+    ...phaseBackups(fence),
+    ...phaseReleases(fence),
+    ...phaseSamples(fence),
+    ...phaseEffects(fence),
+    watch: phaseWatch(fence),
     settle: (effect, after) => phases.settleEffect(claim, effect, 'applied', after),
     undone: (effect) => phases.settleEffect(claim, effect, 'undone'),
   }

@@ -40,6 +40,9 @@ export interface PhaseContext {
   /**
    * Runs `act` once and stores its result; when the phase is taken up again by another worker a finished step gives
    * back what was stored. A step that was under way runs again, so it must be safe to repeat.
+   *
+   * The name is the key under which the result is stored: it has to be stable from one version of Purser to the next,
+   * and no two steps of one execution may share it (the second one is refused).
    */
   step<T extends Json | void>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T>
   /** A step that changes the outside: records what stood there first. The rollback is computed from these records. */

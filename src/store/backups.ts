@@ -1,5 +1,6 @@
 import type { BackupRecord, KeptBackup } from '../model/backup.ts'
 import type { Sql } from './database.ts'
+import type { Fence } from './fence.ts'
 
 interface BackupRow {
   run: string
@@ -17,10 +18,37 @@ export async function keptBackups(sql: Sql, environment: string): Promise<readon
   return rows.map((row) => ({ ...row.manifest, run: Number(row.run), environment: row.environment }))
 }
 
-/** Their files are gone: nobody may be offered them any more. */
-export async function backupsRemoved(sql: Sql, environment: string, files: readonly string[]): Promise<void> {
-  await sql.query(
-    `update purser.backups set removed_at = now() where environment = $1 and manifest ->> 'file' = any($2)`,
-    [environment, files],
-  )
+/** What a phase writes and reads of backups. */
+export function phaseBackups({ claim, environment, read, mask, write }: Fence) {
+  return {
+    /** The proven backup of this run, if there is one; the newest of several. */
+    backup: async (): Promise<BackupRecord | undefined> => {
+      const { rows } = await read.query<{ manifest: BackupRecord }>(
+        'select manifest from purser.backups where run = $1 order by at desc limit 1',
+        [claim.run],
+      )
+      return rows[0]?.manifest
+    },
+
+    recordBackup: (backup: BackupRecord): Promise<void> =>
+      write(async (sql) => {
+        await sql.query(
+          `insert into purser.backups (run, environment, manifest) values ($1, $2, $3)
+           on conflict (environment, (manifest ->> 'file')) do update
+             set run = excluded.run, manifest = excluded.manifest, at = now(), removed_at = null`,
+          [claim.run, environment, JSON.stringify(mask(backup))],
+        )
+      }),
+
+    keptBackups: (): Promise<readonly KeptBackup[]> => keptBackups(read, environment),
+
+    /** Their files are gone: nobody may be offered them any more. */
+    backupsRemoved: (files: readonly string[]): Promise<void> =>
+      write(async (sql) => {
+        await sql.query(
+          `update purser.backups set removed_at = now() where environment = $1 and manifest ->> 'file' = any($2)`,
+          [environment, files],
+        )
+      }),
+  }
 }

@@ -2,7 +2,7 @@ import pg, { type Pool, type PoolClient, type QueryResultRow } from 'pg'
 import { maskDeep } from '../masking.ts'
 
 /** Masks every secret in anything that is about to be stored. */
-type Mask = <T>(value: T) => T
+export type Mask = <T>(value: T) => T
 
 /** Runs SQL on the pool or inside a transaction; the stores take either. */
 export interface Sql {

@@ -2,17 +2,12 @@ import type { Effect, EffectKind } from '../model/effects.ts'
 import { FencedOut } from '../model/errors.ts'
 import type { Json } from '../model/json.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
-import { backupsRemoved, keptBackups } from './backups.ts'
-import type { BackupRecord, KeptBackup } from '../model/backup.ts'
-import type { MetricSample, Run, Verification } from '../model/run.ts'
 import type { PhaseName } from '../model/kinds.ts'
 import type { ThreadPost } from '../model/post.ts'
-import { knownReleases, recordRelease, recordSchemaChange, schemaChanges } from './releases.ts'
-import type { KnownRelease, SchemaChange } from '../model/schema-compatibility.ts'
 import type { Alongside, Applied, RunStore } from './runs.ts'
 import { insertPost } from './posts.ts'
 import type { Sql, StateDatabase } from './database.ts'
-import type { WatchKey } from './watches.ts'
+import type { Fence } from './fence.ts'
 
 /** The right of one worker to one phase. Every write names it; a newer epoch makes it worthless. */
 export interface Claim {
@@ -143,6 +138,16 @@ export class PhaseStore {
     )
   }
 
+  /** Names of the steps that are finished in this attempt. */
+  async finishedSteps(claim: Claim): Promise<readonly string[]> {
+    const { rows } = await this.#db.query<{ name: string }>(
+      `select name from purser.steps
+       where run = $1 and phase = $2 and attempt = $3 and finished_at is not null order by started_at`,
+      [claim.run, claim.phase, claim.attempt],
+    )
+    return rows.map(({ name }) => name)
+  }
+
   /**
    * Records what stood there before a change, once: a repeat (crash, retry) keeps the first record. `before` is only
    * asked for when there is none.
@@ -178,117 +183,17 @@ export class PhaseStore {
     })
   }
 
-  async recordBackup(claim: Claim, environment: string, backup: BackupRecord): Promise<void> {
-    await this.#fenced(claim, (sql) =>
-      sql.query(
-        `insert into purser.backups (run, environment, manifest) values ($1, $2, $3)
-         on conflict (environment, (manifest ->> 'file')) do update
-           set run = excluded.run, manifest = excluded.manifest, at = now(), removed_at = null`,
-        [claim.run, environment, JSON.stringify(this.#db.mask(backup))],
-      ),
-    )
-  }
-
-  /** The proven backup of this run, if there is one; the newest of several. */
-  async backup(run: number): Promise<BackupRecord | undefined> {
-    const { rows } = await this.#db.query<{ manifest: BackupRecord }>(
-      'select manifest from purser.backups where run = $1 order by at desc limit 1',
-      [run],
-    )
-    return rows[0]?.manifest
-  }
-
-  async keptBackups(environment: string): Promise<readonly KeptBackup[]> {
-    return keptBackups(this.#db, environment)
-  }
-
-  async recordRelease(claim: Claim, environment: string, release: KnownRelease): Promise<void> {
-    await this.#fenced(claim, (sql) => recordRelease(sql, environment, claim.run, this.#db.mask(release)))
-  }
-
-  async recordSchemaChange(claim: Claim, environment: string, change: SchemaChange): Promise<void> {
-    await this.#fenced(claim, (sql) => recordSchemaChange(sql, environment, claim.run, this.#db.mask(change)))
-  }
-
-  async knownReleases(environment: string): Promise<readonly KnownRelease[]> {
-    return knownReleases(this.#db, environment)
-  }
-
-  async schemaChanges(environment: string): Promise<readonly SchemaChange[]> {
-    return schemaChanges(this.#db, environment)
-  }
-
-  async backupsRemoved(claim: Claim, environment: string, files: readonly string[]): Promise<void> {
-    await this.#fenced(claim, (sql) => backupsRemoved(sql, environment, files))
-  }
-
   async post(claim: Claim, post: ThreadPost, key?: string): Promise<void> {
     await this.#fenced(claim, (sql) => insertPost(sql, claim.run, this.#db.mask(post), key))
   }
 
-  async recordSamples(
-    claim: Claim,
-    samples: readonly MetricSample[],
-    stage: 'before' | 'watching' = 'watching',
-  ): Promise<void> {
-    await this.#fenced(claim, async (sql) => {
-      for (const { metric, at, value } of samples)
-        await sql.query(
-          `insert into purser.samples (run, metric, at, value, stage) values ($1, $2, $3, $4, $5) on conflict do nothing`,
-          [claim.run, metric, at, value, stage],
-        )
-    })
-  }
-
-  /** What the last verification of the run's environment saw, before this run. */
-  async formerVerification(run: number): Promise<Verification | undefined> {
-    const { rows } = await this.#db.query<{ verification: Verification }>(
-      `select r.verification from purser.runs r join purser.runs own on own.number = $1
-       where r.environment = own.environment and r.service = own.service and r.number <> own.number and r.verification is not null
-       order by r.verification ->> 'at' desc limit 1`,
-      [run],
-    )
-    return rows[0]?.verification
-  }
-
-  async samples(run: number, since: Date): Promise<readonly MetricSample[]> {
-    return (await this.#runs.samples(run)).filter((sample) => sample.at >= since)
-  }
-
-  /** What the watch under this claim writes and reads; see watch-store.ts. */
-  async watching<T>(claim: Claim, work: (sql: Sql, key: WatchKey) => Promise<T>): Promise<T> {
-    return this.#fenced(claim, async (sql) => {
-      const result = await work(sql, { run: claim.run, attempt: claim.attempt })
-      await this.#touch(sql, claim.run)
-      return result
-    })
-  }
-
-  get sql(): Sql {
-    return this.#db
-  }
-
-  mask<V>(value: V): V {
-    return this.#db.mask(value)
-  }
-
-  async run(number: number): Promise<Run> {
-    return this.#runs.get(number)
-  }
-
-  /** The newest deploy of the run's environment that succeeded so long ago that it cannot be rolled back any more. */
-  async rollbackClosedUpTo(run: number, rollbackHours: number): Promise<number> {
-    const { rows } = await this.#db.query<{ number: string | null }>(
-      `select max(d.number) as number from purser.runs d join purser.runs r on r.environment = d.environment
-       where r.number = $1 and d.number < $1 and d.kind = 'deploy' and not d.dry_run and d.status = 'succeeded'
-         and d.finished_at < now() - make_interval(secs => $2)`,
-      [run, rollbackHours * 3_600],
-    )
-    return Number(rows[0]?.number ?? 0)
-  }
-
   async effects(run: number): Promise<readonly Effect[]> {
     return this.#runs.effects(run)
+  }
+
+  /** What this claim may write and read beside steps and effects; see the stores that take a fence. */
+  fence(claim: Claim, environment: string): Fence {
+    return { claim, environment, read: this.#db, mask: this.#db.mask, write: (work) => this.#fenced(claim, work) }
   }
 
   async #findEffect(claim: Claim, kind: EffectKind, target: string): Promise<Effect | undefined> {

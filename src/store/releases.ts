@@ -1,8 +1,9 @@
 import type { KnownRelease, SchemaChange } from '../model/schema-compatibility.ts'
 import type { Sql } from './database.ts'
+import type { Fence } from './fence.ts'
 
 /** A release and the schema on which it was seen to run; a later sight replaces an earlier one. */
-export async function recordRelease(sql: Sql, environment: string, run: number, release: KnownRelease): Promise<void> {
+async function recordRelease(sql: Sql, environment: string, run: number, release: KnownRelease): Promise<void> {
   await sql.query(
     `insert into purser.releases (environment, version, migrations, image, schema, run) values ($1, $2, $3, $4, $5, $6)
      on conflict (environment, version) do update
@@ -20,7 +21,7 @@ export async function knownReleases(sql: Sql, environment: string): Promise<read
   return rows.map(({ schema, ...release }) => (schema === null ? release : { ...release, schema }))
 }
 
-export async function recordSchemaChange(sql: Sql, environment: string, run: number, change: SchemaChange) {
+async function recordSchemaChange(sql: Sql, environment: string, run: number, change: SchemaChange): Promise<void> {
   await sql.query(
     `insert into purser.schema_changes (environment, migration, change, run) values ($1, $2, $3, $4)
      on conflict (environment, migration) do update set change = excluded.change, run = excluded.run, at = now()`,
@@ -34,4 +35,15 @@ export async function schemaChanges(sql: Sql, environment: string): Promise<read
     [environment],
   )
   return rows.map(({ change }) => change)
+}
+
+/** What a phase writes and reads of releases and of what migrations take from them. */
+export function phaseReleases({ claim, environment, read, mask, write }: Fence) {
+  return {
+    knownReleases: () => knownReleases(read, environment),
+    recordRelease: (release: KnownRelease) => write((sql) => recordRelease(sql, environment, claim.run, mask(release))),
+    schemaChanges: () => schemaChanges(read, environment),
+    recordSchemaChange: (change: SchemaChange) =>
+      write((sql) => recordSchemaChange(sql, environment, claim.run, mask(change))),
+  }
 }

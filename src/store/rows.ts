@@ -1,3 +1,5 @@
+import type { Sql } from './database.ts'
+import { UnknownRun } from '../model/errors.ts'
 import type {
   Approval,
   Failure,
@@ -92,6 +94,13 @@ export const selectRun = `
        and not (e.kind in ('replicas', 'schedule') and coalesce(e."after" ->> 'back', '') = 'true')) as has_effects,
     (select to_jsonb(w) from purser.watches w where w.run = r.number) as watch
   from purser.runs r`
+
+/** Raises UnknownRun. */
+export async function loadRun(sql: Sql, number: number): Promise<Run> {
+  const { rows } = await sql.query<RunRow>(`${selectRun} where r.number = $1`, [number])
+  if (rows[0] === undefined) throw new UnknownRun(number)
+  return runOf(rows[0])
+}
 
 export function runOf(row: RunRow): Run {
   return {

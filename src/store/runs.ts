@@ -14,7 +14,9 @@ import { hashOfPlan } from '../model/deploy-plan.ts'
 import type { ThreadPost } from '../model/post.ts'
 import { insertPost } from './posts.ts'
 import { releasesIn } from './set-images.ts'
-import { runOf, type RunRow, selectRun } from './rows.ts'
+import { loadRun, runOf, type RunRow, selectRun } from './rows.ts'
+import { effectsOf } from './effects.ts'
+import { samplesOf } from './samples.ts'
 import type { Sql, StateDatabase } from './database.ts'
 import type { UndoPlan } from '../model/undo-plan.ts'
 import { decideWatch, logGroups, takeRollback, wantedRollbacks } from './watches.ts'
@@ -75,7 +77,7 @@ export class RunStore {
       kind: 'requested',
       text: `${input.kind} ${input.version} in ${input.environment}${input.dryRun ? ' (dry run)' : ''}`,
     })
-    return { run: await load(sql, number), enqueue: start.enqueue }
+    return { run: await loadRun(sql, number), enqueue: start.enqueue }
   }
 
   async find(number: number): Promise<Run | undefined> {
@@ -115,7 +117,7 @@ export class RunStore {
       'select expires_at < now() as expired from purser.runs where number = $1 for update',
       [number],
     )
-    const run = await load(sql, number)
+    const run = await loadRun(sql, number)
     const next = transition(run, event)
     if (!next.ok) throw new TransitionRefused(number, next)
     // The sweep may not have come by yet: nobody approves what stood for longer than the policy allows.
@@ -126,23 +128,15 @@ export class RunStore {
     await touchParent(sql, run)
     for (const post of told.posts ?? []) await insertPost(sql, number, post)
     await recordAudit(sql, this.#db.mask, { run: number, ...who, kind: event.type, text: auditText(event, told) })
-    return { run: await load(sql, number), enqueue: next.enqueue }
+    return { run: await loadRun(sql, number), enqueue: next.enqueue }
   }
 
   async effects(run: number): Promise<readonly Effect[]> {
-    const { rows } = await this.#db.query<Omit<Effect, 'id' | 'run'> & { id: string; run: string }>(
-      'select * from purser.effects where run = $1 order by id',
-      [run],
-    )
-    return rows.map((row) => ({ ...row, id: Number(row.id), run: Number(row.run), after: row.after ?? undefined }))
+    return effectsOf(this.#db, run)
   }
 
   async samples(run: number): Promise<readonly MetricSample[]> {
-    const { rows } = await this.#db.query<{ metric: string; at: Date; value: number }>(
-      `select metric, at, value from purser.samples where run = $1 and stage = 'watching' order by at, metric`,
-      [run],
-    )
-    return rows
+    return samplesOf(this.#db, run)
   }
 
   /** Errors that the logs held while the run was watched, most frequent first. */
@@ -216,12 +210,6 @@ export class RunStore {
 }
 
 const tooLate = { ok: false, reason: 'wrong_status', text: `the run is ${inWords('expired')}` } as const
-
-async function load(sql: Sql, number: number): Promise<Run> {
-  const { rows } = await sql.query<RunRow>(`${selectRun} where r.number = $1`, [number])
-  if (rows[0] === undefined) throw new UnknownRun(number)
-  return runOf(rows[0])
-}
 
 async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promise<number> {
   const planHash = input.plan === undefined ? null : hashOfPlan(input.plan)

@@ -1,7 +1,7 @@
 import { recordAudit } from './audit.ts'
 import { TransitionRefused } from '../model/errors.ts'
 import type { LogGroup, Run, WatchDecision } from '../model/run.ts'
-import { runOf, type RunRow, selectRun } from './rows.ts'
+import { loadRun } from './rows.ts'
 import { insertPost } from './posts.ts'
 import type { Sql, StateDatabase } from './database.ts'
 import type { UndoPlan } from '../model/undo-plan.ts'
@@ -52,7 +52,7 @@ export async function decideWatch(
 ): Promise<Run> {
   return db.transaction(async (sql) => {
     await sql.query('select 1 from purser.runs where number = $1 for update', [run])
-    const refused = whyNotDecide(await load(sql, run), decision)
+    const refused = whyNotDecide(await loadRun(sql, run), decision)
     if (refused !== undefined) throw new TransitionRefused(run, { ok: false, reason: 'wrong_status', text: refused })
     await sql.query(
       `update purser.watches set decision = $2, decided_by = $3, decided_at = now(), decision_reason = $4, decided_undo = $5
@@ -63,14 +63,8 @@ export async function decideWatch(
     await insertPost(sql, run, db.mask(post))
     await recordAudit(sql, db.mask, { run, ...who, kind: `watch_${decision}`, text: reason ?? '' })
     await sql.query('update purser.runs set rev = rev + 1 where number = $1', [run])
-    return load(sql, run)
+    return loadRun(sql, run)
   })
-}
-
-async function load(sql: Sql, number: number): Promise<Run> {
-  const { rows } = await sql.query<RunRow>(`${selectRun} where r.number = $1`, [number])
-  if (rows[0] === undefined) throw new Error(`run #${number} is gone`)
-  return runOf(rows[0])
 }
 
 /** Runs whose watch was ended to roll them back, and for which that has not been done. */

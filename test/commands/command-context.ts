@@ -1,3 +1,4 @@
+import { keptBackups } from '../../src/store/backups.ts'
 import { readFileSync } from 'node:fs'
 import type { ModalView } from '@slack/types'
 import { pino } from 'pino'
@@ -112,7 +113,7 @@ export function commandContexts(stores: () => TestStores) {
         { name: 'nightly', createdAt: '2026-01-04T10:00:00Z' },
         { name: 'v1.1.0', createdAt: '2025-12-01T10:00:00Z' },
       ],
-      backups: (environment) => stores().phases.keptBackups(environment),
+      backups: (environment) => keptBackups(stores().db, environment),
       rowsNow: async () => [],
       deployment: async () => running,
       schema: async () => undefined,

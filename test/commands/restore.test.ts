@@ -26,7 +26,7 @@ beforeEach(async () => {
     { table: 'public.plans', rows: 3 },
   ]
   const finishedAt = new Date(Date.now() - 3_600_000).toISOString()
-  await stores.phases.recordBackup(claim, 'production', { ...record, finishedAt, restoreMs: 12_000, rows })
+  await stores.records(claim).recordBackup({ ...record, finishedAt, restoreMs: 12_000, rows })
   await stores.phases.finish(claim, { type: 'phase_failed', phase: 'preflight' }, {})
 })
 

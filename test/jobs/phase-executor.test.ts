@@ -75,3 +75,67 @@ it('an outdated plan is made again before anything else', async () => {
   expect(await execute(run.number, 'preflight', act)).toEqual(['plan'])
   expect(await stores.runs.get(run.number)).toMatchObject({ status: 'planning', failure: { code: 'plan_outdated' } })
 })
+
+it('two steps of one name in one execution are refused, before the second one acts', async () => {
+  const { run } = await stores.approve(await stores.waiting())
+  const acts: string[] = []
+  const act: Phase = async ({ step }) => {
+    await step('set the image', async () => void acts.push('first'))
+    await step('set the image', async () => void acts.push('second'))
+    return { line: 'done' }
+  }
+  await execute(run.number, 'preflight', act)
+  expect(acts).toEqual(['first'])
+  expect(await stores.runs.get(run.number)).toMatchObject({
+    status: 'failed',
+    failure: { message: expect.stringContaining('two steps called “set the image”') },
+  })
+})
+
+it('a change and a step of one name are refused too', async () => {
+  const { run } = await stores.approve(await stores.waiting())
+  const act: Phase = async ({ step, change }) => {
+    await step('restart', async () => undefined)
+    await change('restart', {
+      kind: 'restart',
+      target: 'api',
+      before: async () => ({ secret: 'keys' }),
+      act: async () => undefined,
+    })
+    return { line: 'done' }
+  }
+  await execute(run.number, 'preflight', act)
+  expect(await stores.runs.effects(run.number)).toEqual([])
+  expect((await stores.runs.get(run.number)).status).toBe('failed')
+})
+
+it('a step that was renamed between two executions is told in the audit, not passed over', async () => {
+  const { run } = await stores.approve(await stores.waiting())
+  const first = await stores.claim(run.number, 'preflight')
+  await stores.phases.beginStep(first, 'back up')
+  await stores.phases.finishStep(first, 'back up', null)
+  await stores.phases.beginStep(first, 'under way when the worker died')
+  await stores.silentFor(first, 60)
+  const act: Phase = async ({ step }) => {
+    await step('back up the database', async () => undefined)
+    return { line: 'done' }
+  }
+  expect(await execute(run.number, 'preflight', act)).toEqual(['migrate'])
+  const told = (await stores.runs.events(run.number)).filter((event) => event.kind === 'steps_forgotten')
+  expect(told.map((event) => event.text)).toEqual([
+    'preflight: finished earlier in this attempt, and not asked for again: back up',
+  ])
+})
+
+it('a phase that asks for all its steps again leaves no such event', async () => {
+  const { run } = await stores.approve(await stores.waiting())
+  const first = await stores.claim(run.number, 'preflight')
+  await stores.phases.beginStep(first, 'back up')
+  await stores.phases.finishStep(first, 'back up', null)
+  await stores.silentFor(first, 60)
+  await execute(run.number, 'preflight', async ({ step }) => {
+    await step('back up', () => Promise.reject(new Error('it was done before')))
+    return { line: 'done' }
+  })
+  expect((await stores.runs.events(run.number)).map((event) => event.kind)).not.toContain('steps_forgotten')
+})

@@ -137,9 +137,9 @@ async function published() {
 it('posts a verification without charts where Slack takes none, and says the same in words', async () => {
   const claim = await stores.under('monitor')
   for (const [at, value] of [0, 4, 9].entries())
-    await stores.phases.recordSamples(claim, [
-      { metric: 'webhooks_processed', at: new Date(Date.now() + at * 15_000), value },
-    ])
+    await stores
+      .records(claim)
+      .recordSamples([{ metric: 'webhooks_processed', at: new Date(Date.now() + at * 15_000), value }])
   await publishAll(claim.run)
   await stores.runs.post(claim.run, { kind: 'verification', verification })
   slack.refusals.push(new SlackTrouble('invalid_blocks', 'posting to CDEPLOYS: Slack says invalid_blocks'))

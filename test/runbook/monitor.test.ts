@@ -1,3 +1,4 @@
+import { RecordedSteps } from '../../src/jobs/recorded-steps.ts'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { LogLine } from '../../src/adapters/kubernetes/port.ts'
@@ -106,6 +107,7 @@ async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
       monitor(
         contextFor({
           claim,
+          steps: new RecordedSteps(claim, phases),
           run: await stores.runs.get(claim.run),
           service: {
             ...config.service,

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { auditChainIsWhole } from '../../src/store/audit.ts'
-import { watchRecords } from '../../src/jobs/watch-records.ts'
 import { knownSecret, openStores, type TestStores } from './stores.ts'
 
 let stores: TestStores
@@ -90,7 +89,7 @@ describe('a secret that this process knows, and one that only looks like one', (
     await stores.phases.settleEffect(claim, effect.id, 'applied', { said: leak })
     await stores.phases.post(claim, { kind: 'output', title: leak, lines: [leak] })
     await stores.runs.post(claim.run, { kind: 'note', text: leak })
-    await stores.phases.recordBackup(claim, 'production', {
+    await stores.records(claim).recordBackup({
       file: 'f',
       database: leak,
       bytes: 1,
@@ -109,7 +108,7 @@ describe('a secret that this process knows, and one that only looks like one', (
     const claim = await stores.under('monitor')
     const line = `${'x'.repeat(2_000 - 12)} ${knownSecret}`
     const group = { fingerprint: 'f', example: line, pod: 'api-1', firstAt: '', lastAt: '', count: 1 }
-    await watchRecords(claim, stores.phases).addLogs({ groups: [group], pods: [] })
+    await stores.records(claim).watch.addLogs({ groups: [group], pods: [] })
     expect(JSON.stringify(await stores.everything())).not.toContain(knownSecret.slice(0, 10))
   })
 })

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { watchRecords } from '../../src/jobs/watch-records.ts'
 import type { Claim } from '../../src/store/phases.ts'
 import { openStores, staleMs, type TestStores } from './stores.ts'
 
@@ -81,22 +80,20 @@ describe('a worker that lost its phase to another', () => {
     ['an effect', (claim) => stores.phases.beginEffect(claim, 'image', 'late', async () => ({}))],
     ['what came of an effect', (claim, effect) => stores.phases.settleEffect(claim, effect, 'applied', 'late')],
     ['a post', (claim) => stores.phases.post(claim, { kind: 'note', text: 'late' })],
-    ['a sample', (claim) => stores.phases.recordSamples(claim, [{ metric: 'late', at: new Date(), value: 1 }])],
+    ['a sample', (claim) => stores.records(claim).recordSamples([{ metric: 'late', at: new Date(), value: 1 }])],
     [
       'a count of log lines',
-      (claim) =>
-        watchRecords(claim, stores.phases).addLogs({ groups: [], pods: [{ pod: 'late', stamp: '', errors: 1 }] }),
+      (claim) => stores.records(claim).watch.addLogs({ groups: [], pods: [{ pod: 'late', stamp: '', errors: 1 }] }),
     ],
     [
       'a breach',
-      (claim) =>
-        watchRecords(claim, stores.phases).breach({ at: '', text: 'late' }, { kind: 'note', text: 'late' }, 'late'),
+      (claim) => stores.records(claim).watch.breach({ at: '', text: 'late' }, { kind: 'note', text: 'late' }, 'late'),
     ],
     ['a stumble', (claim) => stores.phases.recordTransientFailure(claim, 'late', 1_000)],
     [
       'a backup',
       (claim) =>
-        stores.phases.recordBackup(claim, 'production', {
+        stores.records(claim).recordBackup({
           file: 'late',
           database: '',
           bytes: 1,
@@ -226,10 +223,10 @@ describe('what a phase records beside', () => {
 it('knows every backup of a run that made two, and takes the newest for its own', async () => {
   const claim = await stores.under('rollout')
   const record = (file: string, finishedAt: string) =>
-    stores.phases.recordBackup(claim, 'production', { file, database: '', bytes: 1, sha256: '', tables: 1, finishedAt })
+    stores.records(claim).recordBackup({ file, database: '', bytes: 1, sha256: '', tables: 1, finishedAt })
   await record('first.dump', '2026-11-22T08:00:00Z')
   await record('second.dump', '2026-11-22T09:00:00Z')
   await record('second.dump', '2026-11-22T09:00:00Z')
-  expect((await stores.phases.keptBackups('production')).map(({ file }) => file)).toEqual(['second.dump', 'first.dump'])
-  expect((await stores.phases.backup(claim.run))?.file).toBe('second.dump')
+  expect((await stores.records(claim).keptBackups()).map(({ file }) => file)).toEqual(['second.dump', 'first.dump'])
+  expect((await stores.records(claim).backup())?.file).toBe('second.dump')
 })

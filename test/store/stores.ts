@@ -1,3 +1,7 @@
+import { phaseBackups } from '../../src/store/backups.ts'
+import { phaseReleases } from '../../src/store/releases.ts'
+import { phaseSamples } from '../../src/store/samples.ts'
+import { phaseWatch } from '../../src/store/phase-watch.ts'
 import type { Pool } from 'pg'
 import { createMask, maskDeep } from '../../src/masking.ts'
 import { BoardStore } from '../../src/store/boards.ts'
@@ -120,7 +124,13 @@ export class TestStores {
     return outcome.claim
   }
 
-  /** The worker's heart last beat this long ago. */
+  /** What the phase of this claim may write and read beside steps and effects. */
+  records(claim: Claim) {
+    const fence = this.phases.fence(claim, 'production')
+    return { ...phaseBackups(fence), ...phaseReleases(fence), ...phaseSamples(fence), watch: phaseWatch(fence) }
+  }
+
+  /** The worker's last heartbeat came this long ago. */
   async silentFor(claim: Claim, seconds: number): Promise<void> {
     await this.pool.query(
       'update purser.phases set heartbeat_at = now() - make_interval(secs => $3) where run = $1 and name = $2',

@@ -1,0 +1,30 @@
+import type { Effect } from '../model/effects.ts'
+import type { Sql } from './database.ts'
+import type { Fence } from './fence.ts'
+
+/** Every effect of a run, oldest first. */
+export async function effectsOf(sql: Sql, run: number): Promise<readonly Effect[]> {
+  const { rows } = await sql.query<Omit<Effect, 'id' | 'run'> & { id: string; run: string }>(
+    'select * from purser.effects where run = $1 order by id',
+    [run],
+  )
+  return rows.map((row) => ({ ...row, id: Number(row.id), run: Number(row.run), after: row.after ?? undefined }))
+}
+
+/** What a phase reads of effects, also of other runs. */
+export function phaseEffects({ claim, read }: Fence) {
+  return {
+    effectsOf: (run: number): Promise<readonly Effect[]> => effectsOf(read, run),
+
+    /** The newest deploy of the environment that succeeded so long ago that it cannot be rolled back any more; 0: none. */
+    rollbackClosedUpTo: async (rollbackHours: number): Promise<number> => {
+      const { rows } = await read.query<{ number: string | null }>(
+        `select max(d.number) as number from purser.runs d join purser.runs r on r.environment = d.environment
+         where r.number = $1 and d.number < $1 and d.kind = 'deploy' and not d.dry_run and d.status = 'succeeded'
+           and d.finished_at < now() - make_interval(secs => $2)`,
+        [claim.run, rollbackHours * 3_600],
+      )
+      return Number(rows[0]?.number ?? 0)
+    },
+  }
+}

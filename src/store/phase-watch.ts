@@ -1,0 +1,50 @@
+import type { ThreadPost } from '../model/post.ts'
+import type { LogCounts } from '../model/watch.ts'
+import type { RunWatch } from '../model/run.ts'
+import type { Sql } from './database.ts'
+import type { Fence } from './fence.ts'
+import { insertPost } from './posts.ts'
+import { loadRun } from './rows.ts'
+import { addLogCounts, beginWatch, decideByPolicy, logGroups, logPods, recordBreach, samplesBefore } from './watches.ts'
+
+const longestExample = 2_000
+/** The attempt under which it is kept what the logs held before the rollout. */
+const before = 0
+
+/** What the phase that monitors writes and reads of its watch. The board follows every write. */
+export function phaseWatch({ claim, read, mask, write }: Fence) {
+  const key = { run: claim.run, attempt: claim.attempt }
+  // A secret is masked whole: cut through, its half would not be recognised.
+  const masked = (counts: LogCounts): LogCounts => ({
+    pods: counts.pods,
+    groups: counts.groups.map((group) => ({ ...group, example: mask(group.example).slice(0, longestExample) })),
+  })
+  const shown = <T>(work: (sql: Sql) => Promise<T>): Promise<T> =>
+    write(async (sql) => {
+      const result = await work(sql)
+      await sql.query('update purser.runs set rev = rev + 1 where number = $1', [claim.run])
+      return result
+    })
+  return {
+    begin: (began: Date, ends: Date) => shown((sql) => beginWatch(sql, key, began, ends)),
+    breach: (
+      breach: { readonly at: string; readonly text: string },
+      post: ThreadPost,
+      rollBackBecause: string | undefined,
+    ): Promise<void> =>
+      shown(async (sql) => {
+        const first = await recordBreach(sql, key, mask(breach))
+        if (!first) return
+        await insertPost(sql, claim.run, mask(post))
+        // In the same transaction: nobody is told of a rollback that a crash here would keep from beginning.
+        if (rollBackBecause !== undefined) await decideByPolicy(sql, key, mask(rollBackBecause))
+      }),
+    state: async (): Promise<RunWatch | undefined> => (await loadRun(read, claim.run)).watch,
+    addLogs: (counts: LogCounts) => shown((sql) => addLogCounts(sql, key, masked(counts))),
+    addLogsBefore: (groups: LogCounts['groups']) =>
+      shown((sql) => addLogCounts(sql, { run: claim.run, attempt: before }, masked({ groups, pods: [] }))),
+    logGroups: () => logGroups(read, key),
+    logPods: () => logPods(read, key),
+    samplesBefore: () => samplesBefore(read, claim.run),
+  }
+}

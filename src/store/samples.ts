@@ -1,0 +1,41 @@
+import type { MetricSample, Verification } from '../model/run.ts'
+import type { Sql } from './database.ts'
+import type { Fence } from './fence.ts'
+
+/** Numbers that were sampled while the run was watched, oldest first. */
+export async function samplesOf(sql: Sql, run: number): Promise<readonly MetricSample[]> {
+  const { rows } = await sql.query<{ metric: string; at: Date; value: number }>(
+    `select metric, at, value from purser.samples where run = $1 and stage = 'watching' order by at, metric`,
+    [run],
+  )
+  return rows
+}
+
+/** What a phase writes and reads of monitored numbers and of earlier verifications. */
+export function phaseSamples({ claim, read, write }: Fence) {
+  return {
+    samples: async (since: Date): Promise<readonly MetricSample[]> =>
+      (await samplesOf(read, claim.run)).filter((sample) => sample.at >= since),
+
+    /** `before`: sampled before the rollout, what the watch compares with. */
+    recordSamples: (samples: readonly MetricSample[], stage: 'before' | 'watching' = 'watching'): Promise<void> =>
+      write(async (sql) => {
+        for (const { metric, at, value } of samples)
+          await sql.query(
+            `insert into purser.samples (run, metric, at, value, stage) values ($1, $2, $3, $4, $5) on conflict do nothing`,
+            [claim.run, metric, at, value, stage],
+          )
+      }),
+
+    /** What the last verification of the run's environment saw, before this run. */
+    formerVerification: async (): Promise<Verification | undefined> => {
+      const { rows } = await read.query<{ verification: Verification }>(
+        `select r.verification from purser.runs r join purser.runs own on own.number = $1
+         where r.environment = own.environment and r.service = own.service and r.number <> own.number and r.verification is not null
+         order by r.verification ->> 'at' desc limit 1`,
+        [claim.run],
+      )
+      return rows[0]?.verification
+    },
+  }
+}
