@@ -52,7 +52,7 @@ export interface CommandContext {
 }
 
 /** What tells whether a release can run on the schema as it is. */
-interface SchemaFacts {
+export interface SchemaFacts {
   readonly now: SchemaNow
   readonly releases: readonly KnownRelease[]
 }

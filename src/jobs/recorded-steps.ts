@@ -1,5 +1,6 @@
 import type { Json } from '../model/json.ts'
-import type { Claim, PhaseStore } from '../store/phases.ts'
+import type { PhaseStore } from '../store/phases.ts'
+import type { Claim } from '../store/fence.ts'
 
 /**
  * The steps of one execution of a phase. A step's name is its key in the state database: a worker that takes the phase up

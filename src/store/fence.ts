@@ -1,5 +1,14 @@
 import type { Mask, Sql } from './database.ts'
-import type { Claim } from './phases.ts'
+import type { PhaseName } from '../model/kinds.ts'
+
+/** The right of one worker to one phase. Every write names it; a newer epoch makes it worthless. */
+export interface Claim {
+  readonly run: number
+  readonly phase: PhaseName
+  readonly attempt: number
+  readonly epoch: number
+  readonly worker: string
+}
 
 /**
  * The access of one claim to the state database. Stores of single facts (backups, releases, samples, the watch) are bound
@@ -13,5 +22,5 @@ export interface Fence {
   readonly read: Sql
   readonly mask: Mask
   /** All of `work` in one transaction, or nothing; raises FencedOut when a newer epoch owns the phase. */
-  write<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+  readonly write: <T>(work: (sql: Sql) => Promise<T>) => Promise<T>
 }

@@ -7,16 +7,7 @@ import type { ThreadPost } from '../model/post.ts'
 import type { Alongside, Applied, RunStore } from './runs.ts'
 import { insertPost } from './posts.ts'
 import type { Sql, StateDatabase } from './database.ts'
-import type { Fence } from './fence.ts'
-
-/** The right of one worker to one phase. Every write names it; a newer epoch makes it worthless. */
-export interface Claim {
-  readonly run: number
-  readonly phase: PhaseName
-  readonly attempt: number
-  readonly epoch: number
-  readonly worker: string
-}
+import type { Claim, Fence } from './fence.ts'
 
 type ClaimOutcome =
   | { readonly kind: 'claimed'; readonly claim: Claim }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Claim } from '../../src/store/phases.ts'
+import type { Claim } from '../../src/store/fence.ts'
 import { openStores, staleMs, type TestStores } from './stores.ts'
 
 let stores: TestStores

@@ -1,0 +1,122 @@
+import type { Logger } from 'pino'
+import type { Repository } from '../adapters/git/port.ts'
+import type { Chat } from '../adapters/slack/port.ts'
+import type { CommandContext, RestoreStrategy, SchemaFacts } from '../commands/command-context.ts'
+import type { PurserConfig } from '../config/purser-yaml.ts'
+import { withDeclared } from '../model/schema-compatibility.ts'
+import { CheckFailed } from '../runbook/errors.ts'
+import { restoreStrategy } from '../runbook/restore/strategy.ts'
+import type { World } from '../runbook/world.ts'
+import { keptBackups } from '../store/backups.ts'
+import type { BoardStore } from '../store/boards.ts'
+import type { StateDatabase } from '../store/database.ts'
+import type { LockStore } from '../store/locks.ts'
+import { knownReleases, schemaChanges } from '../store/releases.ts'
+import type { RunStore } from '../store/runs.ts'
+
+/** What is built at the start and that commands need, directly or behind a question. */
+export interface CommandParts {
+  readonly config: PurserConfig
+  readonly db: StateDatabase
+  readonly runs: RunStore
+  readonly locks: LockStore
+  readonly boards: BoardStore
+  readonly chat: Chat
+  readonly repository: Repository
+  readonly worldOf: (environment: string) => World
+  readonly jobs: CommandContext['jobs']
+  readonly mask: <T>(value: T) => T
+  readonly log: Logger
+}
+
+/*
+ * People wait for the answers of commands: Slack closes a dialog that is not filled in time, so every question to the
+ * outside has a short limit here, and what is not known by then is said to be unknown.
+ */
+const groupLimitMs = 10_000
+const versionsLimitMs = 30_000
+const countLimitMs = 10_000
+const databaseLimitMs = 5_000
+const ledgerLimitMs = 2_000
+const postLimitMs = 10_000
+
+/** What commands are handed: stores, the queue, and questions that change nothing. */
+export function commandContext(parts: CommandParts): CommandContext {
+  const { config, db, runs, locks, boards, chat, repository, worldOf, jobs, mask, log } = parts
+  return {
+    runs,
+    locks,
+    config,
+    jobs,
+    membersOf: (group) => chat.groupMembers(group, AbortSignal.timeout(groupLimitMs)),
+    versions: () => repository.tags(AbortSignal.timeout(versionsLimitMs)),
+    backups: (environment) => keptBackups(db, environment),
+    rowsNow: (environment, tables) =>
+      worldOf(environment).restores.countNow(tables, countLimitMs, AbortSignal.timeout(2 * countLimitMs)),
+    deployment: async (environment, signal) => {
+      const { deployment, container } = config.service
+      return mask(await worldOf(environment).cluster.history(deployment, container, signal))
+    },
+    keptDatabases: (environment) => worldOf(environment).restores.kept(AbortSignal.timeout(databaseLimitMs)),
+    restoreStrategy: (environment, file) => strategyFor(environment, file, parts),
+    schema: (environment) => schemaFacts(environment, parts),
+    announce: async (channel, message) => {
+      await chat.post(channel, mask(message), {}, AbortSignal.timeout(postLimitMs))
+    },
+    linkTo: boardLinks(boards, chat),
+    now: () => new Date(),
+    log,
+  }
+}
+
+/** Undefined when the environment is gone from purser.yaml or its database does not answer in time. */
+async function strategyFor(
+  name: string,
+  file: string,
+  { config, worldOf, log }: CommandParts,
+): Promise<RestoreStrategy | undefined> {
+  const environment = config.environments[name]
+  if (environment === undefined) return undefined
+  const limit = AbortSignal.timeout(databaseLimitMs)
+  try {
+    const { backups, restores } = worldOf(name)
+    const backup = (await backups.list(limit)).find((candidate) => candidate.file === file)
+    const strategy = await restoreStrategy({ restores }, environment, backup ?? {}, limit)
+    return strategy === undefined ? { kind: 'swap' } : { kind: 'in-place', ...strategy }
+  } catch (error) {
+    if (error instanceof CheckFailed) return { kind: 'none', why: error.message }
+    log.warn({ err: error }, 'asking how a backup would come back')
+    return undefined
+  }
+}
+
+async function schemaFacts(
+  environment: string,
+  { config, db, worldOf, log }: CommandParts,
+): Promise<SchemaFacts | undefined> {
+  const applied = worldOf(environment)
+    .database.ledger(AbortSignal.timeout(ledgerLimitMs))
+    .catch((error: unknown) => {
+      log.warn({ err: error }, 'reading the ledger for a rollback')
+      return undefined
+    })
+  const [ledger, changes, releases] = await Promise.all([
+    applied,
+    schemaChanges(db, environment),
+    knownReleases(db, environment),
+  ])
+  if (ledger === undefined) return undefined
+  return { now: { applied: ledger, changes: withDeclared(changes, config.service.migrations.needs) }, releases }
+}
+
+/** A message's address never changes: Slack is asked for each board once. */
+function boardLinks(boards: BoardStore, chat: Chat): (run: number) => Promise<string | undefined> {
+  const known = new Map<string, string>()
+  return async (run) => {
+    const { channel, ts } = await boards.board(run)
+    if (channel === undefined || ts === undefined) return undefined
+    const link = known.get(`${channel} ${ts}`) ?? (await chat.permalink({ channel, ts }, AbortSignal.timeout(5_000)))
+    if (link !== undefined) known.set(`${channel} ${ts}`, link)
+    return link
+  }
+}

@@ -1,0 +1,59 @@
+import type { Logger } from 'pino'
+import type { Chat } from '../adapters/slack/port.ts'
+import type { PurserConfig } from '../config/purser-yaml.ts'
+import { beginWantedRollbacks } from '../jobs/begin-rollback.ts'
+import type { PhaseExecutor } from '../jobs/executor.ts'
+import type { JobSystem } from '../jobs/job-system.ts'
+import { Publisher } from '../jobs/publisher.ts'
+import { reconcile } from '../jobs/reconciler.ts'
+import type { World } from '../runbook/world.ts'
+import type { BoardStore } from '../store/boards.ts'
+import type { StateDatabase } from '../store/database.ts'
+import { Sweeps } from '../store/due-work.ts'
+import type { LockStore } from '../store/locks.ts'
+import type { RunStore } from '../store/runs.ts'
+
+interface WorkerParts {
+  readonly config: PurserConfig
+  readonly db: StateDatabase
+  readonly runs: RunStore
+  readonly locks: LockStore
+  readonly boards: BoardStore
+  readonly chat: Chat
+  readonly worldOf: (environment: string) => World
+  readonly jobs: JobSystem
+  readonly executor: PhaseExecutor
+  readonly mask: <T>(value: T) => T
+  readonly log: Logger
+}
+
+const discardLimitMs = 60_000
+
+/** Roles `worker` and `all`: this process executes phases, publishes boards and reconciles. */
+export function startWorkers(parts: WorkerParts): void {
+  const { config, db, runs, locks, boards, chat, worldOf, jobs, executor, mask, log } = parts
+  const publish = (run: number) => jobs.publish(run)
+  const rollbacks = {
+    runs,
+    locks,
+    config,
+    publish,
+    enqueue: jobs.enqueue.bind(jobs),
+    now: () => new Date(),
+  }
+  const sweep = () =>
+    reconcile({
+      runs,
+      sweeps: new Sweeps(db),
+      config,
+      enqueue: (wanted) => jobs.enqueueWanted(wanted),
+      publish,
+      beginWantedRollbacks: () => beginWantedRollbacks(rollbacks),
+      discardPrepared: async (run, environment) => {
+        const { restores } = worldOf(environment)
+        await restores.discard(restores.names(run), AbortSignal.timeout(discardLimitMs))
+      },
+      log,
+    })
+  jobs.startWorkers({ executor, publisher: new Publisher({ runs, boards, chat, config, mask, log }), sweep })
+}

@@ -1,0 +1,78 @@
+import { join } from 'node:path'
+import { healthProbe } from '../adapters/http/client.ts'
+import { openCluster } from '../adapters/kubernetes/client.ts'
+import { backupPlace } from '../adapters/object-storage/backup-storage.ts'
+import { openBackups } from '../adapters/postgres/backups/backups.ts'
+import { openDatabase } from '../adapters/postgres/database.ts'
+import { openRestores } from '../adapters/postgres/restores/restores.ts'
+import { openCommands } from '../adapters/process/commands.ts'
+import { openRegistry } from '../adapters/registry/client.ts'
+import { dockerConfigCredentials } from '../adapters/registry/credentials.ts'
+import { openMigrationLint } from '../adapters/squawk/client.ts'
+import { openStripe, webhookProbe } from '../adapters/stripe/client.ts'
+import { ConfigError } from '../config/config-error.ts'
+import { secretOf, type Settings } from '../config/environment.ts'
+import type { PurserConfig } from '../config/purser-yaml.ts'
+import type { World } from '../runbook/world.ts'
+
+/** One world for each environment, built when it is first needed. */
+export function worlds(
+  config: PurserConfig,
+  settings: Settings,
+  repository: World['repository'],
+): (environment: string) => World {
+  const commands = openCommands()
+  const shared = {
+    lint: openMigrationLint(commands),
+    webhook: webhookProbe(),
+    registry: openRegistry({
+      credentials: dockerConfigCredentials(),
+      mirrors: Object.fromEntries(settings.registryMirrors),
+    }),
+    repository,
+    commands,
+    health: healthProbe(),
+    secret: (name: string) => settings.secrets.get(name),
+    workspaces: join(settings.dataDirectory, 'workspaces'),
+  }
+  const built = new Map<string, World>()
+  return (name) => {
+    const known = built.get(name)
+    if (known !== undefined) return known
+    const environment = config.environments[name]
+    if (environment === undefined) throw new ConfigError('purser.yaml', [`environments.${name}: is gone`])
+    const database = secretOf(settings, environment.databaseUrlEnv)
+    const { testRestore, location, s3, schemas } = environment.backups
+    const kept = {
+      ...backupPlace(location, s3, settings.backupDirectory),
+      toolDirectories: settings.toolDirectories,
+    }
+    const world: World = {
+      ...shared,
+      cluster: openCluster({
+        namespace: environment.namespace,
+        ...(settings.kubeconfig === undefined ? {} : { kubeconfig: settings.kubeconfig }),
+        ...(environment.clusterContext === undefined ? {} : { context: environment.clusterContext }),
+      }),
+      database: openDatabase({ url: database }),
+      backups: openBackups({
+        url: database,
+        ...kept,
+        schemas,
+        testRestore: {
+          enabled: testRestore.enabled,
+          ...(testRestore.databaseUrlEnv === undefined || !testRestore.enabled
+            ? {}
+            : { url: secretOf(settings, testRestore.databaseUrlEnv) }),
+        },
+      }),
+      restores: openRestores({ url: database, ...kept }),
+      stripe: openStripe({
+        secretKey: secretOf(settings, environment.stripe.secretKeyEnv),
+        ...(settings.stripeApiBase === undefined ? {} : { apiBase: settings.stripeApiBase }),
+      }),
+    }
+    built.set(name, world)
+    return world
+  }
+}
