@@ -28,7 +28,7 @@ export interface CommandContext {
   readonly membersOf: (group: string) => Promise<readonly string[]>
   /** Tags of the service's repository, newest first. */
   readonly versions: () => Promise<readonly { readonly name: string; readonly createdAt: string }[]>
-  /** Kept backups of an environment, newest first. */
+  /** Backups of an environment whose files are there, newest first. */
   readonly backups: (environment: string) => Promise<readonly KeptBackup[]>
   /** Rows now of those of these tables (`schema.table`) that can be counted quickly. */
   readonly rowsNow: (

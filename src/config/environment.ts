@@ -70,7 +70,7 @@ export interface Settings {
   readonly slack: {
     readonly botToken: Sensitive
     readonly apiUrl: string | undefined
-    /** Undefined in the role `worker`, which only speaks. */
+    /** The role `worker` only posts, so it has none. */
     readonly receiving: SlackReceiving | undefined
   }
   /** Health endpoint, and Slack's requests in http mode. */
@@ -233,6 +233,6 @@ function namedVariables({ service, environments }: PurserConfig): NamedVariable[
     all.push({ name, required: true, usedBy: `service.e2e.envFrom.${child}` })
   }
   for (const { env } of service.credentials) all.push({ name: env, required: false, usedBy: 'service.credentials' })
-  // One line a variable, however many places name it.
+  // A variable gets one line, however many places name it.
   return all.filter((variable, index) => all.findIndex(({ name }) => name === variable.name) === index)
 }

@@ -16,6 +16,12 @@ import { contextFor } from './phase-context.ts'
 import { RecordedSteps } from './recorded-steps.ts'
 import type { TakenJob } from './queues.ts'
 
+/*
+ * One job of a phase, from claim to end. The executor claims the phase, reports its heartbeat every two seconds, hands the
+ * phase function its context, and stores what came of it. The signal fires on cancel, a newer epoch, lost contact to the
+ * state database, the time limit, and shutdown; `verdictOn` alone decides what an error or a stop means.
+ */
+
 /** A job only says "look at this phase"; everything that counts is in the state database. */
 export type PhaseJob = { readonly run: number; readonly phase: PhaseName; readonly attempt: number }
 

@@ -14,7 +14,7 @@ type Verdict =
   /** Another worker owns the phase: write nothing. */
   | 'fenced'
   | 'cancelled'
-  /** Back into the queue at once, for another process. */
+  /** This process ends: the job goes back into the queue at once, for another one. */
   | 'requeue'
   | 'replan'
   | 'retry'

@@ -88,7 +88,7 @@ export class HomePublisher<Facts> {
     try {
       await this.#options.publish(user, view, AbortSignal.timeout(requestTimeoutMs))
       watcher.hash = hash
-      // From Slack's answer, so that a slow request brings no two closer together.
+      // The pause counts from Slack's answer, so that a slow request brings no two closer together.
       watcher.notBefore = Date.now() + this.#everyMs
     } catch (error) {
       if (error instanceof PurserError && 'retryAfterMs' in error)

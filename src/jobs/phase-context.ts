@@ -13,6 +13,12 @@ import { phaseSamples } from '../store/samples.ts'
 import { phaseEffects } from '../store/effects.ts'
 import { phaseWatch } from '../store/phase-watch.ts'
 
+/*
+ * What a phase function is handed. It knows no queue, no Slack and no clock: `step` and `change` remember what was done,
+ * `report` and `tell` speak through the state database, `records` are the stores bound to this claim. All of it is fenced:
+ * once another worker has the phase, every write here raises FencedOut and the signal fires.
+ */
+
 interface ContextInput {
   readonly claim: Claim
   readonly run: Run

@@ -134,7 +134,7 @@ export class Publisher {
     const waiting = await this.#deps.boards.waiting(run.number)
     const batch = joined(waiting)
     if (batch === undefined || board.channel === undefined || board.ts === undefined) return false
-    // Counted from Slack's answer to the last post, whichever job sent it: a slow machine brings no two closer together.
+    // The pause counts from Slack's answer to the last post, whichever job sent it: a slow machine brings no two closer together.
     const ago = await this.#deps.boards.sinceLastPost(run.number)
     if (afterPost || (ago !== undefined && ago < pauseMs)) return true
     // A post is stored together with what it tells of: read before it, the run may not have its plan yet.

@@ -16,6 +16,13 @@ import {
   type WorkerOptions,
 } from 'bullmq'
 
+/*
+ * BullMQ on Redis or on the state database, behind an interface that knows neither. The queue only says "look at this
+ * run": what counts is in the state database, a lost queue is filled again by the reconciler. A job that cannot go on now
+ * is deferred or given back, never failed, so that BullMQ's own attempts are not used up. A worker is built anew until its
+ * store answers, because one whose first contact failed never recovers.
+ */
+
 /** A job as its handler sees it. The two exits throw: nothing after them runs. */
 export interface TakenJob<D> {
   readonly data: D

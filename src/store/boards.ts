@@ -17,7 +17,7 @@ export interface WaitingPost {
   readonly post: ThreadPost
 }
 
-/** What the publisher remembers between two posts. */
+/** The publisher's memory between two posts: what it has shown, where, and what waits. */
 export class BoardStore {
   readonly #db: StateDatabase
 
@@ -75,7 +75,7 @@ export class BoardStore {
     return rows.map((row) => ({ id: Number(row.id), post: row.post }))
   }
 
-  /** Since the newest post in the thread, by the database's clock, ms; undefined before the first one. */
+  /** Milliseconds since the newest post in the thread, by the database's clock; undefined before the first one. */
   async sinceLastPost(run: number): Promise<number | undefined> {
     const { rows } = await this.#db.query<{ ms: string | null }>(
       'select extract(epoch from now() - max(posted_at)) * 1000 as ms from purser.posts where run = $1',

@@ -9,6 +9,14 @@ import { insertPost } from './posts.ts'
 import type { Sql, StateDatabase } from './database.ts'
 import type { Claim, Fence } from './fence.ts'
 
+/*
+ * The protocol of a phase. A worker takes a phase by raising its epoch (`claim`); from then on every write names the epoch
+ * and is refused once a newer one exists (`#fenced`, FencedOut). It reports its heartbeat; a phase whose worker has been
+ * silent for too long may be taken by another, which finds the finished steps and the effects recorded and goes on. It
+ * ends by an event of the lifecycle (`finish`), goes back unfinished (`release`), or waits after a temporary error
+ * (`recordTransientFailure`). Steps and effects live here; stores of single facts are bound to the claim by `fence`.
+ */
+
 type ClaimOutcome =
   | { readonly kind: 'claimed'; readonly claim: Claim }
   /** Another worker holds it and has reported lately. */

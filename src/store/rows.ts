@@ -80,7 +80,7 @@ interface ApprovalRow {
   at: string
 }
 
-/** One run with its phases and approvals in one row. */
+/** Selects each run as one row, with its phases, approvals and watch as JSON in it. */
 export const selectRun = `
   select r.*,
     (select coalesce(jsonb_agg(to_jsonb(p) order by p.ordinal), '[]') from purser.phases p where p.run = r.number) as phases,

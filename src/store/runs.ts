@@ -27,7 +27,7 @@ export interface Applied {
   readonly enqueue: PhaseName | undefined
 }
 
-/** What a change brings along, stored in the same transaction. */
+/** Facts that a change brings along; they are stored in its transaction. */
 export interface Alongside {
   readonly plan?: Run['plan']
   readonly failure?: Failure | undefined
@@ -111,7 +111,7 @@ export class RunStore {
     return this.#guardingSlot(environment, (sql) => this.applyIn(sql, number, event, who, alongside))
   }
 
-  /** The same inside a transaction of the caller. */
+  /** Does what `apply` does, inside a transaction of the caller. */
   async applyIn(sql: Sql, number: number, event: RunEvent, who: Who, alongside: Alongside): Promise<Applied> {
     const { rows } = await sql.query<{ expired: boolean | null }>(
       'select expires_at < now() as expired from purser.runs where number = $1 for update',

@@ -27,7 +27,7 @@ export function phaseSamples({ claim, read, write }: Fence) {
           )
       }),
 
-    /** What the last verification of the run's environment saw, before this run. */
+    /** The last verification of the run's environment, by whichever run; undefined when there was none. */
     formerVerification: async (): Promise<Verification | undefined> => {
       const { rows } = await read.query<{ verification: Verification }>(
         `select r.verification from purser.runs r join purser.runs own on own.number = $1

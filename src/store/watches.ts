@@ -76,7 +76,7 @@ export async function wantedRollbacks(sql: Sql): Promise<readonly number[]> {
   return rows.map((row) => Number(row.run))
 }
 
-/** True for one caller only. */
+/** Answers true to one caller only, so that a decided rollback is begun once. */
 export async function takeRollback(sql: Sql, run: number): Promise<boolean> {
   const { rowCount } = await sql.query(
     'update purser.watches set rollback_done = true where run = $1 and not rollback_done',
@@ -123,7 +123,7 @@ export async function logPods(sql: Sql, { run, attempt }: WatchKey): Promise<rea
   return rows.map((row) => ({ ...row, errors: Number(row.errors) }))
 }
 
-/** Sampled before the rollout, by this run and by the ones before it in its environment; newest run first. */
+/** Samples from before the rollout, of this run and of those before it in its environment; newest run first. */
 export async function samplesBefore(sql: Sql, run: number): Promise<readonly BaselineSample[]> {
   const { rows } = await sql.query<{ run: string; metric: string; at: Date; value: number }>(
     `select s.run, s.metric, s.at, s.value from purser.samples s join purser.runs r on r.number = s.run
