@@ -54,7 +54,7 @@ export interface PhaseContext {
   readonly records: PhaseRecords
 }
 
-/** What phases read and write of the state database beside steps and effects. */
+/** Phases read and write this of the state database, beside steps and effects. */
 export interface PhaseRecords {
   backup(): Promise<BackupRecord | undefined>
   recordBackup(backup: BackupRecord): Promise<void>
@@ -97,14 +97,14 @@ export interface WatchRecords {
     post: ThreadPost,
     rollBackBecause: string | undefined,
   ): Promise<void>
-  /** With what people decided meanwhile. */
+  /** The watch as it stands now, with what people decided meanwhile. */
   state(): Promise<RunWatch | undefined>
   addLogs(counts: LogCounts): Promise<void>
   /** Errors that the logs held before the rollout. */
   addLogsBefore(groups: LogCounts['groups']): Promise<void>
   logGroups(): Promise<readonly LogGroup[]>
   logPods(): Promise<readonly LogPod[]>
-  /** Sampled before the rollout by this run and those before it, newest run first. */
+  /** Samples from before the rollout, of this run and of those before it; newest run first. */
   samplesBefore(): Promise<readonly BaselineSample[]>
 }
 

@@ -1,4 +1,4 @@
-/** From a `Date` header, which drops the part of a second. */
+/** Reads a `Date` header, which drops the part of a second. */
 const dropped = 500
 
 /** How far the answerer's clock is ahead of this machine's, to a second or so; undefined without a readable header. */

@@ -29,12 +29,12 @@ class NoAnswer extends PurserError {
 interface RequestLimits {
   /** What is being done, for the error: "asking https://…/health". */
   readonly doing: string
-  /** Of the whole exchange, the body included. */
+  /** The limit of the whole exchange, the body included. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }
 
-/** One exchange, read to its end with `read`. Ends at once, with the signal's reason, when the signal fires. */
+/** Makes one exchange and reads it to its end with `read`. It ends at once, with the signal's reason, when the signal fires. */
 export async function exchange<T>(
   url: string,
   init: Omit<RequestInit, 'signal'>,

@@ -57,7 +57,7 @@ function s3Storage(location: S3Location, directory: string): BackupStorage {
       try {
         if (text !== undefined) found.push(parseManifest(text, `reading ${key}`))
       } catch {
-        // Not ours, or of no use to anybody.
+        // The file is not ours, or it is broken: either way nobody can restore it.
       }
     }
     return newestFirst(found)

@@ -53,7 +53,7 @@ export interface MigrationLock {
   readonly table: string
   readonly mode: 'ACCESS EXCLUSIVE' | 'SHARE ROW EXCLUSIVE' | 'SHARE' | 'SHARE UPDATE EXCLUSIVE'
   readonly blocks: 'reads and writes' | 'writes' | 'only other schema changes'
-  /** With indexes and partitions. */
+  /** Its size with indexes and partitions. */
   readonly bytes: number
   /** The server's own estimate. */
   readonly rows: number
@@ -69,9 +69,9 @@ export interface BlockingSession {
   readonly user: string
   /** "active", "idle in transaction" */
   readonly state: string
-  /** Since its transaction began. */
+  /** The age of its transaction. */
   readonly seconds: number
-  /** Without literals, cut. */
+  /** Its statement, without literals and cut to a line. */
   readonly query: string
 }
 
@@ -85,7 +85,7 @@ export interface TakenObject {
 
 /** What the text of a migration does to those who do not know it. */
 export interface SchemaChanges {
-  /** In the order of its statements. */
+  /** What it takes away, in the order of its statements. */
   readonly takes: readonly TakenObject[]
   /** What is there afterwards: `table t`, `column t.c`, `policy t.p`, `function f`. */
   readonly makes: readonly string[]
@@ -129,7 +129,7 @@ export interface ServiceDatabase {
   missing(objects: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /** Which of these tables do not exist (search_path aware, `schema.table` allowed). */
   missingTables(tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
-  /** In a read-only transaction with a statement time-out. */
+  /** Runs in a read-only transaction with a statement time-out. */
   query(sql: string, options: { readonly timeoutMs: number }, signal: AbortSignal): Promise<QueryAnswer>
 }
 
@@ -139,7 +139,7 @@ export interface TableRows {
   readonly rows: number
 }
 
-/** What a sequence held when the dump began and when it ended; null: never used. */
+/** A sequence held these values when the dump began and when it ended; null means that it was never used. */
 export interface SequenceRange {
   readonly sequence: string
   readonly first: string | null
@@ -158,9 +158,9 @@ export interface BackupManifest {
   readonly schemas?: readonly string[]
   readonly serverVersion: string
   readonly clientVersion: string
-  /** What its tables took on the server's disk, without indexes; absent in manifests of older versions. */
+  /** Its tables took this much on the server's disk, without indexes; manifests of older versions do not say. */
   readonly sourceBytes?: number
-  /** Of all files together. */
+  /** The size of all its files together. */
   readonly bytes: number
   /** Over the names and checksums of all files. */
   readonly sha256: string

@@ -11,7 +11,7 @@ import { type RegistryAnswer, RegistrySession } from './session.ts'
 interface RegistryOptions {
   /** Plain http for registries on this machine. On unless set to false, as in container engines. */
   readonly insecureLoopback?: boolean
-  /** Asked with the registry's name as in references: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
+  /** It is asked with the registry's name as references have it: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
   readonly credentials?: CredentialsOf
   /** Registry → `host[:port]` or URL that answers in its place; there is no falling back to the original. */
   readonly mirrors?: Readonly<Record<string, string>>

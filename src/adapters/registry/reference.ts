@@ -1,7 +1,7 @@
 import { PurserError } from '../../errors.ts'
 
 export interface Repository {
-  /** As people and credentials name the registry: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
+  /** The registry, as people and credentials name it: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
   readonly registry: string
   /** Where its API is: `https://registry-1.docker.io`. */
   readonly origin: string

@@ -23,7 +23,7 @@ interface StripeFacts extends ErrorFacts {
 
 export class StripeTrouble extends PurserError {
   declare readonly code: StripeTroubleCode
-  /** What Stripe's support and the dashboard's log ask for: `req_…`. */
+  /** Stripe's support and the dashboard's log ask for it: `req_…`. */
   readonly requestId: string | undefined
   /** The SDK's name of the error: `StripePermissionError`, … */
   readonly type: string | undefined

@@ -51,12 +51,12 @@ interface EventQuestion {
   readonly types: readonly string[]
   /** Only those that at least one endpoint has not acknowledged. */
   readonly undelivered: boolean
-  /** Where the page before ended. */
+  /** The place at which the page before ended. */
   readonly after?: string
 }
 
 interface EventPage {
-  /** Newest first, at most 100. */
+  /** At most 100, the newest first. */
   readonly events: readonly EventSummary[]
   /** Hand it back as `after`; undefined when there is no more. */
   readonly next: string | undefined
@@ -95,7 +95,7 @@ export interface StripeAccount {
   deleteEndpoint(id: string, signal: AbortSignal): Promise<void>
   /** Events created since then that at least one endpoint has not acknowledged. */
   undelivered(since: Date, signal: AbortSignal): Promise<readonly EventSummary[]>
-  /** One page of events; at most 20 types in one question (Stripe's limit). */
+  /** Asks for one page of events; Stripe takes at most 20 types in one question. */
   events(question: EventQuestion, signal: AbortSignal): Promise<EventPage>
   /** With its content. Undefined: Stripe does not have it any more. */
   event(id: string, signal: AbortSignal): Promise<StoredEvent | undefined>
@@ -114,9 +114,9 @@ export interface WebhookProbe {
 export interface ProbeAnswer {
   readonly status: number
   readonly milliseconds: number
-  /** First 200 characters of the body. */
+  /** The body's first 200 characters. */
   readonly body: string
-  /** Where a 3xx points to, without query. */
+  /** The address to which a 3xx points, without its query. */
   readonly location?: string
   /** How far the answerer's clock is ahead of this machine's, to a second or so. */
   readonly clockAheadMs?: number

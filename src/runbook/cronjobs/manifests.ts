@@ -76,7 +76,7 @@ function readCronJob(text: string, { file, name }: { file: string; name: string 
   })
 }
 
-/** The same object with its schedule held or let go. */
+/** Gives the same object with its schedule suspended or resumed. */
 export function suspended(object: KubernetesObject, suspend: boolean): KubernetesObject {
   return { ...object, spec: { ...(object['spec'] as Record<string, unknown>), suspend } }
 }

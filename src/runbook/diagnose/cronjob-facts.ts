@@ -7,7 +7,7 @@ export interface CronJobFacts {
   /** Undefined: there is none. */
   readonly found: Seen<CronJobExamination | undefined>
   readonly schedule: Schedule | undefined
-  /** Of the newest failed Job's newest pod, oldest line first. */
+  /** The log of the newest failed Job's newest pod, oldest line first. */
   readonly log: Seen<readonly string[]>
   /** What the Deployment runs. Undefined: there is no Deployment. */
   readonly releaseImage: Seen<string | undefined>

@@ -80,7 +80,7 @@ function urlWithoutAnswer({ unsigned, url }: WebhookFacts): Cause | undefined {
   }
 }
 
-/** Of the service against Stripe, which signs. */
+/** The service's clock differs from that of Stripe, which signs, by more than signatures may be old. */
 function clockSkew(facts: WebhookFacts): Cause | undefined {
   const ahead = (serviceAheadMs(facts) ?? 0) / 1_000
   if (Math.abs(ahead) <= toleranceSeconds) return undefined

@@ -91,13 +91,13 @@ export class LogWatch {
     this.#counter = counter
   }
 
-  /** Why the logs cannot be followed right now. */
+  /** Tells why the logs cannot be followed right now; undefined while they can. */
   get trouble(): string | undefined {
     const lasts = this.#openedAt !== undefined && Date.now() - this.#openedAt > lastsMs
     return lasts ? undefined : this.#trouble
   }
 
-  /** Until the signal fires. Temporary errors are waited out; others are raised. */
+  /** Follows the logs until the signal fires. Temporary errors are waited out; others are raised. */
   async follow(since: string, signal: AbortSignal): Promise<void> {
     const { deployment, container } = this.#context.service
     const { cluster } = this.#context.world

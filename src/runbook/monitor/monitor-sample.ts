@@ -6,7 +6,7 @@ import type { LogWatch } from './log-watch.ts'
 import { builtIn } from './monitor-rules.ts'
 import { undeliveredEvents } from '../verify/state-checks.ts'
 
-/** What stood when the watch began; the same after a restart. */
+/** It holds what stood when the watch began, and is the same after a restart. */
 export interface Beginning {
   readonly [key: string]: string | number
   readonly at: string

@@ -28,7 +28,7 @@ export function errorLines(groups: readonly LogGroup[]): readonly string[] {
 
 const mostGroups = 8
 
-/** What a breach rests on: the rules, how they moved, and the logs' most frequent new errors. */
+/** A breach rests on this: the rules, how they moved, and the logs' most frequent new errors. */
 export async function breachEvidence(
   { records }: PhaseContext,
   broken: readonly Judgement[],

@@ -11,7 +11,7 @@ import { type Beginning, sample } from './monitor-sample.ts'
 import { breachEvidence, durationWords, errorLines, progressLine } from './monitor-words.ts'
 import { lookAround } from '../verify/verify.ts'
 
-/** How a watch ended: by its time, or by somebody's decision. */
+/** A watch ends by its time or by somebody's decision. */
 interface Ended {
   readonly watch: Watch
   readonly state: RunWatch | undefined

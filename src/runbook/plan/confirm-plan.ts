@@ -13,7 +13,7 @@ export async function confirmPlan(context: PhaseContext): Promise<void> {
   if (drift !== undefined) throw new PlanOutdated(drift)
 }
 
-/** What differs between the approved plan and the world, if anything. */
+/** Tells what differs between the approved plan and the world, if anything. */
 async function driftOf(context: PhaseContext, approved: DeployPlan): Promise<string | undefined> {
   const { world, signal, run } = context
   const [commit, image, deployment, released] = await Promise.all([

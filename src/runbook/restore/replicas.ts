@@ -24,7 +24,7 @@ export async function runningReplicas(context: PhaseContext, signal: AbortSignal
   }
 }
 
-/** Back to what stood there. Safe to repeat. */
+/** Puts the number of pods back to what stood there. Safe to repeat. */
 export async function scaleBack(
   { world, service }: PhaseContext,
   before: ReplicasBefore,

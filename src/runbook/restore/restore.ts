@@ -168,7 +168,7 @@ export async function undoRestore(context: PhaseContext, effect: Effect, signal:
       hint: 'Somebody dropped it. /billing restore goes back to a backup instead.',
     })
   const swapped = state === 'swapped'
-  // Never swapped, and nothing stopped by an earlier try of this step.
+  // Nothing was swapped, and no earlier try of this step has stopped anything.
   if (!swapped && !(await hasRemembered(context))) return world.restores.reopen(names, signal)
   const snapshot = await snapshotBefore(context, effect.run)
   try {

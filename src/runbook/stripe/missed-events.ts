@@ -8,7 +8,7 @@ import { expandedEvents } from './event-types.ts'
 import { probe } from './probe.ts'
 import { decideEndpoint } from './webhook-endpoint.ts'
 
-/** How far back Stripe lists events. */
+/** Stripe lists events this far back. */
 const reachDays = 30
 const mostLookedAt = 20_000
 const mostMissed = 1_000
@@ -28,7 +28,7 @@ type MissedEvent = {
 interface MissedEvents {
   /** From when on was looked: `since`, or as far back as Stripe keeps events. */
   readonly since: Date
-  /** Oldest first. */
+  /** What was missed, the oldest first. */
   readonly events: readonly MissedEvent[]
   /** By what they count as missed: not in the service's table, not acknowledged to Stripe, or made since the database was set back. */
   readonly because: 'not in the database' | 'not acknowledged' | 'made since then'

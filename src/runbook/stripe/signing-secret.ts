@@ -3,7 +3,7 @@ import { joined, type Sensitive } from '../../sensitive.ts'
 import type { RestartBefore, SecretBefore } from '../../model/effects.ts'
 import { causeOf, type PhaseContext, planOf } from '../phase.ts'
 
-/** On a pod template: which secret its pods read at their start, as a fingerprint. */
+/** An annotation on the pod template that tells, as a fingerprint, which secret its pods read at their start. */
 export const secretAnnotation = 'purser/stripe-credentials'
 
 interface Store {

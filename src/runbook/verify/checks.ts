@@ -2,7 +2,7 @@ import type { Check, Verdict, Verification } from '../../model/run.ts'
 import { PurserError } from '../../errors.ts'
 import { CheckFailed } from '../errors.ts'
 
-/** What a look at one thing found. */
+/** A look at one thing finds this. */
 export interface Finding {
   readonly verdict: Verdict
   readonly value: string

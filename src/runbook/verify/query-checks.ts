@@ -38,7 +38,7 @@ export function firstRows(sql: string, most: number): string {
   return `select * from (${sql.trim().replace(/;\s*$/, '')}\n) as broken limit ${most}`
 }
 
-/** How many, and the first column of the first few. */
+/** Tells how many rows break the invariant, and the first column of the first few. */
 function violations(rows: QueryAnswer['rows']): Finding {
   if (rows.length === 0) return { verdict: 'pass', value: 'none', number: 0 }
   const count = rows.length > mostRows ? `more than ${mostRows}` : String(rows.length)
@@ -89,7 +89,7 @@ export function totalOf({ columns, rows }: QueryAnswer): number | undefined {
   return rows.reduce((sum, row) => sum + Number(row[column]), 0)
 }
 
-/** One row of one column: the value. Grouped rows: "12 (processed t), 1 (processed f)". */
+/** One row of one column is the value; grouped rows are told as "12 (processed t), 1 (processed f)". */
 function rowsInWords({ columns, rows }: QueryAnswer): string {
   if (rows.length === 0) return '0'
   const count = Math.max(0, columns.indexOf('count'))

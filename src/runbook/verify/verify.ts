@@ -11,7 +11,7 @@ export const verify: Phase = async (context) => {
   return { line: summaryOf([...verification.counts, ...verification.state]), verification }
 }
 
-/** All checks side by side under one time limit, beside what the last verification here saw. */
+/** Makes all checks side by side under one time limit, beside what the last verification here saw. */
 export async function lookAround(context: PhaseContext): Promise<Verification> {
   const former = await context.records.formerVerification()
   const [counted, stands] = await withinTime(context.service.verify.timeoutSeconds, context.signal, (signal) =>

@@ -16,9 +16,9 @@ interface BackupOptions {
   /** Where dumps are made, and kept unless `storage` says otherwise. */
   readonly directory: string
   readonly storage?: BackupStorage | undefined
-  /** On, on the same server, unless told otherwise. */
+  /** Without it every backup is tried out, on the same server. */
   readonly testRestore?: TestRestoreOptions
-  /** Only these schemas; the whole database without. */
+  /** The schemas that are dumped; without it, the whole database is. */
   readonly schemas?: readonly string[] | undefined
   /** Directories with client tools, one of each version; without, the PATH and where packages put them. */
   readonly toolDirectories?: readonly string[] | undefined

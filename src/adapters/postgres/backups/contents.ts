@@ -29,7 +29,7 @@ export interface Table extends TableName {
   readonly oid: string
   /** Rows, as the server last estimated; below 0: never. */
   readonly estimate: number
-  /** On the server's disk, without indexes. */
+  /** What it takes on the server's disk, without indexes. */
   readonly bytes: number
 }
 

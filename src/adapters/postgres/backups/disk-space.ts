@@ -2,14 +2,14 @@ import { statfs } from 'node:fs/promises'
 import { BackupError } from '../errors.ts'
 import type { BackupManifest } from '../port.ts'
 
-/** Of a first backup: compressed rows take up to 0.4 of their tables, and half as much again to be safe. Later ones know better. */
+/** A first backup is reckoned by this: compressed rows take up to 0.4 of their tables, and half as much again is safe. */
 const firstRatio = 0.6
 /** How much more than the former ones the next may need. */
 const margin = 1.2
 
 interface SpaceNeeded {
   readonly bytes: number
-  /** How the figure came about, in words. */
+  /** Tells in words how the figure came about. */
   readonly reckoning: string
 }
 

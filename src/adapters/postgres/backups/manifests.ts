@@ -83,7 +83,7 @@ export function parseManifest(text: string, doing: string): BackupManifest {
   }
 }
 
-/** Newest first. */
+/** Sorts backups, the newest first. */
 export async function listManifests(directory: string): Promise<readonly BackupManifest[]> {
   const names = await readdir(directory).catch(() => [])
   const read = names

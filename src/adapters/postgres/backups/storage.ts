@@ -23,7 +23,7 @@ export interface BackupStorage {
   /** Raises `backup_missing` when it was never finished or was removed. */
   manifest(file: string, doing: string, signal: AbortSignal): Promise<BackupManifest>
   has(file: string, signal: AbortSignal): Promise<boolean>
-  /** Newest first. */
+  /** Lists the manifests that are there, the newest first. */
   list(signal: AbortSignal): Promise<readonly BackupManifest[]>
   /** Takes over the files of a proven dump, then writes its manifest. Safe to repeat after a crash. */
   keep(

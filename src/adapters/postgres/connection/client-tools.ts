@@ -7,13 +7,13 @@ import { runTool, type ToolRun } from './tools.ts'
 
 /** `pg_dump` and `pg_restore` of one version. */
 export interface ClientTools {
-  /** Undefined: found by the PATH. */
+  /** Undefined when the tools were found by the PATH. */
   readonly directory: string | undefined
   readonly version: string
   readonly major: number
 }
 
-/** Where Debian's and PostgreSQL's own packages put each major beside the others. */
+/** Debian's and PostgreSQL's own packages put each major beside the others here. */
 const packaged = '/usr/lib/postgresql'
 const askLimitMs = 10_000
 
@@ -46,7 +46,7 @@ export async function toolsForServer(
   )
 }
 
-/** For work without a server (listing, reading through): the newest read what all others wrote. */
+/** Work without a server (listing, reading through) takes the newest tools, which read what all others wrote. */
 export async function newestTools(directories: readonly string[] | undefined, signal: AbortSignal) {
   const found = await findTools(directories, signal)
   return found.reduce((best, one) => (one.major > best.major ? one : best))

@@ -1,7 +1,7 @@
 import type { MigrationLock } from '../port.ts'
 import { splitStatements, type Statement } from './statements.ts'
 
-/** On a table that existed before the migration. */
+/** A lock counts when its table existed before the migration. */
 type TableLock = Pick<MigrationLock, 'line' | 'table' | 'mode' | 'blocks'>
 
 const identifier = String.raw`(?:"(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)`

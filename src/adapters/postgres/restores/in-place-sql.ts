@@ -10,7 +10,7 @@ export interface Existing {
 }
 
 export interface ArchiveSelection {
-  /** For `pg_restore --use-list`: everything but the data of large objects. */
+  /** A list for `pg_restore --use-list` that has everything but the data of large objects. */
   readonly list: string
   /** Large objects alone: pg_restore wraps their data into transactions of its own. */
   readonly largeObjects: string | undefined
@@ -96,7 +96,7 @@ end`)}
 `
 }
 
-/** Not the system's, of no extension, and no part of something else. */
+/** An object is one's own when it is not the system's, belongs to no extension and is no part of something else. */
 function ownIn(catalog: string, oid: string, schemas: string): string {
   return `n.nspname !~ '^pg_' and n.nspname <> 'information_schema' ${schemas === '' ? '' : `and n.nspname in (${schemas})`}
       -- A partitioned table depends on its own columns.
@@ -163,7 +163,7 @@ function countCheck({ table, rows }: BackupManifest['rows'][number]): string {
 function sequenceCheck({ sequence, first, last }: BackupManifest['sequences'][number]): string {
   const literal = (value: string | null): string => (value === null ? 'null' : value)
   const [low, high] = [literal(first), literal(last)]
-  // Read at some moment between the two; null: never used.
+  // The sequence was read at some moment between the two; null means that it was never used.
   const fits = `value is not distinct from ${low}::bigint or value is not distinct from ${high}::bigint
     or value between symmetric coalesce(${low}::bigint, value) and ${high}::bigint`
   return `  select pg_sequence_last_value(${pg.escapeLiteral(place(sequence))}::regclass) into n;

@@ -122,7 +122,7 @@ interface ArchiveReading {
   readonly path: string
   readonly tools: ClientTools
   readonly doing: string
-  /** For lists of contents. */
+  /** Lists of contents are written here. */
   readonly directory: string
   readonly onProgress: (line: string) => void
 }

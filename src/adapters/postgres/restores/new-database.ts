@@ -10,7 +10,7 @@ import { runTool } from '../connection/tools.ts'
 
 const restoreLimitMs = 12 * 60 * 60 * 1000
 
-/** The same server and user, another database. */
+/** The address of another database on the same server, for the same user. */
 export function onDatabase(url: Sensitive, name: string): Sensitive {
   const address = new URL(url.reveal())
   address.pathname = `/${encodeURIComponent(name)}`
