@@ -6,6 +6,12 @@ import type { LogCounts, LogPod } from '../../model/watch.ts'
 import type { PhaseContext } from '../phase.ts'
 import { type ErrorTest, errorTest, fingerprintOf } from './log-lines.ts'
 
+/*
+ * Pods' logs, followed while a release is watched. Lines are counted by kind (a fingerprint) and pod, never stored; what was
+ * counted and how far each pod was read is written down together, so that a restart counts no line twice. Reading begins
+ * anew where it broke off; as long as it cannot go on, the watch has a gap and says so.
+ */
+
 type Group = Omit<LogGroup, 'known'>
 
 /** Kinds of errors that are told apart; whatever comes beyond is counted as one kind. */

@@ -13,6 +13,12 @@ import {
 } from './service.ts'
 import type { RestorePlan } from '../../model/restore-plan.ts'
 
+/*
+ * A restore where databases cannot be renamed. The service is stopped for the whole of it: what the database holds is dumped
+ * as a backup of its own, then the archive's content takes its place in one transaction that leaves a mark. The mark is what
+ * a repeat looks for: it tells that the exchange is done, and which dump leads back.
+ */
+
 /**
  * Where databases cannot be renamed: everything stands still while what is there is dumped once more and the backup takes
  * its place, in one transaction. Whatever fails, the application comes back, on the old content or on the new one.

@@ -11,6 +11,14 @@ import { neverRestored, restoreInPlace, undoInPlace, verifyForInPlace } from './
 import { healthState, rolloutState } from '../verify/state-checks.ts'
 import { lookAround, summaryOf } from '../verify/verify.ts'
 
+/*
+ * A restore by a swap of names, and its way back. `prepare` restores beside the live database, which goes on serving; `swap`
+ * remembers replicas and schedules, stops the service, exchanges two names in one transaction and starts it again; `check`
+ * verifies and sends Stripe's events since the backup again. Every step looks at the names first, so a repeat after a crash
+ * goes on from what it finds; after an error the service is started again, unless another worker goes on with this very run.
+ * In place (in-place.ts) the content is exchanged instead of the names.
+ */
+
 /** If Database Issues, before any downtime: the backup is restored beside the live database and held against its snapshot. */
 export const prepare: Phase = async (context) => {
   const plan = restorePlanOf(context)

@@ -14,6 +14,14 @@ import {
   unfinishedOf,
 } from './webhook-endpoint.ts'
 
+/*
+ * Credentials before pods, traffic after pods. The decision about the endpoint is a recorded step, so that a repeat after a
+ * crash goes on with it. The creation carries an idempotency key of the run and of the endpoint that it follows; Stripe
+ * keeps its answer, secret included, for a day. The secret goes into the cluster before the endpoint is marked with its
+ * fingerprint: an endpoint without that mark was never finished. It is finished, or refused as an unknown outcome once
+ * the day is over, but never made twice.
+ */
+
 /**
  * Credentials before pods: makes sure that the Secret the new pods read exists and holds the signing secret of an
  * endpoint that exists. A new endpoint stays disabled until the new pods run (traffic after pods), unless it has to

@@ -7,6 +7,12 @@ import { missedEvents, resendEvents } from './missed-events.ts'
 import { keptAside } from './signing-secret.ts'
 import { madeBy, managedBy, replaces, retiredBy } from './webhook-endpoint.ts'
 
+/*
+ * The end of a rotation. The new endpoint is enabled and proven; the former one may still owe deliveries, so it is given
+ * time, then disabled and marked with the run that retired it, and events that neither endpoint brought in are sent to the
+ * service again. What earlier rotations left behind is removed only when no rollback can need it any more.
+ */
+
 /** Stripe ends the retries of an endpoint that is disabled: what it still owes gets this long to arrive. */
 const patienceMs = 15_000
 const lookMs = 1_000

@@ -3,6 +3,13 @@ import { joined, type Sensitive } from '../../sensitive.ts'
 import type { RestartBefore, SecretBefore } from '../../model/effects.ts'
 import { causeOf, type PhaseContext, planOf } from '../phase.ts'
 
+/*
+ * The signing secret on its way into the cluster. It never leaves it again: the former value is copied under another key of
+ * the same Secret, and a rollback puts it back from there. Where the service believes two secrets (a list, or a key for the
+ * former one), both stand there while pods change; `settleOldRotation` takes the former one away once a later run no longer
+ * needs it. Pods that read the Secret only at their start are replaced by an annotation with its fingerprint.
+ */
+
 /** An annotation on the pod template that tells, as a fingerprint, which secret its pods read at their start. */
 export const secretAnnotation = 'purser/stripe-credentials'
 

@@ -2,6 +2,14 @@ import type { SecretKeyState } from '../../adapters/kubernetes/port.ts'
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
 import type { DeployPlan } from '../../model/deploy-plan.ts'
 
+/*
+ * The Stripe endpoint of a URL, decided purely. Stripe shows an endpoint's signing secret once, at its creation, and fixes its
+ * API version there; metadata is all that a program may write on it. So an endpoint of Purser's carries the fingerprint of its
+ * secret, the run that made it, the endpoint that it replaced and the run that retired it, and everything else is compared
+ * with what the cluster holds. Creation is in credentials.ts, the end of a replaced one in retire-endpoint.ts.
+ * See https://docs.stripe.com/api/webhook_endpoints/object and https://docs.stripe.com/webhooks/signature.
+ */
+
 interface EndpointFacts {
   readonly url: string
   readonly events: readonly string[]

@@ -3,6 +3,12 @@ import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { OutputStream } from './output-stream.ts'
 
+/*
+ * A command of the service's repository: an argv in a checkout of the planned commit, with the variables that purser.yaml
+ * names and nothing else. Its output goes to the thread as it comes and is masked on the way; its last lines are the evidence
+ * when it fails. The process and its group end with the signal or with the time limit.
+ */
+
 interface WorkspaceCommand {
   readonly argv: readonly [string, ...string[]]
   readonly workspace: string

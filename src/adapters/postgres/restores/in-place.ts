@@ -14,6 +14,12 @@ import { type Session, withSession } from '../connection/session.ts'
 import type { BackupStorage } from '../backups/storage.ts'
 import { runTool } from '../connection/tools.ts'
 
+/*
+ * A restore inside the live database: psql runs one transaction in which the schemas are emptied, `pg_restore` streams the
+ * archive, and the rows are counted against the backup's manifest; only then is it committed, with a mark of the run. Whatever
+ * breaks before leaves everything as it was. The service must be stopped, and the caller has dumped what stands there.
+ */
+
 interface InPlaceOptions {
   readonly url: Sensitive
   readonly storage: BackupStorage

@@ -19,6 +19,12 @@ import { type Session, withSession } from '../connection/session.ts'
 import { type BackupStorage, directoryStorage } from '../backups/storage.ts'
 import { compareWith } from '../backups/test-restore.ts'
 
+/*
+ * Restores by a swap of database names. A prepared database is marked in its comment once it has been compared with the
+ * backup's snapshot; only a marked one is swapped in. The exchange renames both in one transaction after connections were
+ * refused and ended, and is asked for by names, so that a repeat finds it done. Nothing that served is ever dropped.
+ */
+
 interface RestoreOptions {
   readonly url: Sensitive
   /** Where backups are kept, unless `storage` says otherwise. */
