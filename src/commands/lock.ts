@@ -59,7 +59,8 @@ async function announced(environment: string, message: Message, context: Command
   const outcomes = await Promise.allSettled(channels.map((channel) => context.announce(channel, message)))
   const failed = outcomes.flatMap((outcome, index) => (outcome.status === 'rejected' ? [channels[index] ?? ''] : []))
   if (failed.length === 0) return silent
-  for (const it of outcomes) if (it.status === 'rejected') context.log.warn({ err: it.reason }, 'announcing a lock')
+  for (const outcome of outcomes)
+    if (outcome.status === 'rejected') context.log.warn({ err: outcome.reason }, 'announcing a lock')
   return refuse(
     `${message.text.replaceAll(/[*`]|:\w+: /g, '')}`,
     `Not everybody could be told: Slack did not take the message.`,

@@ -26,7 +26,7 @@ export interface RollbackDependencies {
 }
 
 /** What was decided, and by whom. */
-export interface RollbackRequest {
+interface RollbackRequest {
   readonly parent: Run
   /** What will be undone, as whoever decided saw it. */
   readonly undo: UndoPlan

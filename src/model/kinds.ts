@@ -12,7 +12,7 @@ interface KindSpec {
 const diagnosePhase = { name: 'diagnose', title: 'Diagnose', minutes: 1, changes: false } as const satisfies PhaseSpec
 
 /** Every kind of run and its phases. `src/runbook/runbook.ts` has the function of each; the compiler compares the two. */
-export const runKinds = {
+const runKinds = {
   deploy: { readOnly: false, undoable: true, phases: [planPhase, ...deployPhases] },
   rollback: {
     readOnly: false,

@@ -85,7 +85,7 @@ export interface PhaseRecords {
 }
 
 /** What the phase that monitors writes and reads. */
-export interface WatchRecords {
+interface WatchRecords {
   /** Safe to repeat: the first beginning of this attempt stays. */
   begin(began: Date, ends: Date): Promise<void>
   /**

@@ -15,7 +15,7 @@ import { knownReleases, schemaChanges } from '../store/releases.ts'
 import type { RunStore } from '../store/runs.ts'
 
 /** What is built at the start and that commands need, directly or behind a question. */
-export interface CommandParts {
+interface CommandParts {
   readonly config: PurserConfig
   readonly db: StateDatabase
   readonly runs: RunStore

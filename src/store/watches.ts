@@ -8,7 +8,7 @@ import type { UndoPlan } from '../model/undo-plan.ts'
 import { type BaselineSample, type LogCounts, type LogPod, whyNotDecide } from '../model/watch.ts'
 
 /** Of one watch; every SQL here runs inside a transaction of the phase store, fenced. */
-export interface WatchKey {
+interface WatchKey {
   readonly run: number
   readonly attempt: number
 }

@@ -100,7 +100,7 @@ export function historyMessage(runs: readonly Run[], now: Date): Message {
   return listMessage(lines, 'not listed', `${code('/billing history #N')} tells everything that happened in one.`)
 }
 
-export interface HistoryEvent {
+interface HistoryEvent {
   readonly at: Date
   readonly actor: string
   readonly kind: string
