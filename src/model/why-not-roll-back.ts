@@ -18,7 +18,7 @@ export type RollbackRefusal =
   /** A later run has changed the environment: what stood there before would be put over what stands there now. */
   | { readonly reason: 'changed_since'; readonly by: number }
 
-interface RollbackFacts {
+export interface RollbackFacts {
   /** Deploys and restores of the run's environment; earlier ones do no harm. */
   readonly others: readonly Pick<Run, 'number' | 'hasEffects'>[]
   readonly lock: Lock | undefined

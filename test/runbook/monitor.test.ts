@@ -1,3 +1,4 @@
+import type { Fence } from '../../src/store/fence.ts'
 import { RecordedSteps } from '../../src/jobs/recorded-steps.ts'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -284,11 +285,16 @@ describe('a watch that is taken up by another worker', () => {
     const dying = new Proxy(stores.phases, {
       get(target, key) {
         const value: unknown = Reflect.get(target, key, target)
-        if (typeof value !== 'function') return value
-        if (key !== 'watching') return value.bind(target) as unknown
-        return async (...given: unknown[]) => {
-          if ((await told())?.breach !== undefined) throw new Error('killed')
-          return Reflect.apply(value, target, given) as unknown
+        if (key !== 'fence') return typeof value === 'function' ? (value.bind(target) as unknown) : value
+        return (...given: Parameters<typeof stores.phases.fence>): Fence => {
+          const fence = target.fence(...given)
+          return {
+            ...fence,
+            write: async (work) => {
+              if ((await told())?.breach === undefined) return fence.write(work)
+              throw new Error('killed')
+            },
+          }
         }
       },
     })
