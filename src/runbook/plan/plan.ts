@@ -158,7 +158,7 @@ function lockRisk(file: MigrationFile, lock: MigrationLock): readonly string[] {
   const megabytes = lock.bytes / 1_000_000
   const size = megabytes < 1 ? 'under 1 MB' : `about ${Number(megabytes.toPrecision(1)).toLocaleString('en')} MB`
   return [
-    `${file.name}:${lock.line} holds up ${lock.blocks} on ${lock.table} (${size}, ${rows}): ${lock.mode} until the file is done.`,
+    `${file.name}:${lock.line} blocks ${lock.blocks} on ${lock.table} (${size}, ${rows}): ${lock.mode} until the file is done.`,
   ]
 }
 

@@ -49,7 +49,7 @@ const lockLimit = '15s'
 
 /**
  * Begins the one transaction of a restore in place and removes what is there now: everything, or what the backup's schemas
- * hold. `pg_restore --clean` would leave what came after the backup, and stumble over what depends on it.
+ * hold. `pg_restore --clean` would leave what came after the backup, and trip over what depends on it.
  */
 export function beginEmptied(archived: readonly string[], schemas: readonly string[] | undefined): string {
   const names = (list: readonly string[]): string => list.map((name) => pg.escapeLiteral(name)).join(', ')
