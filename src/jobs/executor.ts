@@ -4,13 +4,15 @@ import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { Phase, PhaseResult } from '../runbook/phase.ts'
 import type { World } from '../runbook/world.ts'
 import { isReadOnly, type PhaseName, type RunKind } from '../model/kinds.ts'
+import { FencedOut, Stopped } from '../model/errors.ts'
+import { monitorCodeOf } from '../model/monitor-codes.ts'
 import type { Run } from '../model/run.ts'
 import type { Claim, PhaseStore } from '../store/phases.ts'
 import type { ThreadPost } from '../model/post.ts'
 import type { Alongside, RunStore } from '../store/runs.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
 import { approversOf } from './approvers.ts'
-import { backoffMs, failureOf, Stopped, verdictOn } from './failures.ts'
+import { backoffMs, failureOf, verdictOn } from './failures.ts'
 import { contextFor } from './phase-context.ts'
 import type { TakenJob } from './queues.ts'
 
@@ -146,7 +148,7 @@ export class PhaseExecutor {
 
   #failed(claim: Claim, run: Run, failure: ReturnType<typeof failureOf>): ThreadPost {
     // The breach called them, when it was seen.
-    const told = failure.code === 'monitor_breach'
+    const told = monitorCodeOf(failure) === 'monitor_breach'
     const quiet = claim.phase === 'plan' || isReadOnly(run) || told
     const onCall = quiet ? undefined : this.#deps.config.environments[run.environment]?.contacts.onCall
     return { kind: 'failed', phase: claim.phase, failure, onCall }
@@ -184,8 +186,7 @@ function startHeartbeat(claim: Claim, run: Run, phases: PhaseStore, shutdown: Ab
       heardAt = Date.now()
       if (heard.cancelled) work.abort(cancelled())
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'fenced_out')
-        work.abort(new Stopped('fenced', error.message))
+      if (error instanceof FencedOut) work.abort(new Stopped('fenced', error.message))
     }
   }
   const beating = setInterval(() => {

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { LogLine } from '../../src/adapters/kubernetes/port.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import type { MonitorConfig } from '../../src/config/service-schema.ts'
-import { PurserError } from '../../src/errors.ts'
+import { ClusterError } from '../../src/adapters/kubernetes/api/errors.ts'
+import { DatabaseError } from '../../src/adapters/postgres/errors.ts'
 import { contextFor } from '../../src/jobs/phase-context.ts'
 import { beginWantedRollbacks } from '../../src/jobs/begin-rollback.ts'
 import type { PhaseContext, PhaseResult } from '../../src/runbook/phase.ts'
@@ -245,7 +246,7 @@ describe('watching a release', () => {
 
   it('has no verdict when too little was seen, and that is no pass', async () => {
     const stage = await onStage()
-    const away = new PurserError('database_unreachable', 'querying the database: gone', { transient: true })
+    const away = new DatabaseError('database_unreachable', 'querying the database: gone', { transient: true })
     const database = { query: () => Promise.reject(away) } as unknown as World['database']
     await expect(stage.run({ world: { database } })).rejects.toMatchObject({
       code: 'monitor_inconclusive',
@@ -331,7 +332,7 @@ describe('trouble with the logs', () => {
     stage.scene.follow = () => {
       broken += 1
       if (broken > 1) return new Promise(() => undefined)
-      return Promise.reject(new PurserError('cluster_unreachable', 'following: gone', { transient: true }))
+      return Promise.reject(new ClusterError('cluster_unreachable', 'following: gone', { transient: true }))
     }
     await stage.run()
     expect(broken).toBe(2)
