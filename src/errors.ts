@@ -11,20 +11,23 @@ export interface ErrorFacts {
 
 /**
  * The root of all errors that Purser raises on purpose. The message says what was being done, in lower case
- * ("rolling out valuecanvas-api: …"); `code` is stable and is what code and tests compare.
+ * ("rolling out valuecanvas-api: …"). Each class has a closed list of codes, which are stored and never renamed;
+ * docs/errors.md tells what each means and what to do.
  */
-export class PurserError extends Error {
-  readonly code: string
+export abstract class PurserError extends Error {
+  abstract readonly code: string
   readonly hint: string | undefined
   readonly evidence: readonly string[]
   readonly transient: boolean
 
-  constructor(code: string, message: string, facts: ErrorFacts = {}) {
+  constructor(message: string, facts: ErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
     this.name = new.target.name
-    this.code = code
     this.hint = facts.hint
     this.evidence = facts.evidence ?? []
     this.transient = facts.transient ?? false
   }
 }
+
+/** The repository raises this code and the model judges by it; neither may import the other. */
+export const unknownVersion = 'unknown_version'

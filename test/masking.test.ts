@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { PurserError } from '../src/errors.ts'
+import { DatabaseError } from '../src/adapters/postgres/errors.ts'
 import { createMask, cutBetweenWords, maskDeep } from '../src/masking.ts'
 import { Sensitive } from '../src/sensitive.ts'
 
@@ -116,11 +116,15 @@ describe('masking structures', () => {
   it('reaches every string in nested data and in errors, and keeps the kind of an error', () => {
     const mask = knows('hunter2hunter2')
     const cause = new Error('connecting with hunter2hunter2')
-    const error = new PurserError('database_refused', 'asking: hunter2hunter2', { evidence: ['hunter2hunter2'], cause })
+    const error = new DatabaseError('permission_denied', 'asking: hunter2hunter2', {
+      evidence: ['hunter2hunter2'],
+      cause,
+    })
     const shown = maskDeep({ list: [{ error }], at: new Date(0), secret: new Sensitive('x'), hunter2hunter2: 1 }, mask)
 
     const shownError = shown.list[0]?.error
-    expect(shownError).toBeInstanceOf(PurserError)
+    expect(shownError).toBeInstanceOf(DatabaseError)
+    expect(shownError?.code).toBe('permission_denied')
     expect(shownError?.message).toBe('asking: [masked]')
     expect(shownError?.evidence).toEqual(['[masked]'])
     expect(shownError?.cause).toHaveProperty('message', 'connecting with [masked]')

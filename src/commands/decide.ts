@@ -1,8 +1,7 @@
 import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { environmentOf, guard, guardLock, NotAllowed, personOf } from './guards.ts'
+import { CommandRefused, environmentOf, guard, guardLock, NotAllowed, personOf } from './guards.ts'
 import { permitApproval } from './authorise.ts'
-import { PurserError } from '../errors.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
 import { isReadOnly } from '../model/kinds.ts'
 import type { Run } from '../model/run.ts'
@@ -45,9 +44,11 @@ export async function retry(caller: Caller, asked: number | undefined, context: 
   await guard(context, caller, 'deploy', run.environment)
   if (!isReadOnly(run)) await guardLock(context, run.environment)
   if ((await context.runs.effects(run.number)).some((effect) => effect.status === 'undone'))
-    throw new PurserError('taken_back', `run #${run.number}: what it changed has been taken back, at least in part`, {
-      hint: 'Finish the rollback, then deploy again.',
-    })
+    throw new CommandRefused(
+      'taken_back',
+      `run #${run.number}: what it changed has been taken back, at least in part`,
+      { hint: 'Finish the rollback, then deploy again.' },
+    )
   return decide(caller, run, { type: 'retry', by: caller.user }, 'retried', context)
 }
 

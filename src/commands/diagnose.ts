@@ -1,4 +1,3 @@
-import { PurserError } from '../errors.ts'
 import { diagnoseView, inputs } from '../messages/dialogs/ask-dialogs.ts'
 import { aboutOf } from '../messages/thread/diagnosis.ts'
 import { mistyped } from '../nearest.ts'
@@ -10,7 +9,7 @@ import { releasedIn } from '../model/current-release.ts'
 import { openDeployDialog } from './deploy.ts'
 import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { environmentsHere, guard, guardLock } from './guards.ts'
+import { CommandRefused, environmentsHere, guard, guardLock } from './guards.ts'
 import type { Command } from './grammar.ts'
 import { readPlace, type Submitted } from './submitted.ts'
 
@@ -46,7 +45,7 @@ function guardCronJob(name: string | undefined, { config }: CommandContext): voi
   const names = config.service.cronJobs.map((job) => job.name)
   if (name === undefined || names.includes(name)) return
   const near = mistyped(name, names)
-  throw new PurserError('unknown_cronjob', `there is no CronJob ${name} in purser.yaml`, {
+  throw new CommandRefused('unknown_cronjob', `there is no CronJob ${name} in purser.yaml`, {
     hint:
       near === undefined
         ? `There are: ${names.join(', ') || 'none'}.`

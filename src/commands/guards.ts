@@ -1,31 +1,52 @@
 import type { EnvironmentConfig } from '../config/environment-schema.ts'
-import { PurserError } from '../errors.ts'
+import { type ErrorFacts, PurserError } from '../errors.ts'
 import type { Lock } from '../model/lock.ts'
 import { permit, type Permit, type Person, type Right } from './authorise.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 
+const notAllowedCodes = ['not_allowed_channel', 'not_allowed_right', 'not_allowed_own_run'] as const
+type NotAllowedCode = (typeof notAllowedCodes)[number]
+
 /** Raised by guards: the answer is the refusal, and the attempt goes into the audit. */
 export class NotAllowed extends PurserError {
+  readonly code: NotAllowedCode
   readonly permit: Extract<Permit, { ok: false }>
+
   constructor(refused: Extract<Permit, { ok: false }>) {
-    super(`not_allowed_${refused.reason}`, refused.text)
+    super(refused.text)
+    this.code = `not_allowed_${refused.reason}`
     this.permit = refused
   }
 }
 
 /** Raised while someone has closed the environment; the answer names who, since when, and why. */
 export class Locked extends PurserError {
+  readonly code = 'environment_locked'
   readonly lock: Lock
+
   constructor(lock: Lock) {
-    super('environment_locked', `${lock.environment} is locked: ${lock.reason}`)
+    super(`${lock.environment} is locked: ${lock.reason}`)
     this.lock = lock
+  }
+}
+
+const refusalCodes = ['unknown_environment', 'unknown_cronjob', 'taken_back', 'rollback_outdated'] as const
+type RefusalCode = (typeof refusalCodes)[number]
+
+/** What was asked for makes no sense (any more): nothing was begun. */
+export class CommandRefused extends PurserError {
+  readonly code: RefusalCode
+
+  constructor(code: RefusalCode, message: string, facts?: ErrorFacts) {
+    super(message, facts)
+    this.code = code
   }
 }
 
 export function environmentOf(context: CommandContext, name: string): EnvironmentConfig {
   const environment = context.config.environments[name]
   if (environment === undefined)
-    throw new PurserError('unknown_environment', `there is no environment ${name} in purser.yaml any more`)
+    throw new CommandRefused('unknown_environment', `there is no environment ${name} in purser.yaml any more`)
   return environment
 }
 

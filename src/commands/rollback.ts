@@ -3,7 +3,6 @@ import { beginRollback, type RollbackDependencies, rollbackRefusal } from '../jo
 import { rollbackRefusalText } from '../messages/refusals.ts'
 import { undoableKinds } from '../model/kinds.ts'
 import { rollbackLookingView, rollbackView } from '../messages/dialogs/dialogs.ts'
-import { PurserError } from '../errors.ts'
 import { type RollbackTarget, targetOf } from '../model/rollback-target.ts'
 import type { Effect } from '../model/effects.ts'
 import { isUndoPlan, type Run } from '../model/run.ts'
@@ -13,7 +12,7 @@ import { currentWatch } from '../model/watch.ts'
 import { hasMoved, lookedAt } from './rollback-dialog.ts'
 import { type Answer, refuse, silent } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { guard, guardLock } from './guards.ts'
+import { CommandRefused, guard, guardLock } from './guards.ts'
 import { whySchemaForbids } from './schema-guard.ts'
 
 const Metadata = z.object({
@@ -118,7 +117,7 @@ export async function guardUndo(rollback: Run, context: CommandContext): Promise
   const moved = effects(await undoOf(parent, context)) !== effects(rollback.plan)
   const problem = (await refusalText(parent, context)) ?? (moved ? 'What would be undone has changed since' : undefined)
   if (problem !== undefined)
-    throw new PurserError('rollback_outdated', problem, {
+    throw new CommandRefused('rollback_outdated', problem, {
       hint: 'Reject this one; /billing rollback makes a new list.',
     })
 }

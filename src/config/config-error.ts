@@ -2,11 +2,12 @@ import { PurserError } from '../errors.ts'
 
 /** Everything that is wrong with a configuration, told at once: one line a problem, each with its place and its fix. */
 export class ConfigError extends PurserError {
+  readonly code = 'config_invalid'
   readonly problems: readonly string[]
 
   constructor(what: string, problems: readonly string[], hint?: string) {
     const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
-    super('config_invalid', `reading ${what}: ${count}\n${problems.map((line) => `  - ${line}`).join('\n')}`, {
+    super(`reading ${what}: ${count}\n${problems.map((line) => `  - ${line}`).join('\n')}`, {
       hint: hint ?? 'Fix the lines above and start again.',
     })
     this.problems = problems

@@ -4,6 +4,8 @@ import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { Phase, PhaseResult } from '../runbook/phase.ts'
 import type { World } from '../runbook/world.ts'
 import { isReadOnly, type PhaseName, type RunKind } from '../model/kinds.ts'
+import { FencedOut, Stopped } from '../model/errors.ts'
+import { monitorCodeOf } from '../model/monitor-codes.ts'
 import type { Run } from '../model/run.ts'
 import type { PhaseStore } from '../store/phases.ts'
 import type { Claim } from '../store/fence.ts'
@@ -11,7 +13,7 @@ import type { ThreadPost } from '../model/post.ts'
 import type { Alongside, RunStore } from '../store/runs.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
 import { approversOf } from './approvers.ts'
-import { backoffMs, failureOf, Stopped, verdictOn } from './failures.ts'
+import { backoffMs, failureOf, verdictOn } from './failures.ts'
 import { contextFor } from './phase-context.ts'
 import { RecordedSteps } from './recorded-steps.ts'
 import type { TakenJob } from './queues.ts'
@@ -172,7 +174,7 @@ export class PhaseExecutor {
 
   #failed(claim: Claim, run: Run, failure: ReturnType<typeof failureOf>): ThreadPost {
     // The breach called them, when it was seen.
-    const told = failure.code === 'monitor_breach'
+    const told = monitorCodeOf(failure) === 'monitor_breach'
     const quiet = claim.phase === 'plan' || isReadOnly(run) || told
     const onCall = quiet ? undefined : this.#deps.config.environments[run.environment]?.contacts.onCall
     return { kind: 'failed', phase: claim.phase, failure, onCall }
@@ -210,8 +212,7 @@ function startHeartbeat(claim: Claim, run: Run, phases: PhaseStore, shutdown: Ab
       heardAt = Date.now()
       if (heard.cancelled) work.abort(cancelled())
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'fenced_out')
-        work.abort(new Stopped('fenced', error.message))
+      if (error instanceof FencedOut) work.abort(new Stopped('fenced', error.message))
     }
   }
   const beating = setInterval(() => {

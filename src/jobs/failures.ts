@@ -1,14 +1,7 @@
 import { PurserError } from '../errors.ts'
+import { FencedOut, type StopCode, Stopped } from '../model/errors.ts'
 import type { Failure } from '../model/run.ts'
-
-/** Why the work of a phase was stopped from outside. The abort reason of its signal. */
-export class Stopped extends PurserError {
-  readonly why: 'cancelled' | 'shutdown' | 'fenced' | 'time_limit' | 'lost_contact'
-  constructor(why: Stopped['why'], message: string, hint?: string) {
-    super(why, message, hint === undefined ? {} : { hint })
-    this.why = why
-  }
-}
+import { PlanOutdated } from '../runbook/errors.ts'
 
 type Verdict =
   /** Another worker owns the phase: write nothing. */
@@ -25,11 +18,11 @@ const mostTransientFailures = 5
 /** The one place that maps errors to retry or fail. `transientFailures`: temporary errors so far in this attempt. */
 export function verdictOn(error: unknown, signal: AbortSignal, transientFailures: number): Verdict {
   const stopped: unknown = signal.aborted ? signal.reason : error
-  if (stopped instanceof Stopped) return verdictOnStop(stopped)
+  if (stopped instanceof Stopped) return verdictOnStop(stopped.code)
   if (!(error instanceof PurserError))
     return isTemporary(error) && transientFailures < mostTransientFailures ? 'retry' : 'fail'
-  if (error.code === 'fenced_out') return 'fenced'
-  if (error.code === 'plan_outdated') return 'replan'
+  if (error instanceof FencedOut) return 'fenced'
+  if (error instanceof PlanOutdated) return 'replan'
   return error.transient && transientFailures < mostTransientFailures ? 'retry' : 'fail'
 }
 
@@ -52,8 +45,8 @@ export function failureOf(error: unknown, signal: AbortSignal): Failure {
   return { code: 'unexpected', message, evidence: stackOf(cause), hint: 'This is a fault of Purser: please report it.' }
 }
 
-function verdictOnStop(stopped: Stopped): Verdict {
-  switch (stopped.why) {
+function verdictOnStop(code: StopCode): Verdict {
+  switch (code) {
     case 'cancelled':
       return 'cancelled'
     case 'shutdown':

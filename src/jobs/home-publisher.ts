@@ -1,5 +1,6 @@
 import type { HomeView } from '@slack/types'
 import type { Logger } from 'pino'
+import { SlackRateLimited } from '../adapters/slack/port.ts'
 import { PurserError } from '../errors.ts'
 import { canonicalJson, sha256 } from '../model/json.ts'
 
@@ -91,8 +92,7 @@ export class HomePublisher<Facts> {
       // The pause counts from Slack's answer, so that a slow request brings no two closer together.
       watcher.notBefore = Date.now() + this.#everyMs
     } catch (error) {
-      if (error instanceof PurserError && 'retryAfterMs' in error)
-        watcher.notBefore = Date.now() + Number(error.retryAfterMs)
+      if (error instanceof SlackRateLimited) watcher.notBefore = Date.now() + error.retryAfterMs
       // Without a Home tab, or for a person who is gone, no later try will fare better.
       else if (error instanceof PurserError && !error.transient) this.#watchers.delete(user)
       throw error

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Chat, OutgoingMessage } from '../adapters/slack/port.ts'
+import { type Chat, type OutgoingMessage, SlackRateLimited, SlackTrouble } from '../adapters/slack/port.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { PurserError } from '../errors.ts'
 import { boardMessage } from '../messages/board/board.ts'
@@ -103,7 +103,7 @@ export class Publisher {
     try {
       return await this.#sendPlain(run, board, whole, signal)
     } catch (error) {
-      if (!(error instanceof PurserError && error.code === 'invalid_blocks')) throw error
+      if (!(error instanceof SlackTrouble && error.code === 'invalid_blocks')) throw error
       this.#deps.log.warn({ err: error }, 'Slack takes no charts here')
       this.#takesNoCharts = true
       return this.#sendPlain(run, board, plain, signal)
@@ -118,7 +118,7 @@ export class Publisher {
       await this.#deps.chat.update(posted, message, signal)
       return posted
     } catch (error) {
-      if (!(error instanceof PurserError && error.code === 'message_not_found')) throw error
+      if (!(error instanceof SlackTrouble && error.code === 'message_not_found')) throw error
       // Somebody deleted the board: the run needs one all the same.
       return this.#deps.chat.post(board.channel, message, {}, signal)
     }
@@ -186,7 +186,7 @@ export class Publisher {
     try {
       await chat.post(where.channel, message, thread, signal)
     } catch (error) {
-      const refused = error instanceof PurserError && error.code === 'invalid_blocks'
+      const refused = error instanceof SlackTrouble && error.code === 'invalid_blocks'
       if (!refused || withoutCharts === undefined) throw error
       log.warn({ err: error }, 'Slack takes no charts here')
       await chat.post(where.channel, { text: message.text, blocks: withoutCharts }, thread, signal)
@@ -229,7 +229,7 @@ function dueOf(board: BoardState, run: Run): number {
 
 /** Undefined: trying again would not help. */
 function pauseAfter(error: unknown): number | undefined {
-  if (error instanceof PurserError && 'retryAfterMs' in error) return Number(error.retryAfterMs)
+  if (error instanceof SlackRateLimited) return error.retryAfterMs
   if (error instanceof PurserError && !error.transient) return undefined
   // A fault in our own rendering would be the same at every try.
   if (error instanceof TypeError || error instanceof RangeError) return undefined

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { PurserConfig } from '../config/purser-yaml.ts'
-import { PurserError } from '../errors.ts'
+import { TransitionRefused } from '../model/errors.ts'
 import type { RunStore } from '../store/runs.ts'
 import type { Sweeps, WantedPhase } from '../store/due-work.ts'
 import { staleMs } from './executor.ts'
@@ -53,6 +53,6 @@ async function unlessSettled(change: Promise<unknown>): Promise<void> {
   try {
     await change
   } catch (error) {
-    if (!(error instanceof PurserError && error.code === 'wrong_status')) throw error
+    if (!(error instanceof TransitionRefused && error.code === 'wrong_status')) throw error
   }
 }

@@ -1,3 +1,4 @@
+import type { Refusal, TransitionCode } from './errors.ts'
 import type { Approval, PhaseState, PhaseStatus, Run, RunStatus } from './run.ts'
 import type { PhaseName } from './kinds.ts'
 
@@ -37,7 +38,7 @@ export type Transition =
       /** The phase whose job must be enqueued after the change is stored. */
       readonly enqueue: PhaseName | undefined
     }
-  | { readonly ok: false; readonly reason: 'wrong_status' | 'stale_plan' | 'already_decided'; readonly text: string }
+  | Refusal
 
 /** Event → statuses in which it may happen. Draws the buttons and refuses the requests. */
 const allowedIn = {
@@ -186,7 +187,7 @@ function moved(status: RunStatus, phases: readonly PhaseChange[] = [], enqueue?:
   return { ok: true, status, phases, enqueue }
 }
 
-function refuse(reason: Extract<Transition, { ok: false }>['reason'], text: string): Transition {
+function refuse(reason: TransitionCode, text: string): Transition {
   return { ok: false, reason, text }
 }
 

@@ -1,7 +1,8 @@
+import { unknownVersion } from '../errors.ts'
 import type { Run } from './run.ts'
 
 /** The request itself is at fault: a plan made again says the same. */
-const lasting: readonly string[] = ['unknown_version']
+const lasting: readonly string[] = [unknownVersion]
 
 /** A run whose very first plan could not be made: it has done nothing, and nobody has to decide what becomes of it. */
 export function neverPlanned(run: Pick<Run, 'status' | 'startedAt' | 'phases'>): boolean {

@@ -1,16 +1,79 @@
 import { type ErrorFacts, PurserError } from '../errors.ts'
+import { monitorCodes } from '../model/monitor-codes.ts'
+
+const checkCodes = [
+  ...monitorCodes,
+  'apply_conflict',
+  'backup_changed',
+  'backup_missing',
+  'backup_too_old',
+  'bad_credentials',
+  'bad_manifest',
+  'cannot_restore',
+  'cannot_swap',
+  'command_failed',
+  'container_missing',
+  'cronjob_differs',
+  'cronjob_failed',
+  'database_read_only',
+  'deployment_changed',
+  'deployment_missing',
+  'deployment_paused',
+  'e2e_failed',
+  'endpoint_missing',
+  'events_refused',
+  'fix_outdated',
+  'image_build_failed',
+  'image_not_built',
+  'image_not_pushed',
+  'image_of_another_commit',
+  'image_platform',
+  'indexes_invalid',
+  'jobs_running',
+  'kept_database_gone',
+  'manifest_masked',
+  'migration_drift',
+  'migration_twins',
+  'missing_permissions',
+  'no_backup',
+  'probe_refused',
+  'restore_unhealthy',
+  'rollback_unhealthy',
+  'rollout_timeout',
+  'schema_incomplete',
+  'schema_too_new',
+  'secret_immutable',
+  'secret_missing',
+  'several_checks_failed',
+  'stripe_endpoint_limit',
+  'stripe_permission_missing',
+  'tables_missing',
+  'transaction_pooler',
+  'unknown_event_pattern',
+  'unknown_outcome',
+  'unsigned_accepted',
+  'wrong_image',
+  'wrong_stripe_account',
+  'wrong_stripe_mode',
+] as const
+export type CheckCode = (typeof checkCodes)[number]
 
 /** A check of the runbook says no: the phase fails, people decide. */
 export class CheckFailed extends PurserError {
-  constructor(code: string, message: string, facts: ErrorFacts = {}) {
-    super(code, message, facts)
+  readonly code: CheckCode
+
+  constructor(code: CheckCode, message: string, facts?: ErrorFacts) {
+    super(message, facts)
+    this.code = code
   }
 }
 
 /** What was approved is no longer what would happen: the run is planned and approved again. */
 export class PlanOutdated extends PurserError {
+  readonly code = 'plan_outdated'
+
   constructor(what: string) {
-    super('plan_outdated', `the approved plan no longer holds: ${what}`, {
+    super(`the approved plan no longer holds: ${what}`, {
       hint: 'The plan is made again and needs a new approval.',
     })
   }

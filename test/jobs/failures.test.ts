@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { PurserError } from '../../src/errors.ts'
-import { backoffMs, failureOf, Stopped, verdictOn } from '../../src/jobs/failures.ts'
+import { ClusterError } from '../../src/adapters/kubernetes/api/errors.ts'
+import { backoffMs, failureOf, verdictOn } from '../../src/jobs/failures.ts'
 import { CheckFailed, PlanOutdated } from '../../src/runbook/errors.ts'
-import { FencedOut, TransitionRefused } from '../../src/model/errors.ts'
+import { FencedOut, type StopCode, Stopped, TransitionRefused } from '../../src/model/errors.ts'
 
 const living = new AbortController().signal
-const stoppedBy = (why: Stopped['why']) => AbortSignal.abort(new Stopped(why, `stopped: ${why}`))
-const passing = new PurserError('cluster_unreachable', 'reading pods', { transient: true })
+const stoppedBy = (code: StopCode) => AbortSignal.abort(new Stopped(code, `stopped: ${code}`))
+const passing = new ClusterError('cluster_unreachable', 'reading pods', { transient: true })
 const coded = (code: string, message = 'trouble') => Object.assign(new Error(message), { code })
 
 describe('what becomes of a phase', () => {
@@ -42,7 +42,13 @@ describe('what becomes of a phase', () => {
     ['a worker that found out it was replaced', new Error('aborted'), stoppedBy('fenced'), 0, 'fenced'],
     ['a worker without contact to the state database', passing, stoppedBy('lost_contact'), 0, 'fenced'],
     ['a phase that takes too long', passing, stoppedBy('time_limit'), 0, 'fail'],
-    ['a check that says no because it was stopped', new CheckFailed('x', 'x'), stoppedBy('cancelled'), 0, 'cancelled'],
+    [
+      'a check that says no because it was stopped',
+      new CheckFailed('probe_refused', 'x'),
+      stoppedBy('cancelled'),
+      0,
+      'cancelled',
+    ],
     ['a stop that was thrown', new Stopped('shutdown', 'bye'), living, 0, 'requeue'],
   ])('%s', (_, error, signal, transientFailures, verdict) => {
     expect(verdictOn(error, signal, transientFailures)).toBe(verdict)

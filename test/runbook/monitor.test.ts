@@ -1,18 +1,18 @@
-import type { Fence } from '../../src/store/fence.ts'
+import type { Claim, Fence } from '../../src/store/fence.ts'
 import { RecordedSteps } from '../../src/jobs/recorded-steps.ts'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { LogLine } from '../../src/adapters/kubernetes/port.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import type { MonitorConfig } from '../../src/config/service-schema.ts'
-import { PurserError } from '../../src/errors.ts'
+import { ClusterError } from '../../src/adapters/kubernetes/api/errors.ts'
+import { DatabaseError } from '../../src/adapters/postgres/errors.ts'
 import { contextFor } from '../../src/jobs/phase-context.ts'
 import { beginWantedRollbacks } from '../../src/jobs/begin-rollback.ts'
 import type { PhaseContext, PhaseResult } from '../../src/runbook/phase.ts'
 import { monitor } from '../../src/runbook/monitor/monitor.ts'
 import type { World } from '../../src/runbook/world.ts'
 import type { PhaseStore } from '../../src/store/phases.ts'
-import type { Claim } from '../../src/store/fence.ts'
 import type { ThreadPost } from '../../src/model/post.ts'
 import { plan } from '../messages/example-runs.ts'
 import { openStores, type TestStores } from '../store/stores.ts'
@@ -249,7 +249,7 @@ describe('watching a release', () => {
 
   it('has no verdict when too little was seen, and that is no pass', async () => {
     const stage = await onStage()
-    const away = new PurserError('database_unreachable', 'querying the database: gone', { transient: true })
+    const away = new DatabaseError('database_unreachable', 'querying the database: gone', { transient: true })
     const database = { query: () => Promise.reject(away) } as unknown as World['database']
     await expect(stage.run({ world: { database } })).rejects.toMatchObject({
       code: 'monitor_inconclusive',
@@ -340,7 +340,7 @@ describe('trouble with the logs', () => {
     stage.scene.follow = () => {
       broken += 1
       if (broken > 1) return new Promise(() => undefined)
-      return Promise.reject(new PurserError('cluster_unreachable', 'following: gone', { transient: true }))
+      return Promise.reject(new ClusterError('cluster_unreachable', 'following: gone', { transient: true }))
     }
     await stage.run()
     expect(broken).toBe(2)

@@ -99,7 +99,8 @@ function contextOf(run: Run, trouble?: Trouble): PhaseContext {
           trouble.calls += 1
           if (trouble.calls - 1 === trouble.at && trouble.moment === 'after') await method.apply(target, args)
           if (trouble.how === 'killed' && trouble.calls > trouble.at) throw new Error('died')
-          if (trouble.how === 'failing' && trouble.calls - 1 === trouble.at) throw new CheckFailed('odd', 'it failed')
+          if (trouble.how === 'failing' && trouble.calls - 1 === trouble.at)
+            throw new CheckFailed('probe_refused', 'it failed')
           return method.apply(target, args) as unknown
         }
       },

@@ -108,7 +108,8 @@ describe('a restore, broken off at every call to the outside', () => {
             const late = trouble.calls - 1 === trouble.at && trouble.moment === 'after'
             if (late) await method.apply(target, args)
             if (trouble.how === 'killed' && trouble.calls > trouble.at) throw new Died()
-            if (trouble.how === 'failing' && trouble.calls - 1 === trouble.at) throw new CheckFailed('odd', 'it failed')
+            if (trouble.how === 'failing' && trouble.calls - 1 === trouble.at)
+              throw new CheckFailed('probe_refused', 'it failed')
             return method.apply(target, args) as unknown
           }
         },
@@ -234,7 +235,7 @@ describe('a restore, broken off at every call to the outside', () => {
 
   it('keeps serving when the backup cannot be restored, and leaves no database behind', async () => {
     const trouble: Trouble = { how: 'failing', at: 1, moment: 'before', calls: 0 }
-    await expect(prepare(contextOf(restoring(), trouble))).rejects.toMatchObject({ code: 'odd' })
+    await expect(prepare(contextOf(restoring(), trouble))).rejects.toMatchObject({ code: 'probe_refused' })
     expect(await restores.swapState(restores.names(restoreRun), never)).toBe('absent')
     expect(await serving()).toBe('later')
   })

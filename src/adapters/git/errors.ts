@@ -1,3 +1,27 @@
-import { PurserError } from '../../errors.ts'
+import { type ErrorFacts, PurserError, unknownVersion } from '../../errors.ts'
 
-export class RepositoryError extends PurserError {}
+const repositoryCodes = [
+  unknownVersion,
+  'unknown_commit',
+  'file_missing',
+  'file_too_large',
+  'git_failed',
+  'repository_denied',
+  'repository_missing',
+  'repository_unreachable',
+  'command_not_found',
+  'command_not_started',
+  'command_timed_out',
+  'workspace_missing',
+] as const
+type RepositoryCode = (typeof repositoryCodes)[number]
+
+/** The service's repository could not be read. */
+export class RepositoryError extends PurserError {
+  readonly code: RepositoryCode
+
+  constructor(code: RepositoryCode, message: string, facts?: ErrorFacts) {
+    super(message, facts)
+    this.code = code
+  }
+}

@@ -1,5 +1,4 @@
-/** Why no answer came. `cut`: the connection was made and broken; `other`: none of these. */
-export type NoAnswerReason = 'name' | 'refused' | 'cut' | 'tls' | 'timeout' | 'other'
+export { NoAnswer, type NoAnswerReason } from './errors.ts'
 
 /** A plain look at a health URL. */
 export interface HealthProbe {

@@ -1,30 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PurserError } from '../../errors.ts'
 import { cutBetweenWords } from '../../masking.ts'
-import type { NoAnswerReason } from './port.ts'
-
-/** No answer came: refused, cut, name unknown, or too slow. An HTTP error status is an answer and never raises this. */
-class NoAnswer extends PurserError {
-  readonly reason: NoAnswerReason
-
-  constructor(
-    doing: string,
-    why: string,
-    facts: {
-      readonly hint?: string
-      readonly code?: string
-      readonly cause?: unknown
-      readonly reason?: NoAnswerReason
-    } = {},
-  ) {
-    super(facts.code ?? 'http_no_answer', `${doing}: ${why}`, {
-      hint: facts.hint ?? 'check the address and that it can be reached from where Purser runs',
-      transient: true,
-      cause: facts.cause,
-    })
-    this.reason = facts.reason ?? 'other'
-  }
-}
+import { NoAnswer, type NoAnswerReason } from './errors.ts'
 
 interface RequestLimits {
   /** What is being done, for the error: "asking https://…/health". */

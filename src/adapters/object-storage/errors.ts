@@ -1,4 +1,4 @@
-import { BackupError } from '../postgres/errors.ts'
+import { type BackupCode, BackupError } from '../postgres/errors.ts'
 
 interface Thrown {
   readonly name: string
@@ -15,7 +15,7 @@ export function explainS3(doing: string, thrown: unknown): BackupError {
   if (!(thrown instanceof Error)) return new BackupError('storage_failed', `${doing}: ${String(thrown)}`)
   const { name, message, $metadata }: Thrown = thrown
   const status = $metadata?.httpStatusCode
-  const make = (code: string, hint: string, transient = false): BackupError =>
+  const make = (code: BackupCode, hint: string, transient = false): BackupError =>
     // Not what was thrown itself: it carries the whole request, and with it a session token.
     new BackupError(code, `${doing}: ${message || name}`, {
       hint,

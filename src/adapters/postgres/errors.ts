@@ -1,23 +1,98 @@
 import { type ErrorFacts, PurserError } from '../../errors.ts'
 
+const databaseCodes = [
+  'already_exists',
+  'authentication_failed',
+  'backup_partial',
+  'check_violation',
+  'connection_lost',
+  'connections_stay',
+  'database_address',
+  'database_failed',
+  'database_missing',
+  'database_starting',
+  'database_unreachable',
+  'deadlock',
+  'disk_full',
+  'foreign_key_violation',
+  'insufficient_resources',
+  'lock_not_available',
+  'migration_drift',
+  'migration_escaped',
+  'migration_not_repeatable',
+  'migration_not_transactional',
+  'not_in_transaction',
+  'not_null_violation',
+  'operator_intervention',
+  'permission_denied',
+  'pooled_connection',
+  'query_cancelled',
+  'read_only',
+  'serialization_failure',
+  'statement_timeout',
+  'syntax_error',
+  'too_many_connections',
+  'undefined_column',
+  'undefined_table',
+  'unique_violation',
+] as const
+type DatabaseCode = (typeof databaseCodes)[number]
+
 interface DatabaseErrorFacts extends ErrorFacts {
   /** SQLSTATE, when the server answered. */
   readonly sqlState?: string
 }
 
+/** The database refused a statement, or could not be asked. */
 export class DatabaseError extends PurserError {
+  readonly code: DatabaseCode
   readonly sqlState: string | undefined
 
-  constructor(code: string, message: string, facts: DatabaseErrorFacts = {}) {
-    super(code, message, facts)
+  constructor(code: DatabaseCode, message: string, facts: DatabaseErrorFacts = {}) {
+    super(message, facts)
+    this.code = code
     this.sqlState = facts.sqlState
   }
 }
 
-export class BackupError extends PurserError {}
+const backupCodes = [
+  'backup_damaged',
+  'backup_failed',
+  'backup_missing',
+  'backup_name',
+  'client_tools_missing',
+  'client_tools_too_old',
+  'command_not_started',
+  'command_timed_out',
+  'database_address',
+  'database_unreachable',
+  'disk_full',
+  'lock_not_available',
+  'permission_denied',
+  'restore_differs',
+  'restore_failed',
+  'schema_missing',
+  'storage_denied',
+  'storage_failed',
+  'storage_missing',
+  'storage_region',
+  'storage_unreachable',
+  'workspace_missing',
+] as const
+export type BackupCode = (typeof backupCodes)[number]
+
+/** A backup could not be made, kept, proven or restored. */
+export class BackupError extends PurserError {
+  readonly code: BackupCode
+
+  constructor(code: BackupCode, message: string, facts?: ErrorFacts) {
+    super(message, facts)
+    this.code = code
+  }
+}
 
 interface Meaning {
-  readonly code: string
+  readonly code: DatabaseCode
   readonly hint?: string
   readonly transient?: boolean
 }

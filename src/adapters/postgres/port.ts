@@ -1,3 +1,5 @@
+export { DatabaseError } from './errors.ts'
+
 /** A migration file of the service's repository. `version` is the digits that begin its name. */
 export interface MigrationFile {
   readonly version: string

@@ -1,3 +1,14 @@
-import { PurserError } from '../../errors.ts'
+import { type ErrorFacts, PurserError } from '../../errors.ts'
 
-export class CommandError extends PurserError {}
+const commandCodes = ['command_not_found', 'command_not_started', 'command_timed_out', 'workspace_missing'] as const
+type CommandCode = (typeof commandCodes)[number]
+
+/** A program could not be run, or not to its end. What it exits with is no error but its answer. */
+export class CommandError extends PurserError {
+  readonly code: CommandCode
+
+  constructor(code: CommandCode, message: string, facts?: ErrorFacts) {
+    super(message, facts)
+    this.code = code
+  }
+}

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { PurserError } from '../../errors.ts'
+import { ImageError } from './errors.ts'
 import { Sensitive } from '../../sensitive.ts'
 
 export interface RegistryCredentials {
@@ -40,13 +40,13 @@ function readConfig(path: string): DockerConfig {
     text = readFileSync(path, 'utf8')
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
-    throw new PurserError('docker_config_unreadable', `reading registry credentials from ${path}`, { cause: error })
+    throw new ImageError('docker_config_unreadable', `reading registry credentials from ${path}`, { cause: error })
   }
   try {
     return JSON.parse(text) as DockerConfig
   } catch {
     // not as cause: a JSON error quotes the text, and the text holds passwords
-    throw new PurserError('docker_config_unreadable', `reading registry credentials from ${path}: not JSON`, {
+    throw new ImageError('docker_config_unreadable', `reading registry credentials from ${path}: not JSON`, {
       hint: 'run docker login again',
     })
   }

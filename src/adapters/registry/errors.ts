@@ -1,23 +1,28 @@
 import { type ErrorFacts, PurserError } from '../../errors.ts'
 import { cutBetweenWords } from '../../masking.ts'
 
-type ImageErrorCode =
-  | 'image_not_found'
-  | 'image_access_denied'
-  | 'image_digest_mismatch'
-  | 'image_registry_limited'
-  | 'image_registry_trouble'
+const imageCodes = [
+  'image_not_found',
+  'image_access_denied',
+  'image_digest_mismatch',
+  'image_registry_limited',
+  'image_registry_trouble',
+  'image_name_malformed',
+  'docker_config_unreadable',
+] as const
+type ImageCode = (typeof imageCodes)[number]
 
 export class ImageError extends PurserError {
-  declare readonly code: ImageErrorCode
+  readonly code: ImageCode
   readonly retryAfterMs: number | undefined
 
   constructor(
-    code: ImageErrorCode,
+    code: ImageCode,
     message: string,
     facts: ErrorFacts & { readonly retryAfterMs?: number | undefined } = {},
   ) {
-    super(code, message, facts)
+    super(message, facts)
+    this.code = code
     this.retryAfterMs = facts.retryAfterMs
   }
 }

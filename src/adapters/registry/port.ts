@@ -1,3 +1,5 @@
+export { ImageError } from './errors.ts'
+
 export interface ResolvedImage {
   /** `sha256:…` of the manifest or index that the tag names. */
   readonly digest: string

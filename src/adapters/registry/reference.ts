@@ -1,4 +1,4 @@
-import { PurserError } from '../../errors.ts'
+import { ImageError } from './errors.ts'
 
 export interface Repository {
   /** The registry, as people and credentials name it: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
@@ -32,7 +32,7 @@ export function parseRepository(name: string, { insecureLoopback, mirrors }: Add
   const registry = !named || /^(index\.|registry-1\.)?docker\.io$/.test(first) ? DOCKER_HUB : first
   const path = registry === DOCKER_HUB && !rest.includes('/') ? `library/${rest}` : rest
   if (!PATH.test(path) || !HOST.test(registry)) {
-    throw new PurserError('image_name_malformed', `reading the image name ${name}: not a repository name`, {
+    throw new ImageError('image_name_malformed', `reading the image name ${name}: not a repository name`, {
       hint: 'it looks like valuecanvas/api or registry.example.com/team/api: lower case, without a tag',
     })
   }
@@ -41,7 +41,7 @@ export function parseRepository(name: string, { insecureLoopback, mirrors }: Add
 
 export function checkTag(tag: string): void {
   if (TAG.test(tag) || /^sha256:[0-9a-f]{64}$/.test(tag)) return
-  throw new PurserError('image_name_malformed', `reading the image tag ${tag}: not a tag`, {
+  throw new ImageError('image_name_malformed', `reading the image tag ${tag}: not a tag`, {
     hint: 'a tag has letters, digits, dots, dashes and underscores only, as in v1.2.0',
   })
 }

@@ -1,6 +1,7 @@
 import { type FetchFunction, type Logger, LogLevel, WebClient } from '@slack/web-api'
-import { SlackTrouble, slackTrouble } from './errors.ts'
+import { SlackTrouble } from './errors.ts'
 import type { AnyBlock, Chat, OutgoingMessage, PostedMessage } from './port.ts'
+import { slackTrouble } from './slack-trouble.ts'
 
 interface ChatOptions {
   readonly token: string

@@ -1,5 +1,7 @@
 import type { Block, HomeView, KnownBlock, View } from '@slack/types'
 
+export { SlackRateLimited, SlackTrouble } from './errors.ts'
+
 export type AnyBlock = KnownBlock | Block
 
 export interface OutgoingMessage {

@@ -8,6 +8,10 @@ import type { MigrationFinding, MigrationLint } from './port.ts'
 
 const timeoutMs = 20_000
 
+class LintFailed extends PurserError {
+  readonly code = 'lint_failed'
+}
+
 /** squawk, as its npm package ships it. It exits with 1 when it has findings. */
 export function openMigrationLint(commands: Commands): MigrationLint {
   return {
@@ -52,7 +56,7 @@ async function lint(
     return found === null ? [] : [{ line: Number(found[1]) + 1, rule: found[2] ?? '', message: found[3] ?? '' }]
   })
   if (outcome.exitCode > 1 || (outcome.exitCode === 1 && findings.length === 0))
-    throw new PurserError('lint_failed', `linting a migration: squawk exited with ${outcome.exitCode}`, {
+    throw new LintFailed(`linting a migration: squawk exited with ${outcome.exitCode}`, {
       evidence: outcome.tail.slice(-10),
       hint: 'Check that squawk-cli is installed for this platform.',
     })

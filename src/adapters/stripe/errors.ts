@@ -2,17 +2,19 @@ import Stripe from 'stripe'
 import { type ErrorFacts, PurserError } from '../../errors.ts'
 import { networkReason } from '../http/request.ts'
 
-type StripeTroubleCode =
-  | 'stripe_key_malformed'
-  | 'stripe_key_rejected'
-  | 'stripe_permission_missing'
-  | 'stripe_not_found'
-  | 'stripe_request_refused'
-  | 'stripe_endpoint_limit'
-  | 'stripe_idempotency_conflict'
-  | 'stripe_rate_limited'
-  | 'stripe_unreachable'
-  | 'stripe_server_error'
+const stripeCodes = [
+  'stripe_key_malformed',
+  'stripe_key_rejected',
+  'stripe_permission_missing',
+  'stripe_not_found',
+  'stripe_request_refused',
+  'stripe_endpoint_limit',
+  'stripe_idempotency_conflict',
+  'stripe_rate_limited',
+  'stripe_unreachable',
+  'stripe_server_error',
+] as const
+type StripeCode = (typeof stripeCodes)[number]
 
 interface StripeFacts extends ErrorFacts {
   readonly requestId?: string | undefined
@@ -22,7 +24,7 @@ interface StripeFacts extends ErrorFacts {
 }
 
 export class StripeTrouble extends PurserError {
-  declare readonly code: StripeTroubleCode
+  readonly code: StripeCode
   /** Stripe's support and the dashboard's log ask for it: `req_…`. */
   readonly requestId: string | undefined
   /** The SDK's name of the error: `StripePermissionError`, … */
@@ -30,8 +32,9 @@ export class StripeTrouble extends PurserError {
   readonly status: number | undefined
   readonly retryAfterMs: number | undefined
 
-  constructor(code: StripeTroubleCode, message: string, facts: StripeFacts = {}) {
-    super(code, message, facts)
+  constructor(code: StripeCode, message: string, facts: StripeFacts = {}) {
+    super(message, facts)
+    this.code = code
     this.requestId = facts.requestId
     this.type = facts.type
     this.status = facts.status
@@ -74,7 +77,7 @@ function unreachable(doing: string, error: Stripe.errors.StripeConnectionError):
 }
 
 interface Verdict {
-  readonly code: StripeTroubleCode
+  readonly code: StripeCode
   readonly hint: string
   readonly transient: boolean
 }

@@ -1,5 +1,6 @@
 import type { Block, KnownBlock } from '@slack/types'
 import { countApprovals } from '../../model/lifecycle.ts'
+import { monitorCodeOf } from '../../model/monitor-codes.ts'
 import { isDeployPlan, type Run, type Verification } from '../../model/run.ts'
 import type { ThreadPost } from '../../model/post.ts'
 import { chartBlocks, type Charts, drawn, unwatched, type Watched } from '../blocks/charts.ts'
@@ -156,7 +157,8 @@ function failed(post: Post<'failed'>, run: Run, charts: Charts): Message {
 }
 
 /** A watch that came to its end told its criteria just before, with the charts. */
-function judged({ failure: { code } }: Post<'failed'>, { watch }: Run): boolean {
+function judged({ failure }: Post<'failed'>, { watch }: Run): boolean {
+  const code = monitorCodeOf(failure)
   const decided = watch?.decision?.kind
   if (code === 'monitor_breach') return decided !== 'roll_back' && decided !== 'stop'
   return code === 'criteria_missed' || code === 'monitor_inconclusive'

@@ -1,8 +1,7 @@
-import type { NoAnswerReason } from '../../adapters/http/port.ts'
+import { NoAnswer, type NoAnswerReason } from '../../adapters/http/port.ts'
 import type { LogLine, PodExamination, SecretKeyState } from '../../adapters/kubernetes/port.ts'
 import type { QueryAnswer } from '../../adapters/postgres/port.ts'
 import type { ProbeAnswer, WebhookEndpoint } from '../../adapters/stripe/port.ts'
-import { PurserError } from '../../errors.ts'
 import type { PhaseContext } from '../phase.ts'
 import { missedEvents } from '../stripe/missed-events.ts'
 import { expandedEvents } from '../stripe/event-types.ts'
@@ -107,8 +106,8 @@ async function probing(probe: () => Promise<ProbeAnswer>, signal: AbortSignal): 
     return { kind: 'answer', answer: await probe() }
   } catch (error) {
     signal.throwIfAborted()
-    if (!(error instanceof PurserError) || !('reason' in error)) throw error
-    return { kind: 'none', reason: error.reason as NoAnswerReason, text: error.message }
+    if (!(error instanceof NoAnswer)) throw error
+    return { kind: 'none', reason: error.reason, text: error.message }
   }
 }
 

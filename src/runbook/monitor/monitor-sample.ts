@@ -1,3 +1,4 @@
+import { DatabaseError } from '../../adapters/postgres/port.ts'
 import { PurserError } from '../../errors.ts'
 import type { MetricSample } from '../../model/run.ts'
 import { metricValue } from './baseline.ts'
@@ -37,7 +38,8 @@ async function orGap(signal: AbortSignal, look: () => Promise<number | undefined
     return await look()
   } catch (error) {
     signal.throwIfAborted()
-    if (error instanceof PurserError && (error.transient || error.code === 'statement_timeout')) return undefined
+    if (error instanceof PurserError && error.transient) return undefined
+    if (error instanceof DatabaseError && error.code === 'statement_timeout') return undefined
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Effect, ReplicasBefore, ScheduleBefore } from '../../model/effects.ts'
+import { Stopped } from '../../model/errors.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { currentDeployment } from '../plan/plan.ts'
@@ -119,6 +120,6 @@ const putBackLimitMs = 3 * 60_000
  */
 export function signalToPutBack(signal: AbortSignal): AbortSignal | undefined {
   if (!signal.aborted) return AbortSignal.any([signal, AbortSignal.timeout(putBackLimitMs)])
-  const why: unknown = signal.reason instanceof Error && 'code' in signal.reason ? signal.reason.code : undefined
+  const why = signal.reason instanceof Stopped ? signal.reason.code : undefined
   return why === 'cancelled' || why === 'time_limit' ? AbortSignal.timeout(putBackLimitMs) : undefined
 }

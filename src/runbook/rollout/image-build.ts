@@ -68,7 +68,7 @@ const failure = {
   code: 'image_build_failed',
   doing: 'building the image',
   hint: 'Nothing else has changed yet. Retry the phase if the failure was passing; otherwise tag a corrected version.',
-}
+} as const
 
 /** What the registry says now, not what a tool printed. */
 async function pushed(

@@ -1,5 +1,4 @@
-import type { ResolvedImage } from '../../adapters/registry/port.ts'
-import { PurserError } from '../../errors.ts'
+import { ImageError, type ResolvedImage } from '../../adapters/registry/port.ts'
 import type { PushedImage } from '../../model/effects.ts'
 import type { DeployPlan, PlannedBuild, PlannedImage } from '../../model/deploy-plan.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
@@ -98,7 +97,7 @@ export async function taggedImage(
   try {
     return await world.registry.resolve(service.image.repository, run.version, signal)
   } catch (error) {
-    if (error instanceof PurserError && error.code === 'image_not_found') return undefined
+    if (error instanceof ImageError && error.code === 'image_not_found') return undefined
     throw error
   }
 }

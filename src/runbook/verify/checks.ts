@@ -12,8 +12,10 @@ export interface Finding {
 
 /** Why checks that are still looking are cut off. */
 class TimeIsUp extends PurserError {
+  readonly code = 'time_is_up'
+
   constructor(seconds: number) {
-    super('time_is_up', `no answer within ${seconds} s: cut off`)
+    super(`no answer within ${seconds} s: cut off`)
   }
 }
 

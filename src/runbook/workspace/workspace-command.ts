@@ -1,6 +1,6 @@
 import type { CommandOutcome } from '../../adapters/process/port.ts'
 import type { PhaseContext } from '../phase.ts'
-import { CheckFailed } from '../errors.ts'
+import { type CheckCode, CheckFailed } from '../errors.ts'
 import { OutputStream } from './output-stream.ts'
 
 /*
@@ -17,7 +17,7 @@ interface WorkspaceCommand {
   readonly env: Readonly<Record<string, string>>
   readonly timeoutMs: number
   /** When it does not end with 0. */
-  readonly failure: { readonly code: string; readonly doing?: string; readonly hint: string }
+  readonly failure: { readonly code: CheckCode; readonly doing?: string; readonly hint: string }
 }
 
 /** Runs a configured program in the workspace and brings its output to the thread as it comes. */

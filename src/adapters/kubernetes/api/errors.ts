@@ -1,19 +1,21 @@
 import { type ErrorFacts, PurserError } from '../../../errors.ts'
 
-type ClusterErrorCode =
-  | 'cluster_config'
-  | 'cluster_unreachable'
-  | 'cluster_unauthorized'
-  | 'cluster_forbidden'
-  | 'cluster_not_found'
-  | 'cluster_conflict'
-  | 'cluster_refused'
-  | 'cluster_server_error'
-  | 'apply_conflict'
-  | 'container_missing'
-  | 'deployment_changed'
-  | 'deployment_paused'
-  | 'secret_immutable'
+const clusterCodes = [
+  'cluster_config',
+  'cluster_unreachable',
+  'cluster_unauthorized',
+  'cluster_forbidden',
+  'cluster_not_found',
+  'cluster_conflict',
+  'cluster_refused',
+  'cluster_server_error',
+  'apply_conflict',
+  'container_missing',
+  'deployment_changed',
+  'deployment_paused',
+  'secret_immutable',
+] as const
+type ClusterCode = (typeof clusterCodes)[number]
 
 interface ClusterErrorFacts extends ErrorFacts {
   /** HTTP status of the API's answer, when there was one. */
@@ -28,13 +30,15 @@ interface ClusterErrorFacts extends ErrorFacts {
 
 /** The cluster said no, or said nothing. The message names the verb, the object and the API's own words. */
 export class ClusterError extends PurserError {
+  readonly code: ClusterCode
   readonly status: number | undefined
   readonly reason: string | undefined
   readonly retryAfterMs: number | undefined
   readonly timedOut: boolean
 
-  constructor(code: ClusterErrorCode, message: string, facts: ClusterErrorFacts = {}) {
-    super(code, message, facts)
+  constructor(code: ClusterCode, message: string, facts: ClusterErrorFacts = {}) {
+    super(message, facts)
+    this.code = code
     this.status = facts.status
     this.reason = facts.reason
     this.retryAfterMs = facts.retryAfterMs
@@ -51,10 +55,11 @@ interface RolloutFailure {
 
 /** The new pods cannot come up. Evidence: what the cluster says, the container's last log lines, the pod's events. */
 export class RolloutFailed extends PurserError {
+  readonly code = 'rollout_failed'
   readonly failure: RolloutFailure
 
   constructor(failure: RolloutFailure, message: string, evidence: readonly string[]) {
-    super('rollout_failed', message, { evidence, hint: hintFor(failure.reason) })
+    super(message, { evidence, hint: hintFor(failure.reason) })
     this.failure = failure
   }
 }

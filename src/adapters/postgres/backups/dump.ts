@@ -3,7 +3,7 @@ import type { Sensitive } from '../../../sensitive.ts'
 import { type ClientTools, speakZstd } from '../connection/client-tools.ts'
 import { nameOf, rangesOf, rowsOf, type Schemas, sequencesOf, type Snapshot, type Table, tablesOf } from './contents.ts'
 import { dumpProgress } from './dump-progress.ts'
-import { BackupError } from '../errors.ts'
+import { type BackupCode, BackupError } from '../errors.ts'
 import { libpqEnvironment, patternOf } from '../connection/libpq.ts'
 import { parallelJobs } from '../restores/new-database.ts'
 import { refusePooled } from '../connection/pooling.ts'
@@ -132,7 +132,7 @@ function selection(schemas: Schemas): readonly string[] {
 
 function dumpFailed(doing: string, exitCode: number, complaints: readonly string[]): BackupError {
   const said = complaints.join('\n')
-  const make = (code: string, why: string, hint: string, transient = false): BackupError =>
+  const make = (code: BackupCode, why: string, hint: string, transient = false): BackupError =>
     new BackupError(code, `${doing}: ${why}`, { hint, evidence: complaints, transient })
   if (said.includes('server version mismatch')) {
     return make(
