@@ -1,21 +1,20 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import pg from 'pg'
+import { serviceSource } from '../sandbox/valuecanvas/repository.ts'
 
 /**
- * The billing tables of the runbook, filled. `webhook_events` carries payloads like Stripe's, about 1 kB each, of which
- * half is text that repeats and half is not: neither flattering nor unkind to compression.
+ * A database with the sample service's own tables, filled so that every invariant of purser.yaml holds. `webhook_events` carries
+ * payloads like Stripe's, about 1 kB each, of which half is text that repeats and half is not: neither flattering nor unkind to
+ * compression.
  */
 export async function fillBilling(url: string, events: number): Promise<number> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    await client.query(`
-      create table webhook_events (id bigserial primary key, stripe_id text not null unique, type text not null,
-        payload jsonb not null, processed boolean not null, received_at timestamptz not null);
-      create table grace_periods (id bigserial primary key, customer text not null, expires_at timestamptz not null);
-      create table billing_audit_log (id bigserial primary key, action text not null, created_at timestamptz not null);
-      create table webhook_dead_letter_queue (id bigserial primary key, event text not null);`)
+    for (const sql of await migrations()) await client.query(sql)
     await client.query(
-      `insert into webhook_events (stripe_id, type, payload, processed, received_at)
+      `insert into webhook_events (event_id, type, payload, processed, received_at)
        select 'evt_' || n, (array['invoice.paid', 'charge.succeeded', 'customer.subscription.updated'])[1 + n % 3],
          jsonb_build_object('object', 'event', 'api_version', '2025-01-27', 'livemode', true, 'created', 1767225600 + n,
            'data', jsonb_build_object('customer', 'cus_' || md5(n::text), 'amount_due', n % 100000, 'currency', 'usd',
@@ -25,12 +24,7 @@ export async function fillBilling(url: string, events: number): Promise<number> 
        from generate_series(1, $1::int) n`,
       [events],
     )
-    await client.query(`
-      insert into grace_periods (customer, expires_at)
-        select 'cus_' || n, now() + make_interval(hours => n % 200 - 100) from generate_series(1, 5000) n;
-      insert into billing_audit_log (action, created_at)
-        select 'invoice.paid', now() - make_interval(secs => n) from generate_series(1, 100000) n;
-      insert into webhook_dead_letter_queue (event) select 'evt_' || n from generate_series(1, 20) n;`)
+    await client.query(rest)
     await client.query('vacuum analyze')
     const { rows } = await client.query<{ bytes: string }>('select pg_database_size(current_database()) as bytes')
     return Number(rows[0]?.bytes ?? 0)
@@ -38,3 +32,23 @@ export async function fillBilling(url: string, events: number): Promise<number> 
     await client.end()
   }
 }
+
+/** The service's, in their order: what they make is what the queries of purser.yaml read. */
+async function migrations(): Promise<readonly string[]> {
+  const directory = join(serviceSource, 'supabase/migrations')
+  const names = (await readdir(directory)).toSorted()
+  return Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')))
+}
+
+const rest = `
+  insert into billing_audit_log (event_id, action, created_at)
+    select event_id, type, received_at from webhook_events where processed;
+  insert into customers (id, email)
+    select 'cus_' || n, 'customer' || n || '@example.com' from generate_series(1, 5000) n;
+  insert into subscriptions (id, customer_id, plan, status)
+    select 'sub_' || n, 'cus_' || n, 'team', case when n % 25 = 0 then 'canceled' else 'past_due' end from generate_series(1, 5000) n;
+  insert into grace_periods (customer_id, invoice_id, expires_at, resolved_at)
+    select 'cus_' || n, 'in_' || n, now() + make_interval(hours => n % 200 - 100), case when n % 25 = 0 then now() end
+    from generate_series(1, 5000) n;
+  insert into webhook_dead_letter_queue (event_id, type, payload, error, attempts)
+    select 'evt_dead' || n, 'invoice.paid', '{}', 'the customer is unknown', 5 from generate_series(1, 20) n;`

@@ -3,17 +3,16 @@ import { openQueues } from '../src/jobs/queues.ts'
 import { startTestRedis } from '../test/support/redis.ts'
 import type { Result } from './measure.ts'
 
-const runs = 200
 const warmUp = 20
 
 /** From `add` to the first line of the handler: PostgreSQL (no REDIS_URL) beside Redis. */
-export async function measureJobHop(stateDatabaseUrl: string): Promise<Result> {
+export async function measureJobHop(stateDatabaseUrl: string, runs: number): Promise<Result> {
   const redis = await startTestRedis()
   try {
     return {
       what: 'one job hop',
-      rival: { name: 'queue on Redis', milliseconds: await hops(redis.url, stateDatabaseUrl) },
-      ours: { name: 'queue on PostgreSQL', milliseconds: await hops(undefined, stateDatabaseUrl) },
+      rival: { name: 'queue on Redis', milliseconds: await hops(redis.url, stateDatabaseUrl, runs) },
+      ours: { name: 'queue on PostgreSQL', milliseconds: await hops(undefined, stateDatabaseUrl, runs) },
       runs,
     }
   } finally {
@@ -21,7 +20,7 @@ export async function measureJobHop(stateDatabaseUrl: string): Promise<Result> {
   }
 }
 
-async function hops(redisUrl: string | undefined, stateDatabaseUrl: string): Promise<number[]> {
+async function hops(redisUrl: string | undefined, stateDatabaseUrl: string, runs: number): Promise<number[]> {
   const queues = await openQueues({ redisUrl, stateDatabaseUrl, log: pino({ level: 'silent' }) })
   const arrivals = new Map<number, (at: number) => void>()
   queues.work<{ number: number }>('bench', 1, async (job) => arrivals.get(job.data.number)?.(performance.now()))

@@ -1,66 +1,120 @@
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { fileURLToPath } from 'node:url'
 import { startPostgres } from '../sandbox/postgres/server.ts'
 import { parsePurserYaml } from '../src/config/purser-yaml.ts'
 import { redisIsHere } from '../test/support/redis.ts'
 import { measureBackup } from './backup.ts'
+import { run } from './commands.ts'
 import { measureCounts } from './counts.ts'
 import { fillBilling } from './database.ts'
 import { measureJobHop } from './job-hop.ts'
 import { measureRestore } from './restore.ts'
 import { type Result, tableOf } from './measure.ts'
+import { type BenchOptions, benchOptions, usage } from './options.ts'
 import { measureVerify } from './verify.ts'
 
-/** `--size 1GB`: only backups and restores, of a database of that size. `--runs 5`: how often each is measured. */
-const { values } = parseArgs({ options: { size: { type: 'string' }, runs: { type: 'string', default: '3' } } })
-const runs = Number(values.runs)
-/** Events of 1.55 kB on disk; without a size a database of some 230 MB. */
-const events = values.size === undefined ? 150_000 : Math.round(bytesOf(values.size) / 1_550)
-const { service } = parsePurserYaml(readFileSync(new URL('../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
-const directory = await mkdtemp(join(tmpdir(), 'purser-bench-'))
-const began = performance.now()
-say('starting PostgreSQL and filling it …')
-const postgres = await startPostgres({ directory: join(directory, 'postgres') })
-try {
-  await postgres.createDatabase('billing')
-  await postgres.createDatabase('state')
-  const bytes = await fillBilling(postgres.url('billing'), events)
-  const results: Result[] = []
-  if (values.size === undefined) {
-    say('counts …')
-    results.push(await measureCounts(postgres.url('billing'), service))
-    say('verifications in the sandbox …')
-    results.push(await measureVerify(join(directory, 'sandbox'), service))
+interface Benchmark {
+  readonly name: string
+  measure(): Promise<readonly Result[]>
+}
+
+async function main(options: BenchOptions): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'purser-bench-'))
+  const began = performance.now()
+  say('starting PostgreSQL and filling it …')
+  const postgres = await startPostgres({ directory: join(directory, 'postgres') })
+  try {
+    await postgres.createDatabase('billing')
+    await postgres.createDatabase('state')
+    const bytes = await fillBilling(postgres.url('billing'), options.events)
+    const size = `${Math.round(bytes / 1_000_000)} MB`
+    const notes: string[] = []
+    const results: Result[] = []
+    for (const one of benchmarks(options, directory, postgres.url, notes)) results.push(...(await tried(one)))
+    const load = loadavg().map((one) => one.toFixed(1))
+    const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}`
+    notes.unshift(...results.flatMap(({ note }) => (note === undefined ? [] : [note])))
+    notes.push(`load ${load.join(', ')} at the end, database of ${size}`, machine)
+    if (options.quick) notes.push('--quick only shows that everything runs: these figures mean nothing.')
+    process.stdout.write(`\n${tableOf(results)}\n\n${notes.join('\n')}\n`)
+  } finally {
+    await postgres.close()
+    await rm(directory, { recursive: true, force: true })
   }
-  say(`backups of ${Math.round(bytes / 1_000_000)} MB …`)
-  results.push(...(await measureBackup(postgres.url('billing'), join(directory, 'backups'), runs)))
-  say('restores …')
-  results.push(...(await measureRestore(postgres.url('billing'), join(directory, 'restores'), runs)))
-  if (values.size !== undefined) say('the rest: skipped, as a size was asked for')
-  else if (redisIsHere) {
-    say('job hops …')
-    results.push(await measureJobHop(postgres.url('state')))
-  } else say('job hops: skipped, there is no redis-server (apt-get install redis-server)')
-
-  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}`
-  const load = `load ${loadavg()
-    .map((one) => one.toFixed(1))
-    .join(', ')} at the end, database of ${Math.round(bytes / 1_000_000)} MB`
-  const notes = results.flatMap(({ note }) => (note === undefined ? [] : [note]))
-  process.stdout.write(`\n${tableOf(results)}\n\n${[...notes, load, machine].join('\n')}\n`)
-} finally {
-  await postgres.close()
-  await rm(directory, { recursive: true, force: true })
+  say(`took ${Math.round((performance.now() - began) / 1_000)} s`)
 }
-say(`took ${Math.round((performance.now() - began) / 1_000)} s`)
 
-function bytesOf(size: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)(MB|GB)$/.exec(size) ?? []
-  if (number === undefined) throw new Error(`--size ${size}: must be a number with MB or GB, as in 1GB`)
-  return Number(number) * (unit === 'GB' ? 1e9 : 1e6)
+/** A benchmark that fails makes the program fail, but the others are still run. */
+async function tried({ name, measure }: Benchmark): Promise<readonly Result[]> {
+  const began = performance.now()
+  say(`${name} …`)
+  try {
+    const results = await measure()
+    say(`${name}: done in ${((performance.now() - began) / 1_000).toFixed(1)} s`)
+    return results
+  } catch (error) {
+    process.exitCode = 1
+    say(`FAILED ${name}: ${error instanceof Error ? error.stack : String(error)}`)
+    return []
+  }
 }
+
+function benchmarks(
+  options: BenchOptions,
+  directory: string,
+  url: (database: string) => string,
+  notes: string[],
+): readonly Benchmark[] {
+  const { service } = parsePurserYaml(readFileSync(new URL('../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
+  const billing = url('billing')
+  const copies: readonly Benchmark[] = [
+    { name: 'backups', measure: () => measureBackup(billing, join(directory, 'backups'), options.runs) },
+    {
+      name: 'restores',
+      measure: () => measureRestore(billing, join(directory, 'restores'), options.runs),
+    },
+  ]
+  if (options.copiesOnly) return copies
+  if (!redisIsHere) say('job hops: skipped, there is no redis-server (apt-get install redis-server)')
+  return [
+    { name: 'counts', measure: () => measureCounts(billing, service, options.countRuns) },
+    {
+      name: 'verifications in the sandbox',
+      measure: async () => [await measureVerify(join(directory, 'sandbox'), service, options.verifyRuns)],
+    },
+    ...copies,
+    ...(redisIsHere
+      ? [{ name: 'job hops', measure: async () => [await measureJobHop(url('state'), options.hops)] }]
+      : []),
+    {
+      name: 'following logs',
+      measure: async () => {
+        notes.push(`Logs: ${await followLogs(options.logLines, join(directory, 'follow-logs'))}`)
+        return []
+      },
+    },
+  ]
+}
+
+/** In a process of its own, whose memory is measured. It has no rival. */
+async function followLogs(lines: number, output: string): Promise<string> {
+  const program = fileURLToPath(new URL('follow-logs.ts', import.meta.url))
+  await run(process.execPath, ['--import', 'tsx', program, String(lines)], output)
+  return (await readFile(output, 'utf8')).trim()
+}
+
+function optionsOrExit(): BenchOptions {
+  try {
+    return benchOptions(process.argv.slice(2))
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)}\n${usage}`)
+    process.exit(2)
+  }
+}
+
+await main(optionsOrExit())

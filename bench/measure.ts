@@ -13,14 +13,14 @@ export interface Figure {
   readonly milliseconds: readonly number[]
 }
 
-/** Takes turns, so that a slow moment of the machine hits both; the first turn warms up and is not counted. */
+/** Takes turns, so that a slow moment of the machine hits both; the first of several turns warms up and is not counted. */
 export async function inTurns(
   runs: number,
   rival: () => Promise<void>,
   ours: () => Promise<void>,
 ): Promise<{ readonly rival: number[]; readonly ours: number[] }> {
   const times: { rival: number[]; ours: number[] } = { rival: [], ours: [] }
-  for (let turn = 0; turn <= runs; turn += 1) {
+  for (let turn = firstTurn(runs); turn <= runs; turn += 1) {
     const first = await timed(rival)
     const second = await timed(ours)
     if (turn === 0) continue
@@ -37,12 +37,17 @@ export async function takeTurns<Name extends string>(
 ): Promise<Readonly<Record<Name, readonly number[]>>> {
   const names = Object.keys(contenders) as Name[]
   const times = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, number[]>
-  for (let turn = 0; turn <= runs; turn += 1)
+  for (let turn = firstTurn(runs); turn <= runs; turn += 1)
     for (const name of names) {
       const milliseconds = await timed(contenders[name])
       if (turn > 0) times[name].push(milliseconds)
     }
   return times
+}
+
+/** Turn 0 is not counted. A single run is not worth warming up for. */
+function firstTurn(runs: number): number {
+  return runs === 1 ? 1 : 0
 }
 
 export async function timed(work: () => Promise<void>): Promise<number> {

@@ -9,10 +9,8 @@ import { ask } from '../test/support/postgres.ts'
 import { run } from './commands.ts'
 import { inTurns, median, type Result } from './measure.ts'
 
-const runs = 8
-
 /** A whole `/billing verify` in the sandbox, from the typing to the board with the answers, beside the runbook's lines. */
-export async function measureVerify(directory: string, service: ServiceConfig): Promise<Result> {
+export async function measureVerify(directory: string, service: ServiceConfig, runs: number): Promise<Result> {
   const world = await startWorld({ directory, slackPort: 0, monitorSeconds: 3 })
   const bot = startBot(world.environment, join(directory, 'bot.log'))
   try {
@@ -33,7 +31,7 @@ export async function measureVerify(directory: string, service: ServiceConfig): 
       rival: { name: `${service.verify.queries.length} × psql -c, curl`, milliseconds: times.rival },
       ours: { name: '/billing verify, all checks', milliseconds: times.ours },
       runs,
-      note: await costs(world),
+      note: await costs(world, runs),
     }
   } finally {
     await bot.stop()
@@ -53,7 +51,7 @@ async function typed({ slack: { control } }: World): Promise<void> {
 }
 
 /** What the checks cost, which run side by side: medians. */
-async function costs(world: World): Promise<string> {
+async function costs(world: World, runs: number): Promise<string> {
   const rows = await ask(
     world.stateDatabaseUrl,
     `select verification, extract(epoch from finished_at - started_at) * 1000 as ms from purser.runs where kind = 'verify' order by number desc limit ${runs}`,

@@ -16,9 +16,16 @@ export interface Bot {
   kill(signal: NodeJS.Signals): void
 }
 
+/** The sources as they are, without a build. */
+const fromSources = [process.execPath, '--import', 'tsx', main] as const
+
 /** `environment` is all it gets, beside PATH and HOME; its log goes to `logFile`. */
-export function startBot(environment: Readonly<Record<string, string>>, logFile: string): Bot {
-  const child = spawn(process.execPath, ['--import', 'tsx', main], {
+export function startBot(
+  environment: Readonly<Record<string, string>>,
+  logFile: string,
+  [program, ...args]: readonly [string, ...string[]] = fromSources,
+): Bot {
+  const child = spawn(program, args, {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

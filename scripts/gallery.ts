@@ -1,5 +1,7 @@
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { App, LogLevel } from '@slack/bolt'
 import type { HomeView, ModalView } from '@slack/types'
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
@@ -13,7 +15,12 @@ import { people, type Picture, pictures } from '../test/messages/pictures.ts'
 
 // Renders every message and dialog in its typical states, in the sandbox's own page, into docs/messages.
 
-const directory = fileURLToPath(new URL('../docs/messages/', import.meta.url))
+const usage = `usage: npm run gallery [-- options]
+  --only NAME   draws this picture and leaves the others; may be given several times
+  --out DIR     where pictures and README.md go (docs/messages)`
+
+const committed = fileURLToPath(new URL('../docs/messages/', import.meta.url))
+const wanted = wantedBy(process.argv.slice(2))
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const tokens = { botToken: 'xoxb-gallery', appToken: 'xapp-gallery', signingSecret: 'gallery' }
 const widths = { desktop: 760, phone: 390 } as const
@@ -51,20 +58,58 @@ async function main(): Promise<void> {
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--hide-scrollbars', '--disable-lcd-text'],
   })
   try {
-    await mkdir(directory, { recursive: true })
-    for (const file of await readdir(directory)) if (file.endsWith('.png')) await rm(`${directory}${file}`)
+    await mkdir(wanted.directory, { recursive: true })
     const chat = openChat({ token: tokens.botToken, apiUrl: slack.apiUrl })
     for (const [index, picture] of pictures.entries()) {
+      if (!wanted.pictures.includes(picture)) continue
       await take({ slack, chat, browser, channel: channelOf(index) }, picture)
       process.stdout.write(`${picture.name}\n`)
     }
-    await writeFile(`${directory}README.md`, readme())
-    process.stdout.write(`${(await sizeOf(directory)).toFixed(2)} MB in ${directory}\n`)
+    await writeFile(join(wanted.directory, 'README.md'), readme())
+    // Only here: another directory may hold pictures that are none of the gallery's.
+    if (wanted.directory === committed) await removeFormer()
+    process.stdout.write(`${(await sizeOf(wanted.directory)).toFixed(2)} MB in ${wanted.directory}\n`)
   } finally {
     await browser.close()
     await app.stop()
     await slack.close()
   }
+}
+
+interface Wanted {
+  readonly directory: string
+  readonly pictures: readonly Picture[]
+}
+
+/** What the command line asks for. Ends the program with one message when it asks for what there is not. */
+function wantedBy(argv: readonly string[]): Wanted {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: { only: { type: 'string', multiple: true }, out: { type: 'string', default: committed } },
+    })
+    const unknown = values.only?.find((name) => !pictures.some((picture) => picture.name === name))
+    if (unknown !== undefined) throw new Error(`There is no picture ${unknown}: test/messages/pictures.ts names them`)
+    return {
+      directory: values.out,
+      pictures: pictures.filter(({ name }) => values.only === undefined || values.only.includes(name)),
+    }
+  } catch (error) {
+    const [first = ''] = (error instanceof Error ? error.message : String(error)).split('. ')
+    process.stderr.write(`${first}\n${usage}\n`)
+    process.exit(2)
+  }
+}
+
+/** Removes pictures of what is no longer in the gallery. */
+async function removeFormer(): Promise<void> {
+  const current = new Set(pictures.flatMap(({ name }) => Object.keys(widths).map((width) => fileOf(name, width))))
+  for (const file of await readdir(committed))
+    if (file.endsWith('.png') && !current.has(file)) await rm(join(committed, file))
+}
+
+function fileOf(name: string, width: string): string {
+  return `${name}-${width}.png`
 }
 
 interface Studio {
@@ -90,7 +135,7 @@ async function take(studio: Studio, picture: Picture): Promise<void> {
       for (const it of times) it.textContent = text
     }, timeOfDay)
     await fitted(page, target, widths[width])
-    await writeFile(`${directory}${picture.name}-${width}.png`, smallPng(await target.screenshot()))
+    await writeFile(join(wanted.directory, fileOf(picture.name, width)), smallPng(await target.screenshot()))
     await page.close()
   }
 }
@@ -152,7 +197,7 @@ async function fitted(page: Page, target: Locator, width: number): Promise<void>
 
 async function sizeOf(folder: string): Promise<number> {
   let bytes = 0
-  for (const file of await readdir(folder)) bytes += (await stat(`${folder}${file}`)).size
+  for (const file of await readdir(folder)) bytes += (await stat(join(folder, file))).size
   return bytes / 1_000_000
 }
 
