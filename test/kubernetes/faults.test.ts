@@ -184,7 +184,9 @@ describe('a cluster whose API server has a bad day', () => {
     await purser.runCronJobNow('webhook-retry', 'webhook-retry-run-1', signal)
     await purser.suspendCronJob('webhook-retry', false, signal)
     await purser.examineCronJob('webhook-retry', signal)
-    await purser.surroundings({ deployment: NAME, secret: 'stripe-credentials', cronJobs: [] }, signal)
+    expect(await purser.autoscaler(NAME, signal)).toBe('none')
+    expect(await purser.nodePlatforms(signal)).toBe('unknown')
+    await purser.secretConsumers({ deployment: NAME, secret: 'stripe-credentials', cronJobs: [] }, signal)
     const abort = new AbortController()
     const heard = new Promise((resolve) => {
       const follow = { deployment: NAME, container: 'api', since: '2020-01-01T00:00:00Z' }

@@ -10,7 +10,9 @@ import { recentLogs } from './logs/recent-logs.ts'
 import { restart } from './deployments/restart.ts'
 import { scale } from './deployments/scale.ts'
 import { Secrets } from './secrets.ts'
-import { surroundingsOf } from './surroundings.ts'
+import { autoscaler } from './deployments/autoscaler.ts'
+import { nodePlatforms } from './nodes/platforms.ts'
+import { secretConsumers } from './secrets/consumers.ts'
 import { waitForRollout } from './deployments/wait-for-rollout.ts'
 
 interface ClusterOptions {
@@ -58,9 +60,11 @@ export function openCluster(options: ClusterOptions): Cluster {
     scale: (change, signal) => scale({ connection, paths, deployments }, change, signal),
     history: (name, container, signal) => deployments.history(name, container, signal),
     restart: (change, signal) => restart({ connection, paths, deployments }, change, signal),
-    surroundings: async ({ deployment: name, secret, cronJobs: named }, signal) => {
-      const deployment = await deployments.require(name, 'looking around', signal)
-      return surroundingsOf(connection, paths, { deployment, secret, cronJobs: named }, signal)
+    autoscaler: (name, signal) => autoscaler(connection, paths, name, signal),
+    nodePlatforms: (signal) => nodePlatforms(connection, signal),
+    secretConsumers: async ({ deployment: name, secret, cronJobs: named }, signal) => {
+      const deployment = await deployments.require(name, 'reading', signal)
+      return secretConsumers(connection, paths, { deployment, secret, cronJobs: named }, signal)
     },
     secretKey: (secret, key, signal) => secrets.state(secret, key, signal),
     readSecretKey: (secret, key, signal) => secrets.read(secret, key, signal),

@@ -78,18 +78,21 @@ export interface DeploymentHistory {
   readonly revisions: readonly KnownRevision[]
 }
 
-/** What stands around a Deployment and matters to a plan. `unknown`: Purser may not look. */
-export interface Surroundings {
-  readonly autoscaler:
-    { readonly name: string; readonly minimum: number; readonly maximum: number } | 'none' | 'unknown'
-  /** `linux/amd64`, of the nodes that take pods. */
-  readonly nodePlatforms: readonly string[] | 'unknown'
-  /** How the Deployment's containers and the CronJobs named in the question get the Secret. */
-  readonly secretConsumers: readonly SecretConsumer[]
-  /** Other workloads of the namespace that run and get it. */
-  readonly otherConsumers: readonly SecretConsumer[]
+/** The bounds between which an autoscaler keeps the number of a Deployment's pods. */
+export interface Autoscaler {
+  readonly name: string
+  readonly minimum: number
+  readonly maximum: number
 }
 
+export interface SecretConsumers {
+  /** The Deployment's containers and volumes, and those of the CronJobs named in the question. */
+  readonly own: readonly SecretConsumer[]
+  /** Other workloads of the namespace that run at this moment. Jobs are left out. */
+  readonly others: readonly SecretConsumer[]
+}
+
+/** One way by which a workload gets values of a Secret. */
 export interface SecretConsumer {
   /** `Deployment valuecanvas-api` */
   readonly workload: string
@@ -292,10 +295,14 @@ export interface Cluster {
 
   /** What runs, who made it so, and what `restoreReplicaSet` could put back. Changes nothing. */
   history(deployment: string, container: string, signal: AbortSignal): Promise<DeploymentHistory>
-  surroundings(
+  /** `unknown`: Purser may not list autoscalers. */
+  autoscaler(deployment: string, signal: AbortSignal): Promise<Autoscaler | 'none' | 'unknown'>
+  /** `linux/amd64`, of the nodes that take pods. `unknown`: Purser may not list nodes. */
+  nodePlatforms(signal: AbortSignal): Promise<readonly string[] | 'unknown'>
+  secretConsumers(
     question: { readonly deployment: string; readonly secret: string; readonly cronJobs: readonly string[] },
     signal: AbortSignal,
-  ): Promise<Surroundings>
+  ): Promise<SecretConsumers>
 
   /**
    * Replaces the pods of a Deployment by putting annotations on its template (a hash of what they read at their start), and
