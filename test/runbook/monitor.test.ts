@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { LogLine } from '../../src/adapters/kubernetes/port.ts'
+import type { LogLine } from '../../src/adapters/kubernetes/logs/port.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import type { MonitorConfig } from '../../src/config/service-schema.ts'
 import { PurserError } from '../../src/errors.ts'

@@ -1,4 +1,5 @@
-import type { Autoscaler, DeploymentState, SecretConsumer, SecretConsumers } from '../../adapters/kubernetes/port.ts'
+import type { Autoscaler, DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
+import type { SecretConsumer, SecretConsumers } from '../../adapters/kubernetes/secrets/port.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 

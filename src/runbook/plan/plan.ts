@@ -1,4 +1,4 @@
-import type { DeploymentState } from '../../adapters/kubernetes/port.ts'
+import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import type { BlockingSession, MigrationFile, MigrationLock } from '../../adapters/postgres/port.ts'
 import type { DeployPlan, PlannedCronJob, PlannedImage, PlannedMigration } from '../../model/deploy-plan.ts'
 import { clusterFacts, clusterRisks } from './cluster-risks.ts'

@@ -1,4 +1,4 @@
-import type { Autoscaler, DeploymentState } from '../../adapters/kubernetes/port.ts'
+import type { Autoscaler, DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import type { ReplicasBefore } from '../../model/effects.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'

@@ -2,7 +2,7 @@ import type { ApiList, ApiObject } from '../api/objects.ts'
 import type { Connection } from '../api/connection.ts'
 import { orUnknown } from '../api/errors.ts'
 import type { Paths } from '../api/paths.ts'
-import type { Autoscaler } from '../port.ts'
+import type { Autoscaler } from './port.ts'
 
 interface HorizontalPodAutoscaler extends ApiObject {
   readonly spec: {

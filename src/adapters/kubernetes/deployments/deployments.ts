@@ -12,29 +12,22 @@ import {
   templateHash,
   withoutTemplateHash,
 } from '../api/objects.ts'
-import { FIELD_MANAGER } from '../api/apply.ts'
+import { FIELD_MANAGER } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import { differences } from '../api/differences.ts'
 import { ClusterError } from '../api/errors.ts'
 import { historyOf } from './history.ts'
 import type { Paths } from '../api/paths.ts'
-import type {
-  ApplyOutcome,
-  DeploymentHistory,
-  DeploymentState,
-  ImageChange,
-  ImageSet,
-  PodState,
-  ReplicaSetUndo,
-} from '../port.ts'
+import type { DeploymentHistory, DeploymentState, ImageChange, ImageSet, ReplicaSetUndo } from './port.ts'
+import type { ApplyOutcome } from '../manifests/port.ts'
 import { imageIn, lastHealthy, revisionOf } from './revisions.ts'
-import { currentPodsOf, currentReplicaSet } from './rollout-verdict.ts'
+import { currentReplicaSet, type RolloutView } from './rollout-verdict.ts'
 
 /** Status updates move the resourceVersion too, several times a second during a rollout. */
 const ATTEMPTS = 8
 const UNCHANGED: ApplyOutcome = { outcome: 'unchanged', differences: [] }
 
-export class Deployments {
+export class DeploymentsApi {
   readonly #connection: Connection
   readonly #paths: Paths
 
@@ -69,23 +62,13 @@ export class Deployments {
     }
   }
 
-  async currentPods(name: string, container: string, signal: AbortSignal): Promise<readonly PodState[]> {
-    const deployment = await this.require(name, 'listing the pods of', signal)
+  async rolloutView(name: string, doing: string, signal: AbortSignal): Promise<RolloutView> {
+    const deployment = await this.require(name, doing, signal)
     const [replicaSets, pods] = await Promise.all([
       this.#replicaSets(deployment, signal),
       this.#owned<Pod>(this.#paths.pods, deployment, signal),
     ])
-    return currentPodsOf({ deployment, replicaSets, pods }).map((pod) => {
-      const status = pod.status?.containerStatuses?.find((one) => one.name === container)
-      const spec = pod.spec.containers.find((one) => one.name === container)
-      return {
-        name: pod.metadata.name,
-        ready: status?.ready ?? false,
-        restarts: status?.restartCount ?? 0,
-        imageID: status?.imageID ?? '',
-        image: spec?.image ?? '',
-      }
-    })
+    return { deployment, replicaSets, pods }
   }
 
   async setImage(change: ImageChange, signal: AbortSignal): Promise<ImageSet> {

@@ -7,9 +7,9 @@ import {
   templateHash,
   withoutTemplateHash,
 } from '../api/objects.ts'
-import { FIELD_MANAGER } from '../api/apply.ts'
+import { FIELD_MANAGER } from '../api/field-manager.ts'
 import { differences } from '../api/differences.ts'
-import type { DeploymentHistory, KnownRevision, TemplateWriter } from '../port.ts'
+import type { DeploymentHistory, KnownRevision, TemplateWriter } from './port.ts'
 import { imageIn, lastHealthy, newestFirst, revisionOf } from './revisions.ts'
 import { currentReplicaSet } from './rollout-verdict.ts'
 

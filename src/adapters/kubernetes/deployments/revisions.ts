@@ -1,6 +1,6 @@
 import { conditionOf, containerImage, type Deployment, type ReplicaSet, REVISION } from '../api/objects.ts'
 import { ClusterError } from '../api/errors.ts'
-import type { Revision } from '../port.ts'
+import type { Revision } from './port.ts'
 
 /** A rollout that was never completed proves nothing: then the pods that serve are those of the one before. */
 export function lastHealthy(

@@ -8,7 +8,7 @@ import {
   type ReplicaSet,
   sameTemplate,
 } from '../api/objects.ts'
-import type { RolloutProgress } from '../port.ts'
+import type { RolloutProgress } from './port.ts'
 
 /** Everything that is known of a rollout at one moment. */
 export interface RolloutView {

@@ -1,14 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type ApiList, type Pod, selectorText } from '../api/objects.ts'
-import { FIELD_MANAGER } from '../api/apply.ts'
+import { FIELD_MANAGER } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
-import type { Deployments } from './deployments.ts'
+import type { DeploymentsApi } from './deployments.ts'
 import type { Paths } from '../api/paths.ts'
+import type { ReplicasChange } from './port.ts'
 
 const LOOK_MS = 500
 
 /** A status that still counts the former pods would pass for a rollout that is done, when the deployment is started again. */
-async function hasSettled(deployments: Deployments, name: string, signal: AbortSignal): Promise<boolean> {
+async function hasSettled(deployments: DeploymentsApi, name: string, signal: AbortSignal): Promise<boolean> {
   const { metadata, status } = await deployments.require(name, 'scaling to 0', signal)
   const observed = (metadata.generation ?? 0) <= (status?.observedGeneration ?? 0)
   return observed && (status?.replicas ?? 0) === 0
@@ -19,12 +20,8 @@ async function hasSettled(deployments: Deployments, name: string, signal: AbortS
  * writes. Pods of another number are waited for as for any rollout.
  */
 export async function scale(
-  { connection, paths, deployments }: { connection: Connection; paths: Paths; deployments: Deployments },
-  {
-    deployment: name,
-    replicas,
-    onProgress,
-  }: { deployment: string; replicas: number; onProgress: (line: string) => void },
+  { connection, paths, deployments }: { connection: Connection; paths: Paths; deployments: DeploymentsApi },
+  { deployment: name, replicas, onProgress }: ReplicasChange,
   signal: AbortSignal,
 ): Promise<void> {
   const doing = `scaling deployment ${name} to ${replicas}`

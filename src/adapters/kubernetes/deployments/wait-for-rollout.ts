@@ -10,7 +10,7 @@ import type { Connection } from '../api/connection.ts'
 import { ClusterError, RolloutFailed } from '../api/errors.ts'
 import { byName, observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
-import type { RolloutProgress, RolloutWait } from '../port.ts'
+import type { RolloutProgress, RolloutWait } from './port.ts'
 import {
   currentPodsOf,
   currentReplicaSet,

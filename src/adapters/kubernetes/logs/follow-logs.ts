@@ -5,7 +5,9 @@ import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import { observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
-import type { OnLine } from '../port.ts'
+import type { LogRange, OnLine } from './port.ts'
+
+type ContainerRange = Omit<LogRange, 'deployment'>
 
 /** A kubelet answers a followed log with its first line: a quiet container leaves even the head of the answer open. */
 const OPENING_MS = 300_000
@@ -14,18 +16,12 @@ const LONGEST_WAIT_MS = 8_000
 /** Until a container that ended is seen started again. */
 const RETRY_MS = 1_000
 
-interface Follow {
-  readonly container: string
-  /** RFC 3339. */
-  readonly since: string
-}
-
 /** Keeps one stream open for each pod of the deployment until the signal fires. */
 export async function followLogs(
   connection: Connection,
   paths: Paths,
   deployment: Deployment,
-  follow: Follow,
+  range: ContainerRange,
   onLine: OnLine,
   signal: AbortSignal,
 ): Promise<void> {
@@ -40,7 +36,7 @@ export async function followLogs(
   }
   let problem: Error | undefined
   const adopt = (pod: Pod) => {
-    const follower = new PodFollower(connection, paths, pod, follow, onLine)
+    const follower = new PodFollower(connection, paths, pod, range, onLine)
     followers.set(pod.metadata.uid, follower)
     const run = follower.run(inside).catch((error: unknown) => {
       problem ??= error instanceof Error ? error : new Error(String(error))
@@ -83,12 +79,12 @@ class PodFollower {
   /** Restarts when the last stream was opened; undefined before the first. */
   #restarts: number | undefined
 
-  constructor(connection: Connection, paths: Paths, pod: Pod, follow: Follow, onLine: OnLine) {
+  constructor(connection: Connection, paths: Paths, pod: Pod, range: ContainerRange, onLine: OnLine) {
     this.#connection = connection
     this.#path = paths.log(pod.metadata.name)
-    this.#container = follow.container
+    this.#container = range.container
     this.#onLine = onLine
-    this.#newest = sortable(follow.since)
+    this.#newest = sortable(range.since)
     this.pod = pod
   }
 

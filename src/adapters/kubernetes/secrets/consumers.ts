@@ -10,7 +10,7 @@ import type {
 } from '../api/objects.ts'
 import type { Connection } from '../api/connection.ts'
 import type { Paths } from '../api/paths.ts'
-import type { SecretConsumer, SecretConsumers } from '../port.ts'
+import type { SecretConsumer, SecretConsumers } from './port.ts'
 
 interface ConsumersQuestion {
   readonly deployment: Deployment

@@ -1,17 +1,18 @@
-import { type ApiList, conditionOf, controlledBy, type CronJob, isMap, type Job, type Pod } from './api/objects.ts'
-import { FIELD_MANAGER } from './api/apply.ts'
-import type { Connection } from './api/connection.ts'
-import { ClusterError } from './api/errors.ts'
-import { byName, observe } from './api/observe.ts'
-import type { Paths } from './api/paths.ts'
-import type { CronJobState, JobOutcome, KubernetesObject } from './port.ts'
-import { podSigns } from './deployments/rollout-verdict.ts'
+import { type ApiList, conditionOf, controlledBy, type CronJob, isMap, type Job, type Pod } from '../api/objects.ts'
+import { FIELD_MANAGER } from '../api/field-manager.ts'
+import type { Connection } from '../api/connection.ts'
+import { ClusterError } from '../api/errors.ts'
+import { byName, observe } from '../api/observe.ts'
+import type { Paths } from '../api/paths.ts'
+import type { CronJobState, JobOutcome } from './port.ts'
+import type { KubernetesObject } from '../manifests/port.ts'
+import { podSigns } from '../deployments/rollout-verdict.ts'
 
 const LOG_LINES = 50
 const POD_GRACE_MS = 20_000
 const LOOK_MS = 1_000
 
-export class CronJobs {
+export class CronJobsApi {
   readonly #connection: Connection
   readonly #paths: Paths
 

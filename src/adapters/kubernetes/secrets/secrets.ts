@@ -1,10 +1,11 @@
-import { fingerprintOf, Sensitive } from '../../sensitive.ts'
-import type { Secret } from './api/objects.ts'
-import { conflictingManagers, FIELD_MANAGER } from './api/apply.ts'
-import type { Connection } from './api/connection.ts'
-import { ClusterError } from './api/errors.ts'
-import type { Paths } from './api/paths.ts'
-import type { ApplyOutcome, SecretKeyState, SecretWrite } from './port.ts'
+import { fingerprintOf, Sensitive } from '../../../sensitive.ts'
+import type { Secret } from '../api/objects.ts'
+import { conflictingManagers, FIELD_MANAGER } from '../api/field-manager.ts'
+import type { Connection } from '../api/connection.ts'
+import { ClusterError } from '../api/errors.ts'
+import type { Paths } from '../api/paths.ts'
+import type { ApplyOutcome } from '../manifests/port.ts'
+import type { SecretKeyState, SecretWrite } from './port.ts'
 
 /** Somebody else may write the Secret between our read and our write. */
 const ATTEMPTS = 5
@@ -14,7 +15,7 @@ const MANAGED_BY = 'app.kubernetes.io/managed-by'
  * Keys of a Secret, set by server-side apply with Purser's field manager: it owns its own keys and nothing else. An apply
  * takes away what its manager owned and now leaves out, so every write names all of Purser's keys.
  */
-export class Secrets {
+export class SecretsApi {
   readonly #connection: Connection
   readonly #paths: Paths
 
