@@ -20,13 +20,13 @@ interface ClusterErrorFacts extends ErrorFacts {
   readonly status?: number
   /** The API's machine-readable reason, such as `Forbidden`. */
   readonly reason?: string
-  /** How long the API asked us to stay away. */
+  /** How long the API asked to wait before the next request. */
   readonly retryAfterMs?: number
   /** No answer came within the request's time limit. */
   readonly timedOut?: boolean
 }
 
-/** The cluster said no, or said nothing. The message names the verb, the object and the API's own words. */
+/** The cluster refused a request or did not answer. The message names the verb, the object and the API's own words. */
 export class ClusterError extends PurserError {
   readonly status: number | undefined
   readonly reason: string | undefined
@@ -70,17 +70,4 @@ const HINTS: Readonly<Record<string, string>> = {
 
 function hintFor(reason: string): string {
   return HINTS[reason] ?? 'Look at the evidence; roll back if the version is at fault, otherwise retry the phase.'
-}
-
-/**
- * For questions that a plan can do without. A Role that does not grant the right (403) and a cluster that does not serve the
- * kind (404: autoscaling/v2 came with Kubernetes 1.23) make the answer `unknown`; every other error stays an error.
- */
-export async function orUnknown<T>(answer: Promise<T>): Promise<T | 'unknown'> {
-  try {
-    return await answer
-  } catch (error) {
-    if (error instanceof ClusterError && (error.status === 403 || error.status === 404)) return 'unknown'
-    throw error
-  }
 }

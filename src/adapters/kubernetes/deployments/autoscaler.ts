@@ -1,6 +1,6 @@
 import type { ApiList, ApiObject } from '../api/objects.ts'
 import type { Connection } from '../api/connection.ts'
-import { orUnknown } from '../api/errors.ts'
+import { orUnknown } from '../api/or-unknown.ts'
 import type { Paths } from '../api/paths.ts'
 import type { Autoscaler } from './port.ts'
 

@@ -46,7 +46,7 @@ function annotate(
   )
 }
 
-/** Looks again and again instead of watching: a watch would need rights that only the service's Deployment has. */
+/** Reads the Deployment again and again. A watch would need rights that Purser has for the service's own Deployment only. */
 async function untilRolledOut(
   deployments: DeploymentsApi,
   name: string,

@@ -1,6 +1,6 @@
 import type { ApiList, ApiObject } from '../api/objects.ts'
 import type { Connection } from '../api/connection.ts'
-import { orUnknown } from '../api/errors.ts'
+import { orUnknown } from '../api/or-unknown.ts'
 
 interface Node extends ApiObject {
   readonly spec?: { readonly unschedulable?: boolean }
