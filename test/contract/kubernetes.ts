@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 
 import { RolloutFailed } from '../../src/adapters/kubernetes/api/errors.ts'
-import type { Cluster, KubernetesObject, LogLine } from '../../src/adapters/kubernetes/port.ts'
+import type { LogLine } from '../../src/adapters/kubernetes/logs/port.ts'
+import type { KubernetesObject } from '../../src/adapters/kubernetes/manifests/port.ts'
+import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 
 export interface ContractWorld {

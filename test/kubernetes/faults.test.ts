@@ -9,7 +9,10 @@ import { parseAllDocuments } from 'yaml'
 import type { ApiFault } from '../../sandbox/kubernetes/faults.ts'
 import { type KubernetesSimulator, startKubernetes } from '../../sandbox/kubernetes/server.ts'
 import { openCluster } from '../../src/adapters/kubernetes/client.ts'
-import type { Cluster, KubernetesObject, LogLine, Permission } from '../../src/adapters/kubernetes/port.ts'
+import type { LogLine } from '../../src/adapters/kubernetes/logs/port.ts'
+import type { KubernetesObject } from '../../src/adapters/kubernetes/manifests/port.ts'
+import type { Permission } from '../../src/adapters/kubernetes/permissions/port.ts'
+import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { fakeRuntime } from './fake-runtime.ts'
 
@@ -184,7 +187,9 @@ describe('a cluster whose API server has a bad day', () => {
     await purser.runCronJobNow('webhook-retry', 'webhook-retry-run-1', signal)
     await purser.suspendCronJob('webhook-retry', false, signal)
     await purser.examineCronJob('webhook-retry', signal)
-    await purser.surroundings({ deployment: NAME, secret: 'stripe-credentials', cronJobs: [] }, signal)
+    expect(await purser.autoscaler(NAME, signal)).toBe('none')
+    expect(await purser.nodePlatforms(signal)).toBe('unknown')
+    await purser.secretConsumers({ deployment: NAME, secret: 'stripe-credentials', cronJobs: [] }, signal)
     const abort = new AbortController()
     const heard = new Promise((resolve) => {
       const follow = { deployment: NAME, container: 'api', since: '2020-01-01T00:00:00Z' }

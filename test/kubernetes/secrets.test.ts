@@ -121,7 +121,7 @@ describe('the Secret that others use too', () => {
   it('is read by other Deployments too, which are found by their pods and restarted where Purser may', async () => {
     const question = { deployment: 'valuecanvas-api', secret: name, cronJobs: [] }
     await expect
-      .poll(async () => (await cluster.surroundings(question, signal)).otherConsumers, { timeout: 10_000 })
+      .poll(async () => (await cluster.secretConsumers(question, signal)).others, { timeout: 10_000 })
       .toEqual([{ workload: 'Deployment worker', by: 'container main', how: 'env' }])
     const restart = () =>
       cluster.restart(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { consumersIn } from '../../src/adapters/kubernetes/surroundings.ts'
+import { consumersIn } from '../../src/adapters/kubernetes/secrets/consumers.ts'
 import { platformRisk } from '../../src/runbook/plan/cluster-risks.ts'
 import { imageBefore } from '../../src/runbook/rollout/rollout.ts'
 

@@ -9,7 +9,8 @@ import type { Seen } from '../../src/runbook/diagnose/seen.ts'
 import { webhookCauses } from '../../src/runbook/diagnose/webhook-causes.ts'
 import { webhookFindings } from '../../src/runbook/diagnose/webhook.ts'
 import { type Probe, type WebhookFacts, withoutValues } from '../../src/runbook/diagnose/webhook-facts.ts'
-import type { CronJobExamination, SecretKeyState } from '../../src/adapters/kubernetes/port.ts'
+import type { CronJobExamination } from '../../src/adapters/kubernetes/cron-jobs/port.ts'
+import type { SecretKeyState } from '../../src/adapters/kubernetes/secrets/port.ts'
 
 const seen = <T>(value: T): Seen<T> => ({ ok: true, value, milliseconds: 3 })
 const unseen = { ok: false, why: 'no answer within 15 s', milliseconds: 15_000 } as const

@@ -81,7 +81,7 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
       registry: openRegistry(),
       commands: openCommands(),
       repository,
-      cluster: { surroundings: async () => ({ nodePlatforms }) },
+      cluster: { nodePlatforms: async () => nodePlatforms },
       workspaces: join(directory, 'workspaces'),
     }
     const context = {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { SecretConsumer, SecretKeyState } from '../../src/adapters/kubernetes/port.ts'
+import type { SecretConsumer, SecretKeyState } from '../../src/adapters/kubernetes/secrets/port.ts'
 import type { WebhookEndpoint } from '../../src/adapters/stripe/port.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import type { PhaseContext } from '../../src/runbook/phase.ts'

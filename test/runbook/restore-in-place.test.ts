@@ -54,7 +54,7 @@ const cluster = {
     if (replicas > 0) outside.content = [...outside.content, `write ${(writes += 1)}`]
   },
   waitForRollout: async () => ({}),
-  surroundings: async () => ({ autoscaler: 'none' }),
+  autoscaler: async () => 'none',
 }
 const manifestOf = (file: string) => ({
   file,

@@ -93,7 +93,7 @@ describe('a restore, broken off at every call to the outside', () => {
     suspendCronJob: async (_name: string, suspended: boolean) => void (service.suspended = suspended),
     scale: async ({ replicas }: { replicas: number }) => void (service.replicas = replicas),
     waitForRollout: async () => ({}),
-    surroundings: async () => ({ autoscaler: 'none' }),
+    autoscaler: async () => 'none',
   }
 
   function contextOf(run: Run, trouble?: Trouble): PhaseContext {

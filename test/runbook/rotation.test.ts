@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { startStripe, type StripeSimulator } from '../../sandbox/stripe/server.ts'
-import type { SecretWrite } from '../../src/adapters/kubernetes/port.ts'
+import type { SecretWrite } from '../../src/adapters/kubernetes/secrets/port.ts'
 import { openStripe } from '../../src/adapters/stripe/client.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import type { ServiceConfig } from '../../src/config/service-schema.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SecretKeyState } from '../../src/adapters/kubernetes/port.ts'
+import type { SecretKeyState } from '../../src/adapters/kubernetes/secrets/port.ts'
 import type { WebhookEndpoint } from '../../src/adapters/stripe/port.ts'
 import { decideEndpoint } from '../../src/runbook/stripe/webhook-endpoint.ts'
 

@@ -2,7 +2,7 @@ import { type ReactNode, useMemo, useState } from 'react'
 import type { View } from '../model.ts'
 import { Blocks } from './blocks/blocks.tsx'
 import type { Block, Confirm } from './blocks/parts.ts'
-import { type Act, ActContext, type Form, FormContext } from './blocks/surroundings.ts'
+import { type Act, ActContext, type Form, FormContext } from './blocks/contexts.ts'
 import { grouped } from './dialogs.tsx'
 import { control } from './feed.ts'
 

@@ -1,7 +1,7 @@
 import { type ReactNode, useCallback, useEffect, useState } from 'react'
 import type { PageChannel, PageState } from '../page-state.ts'
 import { AppHome } from './app-home.tsx'
-import { SurroundingsContext } from './blocks/surroundings.ts'
+import { WorkspaceContext } from './blocks/contexts.ts'
 import { Composer } from './composer.tsx'
 import { useConfirm } from './confirm.tsx'
 import { Dialogs } from './dialogs.tsx'
@@ -13,7 +13,7 @@ import { usePress } from './press.ts'
 import { useReading } from './reading.ts'
 import { Sidebar } from './sidebar.tsx'
 import { type Theme, useStored, useTheme } from './stored.ts'
-import { useSurroundingsOf } from './surroundings-of.ts'
+import { useWorkspaceData } from './workspace-data.ts'
 import { Thread } from './thread.tsx'
 import { Banner, Beginning, Title } from './title.tsx'
 import { useToast } from './toast.ts'
@@ -65,7 +65,7 @@ function Workspace({ state, offline, theme, refresh, onTheme, onBecome }: Worksp
   const [strip, setStrip] = useStored('strip', 'shown')
   const [toast, tell] = useToast()
   const [confirmDialog, ask] = useConfirm()
-  const surroundings = useSurroundingsOf(state, theme)
+  const workspace = useWorkspaceData(state, theme)
   const me = state.me
   const channel = state.channels.find((channel) => channel.id === place.channel) ?? firstRoom(state)
   const reading = useReading(state, channel, place.home)
@@ -94,7 +94,7 @@ function Workspace({ state, offline, theme, refresh, onTheme, onBecome }: Worksp
   const composer = { command: state.command, hints: state.commandHints }
 
   return (
-    <SurroundingsContext value={surroundings}>
+    <WorkspaceContext value={workspace}>
       <div className={`app ${root === undefined ? '' : 'threaded'} ${menu ? 'menu-open' : ''}`}>
         <TopBar
           state={state}
@@ -178,7 +178,7 @@ function Workspace({ state, offline, theme, refresh, onTheme, onBecome }: Worksp
           </div>
         )}
       </div>
-    </SurroundingsContext>
+    </WorkspaceContext>
   )
 }
 

@@ -3,7 +3,7 @@ import type { Message, SlackFile } from '../model.ts'
 import { Avatar } from './avatar.tsx'
 import { Blocks } from './blocks/blocks.tsx'
 import type { Element } from './blocks/parts.ts'
-import { ActContext, type Form, FormContext, useSurroundings } from './blocks/surroundings.ts'
+import { ActContext, type Form, FormContext, useWorkspace } from './blocks/contexts.ts'
 import { mrkdwn, safeUrl } from './blocks/text.tsx'
 import { Icon } from './icons.tsx'
 
@@ -17,7 +17,7 @@ interface MessageProps {
 }
 
 export const MessageItem = memo(function MessageItem({ message, compact, onPress, onThread }: MessageProps): ReactNode {
-  const { users, names } = useSurroundings()
+  const { users, names } = useWorkspace()
   const user = users.find((known) => known.id === message.user)
   const act = useCallback((element: Element, value?: string) => onPress(message, element, value), [message, onPress])
   const at = new Date(Number(message.ts) * 1000)

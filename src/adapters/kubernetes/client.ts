@@ -1,17 +1,27 @@
-import { applyManifest } from './api/apply.ts'
 import { Connection } from './api/connection.ts'
-import { CronJobs } from './cron-jobs.ts'
-import { Deployments } from './deployments/deployments.ts'
-import { examineCronJob, examinePods, readLog } from './examine.ts'
-import { followLogs } from './logs/follow-logs.ts'
-import { pathsIn } from './api/paths.ts'
-import type { Cluster, Permission } from './port.ts'
-import { recentLogs } from './logs/recent-logs.ts'
+import { type Paths, pathsIn } from './api/paths.ts'
+import { CronJobsApi } from './cron-jobs/cron-jobs.ts'
+import { examineCronJob } from './cron-jobs/examine-cron-job.ts'
+import type { CronJobs } from './cron-jobs/port.ts'
+import { autoscaler } from './deployments/autoscaler.ts'
+import { DeploymentsApi } from './deployments/deployments.ts'
+import type { Deployments } from './deployments/port.ts'
 import { restart } from './deployments/restart.ts'
 import { scale } from './deployments/scale.ts'
-import { Secrets } from './secrets.ts'
-import { surroundingsOf } from './surroundings.ts'
 import { waitForRollout } from './deployments/wait-for-rollout.ts'
+import { followLogs } from './logs/follow-logs.ts'
+import type { Logs } from './logs/port.ts'
+import { readLog } from './logs/read-log.ts'
+import { recentLogs } from './logs/recent-logs.ts'
+import { applyManifest } from './manifests/apply.ts'
+import { nodePlatforms } from './nodes/platforms.ts'
+import { missingPermissions } from './permissions/permissions.ts'
+import { currentPods, examinePods } from './pods/pods.ts'
+import type { Pods } from './pods/port.ts'
+import type { Cluster } from './port.ts'
+import { secretConsumers } from './secrets/consumers.ts'
+import type { Secrets } from './secrets/port.ts'
+import { SecretsApi } from './secrets/secrets.ts'
 
 interface ClusterOptions {
   /** Path of a kubeconfig. Without it: KUBECONFIG, then the pod's ServiceAccount, then ~/.kube/config. */
@@ -33,9 +43,7 @@ export function openCluster(options: ClusterOptions): Cluster {
     ...(context === undefined ? {} : { context }),
   })
   const paths = pathsIn(namespace)
-  const deployments = new Deployments(connection, paths)
-  const secrets = new Secrets(connection, paths)
-  const cronJobs = new CronJobs(connection, paths)
+  const api = { connection, paths, deployments: new DeploymentsApi(connection, paths) }
   return {
     namespace,
     serverVersion: async (signal) => {
@@ -43,76 +51,90 @@ export function openCluster(options: ClusterOptions): Cluster {
       return (await connection.json<{ gitVersion: string }>(request, signal)).gitVersion
     },
     clockAheadMs: (signal) => connection.clockAheadMs(signal),
-    missingPermissions: async (needed, signal) => {
-      const allowed = await Promise.all(needed.map((one) => isAllowed(connection, namespace, one, signal)))
-      return needed.filter((_, index) => !allowed[index])
-    },
+    missingPermissions: (needed, signal) => missingPermissions(connection, namespace, needed, signal),
+    nodePlatforms: (signal) => nodePlatforms(connection, signal),
+    apply: (manifest, how, signal) => applyManifest(connection, namespace, manifest, how, signal),
+    ...deploymentsOf(api),
+    ...podsOf(api),
+    ...secretsOf(api),
+    ...cronJobsOf(api),
+    ...logsOf(api),
+  }
+}
+
+interface Api {
+  readonly connection: Connection
+  readonly paths: Paths
+  readonly deployments: DeploymentsApi
+}
+
+function deploymentsOf(api: Api): Deployments {
+  const { connection, paths, deployments } = api
+  return {
     deployment: (name, container, signal) => deployments.state(name, container, signal),
-    currentPods: (name, container, signal) => deployments.currentPods(name, container, signal),
+    history: (name, container, signal) => deployments.history(name, container, signal),
+    autoscaler: (name, signal) => autoscaler(connection, paths, name, signal),
     setImage: (change, signal) => deployments.setImage(change, signal),
+    restoreReplicaSet: (undo, signal) => deployments.restore(undo, signal),
+    restart: (change, signal) => restart(api, change, signal),
+    scale: (change, signal) => scale(api, change, signal),
     waitForRollout: async (wait, signal) => {
       const deployment = await deployments.require(wait.deployment, 'rolling out', signal)
       return waitForRollout(connection, paths, deployment, wait, signal)
     },
-    restoreReplicaSet: (undo, signal) => deployments.restore(undo, signal),
-    scale: (change, signal) => scale({ connection, paths, deployments }, change, signal),
-    history: (name, container, signal) => deployments.history(name, container, signal),
-    restart: (change, signal) => restart({ connection, paths, deployments }, change, signal),
-    surroundings: async ({ deployment: name, secret, cronJobs: named }, signal) => {
-      const deployment = await deployments.require(name, 'looking around', signal)
-      return surroundingsOf(connection, paths, { deployment, secret, cronJobs: named }, signal)
+  }
+}
+
+function podsOf({ connection, paths, deployments }: Api): Pods {
+  return {
+    currentPods: (name, container, signal) => currentPods(deployments, { name, container }, signal),
+    restarts: async (name, container, signal) => {
+      const pods = await currentPods(deployments, { name, container }, signal)
+      return pods.reduce((sum, pod) => sum + pod.restarts, 0)
     },
+    examinePods: (name, container, signal) => examinePods(connection, paths, { name, container }, signal),
+  }
+}
+
+function secretsOf({ connection, paths, deployments }: Api): Secrets {
+  const secrets = new SecretsApi(connection, paths)
+  return {
     secretKey: (secret, key, signal) => secrets.state(secret, key, signal),
     readSecretKey: (secret, key, signal) => secrets.read(secret, key, signal),
     writeSecret: (secret, write, signal) => secrets.write(secret, write, signal),
     removeSecretKey: (secret, key, { deleteWhenEmpty }, signal) => secrets.remove(secret, key, deleteWhenEmpty, signal),
+    secretConsumers: async ({ deployment: name, secret, cronJobs }, signal) => {
+      const deployment = await deployments.require(name, 'reading', signal)
+      return secretConsumers(connection, paths, { deployment, secret, cronJobs }, signal)
+    },
+  }
+}
+
+function cronJobsOf({ connection, paths }: Api): CronJobs {
+  const cronJobs = new CronJobsApi(connection, paths)
+  return {
     cronJob: (name, signal) => cronJobs.state(name, signal),
-    apply: (manifest, how, signal) => applyManifest(connection, namespace, manifest, how, signal),
     suspendCronJob: (name, suspended, signal) => cronJobs.suspend(name, suspended, signal),
     deleteCronJob: (name, signal) => cronJobs.delete(name, signal),
     runCronJobNow: (name, jobName, signal) => cronJobs.runNow(name, jobName, signal),
-    examinePods: (name, container, signal) => examinePods(connection, paths, { name, container }, signal),
     examineCronJob: (name, signal) => examineCronJob(connection, paths, name, signal),
+  }
+}
+
+function logsOf({ connection, paths, deployments }: Api): Logs {
+  return {
     readLog: (part, signal) => readLog(connection, paths, part, signal),
-    restarts: async (name, container, signal) => {
-      const pods = await deployments.currentPods(name, container, signal)
-      return pods.reduce((sum, pod) => sum + pod.restarts, 0)
-    },
     recentLogs: async ({ deployment: name, ...read }, onLine, signal) => {
       const deployment = await deployments.require(name, 'reading the logs of', signal)
       return recentLogs(connection, paths, deployment, read, onLine, signal)
     },
-    followLogs: async ({ deployment: name, container, since }, onLine, signal) => {
+    followLogs: async ({ deployment: name, ...range }, onLine, signal) => {
       try {
         const deployment = await deployments.require(name, 'following the logs of', signal)
-        await followLogs(connection, paths, deployment, { container, since }, onLine, signal)
+        await followLogs(connection, paths, deployment, range, onLine, signal)
       } catch (error) {
         if (!signal.aborted) throw error
       }
     },
   }
-}
-
-async function isAllowed(
-  connection: Connection,
-  namespace: string,
-  permission: Permission,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { group, resource, subresource, verb, name } = permission
-  const resourceAttributes = { namespace, group, resource, subresource, verb, name }
-  const review = await connection.json<{ status?: { allowed?: boolean } }>(
-    {
-      method: 'POST',
-      path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
-      body: {
-        apiVersion: 'authorization.k8s.io/v1',
-        kind: 'SelfSubjectAccessReview',
-        spec: { resourceAttributes },
-      },
-      doing: `asking whether ${verb} ${resource} is allowed`,
-    },
-    signal,
-  )
-  return review.status?.allowed === true
 }

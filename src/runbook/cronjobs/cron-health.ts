@@ -1,5 +1,5 @@
 import { Cron } from 'croner'
-import type { CronJobState } from '../../adapters/kubernetes/port.ts'
+import type { CronJobState } from '../../adapters/kubernetes/cron-jobs/port.ts'
 import type { Verdict } from '../../model/run.ts'
 
 export type CronFacts = Pick<

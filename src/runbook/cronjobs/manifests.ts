@@ -1,6 +1,6 @@
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
-import type { KubernetesObject } from '../../adapters/kubernetes/port.ts'
+import type { KubernetesObject } from '../../adapters/kubernetes/manifests/port.ts'
 import { CheckFailed } from '../errors.ts'
 
 /** What a CronJob of the repository becomes in this release. */

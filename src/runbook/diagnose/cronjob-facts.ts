@@ -1,5 +1,5 @@
 import { Cron } from 'croner'
-import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/port.ts'
+import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/cron-jobs/port.ts'
 import { known, type Looking, type Seen } from './seen.ts'
 
 export interface CronJobFacts {

@@ -1,4 +1,4 @@
-import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/port.ts'
+import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/cron-jobs/port.ts'
 import { cutBetweenWords } from '../../masking.ts'
 import type { Cause, Finding, Remedy } from '../../model/diagnosis.ts'
 import { type CronJobFacts, newestFailure, tellingLine } from './cronjob-facts.ts'

@@ -1,4 +1,4 @@
-import type { PodExamination } from '../../adapters/kubernetes/port.ts'
+import type { PodExamination } from '../../adapters/kubernetes/pods/port.ts'
 import type { LedgerEntry } from '../../adapters/postgres/port.ts'
 import type { PhaseContext } from '../phase.ts'
 import { known, type Looking, type Seen } from './seen.ts'

@@ -1,5 +1,7 @@
 import { NoAnswer, type NoAnswerReason } from '../../adapters/http/port.ts'
-import type { LogLine, PodExamination, SecretKeyState } from '../../adapters/kubernetes/port.ts'
+import type { LogLine } from '../../adapters/kubernetes/logs/port.ts'
+import type { PodExamination } from '../../adapters/kubernetes/pods/port.ts'
+import type { SecretKeyState } from '../../adapters/kubernetes/secrets/port.ts'
 import type { QueryAnswer } from '../../adapters/postgres/port.ts'
 import type { ProbeAnswer, WebhookEndpoint } from '../../adapters/stripe/port.ts'
 import type { PhaseContext } from '../phase.ts'

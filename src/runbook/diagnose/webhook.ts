@@ -1,4 +1,4 @@
-import type { PodExamination } from '../../adapters/kubernetes/port.ts'
+import type { PodExamination } from '../../adapters/kubernetes/pods/port.ts'
 import type { ProbeAnswer } from '../../adapters/stripe/port.ts'
 import type { Finding } from '../../model/diagnosis.ts'
 import { secretAnnotation } from '../stripe/signing-secret.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { LogLine } from '../../adapters/kubernetes/port.ts'
+import type { LogLine } from '../../adapters/kubernetes/logs/port.ts'
 import { PurserError } from '../../errors.ts'
 import type { LogGroup } from '../../model/run.ts'
 import type { LogCounts, LogPod } from '../../model/watch.ts'

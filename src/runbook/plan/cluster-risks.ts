@@ -1,33 +1,46 @@
-import type { DeploymentState, Surroundings } from '../../adapters/kubernetes/port.ts'
+import type { Autoscaler, DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
+import type { SecretConsumer, SecretConsumers } from '../../adapters/kubernetes/secrets/port.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 
-export function surroundings({ world, service, signal }: PhaseContext): Promise<Surroundings> {
+/** What a rollout depends on beside the Deployment itself. `unknown`: Purser may not look. */
+interface ClusterFacts {
+  readonly autoscaler: Autoscaler | 'none' | 'unknown'
+  readonly nodePlatforms: readonly string[] | 'unknown'
+  readonly secretConsumers: SecretConsumers
+}
+
+export async function clusterFacts({ world, service, signal }: PhaseContext): Promise<ClusterFacts> {
+  const { deployment, stripe } = service
   const cronJobs = service.cronJobs.map(({ name }) => name)
-  const { name: secret } = service.stripe.secret
-  return world.cluster.surroundings({ deployment: service.deployment, secret, cronJobs }, signal)
+  const [autoscaler, nodePlatforms, secretConsumers] = await Promise.all([
+    world.cluster.autoscaler(deployment, signal),
+    world.cluster.nodePlatforms(signal),
+    world.cluster.secretConsumers({ deployment, secret: stripe.secret.name, cronJobs }, signal),
+  ])
+  return { autoscaler, nodePlatforms, secretConsumers }
 }
 
 /**
- * What stands around the Deployment and matters to a rollout. Raises `image_platform` when no node can run the image; what
- * Purser may not look at is said to be unknown.
+ * What the plan says about nodes, autoscaler, Secret and former revisions. Raises `image_platform` when no node can run the
+ * image; what Purser may not look at is said to be unknown.
  */
 export function clusterRisks(
   { service }: PhaseContext,
   deployment: DeploymentState,
   imagePlatforms: readonly string[],
-  around: Surroundings,
+  facts: ClusterFacts,
 ): readonly string[] {
   const { name: secret } = service.stripe.secret
   return [
-    ...platformRisk(imagePlatforms, around.nodePlatforms),
-    ...autoscalerRisk(around.autoscaler),
-    ...secretRisk(service.deployment, secret, around),
+    ...platformRisk(imagePlatforms, facts.nodePlatforms),
+    ...autoscalerRisk(facts.autoscaler),
+    ...secretRisk(service.deployment, secret, facts.secretConsumers.own),
     ...historyRisk(deployment),
   ]
 }
 
-export function platformRisk(image: readonly string[], nodes: Surroundings['nodePlatforms']): readonly string[] {
+export function platformRisk(image: readonly string[], nodes: readonly string[] | 'unknown'): readonly string[] {
   if (nodes === 'unknown') return ['Unknown whether the nodes can run the image: Purser may not list nodes.']
   // linux/arm64/v8 of an image is linux/arm64 of a node.
   const missing = nodes.filter((node) => !image.some((one) => one === node || one.startsWith(`${node}/`)))
@@ -41,17 +54,20 @@ export function platformRisk(image: readonly string[], nodes: Surroundings['node
   )
 }
 
-function autoscalerRisk(autoscaler: Surroundings['autoscaler']): readonly string[] {
+function autoscalerRisk(autoscaler: ClusterFacts['autoscaler']): readonly string[] {
   if (typeof autoscaler === 'string') return []
   const { name, minimum, maximum } = autoscaler
   return [`Autoscaler ${name} keeps between ${minimum} and ${maximum} pods: their number may change meanwhile.`]
 }
 
-/** New pods read everything anew; what they do not read, or a file that stays as it was, is worth a word. */
-function secretRisk(deployment: string, secret: string, { secretConsumers }: Surroundings): readonly string[] {
-  const own = secretConsumers.filter(({ workload }) => workload === `Deployment ${deployment}`)
-  if (own.length === 0) return [`Deployment ${deployment} does not read Secret ${secret}: a new secret reaches no pod.`]
-  const jobs = secretConsumers.filter(({ workload, how }) => workload.startsWith('CronJob') && how === 'subPath')
+/**
+ * A rollout gives every new pod the Secret's present value. The plan mentions a Deployment that does not read the Secret, and
+ * CronJobs whose running Jobs keep the former value, because a file mounted by subPath never changes.
+ */
+function secretRisk(deployment: string, secret: string, own: readonly SecretConsumer[]): readonly string[] {
+  if (!own.some(({ workload }) => workload === `Deployment ${deployment}`))
+    return [`Deployment ${deployment} does not read Secret ${secret}: a new secret reaches no pod.`]
+  const jobs = own.filter(({ workload, how }) => workload.startsWith('CronJob') && how === 'subPath')
   return jobs.map(({ workload, by }) => `${workload} mounts Secret ${secret} by subPath (${by}): running Jobs keep it.`)
 }
 

@@ -1,4 +1,4 @@
-import type { DeploymentState } from '../../adapters/kubernetes/port.ts'
+import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import { changeSince } from '../../model/rollback-target.ts'
 import type { Effect, ImageAfter } from '../../model/effects.ts'
 import type { DeployPlan } from '../../model/deploy-plan.ts'

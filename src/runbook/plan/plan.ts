@@ -1,7 +1,7 @@
-import type { DeploymentState } from '../../adapters/kubernetes/port.ts'
+import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import type { BlockingSession, MigrationFile, MigrationLock } from '../../adapters/postgres/port.ts'
 import type { DeployPlan, PlannedCronJob, PlannedImage, PlannedMigration } from '../../model/deploy-plan.ts'
-import { clusterRisks, surroundings } from './cluster-risks.ts'
+import { clusterFacts, clusterRisks } from './cluster-risks.ts'
 import { causeOf, type Phase, type PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { planImage } from '../rollout/image.ts'
@@ -20,13 +20,14 @@ export const plan: Phase = async (context) => {
   const image = await planImage(context, commit.sha)
 
   await context.report('looking at the cluster, the database and Stripe')
-  const [deployment, migrations, cronJobs, around] = await Promise.all([
+  const [deployment, migrations, cronJobs, facts] = await Promise.all([
     currentDeployment(context),
     planMigrations(context, commit.sha),
     planCronJobs(context, commit.sha, image.reference),
-    surroundings(context),
+    clusterFacts(context),
   ])
-  const { stripe, decision: endpoint, risks: stripeRisks, podsRead } = await planStripe(context, around.otherConsumers)
+  const consumers = facts.secretConsumers.others
+  const { stripe, decision: endpoint, risks: stripeRisks, podsRead } = await planStripe(context, consumers)
   const currentVersion = await versionOf(context, deployment.image)
   const schema = await schemaRisks(context, migrations.schema, currentVersion)
   const dryRun = await world.cluster.setImage(
@@ -61,7 +62,7 @@ export const plan: Phase = async (context) => {
     risks: [
       ...schema,
       ...migrations.risks,
-      ...clusterRisks(context, deployment, image.platforms, around),
+      ...clusterRisks(context, deployment, image.platforms, facts),
       ...imageRisks(image, dryRun.outcome === 'unchanged'),
       ...risksOf(deployment, migrations.planned),
       ...stripeRisks,

@@ -1,4 +1,4 @@
-import type { SecretConsumer, SecretKeyState } from '../../adapters/kubernetes/port.ts'
+import type { SecretConsumer, SecretKeyState } from '../../adapters/kubernetes/secrets/port.ts'
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
 import type { DeployPlan } from '../../model/deploy-plan.ts'
 import type { PhaseContext } from '../phase.ts'

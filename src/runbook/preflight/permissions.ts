@@ -1,4 +1,4 @@
-import type { Permission } from '../../adapters/kubernetes/port.ts'
+import type { Permission } from '../../adapters/kubernetes/permissions/port.ts'
 import type { ServiceConfig } from '../../config/service-schema.ts'
 
 /** Every right that a deploy and its rollback use, as deploy/rbac.yaml grants them. */

@@ -1,4 +1,4 @@
-import type { DeploymentState, Surroundings } from '../../adapters/kubernetes/port.ts'
+import type { Autoscaler, DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import type { ReplicasBefore } from '../../model/effects.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
@@ -15,8 +15,7 @@ export async function runningReplicas(context: PhaseContext, signal: AbortSignal
   const { world, service } = context
   const deployment = await currentDeployment(context, { mayBePaused: true })
   requireSettled(deployment)
-  const question = { deployment: service.deployment, secret: service.stripe.secret.name, cronJobs: [] }
-  const { autoscaler } = await world.cluster.surroundings(question, signal)
+  const autoscaler = await world.cluster.autoscaler(service.deployment, signal)
   const { replicas } = deployment
   return {
     before: typeof autoscaler === 'string' ? { replicas } : { replicas, autoscaler },
@@ -63,7 +62,7 @@ function pausedRisk({ name, paused }: DeploymentState): readonly string[] {
   return paused ? [`Deployment ${name} is paused: it is stopped and started as it is, and stays paused.`] : []
 }
 
-function autoscalerRisk(replicas: number, autoscaler: Surroundings['autoscaler']): readonly string[] {
+function autoscalerRisk(replicas: number, autoscaler: Autoscaler | 'none' | 'unknown'): readonly string[] {
   if (autoscaler === 'none') return []
   if (autoscaler === 'unknown') return ['Unknown whether an autoscaler moves the number of pods: Purser may not look.']
   const { name, minimum, maximum } = autoscaler

@@ -1,4 +1,4 @@
-import type { KubernetesObject } from '../../adapters/kubernetes/port.ts'
+import type { KubernetesObject } from '../../adapters/kubernetes/manifests/port.ts'
 import type {
   CronJobBefore,
   Effect,

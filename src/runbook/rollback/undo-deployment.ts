@@ -1,4 +1,4 @@
-import type { DeploymentHistory, KnownRevision } from '../../adapters/kubernetes/port.ts'
+import type { DeploymentHistory, KnownRevision } from '../../adapters/kubernetes/deployments/port.ts'
 import { foreignChange, type RollbackTarget } from '../../model/rollback-target.ts'
 import type { Effect, ImageBefore } from '../../model/effects.ts'
 import { causeOf, type PhaseContext } from '../phase.ts'

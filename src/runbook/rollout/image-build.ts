@@ -104,10 +104,7 @@ async function accepted(
   built?: { readonly before: PushBefore; readonly milliseconds: number },
 ): Promise<PushedImage> {
   const { service, world } = context
-  const around = await world.cluster.surroundings(
-    { deployment: service.deployment, secret: service.stripe.secret.name, cronJobs: [] },
-    signal,
-  )
+  const nodePlatforms = await world.cluster.nodePlatforms(signal)
   const former = built?.before.digest
   const text = [
     built === undefined
@@ -118,7 +115,7 @@ async function accepted(
     ...(revision === undefined
       ? [`The image does not say which commit it was built from (label ${revisionLabel}).`]
       : []),
-    ...platformRisk(platforms, around.nodePlatforms).filter((line) => !line.startsWith('Unknown')),
+    ...platformRisk(platforms, nodePlatforms).filter((line) => !line.startsWith('Unknown')),
   ].join(' ')
   await context.tell({ kind: 'note', text }, 'image-built')
   return { reference: `${service.image.repository}@${digest}`, digest, platforms, commit: commit.sha }

@@ -1,4 +1,5 @@
-import type { DeploymentState, PodState } from '../../adapters/kubernetes/port.ts'
+import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
+import type { PodState } from '../../adapters/kubernetes/pods/port.ts'
 import type { ImageAfter, ImageBefore } from '../../model/effects.ts'
 import { sampleBaseline } from '../monitor/baseline.ts'
 import { changedDeployment, confirmPlan } from '../plan/confirm-plan.ts'

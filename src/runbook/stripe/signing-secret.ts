@@ -1,4 +1,4 @@
-import type { SecretKeyState } from '../../adapters/kubernetes/port.ts'
+import type { SecretKeyState } from '../../adapters/kubernetes/secrets/port.ts'
 import { joined, type Sensitive } from '../../sensitive.ts'
 import type { RestartBefore, SecretBefore } from '../../model/effects.ts'
 import { causeOf, type PhaseContext, planOf } from '../phase.ts'

@@ -1,4 +1,4 @@
-import type { SecretKeyState } from '../../adapters/kubernetes/port.ts'
+import type { SecretKeyState } from '../../adapters/kubernetes/secrets/port.ts'
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
 import type { DeployPlan } from '../../model/deploy-plan.ts'
 

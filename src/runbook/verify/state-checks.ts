@@ -1,4 +1,4 @@
-import type { LogLine } from '../../adapters/kubernetes/port.ts'
+import type { LogLine } from '../../adapters/kubernetes/logs/port.ts'
 import { cutBetweenWords } from '../../masking.ts'
 import { type Check, isDeployPlan } from '../../model/run.ts'
 import { check, type Finding } from './checks.ts'

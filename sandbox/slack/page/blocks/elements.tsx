@@ -1,7 +1,7 @@
 import { type ReactNode, useState } from 'react'
 import { Field, fieldTypes } from './fields.tsx'
 import type { Element } from './parts.ts'
-import { useAct } from './surroundings.ts'
+import { useAct } from './contexts.ts'
 import { plain, safeUrl, Words } from './text.tsx'
 
 /** An element outside of an input block: what is pressed or chosen goes to the app at once. */

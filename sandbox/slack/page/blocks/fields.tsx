@@ -1,6 +1,6 @@
 import { type ReactNode, useId } from 'react'
 import type { Block, Element, Option } from './parts.ts'
-import { type Surroundings, useAct, useForm, useSurroundings } from './surroundings.ts'
+import { useAct, useForm, useWorkspace, type WorkspaceData } from './contexts.ts'
 import { plain, Words } from './text.tsx'
 
 const nativeTypes: Readonly<Record<string, string>> = {
@@ -92,7 +92,7 @@ interface FieldProps {
 export function Field(props: FieldProps): ReactNode {
   const { element, blockId, onChoose } = props
   const form = useForm()
-  const surroundings = useSurroundings()
+  const workspace = useWorkspace()
   const key = keyOf(blockId, element)
   const value = form?.values[key] ?? startOf(element)
   const set = (next: string) => form?.set(key, next)
@@ -120,12 +120,12 @@ export function Field(props: FieldProps): ReactNode {
             {group.options.map(asOption)}
           </optgroup>
         ))}
-        {optionsOf(element, surroundings).map(asOption)}
+        {optionsOf(element, workspace).map(asOption)}
       </select>
     )
   }
   if (choiceTypes.includes(element.type) || multiSelects.includes(element.type)) {
-    return <Choices {...props} value={value} set={set} options={allOptions(element, surroundings)} />
+    return <Choices {...props} value={value} set={set} options={allOptions(element, workspace)} />
   }
   const tell = (next: string) => {
     if (next !== startOf(element)) onChoose(next)
@@ -221,7 +221,7 @@ function asOption(option: Option): ReactNode {
   )
 }
 
-function optionsOf(element: Element, { users, channels }: Surroundings): readonly Option[] {
+function optionsOf(element: Element, { users, channels }: WorkspaceData): readonly Option[] {
   const named = (value: string, text: string): Option => ({ value, text: { type: 'plain_text', text } })
   if (element.type.includes('users_select')) {
     return users.filter((user) => !user.isBot).map((user) => named(user.id, user.realName))
@@ -234,8 +234,8 @@ function optionsOf(element: Element, { users, channels }: Surroundings): readonl
   return element.options ?? []
 }
 
-function allOptions(element: Element, surroundings: Surroundings): readonly Option[] {
-  return [...optionsOf(element, surroundings), ...(element.option_groups ?? []).flatMap((group) => group.options)]
+function allOptions(element: Element, workspace: WorkspaceData): readonly Option[] {
+  return [...optionsOf(element, workspace), ...(element.option_groups ?? []).flatMap((group) => group.options)]
 }
 
 /** What an element holds before anybody touches it. */

@@ -1,7 +1,7 @@
 import { memo, type ReactNode, useMemo } from 'react'
 import { type Block as LibraryBlock, Message, type MessageProps } from 'slack-blocks-to-jsx'
 import type { Block } from './parts.ts'
-import { useSurroundings } from './surroundings.ts'
+import { useWorkspace } from './contexts.ts'
 import { emojiOf, Link, Mention, Time } from './text.tsx'
 
 const hooks: NonNullable<MessageProps['hooks']> = {
@@ -18,7 +18,7 @@ const hooks: NonNullable<MessageProps['hooks']> = {
 
 /** A block as slack-blocks-to-jsx draws it: whatever only shows something, and has no text of Slack's own markup. */
 export const FromLibrary = memo(function FromLibrary({ block }: { readonly block: Block }): ReactNode {
-  const { users, channels, userGroups, theme } = useSurroundings()
+  const { users, channels, userGroups, theme } = useWorkspace()
   const data = useMemo(
     () => ({
       users: users.map((user) => ({ id: user.id, name: user.realName })),

@@ -1,7 +1,7 @@
 import { Fragment, type ReactNode } from 'react'
 import emojiNames from '../../emoji.json'
 import type { Text } from './parts.ts'
-import { useSurroundings } from './surroundings.ts'
+import { useWorkspace } from './contexts.ts'
 
 type Names = (id: string) => string | undefined
 
@@ -147,7 +147,7 @@ function reference(inside: string, names: Names): ReactNode {
 
 /** A text object, or the bare text of a block that has no other. */
 export function Words({ text }: { readonly text: Text | string | undefined }): ReactNode {
-  const { names } = useSurroundings()
+  const { names } = useWorkspace()
   if (text === undefined) return null
   if (typeof text === 'string') return plain(text)
   return text.type === 'mrkdwn' ? mrkdwn(text.text, names) : plain(text.text)

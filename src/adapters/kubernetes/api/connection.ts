@@ -1,3 +1,13 @@
+/**
+ * Requests to one API server. client-node's KubeConfig gives credentials, CA, proxies and token refresh. The transport is
+ * Node's own, because client-node's generated calls take no AbortSignal and drop the fields that their models do not know,
+ * its `Log` raises an uncaught error when a followed log is aborted, and its `Watch` ends after 30 quiet seconds.
+ *
+ * Every request has a time limit beside the caller's signal, and every failure is a ClusterError. A request is sent again
+ * after a 429, after a 5xx that names a short time to wait, and after any other temporary error of a GET, unless the time
+ * limit was it. Watches and followed logs are streams of lines; whoever reads them opens them again.
+ */
+
 import { existsSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
@@ -26,24 +36,20 @@ interface ApiRequest {
   readonly body?: unknown
   /** Required for PATCH: the API refuses a patch without one. */
   readonly contentType?: string
-  /** For the error message: "reading deployment valuecanvas-api". */
+  /** What the request does, for the error message: "reading deployment valuecanvas-api". */
   readonly doing: string
-  /** For streams: without a byte for this long the connection counts as dead. */
+  /** A stream that brings no byte for this long counts as dead. */
   readonly idleMs?: number
-  /** For streams: how long the head of the answer may take (default: the limit of every request). */
+  /** How long the head of a stream's answer may take (default: the time limit of every request). */
   readonly openingMs?: number
 }
 
-/** How often a request is sent while the API server says "not now", and the longest that it may ask to be waited for. */
+/** How often a request is sent at most. */
 const ATTEMPTS = 4
+/** A server that asks for a longer wait than this gets no further request. */
 const LONGEST_WAIT_MS = 10_000
 const FIRST_WAIT_MS = 250
 
-/**
- * Requests to one API server. Credentials, CA, proxies and token refresh come from client-node's KubeConfig; the
- * transport is Node's own, because the generated calls take no AbortSignal and drop the fields their models do not know,
- * `Log` raises an uncaught error when a followed log is aborted, and `Watch` ends after 30 quiet seconds.
- */
 export class Connection {
   readonly #config: KubeConfig
   readonly #server: string
@@ -65,7 +71,7 @@ export class Connection {
     return JSON.parse(body) as T
   }
 
-  /** Undefined for 404, whatever was not found. */
+  /** Returns undefined for 404, be it that the object, its namespace or its kind does not exist. */
   async find<T>(request: ApiRequest, signal: AbortSignal): Promise<T | undefined> {
     try {
       return await this.json<T>(request, signal)
@@ -75,10 +81,7 @@ export class Connection {
     }
   }
 
-  /**
-   * A 429 has done nothing and is tried again, as is a 5xx that names a time to come back, and any other temporary error of
-   * a GET. Everything else is the caller's to judge.
-   */
+  /** Sends the request again where `waitBefore` allows it; the caller judges every other error. */
   async text(request: ApiRequest, signal: AbortSignal): Promise<string> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -117,7 +120,10 @@ export class Connection {
     }
   }
 
-  /** Lines of a watch or a followed log; half a line at a broken end is never handed on. Ends when the server ends it; raises when the connection breaks or the signal fires. */
+  /**
+   * Gives the lines of a watch or a followed log. Ends when the server ends the stream; raises when the connection breaks or
+   * the signal fires. The half line before a broken end is never given.
+   */
   async *lines(request: ApiRequest, signal: AbortSignal): AsyncGenerator<string> {
     const timeout = AbortSignal.timeout(request.openingMs ?? this.#timeoutMs)
     const opening = new AbortController()
@@ -179,7 +185,7 @@ export class Connection {
   }
 }
 
-/** Reads no faster than its lines are taken: what is not wanted yet stays in the socket. */
+/** Reads no faster than the lines are taken, so that a slow reader leaves the rest in the socket and not in memory. */
 async function* wholeLines(response: http.IncomingMessage): AsyncGenerator<string> {
   response.setEncoding('utf8')
   let rest = ''
@@ -188,18 +194,18 @@ async function* wholeLines(response: http.IncomingMessage): AsyncGenerator<strin
     rest = lines.pop() ?? ''
     yield* lines
   }
-  // Only a stream that ended in order comes here: its last line may lack the newline.
+  // A broken stream raises above. One that ended in order may lack the newline after its last line.
   if (rest !== '' && response.complete) yield rest
 }
 
-/** One connection for many requests: the agents that client-node makes close theirs after each. */
+/** Lets many requests share one connection: the agents that client-node makes close theirs after each request. */
 function keepAlive(agent: unknown): void {
   if (agent instanceof http.Agent) Object.assign(agent, { keepAlive: true })
 }
 
 /**
- * `--kubeconfig`, then KUBECONFIG, then the pod's ServiceAccount, then ~/.kube/config. client-node itself would go on to
- * http://localhost:8080 without a word; here that is an error.
+ * Takes `--kubeconfig`, else KUBECONFIG, else the pod's ServiceAccount, else ~/.kube/config. client-node would go on to
+ * http://localhost:8080 and say nothing about it; here that is an error.
  */
 function loadConfig({ kubeconfig, context }: ConnectionOptions): KubeConfig {
   const config = new KubeConfig()
@@ -232,10 +238,10 @@ function reasonOf(error: unknown): string {
   return error.message || code || error.name
 }
 
-/** These 500s come without a reason and will never go away by themselves. */
+/** The server answers 500 to these mistakes in a manifest, although no repetition will ever succeed. */
 const LASTING = /field not declared in schema|does not contain declared merge key/
 
-/** Undefined when the request must not be sent again. */
+/** How long to wait before the request is sent again; undefined when it must not be. */
 function waitBefore(error: unknown, { method }: ApiRequest, attempt: number): number | undefined {
   if (!(error instanceof ClusterError) || !error.transient) return undefined
   const backOff = FIRST_WAIT_MS * 2 ** (attempt - 1)

@@ -1,10 +1,10 @@
 import { canonicalJson, isMap } from './objects.ts'
 
-/** Written by the server with every change: no difference that a person means. */
+/** The server changes these fields with every write, so they tell a person nothing. */
 const SERVER_SIDE = new Set(['managedFields', 'resourceVersion', 'generation', 'uid', 'creationTimestamp', 'selfLink'])
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 const SHOWN = 120
-/** Some write a password into a variable instead of a Secret: what such a name stands for is never shown. */
+/** People also put passwords into plain variables, so a variable with one of these words in its name is shown without its value. */
 const SECRET_NAME = /secret|token|passw|pwd|credential|private|api_?key|_key$|_url$|dsn/i
 const VARIABLE = /\benv\[([^\]]+)\]\.value$/
 

@@ -22,13 +22,13 @@ interface ClusterErrorFacts extends ErrorFacts {
   readonly status?: number
   /** The API's machine-readable reason, such as `Forbidden`. */
   readonly reason?: string
-  /** How long the API asked us to stay away. */
+  /** How long the API asked to wait before the next request. */
   readonly retryAfterMs?: number
   /** No answer came within the request's time limit. */
   readonly timedOut?: boolean
 }
 
-/** The cluster said no, or said nothing. The message names the verb, the object and the API's own words. */
+/** The cluster refused a request or did not answer. The message names the verb, the object and the API's own words. */
 export class ClusterError extends PurserError {
   readonly code: ClusterCode
   readonly status: number | undefined

@@ -198,7 +198,7 @@ export function templateHash(template: PodTemplate): string {
 
 const POD_TEMPLATE_HASH = 'pod-template-hash'
 
-/** The template as the Deployment has it: a ReplicaSet's copy carries one label more. */
+/** The template as the Deployment has it: the ReplicaSet's copy has the label pod-template-hash in addition. */
 export function withoutTemplateHash(template: PodTemplate): PodTemplate {
   if (template.metadata?.labels?.[POD_TEMPLATE_HASH] === undefined) return template
   const { [POD_TEMPLATE_HASH]: _, ...labels } = template.metadata.labels
@@ -221,7 +221,7 @@ export function conditionOf(conditions: readonly Condition[] | undefined, type: 
   return conditions?.find((condition) => condition.type === type)
 }
 
-/** As a query takes it. */
+/** The selector in the form that the query parameter labelSelector takes. */
 export function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
   const labels = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
   const expressions = matchExpressions.map(({ key, operator, values = [] }) => {

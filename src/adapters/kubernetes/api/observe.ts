@@ -10,13 +10,13 @@ interface Observed {
   readonly doing: string
 }
 
-/** Asked of the server; it ends the stream cleanly then and we go on from the last version seen. */
+/** The server is asked to end the watch cleanly after this time; the next one starts from the last version seen. */
 const WATCH_SECONDS = 240
-/** The server ends a watch by itself; one that is silent for longer than that is a connection that died unheard. */
+/** A watch that is silent for longer than the server would have kept it open is a connection that died unnoticed. */
 const IDLE_MS = (WATCH_SECONDS + 15) * 1_000
 const FIRST_WAIT_MS = 200
 const LONGEST_WAIT_MS = 8_000
-/** How long the API may be away before an observation gives up. */
+/** How long requests may fail before an observation gives up. */
 const PATIENCE_MS = 60_000
 
 interface WatchLine<T> {
@@ -25,9 +25,10 @@ interface WatchLine<T> {
 }
 
 /**
- * Lists, then watches until the signal fires, and calls back with all objects after each change. Survives closed and broken
- * connections (from the last version seen, ever slower while nothing comes) and expired versions (a new list). Raises what
- * is not transient, or the last trouble after a minute of nothing else.
+ * Lists objects, then watches them until the signal fires, and calls back with all of them after each change. After a closed
+ * or broken connection it watches on from the last version seen, and waits longer each time that nothing has come. A version
+ * that has expired is replaced by a new list. Raises any error that is not temporary, and a temporary one when nothing has
+ * succeeded for a minute.
  */
 export async function observe<T extends ApiObject>(
   connection: Connection,
@@ -37,7 +38,7 @@ export async function observe<T extends ApiObject>(
 ): Promise<void> {
   const objects = new Map<string, T>()
   let version: string | undefined
-  let troubleSince: number | undefined
+  let failingSince: number | undefined
   let fruitless = 0
   while (!signal.aborted) {
     const opened = Date.now()
@@ -46,7 +47,7 @@ export async function observe<T extends ApiObject>(
       for await (const line of connection.lines(watchRequest(what, version), signal)) {
         const event = JSON.parse(line) as WatchLine<T>
         if (event.type === 'ERROR') throw watchError(what, event.object)
-        troubleSince = undefined
+        failingSince = undefined
         fruitless = 0
         version = event.object.metadata.resourceVersion
         if (event.type === 'BOOKMARK') continue
@@ -54,17 +55,17 @@ export async function observe<T extends ApiObject>(
         else objects.set(event.object.metadata.uid, event.object)
         onChange([...objects.values()])
       }
-      // A watch that lasted is no trouble, whatever it told.
-      if (Date.now() - opened > LONGEST_WAIT_MS) troubleSince = undefined
+      // A watch that stayed open for a while proves that the API serves, even when no event came.
+      if (Date.now() - opened > LONGEST_WAIT_MS) failingSince = undefined
       else await pause(fruitless++, signal)
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof ClusterError)) throw error
       if (error.status === 410) version = undefined
       else if (!error.transient) throw error
-      troubleSince ??= Date.now()
-      if (Date.now() - troubleSince > PATIENCE_MS) throw error
-      // The first new list after an expiry is asked for at once.
+      failingSince ??= Date.now()
+      if (Date.now() - failingSince > PATIENCE_MS) throw error
+      // The first new list after an expired version is asked for at once.
       if (error.status !== 410 || fruitless > 0) await pause(fruitless, signal, error.retryAfterMs)
       fruitless += 1
     }
@@ -76,7 +77,7 @@ async function pause(attempt: number, signal: AbortSignal, atLeastMs = 0): Promi
   await delay(Math.max(wait, atLeastMs), undefined, { signal }).catch(() => undefined)
 }
 
-/** Too old a version is 410 on a list, and on a watch a 200 with an ERROR event. */
+/** For an expired version a list answers 410; a watch answers 200 and sends an ERROR event with the code 410. */
 function watchError(
   { doing }: Observed,
   { code = 500, message = 'no reason given' }: { code?: number; message?: string },
@@ -112,5 +113,5 @@ function watchRequest({ path, query, doing }: Observed, resourceVersion: string)
   }
 }
 
-/** `metadata.name=x` for a list or watch of one object: what RBAC with resourceNames allows. */
+/** Selects one object of a list or watch by its name. A Role with resourceNames allows a list or watch only in this form. */
 export const byName = (name: string) => ({ fieldSelector: `metadata.name=${name}` })

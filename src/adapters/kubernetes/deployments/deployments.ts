@@ -1,3 +1,13 @@
+/**
+ * Reads and writes of Deployments. Every write is conditional on the version that was read, so that it never undoes what
+ * somebody else has changed in between: a merge patch names the resourceVersion (409 when it is stale), a JSON patch tests
+ * it (422). A stale write is decided anew from a new read. Nothing is sent when the Deployment is as wanted already, which
+ * makes every write safe to repeat.
+ *
+ * `setImage` sends a strategic merge patch, which finds the container by its name. `restore` replaces the whole template, as
+ * `kubectl rollout undo` does, because a merge would keep fields that the former template did not have.
+ */
+
 import {
   type ApiList,
   CHANGE_CAUSE,
@@ -12,29 +22,22 @@ import {
   templateHash,
   withoutTemplateHash,
 } from '../api/objects.ts'
-import { FIELD_MANAGER } from '../api/apply.ts'
+import { FIELD_MANAGER } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import { differences } from '../api/differences.ts'
 import { ClusterError } from '../api/errors.ts'
 import { historyOf } from './history.ts'
 import type { Paths } from '../api/paths.ts'
-import type {
-  ApplyOutcome,
-  DeploymentHistory,
-  DeploymentState,
-  ImageChange,
-  ImageSet,
-  PodState,
-  ReplicaSetUndo,
-} from '../port.ts'
+import type { DeploymentHistory, DeploymentState, ImageChange, ImageSet, ReplicaSetUndo } from './port.ts'
+import type { ApplyOutcome } from '../manifests/port.ts'
 import { imageIn, lastHealthy, revisionOf } from './revisions.ts'
-import { currentPodsOf, currentReplicaSet } from './rollout-verdict.ts'
+import { currentReplicaSet, type RolloutView } from './rollout-verdict.ts'
 
-/** Status updates move the resourceVersion too, several times a second during a rollout. */
+/** During a rollout the controller updates the status several times a second, which changes the resourceVersion as well. */
 const ATTEMPTS = 8
 const UNCHANGED: ApplyOutcome = { outcome: 'unchanged', differences: [] }
 
-export class Deployments {
+export class DeploymentsApi {
   readonly #connection: Connection
   readonly #paths: Paths
 
@@ -69,23 +72,13 @@ export class Deployments {
     }
   }
 
-  async currentPods(name: string, container: string, signal: AbortSignal): Promise<readonly PodState[]> {
-    const deployment = await this.require(name, 'listing the pods of', signal)
+  async rolloutView(name: string, doing: string, signal: AbortSignal): Promise<RolloutView> {
+    const deployment = await this.require(name, doing, signal)
     const [replicaSets, pods] = await Promise.all([
       this.#replicaSets(deployment, signal),
       this.#owned<Pod>(this.#paths.pods, deployment, signal),
     ])
-    return currentPodsOf({ deployment, replicaSets, pods }).map((pod) => {
-      const status = pod.status?.containerStatuses?.find((one) => one.name === container)
-      const spec = pod.spec.containers.find((one) => one.name === container)
-      return {
-        name: pod.metadata.name,
-        ready: status?.ready ?? false,
-        restarts: status?.restartCount ?? 0,
-        imageID: status?.imageID ?? '',
-        image: spec?.image ?? '',
-      }
-    })
+    return { deployment, replicaSets, pods }
   }
 
   async setImage(change: ImageChange, signal: AbortSignal): Promise<ImageSet> {
@@ -227,7 +220,7 @@ function outcomeOf(before: Deployment, after: Deployment): ApplyOutcome {
   return { outcome: 'changed', differences: differences(before, after) }
 }
 
-/** 409 for a merge patch, 422 for the failed test of a JSON patch. */
+/** The version that was read is no longer the present one. */
 function isStale(error: unknown): boolean {
   if (!(error instanceof ClusterError)) return false
   return error.status === 409 || (error.status === 422 && error.message.includes('rejected our request'))

@@ -7,13 +7,13 @@ import {
   templateHash,
   withoutTemplateHash,
 } from '../api/objects.ts'
-import { FIELD_MANAGER } from '../api/apply.ts'
+import { FIELD_MANAGER } from '../api/field-manager.ts'
 import { differences } from '../api/differences.ts'
-import type { DeploymentHistory, KnownRevision, TemplateWriter } from '../port.ts'
+import type { DeploymentHistory, KnownRevision, TemplateWriter } from './port.ts'
 import { imageIn, lastHealthy, newestFirst, revisionOf } from './revisions.ts'
 import { currentReplicaSet } from './rollout-verdict.ts'
 
-/** What runs, who made it so, and every revision that is still kept, newest first. */
+/** Tells what runs, who made it so, and which revisions the cluster still keeps, newest first. */
 export function historyOf(deployment: Deployment, sets: readonly ReplicaSet[], container: string): DeploymentHistory {
   const current = currentReplicaSet(deployment, sets)
   const healthy = lastHealthy(deployment, current, sets)
@@ -42,7 +42,7 @@ export function historyOf(deployment: Deployment, sets: readonly ReplicaSet[], c
   }
 }
 
-/** Others than Purser that own fields of the pod template, whoever wrote last first. */
+/** Who owns fields of the pod template beside Purser, by the API's record of field managers. Whoever wrote last comes first. */
 function writersOf(entries: readonly ManagedFields[]): readonly TemplateWriter[] {
   return entries
     .filter(({ manager, fieldsV1 }) => manager !== FIELD_MANAGER && ownsTemplate(fieldsV1))

@@ -1,17 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { CHANGE_CAUSE, type Deployment } from '../api/objects.ts'
-import { FIELD_MANAGER } from '../api/apply.ts'
+import { FIELD_MANAGER } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import { differences } from '../api/differences.ts'
-import type { Deployments } from './deployments.ts'
+import type { DeploymentsApi } from './deployments.ts'
 import type { Paths } from '../api/paths.ts'
-import type { ApplyOutcome, RestartChange } from '../port.ts'
+import type { RestartChange } from './port.ts'
+import type { ApplyOutcome } from '../manifests/port.ts'
 import { verdictOf } from './rollout-verdict.ts'
 
 const LOOK_MS = 500
 
 export async function restart(
-  { connection, paths, deployments }: { connection: Connection; paths: Paths; deployments: Deployments },
+  { connection, paths, deployments }: { connection: Connection; paths: Paths; deployments: DeploymentsApi },
   { deployment: name, templateAnnotations, changeCause, onProgress }: RestartChange,
   signal: AbortSignal,
 ): Promise<ApplyOutcome> {
@@ -45,9 +46,9 @@ function annotate(
   )
 }
 
-/** Looks again and again instead of watching: a watch would need rights that only the service's Deployment has. */
+/** Reads the Deployment again and again. A watch would need rights that Purser has for the service's own Deployment only. */
 async function untilRolledOut(
-  deployments: Deployments,
+  deployments: DeploymentsApi,
   name: string,
   onProgress: (line: string) => void,
   signal: AbortSignal,

@@ -1,17 +1,20 @@
 import { conditionOf, containerImage, type Deployment, type ReplicaSet, REVISION } from '../api/objects.ts'
 import { ClusterError } from '../api/errors.ts'
-import type { Revision } from '../port.ts'
+import type { Revision } from './port.ts'
 
-/** A rollout that was never completed proves nothing: then the pods that serve are those of the one before. */
+/**
+ * The revision that a rollback may go back to. The current one has proven nothing while its rollout is not completed; until
+ * then the pods that serve are those of a former revision.
+ */
 export function lastHealthy(
   { status }: Deployment,
   current: ReplicaSet | undefined,
   sets: readonly ReplicaSet[],
 ): ReplicaSet | undefined {
   const progressing = conditionOf(status?.conditions, 'Progressing')
-  // Without a progress deadline there is no such condition, and available pods must do.
+  // A Deployment without a progress deadline has no such condition; available pods are the only proof then.
   const available = progressing === undefined && (current?.status?.availableReplicas ?? 0) > 0
-  // The condition names its ReplicaSet: just after a change it still speaks of the former one.
+  // The condition names a ReplicaSet in its message. Just after a change that is still the former one.
   const completed =
     progressing?.reason === 'NewReplicaSetAvailable' &&
     progressing.message?.includes(`"${current?.metadata.name}"`) !== false
@@ -32,7 +35,7 @@ export function revisionOf({ metadata, spec }: ReplicaSet, container: string): R
   }
 }
 
-/** The API would add a container of an unknown name, so the name is checked here. */
+/** A patch with an unknown container name would add a container, so the name is checked here. */
 export function imageIn({ metadata, spec }: Deployment, container: string): string {
   const image = containerImage(spec.template, container)
   if (image !== undefined) return image

@@ -8,7 +8,7 @@ import {
   type ReplicaSet,
   sameTemplate,
 } from '../api/objects.ts'
-import type { RolloutProgress } from '../port.ts'
+import type { RolloutProgress } from './port.ts'
 
 /** Everything that is known of a rollout at one moment. */
 export interface RolloutView {
@@ -17,7 +17,7 @@ export interface RolloutView {
   readonly pods: readonly Pod[]
 }
 
-/** A reason why the new pods may never come up. It counts once it has lasted `afterMs`. */
+/** A sign of failure: a reason why the new pods may never come up. It counts once it has lasted `afterMs`. */
 export interface Sign {
   readonly reason: string
   readonly message: string
@@ -31,7 +31,7 @@ type RolloutVerdict =
   | { readonly kind: 'waiting'; readonly why: string }
   | { readonly kind: 'superseded'; readonly image: string }
 
-/** The tests of `kubectl rollout status`, in its order, without the progress deadline (see `signsOf`). */
+/** Judges as `kubectl rollout status` does, in the same order, but leaves the progress deadline to `signsOf`. */
 export function verdictOf(
   { metadata, spec, status = {} }: Deployment,
   container: string,
@@ -51,14 +51,14 @@ export function verdictOf(
   return { kind: 'done' }
 }
 
-/** The ReplicaSet whose template is the Deployment's: right even before the controller has numbered it. */
+/** Compared by template, because the controller gives a new ReplicaSet its revision number only some time later. */
 export function currentReplicaSet(deployment: Deployment, sets: readonly ReplicaSet[]): ReplicaSet | undefined {
   return sets.find(
     (set) => controlledBy(set, deployment.metadata.uid) && sameTemplate(set.spec.template, deployment.spec.template),
   )
 }
 
-/** Pods of the current ReplicaSet that are not going away. */
+/** Pods of the current ReplicaSet that are not being deleted. */
 export function currentPodsOf({ deployment, replicaSets, pods }: RolloutView): readonly Pod[] {
   const set = currentReplicaSet(deployment, replicaSets)
   if (set === undefined) return []
@@ -74,7 +74,7 @@ export function progressOf(view: RolloutView): RolloutProgress {
     (pod) => conditionOf(pod.status?.conditions, 'Ready')?.status === 'True',
   ).length
   const old = Math.max(0, (status.replicas ?? 0) - updated)
-  // The Deployment may be heard before its pods. Without old ones, those that it counts as available are the new ones.
+  // The Deployment's status may arrive before its pods. Where no old pod is left, the available ones it counts are new.
   const ready = observed && old === 0 ? Math.max(seen, Math.min(replicas, status.availableReplicas ?? 0)) : seen
   const ending = old > 0 ? `, ${count(old, 'old pod')} left` : ''
   return { replicas, updated, ready, old, line: `${ready} of ${count(replicas, 'new pod')} ready${ending}` }
@@ -82,7 +82,7 @@ export function progressOf(view: RolloutView): RolloutProgress {
 
 const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`
 
-/** A registry that answers "there is no such thing" will answer the same in a minute. */
+/** After such an answer of a registry, another try will fail in the same way. */
 export const LASTING_PULL_FAILURE =
   /not found|notfound|manifest unknown|denied|unauthorized|forbidden|does not exist|invalid reference|no such image/i
 const CACHE_SYNC = /failed to sync (configmap|secret) cache/
@@ -94,7 +94,7 @@ const CANNOT_START = new Set([
   'RunContainerError',
 ])
 
-/** Bad signs on the new pods and on the Deployment, each with the time it may last (in parts of `graceMs`). */
+/** Signs of failure on the new pods and on the Deployment, each with the time it may last, as a part of `graceMs`. */
 export function signsOf(view: RolloutView, graceMs: number): readonly Sign[] {
   return [...deploymentSigns(view.deployment, graceMs), ...currentPodsOf(view).flatMap((pod) => podSigns(pod, graceMs))]
 }
@@ -104,7 +104,7 @@ function deploymentSigns({ metadata, status }: Deployment, graceMs: number): Sig
   const progressing = conditionOf(status?.conditions, 'Progressing')
   const failure = conditionOf(status?.conditions, 'ReplicaFailure')
   const signs: Sign[] = []
-  // After an undo the old verdict may stand for a moment longer: it has to last.
+  // Just after an undo the condition may still be the former revision's, so it has to last for a moment.
   if (progressing?.reason === 'ProgressDeadlineExceeded')
     signs.push({ reason: 'ProgressDeadlineExceeded', message: progressing.message ?? '', afterMs: 1_000 })
   if (failure?.status === 'True')
@@ -147,8 +147,8 @@ function containerSigns(status: ContainerStatus, graceMs: number): Sign[] {
 }
 
 /**
- * Whether the pods run what was asked for: their image digests must agree with the wanted one, or, where a runtime reports
- * the platform's digest of a multi-arch image instead, at least not be a mix of both.
+ * Tells when some pods run another image than others. All of them must have the wanted digest, or none: some runtimes report
+ * the digest of the platform's own image where the wanted one is that of a multi-platform index.
  */
 export function digestProblem(pods: readonly Pod[], container: string, image: string): string | undefined {
   const wanted = digestIn(image)

@@ -1,30 +1,30 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type ApiList, type Pod, selectorText } from '../api/objects.ts'
-import { FIELD_MANAGER } from '../api/apply.ts'
+import { FIELD_MANAGER } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
-import type { Deployments } from './deployments.ts'
+import type { DeploymentsApi } from './deployments.ts'
 import type { Paths } from '../api/paths.ts'
+import type { ReplicasChange } from './port.ts'
 
 const LOOK_MS = 500
 
-/** A status that still counts the former pods would pass for a rollout that is done, when the deployment is started again. */
-async function hasSettled(deployments: Deployments, name: string, signal: AbortSignal): Promise<boolean> {
+/**
+ * Whether the Deployment's status says that no pod is left. A status that still counts the former pods would be taken for a
+ * finished rollout when the Deployment is started again.
+ */
+async function hasSettled(deployments: DeploymentsApi, name: string, signal: AbortSignal): Promise<boolean> {
   const { metadata, status } = await deployments.require(name, 'scaling to 0', signal)
   const observed = (metadata.generation ?? 0) <= (status?.observedGeneration ?? 0)
   return observed && (status?.replicas ?? 0) === 0
 }
 
 /**
- * Sets the number of replicas (equal: nothing is sent), and for 0 waits until the last pod is gone: a pod that ends still
- * writes. Pods of another number are waited for as for any rollout.
+ * Sets the number of replicas, and sends nothing when it is set already. For 0 replicas it waits until the last pod is gone,
+ * because a pod may still write while it ends. For any other number the caller waits as for a rollout.
  */
 export async function scale(
-  { connection, paths, deployments }: { connection: Connection; paths: Paths; deployments: Deployments },
-  {
-    deployment: name,
-    replicas,
-    onProgress,
-  }: { deployment: string; replicas: number; onProgress: (line: string) => void },
+  { connection, paths, deployments }: { connection: Connection; paths: Paths; deployments: DeploymentsApi },
+  { deployment: name, replicas, onProgress }: ReplicasChange,
   signal: AbortSignal,
 ): Promise<void> {
   const doing = `scaling deployment ${name} to ${replicas}`

@@ -1,3 +1,13 @@
+/**
+ * Waits for a rollout as `kubectl rollout status` does, but gives up as soon as it cannot succeed. The Deployment, its
+ * ReplicaSets and its pods are watched side by side. After each change, and every half second because signs of failure grow
+ * with time, the latest state of all three is judged: the rollout is done, or somebody else has set another image
+ * (`deployment_changed`), or the Deployment is paused, or a sign of failure has lasted longer than it may. A failure brings
+ * the last log lines and the warnings of the pod as evidence.
+ *
+ * The three watches run at different speeds. What they disagree on counts only when it lasts for two seconds.
+ */
+
 import {
   type ApiList,
   type ClusterEvent,
@@ -10,7 +20,7 @@ import type { Connection } from '../api/connection.ts'
 import { ClusterError, RolloutFailed } from '../api/errors.ts'
 import { byName, observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
-import type { RolloutProgress, RolloutWait } from '../port.ts'
+import type { RolloutProgress, RolloutWait } from './port.ts'
 import {
   currentPodsOf,
   currentReplicaSet,
@@ -24,12 +34,10 @@ import {
 } from './rollout-verdict.ts'
 
 const DEFAULT_GRACE_MS = 20_000
-/** Signs must be looked at again although nothing changes. */
 const TICK_MS = 500
 const EVIDENCE_LINES = 50
 const MOMENT_MS = 2_000
 
-/** Watches Deployment, ReplicaSets and pods side by side until the rollout is done, superseded or hopeless. */
 export async function waitForRollout(
   connection: Connection,
   paths: Paths,
@@ -82,7 +90,7 @@ class RolloutWatcher {
   readonly #connection: Connection
   readonly #paths: Paths
   readonly #wait: RolloutWait
-  /** null: there is no such Deployment any more. */
+  /** Null when the Deployment has been deleted, undefined until the watch has brought it. */
   #deployment: Deployment | null | undefined
   #replicaSets: readonly ReplicaSet[] | undefined
   #pods: readonly Pod[] | undefined
@@ -108,7 +116,7 @@ class RolloutWatcher {
     look()
   }
 
-  /** The final progress when the rollout is done; raises when it cannot be. */
+  /** Returns the final progress when the rollout is done, and raises when it cannot succeed. */
   async look(signal: AbortSignal): Promise<RolloutProgress | undefined> {
     if (this.#busy || this.#deployment === undefined || !this.#replicaSets || !this.#pods || signal.aborted)
       return undefined
@@ -140,7 +148,7 @@ class RolloutWatcher {
       this.#told = progress.line
       onProgress(progress)
     }
-    // Three watches are never at the same moment: what they disagree on may last a little.
+    // The Deployment may count pods as available that the watch of the pods has not brought yet.
     if (verdict.kind === 'done')
       return progress.ready >= progress.replicas || this.#lasts('pods not seen')
         ? this.#finish(view, progress)
@@ -154,7 +162,7 @@ class RolloutWatcher {
     return undefined
   }
 
-  /** True from the second time on that is at least a moment after the first. */
+  /** True once this was first seen at least two seconds ago. */
   #lasts(what: string): boolean {
     const since = this.#disagree.get(what) ?? Date.now()
     this.#disagree.set(what, since)
@@ -186,7 +194,10 @@ class RolloutWatcher {
     return undefined
   }
 
-  /** `ImagePullBackOff` does not say why; who did not see the `ErrImagePull` before it finds the reason in the events. */
+  /**
+   * Whether no further pull can succeed. `ImagePullBackOff` does not say why the pull failed; the pod's events do, even when
+   * the `ErrImagePull` before it was missed.
+   */
   async #hopelessPull(sign: Sign, signal: AbortSignal): Promise<boolean> {
     if (sign.reason !== 'ImagePullBackOff' || sign.pod === undefined) return false
     const known = this.#pullMessages.get(sign.pod)
@@ -216,7 +227,7 @@ class RolloutWatcher {
     )
   }
 
-  /** Of the run that ended if there is one, else of the current one; none when the container never started. */
+  /** Lines of the container's run that ended, if there is one, else of the current run; none when it never started. */
   async #logsOf(pod: string, container: string | undefined, signal: AbortSignal): Promise<string[]> {
     const doing = `reading the log of ${pod}`
     const shared = { container, tailLines: EVIDENCE_LINES }
@@ -246,20 +257,20 @@ class RolloutWatcher {
   }
 }
 
-/** A paused deployment still scales what runs; a template that no ReplicaSet stands for yet waits for ever. */
+/** A paused Deployment still scales its present ReplicaSets, but a new template gets none until somebody resumes it. */
 function isStuck({ deployment, replicaSets }: RolloutView): boolean {
   const { metadata, spec, status } = deployment
   if (spec.paused !== true || (metadata.generation ?? 0) > (status?.observedGeneration ?? 0)) return false
   return (currentReplicaSet(deployment, replicaSets)?.spec.replicas ?? 0) < (spec.replicas ?? 1)
 }
 
-/** Evidence is best effort: what cannot be read is left out, but an abort stays an abort. */
+/** Evidence that cannot be read is left out. An abort is raised all the same. */
 function ignoreRefusal(error: unknown): string {
   if (error instanceof ClusterError) return ''
   throw error
 }
 
-/** Both names stand for the same trouble, seen at different moments. */
+/** The kubelet alternates between the two names while one and the same pull fails. */
 const group = (reason: string) => (reason === 'ErrImagePull' ? 'ImagePullBackOff' : reason)
 
 function worstPod(view: RolloutView): { pod?: string; container?: string } {

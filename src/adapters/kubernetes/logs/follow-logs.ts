@@ -1,3 +1,13 @@
+/**
+ * Follows the log of one container in every pod of a Deployment. A watch of the pods starts a follower for each new pod and
+ * tells it when the pod is gone. A follower keeps one stream open and opens it again after every end: from the stamp of the
+ * newest line on, leaving out what it has handed on before, because the API knows whole seconds only. When the container has
+ * been restarted meanwhile, the log of its former run is read to the end first. So no line comes twice or is lost, except
+ * those of a run between two restarts that nobody was connected for.
+ *
+ * A reader that returns a promise holds its pod's stream back. An error that is not temporary ends all followers.
+ */
+
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { type Deployment, type Pod, selectorText } from '../api/objects.ts'
@@ -5,27 +15,22 @@ import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import { observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
-import type { OnLine } from '../port.ts'
+import type { LogRange, OnLine } from './port.ts'
 
-/** A kubelet answers a followed log with its first line: a quiet container leaves even the head of the answer open. */
+type ContainerRange = Omit<LogRange, 'deployment'>
+
+/** A kubelet sends the head of its answer together with the first line, so a quiet container keeps even that back. */
 const OPENING_MS = 300_000
 const FIRST_WAIT_MS = 250
 const LONGEST_WAIT_MS = 8_000
-/** Until a container that ended is seen started again. */
+/** How long to wait before a container that has ended is asked again. */
 const RETRY_MS = 1_000
 
-interface Follow {
-  readonly container: string
-  /** RFC 3339. */
-  readonly since: string
-}
-
-/** Keeps one stream open for each pod of the deployment until the signal fires. */
 export async function followLogs(
   connection: Connection,
   paths: Paths,
   deployment: Deployment,
-  follow: Follow,
+  range: ContainerRange,
   onLine: OnLine,
   signal: AbortSignal,
 ): Promise<void> {
@@ -40,7 +45,7 @@ export async function followLogs(
   }
   let problem: Error | undefined
   const adopt = (pod: Pod) => {
-    const follower = new PodFollower(connection, paths, pod, follow, onLine)
+    const follower = new PodFollower(connection, paths, pod, range, onLine)
     followers.set(pod.metadata.uid, follower)
     const run = follower.run(inside).catch((error: unknown) => {
       problem ??= error instanceof Error ? error : new Error(String(error))
@@ -78,17 +83,17 @@ class PodFollower {
   readonly #onLine: OnLine
   pod: Pod
   gone = false
-  /** Stamp of the newest line handed on; the server's `sinceTime` has whole seconds only. */
+  /** The stamp of the newest line handed on. */
   #newest: string
-  /** Restarts when the last stream was opened; undefined before the first. */
+  /** How often the container had been restarted when the last stream was opened; undefined before the first stream. */
   #restarts: number | undefined
 
-  constructor(connection: Connection, paths: Paths, pod: Pod, follow: Follow, onLine: OnLine) {
+  constructor(connection: Connection, paths: Paths, pod: Pod, range: ContainerRange, onLine: OnLine) {
     this.#connection = connection
     this.#path = paths.log(pod.metadata.name)
-    this.#container = follow.container
+    this.#container = range.container
     this.#onLine = onLine
-    this.#newest = sortable(follow.since)
+    this.#newest = sortable(range.since)
     this.pod = pod
   }
 
@@ -98,7 +103,7 @@ class PodFollower {
       let wait = RETRY_MS
       try {
         const restarts = this.#restartCount()
-        // A run that ended while nobody was listening is readable once more as "previous".
+        // The rest of a run that ended while no stream was open can still be read as "previous".
         if (restarts > (this.#restarts ?? 0)) await this.#read({ previous: true }, signal)
         this.#restarts = restarts
         await this.#read({ follow: true }, signal)
@@ -106,7 +111,7 @@ class PodFollower {
         if (signal.aborted) return
         if (!(error instanceof ClusterError)) throw error
         if (error.status === 404) return
-        // 400: the container has not started (again) yet.
+        // 400: the container has not started, or not started again.
         if (error.status !== 400 && !error.transient) throw error
         if (this.#newest !== before || error.timedOut) broken = 0
         if (error.status !== 400) wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** broken++)
@@ -151,16 +156,16 @@ class PodFollower {
     return status?.restartCount ?? 0
   }
 
-  /** No container of it will start again. */
+  /** Whether the pod has ended for good: none of its containers will start again. */
   #over(): boolean {
     return this.pod.status?.phase === 'Succeeded' || this.pod.status?.phase === 'Failed'
   }
 }
 
-/** Some kubelets' own words ("unable to retrieve container logs") come without a stamp. */
+/** Lines of a container start with a stamp; messages of the kubelet ("unable to retrieve container logs") do not always. */
 const STAMP = /^\d{4}-\d\d-\d\dT/
 
-/** Nine digits of fraction and UTC, so that stamps compare as text; kubelets drop trailing zeros. */
+/** The stamp in UTC with nine digits of fraction, so that stamps compare as text: kubelets leave out trailing zeros. */
 function sortable(timestamp: string): string {
   const [, seconds, fraction = '', zone] = /^(.{19})(?:\.(\d+))?(.*)$/.exec(timestamp) ?? []
   if (seconds === undefined) return timestamp

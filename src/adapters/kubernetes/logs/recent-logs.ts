@@ -2,16 +2,11 @@ import { type ApiList, type Deployment, type Pod, selectorText } from '../api/ob
 import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import type { Paths } from '../api/paths.ts'
-import type { OnLine } from '../port.ts'
+import type { LogRange, OnLine } from './port.ts'
 
-interface RecentLogs {
-  readonly container: string
-  /** RFC 3339. */
-  readonly since: string
-  readonly mostLines: number
-}
+type RecentLogs = Omit<LogRange, 'deployment'> & { readonly mostLines: number }
 
-/** One look at the log of each pod of the deployment, side by side. */
+/** Reads the log of every pod of the Deployment once, all at the same time. */
 export async function recentLogs(
   connection: Connection,
   paths: Paths,
@@ -28,7 +23,7 @@ export async function recentLogs(
   return { pods: names, cut: names.filter((_, index) => (counts[index] ?? 0) >= read.mostLines) }
 }
 
-/** How many lines there were. */
+/** Returns how many lines there were. */
 async function readPod(
   connection: Connection,
   paths: Paths,
@@ -48,7 +43,7 @@ async function readPod(
       await onLine({ pod, container, timestamp, text })
     }
   } catch (error) {
-    // 400: its container has not started yet. 404: it went away meanwhile.
+    // 400: the container has not started. 404: the pod has been deleted.
     if (!(error instanceof ClusterError) || (error.status !== 400 && error.status !== 404)) throw error
   }
   return count

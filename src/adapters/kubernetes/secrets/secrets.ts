@@ -1,20 +1,27 @@
-import { fingerprintOf, Sensitive } from '../../sensitive.ts'
-import type { Secret } from './api/objects.ts'
-import { conflictingManagers, FIELD_MANAGER } from './api/apply.ts'
-import type { Connection } from './api/connection.ts'
-import { ClusterError } from './api/errors.ts'
-import type { Paths } from './api/paths.ts'
-import type { ApplyOutcome, SecretKeyState, SecretWrite } from './port.ts'
+/**
+ * Single keys of a Secret, written by server-side apply so that the keys of others stay as they are. The API server records
+ * which field manager has set which key. An apply removes what its own manager had set before and now leaves out, so every
+ * write names all of Purser's keys. When another manager has set one of them to another value, the server refuses the apply
+ * as a conflict. Purser forces it only where the conflict is with its own former patches or with managers whose keys people
+ * have agreed to take over; any other conflict is raised as `apply_conflict` with the managers' names.
+ *
+ * A write also names the version that was read. If the Secret has changed since then, it is read and decided anew.
+ */
 
-/** Somebody else may write the Secret between our read and our write. */
+import { fingerprintOf, Sensitive } from '../../../sensitive.ts'
+import type { Secret } from '../api/objects.ts'
+import { conflictingManagers, FIELD_MANAGER } from '../api/field-manager.ts'
+import type { Connection } from '../api/connection.ts'
+import { ClusterError } from '../api/errors.ts'
+import type { Paths } from '../api/paths.ts'
+import type { ApplyOutcome } from '../manifests/port.ts'
+import type { SecretKeyState, SecretWrite } from './port.ts'
+
+/** How often a write is tried while somebody else changes the Secret between the read and the write. */
 const ATTEMPTS = 5
 const MANAGED_BY = 'app.kubernetes.io/managed-by'
 
-/**
- * Keys of a Secret, set by server-side apply with Purser's field manager: it owns its own keys and nothing else. An apply
- * takes away what its manager owned and now leaves out, so every write names all of Purser's keys.
- */
-export class Secrets {
+export class SecretsApi {
   readonly #connection: Connection
   readonly #paths: Paths
 
@@ -80,7 +87,7 @@ export class Secrets {
     const metadata = {
       name,
       ...(marked ? { labels: { [MANAGED_BY]: FIELD_MANAGER } } : {}),
-      // Only what was read: a key that somebody adds meanwhile is not ours to judge, a change of ours would be.
+      // Purser's other keys are written with the values just read, so the server must refuse them if the Secret has changed.
       ...(secret === undefined ? {} : { resourceVersion: secret.metadata.resourceVersion }),
     }
     const body = { apiVersion: 'v1', kind: 'Secret', metadata, ...(Object.keys(data).length > 0 ? { data } : {}) }
@@ -95,7 +102,7 @@ export class Secrets {
     return this.#connection.json<Secret>(request(false), signal).catch((error: unknown) => {
       const managers = conflictingManagers(error)
       if (managers === undefined) throw explained(error, name, secret)
-      // What Purser once wrote by another kind of patch counts as another manager of the same name.
+      // What Purser wrote by a merge patch is recorded under a second manager of the same name.
       const given = new Set([FIELD_MANAGER, ...(write.takeOver ?? [])])
       const others = managers.filter((manager) => !given.has(manager))
       if (others.length === 0) return this.#connection.json<Secret>(request(true), signal)
@@ -103,7 +110,7 @@ export class Secrets {
     })
   }
 
-  /** A key that another manager has set as well stays after an apply without it: what is to go, goes. */
+  /** An apply does not remove a key that another manager has set as well, so a merge patch removes such keys. */
   async #removeOthers(name: string, after: Secret, { keys }: SecretWrite, signal: AbortSignal): Promise<void> {
     const left = Object.keys(keys).filter((key) => keys[key] === undefined && after.data?.[key] !== undefined)
     if (left.length === 0) return
@@ -120,7 +127,7 @@ export class Secrets {
     )
   }
 
-  /** Only this very Secret, unchanged since it was read: a key that someone adds meanwhile must survive. */
+  /** Deletes the Secret only if it is unchanged since it was read: a key that somebody adds meanwhile must survive. */
   async #delete({ metadata }: Secret, signal: AbortSignal): Promise<void> {
     const { name, uid, resourceVersion } = metadata
     const path = `${this.#paths.secrets}/${name}`
@@ -134,7 +141,7 @@ function valueIn(secret: Secret | undefined, key: string): string | undefined {
   return text === undefined ? undefined : Buffer.from(text, 'base64').toString()
 }
 
-/** `data`, never `stringData`: a key that is dropped from `stringData` would stay. */
+/** Values for `data`. With `stringData`, an apply would not remove a key that it leaves out. */
 function encoded(keys: SecretWrite['keys']): Record<string, string | undefined> {
   return Object.fromEntries(
     Object.entries(keys).map(([key, value]) => [key, value && Buffer.from(value.reveal()).toString('base64')]),
@@ -150,7 +157,7 @@ function changesIn(secret: Secret | undefined, keys: SecretWrite['keys']): reado
   })
 }
 
-/** What Purser has applied before, by its own field manager. */
+/** The names of the fields below the path that Purser itself has applied. */
 function ownFields(secret: Secret, ...path: readonly string[]): readonly string[] {
   const entry = secret.metadata.managedFields?.find(
     ({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply',
@@ -193,7 +200,7 @@ function managedByOthers(name: string, keys: readonly string[], managers: readon
   })
 }
 
-/** RBAC answers an apply that would have to create with almost no words. */
+/** When an apply would have to create the Secret and must not, the server's answer does not say so. This error does. */
 function explained(error: unknown, name: string, secret: Secret | undefined): unknown {
   if (!(error instanceof ClusterError) || error.status !== 403 || secret !== undefined) return error
   return new ClusterError('cluster_forbidden', `creating secret ${name}: Purser may not create Secrets`, {
@@ -205,12 +212,12 @@ function explained(error: unknown, name: string, secret: Secret | undefined): un
   })
 }
 
-/** A 409 that is no conflict of managers: the Secret has changed, or somebody else created it. */
+/** A 409 that is no conflict of managers says that somebody else has changed or created the Secret since it was read. */
 function isStale(error: unknown): boolean {
   return error instanceof ClusterError && error.status === 409 && error.code !== 'apply_conflict'
 }
 
-/** By the managed fields: each hand has one time for all fields that it holds. */
+/** When the key's managers last wrote: the API records one time for all fields of a manager. */
 function changedAt(secret: Secret | undefined, key: string): { readonly changedAt?: string } {
   const times = (secret?.metadata.managedFields ?? []).flatMap(({ fieldsV1, time }) => {
     const data = fieldsV1?.['f:data']

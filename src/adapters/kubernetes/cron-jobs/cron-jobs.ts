@@ -1,17 +1,18 @@
-import { type ApiList, conditionOf, controlledBy, type CronJob, isMap, type Job, type Pod } from './api/objects.ts'
-import { FIELD_MANAGER } from './api/apply.ts'
-import type { Connection } from './api/connection.ts'
-import { ClusterError } from './api/errors.ts'
-import { byName, observe } from './api/observe.ts'
-import type { Paths } from './api/paths.ts'
-import type { CronJobState, JobOutcome, KubernetesObject } from './port.ts'
-import { podSigns } from './deployments/rollout-verdict.ts'
+import { type ApiList, conditionOf, controlledBy, type CronJob, isMap, type Job, type Pod } from '../api/objects.ts'
+import { FIELD_MANAGER } from '../api/field-manager.ts'
+import type { Connection } from '../api/connection.ts'
+import { ClusterError } from '../api/errors.ts'
+import { byName, observe } from '../api/observe.ts'
+import type { Paths } from '../api/paths.ts'
+import type { CronJobState, JobOutcome } from './port.ts'
+import type { KubernetesObject } from '../manifests/port.ts'
+import { podSigns } from '../deployments/rollout-verdict.ts'
 
 const LOG_LINES = 50
 const POD_GRACE_MS = 20_000
 const LOOK_MS = 1_000
 
-export class CronJobs {
+export class CronJobsApi {
   readonly #connection: Connection
   readonly #paths: Paths
 
@@ -137,7 +138,7 @@ export class CronJobs {
     }).finally(() => over.abort())
   }
 
-  /** The last lines of each of the job's pods, oldest pod first; a pod that never started has none. */
+  /** The last lines that the Job's pods have logged, oldest pod first. A pod that never started has none. */
   async #logs(job: Job, signal: AbortSignal): Promise<readonly string[]> {
     const { name, uid } = job.metadata
     const query = { labelSelector: `job-name=${name}` }
@@ -174,7 +175,7 @@ export class CronJobs {
 const textOf = ({ reason, message }: { reason?: string; message?: string }) =>
   [reason, message].filter((part) => part !== undefined && part !== '').join(': ')
 
-/** What `kubectl create job --from` sends. */
+/** The Job that `kubectl create job --from` would send. */
 function jobFrom({ metadata, spec }: CronJob, name: string): object {
   const { labels, annotations } = spec.jobTemplate.metadata ?? {}
   return {

@@ -4,8 +4,8 @@ import type { User, UserGroup } from '../../model.ts'
 import type { Theme } from '../stored.ts'
 import type { Element } from './parts.ts'
 
-/** What every block needs to know of the workspace. */
-export interface Surroundings {
+/** What blocks show of the workspace beside their own text: names, choices of people and channels, the theme. */
+export interface WorkspaceData {
   readonly users: readonly User[]
   readonly channels: readonly PageChannel[]
   readonly userGroups: readonly UserGroup[]
@@ -14,14 +14,14 @@ export interface Surroundings {
   names(id: string): string | undefined
 }
 
-export const SurroundingsContext = createContext<Surroundings>({
+export const WorkspaceContext = createContext<WorkspaceData>({
   users: [],
   channels: [],
   userGroups: [],
   theme: 'light',
   names: () => undefined,
 })
-export const useSurroundings = (): Surroundings => useContext(SurroundingsContext)
+export const useWorkspace = (): WorkspaceData => useContext(WorkspaceContext)
 
 /** Presses a button or tells of a choice; resolves once the app acknowledged. */
 export type Act = (element: Element, value?: string) => Promise<void>

@@ -7,35 +7,29 @@ import type {
   Pod,
   ReplicaSet,
   SecretUse,
-} from './api/objects.ts'
-import type { Connection } from './api/connection.ts'
-import { ClusterError } from './api/errors.ts'
-import type { Paths } from './api/paths.ts'
-import type { SecretConsumer, Surroundings } from './port.ts'
+} from '../api/objects.ts'
+import type { Connection } from '../api/connection.ts'
+import type { Paths } from '../api/paths.ts'
+import type { SecretConsumer, SecretConsumers } from './port.ts'
 
-interface Autoscaler extends ApiObject {
-  readonly spec: {
-    readonly scaleTargetRef: { readonly kind: string; readonly name: string }
-    readonly minReplicas?: number
-    readonly maxReplicas: number
-  }
+interface ConsumersQuestion {
+  readonly deployment: Deployment
+  readonly secret: string
+  readonly cronJobs: readonly string[]
 }
 
-interface Node extends ApiObject {
-  readonly spec?: { readonly unschedulable?: boolean }
-  readonly status?: { readonly nodeInfo?: { readonly operatingSystem?: string; readonly architecture?: string } }
-}
-
-/** Rights that a small Role lacks make an answer `unknown`, not an error: a plan says so and goes on. */
-export async function surroundingsOf(
+/**
+ * Everything in the namespace that gets values of a Secret. The Deployment and the CronJobs of the question are read as
+ * objects. Other workloads are found by their running pods, because reading every Deployment of the namespace would need a
+ * right that Purser's Role does not have.
+ */
+export async function secretConsumers(
   connection: Connection,
   paths: Paths,
-  { deployment, secret, cronJobs }: { deployment: Deployment; secret: string; cronJobs: readonly string[] },
+  { deployment, secret, cronJobs }: ConsumersQuestion,
   signal: AbortSignal,
-): Promise<Surroundings> {
-  const [autoscalers, nodes, others, found] = await Promise.all([
-    allowed(connection.json<ApiList<Autoscaler>>(get(paths.autoscalers, 'listing autoscalers'), signal)),
-    allowed(connection.json<ApiList<Node>>(get('/api/v1/nodes', 'listing nodes'), signal)),
+): Promise<SecretConsumers> {
+  const [others, found] = await Promise.all([
     otherConsumers(connection, paths, { deployment: deployment.metadata.name, secret }, signal),
     Promise.all(
       cronJobs.map((name) =>
@@ -43,20 +37,16 @@ export async function surroundingsOf(
       ),
     ),
   ])
-  return {
-    autoscaler: autoscalers === 'unknown' ? 'unknown' : autoscalerOf(autoscalers.items, deployment.metadata.name),
-    nodePlatforms: nodes === 'unknown' ? 'unknown' : platformsOf(nodes.items),
-    secretConsumers: [
-      ...consumersIn(`Deployment ${deployment.metadata.name}`, deployment.spec.template.spec, secret),
-      ...found.flatMap((cronJob) =>
-        cronJob === undefined ? [] : consumersIn(`CronJob ${cronJob.metadata.name}`, podSpecOf(cronJob), secret),
-      ),
-    ],
-    otherConsumers: others,
-  }
+  const own = [
+    ...consumersIn(`Deployment ${deployment.metadata.name}`, deployment.spec.template.spec, secret),
+    ...found.flatMap((cronJob) =>
+      cronJob === undefined ? [] : consumersIn(`CronJob ${cronJob.metadata.name}`, podSpecOf(cronJob), secret),
+    ),
+  ]
+  return { own, others }
 }
 
-/** Found by what runs, so that no right to read every Deployment is needed: pods, and whose they are. */
+/** Each pod is traced to the workload that controls it: a ReplicaSet's to its Deployment. */
 async function otherConsumers(
   connection: Connection,
   paths: Paths,
@@ -73,7 +63,7 @@ async function otherConsumers(
     const owner = controllerOf(pod)
     const set = sets.items.find(({ metadata }) => metadata.uid === owner?.uid)
     const whose = set === undefined ? owner : controllerOf(set)
-    // Jobs end by themselves, and the next one reads anew.
+    // A Job ends by itself, and the next Job of its CronJob reads the Secret again.
     if (whose === undefined || whose.kind === 'Job') continue
     if (whose.kind === 'Deployment' && whose.name === deployment) continue
     for (const one of consumersIn(`${whose.kind} ${whose.name}`, pod.spec, secret))
@@ -83,34 +73,6 @@ async function otherConsumers(
 }
 
 const get = (path: string, doing: string) => ({ method: 'GET', path, doing }) as const
-
-/** Forbidden, or a kind that the cluster does not serve (autoscaling/v2 came with 1.23). */
-async function allowed<T>(asked: Promise<T>): Promise<T | 'unknown'> {
-  try {
-    return await asked
-  } catch (error) {
-    if (error instanceof ClusterError && (error.status === 403 || error.status === 404)) return 'unknown'
-    throw error
-  }
-}
-
-function autoscalerOf(all: readonly Autoscaler[], deployment: string): Surroundings['autoscaler'] {
-  const found = all.find(
-    ({ spec }) => spec.scaleTargetRef.kind === 'Deployment' && spec.scaleTargetRef.name === deployment,
-  )
-  if (found === undefined) return 'none'
-  return { name: found.metadata.name, minimum: found.spec.minReplicas ?? 1, maximum: found.spec.maxReplicas }
-}
-
-function platformsOf(nodes: readonly Node[]): readonly string[] {
-  const platforms = nodes
-    .filter((node) => node.spec?.unschedulable !== true)
-    .flatMap(({ status }) => {
-      const { operatingSystem, architecture } = status?.nodeInfo ?? {}
-      return operatingSystem && architecture ? [`${operatingSystem}/${architecture}`] : []
-    })
-  return [...new Set(platforms)].sort()
-}
 
 const podSpecOf = ({ spec }: CronJob): SecretUse =>
   (spec.jobTemplate.spec as { readonly template?: { readonly spec?: SecretUse } }).template?.spec ?? {}

@@ -1,12 +1,11 @@
-import { type ApiObject, isMap, type JsonMap } from './objects.ts'
-import type { Connection } from './connection.ts'
-import { differences } from './differences.ts'
-import { ClusterError } from './errors.ts'
-import type { ApplyOutcome, KubernetesObject } from '../port.ts'
+import { type ApiObject, isMap, type JsonMap } from '../api/objects.ts'
+import type { Connection } from '../api/connection.ts'
+import { differences } from '../api/differences.ts'
+import { ClusterError } from '../api/errors.ts'
+import { conflictingManagers, FIELD_MANAGER } from '../api/field-manager.ts'
+import type { ApplyOptions, ApplyOutcome, KubernetesObject } from './port.ts'
 
-export const FIELD_MANAGER = 'purser'
-
-/** Plurals of what a runbook applies; others are asked of the server. */
+/** The collections of what a runbook applies as a rule. The server is asked for those of any other kind. */
 const PLURALS: Readonly<Record<string, string>> = {
   'batch/v1 CronJob': 'cronjobs',
   'batch/v1 Job': 'jobs',
@@ -18,14 +17,14 @@ const PLURALS: Readonly<Record<string, string>> = {
 }
 
 /**
- * Server-side apply. A conflict with Purser's own earlier patches (the API counts `apply` and `update` of one manager as
- * two) is no conflict; one with anybody else is never forced.
+ * Server-side apply. The API counts the apply and the patch of one field manager as two managers, so a conflict may name
+ * Purser itself: that one is forced. A conflict with anybody else is never forced.
  */
 export async function applyManifest(
   connection: Connection,
   namespace: string,
   manifest: KubernetesObject,
-  options: { readonly dryRun: boolean },
+  options: ApplyOptions,
   signal: AbortSignal,
 ): Promise<ApplyOutcome> {
   const { kind, metadata } = manifest
@@ -56,14 +55,6 @@ export async function applyManifest(
   if (before === undefined) return { outcome: 'created', differences: differences({}, after) }
   const lines = differences(before, after)
   return { outcome: lines.length === 0 ? 'unchanged' : 'changed', differences: lines }
-}
-
-export function conflictingManagers(error: unknown): string[] | undefined {
-  if (!(error instanceof ClusterError) || error.status !== 409 || error.reason !== 'Conflict') return undefined
-  const managers = error.evidence
-    .map((line) => /conflict with "([^"]+)"/.exec(line)?.[1])
-    .filter((name) => name !== undefined)
-  return managers.length === 0 ? undefined : [...new Set(managers)]
 }
 
 function conflict(

@@ -1,11 +1,11 @@
 import { useMemo } from 'react'
 import type { PageChannel, PageState } from '../page-state.ts'
-import type { Surroundings } from './blocks/surroundings.ts'
+import type { WorkspaceData } from './blocks/contexts.ts'
 import type { Theme } from './stored.ts'
 
-export function useSurroundingsOf(state: PageState, theme: Theme): Surroundings {
+export function useWorkspaceData(state: PageState, theme: Theme): WorkspaceData {
   const { users, channels, userGroups } = state
-  // Channels change with every message; what blocks need of them does not.
+  // A channel changes with every message. Blocks need only its name and kind, so they render again only when these change.
   const rooms = JSON.stringify(channels.map(({ id, name, kind }) => ({ id, name, kind, messages: [] })))
   return useMemo(() => {
     const known = JSON.parse(rooms) as readonly PageChannel[]

@@ -1,0 +1,93 @@
+import {
+  type ApiList,
+  type ClusterEvent,
+  conditionOf,
+  controlledBy,
+  type CronJob,
+  type Job,
+  type Pod,
+  type PodTemplate,
+} from '../api/objects.ts'
+import type { Connection } from '../api/connection.ts'
+import type { Paths } from '../api/paths.ts'
+import { listPods, waitingReason } from '../pods/pods.ts'
+import type { CronJobExamination, JobExamination, JobPod } from './port.ts'
+
+const MOST_JOBS = 10
+const MOST_WARNINGS = 5
+
+export async function examineCronJob(
+  connection: Connection,
+  paths: Paths,
+  name: string,
+  signal: AbortSignal,
+): Promise<CronJobExamination | undefined> {
+  const doing = `reading cronjob ${name}`
+  const found = await connection.find<CronJob>({ method: 'GET', path: `${paths.cronJobs}/${name}`, doing }, signal)
+  if (found === undefined) return undefined
+  const [jobs, events] = await Promise.all([
+    connection.json<ApiList<Job>>({ method: 'GET', path: paths.jobs, doing: 'listing jobs' }, signal),
+    connection.json<ApiList<ClusterEvent>>({ method: 'GET', path: paths.events, doing: 'listing events' }, signal),
+  ])
+  const own = jobs.items
+    .filter((job) => controlledBy(job, found.metadata.uid))
+    .sort((a, b) => (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''))
+    .slice(0, MOST_JOBS)
+  const { spec, status = {}, metadata } = found
+  const template = (spec.jobTemplate.spec as { readonly template?: PodTemplate }).template
+  return {
+    schedule: spec.schedule,
+    timeZone: spec.timeZone,
+    suspended: spec.suspend === true,
+    concurrencyPolicy: spec.concurrencyPolicy ?? 'Allow',
+    startingDeadlineSeconds: spec.startingDeadlineSeconds,
+    createdAt: metadata.creationTimestamp ?? '',
+    lastScheduleTime: status.lastScheduleTime,
+    lastSuccessfulTime: status.lastSuccessfulTime,
+    image: template?.spec.containers[0]?.image ?? '',
+    jobs: await Promise.all(own.map((job) => examineJob(connection, paths, job, signal))),
+    warnings: warningsAbout([name, ...own.map((job) => job.metadata.name)], events.items),
+  }
+}
+
+async function examineJob(
+  connection: Connection,
+  paths: Paths,
+  job: Job,
+  signal: AbortSignal,
+): Promise<JobExamination> {
+  const { name, uid, creationTimestamp = '' } = job.metadata
+  const failed = conditionOf(job.status?.conditions, 'Failed')
+  const complete = conditionOf(job.status?.conditions, 'Complete')?.status === 'True'
+  const pods = complete ? [] : await listPods(connection, paths, `job-name=${name}`, signal)
+  return {
+    name,
+    createdAt: creationTimestamp,
+    outcome: complete ? 'complete' : failed?.status === 'True' ? 'failed' : 'running',
+    reason: failed?.status === 'True' ? [failed.reason, failed.message].filter(Boolean).join(': ') : undefined,
+    pods: pods
+      .filter((pod) => controlledBy(pod, uid))
+      .sort((a, b) => (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''))
+      .map(jobPod),
+  }
+}
+
+function jobPod({ metadata, status }: Pod): JobPod {
+  const container = status?.containerStatuses?.[0]
+  return {
+    name: metadata.name,
+    phase: status?.phase ?? 'Unknown',
+    waiting: waitingReason(container),
+    exitCode: container?.state?.terminated?.exitCode ?? container?.lastState?.terminated?.exitCode,
+    restarts: container?.restartCount ?? 0,
+  }
+}
+
+function warningsAbout(names: readonly string[], events: readonly ClusterEvent[]): readonly string[] {
+  const timeOf = (event: ClusterEvent) => event.lastTimestamp ?? event.eventTime ?? ''
+  return events
+    .filter(({ type, involvedObject }) => type === 'Warning' && names.includes(involvedObject?.name ?? ''))
+    .sort((a, b) => timeOf(b).localeCompare(timeOf(a)))
+    .slice(0, MOST_WARNINGS)
+    .map(({ reason, message }) => `${reason ?? 'Warning'}: ${message ?? ''}`)
+}

@@ -1,0 +1,49 @@
+export interface Logs {
+  /** Empty when the container has not started or is gone. */
+  readLog(part: LogPart, signal: AbortSignal): Promise<readonly LogLine[]>
+  /**
+   * What every pod of the Deployment has logged since then, read once. A pod whose container has not started has no lines. A
+   * pod that logged more than `mostLines` gives the last ones, and is named in `cut`.
+   */
+  recentLogs(
+    read: LogRange & { readonly mostLines: number },
+    onLine: OnLine,
+    signal: AbortSignal,
+  ): Promise<{ readonly pods: readonly string[]; readonly cut: readonly string[] }>
+  /**
+   * Follows every pod of the Deployment, across restarts and new pods, until the signal fires; then it returns normally. No
+   * line comes twice after a reconnect.
+   */
+  followLogs(range: LogRange, onLine: OnLine, signal: AbortSignal): Promise<void>
+}
+
+export interface LogLine {
+  readonly pod: string
+  readonly container: string
+  /** RFC 3339 with nanoseconds, as the kubelet stamped it. */
+  readonly timestamp: string
+  readonly text: string
+}
+
+/** When a promise is returned, the pod's stream is not read on until it settles, so that nothing piles up in memory. */
+export type OnLine = (line: LogLine) => void | Promise<void>
+
+/** Which part of one container's log. */
+export interface LogPart {
+  readonly pod: string
+  /** Default: the pod's only container. */
+  readonly container?: string
+  /** The first bytes since the container started, or the last lines. */
+  readonly from: 'start' | 'end'
+  readonly lines: number
+  /** Of the container's run before this one. */
+  readonly previous?: boolean
+}
+
+/** The log of one container in every pod of a Deployment, from a moment on. */
+export interface LogRange {
+  readonly deployment: string
+  readonly container: string
+  /** RFC 3339. */
+  readonly since: string
+}

@@ -1,0 +1,40 @@
+import type { Connection } from '../api/connection.ts'
+import { ClusterError } from '../api/errors.ts'
+import type { Paths } from '../api/paths.ts'
+import type { LogLine, LogPart } from './port.ts'
+
+/** Lines are seldom longer. The API limits the start of a log by bytes only, so this many are asked for each line wanted. */
+const BYTES_PER_LINE = 500
+
+export async function readLog(
+  connection: Connection,
+  paths: Paths,
+  { pod, container, from, lines, previous }: LogPart,
+  signal: AbortSignal,
+): Promise<readonly LogLine[]> {
+  const query = {
+    timestamps: true,
+    ...(container === undefined ? {} : { container }),
+    ...(previous === true ? { previous } : {}),
+    ...(from === 'end' ? { tailLines: lines } : { limitBytes: lines * BYTES_PER_LINE }),
+  }
+  const request = { method: 'GET', path: paths.log(pod), query, doing: `reading the log of ${pod}` } as const
+  try {
+    const text = await connection.text(request, signal)
+    // The limit of bytes may have cut the last line in two.
+    const whole = from === 'start' && !text.endsWith('\n') ? text.slice(0, text.lastIndexOf('\n') + 1) : text
+    return whole
+      .split('\n')
+      .filter((line) => line !== '')
+      .slice(0, lines)
+      .map((line) => {
+        const space = line.indexOf(' ')
+        const [timestamp, rest] = space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1)]
+        return { pod, container: container ?? '', timestamp, text: rest }
+      })
+  } catch (error) {
+    // 400: the container has not started, or has had no run before this one. 404: the pod has been deleted.
+    if (error instanceof ClusterError && (error.status === 400 || error.status === 404)) return []
+    throw error
+  }
+}
