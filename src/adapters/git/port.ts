@@ -13,7 +13,7 @@ export interface Tag {
 
 /** The service's repository. Keeps one bare mirror on disk. Raises RepositoryError (`unknown_version`, transient trouble). */
 export interface Repository {
-  /** Fetches, then resolves the tag; raises `unknown_version` naming the nearest tags. */
+  /** Asks the origin anew, then resolves the tag; raises `unknown_version` naming the nearest tags. */
   resolveVersion(version: string, signal: AbortSignal): Promise<Commit>
   /** Newest first. */
   tags(signal: AbortSignal): Promise<readonly Tag[]>

@@ -23,10 +23,7 @@ export function openRepository(options: RepositoryOptions): Repository {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   const mirror = openMirror({ ...options, timeoutMs })
   return {
-    async resolveVersion(version, signal) {
-      await mirror.fetch(signal)
-      return resolveTag(mirror, version, signal)
-    },
+    resolveVersion: (version, signal) => resolveTag(mirror, version, signal),
     async tags(signal) {
       await mirror.fetch(signal)
       return listTags(mirror, signal)
@@ -48,7 +45,7 @@ async function resolveTag(mirror: Mirror, version: string, signal: AbortSignal):
   const doing = `looking for version ${JSON.stringify(version)}`
   // A tag's name may not look like an option, a range or a path upwards; git refuses most of it too.
   const plausible = /^[A-Za-z0-9][\w.+/-]{0,199}$/.test(version) && !version.includes('..')
-  if (plausible) {
+  if (plausible && (await mirror.fetchTag(version, signal))) {
     const format = '--format=%H%x00%cI%x00%s'
     const answer = await mirror.ask(['log', '-1', format, `refs/tags/${version}^{commit}`, '--'], doing, signal)
     if (answer.exitCode === 0) {
@@ -56,8 +53,7 @@ async function resolveTag(mirror: Mirror, version: string, signal: AbortSignal):
       return { sha, subject, committedAt }
     }
   }
-  const names = (await listTags(mirror, signal)).map((tag) => tag.name)
-  const near = nearest(version, names)
+  const near = nearest(version, await mirror.originTags(signal))
   throw new RepositoryError('unknown_version', `${doing}: the repository has no such tag`, {
     hint: near.length > 0 ? `Nearest tags: ${near.join(', ')}.` : 'The repository has no tags at all.',
     evidence: near,
@@ -69,7 +65,7 @@ async function listTags(mirror: Mirror, signal: AbortSignal): Promise<readonly T
     '--format=%(refname:strip=2)%00%(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)%00%(creatordate:iso-strict)'
   const args = ['for-each-ref', '--sort=-version:refname', '--sort=-creatordate', format, 'refs/tags/']
   const answer = await mirror.ask(args, 'listing the tags', signal)
-  if (answer.exitCode !== 0) throw gitFailed({ args, cwd: '', doing: 'listing the tags', timeoutMs: 0 }, answer)
+  if (answer.exitCode !== 0) throw gitFailed({ doing: 'listing the tags' }, answer)
   return answer.stdout
     .toString()
     .split('\n')
@@ -88,6 +84,7 @@ async function list(
 ): Promise<readonly string[]> {
   const doing = `listing ${directory || '.'} at ${commit.slice(0, 7)}`
   const place = directory === '' ? [] : [`${directory}/`]
+  await mirror.need(commit, signal)
   const args = ['ls-tree', '-z', commit, '--', ...place]
   const answer = await mirror.ask(args, doing, signal)
   if (answer.exitCode !== 0) throw unknownObject(doing, answer.stderr)
@@ -101,6 +98,7 @@ async function list(
 
 async function read(mirror: Mirror, commit: string, path: string, signal: AbortSignal): Promise<string> {
   const doing = `reading ${path} at ${commit.slice(0, 7)}`
+  await mirror.need(commit, signal)
   const answer = await mirror.ask(['cat-file', 'blob', `${commit}:${path}`], doing, signal)
   if (answer.exitCode !== 0) throw unknownObject(doing, answer.stderr)
   return answer.stdout.toString()
@@ -127,6 +125,7 @@ async function checkout(
 ): Promise<void> {
   const doing = `checking out ${commit.slice(0, 7)}`
   const aside = `${directory}.${randomBytes(4).toString('hex')}.partial`
+  await mirror.need(commit, signal)
   await mkdir(dirname(directory), { recursive: true })
   try {
     const clone = ['clone', '--quiet', '--shared', '--no-checkout', '--template=', '--', mirror.directory, aside]
