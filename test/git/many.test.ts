@@ -6,11 +6,27 @@ import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Repository } from '../../src/adapters/git/port.ts'
 import { openRepository } from '../../src/adapters/git/repository.ts'
+import { migrationFiles } from '../../src/runbook/migrate/migrations.ts'
+import type { World } from '../../src/runbook/world.ts'
 import { makeGitRepository } from '../support/git-repository.ts'
 
 const never = new AbortController().signal
 const run = promisify(execFile)
 const tags = Array.from({ length: 600 }, (_, index) => `v1.${index}.0`)
+const migrations = Array.from({ length: 300 }, (_, index) => `${20260101000000 + index}_m.sql`)
+
+/** Names and contents that would end too early, or begin something else, if they were read by lines. */
+const odd = new Map([
+  ['odd/line\nfeed.txt', 'a\nb'],
+  ['odd/say "so".txt', `${'a'.repeat(40)} blob 3\nabc\n`],
+  ['odd/--batch', '\r\n\0\n'],
+  ['odd/*', 'star'],
+  ['odd/tab\t.txt', ''],
+  ['odd/größe.txt', 'größe'],
+  ['odd/back\\slash', 'odd/--batch'],
+  ['odd/deeper/odd/--batch', 'another'],
+  ['-rf', 'at the top'],
+])
 
 let directory: string
 let origin: string
@@ -20,7 +36,11 @@ let head: string
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'purser-git-many-'))
   origin = join(directory, 'origin.git')
-  await makeGitRepository({ directory: origin, files: new Map(), tags })
+  const files = new Map([...odd].map(([path, text]) => [path, Buffer.from(text)]))
+  // Two of them have the same content, and so the same object.
+  for (const [index, name] of migrations.entries())
+    files.set(`db/${name}`, Buffer.from(`create table t${Math.max(1, index)} ();\n`))
+  await makeGitRepository({ directory: origin, files, tags })
   repository = openRepository({ url: origin, mirrorDirectory: join(directory, 'mirror.git') })
   head = (await repository.resolveVersion('v1.599.0', never)).sha
   await mkdir(join(directory, 'bin'))
@@ -45,6 +65,68 @@ async function started(work: () => Promise<unknown>): Promise<readonly string[]>
   vi.unstubAllEnvs()
   return (await readFile(log, 'utf8')).trim().split('\n')
 }
+
+describe('a repository with many files', () => {
+  it('hands out 300 migrations for three starts of git', async () => {
+    const config = { directory: 'db', lockTimeoutSeconds: 2, statementTimeoutMinutes: 5, needs: [], expect: [] }
+    const world = { repository } as unknown as World
+    const commands = await started(async () => {
+      const files = await migrationFiles(world, { ...config, blockers: 'name' }, head, never)
+      expect(files.map(({ name }) => name)).toEqual(migrations)
+      expect(files.map(({ sql }) => sql).slice(0, 3)).toEqual([1, 1, 2].map((one) => `create table t${one} ();\n`))
+    })
+    expect(commands).toEqual(['ls-tree', 'ls-tree', 'cat-file'])
+  })
+
+  it('hands out files of several directories in the order that was asked, for two starts of git', async () => {
+    const paths = [...odd.keys(), `db/${migrations[7]}`, '-rf'].toReversed()
+    const commands = await started(async () => {
+      const wanted = paths.map((path, index) => ({ path, index }))
+      const files = await repository.readAll(head, wanted, never)
+      expect(files.map(({ path, index }) => [path, index])).toEqual(paths.map((path, index) => [path, index]))
+      for (const { path, text } of files) expect(text).toBe(odd.get(path) ?? 'create table t7 ();\n')
+    })
+    expect(commands).toEqual(['ls-tree', 'cat-file'])
+  })
+
+  it('does not start git for no files', async () => {
+    expect(await started(async () => expect(await repository.readAll(head, [], never)).toEqual([]))).toEqual([''])
+  })
+
+  it('names the files that are not there', async () => {
+    const wanted = ['db/gone.sql', `db/${migrations[0]}`, 'lost.yaml'].map((path) => ({ path }))
+    await expect(repository.readAll(head, wanted, never)).rejects.toMatchObject({
+      code: 'file_missing',
+      message: `reading db/gone.sql at ${head.slice(0, 7)}: it is not there`,
+      evidence: ['db/gone.sql', 'lost.yaml'],
+    })
+  })
+
+  it('refuses more bytes than one look may read', async () => {
+    const small = openRepository({ url: origin, mirrorDirectory: join(directory, 'mirror.git'), mostBytes: 1_000 })
+    const wanted = migrations.map((name) => ({ path: `db/${name}` }))
+    expect(await small.readAll(head, wanted.slice(0, 20), never)).toHaveLength(20)
+    await expect(small.readAll(head, wanted, never)).rejects.toMatchObject({
+      code: 'file_too_large',
+      message: `reading 300 files at ${head.slice(0, 7)}: together more than 1000 bytes`,
+    })
+  })
+
+  it('ends git when the reading is cancelled', async () => {
+    const pidFile = join(directory, 'pid')
+    await before(`case "$*" in *--batch*) echo $$ > ${pidFile}; exec sleep 600;; esac`)
+    const cancel = new AbortController()
+    const reading = repository.readAll(head, [{ path: 'odd/*' }], cancel.signal)
+    const reason = new Error('cancelled by Dana')
+    const ended = reading.catch((error: unknown) => error)
+    await vi.waitFor(async () => expect(await readFile(pidFile, 'utf8')).toMatch(/^\d+\n$/), 10_000)
+    const pid = Number(await readFile(pidFile, 'utf8'))
+    expect(() => process.kill(pid, 0)).not.toThrow()
+    cancel.abort(reason)
+    expect(await ended).toBe(reason)
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+  })
+})
 
 describe('a repository with many tags', () => {
   it('resolves a version by asking for its tag alone', async () => {

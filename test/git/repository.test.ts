@@ -88,21 +88,26 @@ describe('the service’s repository', () => {
     expect(names).toHaveLength(6)
     expect(names.at(-1)).toBe('20260101093000_webhook_retry.sql')
     expect(await repository.list(commitOf('v1.2.0'), 'no/such', never)).toEqual([])
-    expect(await repository.read(commitOf('v1.1.0'), 'package.json', never)).toContain('"1.1.0"')
-    for (const path of ['gone.yaml', '../secret', '/etc/passwd']) {
-      await expect(repository.read(commitOf('v1.2.0'), path, never)).rejects.toMatchObject({ code: 'file_missing' })
+    const wanted = [{ path: './package.json' }, { path: `supabase/migrations/${names[0]}` }]
+    const [manifest, migration] = await repository.readAll(commitOf('v1.1.0'), wanted, never)
+    expect(manifest?.text).toContain('"1.1.0"')
+    expect(migration).toEqual({ ...wanted[1], text: expect.stringContaining('create table') })
+    for (const path of ['gone.yaml', 'supabase', '', '../secret', '/etc/passwd']) {
+      const all = [{ path: 'package.json' }, { path }]
+      await expect(repository.readAll(commitOf('v1.2.0'), all, never)).rejects.toMatchObject({ code: 'file_missing' })
     }
-    await expect(repository.read('--help', 'package.json', never)).rejects.toMatchObject({ code: 'unknown_commit' })
+    await expect(repository.readAll('--help', wanted, never)).rejects.toMatchObject({ code: 'unknown_commit' })
+    await expect(repository.list('0'.repeat(40), 'src', never)).rejects.toMatchObject({ code: 'file_missing' })
   })
 
   it('finds a commit that another worker has fetched since into a mirror of its own', async () => {
     const open = (name: string) => openRepository({ url: origin.url, mirrorDirectory: join(directory, name) })
-    for (const use of ['list', 'read', 'checkout'] as const) {
+    for (const use of ['list', 'readAll', 'checkout'] as const) {
       const late = open(`late-${use}.git`)
       await late.tags(never)
       const commit = await addTag(`v2.0.0-${use}`)
       if (use === 'list') expect(await late.list(commit, '', never)).toContain('package.json')
-      if (use === 'read') expect(await late.read(commit, 'package.json', never)).toContain('"1.2.0"')
+      if (use === 'readAll') expect(await late.readAll(commit, [{ path: 'package.json' }], never)).toHaveLength(1)
       if (use === 'checkout') await late.checkout(commit, join(directory, 'late'), never)
       await run('git', ['--git-dir', origin.url, 'tag', '--delete', `v2.0.0-${use}`])
     }

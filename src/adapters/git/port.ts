@@ -19,7 +19,15 @@ export interface Repository {
   tags(signal: AbortSignal): Promise<readonly Tag[]>
   /** Names of the files directly in `directory` at the commit, sorted; empty when there is no such directory. */
   list(commit: string, directory: string, signal: AbortSignal): Promise<readonly string[]>
-  read(commit: string, path: string, signal: AbortSignal): Promise<string>
+  /**
+   * The text of every file that is wanted, beside what wants it and in that order. One look for all of them; raises
+   * `file_missing`, and `file_too_large` when they are too many bytes together.
+   */
+  readAll<Wanted extends { readonly path: string }>(
+    commit: string,
+    wanted: readonly Wanted[],
+    signal: AbortSignal,
+  ): Promise<readonly (Wanted & { readonly text: string })[]>
   /** A clean checkout of the commit at `directory` (made or reset). Safe to repeat. */
   checkout(commit: string, directory: string, signal: AbortSignal): Promise<void>
   /** Removes a checkout. Missing is fine. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, posix, resolve } from 'node:path'
 import { RepositoryError } from './errors.ts'
+import { list, readAll } from './files.ts'
 import { gitFailed, gitText } from './git.ts'
 import { type Mirror, openMirror, type RepositoryLogin } from './mirror.ts'
 import { nearest } from '../../nearest.ts'
@@ -15,9 +16,12 @@ interface RepositoryOptions {
   readonly login?: RepositoryLogin
   /** Of each call of git. */
   readonly timeoutMs?: number
+  /** Of all files that one look reads. */
+  readonly mostBytes?: number
 }
 
 const defaultTimeoutMs = 60_000
+const defaultMostBytes = 256 * 1024 * 1024
 
 export function openRepository(options: RepositoryOptions): Repository {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
@@ -31,8 +35,11 @@ export function openRepository(options: RepositoryOptions): Repository {
     async list(commit, directory, signal) {
       return list(mirror, checkedCommit(commit), checkedPath(directory), signal)
     },
-    async read(commit, path, signal) {
-      return read(mirror, checkedCommit(commit), checkedPath(path), signal)
+    async readAll(commit, wanted, signal) {
+      const files = wanted.map((one) => ({ one, path: checkedPath(one.path) }))
+      const mostBytes = options.mostBytes ?? defaultMostBytes
+      const found = await readAll(mirror, checkedCommit(commit), files, mostBytes, signal)
+      return found.map(({ one, text }) => ({ ...one, text }))
     },
     async checkout(commit, directory, signal) {
       await checkout(mirror, checkedCommit(commit), resolve(directory), timeoutMs, signal)
@@ -74,42 +81,6 @@ async function listTags(mirror: Mirror, signal: AbortSignal): Promise<readonly T
       const [name = '', sha = '', createdAt = ''] = line.split('\0')
       return { name, sha, createdAt }
     })
-}
-
-async function list(
-  mirror: Mirror,
-  commit: string,
-  directory: string,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const doing = `listing ${directory || '.'} at ${commit.slice(0, 7)}`
-  const place = directory === '' ? [] : [`${directory}/`]
-  await mirror.need(commit, signal)
-  const args = ['ls-tree', '-z', commit, '--', ...place]
-  const answer = await mirror.ask(args, doing, signal)
-  if (answer.exitCode !== 0) throw unknownObject(doing, answer.stderr)
-  return answer.stdout
-    .toString()
-    .split('\0')
-    .flatMap((entry) => /^\d+ blob \S+\t(.*)$/s.exec(entry)?.[1] ?? [])
-    .map((path) => posix.basename(path))
-    .sort()
-}
-
-async function read(mirror: Mirror, commit: string, path: string, signal: AbortSignal): Promise<string> {
-  const doing = `reading ${path} at ${commit.slice(0, 7)}`
-  await mirror.need(commit, signal)
-  const answer = await mirror.ask(['cat-file', 'blob', `${commit}:${path}`], doing, signal)
-  if (answer.exitCode !== 0) throw unknownObject(doing, answer.stderr)
-  return answer.stdout.toString()
-}
-
-function unknownObject(doing: string, stderr: string): RepositoryError {
-  const evidence = stderr.split('\n').filter(Boolean).slice(-3)
-  return new RepositoryError('file_missing', `${doing}: it is not there`, {
-    hint: 'Check the path in the configuration against the repository at this version.',
-    evidence,
-  })
 }
 
 /**
