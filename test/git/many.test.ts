@@ -171,6 +171,19 @@ describe('a repository with many tags', () => {
     expect(commands).toEqual(['for-each-ref', 'fetch', 'ls-remote'])
   })
 
+  it('lists its tags without a fetch when none has changed, and fetches when one has', async () => {
+    const tag = (...args: string[]) => run('git', ['--git-dir', origin, 'tag', '--force', ...args])
+    const shaOf = async (name: string) => (await repository.tags(never)).find((one) => one.name === name)?.sha
+    await tag('v3.0.0', head)
+    expect(await shaOf('v3.0.0')).toBe(head)
+    const commands = await started(() => repository.tags(never))
+    expect(commands.toSorted()).toEqual(['for-each-ref', 'for-each-ref', 'ls-remote'])
+    await tag('v3.0.0', `${head}~1`)
+    expect(await shaOf('v3.0.0')).not.toBe(head)
+    await run('git', ['--git-dir', origin, 'tag', '--delete', 'v3.0.0'])
+    expect(await shaOf('v3.0.0')).toBeUndefined()
+  })
+
   it('keeps its tags in one file, which a fetch reads faster than a file for each', async () => {
     expect(await readdir(join(directory, 'mirror.git', 'refs', 'tags'))).not.toContain('v1.0.0')
     expect(await readFile(join(directory, 'mirror.git', 'packed-refs'), 'utf8')).toContain('refs/tags/v1.599.0\n')

@@ -24,7 +24,23 @@ const lockTries = 6
 const lockRefused = /cannot lock ref|\.lock': File exists|unable to create .*lock/i
 const noSuchTag = /couldn't find remote ref|invalid refspec/i
 
-export async function fetchAll(origin: Origin, signal: AbortSignal): Promise<void> {
+/**
+ * Fetches unless the mirror has every branch and tag as the origin has them now: to compare two lists of names and ids takes
+ * a third of a fetch that finds nothing.
+ */
+export async function fetchChanges(origin: Origin, signal: AbortSignal): Promise<void> {
+  if (!(await isMade(origin))) return fetchAll(origin, signal)
+  const format = '--format=%(objectname)%09%(refname)'
+  const [there, here] = await Promise.all([
+    refsOfOrigin(origin, ['--heads', '--tags'], doing, signal),
+    gitText(origin.request(['for-each-ref', format, 'refs/heads/', 'refs/tags/'], doing), signal),
+  ])
+  // Both are in the order of the names. If ever they were not, a fetch would find nothing new.
+  if (there === here) await tidy(origin, signal)
+  else await fetchAll(origin, signal)
+}
+
+async function fetchAll(origin: Origin, signal: AbortSignal): Promise<void> {
   if (!(await isMade(origin))) await make(origin, signal)
   const request = origin.request([...fetching, ...everything], doing)
   for (let attempt = 1; ; attempt += 1) {
@@ -91,14 +107,20 @@ async function refsFor(origin: Origin, tag: string, signal: AbortSignal): Promis
 
 export async function tagsOfOrigin(origin: Origin, signal: AbortSignal): Promise<readonly string[]> {
   if (!(await isMade(origin))) await make(origin, signal)
-  const asking = 'listing the tags of the repository'
-  const request = origin.request(['ls-remote', '--quiet', '--refs', '--tags', 'origin'], asking)
+  const listed = await refsOfOrigin(origin, ['--tags'], 'listing the tags of the repository', signal)
+  return listed.split('\n').flatMap((line) => /\trefs\/tags\/(.+)$/.exec(line)?.[1] ?? [])
+}
+
+async function refsOfOrigin(
+  origin: Origin,
+  which: readonly string[],
+  asking: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const request = origin.request(['ls-remote', '--quiet', '--refs', ...which, 'origin'], asking)
   const answer = await git(request, signal)
   if (answer.exitCode !== 0) throw fetchFailed(request, answer)
-  return answer.stdout
-    .toString()
-    .split('\n')
-    .flatMap((line) => /\trefs\/tags\/(.+)$/.exec(line)?.[1] ?? [])
+  return answer.stdout.toString()
 }
 
 export async function needCommit(origin: Origin, commit: string, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Sensitive } from '../../sensitive.ts'
-import { fetchAll, fetchTag, needCommit, type Origin, tagsOfOrigin } from './fetch.ts'
+import { fetchChanges, fetchTag, needCommit, type Origin, tagsOfOrigin } from './fetch.ts'
 import { git, type GitAnswer, type GitRequest, type GitStreams } from './git.ts'
 
 export interface Mirror {
@@ -49,7 +49,7 @@ export function openMirror({ url, mirrorDirectory, login, timeoutMs }: MirrorOpt
   const origin: Origin = { directory, timeoutMs, request }
   return {
     directory,
-    fetch: (signal) => fetchAll(origin, signal),
+    fetch: (signal) => fetchChanges(origin, signal),
     fetchTag: (name, signal) => fetchTag(origin, name, signal),
     originTags: (signal) => tagsOfOrigin(origin, signal),
     need: (commit, signal) => needCommit(origin, commit, signal),
