@@ -2,22 +2,40 @@ import { distance } from 'fastest-levenshtein'
 
 /** The names most like the one that was asked for, best first: what somebody probably meant. */
 export function nearest(asked: string, names: readonly string[], count = 3): readonly string[] {
-  return ranked(asked, names)
-    .slice(0, count)
-    .map(({ name }) => name)
+  return closest(asked, names, count).map(({ name }) => name)
 }
 
 /** The name somebody cut short, or mistyped by at most two letters or a third of them. Otherwise no guess is better. */
 export function mistyped(asked: string, names: readonly string[]): string | undefined {
   const begun = names.filter((name) => asked.length > 1 && name.startsWith(asked.toLowerCase()))
   if (begun.length === 1) return begun[0]
-  const best = ranked(asked, names)[0]
+  const best = closest(asked, names, 1)[0]
   return best !== undefined && best.changes <= Math.max(2, Math.floor(asked.length / 3)) ? best.name : undefined
 }
 
-function ranked(asked: string, names: readonly string[]) {
+interface Candidate {
+  readonly name: string
+  readonly changes: number
+}
+
+/** The few that are kept while the names go by: sorting them all takes longer, and they may be twenty thousand. */
+function closest(asked: string, names: readonly string[], count: number): readonly Candidate[] {
   const plain = (name: string) => name.toLowerCase().replace(/^v(?=\d)/, '')
-  return names
-    .map((name) => ({ name, changes: distance(plain(asked), plain(name)) }))
-    .sort((a, b) => a.changes - b.changes || b.name.localeCompare(a.name, 'en', { numeric: true }))
+  const wanted = plain(asked)
+  const kept: Candidate[] = []
+  for (const name of names) {
+    const candidate = { name, changes: distance(wanted, plain(name)) }
+    const worse = kept.findIndex((one) => compare(candidate, one) < 0)
+    kept.splice(worse < 0 ? kept.length : worse, 0, candidate)
+    kept.length = Math.min(kept.length, count)
+  }
+  return kept
+}
+
+/** Made once: a comparison by `localeCompare` makes rules of its own each time. */
+const byNumber = new Intl.Collator('en', { numeric: true })
+
+/** The fewest changes first; of equals the newest. */
+function compare(a: Candidate, b: Candidate): number {
+  return a.changes - b.changes || byNumber.compare(b.name, a.name)
 }

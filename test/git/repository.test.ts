@@ -26,6 +26,15 @@ afterAll(() => rm(directory, { recursive: true, force: true }))
 
 const commitOf = (tag: string): string => origin.commits[tag] ?? ''
 
+/** A tag of a new commit. */
+async function addTag(name: string): Promise<string> {
+  const git = async (...args: string[]) => (await run('git', ['--git-dir', origin.url, ...args])).stdout.trim()
+  const who = ['-c', 'user.name=Dana', '-c', 'user.email=dana@example.com']
+  const commit = await git(...who, 'commit-tree', '-p', commitOf('v1.2.0'), '-m', name, `${commitOf('v1.2.0')}^{tree}`)
+  await git('tag', name, commit)
+  return commit
+}
+
 describe('the service’s repository', () => {
   it('resolves a version to its commit', async () => {
     expect(await repository.resolveVersion('v1.2.0', never)).toEqual({
@@ -35,15 +44,23 @@ describe('the service’s repository', () => {
     })
   })
 
-  it.each(['v1.2', 'v9.9.9', '1.2.0', '--upload-pack=touch /tmp/x', '../main', 'main', 'v1.2.0..v1.1.0', ''])(
-    'does not know %j and names the nearest tags',
-    async (version) => {
-      await expect(repository.resolveVersion(version, never)).rejects.toMatchObject({
-        code: 'unknown_version',
-        hint: expect.stringMatching(/^Nearest tags: v1/),
-      })
-    },
-  )
+  it.each([
+    'v1.2',
+    'v9.9.9',
+    '1.2.0',
+    '--upload-pack=touch /tmp/x',
+    '../main',
+    'main',
+    'v1.2.0..v1.1.0',
+    'v1.2.0.lock',
+    'v1//2',
+    '',
+  ])('does not know %j and names the nearest tags', async (version) => {
+    await expect(repository.resolveVersion(version, never)).rejects.toMatchObject({
+      code: 'unknown_version',
+      hint: expect.stringMatching(/^Nearest tags: v1/),
+    })
+  })
 
   it('guesses what somebody meant', () => {
     expect(nearest('1.2.0', ['v1.1.0', 'v1.2.0', 'v2.0.0'], 1)).toEqual(['v1.2.0'])
@@ -71,11 +88,44 @@ describe('the service’s repository', () => {
     expect(names).toHaveLength(6)
     expect(names.at(-1)).toBe('20260101093000_webhook_retry.sql')
     expect(await repository.list(commitOf('v1.2.0'), 'no/such', never)).toEqual([])
-    expect(await repository.read(commitOf('v1.1.0'), 'package.json', never)).toContain('"1.1.0"')
-    for (const path of ['gone.yaml', '../secret', '/etc/passwd']) {
-      await expect(repository.read(commitOf('v1.2.0'), path, never)).rejects.toMatchObject({ code: 'file_missing' })
+    const wanted = [{ path: './package.json' }, { path: `supabase/migrations/${names[0]}` }]
+    const [manifest, migration] = await repository.readAll(commitOf('v1.1.0'), wanted, never)
+    expect(manifest?.text).toContain('"1.1.0"')
+    expect(migration).toEqual({ ...wanted[1], text: expect.stringContaining('create table') })
+    for (const path of ['gone.yaml', 'supabase', '', '../secret', '/etc/passwd']) {
+      const all = [{ path: 'package.json' }, { path }]
+      await expect(repository.readAll(commitOf('v1.2.0'), all, never)).rejects.toMatchObject({ code: 'file_missing' })
     }
-    await expect(repository.read('--help', 'package.json', never)).rejects.toMatchObject({ code: 'unknown_commit' })
+    await expect(repository.readAll('--help', wanted, never)).rejects.toMatchObject({ code: 'unknown_commit' })
+    await expect(repository.list('0'.repeat(40), 'src', never)).rejects.toMatchObject({ code: 'file_missing' })
+  })
+
+  it('finds a commit that another worker has fetched since into a mirror of its own', async () => {
+    const open = (name: string) => openRepository({ url: origin.url, mirrorDirectory: join(directory, name) })
+    for (const use of ['list', 'readAll', 'checkout'] as const) {
+      const late = open(`late-${use}.git`)
+      await late.tags(never)
+      const commit = await addTag(`v2.0.0-${use}`)
+      if (use === 'list') expect(await late.list(commit, '', never)).toContain('package.json')
+      if (use === 'readAll') expect(await late.readAll(commit, [{ path: 'package.json' }], never)).toHaveLength(1)
+      if (use === 'checkout') await late.checkout(commit, join(directory, 'late'), never)
+      await run('git', ['--git-dir', origin.url, 'tag', '--delete', `v2.0.0-${use}`])
+    }
+    expect(await readFile(join(directory, 'late', 'package.json'), 'utf8')).toContain('"1.2.0"')
+  })
+
+  it('finds a tag in the place of one that is gone', async () => {
+    const tag = (...args: string[]) => run('git', ['--git-dir', origin.url, 'tag', ...args])
+    await tag('v3', commitOf('v1.1.0'))
+    expect((await repository.resolveVersion('v3', never)).sha).toBe(commitOf('v1.1.0'))
+    await tag('--delete', 'v3')
+    await tag('v3/final', commitOf('v1.2.0'))
+    expect((await repository.resolveVersion('v3/final', never)).sha).toBe(commitOf('v1.2.0'))
+    await expect(repository.resolveVersion('v3', never)).rejects.toMatchObject({ code: 'unknown_version' })
+    await tag('--delete', 'v3/final')
+    await tag('v3', commitOf('v1.1.0'))
+    expect((await repository.resolveVersion('v3', never)).sha).toBe(commitOf('v1.1.0'))
+    await tag('--delete', 'v3')
   })
 
   it('makes a clean checkout, and makes it clean again', async () => {

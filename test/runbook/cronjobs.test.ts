@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { basename, join } from 'node:path'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type KubernetesSimulator, startKubernetes } from '../../sandbox/kubernetes/server.ts'
 import { openCluster } from '../../src/adapters/kubernetes/client.ts'
 import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
@@ -38,10 +38,10 @@ afterAll(async () => {
   await rm(directory, { recursive: true })
 })
 
-const manifest = `
+const manifestOf = (name: string) => `
 apiVersion: batch/v1
 kind: CronJob
-metadata: { name: webhook-retry }
+metadata: { name: ${name} }
 spec:
   schedule: '5 3 * * *'
   jobTemplate:
@@ -49,6 +49,9 @@ spec:
       backoffLimit: 0
       template: { spec: { restartPolicy: Never, containers: [{ name: job, image: 'job:v1' }] } }
 `
+
+const readAll = async (_: string, wanted: readonly { path: string }[]) =>
+  wanted.map((one) => ({ ...one, text: manifestOf(basename(one.path, '.yaml')) }))
 
 function contextOf(attempt: number): PhaseContext {
   const run = deploy({ status: 'executing', phases: [phase('cronjobs', { status: 'running', attempt })] })
@@ -73,7 +76,7 @@ function contextOf(attempt: number): PhaseContext {
       cluster: Object.assign(Object.create(cluster) as Cluster, {
         deployment: async () => ({ image: plan.image.reference, containers: ['api'], paused: false }),
       }),
-      repository: { resolveVersion: async () => ({ ...commit, version }), read: async () => manifest },
+      repository: { resolveVersion: async () => ({ ...commit, version }), readAll },
       registry: { resolve: async () => plan.image },
     },
   } as unknown as PhaseContext
@@ -91,4 +94,15 @@ it('tries a CronJob again when a person has the phase done again, and only then'
   expect(await cronjobs(contextOf(2))).toEqual({ line: 'webhook-retry (5 3 * * *)' })
   expect(jobs()).toHaveLength(2)
   expect(await cluster.cronJob('webhook-retry', signal)).toMatchObject({ suspended: false })
+})
+
+it('reads the manifests of all CronJobs in one look', async () => {
+  const context = contextOf(1)
+  const jobs = ['expire-grace', 'send-reports'].map((name) => ({ name, manifest: `k8s/${name}.yaml`, tryOnce: false }))
+  const looks = vi.fn<typeof readAll>(readAll)
+  const { world, service } = context
+  const repository = { ...world.repository, readAll: looks } as unknown as typeof world.repository
+  const both = { ...context, service: { ...service, cronJobs: jobs }, world: { ...world, repository } }
+  expect(await cronjobs(both)).toEqual({ line: 'expire-grace (5 3 * * *); send-reports (5 3 * * *)' })
+  expect(looks).toHaveBeenCalledOnce()
 })

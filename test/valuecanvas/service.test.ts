@@ -85,8 +85,10 @@ async function applyMigrations(tag: string): Promise<void> {
   const source = openRepository({ url: repository.url, mirrorDirectory: join(directory, 'mirror.git') })
   const { sha } = await source.resolveVersion(tag, never)
   const database = openDatabase({ url: new Sensitive(url) })
-  for (const name of await source.list(sha, 'supabase/migrations', never)) {
-    const file = migrationFile(name, await source.read(sha, `supabase/migrations/${name}`, never))
+  const names = await source.list(sha, 'supabase/migrations', never)
+  const wanted = names.map((name) => ({ name, path: `supabase/migrations/${name}` }))
+  for (const { name, text } of await source.readAll(sha, wanted, never)) {
+    const file = migrationFile(name, text)
     await database.apply({ file, run: 1, release: tag, lockTimeoutMs: 1000, statementTimeoutMs: 10_000 }, never)
   }
 }

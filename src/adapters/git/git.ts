@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream'
 import { runChild } from '../process/child.ts'
 import { CommandError } from '../process/errors.ts'
 import { RepositoryError } from './errors.ts'
@@ -11,6 +12,13 @@ export interface GitRequest {
   readonly config?: Readonly<Record<string, string>>
   /** Strings to keep out of errors. */
   readonly masked?: readonly string[]
+  readonly streams?: GitStreams
+}
+
+export interface GitStreams {
+  readonly stdin: Readable
+  /** Gets the output instead of the answer's `stdout`, which stays empty; however much it is. It is not ended. */
+  readonly stdoutTo: Writable
 }
 
 export interface GitAnswer {
@@ -43,10 +51,11 @@ export async function git(request: GitRequest, signal: AbortSignal): Promise<Git
     if (size <= largestAnswer) chunks.push(chunk)
   }
   const onStderr = (chunk: Buffer): void => void (stderr = (stderr + chunk.toString()).slice(-8_192))
-  const { cwd, timeoutMs } = request
+  const { cwd, timeoutMs, streams } = request
+  const env = environment(request.config)
   try {
     const outcome = await runChild(
-      { argv: ['git', ...request.args], cwd, env: environment(request.config), timeoutMs, onStdout, onStderr },
+      { argv: ['git', ...request.args], cwd, env, timeoutMs, onStdout, onStderr, ...streams },
       signal,
     )
     if (size > largestAnswer) {
@@ -73,9 +82,12 @@ export async function gitText(request: GitRequest, signal: AbortSignal): Promise
   return answer.stdout.toString()
 }
 
-export function gitFailed(request: GitRequest, { exitCode, stderr }: GitAnswer): RepositoryError {
-  const evidence = lines(stderr, request.masked)
-  return new RepositoryError('git_failed', `${request.doing}: git exited ${exitCode}`, { evidence })
+export function gitFailed(
+  { doing, masked }: Pick<GitRequest, 'doing' | 'masked'>,
+  { exitCode, stderr }: GitAnswer,
+): RepositoryError {
+  const evidence = lines(stderr, masked)
+  return new RepositoryError('git_failed', `${doing}: git exited ${exitCode}`, { evidence })
 }
 
 export function lines(stderr: string, masked: readonly string[] = []): readonly string[] {

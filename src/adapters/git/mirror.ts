@@ -1,17 +1,20 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { resolve } from 'node:path'
 import type { Sensitive } from '../../sensitive.ts'
-import { RepositoryError } from './errors.ts'
-import { git, type GitAnswer, type GitRequest, gitText, lines } from './git.ts'
+import { fetchChanges, fetchTag, needCommit, type Origin, tagsOfOrigin } from './fetch.ts'
+import { git, type GitAnswer, type GitRequest, type GitStreams } from './git.ts'
 
 export interface Mirror {
   readonly directory: string
   /** Brings branches and tags to what the origin has now. */
   fetch(signal: AbortSignal): Promise<void>
+  /** Brings one tag to what the origin has now, whatever else there is; false when the origin has no such tag. */
+  fetchTag(name: string, signal: AbortSignal): Promise<boolean>
+  /** Names of the tags that the origin has now. */
+  originTags(signal: AbortSignal): Promise<readonly string[]>
+  /** Fetches when the mirror lacks the commit: another worker may have fetched its tag into a mirror of its own. */
+  need(commit: string, signal: AbortSignal): Promise<void>
   /** Runs git in the mirror. */
-  ask(args: readonly string[], doing: string, signal: AbortSignal): Promise<GitAnswer>
+  ask(args: readonly string[], doing: string, signal: AbortSignal, streams?: GitStreams): Promise<GitAnswer>
 }
 
 export interface RepositoryLogin {
@@ -26,15 +29,12 @@ interface MirrorOptions {
   readonly timeoutMs: number
 }
 
-/** Other workers on this machine may fetch into the same mirror: git's own locks then refuse one of them for a moment. */
-const lockTries = 6
-
 export function openMirror({ url, mirrorDirectory, login, timeoutMs }: MirrorOptions): Mirror {
   const directory = resolve(mirrorDirectory)
   const proof = login && Buffer.from(`${login.user}:${login.token.reveal()}`).toString('base64')
   const secrets = login === undefined || proof === undefined ? [] : [login.token.reveal(), proof]
-  const request = (args: readonly string[], doing: string): GitRequest => ({
-    args: [`--git-dir=${directory}`, ...args],
+  const request = (args: readonly string[], doing: string, gitDirectory = directory): GitRequest => ({
+    args: [`--git-dir=${gitDirectory}`, ...args],
     cwd: directory,
     doing,
     timeoutMs,
@@ -46,57 +46,14 @@ export function openMirror({ url, mirrorDirectory, login, timeoutMs }: MirrorOpt
     },
     masked: [url, ...secrets],
   })
-
-  async function fetchOnce(signal: AbortSignal): Promise<void> {
-    const doing = 'fetching the repository'
-    if (!(await stat(join(directory, 'HEAD')).catch(() => undefined))) await begin(directory, timeoutMs, signal)
-    const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']
-    const fetching = request(
-      ['fetch', '--quiet', '--prune', '--no-tags', '--no-write-fetch-head', 'origin', ...refs],
-      doing,
-    )
-    for (let attempt = 1; ; attempt += 1) {
-      const answer = await git(fetching, signal)
-      if (answer.exitCode === 0) return
-      const locked = /cannot lock ref|\.lock': File exists|unable to create .*lock/i.test(answer.stderr)
-      if (!locked || attempt >= lockTries) throw fetchFailed(fetching, answer)
-      await sleep(50 * 2 ** attempt, undefined, { signal }).catch(() => signal.throwIfAborted())
-    }
-  }
-
+  const origin: Origin = { directory, timeoutMs, request }
   return {
     directory,
-    fetch: fetchOnce,
-    ask: (args, doing, signal) => git(request(args, doing), signal),
+    fetch: (signal) => fetchChanges(origin, signal),
+    fetchTag: (name, signal) => fetchTag(origin, name, signal),
+    originTags: (signal) => tagsOfOrigin(origin, signal),
+    need: (commit, signal) => needCommit(origin, commit, signal),
+    ask: (args, doing, signal, streams) =>
+      git({ ...request(args, doing), ...(streams === undefined ? {} : { streams }) }, signal),
   }
-}
-
-/** Makes the empty mirror aside and moves it into place: two workers may begin at once. */
-async function begin(directory: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
-  const aside = `${directory}.${randomBytes(4).toString('hex')}.partial`
-  await mkdir(dirname(directory), { recursive: true })
-  const args = ['init', '--quiet', '--bare', '--template=', '--', aside]
-  await gitText({ args, cwd: dirname(directory), doing: 'making the mirror of the repository', timeoutMs }, signal)
-  await rename(aside, directory).catch(async (error: unknown) => {
-    await rm(aside, { recursive: true, force: true })
-    if (!(await stat(join(directory, 'HEAD')).catch(() => undefined))) throw error
-  })
-}
-
-function fetchFailed({ doing, masked }: GitRequest, { stderr }: GitAnswer): RepositoryError {
-  const evidence = lines(stderr, masked)
-  if (/Authentication failed|Permission denied|could not read Username|403/.test(stderr)) {
-    const hint = 'Check the login of the repository (service.repositoryTokenEnv) and that it may read it.'
-    return new RepositoryError('repository_denied', `${doing}: access is denied`, { hint, evidence })
-  }
-  if (/does not appear to be a git repository|Repository not found|does not exist|not found/i.test(stderr)) {
-    const hint = 'Check the repository’s address in the configuration.'
-    return new RepositoryError('repository_missing', `${doing}: there is no such repository`, { hint, evidence })
-  }
-  const hint = 'Check that the repository can be reached from here; try again.'
-  return new RepositoryError('repository_unreachable', `${doing}: it cannot be reached`, {
-    hint,
-    evidence,
-    transient: true,
-  })
 }

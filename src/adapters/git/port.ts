@@ -13,13 +13,21 @@ export interface Tag {
 
 /** The service's repository. Keeps one bare mirror on disk. Raises RepositoryError (`unknown_version`, transient trouble). */
 export interface Repository {
-  /** Fetches, then resolves the tag; raises `unknown_version` naming the nearest tags. */
+  /** Asks the origin anew, then resolves the tag; raises `unknown_version` naming the nearest tags. */
   resolveVersion(version: string, signal: AbortSignal): Promise<Commit>
   /** Newest first. */
   tags(signal: AbortSignal): Promise<readonly Tag[]>
   /** Names of the files directly in `directory` at the commit, sorted; empty when there is no such directory. */
   list(commit: string, directory: string, signal: AbortSignal): Promise<readonly string[]>
-  read(commit: string, path: string, signal: AbortSignal): Promise<string>
+  /**
+   * The text of every file that is wanted, beside what wants it and in that order. One look for all of them; raises
+   * `file_missing`, and `file_too_large` when they are too many bytes together.
+   */
+  readAll<Wanted extends { readonly path: string }>(
+    commit: string,
+    wanted: readonly Wanted[],
+    signal: AbortSignal,
+  ): Promise<readonly (Wanted & { readonly text: string })[]>
   /** A clean checkout of the commit at `directory` (made or reset). Safe to repeat. */
   checkout(commit: string, directory: string, signal: AbortSignal): Promise<void>
   /** Removes a checkout. Missing is fine. */

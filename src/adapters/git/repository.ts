@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, posix, resolve } from 'node:path'
 import { RepositoryError } from './errors.ts'
+import { list, readAll } from './files.ts'
 import { gitFailed, gitText } from './git.ts'
 import { type Mirror, openMirror, type RepositoryLogin } from './mirror.ts'
 import { nearest } from '../../nearest.ts'
@@ -15,18 +16,18 @@ interface RepositoryOptions {
   readonly login?: RepositoryLogin
   /** Of each call of git. */
   readonly timeoutMs?: number
+  /** Of all files that one look reads. */
+  readonly mostBytes?: number
 }
 
 const defaultTimeoutMs = 60_000
+const defaultMostBytes = 256 * 1024 * 1024
 
 export function openRepository(options: RepositoryOptions): Repository {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   const mirror = openMirror({ ...options, timeoutMs })
   return {
-    async resolveVersion(version, signal) {
-      await mirror.fetch(signal)
-      return resolveTag(mirror, version, signal)
-    },
+    resolveVersion: (version, signal) => resolveTag(mirror, version, signal),
     async tags(signal) {
       await mirror.fetch(signal)
       return listTags(mirror, signal)
@@ -34,8 +35,11 @@ export function openRepository(options: RepositoryOptions): Repository {
     async list(commit, directory, signal) {
       return list(mirror, checkedCommit(commit), checkedPath(directory), signal)
     },
-    async read(commit, path, signal) {
-      return read(mirror, checkedCommit(commit), checkedPath(path), signal)
+    async readAll(commit, wanted, signal) {
+      const files = wanted.map((one) => ({ one, path: checkedPath(one.path) }))
+      const mostBytes = options.mostBytes ?? defaultMostBytes
+      const found = await readAll(mirror, checkedCommit(commit), files, mostBytes, signal)
+      return found.map(({ one, text }) => ({ ...one, text }))
     },
     async checkout(commit, directory, signal) {
       await checkout(mirror, checkedCommit(commit), resolve(directory), timeoutMs, signal)
@@ -48,7 +52,7 @@ async function resolveTag(mirror: Mirror, version: string, signal: AbortSignal):
   const doing = `looking for version ${JSON.stringify(version)}`
   // A tag's name may not look like an option, a range or a path upwards; git refuses most of it too.
   const plausible = /^[A-Za-z0-9][\w.+/-]{0,199}$/.test(version) && !version.includes('..')
-  if (plausible) {
+  if (plausible && (await mirror.fetchTag(version, signal))) {
     const format = '--format=%H%x00%cI%x00%s'
     const answer = await mirror.ask(['log', '-1', format, `refs/tags/${version}^{commit}`, '--'], doing, signal)
     if (answer.exitCode === 0) {
@@ -56,8 +60,7 @@ async function resolveTag(mirror: Mirror, version: string, signal: AbortSignal):
       return { sha, subject, committedAt }
     }
   }
-  const names = (await listTags(mirror, signal)).map((tag) => tag.name)
-  const near = nearest(version, names)
+  const near = nearest(version, await mirror.originTags(signal))
   throw new RepositoryError('unknown_version', `${doing}: the repository has no such tag`, {
     hint: near.length > 0 ? `Nearest tags: ${near.join(', ')}.` : 'The repository has no tags at all.',
     evidence: near,
@@ -69,7 +72,7 @@ async function listTags(mirror: Mirror, signal: AbortSignal): Promise<readonly T
     '--format=%(refname:strip=2)%00%(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)%00%(creatordate:iso-strict)'
   const args = ['for-each-ref', '--sort=-version:refname', '--sort=-creatordate', format, 'refs/tags/']
   const answer = await mirror.ask(args, 'listing the tags', signal)
-  if (answer.exitCode !== 0) throw gitFailed({ args, cwd: '', doing: 'listing the tags', timeoutMs: 0 }, answer)
+  if (answer.exitCode !== 0) throw gitFailed({ doing: 'listing the tags' }, answer)
   return answer.stdout
     .toString()
     .split('\n')
@@ -78,40 +81,6 @@ async function listTags(mirror: Mirror, signal: AbortSignal): Promise<readonly T
       const [name = '', sha = '', createdAt = ''] = line.split('\0')
       return { name, sha, createdAt }
     })
-}
-
-async function list(
-  mirror: Mirror,
-  commit: string,
-  directory: string,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const doing = `listing ${directory || '.'} at ${commit.slice(0, 7)}`
-  const place = directory === '' ? [] : [`${directory}/`]
-  const args = ['ls-tree', '-z', commit, '--', ...place]
-  const answer = await mirror.ask(args, doing, signal)
-  if (answer.exitCode !== 0) throw unknownObject(doing, answer.stderr)
-  return answer.stdout
-    .toString()
-    .split('\0')
-    .flatMap((entry) => /^\d+ blob \S+\t(.*)$/s.exec(entry)?.[1] ?? [])
-    .map((path) => posix.basename(path))
-    .sort()
-}
-
-async function read(mirror: Mirror, commit: string, path: string, signal: AbortSignal): Promise<string> {
-  const doing = `reading ${path} at ${commit.slice(0, 7)}`
-  const answer = await mirror.ask(['cat-file', 'blob', `${commit}:${path}`], doing, signal)
-  if (answer.exitCode !== 0) throw unknownObject(doing, answer.stderr)
-  return answer.stdout.toString()
-}
-
-function unknownObject(doing: string, stderr: string): RepositoryError {
-  const evidence = stderr.split('\n').filter(Boolean).slice(-3)
-  return new RepositoryError('file_missing', `${doing}: it is not there`, {
-    hint: 'Check the path in the configuration against the repository at this version.',
-    evidence,
-  })
 }
 
 /**
@@ -127,6 +96,7 @@ async function checkout(
 ): Promise<void> {
   const doing = `checking out ${commit.slice(0, 7)}`
   const aside = `${directory}.${randomBytes(4).toString('hex')}.partial`
+  await mirror.need(commit, signal)
   await mkdir(dirname(directory), { recursive: true })
   try {
     const clone = ['clone', '--quiet', '--shared', '--no-checkout', '--template=', '--', mirror.directory, aside]

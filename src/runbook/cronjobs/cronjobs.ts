@@ -13,13 +13,12 @@ import { type CronJobManifest, cronJobManifest, suspended } from './manifests.ts
 export const cronjobs: Phase = async (context) => {
   await confirmPlan(context)
   const lines: string[] = []
-  for (const job of context.service.cronJobs) lines.push(await deployCronJob(context, job))
+  for (const { job, manifest } of await manifestsOf(context)) lines.push(await deployCronJob(context, job, manifest))
   return { line: lines.length === 0 ? 'no CronJobs configured' : lines.join('; ') }
 }
 
-async function deployCronJob(context: PhaseContext, job: CronJobConfig): Promise<string> {
+async function deployCronJob(context: PhaseContext, job: CronJobConfig, manifest: CronJobManifest): Promise<string> {
   const { world, run } = context
-  const manifest = await manifestOf(context, job)
   await context.report(`applying ${job.manifest}`)
   await context.change(`apply ${job.name}`, {
     kind: 'cronjob',
@@ -47,16 +46,23 @@ export function jobName({ number, phases }: Run, phase: PhaseName, cronJob: stri
   return `${cronJob}-run-${number}${attempt === 1 ? '' : `-${attempt}`}`
 }
 
-async function manifestOf(context: PhaseContext, job: CronJobConfig): Promise<CronJobManifest> {
+async function manifestsOf(
+  context: PhaseContext,
+): Promise<readonly { readonly job: CronJobConfig; readonly manifest: CronJobManifest }[]> {
   const { world, service, environment, run, signal } = context
-  const plan = planOf(run)
-  const text = await world.repository.read(plan.commit.sha, job.manifest, signal)
-  return cronJobManifest(text, {
-    file: job.manifest,
-    name: job.name,
-    namespace: environment.namespace,
-    repository: service.image.repository,
-    image: (await releasedImage(context)).reference,
+  const wanted = service.cronJobs.map((job) => ({ job, path: job.manifest }))
+  if (wanted.length === 0) return []
+  const image = (await releasedImage(context)).reference
+  const files = await world.repository.readAll(planOf(run).commit.sha, wanted, signal)
+  return files.map(({ job, text }) => {
+    const release = {
+      file: job.manifest,
+      name: job.name,
+      namespace: environment.namespace,
+      repository: service.image.repository,
+      image,
+    }
+    return { job, manifest: cronJobManifest(text, release) }
   })
 }
 

@@ -14,12 +14,12 @@ export async function migrationFiles(
   signal: AbortSignal,
 ): Promise<readonly MigrationFile[]> {
   const names = await migrationNames(world, config, commit, signal)
-  return Promise.all(
-    names.map(async (name) => {
-      const sql = await world.repository.read(commit, `${config.directory}/${name}`, signal)
-      return { version: versionOf(name), name, sql, sha256: createHash('sha256').update(sql).digest('hex') }
-    }),
-  )
+  const wanted = names.map((name) => ({ name, path: `${config.directory}/${name}` }))
+  const files = await world.repository.readAll(commit, wanted, signal)
+  return files.map(({ name, text }) => {
+    const sha256 = createHash('sha256').update(text).digest('hex')
+    return { version: versionOf(name), name, sql: text, sha256 }
+  })
 }
 
 export async function migrationNames(
@@ -66,9 +66,9 @@ export function pendingMigrations(
 
 /** The ledger knows a migration by its version: of two with the same one, the second would never run. */
 function refuseTwins(files: readonly MigrationFile[]): void {
-  const twins = files.filter((file) =>
-    files.some((other) => other !== file && BigInt(other.version) === BigInt(file.version)),
-  )
+  const carriers = new Map<bigint, number>()
+  for (const { version } of files) carriers.set(BigInt(version), (carriers.get(BigInt(version)) ?? 0) + 1)
+  const twins = files.filter(({ version }) => (carriers.get(BigInt(version)) ?? 0) > 1)
   if (twins.length === 0) return
   throw new CheckFailed('migration_twins', `reading migrations: ${names(twins)} carry the same version`, {
     hint: 'Give one of them another number; numbers say in which order migrations run.',

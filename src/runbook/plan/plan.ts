@@ -168,9 +168,10 @@ async function planCronJobs(
   commit: string,
   image: string,
 ): Promise<readonly PlannedCronJob[]> {
+  const wanted = service.cronJobs.map(({ name, manifest }) => ({ name, path: manifest }))
+  const manifests = await world.repository.readAll(commit, wanted, signal)
   return Promise.all(
-    service.cronJobs.map(async ({ name, manifest }) => {
-      const text = await world.repository.read(commit, manifest, signal)
+    manifests.map(async ({ name, path: manifest, text }) => {
       const release = {
         file: manifest,
         name,
