@@ -118,10 +118,10 @@ export const grammar = [
     means: (asked) => ({ name: 'cancel', run: asked.run }),
   }),
   command('history', {
-    does: 'lists finished runs, or everything that happened in one',
+    does: 'lists the newest runs, or everything that happened in one',
     may: 'channel',
     answer: 'message',
-    takes: { run: run('the newest that have finished') },
+    takes: { run: run('the newest ten') },
     examples: ['history', 'history #42'],
     means: (asked) => ({ name: 'history', run: asked.run }),
   }),
