@@ -2,6 +2,7 @@ import type { Message } from './slack/model.ts'
 import { plainText } from './slack/plain-text.ts'
 import type { SlackSimulator } from './slack/simulator.ts'
 import { breakWorld, mendWorld } from './breakages/breakages.ts'
+import { commandOf, linesOf } from './commands.ts'
 import { channels, people, type PersonName } from './people.ts'
 import type { World } from './world.ts'
 
@@ -46,27 +47,6 @@ async function happens(world: World, line: string, verb: string, name: string): 
   }
 }
 
-interface Line {
-  readonly who: PersonName
-  readonly text: string
-}
-
-const commands =
-  'deploy|plan|status|verify|rollback|restore|backups|diagnose|retry|cancel|history|lock|unlock|help|break|mend'
-/** Only a `;` before a command divides: `deploy v1.2.0; rm -rf /` is one line, as somebody might type it. */
-const divider = new RegExp(`;(?=\\s*(?:(?:dana|alex|sam):\\s*)?(?:${commands})\\b)`)
-
-function linesOf(script: string): readonly Line[] {
-  return script
-    .split(divider)
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .map((part) => {
-      const named = /^(dana|alex|sam):\s*(.*)$/.exec(part)
-      return named === null ? { who: 'dana', text: part } : { who: named[1] as PersonName, text: named[2] ?? '' }
-    })
-}
-
 async function playLine(slack: SlackSimulator, who: PersonName, text: string): Promise<Outcome> {
   const { control } = slack
   const user = people[who].id
@@ -88,8 +68,9 @@ async function playLine(slack: SlackSimulator, who: PersonName, text: string): P
     })
     if (result.result !== 'closed') return { line: text, ok: false, why: `the dialog answered: ${result.result}` }
   } else if (first.is_ephemeral === true) {
-    const answers = /^(help|status|history|backups|unlock|lock)\b/.test(text)
-    return { line: text, ok: answers, why: first.text }
+    const command = commandOf(text)
+    if (command === undefined) return { line: text, ok: false, why: first.text.split('\n', 1)[0] ?? '' }
+    return { line: text, ok: command.answer !== 'board', why: first.text }
   }
   return followRun(slack, text, fresh)
 }

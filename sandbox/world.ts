@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { STRIPE_API_VERSION } from '../src/adapters/stripe/events.ts'
+import { commandHints } from './commands.ts'
 import { writeConfiguration } from './configuration.ts'
 import { type KubernetesSimulator, startKubernetes } from './kubernetes/server.ts'
 import { channels, onCallGroup, people } from './people.ts'
@@ -84,6 +85,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       channels: Object.values(channels),
       userGroups: [onCallGroup],
       command: '/billing',
+      commandHints,
       botToken: secrets.slackBot,
       appToken: secrets.slackApp,
       signingSecret: secrets.slackSigning,

@@ -6,9 +6,12 @@ export interface Address {
   readonly command: string
 }
 
+/** What may follow the slash command. */
 export interface CommandHint {
-  /** The word after the command and its arguments: `deploy VERSION [ENV]`. */
-  readonly usage: string
+  /** The word after the slash command: `deploy`. */
+  readonly name: string
+  /** Its arguments and options as its usage text has them: `[VERSION]`, `[--to-revision K]`. */
+  readonly parts: readonly string[]
   readonly description: string
 }
 

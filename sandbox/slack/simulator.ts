@@ -24,7 +24,7 @@ export interface SlackOptions extends Omit<WorkspaceOptions, 'botUserId'> {
   readonly botUserId?: string
   /** The app's slash command. */
   readonly command?: string
-  /** What the composer of the page offers after the command. */
+  /** What the composer of the page offers after the command; nothing unless told. */
   readonly commandHints?: PageFacts['commandHints']
   /** What the page offers to copy; `control.setAddresses` changes it later. */
   readonly addresses?: readonly Address[]
@@ -57,23 +57,6 @@ const defaultScopes = [
   'users:read',
   'usergroups:read',
   'files:write',
-]
-
-const billingHints: PageFacts['commandHints'] = [
-  { usage: 'deploy VERSION [ENV] [--dry-run]', description: 'plan a deployment and ask for approval' },
-  { usage: 'plan VERSION [ENV]', description: 'show what a deployment would do' },
-  { usage: 'status [#N]', description: 'what runs where, and how far it is' },
-  { usage: 'verify [ENV]', description: 'run the verification queries' },
-  { usage: 'diagnose webhook|cronjob|grace-period [ENV]', description: 'find out why billing does not work' },
-  { usage: 'rollback [#N]', description: 'undo a deployment' },
-  { usage: 'backups [ENV]', description: 'what there is to go back to' },
-  { usage: 'restore [BACKUP] [ENV]', description: 'go back to a backup' },
-  { usage: 'retry [#N]', description: 'retry the failed phase' },
-  { usage: 'cancel [#N]', description: 'stop the current run' },
-  { usage: 'history [#N]', description: 'the last runs' },
-  { usage: 'lock REASON', description: 'let nothing start for now' },
-  { usage: 'unlock [ENV]', description: 'open it again' },
-  { usage: 'help', description: 'all commands' },
 ]
 
 /** Slack repeats an event at once, after a minute and after five: docs.slack.dev/apis/events-api#retries */
@@ -145,7 +128,7 @@ function assemble(options: SlackOptions, origin: string, closing: AbortSignal): 
   const eventRetriesMs = options.eventRetriesMs ?? slackEventRetriesMs
   const app = new AppLink({ workspace, triggers, responseUrls, delivery, eventRetriesMs, closing })
   const command = options.command ?? '/billing'
-  const page = { command, http: options.http !== undefined, commandHints: options.commandHints ?? billingHints }
+  const page = { command, http: options.http !== undefined, commandHints: options.commandHints ?? [] }
   const control = new SlackControl({ workspace, app, webApi, socket, command, addresses: options.addresses ?? [] })
   return { webApi, socket, control, workspace, files, responseUrls, page, traffic, host: new URL(origin).host }
 }

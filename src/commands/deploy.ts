@@ -5,10 +5,11 @@ import { deployView, dryRunOption, inputs, readingVersionsView, rotateOption } f
 import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { environmentOf, environmentsHere, guard, guardLock } from './guards.ts'
-import { type Command, isVersion } from './grammar.ts'
+import type { Command } from './grammar.ts'
+import { isVersion } from './grammar/words.ts'
 import { readPlace, type Submitted } from './submitted.ts'
 
-/** `/billing deploy VERSION [ENV] [--dry-run]` and `/billing plan VERSION [ENV]`: a run that begins by planning. */
+/** `/billing deploy` and `/billing plan` with a version: a run that begins by planning. */
 export async function deploy(
   caller: Caller,
   command: Extract<Command, { name: 'deploy' | 'plan' }>,
@@ -74,7 +75,8 @@ export async function confirmDeploy(dialog: Submitted, context: CommandContext):
   const version = dialog.value(inputs.version)
   if (version === undefined || !isVersion(version)) return refuse('No version was chosen.', 'Choose one of the tags.')
   const ticked = dialog.ticked(inputs.options)
-  const [dryRun, rotateSecret] = [ticked.includes(dryRunOption), ticked.includes(rotateOption)]
+  const dryRun = ticked.includes(dryRunOption)
+  const rotateSecret = ticked.includes(rotateOption) || undefined
   const chosen = dialog.value(inputs.environment) ?? environment
   return deploy(
     { user: dialog.user, channel },

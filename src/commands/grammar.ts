@@ -1,38 +1,174 @@
-import { z } from 'zod'
 import { mistyped } from '../nearest.ts'
-import { type Subject, subjects } from '../model/diagnosis.ts'
+import { command, type Row } from './grammar/row.ts'
+import {
+  backup,
+  cronJob,
+  dryRun,
+  environment,
+  reason,
+  revision,
+  rotateSecret,
+  run,
+  subject,
+  version,
+} from './grammar/words.ts'
 
-/** What people can type after `/billing`. */
-export type Command =
-  | {
-      readonly name: 'deploy' | 'plan'
-      readonly version: string
-      readonly environment: string | undefined
-      readonly dryRun: boolean
-      readonly rotateSecret?: boolean
-    }
-  | { readonly name: 'verify' | 'unlock' | 'backups'; readonly environment: string | undefined }
-  | {
-      readonly name: 'diagnose'
-      readonly subject: Subject
-      readonly cronJob: string | undefined
-      readonly environment: string | undefined
-    }
-  | { readonly name: 'restore'; readonly backup: string | undefined; readonly environment: string | undefined }
-  | { readonly name: 'status' | 'retry' | 'cancel' | 'history'; readonly run: number | undefined }
-  | { readonly name: 'rollback'; readonly run: number | undefined; readonly revision: number | undefined }
-  /** What was left open is asked for in a dialog. */
-  | {
-      readonly name: 'choose_version'
-      readonly environment: string | undefined
-      readonly dryRun: boolean
-    }
-  | { readonly name: 'lock'; readonly reason: string }
-  | { readonly name: 'give_reason' }
-  | { readonly name: 'choose_subject'; readonly environment: string | undefined }
-  | { readonly name: 'help' }
+/*
+ * Everything that people can type after `/billing`: one row a command. The parser below, the usage text, the help, the
+ * page docs/commands.md (`npm run schema` writes it), and the composer and `--play` of the sandbox all read this table.
+ * `handlers.ts` says which function carries a command out; the compiler names a row that was forgotten there.
+ *
+ * A row declares its arguments and options as data (`takes`), and its usage text and parser are derived from them.
+ */
+export const grammar = [
+  command('deploy', {
+    does: 'makes a plan, asks for approval, and runs the runbook',
+    more: 'Without VERSION a dialog offers the newest tags of the repository. `--rotate-secret` needs a VERSION: that of the release that runs will do ([how the secret is replaced](stripe.md)).',
+    may: 'deployers',
+    approvals: 'approvals',
+    answer: 'board',
+    takes: { version, environment, dryRun, rotateSecret },
+    examples: ['deploy', 'deploy v1.2.0', 'deploy v1.2.0 staging --dry-run', 'deploy v1.2.0 --rotate-secret'],
+    refuses: (asked) =>
+      asked.rotateSecret && asked.version === undefined
+        ? '--rotate-secret needs a version: the one that runs will do.'
+        : undefined,
+    means: (asked) => deployOf('deploy', asked),
+  }),
+  command('plan', {
+    does: 'shows what a deploy would do; changes nothing',
+    more: 'The same as `deploy --dry-run`.',
+    may: 'deployers',
+    answer: 'board',
+    takes: { version, environment },
+    examples: ['plan v1.2.0', 'plan staging'],
+    means: (asked) => deployOf('plan', { ...asked, dryRun: true, rotateSecret: false }),
+  }),
+  command('status', {
+    does: 'tells what runs and what waits',
+    may: 'channel',
+    answer: 'message',
+    takes: { run: run('all that are open') },
+    examples: ['status', 'status #42'],
+    means: (asked) => ({ name: 'status', run: asked.run }),
+  }),
+  command('verify', {
+    does: 'checks counts and state; changes nothing',
+    more: "It makes the runbook's four counts, checks the billing invariants, and looks at the deployment, its health, the Stripe endpoint, the webhook, the CronJobs and the logs, each beside what the last verification saw.",
+    may: 'channel',
+    answer: 'board',
+    takes: { environment },
+    examples: ['verify', 'verify staging'],
+    means: (asked) => ({ name: 'verify', environment: asked.environment }),
+  }),
+  command('diagnose', {
+    does: 'finds out why billing does not work; changes nothing',
+    more: "It does a section of the runbook's troubleshooting at once, names the most likely cause, and offers buttons for what can be mended ([more](troubleshooting.md)).",
+    may: 'channel',
+    answer: 'board',
+    takes: { subject, cronJob, environment },
+    examples: ['diagnose', 'diagnose webhook', 'diagnose cronjob webhook-retry staging'],
+    means: (asked) =>
+      asked.subject === undefined
+        ? { name: 'choose_subject', environment: asked.environment }
+        : { name: 'diagnose', subject: asked.subject, cronJob: asked.cronJob, environment: asked.environment },
+  }),
+  command('backups', {
+    does: 'lists the backups there are to go back to, and how long that takes',
+    may: 'channel',
+    answer: 'message',
+    takes: { environment },
+    examples: ['backups', 'backups staging'],
+    means: (asked) => ({ name: 'backups', environment: asked.environment }),
+  }),
+  command('restore', {
+    does: 'shows what going back to a backup costs, then asks for it',
+    more: "A dialog wants the environment's name typed before anything begins ([more](database.md#restore)).",
+    may: 'deployers',
+    approvals: 'restoreApprovals',
+    answer: 'board',
+    takes: { backup, environment },
+    examples: ['restore', 'restore #42', 'restore backup_20260105_101500_production_run42.dump staging'],
+    means: (asked) => ({ name: 'restore', backup: asked.backup, environment: asked.environment }),
+  }),
+  command('rollback', {
+    does: 'shows what would be undone and what runs then, and undoes it',
+    more: 'Nothing begins before the dialog that shows it was confirmed ([revisions](kubernetes.md)).',
+    may: 'deployers',
+    approvals: 'rollbackApprovals',
+    answer: 'board',
+    takes: { run: run('the newest deploy or restore that changed something'), revision },
+    examples: ['rollback', 'rollback #42', 'rollback #42 --to-revision 3'],
+    means: (asked) => ({ name: 'rollback', run: asked.run, revision: asked.revision }),
+  }),
+  command('retry', {
+    does: 'runs the failed phase again',
+    may: 'deployers',
+    answer: 'board',
+    takes: { run: run('the newest that failed') },
+    examples: ['retry', 'retry #42'],
+    means: (asked) => ({ name: 'retry', run: asked.run }),
+  }),
+  command('cancel', {
+    does: 'stops a run; what was changed so far stays',
+    may: 'deployers',
+    answer: 'board',
+    takes: { run: run('the newest that is under way or waits for approval') },
+    examples: ['cancel', 'cancel #42'],
+    means: (asked) => ({ name: 'cancel', run: asked.run }),
+  }),
+  command('history', {
+    does: 'lists the newest runs, or everything that happened in one',
+    may: 'channel',
+    answer: 'message',
+    takes: { run: run('the newest ten') },
+    examples: ['history', 'history #42'],
+    means: (asked) => ({ name: 'history', run: asked.run }),
+  }),
+  command('lock', {
+    does: 'lets nothing start or be approved in the default environment',
+    more: 'Every channel of the environment is told. A run under way goes on; `verify`, `plan` and `status` work ([more](operating.md#lock)). The dialog can lock another environment too.',
+    may: 'deployers',
+    answer: 'announcement',
+    takes: { reason },
+    examples: ['lock', 'lock closing the books'],
+    means: (asked) => (asked.reason === undefined ? { name: 'give_reason' } : { name: 'lock', reason: asked.reason }),
+  }),
+  command('unlock', {
+    does: 'opens a locked environment again',
+    may: 'deployers',
+    answer: 'announcement',
+    takes: { environment },
+    examples: ['unlock', 'unlock staging'],
+    means: (asked) => ({ name: 'unlock', environment: asked.environment }),
+  }),
+  command('help', {
+    does: 'lists every command',
+    may: 'everyone',
+    answer: 'message',
+    takes: {},
+    ignoresRest: true,
+    examples: ['help'],
+    means: () => ({ name: 'help' }),
+  }),
+] as const
 
-type CommandName = Exclude<Command['name'], 'choose_version' | 'give_reason' | 'choose_subject'>
+type CommandOf<R> = R extends Row<string, infer C> ? C : never
+
+/** What a line means. What people left open is asked for in a dialog: that is a command of its own. */
+export type Command = CommandOf<(typeof grammar)[number]>
+
+interface AskedDeploy {
+  readonly version?: string | undefined
+  readonly environment?: string | undefined
+  readonly dryRun: boolean
+  readonly rotateSecret: boolean
+}
+
+function deployOf<N extends 'deploy' | 'plan'>(name: N, { version, environment, dryRun, rotateSecret }: AskedDeploy) {
+  if (version === undefined) return { name: 'choose_version', environment, dryRun } as const
+  return { name, version, environment, dryRun, rotateSecret: rotateSecret || undefined }
+}
 
 type Parsed =
   | { readonly ok: true; readonly command: Command }
@@ -45,210 +181,21 @@ type Parsed =
     }
   | { readonly ok: false; readonly kind: 'wrong'; readonly text: string; readonly usage: string }
 
-const usages: Readonly<Record<CommandName, string>> = {
-  deploy: '/billing deploy [VERSION] [ENV] [--dry-run]',
-  plan: '/billing plan [VERSION] [ENV]',
-  status: '/billing status [#N]',
-  verify: '/billing verify [ENV]',
-  diagnose: '/billing diagnose [webhook | cronjob [NAME] | grace-period] [ENV]',
-  backups: '/billing backups [ENV]',
-  restore: '/billing restore [BACKUP] [ENV]',
-  rollback: '/billing rollback [#N] [--to-revision K]',
-  retry: '/billing retry [#N]',
-  cancel: '/billing cancel [#N]',
-  history: '/billing history [#N]',
-  lock: '/billing lock [REASON]',
-  unlock: '/billing unlock [ENV]',
-  help: '/billing help',
-}
-
-/** As git and registries allow in a tag, and nothing that a shell or a URL could read another way. */
-const version = z
-  .string()
-  .regex(/^v?\d+\.\d+\.\d+(-[0-9A-Za-z][0-9A-Za-z.-]*)?$/)
-  .max(128)
-export function isVersion(text: string): boolean {
-  return version.safeParse(text).success
-}
-
-const runNumber = z
-  .string()
-  .regex(/^#?[1-9]\d{0,9}$/)
-  .transform((text) => Number(text.replace('#', '')))
-const toRevision = '--to-revision'
-const revisionNumber = z
-  .string()
-  .regex(/^[1-9]\d{0,9}$/)
-  .transform(Number)
-const reason = z.string().trim().min(3).max(300)
-
-export function isReason(text: string): boolean {
-  return reason.safeParse(text).success
-}
+const names = grammar.map(({ name }) => name)
 
 /** Pure: the text after `/billing`, into a command or one clear problem. `environments` are the configured names. */
 export function parseCommand(text: string, environments: readonly string[]): Parsed {
-  const words = text
-    .trim()
-    .split(/\s+/)
-    // Phones turn two hyphens into a dash.
-    .map((word) => word.replace(/^[—–](?=[a-z])/, '--'))
-    .filter((word) => word !== '')
-  const [first = 'help', ...rest] = words
-  const name = first.toLowerCase()
-  if (!isCommand(name)) {
-    const near = mistyped(name, Object.keys(usages)) as CommandName | undefined
-    return { ok: false, kind: 'unknown', typed: first, nearest: near, usage: usages[near ?? 'help'] }
+  const line = text.trim() || 'help'
+  const typed = line.split(/\s/, 1)[0] ?? ''
+  const row = rowOf(typed.toLowerCase())
+  if (row === undefined) {
+    const nearest = mistyped(typed.toLowerCase(), names)
+    return { ok: false, kind: 'unknown', typed, nearest, usage: rowOf(nearest ?? 'help')?.usage ?? '' }
   }
-  switch (name) {
-    case 'deploy':
-    case 'plan':
-      return parseDeploy(name, rest, environments)
-    case 'verify':
-    case 'unlock':
-    case 'backups':
-      return parseEnvironment(name, rest, environments)
-    case 'rollback':
-      return parseRollback(rest)
-    case 'status':
-    case 'retry':
-    case 'cancel':
-    case 'history':
-      return parseRun(name, rest)
-    case 'diagnose':
-      return parseDiagnose(rest, environments)
-    case 'restore':
-      return parseRestore(rest, environments)
-    case 'lock':
-      return parseLock(text.trim().slice(first.length))
-    case 'help':
-      return { ok: true, command: { name } }
-  }
+  const read = row.parse(line.slice(typed.length), environments)
+  return read.ok ? read : { ok: false, kind: 'wrong', text: read.problem, usage: row.usage }
 }
 
-function parseDeploy(name: 'deploy' | 'plan', words: readonly string[], environments: readonly string[]): Parsed {
-  const flags = words.filter((word) => word.startsWith('-'))
-  const named = words.filter((word) => !word.startsWith('-'))
-  // "deploy staging" leaves only the version open.
-  const [asked, environment, ...extra] = environments.includes(named[0] ?? '') ? [undefined, ...named] : named
-  if (asked !== undefined && !isVersion(asked))
-    return wrong(name, `${asked} is not a version. A version looks like v1.2.0 and is a tag of the repository.`)
-  const known = ['--dry-run', '--rotate-secret']
-  const unknown = flags.find((flag) => name === 'plan' || !known.includes(flag))
-  if (unknown !== undefined) return wrong(name, `${name} has no option ${unknown}.`)
-  if (extra.length > 0) return wrong(name, `${extra.join(' ')} is unexpected.`)
-  const problem = environmentProblem(name, environment, environments)
-  if (problem !== undefined) return problem
-  const dryRun = name === 'plan' || flags.includes('--dry-run')
-  const rotateSecret = flags.includes('--rotate-secret')
-  if (asked === undefined && rotateSecret)
-    return wrong(name, '--rotate-secret needs a version: the one that runs will do.')
-  if (asked === undefined) return { ok: true, command: { name: 'choose_version', environment, dryRun } }
-  const command = { name, version: asked, environment, dryRun }
-  return { ok: true, command: rotateSecret ? { ...command, rotateSecret } : command }
-}
-
-/** A backup by its name, or the one that a run made. */
-const backup = z
-  .string()
-  .regex(/^(#?[1-9]\d{0,9}|backup_[\w.-]+)$/)
-  .max(200)
-
-function parseRestore(words: readonly string[], environments: readonly string[]): Parsed {
-  const [asked, environment, ...extra] = environments.includes(words[0] ?? '') ? [undefined, ...words] : words
-  if (asked !== undefined && !backup.safeParse(asked).success)
-    return wrong('restore', `${asked} is no backup. A backup is named by its run, as in #42, or by its file.`)
-  if (extra.length > 0) return wrong('restore', `${extra.join(' ')} is unexpected.`)
-  const problem = environmentProblem('restore', environment, environments)
-  return problem ?? { ok: true, command: { name: 'restore', backup: asked, environment } }
-}
-
-/** As Kubernetes names things. */
-const cronJobName = z
-  .string()
-  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
-  .max(52)
-
-/** Without a subject a dialog asks for it; without a name every CronJob is meant. */
-function parseDiagnose(words: readonly string[], environments: readonly string[]): Parsed {
-  const [typed, ...rest] = environments.includes(words[0] ?? '') ? [undefined, ...words] : words
-  if (typed === undefined) {
-    const [environment, ...extra] = rest
-    if (extra.length > 0) return wrong('diagnose', `${extra.join(' ')} is unexpected.`)
-    return { ok: true, command: { name: 'choose_subject', environment } }
-  }
-  const subject = subjects.find((subject) => subject === typed.toLowerCase())
-  if (subject === undefined) {
-    const near = mistyped(typed.toLowerCase(), subjects)
-    const meant = near === undefined ? '' : ` Did you mean ${near}?`
-    return wrong('diagnose', `${typed} is nothing to diagnose.${meant} There are: ${subjects.join(', ')}.`)
-  }
-  const named = subject === 'cronjob' && !environments.includes(rest[0] ?? '')
-  const [cronJob, environment, ...extra] = named ? rest : [undefined, ...rest]
-  if (extra.length > 0) return wrong('diagnose', `${extra.join(' ')} is unexpected.`)
-  if (cronJob !== undefined && !cronJobName.safeParse(cronJob).success)
-    return wrong('diagnose', `${cronJob} is not the name of a CronJob.`)
-  const problem = environmentProblem('diagnose', environment, environments)
-  return problem ?? { ok: true, command: { name: 'diagnose', subject, cronJob, environment } }
-}
-
-function parseEnvironment(
-  name: 'verify' | 'unlock' | 'backups',
-  words: readonly string[],
-  environments: readonly string[],
-): Parsed {
-  const [environment, ...extra] = words
-  if (extra.length > 0) return wrong(name, `${extra.join(' ')} is unexpected.`)
-  return environmentProblem(name, environment, environments) ?? { ok: true, command: { name, environment } }
-}
-
-function parseRun(name: 'status' | 'retry' | 'cancel' | 'history', words: readonly string[]): Parsed {
-  const [asked, ...extra] = words
-  if (extra.length > 0) return wrong(name, `${extra.join(' ')} is unexpected.`)
-  if (asked === undefined) return { ok: true, command: { name, run: undefined } }
-  const run = runNumber.safeParse(asked)
-  if (!run.success) return wrong(name, `${asked} is not a run. A run has a number, as in #42.`)
-  return { ok: true, command: { name, run: run.data } }
-}
-
-function parseRollback(words: readonly string[]): Parsed {
-  const at = words.findIndex((word) => word === toRevision || word.startsWith(`${toRevision}=`))
-  const joined = at >= 0 && words[at] !== toRevision
-  const asked = at < 0 ? undefined : joined ? words[at]?.slice(toRevision.length + 1) : (words[at + 1] ?? '')
-  const [run, ...extra] = at < 0 ? words : words.toSpliced(at, joined ? 1 : 2)
-  const unknown = [run, ...extra].find((word) => word?.startsWith('-'))
-  if (unknown !== undefined) return wrong('rollback', `rollback has no option ${unknown}.`)
-  if (extra.length > 0) return wrong('rollback', `${extra.join(' ')} is unexpected.`)
-  const revision = asked === undefined ? undefined : revisionNumber.safeParse(asked)
-  if (revision?.success === false)
-    return wrong('rollback', `${asked === '' ? 'Nothing' : asked} is not a revision. A revision has a number, as in 3.`)
-  const number = run === undefined ? undefined : runNumber.safeParse(run)
-  if (number?.success === false) return wrong('rollback', `${run} is not a run. A run has a number, as in #42.`)
-  return { ok: true, command: { name: 'rollback', run: number?.data, revision: revision?.data } }
-}
-
-function parseLock(rest: string): Parsed {
-  if (rest.trim() === '') return { ok: true, command: { name: 'give_reason' } }
-  const given = reason.safeParse(rest)
-  if (!given.success) return wrong('lock', 'Say why, in 3 to 300 letters: others will read it.')
-  return { ok: true, command: { name: 'lock', reason: given.data } }
-}
-
-function environmentProblem(
-  name: CommandName,
-  asked: string | undefined,
-  environments: readonly string[],
-): Parsed | undefined {
-  if (asked === undefined || environments.includes(asked)) return undefined
-  const near = mistyped(asked, environments)
-  const meant = near === undefined ? '' : ` Did you mean ${near}?`
-  return wrong(name, `There is no environment ${asked}.${meant} There are: ${environments.join(', ')}.`)
-}
-
-function isCommand(name: string): name is CommandName {
-  return Object.hasOwn(usages, name)
-}
-
-function wrong(name: CommandName, text: string): Parsed {
-  return { ok: false, kind: 'wrong', text, usage: usages[name] }
+function rowOf(name: string) {
+  return grammar.find((row) => row.name === name)
 }

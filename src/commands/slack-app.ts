@@ -1,108 +1,17 @@
 import type { App } from '@slack/bolt'
 import type { ModalView } from '@slack/types'
-import { actionIds, readTicket, remedyActionId, viewIds } from '../messages/board/actions.ts'
 import { refusal, unknownCommand } from '../messages/answers/answers.ts'
-import { inputs } from '../messages/dialogs/ask-dialogs.ts'
 import type { Message } from '../messages/blocks/message.ts'
-import { remedyKinds } from '../model/diagnosis.ts'
-import { backups } from './backups.ts'
-import { approve, cancel, leave, reject, retry } from './decide.ts'
-import { confirmDiagnose, diagnose, diagnoseAgain, fix, openDiagnoseDialog } from './diagnose.ts'
-import { confirmDeploy, deploy, openDeployDialog } from './deploy.ts'
-import { type Answer, answering, refuse } from './respond.ts'
+import { readTicket } from '../messages/board/actions.ts'
 import type { Caller, CommandContext } from './command-context.ts'
+import { parseCommand } from './grammar.ts'
+import { dialogs, dispatch, presses } from './handlers.ts'
 import { homeChannel, homePresses } from './home.ts'
-import { confirmLock, lock, openLockDialog, unlock } from './lock.ts'
-import { details } from './details.ts'
-import { history } from './history.ts'
-import { runAgain, verify } from './verify.ts'
-import { showHelp } from './help.ts'
-import { status } from './status.ts'
-import { type Command, parseCommand } from './grammar.ts'
-import { confirmRestore, openRestoreDialog } from './restore.ts'
-import { confirmRollback, openRollbackDialog } from './rollback.ts'
-import { type Submitted, submitted } from './submitted.ts'
-import { finishWatch, keepWatching, stopWatching } from './watch.ts'
+import { type Answer, answering, refuse } from './respond.ts'
+import { submitted } from './submitted.ts'
 
 type Opens = Extract<Answer, { kind: 'open' }>
 type WebClient = App['client']
-type Ticket = { readonly run: number; readonly plan: string | undefined }
-
-/** One line for each thing that people type. */
-function dispatch(caller: Caller, command: Command, context: CommandContext): Promise<Answer> | Answer {
-  switch (command.name) {
-    case 'deploy':
-    case 'plan':
-      return deploy(caller, command, context)
-    case 'choose_version':
-      return openDeployDialog(caller, command, context)
-    case 'verify':
-      return verify(caller, command.environment, context)
-    case 'diagnose':
-      return diagnose(caller, command, context)
-    case 'choose_subject':
-      return openDiagnoseDialog(caller, command.environment, context)
-    case 'status':
-      return status(caller, command.run, context)
-    case 'history':
-      return history(caller, command.run, context)
-    case 'backups':
-      return backups(caller, command.environment, context)
-    case 'restore':
-      return openRestoreDialog(caller, command, context)
-    case 'rollback':
-      return openRollbackDialog(caller, command.run, context, command.revision)
-    case 'retry':
-      return retry(caller, command.run, context)
-    case 'cancel':
-      return cancel(caller, command.run, context)
-    case 'lock':
-      return lock(caller, command.reason, context)
-    case 'give_reason':
-      return openLockDialog(caller, undefined, context)
-    case 'unlock':
-      return unlock(caller, command.environment, context)
-    case 'help':
-      return showHelp()
-  }
-}
-
-/** One line for each button. */
-const presses: Readonly<Record<string, (caller: Caller, ticket: Ticket, context: CommandContext) => Promise<Answer>>> =
-  {
-    [actionIds.approve]: approve,
-    [actionIds.reject]: reject,
-    [actionIds.retryPhase]: (caller, ticket, context) => retry(caller, ticket.run, context),
-    [actionIds.rollBack]: (caller, ticket, context) => openRollbackDialog(caller, ticket.run, context),
-    [actionIds.cancel]: (caller, ticket, context) => cancel(caller, ticket.run, context),
-    [actionIds.details]: details,
-    [actionIds.leave]: leave,
-    [actionIds.runAgain]: runAgain,
-    [actionIds.finishWatch]: finishWatch,
-    [actionIds.keepWatching]: keepWatching,
-    [actionIds.stopWatching]: stopWatching,
-    [actionIds.diagnoseAgain]: diagnoseAgain,
-    ...Object.fromEntries(
-      remedyKinds.map((kind) => [
-        remedyActionId(kind),
-        (caller: Caller, ticket: Ticket, context: CommandContext) => fix(caller, ticket, kind, context),
-      ]),
-    ),
-  }
-
-/** One line for each dialog that can be confirmed. */
-const dialogs: Readonly<
-  Record<string, { title: string; confirm: (dialog: Submitted, context: CommandContext) => Promise<Answer> }>
-> = {
-  [viewIds.rollback]: {
-    title: 'Roll back',
-    confirm: (one, context) => confirmRollback(one.user, one.metadata, one.value(inputs.reason), context),
-  },
-  [viewIds.deploy]: { title: 'Deploy', confirm: confirmDeploy },
-  [viewIds.restore]: { title: 'Restore', confirm: confirmRestore },
-  [viewIds.diagnose]: { title: 'Diagnose', confirm: confirmDiagnose },
-  [viewIds.lock]: { title: 'Lock', confirm: confirmLock },
-}
 
 /** Connects what people do in Slack to the commands. Everything is acknowledged first, then worked out. */
 export function connect(

@@ -53,6 +53,7 @@ describe('what is understood', () => {
       { name: 'restore', backup: 'backup_20261122_081530_production_run42.dump', environment: undefined },
     ],
     ['help', { name: 'help' }],
+    ['help deploy --now', { name: 'help' }],
     ['', { name: 'help' }],
   ])('%s', (text, command) => {
     expect(parse(text)).toEqual({ ok: true, command })
@@ -96,6 +97,8 @@ describe('what is refused with one clear answer', () => {
     ['rollback #4 --to-revision', 'Nothing is not a revision. A revision has a number, as in 3.'],
     ['rollback #4 --to-revision v1.1.0', 'v1.1.0 is not a revision. A revision has a number, as in 3.'],
     ['rollback #4 --force', 'rollback has no option --force.'],
+    ['rollback --to-revision 3 --to-revision=4', '--to-revision is given twice.'],
+    ['verify --force', 'verify has no option --force.'],
     ['rollback v1.1.0', 'v1.1.0 is not a run. A run has a number, as in #42.'],
     ['cancel -1', '-1 is not a run.'],
     ['retry 99999999999', 'is not a run.'],
@@ -109,7 +112,7 @@ describe('what is refused with one clear answer', () => {
   })
 
   it.each([
-    ['deplyo v1.2.0', 'deploy', '/billing deploy [VERSION] [ENV] [--dry-run]'],
+    ['deplyo v1.2.0', 'deploy', '/billing deploy [VERSION] [ENV] [--dry-run] [--rotate-secret]'],
     ['rolback', 'rollback', '/billing rollback [#N] [--to-revision K]'],
     ['stats', 'status', '/billing status [#N]'],
     ['halp', 'help', '/billing help'],

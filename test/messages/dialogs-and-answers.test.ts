@@ -1,6 +1,7 @@
 import type { RichTextBlock } from '@slack/types'
 import { describe, expect, it } from 'vitest'
 import { viewIds } from '../../src/messages/board/actions.ts'
+import { grammar } from '../../src/commands/grammar.ts'
 import * as answers from '../../src/messages/answers/answers.ts'
 import { detailsView, rollbackRefusedView, rollbackView } from '../../src/messages/dialogs/dialogs.ts'
 import * as example from './example-runs.ts'
@@ -87,20 +88,14 @@ it('dialogs keep the limits of a view when everything is as long as it can be', 
 })
 
 describe('private answers', () => {
-  it('help shows every command', () => {
-    for (const name of [
-      'deploy',
-      'plan',
-      'status',
-      'verify',
-      'diagnose',
-      'rollback',
-      'retry',
-      'cancel',
-      'history',
-      'help',
-    ]) {
-      expect(answers.help().text).toContain(`/billing ${name}`)
+  it('help shows every command, and every option of each with what it is for', () => {
+    const answer = answers.help(grammar)
+    expectSlackTakes(answer)
+    for (const { usage, does, words } of grammar) {
+      const line = answer.text.split('\n').find((line) => line.startsWith(`\`${usage}\` – ${does}`))
+      expect(line).toBeDefined()
+      for (const { label, does } of words.filter(({ label }) => label.startsWith('--')))
+        expect(line).toContain(`\`${label}\` ${does}`)
     }
   })
 

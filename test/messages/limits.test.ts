@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
+import { grammar } from '../../src/commands/grammar.ts'
 import * as answers from '../../src/messages/answers/answers.ts'
 import { boardMessage } from '../../src/messages/board/board.ts'
 import { detailsView, rollbackView } from '../../src/messages/dialogs/dialogs.ts'
@@ -84,6 +85,6 @@ describe('Slack takes every message, and it keeps the size budget', () => {
       }),
       { numRuns: 40 },
     )
-    expectSlackTakes(answers.help())
+    expectSlackTakes(answers.help(grammar))
   })
 })

@@ -6,6 +6,7 @@ import {
   statusMessage,
   unknownCommand,
 } from '../../src/messages/answers/answers.ts'
+import { grammar } from '../../src/commands/grammar.ts'
 import { deployView, diagnoseView, lockView } from '../../src/messages/dialogs/ask-dialogs.ts'
 import { boardMessage } from '../../src/messages/board/board.ts'
 import {
@@ -383,7 +384,7 @@ export const pictures: readonly Picture[] = [
     about: 'What runs where, and the common commands as buttons for those who may.',
     view: homeView(example.home, ['production', 'staging']),
   },
-  answer('help', 'help', 'Every command on one screen.', help()),
+  answer('help', 'help', 'Every command on one screen.', help(grammar)),
   answer(
     'unknown',
     'a command that is none',

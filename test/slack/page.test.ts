@@ -2,6 +2,7 @@ import { App, LogLevel } from '@slack/bolt'
 import type { InputBlock, ModalView } from '@slack/types'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { commandHints } from '../../sandbox/commands.ts'
 import type { SlackSimulator } from '../../sandbox/slack/simulator.ts'
 import { barriersIn, chromiumIsHere, openBrowser, troublesOf } from './browser.ts'
 import { describeApp } from './plain-app.ts'
@@ -53,7 +54,7 @@ describe.skipIf(!chromiumIsHere)('the page', { timeout: 30_000 }, () => {
   it('lets Dana type a command, Alex press the button, and both see what came of it', async () => {
     await page.goto(slack.pageUrl)
     await composer().fill('/billing de')
-    expect(await options()).toEqual([expect.stringContaining('deploy VERSION')])
+    expect(await options()).toEqual([expect.stringContaining('deploy [VERSION] [ENV] [--dry-run] [--rotate-secret]')])
     await composer().press('Tab')
     expect(await composer().inputValue()).toBe('/billing deploy ')
     await composer().pressSequentially('v1.2.0')
@@ -73,7 +74,7 @@ describe.skipIf(!chromiumIsHere)('the page', { timeout: 30_000 }, () => {
   it('completes commands by keyboard and says which argument is next', async () => {
     await page.goto(slack.pageUrl)
     await composer().pressSequentially('/')
-    await expect.poll(options).toHaveLength(14)
+    await expect.poll(options).toHaveLength(commandHints.length)
     await composer().press('ArrowUp')
     expect(await page.getByRole('option', { selected: true }).innerText()).toContain('help')
     await composer().press('ArrowDown')
@@ -81,7 +82,7 @@ describe.skipIf(!chromiumIsHere)('the page', { timeout: 30_000 }, () => {
     await composer().press('Enter')
     expect(await composer().inputValue()).toBe('/billing plan ')
     const current = page.locator('.argument.now')
-    expect(await current.innerText()).toBe('VERSION')
+    expect(await current.innerText()).toBe('[VERSION]')
     await composer().pressSequentially('v1.2.0 ')
     expect(await current.innerText()).toBe('[ENV]')
     await composer().press('Escape')

@@ -1,3 +1,4 @@
+import { commandHints } from '../../sandbox/commands.ts'
 import { type SlackOptions, type SlackSimulator, startSlack } from '../../sandbox/slack/simulator.ts'
 
 export const dana = 'U0DANA'
@@ -19,6 +20,7 @@ export function openRoom(more: Partial<SlackOptions> = {}): Promise<SlackSimulat
       { id: 'C0ELSE', name: 'elsewhere', withoutBot: true },
     ],
     userGroups: [approvers],
+    commandHints,
     ...tokens,
     ...more,
   })

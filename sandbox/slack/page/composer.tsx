@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type ReactNode, useId, useLayoutEffect, useRef, useState } from 'react'
 import type { CommandHint } from '../page-state.ts'
-import { chosen, completionOf, isWhole, nameOf } from './completion.ts'
+import { chosen, completionOf, isWhole } from './completion.ts'
 import { Icon } from './icons.tsx'
 
 interface ComposerProps {
@@ -90,7 +90,7 @@ export function Composer({ label, placeholder, command, hints, onSend }: Compose
         <ul className="hints" role="listbox" id={`${id}-list`} aria-label="Commands">
           {offered.map((hint, index) => (
             <li
-              key={hint.usage}
+              key={hint.name}
               id={`${id}-${index}`}
               role="option"
               aria-selected={index === at}
@@ -100,7 +100,7 @@ export function Composer({ label, placeholder, command, hints, onSend }: Compose
               }}
             >
               <span>
-                {command} <strong>{nameOf(hint)}</strong> {hint.usage.split(' ').slice(1).join(' ')}
+                {command} <strong>{hint.name}</strong> {hint.parts.join(' ')}
               </span>
               <span className="muted">{hint.description}</span>
             </li>
@@ -110,10 +110,10 @@ export function Composer({ label, placeholder, command, hints, onSend }: Compose
       {open && completion.kind === 'arguments' && (
         <div className="hints arguments" role="status">
           <span>
-            {command} {nameOf(completion.hint)}{' '}
-            {completion.words.map((word, index) => (
-              <span key={word} className={index === completion.current ? 'argument now' : 'argument'}>
-                {word}
+            {command} {completion.hint.name}{' '}
+            {completion.hint.parts.map((part, index) => (
+              <span key={part} className={index === completion.current ? 'argument now' : 'argument'}>
+                {part}
               </span>
             ))}
           </span>

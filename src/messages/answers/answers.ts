@@ -15,37 +15,21 @@ import { chapters, currentPhase, failedPhase, phaseTitle } from '../blocks/chapt
 import { stateWords, subject } from '../board/state.ts'
 import { ago, duration } from '../../text.ts'
 
+/** A command as the help lists it. */
 interface CommandHelp {
   readonly usage: string
+  /** What it does, in a phrase. */
   readonly does: string
+  /** Its arguments and options; only the options are explained, their labels begin with two hyphens. */
+  readonly words: readonly { readonly label: string; readonly does: string }[]
 }
 
-const commands: readonly CommandHelp[] = [
-  {
-    usage: 'deploy [VERSION] [ENV] [--dry-run]',
-    does: 'make a plan, ask for approval, run the runbook; --rotate-secret: with another webhook secret',
-  },
-  { usage: 'plan [VERSION] [ENV]', does: 'show what a deploy would do; changes nothing' },
-  { usage: 'status [#N]', does: 'what runs and what waits' },
-  { usage: 'verify [ENV]', does: 'check counts and state; changes nothing' },
-  {
-    usage: 'diagnose webhook|cronjob [NAME]|grace-period [ENV]',
-    does: 'find out why billing does not work; changes nothing',
-  },
-  { usage: 'backups [ENV]', does: 'list what there is to go back to' },
-  { usage: 'restore [BACKUP] [ENV]', does: 'show what going back to a backup costs, then ask for it' },
-  { usage: 'rollback [#N] [--to-revision K]', does: 'show what would be undone and what runs then; undo it' },
-  { usage: 'retry [#N]', does: 'run the failed phase again' },
-  { usage: 'cancel [#N]', does: 'stop a run; what was changed so far stands' },
-  { usage: 'history [#N]', does: 'finished runs, or everything that happened in one' },
-  { usage: 'lock [REASON]', does: 'let nothing start or be approved in the default environment' },
-  { usage: 'unlock [ENV]', does: 'open it again' },
-  { usage: 'help', does: 'this page' },
-]
-
 /** Every command on one screen. */
-export function help(): Message {
-  const lines = commands.map((command) => `${code(`/billing ${command.usage}`)} – ${command.does}`)
+export function help(commands: readonly CommandHelp[]): Message {
+  const lines = commands.map(({ usage, does, words }) => {
+    const options = words.filter(({ label }) => label.startsWith('--'))
+    return [`${code(usage)} – ${does}`, ...options.map((option) => `${code(option.label)} ${option.does}`)].join('; ')
+  })
   const notes =
     'Without ENV the default environment is meant; without #N the newest run that fits. A missing VERSION or REASON is asked for.'
   return message(['Purser runs the billing deployment runbook.', ...lines, notes].join('\n'), [

@@ -1,0 +1,147 @@
+import { z } from 'zod'
+import type { PolicyConfig } from '../../config/environment-schema.ts'
+import { environment, meant, type Word, wordOf } from './words.ts'
+
+/*
+ * How a row of the grammar is declared, and what is derived from the declaration: the usage text and the parser both walk
+ * the same schemas, so an option that is parsed cannot be missing from the usage text.
+ *
+ * Words that look like options are taken out first, wherever they stand. What is left fills the arguments in their order.
+ * Every argument may be left out: the name of an environment is never taken for an argument before ENV, so that
+ * `deploy staging` leaves the version open.
+ */
+
+/** The text of `/billing NAME …` as a command, or one sentence that says what is wrong with it. */
+type Reading<C> = { readonly ok: true; readonly command: C } | { readonly ok: false; readonly problem: string }
+
+interface About {
+  /** A phrase without subject: "lists …". Every list of commands shows it. */
+  readonly does: string
+  /** Further sentences for docs/commands.md, in Markdown. */
+  readonly more?: string
+  /** Who may type it. `channel`: everyone in a channel of the environment. `everyone`: in any channel. */
+  readonly may: 'deployers' | 'channel' | 'everyone'
+  /** The setting that says how many approvers have to agree; left out when nobody is asked. */
+  readonly approvals?: Extract<keyof PolicyConfig, 'approvals' | 'rollbackApprovals' | 'restoreApprovals'>
+  /** Where the answer is: on the board of a run, in a message that only the typist sees, or told in the channel. */
+  readonly answer: 'board' | 'message' | 'announcement'
+  /** What can be typed after `/billing`. */
+  readonly examples: readonly string[]
+}
+
+/** One command of Purser. */
+export interface Row<N extends string, C> extends About {
+  readonly name: N
+  readonly usage: string
+  /** The usage text after the name, argument by argument: `[VERSION]`, `[--to-revision K]`. */
+  readonly parts: readonly string[]
+  readonly words: readonly Word[]
+  /** Pure. `rest` is the text after the name, `environments` are the names in purser.yaml. */
+  readonly parse: (rest: string, environments: readonly string[]) => Reading<C>
+}
+
+type Shape = Readonly<Record<string, z.ZodType>>
+type Values<S extends Shape> = z.output<ReturnType<typeof z.object<S>>>
+
+interface Declaration<S extends Shape, C> extends About {
+  /** The arguments in their order, then the options; each is a schema of `words.ts`. */
+  readonly takes: S
+  /** Whatever else is typed is passed over: who asks for help is not corrected. */
+  readonly ignoresRest?: true
+  /** Why these values do not go together. */
+  readonly refuses?: (values: Values<S>) => string | undefined
+  readonly means: (values: Values<S>) => C
+}
+
+export const slashCommand = '/billing'
+
+export function command<const N extends string, S extends Shape, const C extends { readonly name: string }>(
+  name: N,
+  { takes, ignoresRest, refuses, means, ...about }: Declaration<S, C>,
+): Row<N, C> {
+  const words = Object.values(takes).map(wordOf)
+  const parts = words.filter(({ after }) => after === undefined).map((word) => `[${inBrackets(word, words)}]`)
+  const schema = z.object(takes)
+  return {
+    ...about,
+    name,
+    words,
+    parts,
+    usage: [slashCommand, name, ...parts].join(' '),
+    parse: (rest, environments) => {
+      const { typed, problems } = sort(name, takes, ignoresRest ? '' : rest, environments)
+      const read = schema.safeParse(typed)
+      if (!read.success) return { ok: false, problem: read.error.issues[0]?.message ?? `${name} was not understood.` }
+      const problem = problems[0] ?? refuses?.(read.data)
+      return problem === undefined ? { ok: true, command: means(read.data) } : { ok: false, problem }
+    },
+  }
+}
+
+function inBrackets({ label, value, choices }: Word, words: readonly Word[]): string {
+  if (choices === undefined) return value === undefined ? label : `${label} ${value}`
+  const withName = (choice: string) => {
+    const name = words.find(({ after }) => after === choice)
+    return name === undefined ? choice : `${choice} [${name.label}]`
+  }
+  return choices.map(withName).join(' | ')
+}
+
+interface Sorted {
+  /** What was typed for each key of the shape; keys for which nothing was typed are missing. */
+  readonly typed: Readonly<Record<string, string | boolean>>
+  /** What fits nowhere; the first is told. */
+  readonly problems: readonly string[]
+}
+
+/** Which word was typed for which argument or option. */
+function sort(name: string, takes: Shape, rest: string, environments: readonly string[]): Sorted {
+  const entries = Object.entries(takes).map(([key, schema]) => ({ key, schema, word: wordOf(schema) }))
+  const whole = entries.find(({ word }) => word.takesRest)
+  if (whole !== undefined) return { typed: rest.trim() === '' ? {} : { [whole.key]: rest }, problems: [] }
+  const options = entries.filter(({ word }) => word.label.startsWith('--'))
+  const { typed, left, problems } = takeOptions(name, options, wordsIn(rest))
+  const hasEnvironment = entries.some(({ schema }) => schema === environment)
+  let before: string | undefined
+  for (const { key, schema, word } of entries) {
+    const [next] = left
+    if (next === undefined || options.some((option) => option.key === key)) continue
+    if (word.after !== undefined && word.after !== before?.toLowerCase()) continue
+    if (hasEnvironment && schema !== environment && environments.includes(next)) continue
+    typed[key] = next
+    before = left.shift()
+    if (schema === environment && !environments.includes(next))
+      problems.push(`There is no environment ${next}.${meant(next, environments)}`)
+  }
+  return { typed, problems: left.length > 0 ? [`${left.join(' ')} is unexpected.`, ...problems] : problems }
+}
+
+function takeOptions(name: string, options: readonly { key: string; word: Word }[], words: readonly string[]) {
+  const typed: Record<string, string | boolean> = {}
+  const left: string[] = []
+  const problems: string[] = []
+  for (let at = 0; at < words.length; at += 1) {
+    const given = words[at] ?? ''
+    const option = options.find(
+      ({ word: { label, value } }) => given === label || (value !== undefined && given.startsWith(`${label}=`)),
+    )
+    if (option !== undefined) {
+      const { label, value } = option.word
+      if (value !== undefined && option.key in typed) problems.push(`${label} is given twice.`)
+      if (value === undefined) typed[option.key] = true
+      else typed[option.key] = given === label ? (words[(at += 1)] ?? '') : given.slice(label.length + 1)
+    } else if (/^-+[a-z]/i.test(given)) problems.push(`${name} has no option ${given}.`)
+    else left.push(given)
+  }
+  return { typed, left, problems }
+}
+
+function wordsIn(text: string): readonly string[] {
+  return (
+    text
+      .split(/\s+/)
+      // Phones turn two hyphens into a dash.
+      .map((word) => word.replace(/^[—–](?=[a-z])/, '--'))
+      .filter((word) => word !== '')
+  )
+}

@@ -1,0 +1,145 @@
+import { z } from 'zod'
+import { type Subject, subjects } from '../../model/diagnosis.ts'
+import { mistyped } from '../../nearest.ts'
+
+/** What people are told of one argument or option: in the usage text, in the help and in docs/commands.md. */
+export interface Word {
+  /** `VERSION` or `--dry-run`. What begins with two hyphens is an option: it may stand anywhere, an argument has its place. */
+  readonly label: string
+  /** A phrase that says what it is for. */
+  readonly does: string
+  /** The usage text's name for the value that an option takes; an option without one is on or off. */
+  readonly value?: string
+  /** The words that an argument may be: the usage text lists them in place of the label. */
+  readonly choices?: readonly string[]
+  /** The choice of the argument before that this argument belongs to; after any other choice it is left out. */
+  readonly after?: string
+  /** The argument is everything that follows, as it was typed, with its spaces. */
+  readonly takesRest?: true
+}
+
+/** Each argument and option is a zod schema that reads it; this registry has what people are told of it. */
+const told = z.registry<Word>()
+
+export function wordOf(schema: z.core.$ZodType): Word {
+  const word = told.get(schema)
+  if (word === undefined) throw new Error('an argument of the grammar is not registered')
+  return word
+}
+
+/** Reads one word by `schema`. Whatever is wrong with it, there is one sentence that says so. */
+function word<S extends z.ZodType<unknown, string>>(schema: S, problem: (text: string) => string) {
+  return z.string().transform((text, { issues }): z.output<S> => {
+    const read = schema.safeParse(text)
+    if (read.success) return read.data
+    issues.push({ code: 'custom', message: problem(text), input: text })
+    return z.NEVER
+  })
+}
+
+/** As git and registries allow in a tag, and nothing that a shell or a URL could read another way. */
+const versionText = z
+  .string()
+  .regex(/^v?\d+\.\d+\.\d+(-[0-9A-Za-z][0-9A-Za-z.-]*)?$/)
+  .max(128)
+const reasonText = z.string().trim().min(3).max(300)
+
+export function isVersion(text: string): boolean {
+  return versionText.safeParse(text).success
+}
+
+export function isReason(text: string): boolean {
+  return reasonText.safeParse(text).success
+}
+
+export const version = word(
+  versionText,
+  (text) => `${text} is not a version. A version looks like v1.2.0 and is a tag of the repository.`,
+)
+  .optional()
+  .register(told, {
+    label: 'VERSION',
+    does: 'a tag of the repository, as in v1.2.0; without it a dialog offers the newest',
+  })
+
+/** Which names there are is known by purser.yaml, so `row.ts` compares. A name of an environment is never read as an argument before it. */
+export const environment = z
+  .string()
+  .optional()
+  .register(told, { label: 'ENV', does: 'an environment of purser.yaml; without it the default one' })
+
+const runNumber = z
+  .string()
+  .regex(/^#?[1-9]\d{0,9}$/)
+  .transform((text) => Number(text.replace('#', '')))
+
+/** `without` says which run is meant when none is named. */
+export function run(without: string) {
+  return word(runNumber, (text) => `${text} is not a run. A run has a number, as in #42.`)
+    .optional()
+    .register(told, { label: '#N', does: `the number of a run, as in #42; without it ${without}` })
+}
+
+export const backup = word(
+  z
+    .string()
+    .regex(/^(#?[1-9]\d{0,9}|backup_[\w.-]+)$/)
+    .max(200),
+  (text) => `${text} is no backup. A backup is named by its run, as in #42, or by its file.`,
+)
+  .optional()
+  .register(told, {
+    label: 'BACKUP',
+    does: 'the run that made the backup, as in #42, or its file; without it the newest',
+  })
+
+export const subject = z
+  .string()
+  .transform((text, { issues }): Subject => {
+    const typed = text.toLowerCase()
+    const known = subjects.find((subject) => subject === typed)
+    if (known !== undefined) return known
+    const message = `${text} is nothing to diagnose.${meant(typed, subjects)}`
+    issues.push({ code: 'custom', message, input: text })
+    return z.NEVER
+  })
+  .optional()
+  .register(told, { label: 'SUBJECT', choices: subjects, does: 'what does not work; without it a dialog asks' })
+
+export const cronJob = word(
+  // As Kubernetes names things.
+  z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
+    .max(52),
+  (text) => `${text} is not the name of a CronJob.`,
+)
+  .optional()
+  .register(told, { label: 'NAME', after: 'cronjob', does: 'a CronJob of purser.yaml; without it all of them' })
+
+export const reason = word(reasonText, () => 'Say why, in 3 to 300 letters: others will read it.')
+  .optional()
+  .register(told, { label: 'REASON', takesRest: true, does: 'why, in 3 to 300 letters; without it a dialog asks' })
+
+export const dryRun = z.boolean().default(false).register(told, { label: '--dry-run', does: 'ends with the plan' })
+
+export const rotateSecret = z
+  .boolean()
+  .default(false)
+  .register(told, { label: '--rotate-secret', does: 'gives the webhook another signing secret' })
+
+export const revision = word(
+  z
+    .string()
+    .regex(/^[1-9]\d{0,9}$/)
+    .transform(Number),
+  (text) => `${text === '' ? 'Nothing' : text} is not a revision. A revision has a number, as in 3.`,
+)
+  .optional()
+  .register(told, { label: '--to-revision', value: 'K', does: 'goes back to revision K of the Deployment' })
+
+/** Ends a sentence that refuses a word: what was probably meant, and what there is. */
+export function meant(typed: string, known: readonly string[]): string {
+  const near = mistyped(typed, known)
+  return `${near === undefined ? '' : ` Did you mean ${near}?`} There are: ${known.join(', ')}.`
+}

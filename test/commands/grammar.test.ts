@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Caller } from '../../src/commands/command-context.ts'
+import { grammar, parseCommand } from '../../src/commands/grammar.ts'
+import { dispatch } from '../../src/commands/handlers.ts'
+import { commandsPage } from '../../scripts/commands-page.ts'
+import { openStores, type TestStores } from '../store/stores.ts'
+import { commandContexts, dana, said, sam } from './command-context.ts'
+
+const environments = ['production', 'staging']
+const isOption = ({ label }: { label: string }) => label.startsWith('--')
+const options = [...new Set(grammar.flatMap(({ words }) => words.filter(isOption).map(({ label }) => label)))]
+/** The page by command: the section that begins with its name. */
+const sections = new Map(
+  commandsPage()
+    .split('\n## ')
+    .map((section) => [section.split('\n', 1)[0] ?? '', section]),
+)
+
+it('keeps docs/commands.md fresh (npm run schema writes it)', () => {
+  expect(readFileSync(new URL('../../docs/commands.md', import.meta.url), 'utf8')).toBe(commandsPage())
+})
+
+// What follows `lock` is the reason, and what follows `help` is passed over.
+const withOptions = grammar.filter(({ name }) => name !== 'lock' && name !== 'help')
+
+describe.each(withOptions.map(({ name, usage }) => [name, usage]))('%s', (name, usage) => {
+  it.each(options)('takes %s only if its usage text says so', (option) => {
+    const parsed = parseCommand(`${name} ${option}`, environments)
+    const refused = !parsed.ok && parsed.kind === 'wrong' && parsed.text === `${name} has no option ${option}.`
+    expect(usage.includes(`[${option}`)).toBe(!refused)
+  })
+})
+
+describe.each(grammar.map((row) => [row.name, row] as const))('%s', (name, row) => {
+  it('has its usage and every argument, option and example in docs/commands.md', () => {
+    const section = sections.get(name)
+    expect(section).toContain(`\n${row.usage}\n`)
+    for (const { label, choices = [label], does } of row.words)
+      for (const choice of choices) expect(section).toMatch(new RegExp(`^- .*\`${choice}[ \`].*: ${does}$`, 'm'))
+    for (const example of row.examples) expect(section).toContain(`\n/billing ${example}\n`)
+  })
+
+  it.each([...row.examples])('understands its example: %s', (example) => {
+    expect(parseCommand(example, environments)).toMatchObject({ ok: true })
+    expect(example.split(' ', 1)).toEqual([name])
+  })
+})
+
+describe('who may', () => {
+  let stores: TestStores
+  beforeAll(async () => {
+    stores = await openStores()
+  })
+  beforeEach(() => stores.reset())
+  afterAll(() => stores.close())
+
+  const { openContext, failedWithEffects } = commandContexts(() => stores)
+
+  /** Types every command and says to which of them the answer is this. */
+  async function answeredWith(text: string, caller: Caller): Promise<readonly string[]> {
+    // There is something to roll back and to retry, and something to cancel.
+    await failedWithEffects()
+    await stores.waiting()
+    const context = openContext()
+    const answered: string[] = []
+    for (const { name } of grammar) {
+      const parsed = parseCommand(name, environments)
+      if (!parsed.ok) throw new Error(`${name} is not understood`)
+      const answer = await said(context, caller, async () => dispatch(caller, parsed.command, context))
+      if (answer.includes(text)) answered.push(name)
+    }
+    return answered
+  }
+  const named = (wanted: (row: (typeof grammar)[number]) => boolean) => grammar.filter(wanted).map(({ name }) => name)
+
+  it('somebody who may not deploy is refused the commands of deployers, and no other', async () => {
+    const refused = await answeredWith('You may not start or change runs in production.', sam)
+    expect(refused).toEqual(named(({ may }) => may === 'deployers'))
+  })
+
+  it('in another channel everything is refused but what everyone may', async () => {
+    const elsewhere = { ...dana, channel: 'CRANDOM' }
+    const refused = await answeredWith('Commands for production are not taken in this channel.', elsewhere)
+    expect(refused).toEqual(named(({ may }) => may !== 'everyone'))
+  })
+})
