@@ -32,11 +32,11 @@ interface ClusterOptions {
   readonly requestTimeoutMs?: number
 }
 
-const REQUEST_TIMEOUT_MS = 15_000
+const defaultTimeoutMs = 15_000
 
 /** Reads the kubeconfig and sends nothing yet. Raises ClusterError `cluster_config`. */
 export function openCluster(options: ClusterOptions): Cluster {
-  const { namespace, kubeconfig, context, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options
+  const { namespace, kubeconfig, context, requestTimeoutMs = defaultTimeoutMs } = options
   const connection = new Connection({
     requestTimeoutMs,
     ...(kubeconfig === undefined ? {} : { kubeconfig }),

@@ -45,10 +45,10 @@ interface ApiRequest {
 }
 
 /** How often a request is sent at most. */
-const ATTEMPTS = 4
+const mostAttempts = 4
 /** A server that asks for a longer wait than this gets no further request. */
-const LONGEST_WAIT_MS = 10_000
-const FIRST_WAIT_MS = 250
+const longestWaitMs = 10_000
+const firstWaitMs = 250
 
 export class Connection {
   readonly #config: KubeConfig
@@ -87,7 +87,7 @@ export class Connection {
       try {
         return await this.#once(request, signal)
       } catch (error) {
-        const wait = attempt < ATTEMPTS ? waitBefore(error, request, attempt) : undefined
+        const wait = attempt < mostAttempts ? waitBefore(error, request, attempt) : undefined
         if (wait === undefined) throw error
         await delay(wait, undefined, { signal }).catch(() => signal.throwIfAborted())
       }
@@ -239,14 +239,14 @@ function reasonOf(error: unknown): string {
 }
 
 /** The server answers 500 to these mistakes in a manifest, although no repetition will ever succeed. */
-const LASTING = /field not declared in schema|does not contain declared merge key/
+const lastingMistakes = /field not declared in schema|does not contain declared merge key/
 
 /** How long to wait before the request is sent again; undefined when it must not be. */
 function waitBefore(error: unknown, { method }: ApiRequest, attempt: number): number | undefined {
   if (!(error instanceof ClusterError) || !error.transient) return undefined
-  const backOff = FIRST_WAIT_MS * 2 ** (attempt - 1)
+  const backOff = firstWaitMs * 2 ** (attempt - 1)
   const asked = error.retryAfterMs
-  if (asked !== undefined && asked > LONGEST_WAIT_MS) return undefined
+  if (asked !== undefined && asked > longestWaitMs) return undefined
   if (error.status === 429 || asked !== undefined) return Math.max(asked ?? 0, backOff)
   return method === 'GET' && !error.timedOut ? backOff : undefined
 }
@@ -274,7 +274,7 @@ function refusal(request: ApiRequest, response: http.IncomingMessage, body: stri
     {
       status,
       evidence,
-      transient: status === 429 || (status >= 500 && !LASTING.test(message)),
+      transient: status === 429 || (status >= 500 && !lastingMistakes.test(message)),
       ...(reason === undefined ? {} : { reason }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       ...(status === 403 ? { hint: 'Give the bot this right in the namespace; deploy/ has the Role it needs.' } : {}),

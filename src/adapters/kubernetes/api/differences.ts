@@ -1,12 +1,12 @@
 import { canonicalJson, isMap } from './objects.ts'
 
 /** The server changes these fields with every write, so they tell a person nothing. */
-const SERVER_SIDE = new Set(['managedFields', 'resourceVersion', 'generation', 'uid', 'creationTimestamp', 'selfLink'])
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
-const SHOWN = 120
+const serverFields = new Set(['managedFields', 'resourceVersion', 'generation', 'uid', 'creationTimestamp', 'selfLink'])
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
+const mostShown = 120
 /** People also put passwords into plain variables, so a variable with one of these words in its name is shown without its value. */
-const SECRET_NAME = /secret|token|passw|pwd|credential|private|api_?key|_key$|_url$|dsn/i
-const VARIABLE = /\benv\[([^\]]+)\]\.value$/
+const secretNames = /secret|token|passw|pwd|credential|private|api_?key|_key$|_url$|dsn/i
+const variablePath = /\benv\[([^\]]+)\]\.value$/
 
 /** One line for each field that differs: `spec.suspend: true → false`. Values of Secrets are never shown. */
 export function differences(before: unknown, after: unknown): string[] {
@@ -14,7 +14,7 @@ export function differences(before: unknown, after: unknown): string[] {
   return compare(before, after, '').map(({ at, from, to }) => {
     if (secret && /^(data|stringData)\b/.test(at))
       return `${at}: ${from === undefined ? 'added' : to === undefined ? 'removed' : 'changed'}`
-    if (SECRET_NAME.test(VARIABLE.exec(at)?.[1] ?? '')) return `${at}: changed`
+    if (secretNames.test(variablePath.exec(at)?.[1] ?? '')) return `${at}: changed`
     if (from === undefined) return `${at}: added ${shown(to)}`
     return to === undefined ? `${at}: removed (was ${shown(from)})` : `${at}: ${shown(from)} → ${shown(to)}`
   })
@@ -40,7 +40,7 @@ function compare(before: unknown, after: unknown, at: string): Difference[] {
 
 function isServerSide(at: string, field: string): boolean {
   if (at === '') return field === 'status'
-  return (at === 'metadata' && SERVER_SIDE.has(field)) || field === LAST_APPLIED
+  return (at === 'metadata' && serverFields.has(field)) || field === lastApplied
 }
 
 /** Lists of named things (containers, variables) are compared by name, others by position. */
@@ -56,10 +56,10 @@ function compareLists(before: readonly unknown[], after: readonly unknown[], at:
 
 function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value, withoutSecrets)
-  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
+  return text.length > mostShown ? `${text.slice(0, mostShown)}…` : text
 }
 
 function withoutSecrets(_key: string, value: unknown): unknown {
   if (!isMap(value) || typeof value.name !== 'string' || typeof value.value !== 'string') return value
-  return SECRET_NAME.test(value.name) ? { ...value, value: '[hidden]' } : value
+  return secretNames.test(value.name) ? { ...value, value: '[hidden]' } : value
 }

@@ -64,7 +64,7 @@ export class RolloutFailed extends PurserError {
   }
 }
 
-const HINTS: Readonly<Record<string, string>> = {
+const hints: Readonly<Record<string, string>> = {
   ErrImagePull: 'Check that the image was pushed and that the cluster may pull it, then retry the phase.',
   ImagePullBackOff: 'Check that the image was pushed and that the cluster may pull it, then retry the phase.',
   CrashLoopBackOff: 'Read the last log lines of the container; roll back if the version is at fault.',
@@ -74,5 +74,5 @@ const HINTS: Readonly<Record<string, string>> = {
 }
 
 function hintFor(reason: string): string {
-  return HINTS[reason] ?? 'Look at the evidence; roll back if the version is at fault, otherwise retry the phase.'
+  return hints[reason] ?? 'Look at the evidence; roll back if the version is at fault, otherwise retry the phase.'
 }

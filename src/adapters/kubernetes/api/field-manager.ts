@@ -1,7 +1,7 @@
 import { ClusterError } from './errors.ts'
 
 /** The API server records under this name which fields Purser has set. */
-export const FIELD_MANAGER = 'purser'
+export const fieldManager = 'purser'
 
 /** Who has set the fields that an apply was refused for. Undefined when the error is no conflict between field managers. */
 export function conflictingManagers(error: unknown): string[] | undefined {

@@ -196,12 +196,12 @@ export function templateHash(template: PodTemplate): string {
   return createHash('sha256').update(canonicalJson(template)).digest('hex')
 }
 
-const POD_TEMPLATE_HASH = 'pod-template-hash'
+const podTemplateHashLabel = 'pod-template-hash'
 
 /** The template as the Deployment has it: the ReplicaSet's copy has the label pod-template-hash in addition. */
 export function withoutTemplateHash(template: PodTemplate): PodTemplate {
-  if (template.metadata?.labels?.[POD_TEMPLATE_HASH] === undefined) return template
-  const { [POD_TEMPLATE_HASH]: _, ...labels } = template.metadata.labels
+  if (template.metadata?.labels?.[podTemplateHashLabel] === undefined) return template
+  const { [podTemplateHashLabel]: _, ...labels } = template.metadata.labels
   return { ...template, metadata: { ...template.metadata, labels } }
 }
 
@@ -232,5 +232,5 @@ export function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelS
   return [...labels, ...expressions].join(',')
 }
 
-export const REVISION = 'deployment.kubernetes.io/revision'
-export const CHANGE_CAUSE = 'kubernetes.io/change-cause'
+export const revisionAnnotation = 'deployment.kubernetes.io/revision'
+export const changeCauseAnnotation = 'kubernetes.io/change-cause'

@@ -11,13 +11,13 @@ interface Observed {
 }
 
 /** The server is asked to end the watch cleanly after this time; the next one starts from the last version seen. */
-const WATCH_SECONDS = 240
+const watchSeconds = 240
 /** A watch that is silent for longer than the server would have kept it open is a connection that died unnoticed. */
-const IDLE_MS = (WATCH_SECONDS + 15) * 1_000
-const FIRST_WAIT_MS = 200
-const LONGEST_WAIT_MS = 8_000
+const longestSilenceMs = (watchSeconds + 15) * 1_000
+const firstWaitMs = 200
+const longestWaitMs = 8_000
 /** How long requests may fail before an observation gives up. */
-const PATIENCE_MS = 60_000
+const patienceMs = 60_000
 
 interface WatchLine<T> {
   readonly type: string
@@ -56,7 +56,7 @@ export async function observe<T extends ApiObject>(
         onChange([...objects.values()])
       }
       // A watch that stayed open for a while proves that the API serves, even when no event came.
-      if (Date.now() - opened > LONGEST_WAIT_MS) failingSince = undefined
+      if (Date.now() - opened > longestWaitMs) failingSince = undefined
       else await pause(fruitless++, signal)
     } catch (error) {
       if (signal.aborted) return
@@ -64,7 +64,7 @@ export async function observe<T extends ApiObject>(
       if (error.status === 410) version = undefined
       else if (!error.transient) throw error
       failingSince ??= Date.now()
-      if (Date.now() - failingSince > PATIENCE_MS) throw error
+      if (Date.now() - failingSince > patienceMs) throw error
       // The first new list after an expired version is asked for at once.
       if (error.status !== 410 || fruitless > 0) await pause(fruitless, signal, error.retryAfterMs)
       fruitless += 1
@@ -73,7 +73,7 @@ export async function observe<T extends ApiObject>(
 }
 
 async function pause(attempt: number, signal: AbortSignal, atLeastMs = 0): Promise<void> {
-  const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt)
+  const wait = Math.min(longestWaitMs, firstWaitMs * 2 ** attempt)
   await delay(Math.max(wait, atLeastMs), undefined, { signal }).catch(() => undefined)
 }
 
@@ -107,9 +107,9 @@ function watchRequest({ path, query, doing }: Observed, resourceVersion: string)
   return {
     method: 'GET' as const,
     path,
-    query: { ...query, watch: true, resourceVersion, allowWatchBookmarks: true, timeoutSeconds: WATCH_SECONDS },
+    query: { ...query, watch: true, resourceVersion, allowWatchBookmarks: true, timeoutSeconds: watchSeconds },
     doing,
-    idleMs: IDLE_MS,
+    idleMs: longestSilenceMs,
   }
 }
 

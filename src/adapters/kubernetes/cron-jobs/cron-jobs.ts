@@ -1,5 +1,5 @@
 import { type ApiList, conditionOf, controlledBy, type CronJob, isMap, type Job, type Pod } from '../api/objects.ts'
-import { FIELD_MANAGER } from '../api/field-manager.ts'
+import { fieldManager } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import { byName, observe } from '../api/observe.ts'
@@ -8,9 +8,9 @@ import type { CronJobState, JobOutcome } from './port.ts'
 import type { KubernetesObject } from '../manifests/port.ts'
 import { podSigns } from '../deployments/rollout-verdict.ts'
 
-const LOG_LINES = 50
-const POD_GRACE_MS = 20_000
-const LOOK_MS = 1_000
+const mostLogLines = 50
+const podGraceMs = 20_000
+const lookEveryMs = 1_000
 
 export class CronJobsApi {
   readonly #connection: Connection
@@ -44,7 +44,7 @@ export class CronJobsApi {
       {
         method: 'PATCH',
         path: `${this.#paths.cronJobs}/${name}`,
-        query: { fieldManager: FIELD_MANAGER },
+        query: { fieldManager },
         body: { spec: { suspend: suspended } },
         contentType: 'application/merge-patch+json',
         doing,
@@ -76,7 +76,7 @@ export class CronJobsApi {
 
   async #ensureJob(cronJob: CronJob, jobName: string, signal: AbortSignal): Promise<Job> {
     const doing = `starting job ${jobName}`
-    const query = { fieldManager: FIELD_MANAGER }
+    const query = { fieldManager }
     try {
       const body = jobFrom(cronJob, jobName)
       return await this.#connection.json<Job>({ method: 'POST', path: this.#paths.jobs, query, body, doing }, signal)
@@ -114,14 +114,14 @@ export class CronJobsApi {
         else if (current === undefined) resolve({ succeeded: false, reason: 'the job was deleted while it ran' })
       }
       const hopeless = () => {
-        for (const sign of pods.flatMap((pod) => podSigns(pod, POD_GRACE_MS))) {
+        for (const sign of pods.flatMap((pod) => podSigns(pod, podGraceMs))) {
           const key = `${sign.pod}/${sign.reason}`
           if (!since.has(key)) since.set(key, Date.now())
           if (sign.reason === 'CrashLoopBackOff' || Date.now() - (since.get(key) ?? 0) < sign.afterMs) continue
           resolve({ succeeded: false, reason: `${sign.reason}: ${sign.message}` })
         }
       }
-      const timer = setInterval(hopeless, LOOK_MS)
+      const timer = setInterval(hopeless, lookEveryMs)
       inside.addEventListener('abort', () => clearInterval(timer), { once: true })
       signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
       const podQuery = { labelSelector: `job-name=${name}` }
@@ -156,14 +156,14 @@ export class CronJobsApi {
       const path = this.#paths.log(pod.metadata.name)
       const container = pod.spec.containers[0]?.name
       const text = await this.#connection
-        .text({ method: 'GET', path, query: { tailLines: LOG_LINES, container }, doing }, signal)
+        .text({ method: 'GET', path, query: { tailLines: mostLogLines, container }, doing }, signal)
         .catch((error: unknown) => {
           if (error instanceof ClusterError && (error.status === 400 || error.status === 404)) return ''
           throw error
         })
       lines.push(...text.split('\n').filter((line) => line !== ''))
     }
-    return lines.slice(-LOG_LINES)
+    return lines.slice(-mostLogLines)
   }
 
   #find(name: string, signal: AbortSignal): Promise<CronJob | undefined> {
@@ -193,21 +193,14 @@ function jobFrom({ metadata, spec }: CronJob, name: string): object {
   }
 }
 
-const SERVER_FIELDS = new Set([
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'managedFields',
-  'selfLink',
-])
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+const serverFields = new Set(['uid', 'resourceVersion', 'generation', 'creationTimestamp', 'managedFields', 'selfLink'])
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
 
 function manifestOf(cronJob: CronJob): KubernetesObject {
   const { status: _, metadata, ...rest } = cronJob
-  const kept = Object.fromEntries(Object.entries(metadata).filter(([field]) => !SERVER_FIELDS.has(field)))
+  const kept = Object.fromEntries(Object.entries(metadata).filter(([field]) => !serverFields.has(field)))
   if (isMap(kept.annotations)) {
-    const { [LAST_APPLIED]: _, ...annotations } = kept.annotations
+    const { [lastApplied]: _, ...annotations } = kept.annotations
     kept.annotations = annotations
     if (Object.keys(annotations).length === 0) delete kept.annotations
   }

@@ -13,8 +13,8 @@ import type { Paths } from '../api/paths.ts'
 import { listPods, waitingReason } from '../pods/pods.ts'
 import type { CronJobExamination, JobExamination, JobPod } from './port.ts'
 
-const MOST_JOBS = 10
-const MOST_WARNINGS = 5
+const mostJobs = 10
+const mostWarnings = 5
 
 export async function examineCronJob(
   connection: Connection,
@@ -32,7 +32,7 @@ export async function examineCronJob(
   const own = jobs.items
     .filter((job) => controlledBy(job, found.metadata.uid))
     .sort((a, b) => (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''))
-    .slice(0, MOST_JOBS)
+    .slice(0, mostJobs)
   const { spec, status = {}, metadata } = found
   const template = (spec.jobTemplate.spec as { readonly template?: PodTemplate }).template
   return {
@@ -88,6 +88,6 @@ function warningsAbout(names: readonly string[], events: readonly ClusterEvent[]
   return events
     .filter(({ type, involvedObject }) => type === 'Warning' && names.includes(involvedObject?.name ?? ''))
     .sort((a, b) => timeOf(b).localeCompare(timeOf(a)))
-    .slice(0, MOST_WARNINGS)
+    .slice(0, mostWarnings)
     .map(({ reason, message }) => `${reason ?? 'Warning'}: ${message ?? ''}`)
 }

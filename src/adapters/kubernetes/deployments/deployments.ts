@@ -10,19 +10,19 @@
 
 import {
   type ApiList,
-  CHANGE_CAUSE,
+  changeCauseAnnotation,
   containerImage,
   controlledBy,
   type Deployment,
   type Pod,
   type ReplicaSet,
-  REVISION,
+  revisionAnnotation,
   sameTemplate,
   selectorText,
   templateHash,
   withoutTemplateHash,
 } from '../api/objects.ts'
-import { FIELD_MANAGER } from '../api/field-manager.ts'
+import { fieldManager } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import { differences } from '../api/differences.ts'
 import { ClusterError } from '../api/errors.ts'
@@ -34,8 +34,8 @@ import { imageIn, lastHealthy, revisionOf } from './revisions.ts'
 import { currentReplicaSet, type RolloutView } from './rollout-verdict.ts'
 
 /** During a rollout the controller updates the status several times a second, which changes the resourceVersion as well. */
-const ATTEMPTS = 8
-const UNCHANGED: ApplyOutcome = { outcome: 'unchanged', differences: [] }
+const mostAttempts = 8
+const unchanged: ApplyOutcome = { outcome: 'unchanged', differences: [] }
 
 export class DeploymentsApi {
   readonly #connection: Connection
@@ -63,7 +63,7 @@ export class DeploymentsApi {
       availableReplicas: status.availableReplicas ?? 0,
       updatedReplicas: status.updatedReplicas ?? 0,
       paused: spec.paused === true,
-      revision: set?.metadata.annotations?.[REVISION] ?? '',
+      revision: set?.metadata.annotations?.[revisionAnnotation] ?? '',
       replicaSet: set && { name: set.metadata.name, uid: set.metadata.uid },
       lastHealthy: healthy && revisionOf(healthy, container),
       templateHash: templateHash(spec.template),
@@ -86,14 +86,14 @@ export class DeploymentsApi {
       const before = await this.require(change.deployment, 'setting the image of', signal)
       imageIn(before, change.container)
       const currentHash = templateHash(before.spec.template)
-      if (isAlready(before, change)) return { ...UNCHANGED, templateHash: currentHash }
+      if (isAlready(before, change)) return { ...unchanged, templateHash: currentHash }
       if (change.onlyIfTemplate !== undefined && currentHash !== change.onlyIfTemplate)
         throw changed(`setting the image of ${change.deployment}`)
       try {
         const after = await this.#patch(before, imagePatch(before, change), change.dryRun === true, signal)
         return { ...outcomeOf(before, after), templateHash: templateHash(after.spec.template) }
       } catch (error) {
-        if (!isStale(error) || attempt >= ATTEMPTS) throw error
+        if (!isStale(error) || attempt >= mostAttempts) throw error
       }
     }
   }
@@ -114,14 +114,14 @@ export class DeploymentsApi {
           },
           signal,
         )
-      if (sameTemplate(set.spec.template, before.spec.template)) return UNCHANGED
+      if (sameTemplate(set.spec.template, before.spec.template)) return unchanged
       if (onlyIfTemplate !== undefined && templateHash(before.spec.template) !== onlyIfTemplate)
         throw changed(`rolling back ${name}`)
       if (before.spec.paused === true)
         throw new ClusterError('deployment_paused', `rolling back ${name}: the deployment is paused`, {
           hint: `Resume it with "kubectl rollout resume deployment/${name}", then retry.`,
         })
-      const annotations = { ...before.metadata.annotations, [CHANGE_CAUSE]: changeCause }
+      const annotations = { ...before.metadata.annotations, [changeCauseAnnotation]: changeCause }
       const operations = [
         { op: 'test', path: '/metadata/resourceVersion', value: before.metadata.resourceVersion },
         { op: 'replace', path: '/spec/template', value: withoutTemplateHash(set.spec.template) },
@@ -132,7 +132,7 @@ export class DeploymentsApi {
           {
             method: 'PATCH',
             path: `${this.#paths.deployments}/${name}`,
-            query: { fieldManager: FIELD_MANAGER },
+            query: { fieldManager },
             body: operations,
             contentType: 'application/json-patch+json',
             doing: `rolling back deployment ${name}`,
@@ -141,7 +141,7 @@ export class DeploymentsApi {
         )
         return outcomeOf(before, after)
       } catch (error) {
-        if (!isStale(error) || attempt >= ATTEMPTS) throw error
+        if (!isStale(error) || attempt >= mostAttempts) throw error
       }
     }
   }
@@ -184,7 +184,7 @@ export class DeploymentsApi {
         method: 'PATCH',
         path: `${this.#paths.deployments}/${name}`,
         query: {
-          fieldManager: FIELD_MANAGER,
+          fieldManager,
           fieldValidation: 'Strict',
           ...(dryRun ? { dryRun: 'All' } : {}),
         },
@@ -206,7 +206,7 @@ function isAlready({ spec }: Deployment, { container, image, templateAnnotations
 function imagePatch({ metadata }: Deployment, change: ImageChange): object {
   const { container, image, changeCause, templateAnnotations } = change
   return {
-    metadata: { resourceVersion: metadata.resourceVersion, annotations: { [CHANGE_CAUSE]: changeCause } },
+    metadata: { resourceVersion: metadata.resourceVersion, annotations: { [changeCauseAnnotation]: changeCause } },
     spec: {
       template: {
         ...(templateAnnotations === undefined ? {} : { metadata: { annotations: templateAnnotations } }),

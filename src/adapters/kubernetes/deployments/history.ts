@@ -1,5 +1,5 @@
 import {
-  CHANGE_CAUSE,
+  changeCauseAnnotation,
   type Deployment,
   isMap,
   type ManagedFields,
@@ -7,7 +7,7 @@ import {
   templateHash,
   withoutTemplateHash,
 } from '../api/objects.ts'
-import { FIELD_MANAGER } from '../api/field-manager.ts'
+import { fieldManager } from '../api/field-manager.ts'
 import { differences } from '../api/differences.ts'
 import type { DeploymentHistory, KnownRevision, TemplateWriter } from './port.ts'
 import { imageIn, lastHealthy, newestFirst, revisionOf } from './revisions.ts'
@@ -23,7 +23,7 @@ export function historyOf(deployment: Deployment, sets: readonly ReplicaSet[], c
     return {
       ...revisionOf(set, container),
       createdAt: set.metadata.creationTimestamp,
-      changeCause: set.metadata.annotations?.[CHANGE_CAUSE],
+      changeCause: set.metadata.annotations?.[changeCauseAnnotation],
       templateHash: templateHash(template),
       current: set === current,
       serves: set === healthy || (set !== current && (set.status?.availableReplicas ?? 0) > 0),
@@ -36,7 +36,7 @@ export function historyOf(deployment: Deployment, sets: readonly ReplicaSet[], c
     templateHash: templateHash(spec.template),
     paused: spec.paused === true,
     revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
-    changeCause: metadata.annotations?.[CHANGE_CAUSE],
+    changeCause: metadata.annotations?.[changeCauseAnnotation],
     writers: writersOf(metadata.managedFields ?? []),
     revisions: sets.toSorted(newestFirst).map(known),
   }
@@ -45,7 +45,7 @@ export function historyOf(deployment: Deployment, sets: readonly ReplicaSet[], c
 /** Who owns fields of the pod template beside Purser, by the API's record of field managers. Whoever wrote last comes first. */
 function writersOf(entries: readonly ManagedFields[]): readonly TemplateWriter[] {
   return entries
-    .filter(({ manager, fieldsV1 }) => manager !== FIELD_MANAGER && ownsTemplate(fieldsV1))
+    .filter(({ manager, fieldsV1 }) => manager !== fieldManager && ownsTemplate(fieldsV1))
     .map(({ manager = 'unknown', time }) => ({ manager, at: time }))
     .toSorted((a, b) => (b.at ?? '').localeCompare(a.at ?? ''))
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { CHANGE_CAUSE, type Deployment } from '../api/objects.ts'
-import { FIELD_MANAGER } from '../api/field-manager.ts'
+import { changeCauseAnnotation, type Deployment } from '../api/objects.ts'
+import { fieldManager } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import { differences } from '../api/differences.ts'
 import type { DeploymentsApi } from './deployments.ts'
@@ -9,7 +9,7 @@ import type { RestartChange } from './port.ts'
 import type { ApplyOutcome } from '../manifests/port.ts'
 import { verdictOf } from './rollout-verdict.ts'
 
-const LOOK_MS = 500
+const lookEveryMs = 500
 
 export async function restart(
   { connection, paths, deployments }: { connection: Connection; paths: Paths; deployments: DeploymentsApi },
@@ -34,9 +34,9 @@ function annotate(
     {
       method: 'PATCH',
       path: `${paths.deployments}/${name}`,
-      query: { fieldManager: FIELD_MANAGER, fieldValidation: 'Strict' },
+      query: { fieldManager, fieldValidation: 'Strict' },
       body: {
-        metadata: { annotations: { [CHANGE_CAUSE]: changeCause } },
+        metadata: { annotations: { [changeCauseAnnotation]: changeCause } },
         spec: { template: { metadata: { annotations: templateAnnotations } } },
       },
       contentType: 'application/strategic-merge-patch+json',
@@ -59,6 +59,6 @@ async function untilRolledOut(
     const verdict = verdictOf(now, container?.name ?? '', container?.image ?? 'nothing')
     if (verdict.kind !== 'waiting') return
     onProgress(`${name}: ${verdict.why}`)
-    await pause(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
+    await pause(lookEveryMs, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
 }

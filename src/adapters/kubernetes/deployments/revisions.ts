@@ -1,4 +1,4 @@
-import { conditionOf, containerImage, type Deployment, type ReplicaSet, REVISION } from '../api/objects.ts'
+import { conditionOf, containerImage, type Deployment, type ReplicaSet, revisionAnnotation } from '../api/objects.ts'
 import { ClusterError } from '../api/errors.ts'
 import type { Revision } from './port.ts'
 
@@ -23,13 +23,13 @@ export function lastHealthy(
 }
 
 export function newestFirst(a: ReplicaSet, b: ReplicaSet): number {
-  const number = ({ metadata }: ReplicaSet) => Number(metadata.annotations?.[REVISION] ?? 0)
+  const number = ({ metadata }: ReplicaSet) => Number(metadata.annotations?.[revisionAnnotation] ?? 0)
   return number(b) - number(a)
 }
 
 export function revisionOf({ metadata, spec }: ReplicaSet, container: string): Revision {
   return {
-    revision: metadata.annotations?.[REVISION] ?? '',
+    revision: metadata.annotations?.[revisionAnnotation] ?? '',
     replicaSet: { name: metadata.name, uid: metadata.uid },
     image: containerImage(spec.template, container) ?? '',
   }

@@ -83,10 +83,10 @@ export function progressOf(view: RolloutView): RolloutProgress {
 const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`
 
 /** After such an answer of a registry, another try will fail in the same way. */
-export const LASTING_PULL_FAILURE =
+export const lastingPullFailure =
   /not found|notfound|manifest unknown|denied|unauthorized|forbidden|does not exist|invalid reference|no such image/i
-const CACHE_SYNC = /failed to sync (configmap|secret) cache/
-const CANNOT_START = new Set([
+const cacheSync = /failed to sync (configmap|secret) cache/
+const cannotStart = new Set([
   'InvalidImageName',
   'ErrImageNeverPull',
   'CreateContainerConfigError',
@@ -130,11 +130,11 @@ function containerSigns(status: ContainerStatus, graceMs: number): Sign[] {
   const { reason = '', message = '' } = status.state?.waiting ?? {}
   const container = status.name
   if (reason === 'ErrImagePull' || reason === 'ImagePullBackOff') {
-    const lasting = reason === 'ErrImagePull' && LASTING_PULL_FAILURE.test(message)
+    const lasting = reason === 'ErrImagePull' && lastingPullFailure.test(message)
     return [{ reason, message, container, afterMs: lasting ? 0 : graceMs * 3 }]
   }
-  if (CANNOT_START.has(reason)) {
-    if (CACHE_SYNC.test(message)) return []
+  if (cannotStart.has(reason)) {
+    if (cacheSync.test(message)) return []
     return [{ reason, message, container, afterMs: graceMs / 2 }]
   }
   const last = status.lastState?.terminated ?? status.state?.terminated

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type ApiList, type Pod, selectorText } from '../api/objects.ts'
-import { FIELD_MANAGER } from '../api/field-manager.ts'
+import { fieldManager } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import type { DeploymentsApi } from './deployments.ts'
 import type { Paths } from '../api/paths.ts'
 import type { ReplicasChange } from './port.ts'
 
-const LOOK_MS = 500
+const lookEveryMs = 500
 
 /**
  * Whether the Deployment's status says that no pod is left. A status that still counts the former pods would be taken for a
@@ -34,7 +34,7 @@ export async function scale(
       {
         method: 'PATCH',
         path: `${paths.deployments}/${name}`,
-        query: { fieldManager: FIELD_MANAGER },
+        query: { fieldManager },
         body: { spec: { replicas } },
         contentType: 'application/merge-patch+json',
         doing,
@@ -47,6 +47,6 @@ export async function scale(
     const left = pods.items.filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed').length
     if (left === 0 && (await hasSettled(deployments, name, signal))) return
     onProgress(`${left} pod${left === 1 ? '' : 's'} of ${name} left`)
-    await pause(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
+    await pause(lookEveryMs, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
 }

@@ -25,7 +25,7 @@ import {
   currentPodsOf,
   currentReplicaSet,
   digestProblem,
-  LASTING_PULL_FAILURE,
+  lastingPullFailure,
   progressOf,
   type RolloutView,
   type Sign,
@@ -33,10 +33,10 @@ import {
   verdictOf,
 } from './rollout-verdict.ts'
 
-const DEFAULT_GRACE_MS = 20_000
-const TICK_MS = 500
-const EVIDENCE_LINES = 50
-const MOMENT_MS = 2_000
+const defaultGraceMs = 20_000
+const lookEveryMs = 500
+const evidenceLines = 50
+const longestDisagreementMs = 2_000
 
 export async function waitForRollout(
   connection: Connection,
@@ -58,7 +58,7 @@ export async function waitForRollout(
         .then((progress) => progress && resolve(progress))
         .catch(reject)
     }
-    const timer = setInterval(look, TICK_MS)
+    const timer = setInterval(look, lookEveryMs)
     const stop = () => clearInterval(timer)
     inside.addEventListener('abort', stop, { once: true })
     signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
@@ -166,7 +166,7 @@ class RolloutWatcher {
   #lasts(what: string): boolean {
     const since = this.#disagree.get(what) ?? Date.now()
     this.#disagree.set(what, since)
-    return Date.now() - since >= MOMENT_MS
+    return Date.now() - since >= longestDisagreementMs
   }
 
   #finish(view: RolloutView, progress: RolloutProgress): RolloutProgress {
@@ -181,7 +181,7 @@ class RolloutWatcher {
   }
 
   async #lastingSign(view: RolloutView, signal: AbortSignal): Promise<Sign | undefined> {
-    const signs = signsOf(view, this.#wait.graceMs ?? DEFAULT_GRACE_MS)
+    const signs = signsOf(view, this.#wait.graceMs ?? defaultGraceMs)
     const seen = new Set<string>()
     for (const sign of signs) {
       const key = `${sign.pod}/${sign.container}/${group(sign.reason)}`
@@ -201,11 +201,11 @@ class RolloutWatcher {
   async #hopelessPull(sign: Sign, signal: AbortSignal): Promise<boolean> {
     if (sign.reason !== 'ImagePullBackOff' || sign.pod === undefined) return false
     const known = this.#pullMessages.get(sign.pod)
-    if (known !== undefined) return LASTING_PULL_FAILURE.test(known)
+    if (known !== undefined) return lastingPullFailure.test(known)
     const events = await this.#eventsOf(sign.pod, signal)
     const failed = events.filter((event) => event.reason === 'Failed' && event.message?.startsWith('Failed to pull'))
     this.#pullMessages.set(sign.pod, failed.map((event) => event.message).join('\n'))
-    return LASTING_PULL_FAILURE.test(this.#pullMessages.get(sign.pod) ?? '')
+    return lastingPullFailure.test(this.#pullMessages.get(sign.pod) ?? '')
   }
 
   async #failed(sign: Sign, view: RolloutView, signal: AbortSignal): Promise<RolloutFailed> {
@@ -230,7 +230,7 @@ class RolloutWatcher {
   /** Lines of the container's run that ended, if there is one, else of the current run; none when it never started. */
   async #logsOf(pod: string, container: string | undefined, signal: AbortSignal): Promise<string[]> {
     const doing = `reading the log of ${pod}`
-    const shared = { container, tailLines: EVIDENCE_LINES }
+    const shared = { container, tailLines: evidenceLines }
     for (const query of [{ ...shared, previous: true }, shared]) {
       const text = await this.#connection
         .text({ method: 'GET', path: this.#paths.log(pod), query, doing }, signal)

@@ -20,11 +20,11 @@ import type { LogRange, OnLine } from './port.ts'
 type ContainerRange = Omit<LogRange, 'deployment'>
 
 /** A kubelet sends the head of its answer together with the first line, so a quiet container keeps even that back. */
-const OPENING_MS = 300_000
-const FIRST_WAIT_MS = 250
-const LONGEST_WAIT_MS = 8_000
+const longestOpeningMs = 300_000
+const firstWaitMs = 250
+const longestWaitMs = 8_000
 /** How long to wait before a container that has ended is asked again. */
-const RETRY_MS = 1_000
+const retryMs = 1_000
 
 export async function followLogs(
   connection: Connection,
@@ -100,7 +100,7 @@ class PodFollower {
   async run(signal: AbortSignal): Promise<void> {
     for (let broken = 0; !signal.aborted && !this.gone;) {
       const before = this.#newest
-      let wait = RETRY_MS
+      let wait = retryMs
       try {
         const restarts = this.#restartCount()
         // The rest of a run that ended while no stream was open can still be read as "previous".
@@ -114,7 +114,7 @@ class PodFollower {
         // 400: the container has not started, or not started again.
         if (error.status !== 400 && !error.transient) throw error
         if (this.#newest !== before || error.timedOut) broken = 0
-        if (error.status !== 400) wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** broken++)
+        if (error.status !== 400) wait = Math.min(longestWaitMs, firstWaitMs * 2 ** broken++)
       }
       if (this.gone || (this.#over() && this.#restarts === this.#restartCount())) return
       await delay(wait, undefined, { signal }).catch(() => undefined)
@@ -125,7 +125,7 @@ class PodFollower {
     const query = { container: this.#container, timestamps: true, sinceTime: wholeSeconds(this.#newest), ...how }
     const doing = `following the log of ${this.pod.metadata.name}`
     const boundary = this.#newest
-    const request = { method: 'GET', path: this.#path, query, doing, openingMs: OPENING_MS } as const
+    const request = { method: 'GET', path: this.#path, query, doing, openingMs: longestOpeningMs } as const
     try {
       for await (const line of this.#connection.lines(request, signal)) {
         const taken = this.#emit(line, boundary)
@@ -140,7 +140,7 @@ class PodFollower {
   #emit(line: string, boundary: string): void | Promise<void> {
     const at = line.indexOf(' ')
     const timestamp = at < 0 ? line : line.slice(0, at)
-    if (!STAMP.test(timestamp)) return this.#hand(new Date().toISOString(), line)
+    if (!stampPattern.test(timestamp)) return this.#hand(new Date().toISOString(), line)
     const stamp = sortable(timestamp)
     if (stamp <= boundary) return undefined
     if (stamp > this.#newest) this.#newest = stamp
@@ -163,7 +163,7 @@ class PodFollower {
 }
 
 /** Lines of a container start with a stamp; messages of the kubelet ("unable to retrieve container logs") do not always. */
-const STAMP = /^\d{4}-\d\d-\d\dT/
+const stampPattern = /^\d{4}-\d\d-\d\dT/
 
 /** The stamp in UTC with nine digits of fraction, so that stamps compare as text: kubelets leave out trailing zeros. */
 function sortable(timestamp: string): string {

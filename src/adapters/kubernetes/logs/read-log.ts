@@ -4,7 +4,7 @@ import type { Paths } from '../api/paths.ts'
 import type { LogLine, LogPart } from './port.ts'
 
 /** Lines are seldom longer. The API limits the start of a log by bytes only, so this many are asked for each line wanted. */
-const BYTES_PER_LINE = 500
+const bytesPerLine = 500
 
 export async function readLog(
   connection: Connection,
@@ -16,7 +16,7 @@ export async function readLog(
     timestamps: true,
     ...(container === undefined ? {} : { container }),
     ...(previous === true ? { previous } : {}),
-    ...(from === 'end' ? { tailLines: lines } : { limitBytes: lines * BYTES_PER_LINE }),
+    ...(from === 'end' ? { tailLines: lines } : { limitBytes: lines * bytesPerLine }),
   }
   const request = { method: 'GET', path: paths.log(pod), query, doing: `reading the log of ${pod}` } as const
   try {

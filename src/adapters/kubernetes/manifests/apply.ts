@@ -2,11 +2,11 @@ import { type ApiObject, isMap, type JsonMap } from '../api/objects.ts'
 import type { Connection } from '../api/connection.ts'
 import { differences } from '../api/differences.ts'
 import { ClusterError } from '../api/errors.ts'
-import { conflictingManagers, FIELD_MANAGER } from '../api/field-manager.ts'
+import { conflictingManagers, fieldManager } from '../api/field-manager.ts'
 import type { ApplyOptions, ApplyOutcome, KubernetesObject } from './port.ts'
 
 /** The collections of what a runbook applies as a rule. The server is asked for those of any other kind. */
-const PLURALS: Readonly<Record<string, string>> = {
+const plurals: Readonly<Record<string, string>> = {
   'batch/v1 CronJob': 'cronjobs',
   'batch/v1 Job': 'jobs',
   'apps/v1 Deployment': 'deployments',
@@ -37,7 +37,7 @@ export async function applyManifest(
     method: 'PATCH' as const,
     path,
     query: {
-      fieldManager: FIELD_MANAGER,
+      fieldManager,
       fieldValidation: 'Strict',
       force,
       ...(options.dryRun ? { dryRun: 'All' } : {}),
@@ -49,7 +49,7 @@ export async function applyManifest(
   const after = await connection.json<ApiObject>(request(false), signal).catch((error: unknown) => {
     const managers = conflictingManagers(error)
     if (managers === undefined) throw error
-    if (managers.every((manager) => manager === FIELD_MANAGER)) return connection.json<ApiObject>(request(true), signal)
+    if (managers.every((manager) => manager === fieldManager)) return connection.json<ApiObject>(request(true), signal)
     throw conflict(manifest, managers, error as ClusterError)
   })
   if (before === undefined) return { outcome: 'created', differences: differences({}, after) }
@@ -62,7 +62,7 @@ function conflict(
   managers: readonly string[],
   cause: ClusterError,
 ): ClusterError {
-  const others = managers.filter((manager) => manager !== FIELD_MANAGER).join(', ')
+  const others = managers.filter((manager) => manager !== fieldManager).join(', ')
   return new ClusterError(
     'apply_conflict',
     `applying ${kind} ${metadata.name}: ${others} manages fields that the manifest sets`,
@@ -89,7 +89,7 @@ async function collectionOf(
       { hint: 'Take the namespace out of the manifest.' },
     )
   const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
-  const plural = PLURALS[`${apiVersion} ${kind}`] ?? (await discovered(connection, root, kind, metadata.name, signal))
+  const plural = plurals[`${apiVersion} ${kind}`] ?? (await discovered(connection, root, kind, metadata.name, signal))
   return `${root}/namespaces/${encodeURIComponent(namespace)}/${plural}`
 }
 

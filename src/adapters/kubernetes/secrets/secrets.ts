@@ -10,7 +10,7 @@
 
 import { fingerprintOf, Sensitive } from '../../../sensitive.ts'
 import type { Secret } from '../api/objects.ts'
-import { conflictingManagers, FIELD_MANAGER } from '../api/field-manager.ts'
+import { conflictingManagers, fieldManager } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import type { Paths } from '../api/paths.ts'
@@ -18,8 +18,8 @@ import type { ApplyOutcome } from '../manifests/port.ts'
 import type { SecretKeyState, SecretWrite } from './port.ts'
 
 /** How often a write is tried while somebody else changes the Secret between the read and the write. */
-const ATTEMPTS = 5
-const MANAGED_BY = 'app.kubernetes.io/managed-by'
+const mostAttempts = 5
+const managedByLabel = 'app.kubernetes.io/managed-by'
 
 export class SecretsApi {
   readonly #connection: Connection
@@ -61,7 +61,7 @@ export class SecretsApi {
         await this.#removeOthers(name, after, write, signal)
         return { outcome: secret === undefined ? 'created' : 'changed', differences: changes }
       } catch (error) {
-        if (!isStale(error) || attempt >= ATTEMPTS) throw error
+        if (!isStale(error) || attempt >= mostAttempts) throw error
       }
     }
   }
@@ -83,10 +83,10 @@ export class SecretsApi {
     const data = Object.fromEntries(
       Object.entries({ ...ownData(secret), ...encoded(write.keys) }).filter(([, value]) => value !== undefined),
     )
-    const marked = secret === undefined || ownFields(secret, 'f:metadata', 'f:labels').includes(MANAGED_BY)
+    const marked = secret === undefined || ownFields(secret, 'f:metadata', 'f:labels').includes(managedByLabel)
     const metadata = {
       name,
-      ...(marked ? { labels: { [MANAGED_BY]: FIELD_MANAGER } } : {}),
+      ...(marked ? { labels: { [managedByLabel]: fieldManager } } : {}),
       // Purser's other keys are written with the values just read, so the server must refuse them if the Secret has changed.
       ...(secret === undefined ? {} : { resourceVersion: secret.metadata.resourceVersion }),
     }
@@ -94,7 +94,7 @@ export class SecretsApi {
     const request = (force: boolean) => ({
       method: 'PATCH' as const,
       path: `${this.#paths.secrets}/${name}`,
-      query: { fieldManager: FIELD_MANAGER, fieldValidation: 'Strict', force },
+      query: { fieldManager, fieldValidation: 'Strict', force },
       body,
       contentType: 'application/apply-patch+yaml',
       doing: `writing ${Object.keys(write.keys).join(', ')} of secret ${name}`,
@@ -103,7 +103,7 @@ export class SecretsApi {
       const managers = conflictingManagers(error)
       if (managers === undefined) throw explained(error, name, secret)
       // What Purser wrote by a merge patch is recorded under a second manager of the same name.
-      const given = new Set([FIELD_MANAGER, ...(write.takeOver ?? [])])
+      const given = new Set([fieldManager, ...(write.takeOver ?? [])])
       const others = managers.filter((manager) => !given.has(manager))
       if (others.length === 0) return this.#connection.json<Secret>(request(true), signal)
       throw managedByOthers(name, Object.keys(write.keys), others, error)
@@ -118,7 +118,7 @@ export class SecretsApi {
       {
         method: 'PATCH',
         path: `${this.#paths.secrets}/${name}`,
-        query: { fieldManager: FIELD_MANAGER },
+        query: { fieldManager },
         body: { data: Object.fromEntries(left.map((key) => [key, null])) },
         contentType: 'application/merge-patch+json',
         doing: `removing ${left.join(', ')} of secret ${name}`,
@@ -160,7 +160,7 @@ function changesIn(secret: Secret | undefined, keys: SecretWrite['keys']): reado
 /** The names of the fields below the path that Purser itself has applied. */
 function ownFields(secret: Secret, ...path: readonly string[]): readonly string[] {
   const entry = secret.metadata.managedFields?.find(
-    ({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply',
+    ({ manager, operation }) => manager === fieldManager && operation === 'Apply',
   )
   let tree: unknown = entry?.fieldsV1
   for (const field of path) tree = (tree as Readonly<Record<string, unknown>> | undefined)?.[field]
@@ -177,7 +177,7 @@ function ownData(secret: Secret | undefined): Record<string, string | undefined>
 function managersOf(secret: Secret | undefined, key: string): SecretKeyState['managers'] {
   return (secret?.metadata.managedFields ?? []).flatMap(({ manager = '', operation, fieldsV1 }) => {
     const data = fieldsV1?.['f:data']
-    const holds = data !== undefined && `f:${key}` in data && manager !== FIELD_MANAGER
+    const holds = data !== undefined && `f:${key}` in data && manager !== fieldManager
     return holds ? [{ name: manager, applies: operation === 'Apply' }] : []
   })
 }
