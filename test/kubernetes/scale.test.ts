@@ -61,7 +61,7 @@ describe('a deployment that is to stand still for a restore', () => {
   const context = () =>
     ({
       world: { cluster },
-      service: { deployment: 'api', container: 'api', stripe: { secret: { name: 'stripe' } } },
+      service: { deployment: 'api', container: 'api' },
       environment: { namespace },
       signal,
     }) as unknown as PhaseContext
