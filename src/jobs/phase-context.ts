@@ -1,5 +1,6 @@
 import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import type { ServiceConfig } from '../config/service-schema.ts'
+import type { AfterOf, EffectKind } from '../model/effects/effects.ts'
 import type { Change, PhaseContext, PhaseRecords } from '../runbook/phase.ts'
 import type { World } from '../runbook/world.ts'
 import type { Json } from '../model/json.ts'
@@ -38,11 +39,11 @@ export function contextFor(input: ContextInput): PhaseContext {
       return result
     },
 
-    async change<B extends Json, A extends Json | undefined>(name: string, change: Change<B, A>): Promise<A> {
+    async change<K extends EffectKind, A extends AfterOf<K>>(name: string, change: Change<K, A>): Promise<A> {
       return context.step<A>(name, async () => {
         const effect = await phases.beginEffect(claim, change.kind, change.target, () => change.before(signal))
         signal.throwIfAborted()
-        const after = await change.act(effect.before as B, signal)
+        const after = await change.act(effect.before, signal)
         await phases.settleEffect(claim, effect.id, 'applied', after)
         return after
       })
@@ -77,7 +78,7 @@ function recordsFor(claim: Claim, environment: string, phases: PhaseStore): Phas
     watch: watchRecords(claim, phases),
     rollbackClosedUpTo: (hours) => phases.rollbackClosedUpTo(claim.run, hours),
     effectsOf: (run) => phases.effects(run),
-    settle: (effect, after) => phases.settleEffect(claim, effect, 'applied', after),
+    settle: (effect, after) => phases.settleEffect(claim, effect.id, 'applied', after),
     undone: (effect) => phases.settleEffect(claim, effect, 'undone'),
   }
 }

@@ -10,6 +10,7 @@ import type {
   WatchDecision,
 } from '../model/run.ts'
 import type { PhaseName, RunKind } from '../model/kinds.ts'
+import { type Effect, storedEffect } from '../model/effects/effects.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
 import type { UndoPlan } from '../model/undo-plan.ts'
 
@@ -78,6 +79,18 @@ interface ApprovalRow {
   at: string
 }
 
+export interface EffectRow {
+  id: string
+  run: string
+  phase: string
+  kind: string
+  target: string
+  before: unknown
+  after: unknown
+  status: Effect['status']
+  at: Date
+}
+
 /** One run with its phases and approvals in one row. */
 export const selectRun = `
   select r.*,
@@ -125,6 +138,10 @@ export function runOf(row: RunRow): Run {
     startedAt: row.started_at ?? undefined,
     finishedAt: row.finished_at ?? undefined,
   }
+}
+
+export function effectOf(row: EffectRow): Effect {
+  return storedEffect({ ...row, id: Number(row.id), run: Number(row.run) })
 }
 
 function watchOf(row: WatchRow): RunWatch {

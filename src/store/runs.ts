@@ -1,6 +1,6 @@
 import { type AuditEvent, auditEvents, recordAudit } from './audit.ts'
 import type { Release } from '../model/rollback-target.ts'
-import type { Effect } from '../model/effects.ts'
+import type { Effect } from '../model/effects/effects.ts'
 import { EnvironmentBusy, TransitionRefused, UnknownRun } from '../model/errors.ts'
 import { initialState, inWords, type RunEvent, type Transition, transition } from '../model/lifecycle.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
@@ -14,7 +14,7 @@ import { hashOfPlan } from '../model/deploy-plan.ts'
 import type { ThreadPost } from '../model/post.ts'
 import { insertPost } from './posts.ts'
 import { releasesIn } from './set-images.ts'
-import { runOf, type RunRow, selectRun } from './rows.ts'
+import { effectOf, type EffectRow, runOf, type RunRow, selectRun } from './rows.ts'
 import type { Sql, StateDatabase } from './database.ts'
 import type { UndoPlan } from '../model/undo-plan.ts'
 import { decideWatch, logGroups, takeRollback, wantedRollbacks } from './watches.ts'
@@ -130,11 +130,8 @@ export class RunStore {
   }
 
   async effects(run: number): Promise<readonly Effect[]> {
-    const { rows } = await this.#db.query<Omit<Effect, 'id' | 'run'> & { id: string; run: string }>(
-      'select * from purser.effects where run = $1 order by id',
-      [run],
-    )
-    return rows.map((row) => ({ ...row, id: Number(row.id), run: Number(row.run), after: row.after ?? undefined }))
+    const { rows } = await this.#db.query<EffectRow>('select * from purser.effects where run = $1 order by id', [run])
+    return rows.map(effectOf)
   }
 
   async samples(run: number): Promise<readonly MetricSample[]> {

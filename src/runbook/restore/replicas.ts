@@ -1,5 +1,5 @@
 import type { DeploymentState, Surroundings } from '../../adapters/kubernetes/port.ts'
-import type { ReplicasBefore } from '../../model/effects.ts'
+import type { ReplicasBefore } from '../../model/effects/replicas.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { currentDeployment } from '../plan/plan.ts'
