@@ -10,7 +10,7 @@ import type {
   WatchDecision,
 } from '../model/run.ts'
 import type { PhaseName, RunKind } from '../model/kinds.ts'
-import { type Effect, storedEffect } from '../model/effects/effects.ts'
+import { allEffectKinds, type Effect, type EffectKind, effectKinds, storedEffect } from '../model/effects/effects.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
 import type { UndoPlan } from '../model/undo-plan.ts'
 
@@ -91,6 +91,25 @@ export interface EffectRow {
   at: Date
 }
 
+/**
+ * An effect `e` of which a rollback has something to put back, by the table of kinds, as `planUndo` asks it. What this
+ * version of Purser does not know was changed all the same.
+ */
+const canBePutBack = [
+  `e.status <> 'undone'`,
+  ...allEffectKinds.flatMap(nothingLeft).map((nothing) => `(${nothing}) is not true`),
+].join(' and ')
+
+function nothingLeft(kind: EffectKind): readonly string[] {
+  const spec = effectKinds[kind]
+  if (!spec.undoable) return [`e.kind = '${kind}'`]
+  const { unusableWhen, backWhen } = spec
+  return [
+    ...(unusableWhen === undefined ? [] : [`e.kind = '${kind}' and e."before" -> '${unusableWhen}' = 'true'`]),
+    ...(backWhen === undefined ? [] : [`e.kind = '${kind}' and e."after" -> '${backWhen}' = 'true'`]),
+  ]
+}
+
 /** One run with its phases and approvals in one row. */
 export const selectRun = `
   select r.*,
@@ -100,9 +119,7 @@ export const selectRun = `
        and b.status in ('executing', 'cancelling', 'succeeded')) as rolled_back_by,
     (select max(f.number) from purser.runs f where f.parent = r.number and f.kind = 'fix'
        and f.status in ('executing', 'cancelling', 'succeeded')) as fixed_by,
-    exists (select 1 from purser.effects e where e.run = r.number and e.kind not in ('migration', 'image-push', 'events', 'job') and e.status <> 'undone'
-       and coalesce(e."before" ->> 'unusable', '') <> 'true'
-       and not (e.kind in ('replicas', 'schedule') and coalesce(e."after" ->> 'back', '') = 'true')) as has_effects,
+    exists (select 1 from purser.effects e where e.run = r.number and ${canBePutBack}) as has_effects,
     (select to_jsonb(w) from purser.watches w where w.run = r.number) as watch
   from purser.runs r`
 
