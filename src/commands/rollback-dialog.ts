@@ -1,7 +1,7 @@
 import type { ModalView } from '@slack/types'
 import { rollbackRefusedView, rollbackView } from '../messages/dialogs/dialogs.ts'
 import { type RollbackTarget, rollbackTargetOf, targetOf } from '../model/rollback-target.ts'
-import type { Effect } from '../model/effects.ts'
+import type { EffectOf } from '../model/effects/effects.ts'
 import type { Run } from '../model/run.ts'
 import { type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
 import type { CommandContext } from './command-context.ts'
@@ -15,7 +15,7 @@ const glanceLimitMs = 1_500
 interface Asked {
   readonly run: Run
   readonly undo: UndoPlan
-  readonly image: Effect
+  readonly image: EffectOf<'image'>
   /** `--to-revision` */
   readonly revision: number | undefined
   /** Carries what is shown from the dialog's opening to its confirmation. */

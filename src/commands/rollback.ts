@@ -4,7 +4,7 @@ import { rollbackRefusalText } from '../messages/refusals.ts'
 import { undoableKinds } from '../model/kinds.ts'
 import { rollbackLookingView, rollbackView } from '../messages/dialogs/dialogs.ts'
 import { type RollbackTarget, targetOf } from '../model/rollback-target.ts'
-import type { Effect } from '../model/effects.ts'
+import type { EffectOf } from '../model/effects/effects.ts'
 import { isUndoPlan, type Run } from '../model/run.ts'
 import { hashOfPlan } from '../model/deploy-plan.ts'
 import { planUndo, type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
@@ -58,10 +58,11 @@ export async function openRollbackDialog(
   return refuse(`Run #${run.number} did not change the deployment: it has no revision to go back to.`)
 }
 
-async function imageOf(undo: UndoPlan, context: CommandContext): Promise<Effect | undefined> {
+async function imageOf(undo: UndoPlan, context: CommandContext): Promise<EffectOf<'image'> | undefined> {
   const step = undo.steps.find(({ kind }) => kind === 'image')
   if (step === undefined) return undefined
-  return (await context.runs.effects(undo.run)).find(({ id }) => id === step.effect)
+  const images = (await context.runs.effects(undo.run)).filter((effect) => effect.kind === 'image')
+  return images.find(({ id }) => id === step.effect)
 }
 
 /** The dialog was confirmed: a run of its own begins, if what it listed is still what would be undone. */

@@ -1,4 +1,4 @@
-import type { ImageBefore } from '../model/effects.ts'
+import type { ImageBefore } from '../model/effects/image.ts'
 import type { Run } from '../model/run.ts'
 import { incompatibility, refusalOf } from '../model/schema-compatibility.ts'
 import type { CommandContext } from './command-context.ts'

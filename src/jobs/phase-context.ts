@@ -1,8 +1,8 @@
 import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import type { ServiceConfig } from '../config/service-schema.ts'
+import type { AfterOf, EffectKind } from '../model/effects/effects.ts'
 import type { Change, PhaseContext, PhaseRecords } from '../runbook/phase.ts'
 import type { World } from '../runbook/world.ts'
-import type { Json } from '../model/json.ts'
 import type { Run } from '../model/run.ts'
 import type { PhaseStore } from '../store/phases.ts'
 import type { Claim } from '../store/fence.ts'
@@ -44,18 +44,15 @@ export function contextFor(input: ContextInput): PhaseContext {
 
     step: (name, act) => input.steps.run(name, act, signal),
 
-    async change<B extends Json, A extends Json | undefined>(name: string, change: Change<B, A>): Promise<A> {
-      return input.steps.run<A>(
-        name,
-        async () => {
-          const effect = await phases.beginEffect(claim, change.kind, change.target, () => change.before(signal))
-          signal.throwIfAborted()
-          const after = await change.act(effect.before as B, signal)
-          await phases.settleEffect(claim, effect.id, 'applied', after)
-          return after
-        },
-        signal,
-      )
+    async change<K extends EffectKind, A extends AfterOf<K>>(name: string, change: Change<K, A>): Promise<A> {
+      const act = async () => {
+        const effect = await phases.beginEffect(claim, change.kind, change.target, () => change.before(signal))
+        signal.throwIfAborted()
+        const after = await change.act(effect.before, signal)
+        await phases.settleEffect(claim, effect.id, 'applied', after)
+        return after
+      }
+      return input.steps.run<A>(name, act, signal)
     },
 
     async report(line) {
@@ -79,7 +76,7 @@ function recordsFor(claim: Claim, environment: string, phases: PhaseStore): Phas
     ...phaseSamples(fence),
     ...phaseEffects(fence),
     watch: phaseWatch(fence),
-    settle: (effect, after) => phases.settleEffect(claim, effect, 'applied', after),
+    settle: (effect, after) => phases.settleEffect(claim, effect.id, 'applied', after),
     undone: (effect) => phases.settleEffect(claim, effect, 'undone'),
   }
 }

@@ -1,4 +1,5 @@
-import type { Effect, ImageAfter, ImageBefore } from './effects.ts'
+import type { EffectOf } from './effects/effects.ts'
+import type { ImageAfter, ImageBefore } from './effects/image.ts'
 
 /** A revision of the Deployment that the cluster still keeps; see the cluster's port. */
 export interface RevisionSeen {
@@ -79,11 +80,11 @@ export type RollbackTargetAnswer =
 /** Pure: what a rollback of this image would bring back, or why it may not be. `wanted` is a revision's number. */
 export function rollbackTargetOf(
   seen: DeploymentSeen,
-  effect: Effect,
+  effect: EffectOf<'image'>,
   releases: readonly Release[],
   wanted: number | undefined,
 ): RollbackTargetAnswer {
-  const before = effect.before as unknown as ImageBefore
+  const { before } = effect
   const choices = choicesOf(seen, releases)
   const refuse = (why: string, next: string, listed = false): RollbackTargetAnswer => ({
     ok: false,
@@ -202,11 +203,10 @@ const harmless = /^metadata\.annotations(\.|: added \{")(purser\/|kubectl\.kuber
 /** Pure: what somebody else made of the Deployment since the run set its image; undefined when it stands as it should. */
 export function foreignChange(
   seen: DeploymentSeen,
-  effect: Pick<Effect, 'run' | 'target' | 'at' | 'before' | 'after'>,
+  effect: Pick<EffectOf<'image'>, 'run' | 'target' | 'at' | 'before' | 'after'>,
   chosen?: { readonly from?: string; readonly uid?: string },
 ): ForeignChange | undefined {
-  const before = effect.before as unknown as ImageBefore
-  const after = effect.after as unknown as ImageAfter | undefined
+  const { before, after } = effect
   const current = seen.revisions.find((revision) => revision.current)
   const back = [before.replicaSet?.uid, chosen?.uid].some((uid) => uid !== undefined && uid === current?.replicaSet.uid)
   if (back || seen.templateHash === before.templateHash) return undefined
@@ -254,10 +254,9 @@ function whoChanged(
 
 /** Pure: which version a rollback brings back: the one that was chosen in its dialog, else what stood there before. */
 export function targetOf(
-  image: Effect,
+  { before }: Pick<EffectOf<'image'>, 'before'>,
   rollbackTarget: RollbackTarget | undefined,
 ): { readonly version: string | null; readonly image: string } {
-  const before = image.before as ImageBefore
   if (rollbackTarget?.kind !== 'seen' || rollbackTarget.to === null) return before
   return { version: rollbackTarget.to.version ?? null, image: rollbackTarget.image }
 }

@@ -2,7 +2,7 @@ import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import type { ServiceConfig } from '../config/service-schema.ts'
 import type { BackupRecord, KeptBackup } from '../model/backup.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
-import type { Effect, EffectKind } from '../model/effects.ts'
+import type { AfterOf, BeforeOf, Effect, EffectKind, EffectRecord } from '../model/effects/effects.ts'
 import type { Json } from '../model/json.ts'
 import type { LogGroup, MetricSample, Run, RunWatch, Verification } from '../model/run.ts'
 import type { DeployPlan } from '../model/deploy-plan.ts'
@@ -20,13 +20,13 @@ export interface PhaseResult {
   readonly diagnosis?: Diagnosis
 }
 
-export interface Change<B extends Json, A extends Json | undefined> {
-  readonly kind: EffectKind
+export interface Change<K extends EffectKind, A extends AfterOf<K> = AfterOf<K>> {
+  readonly kind: K
   readonly target: string
   /** What stands there now. Asked once for each phase of a run, never again after a crash or a retry. */
-  readonly before: (signal: AbortSignal) => Promise<B>
+  readonly before: (signal: AbortSignal) => Promise<BeforeOf<K>>
   /** Looks before it acts: it may run again after a crash. */
-  readonly act: (before: B, signal: AbortSignal) => Promise<A>
+  readonly act: (before: BeforeOf<K>, signal: AbortSignal) => Promise<A>
 }
 
 /** What a phase is handed. Phases are plain functions of it; they know no queue, no Slack and no clock. */
@@ -46,7 +46,7 @@ export interface PhaseContext {
    */
   step<T extends Json | void>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T>
   /** A step that changes the outside: records what stood there first. The rollback is computed from these records. */
-  change<B extends Json, A extends Json | undefined>(name: string, change: Change<B, A>): Promise<A>
+  change<K extends EffectKind, A extends AfterOf<K>>(name: string, change: Change<K, A>): Promise<A>
   /** What happens now, in one line of the board. */
   report(line: string): Promise<void>
   /** Puts something into the thread. With a key it is posted once for the run, however often this line runs. */
@@ -81,7 +81,7 @@ export interface PhaseRecords {
    */
   rollbackClosedUpTo(rollbackHours: number): Promise<number>
   /** Notes in the record of an applied effect how things stand after it. */
-  settle(effect: number, after: Json): Promise<void>
+  settle<K extends EffectKind>(effect: EffectRecord<K>, after: AfterOf<K>): Promise<void>
 }
 
 /** What the phase that monitors writes and reads. */

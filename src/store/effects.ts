@@ -1,14 +1,12 @@
-import type { Effect } from '../model/effects.ts'
+import type { Effect } from '../model/effects/effects.ts'
 import type { Sql } from './database.ts'
 import type { Fence } from './fence.ts'
+import { effectOf, type EffectRow } from './rows.ts'
 
 /** Every effect of a run, oldest first. */
 export async function effectsOf(sql: Sql, run: number): Promise<readonly Effect[]> {
-  const { rows } = await sql.query<Omit<Effect, 'id' | 'run'> & { id: string; run: string }>(
-    'select * from purser.effects where run = $1 order by id',
-    [run],
-  )
-  return rows.map((row) => ({ ...row, id: Number(row.id), run: Number(row.run), after: row.after ?? undefined }))
+  const { rows } = await sql.query<EffectRow>('select * from purser.effects where run = $1 order by id', [run])
+  return rows.map(effectOf)
 }
 
 /** What a phase reads of effects, also of other runs. */

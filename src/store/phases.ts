@@ -1,4 +1,4 @@
-import type { Effect, EffectKind } from '../model/effects.ts'
+import type { BeforeOf, Effect, EffectKind, EffectRecord } from '../model/effects/effects.ts'
 import { FencedOut } from '../model/errors.ts'
 import type { Json } from '../model/json.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
@@ -151,7 +151,12 @@ export class PhaseStore {
    * Records what stood there before a change, once: a repeat (crash, retry) keeps the first record. `before` is only
    * asked for when there is none.
    */
-  async beginEffect(claim: Claim, kind: EffectKind, target: string, before: () => Promise<Json>): Promise<Effect> {
+  async beginEffect<K extends EffectKind>(
+    claim: Claim,
+    kind: K,
+    target: string,
+    before: () => Promise<BeforeOf<K>>,
+  ): Promise<EffectRecord<K>> {
     const known = await this.#findEffect(claim, kind, target)
     if (known !== undefined) return known
     const stood = this.#db.mask(await before())
@@ -195,9 +200,10 @@ export class PhaseStore {
     return { claim, environment, read: this.#db, mask: this.#db.mask, write: (work) => this.#fenced(claim, work) }
   }
 
-  async #findEffect(claim: Claim, kind: EffectKind, target: string): Promise<Effect | undefined> {
-    const all = await this.#runs.effects(claim.run)
-    return all.find((one) => one.phase === claim.phase && one.kind === kind && one.target === target)
+  async #findEffect<K extends EffectKind>(claim: Claim, kind: K, target: string): Promise<EffectRecord<K> | undefined> {
+    const all: readonly EffectRecord<EffectKind>[] = await this.#runs.effects(claim.run)
+    const same = all.filter((one): one is EffectRecord<K> => one.kind === kind)
+    return same.find((one) => one.phase === claim.phase && one.target === target)
   }
 
   async #fenced<T>(claim: Claim, work: (sql: Sql) => Promise<T>): Promise<T> {

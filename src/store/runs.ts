@@ -1,6 +1,6 @@
 import { type AuditEvent, auditEvents, recordAudit } from './audit.ts'
 import type { Release } from '../model/rollback-target.ts'
-import type { Effect } from '../model/effects.ts'
+import type { Effect } from '../model/effects/effects.ts'
 import { EnvironmentBusy, TransitionRefused, UnknownRun } from '../model/errors.ts'
 import { initialState, inWords, type RunEvent, type Transition, transition } from '../model/lifecycle.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'

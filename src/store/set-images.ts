@@ -1,16 +1,25 @@
+import { image } from '../model/effects/image.ts'
 import type { Release } from '../model/rollback-target.ts'
 import type { Sql } from './database.ts'
 
 const most = 100
 
+type ReleaseRow = Pick<Release, 'version' | 'rollout'> & { run: string; before: unknown; after: unknown }
+
 /** Images that runs set in an environment, newest first, and how that went. */
 export async function releasesIn(sql: Sql, environment: string): Promise<readonly Release[]> {
-  const { rows } = await sql.query<Omit<Release, 'run' | 'after'> & { run: string; after: Release['after'] | null }>(
+  const { rows } = await sql.query<ReleaseRow>(
     `select r.number as run, r.version, e."before", e."after", coalesce(p.status, '') as rollout
      from purser.effects e join purser.runs r on r.number = e.run
      left join purser.phases p on p.run = e.run and p.name = e.phase
-     where r.environment = $1 and e.kind = 'image' order by e.id desc limit $2`,
-    [environment, most],
+     where r.environment = $1 and e.kind = $3 order by e.id desc limit $2`,
+    [environment, most, image.kind],
   )
-  return rows.map((row) => ({ ...row, run: Number(row.run), after: row.after ?? undefined }))
+  return rows.flatMap(({ run, version, rollout, ...row }) => {
+    const reading = image.read(row)
+    // What another version of Purser wrote of an old release must not keep anybody from rolling back a new one.
+    if (!reading.ok) return []
+    const { before, after } = reading.content
+    return [{ run: Number(run), version, before, after, rollout }]
+  })
 }

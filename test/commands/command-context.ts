@@ -171,7 +171,7 @@ export function commandContexts(stores: () => TestStores) {
   async function rolledBack(run: Run, context: CommandContext): Promise<void> {
     if ((await stores().runs.effects(run.number)).length === 0)
       await stores().pool.query(
-        `insert into purser.effects (run, phase, kind, target, "before", status) values ($1, 'rollout', 'image', 'a', '{"image":"v1"}', 'applied')`,
+        `insert into purser.effects (run, phase, kind, target, "before", status) values ($1, 'rollout', 'image', 'a', '{"image":"v1","replicaSet":null,"templateHash":"a","version":null}', 'applied')`,
         [run.number],
       )
     const number = await rollbackOf(run, context)

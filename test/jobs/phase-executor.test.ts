@@ -100,7 +100,7 @@ it('a change and a step of one name are refused too', async () => {
       kind: 'restart',
       target: 'api',
       before: async () => ({ secret: 'keys' }),
-      act: async () => undefined,
+      act: async () => null,
     })
     return { line: 'done' }
   }

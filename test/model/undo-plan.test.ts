@@ -1,19 +1,23 @@
 import { describe, expect, it } from 'vitest'
-import type { Effect, EffectKind } from '../../src/model/effects.ts'
+import { type Effect, type EffectKind, storedEffect } from '../../src/model/effects/effects.ts'
 import type { Json } from '../../src/model/json.ts'
 import { hashOfPlan } from '../../src/model/deploy-plan.ts'
 import { planUndo } from '../../src/model/undo-plan.ts'
 
-function effect(id: number, kind: EffectKind, target: string, before: Json, more: Partial<Effect> = {}): Effect {
+type Facts = Pick<Effect, 'phase' | 'status'>
+
+function effect(id: number, kind: EffectKind, target: string, before: Json, more: Partial<Facts> = {}): Effect {
   const phase = kind === 'migration' ? 'migrate' : 'rollout'
-  return { id, run: 42, phase, kind, target, before, after: undefined, status: 'applied', at: new Date(0), ...more }
+  const facts = { id, run: 42, phase, kind, target, status: 'applied', at: new Date(0), ...more } as const
+  return storedEffect({ ...facts, before, after: undefined })
 }
 
 const url = 'https://api.valuecanvas.com/api/billing/webhooks/stripe'
 const image = { image: 'valuecanvas/api:v1.1.0', replicaSet: null, templateHash: 'a', version: 'v1.1.0' }
 const created = { id: null, enabledEvents: [], status: 'disabled' }
 const former = { id: 'we_1', enabledEvents: ['invoice.paid', 'charge.failed'], status: 'enabled' }
-const manifest = { kind: 'CronJob' }
+const manifest = { apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'webhook-retry' } }
+const secret = { fingerprint: null, keptUnder: null }
 
 /** What a first deploy leaves behind, in the order in which it happened. */
 const firstDeploy = [
@@ -82,12 +86,12 @@ describe('what a rollback will undo', () => {
     ],
     [
       'a key that held a value',
-      effect(1, 'secret-key', 's/k', { secretExists: true, keyExists: true }),
+      effect(1, 'secret-key', 's/k', { ...secret, secretExists: true, keyExists: true }),
       'Secret s/k: put the former value back',
     ],
     [
       'a key of a Secret with others',
-      effect(1, 'secret-key', 's/k', { secretExists: true, keyExists: false }),
+      effect(1, 'secret-key', 's/k', { ...secret, secretExists: true, keyExists: false }),
       'Secret s/k: remove the key',
     ],
   ])('names %s as what it will be again', (_, record, line) => {
@@ -108,6 +112,37 @@ describe('what a rollback will undo', () => {
     expect(hashOfPlan(planUndo(42, later, { strict: true }))).not.toBe(
       hashOfPlan(planUndo(42, later, { strict: false })),
     )
+  })
+
+  const stood = { ...secret, secretExists: true, keyExists: true }
+
+  it('puts back what pods read before the pods, and what only the new pods believe after them', () => {
+    const rotation = [
+      effect(1, 'stripe-endpoint', url, { ...created, bridges: true }),
+      effect(2, 'secret-key', 's/k', stood),
+      effect(3, 'image', 'api', image),
+      effect(4, 'restart', 'worker', { secret: 's' }),
+      effect(5, 'stripe-endpoint', 'we_1', former),
+    ]
+    expect(linesOf(rotation)).toEqual([
+      'Stripe endpoint we_1: back to enabled with 2 events',
+      'Secret s/k: put the former value back',
+      'Deployment api: back to v1.1.0',
+      'Deployment worker: restart, so that it reads the Secret again',
+      `Stripe endpoint ${url}: disable`,
+    ])
+  })
+
+  it('leaves a secret of no endpoint where it is, which is said once, unless it is told to be strict', () => {
+    const lost = [
+      effect(1, 'stripe-endpoint', 'we_1', { ...former, unusable: true }),
+      effect(2, 'secret-key', 's/k', { ...stood, unusable: true }),
+    ]
+    expect(planUndo(42, lost, { strict: false })).toMatchObject({
+      steps: [],
+      stays: ['The signing secret stays: the one before belonged to no endpoint.'],
+    })
+    expect(planUndo(42, lost, { strict: true })).toMatchObject({ steps: [{ effect: 2 }, { effect: 1 }], stays: [] })
   })
 
   it('says plainly that the schema stays', () => {

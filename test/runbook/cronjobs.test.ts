@@ -7,7 +7,6 @@ import { openCluster } from '../../src/adapters/kubernetes/client.ts'
 import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
 import type { Change, PhaseContext } from '../../src/runbook/phase.ts'
 import { cronjobs } from '../../src/runbook/cronjobs/cronjobs.ts'
-import type { Json } from '../../src/model/json.ts'
 import { fakeRuntime } from '../kubernetes/fake-runtime.ts'
 import { deploy, phase, plan } from '../messages/example-runs.ts'
 
@@ -67,7 +66,7 @@ function contextOf(attempt: number): PhaseContext {
     environment: { namespace },
     signal,
     step,
-    change: <B extends Json, A extends Json | undefined>(name: string, { before, act }: Change<B, A>) =>
+    change: (name: string, { before, act }: Change<'cronjob'>) =>
       step(name, async () => act(await before(signal), signal)),
     report: async () => undefined,
     tell: async () => undefined,

@@ -9,8 +9,8 @@ import type { Change, PhaseContext } from '../../src/runbook/phase.ts'
 import { imageDrift, planImage, releasedImage } from '../../src/runbook/rollout/image.ts'
 import { buildImage } from '../../src/runbook/rollout/image-build.ts'
 import type { World } from '../../src/runbook/world.ts'
-import type { Effect } from '../../src/model/effects.ts'
-import type { Json } from '../../src/model/json.ts'
+import type { EffectOf } from '../../src/model/effects/effects.ts'
+import type { PushedImage } from '../../src/model/effects/image-push.ts'
 import type { DeployPlan } from '../../src/model/deploy-plan.ts'
 import { buildServiceRepository, type ServiceRepository } from '../../sandbox/valuecanvas/repository.ts'
 import { deploy, plan as examplePlan } from '../messages/example-runs.ts'
@@ -44,7 +44,7 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
     await rm(directory, { recursive: true, force: true })
   })
 
-  let effects: Effect[]
+  let effects: EffectOf<'image-push'>[]
   let told: string[]
   let nodePlatforms: readonly string[]
   beforeEach(() => {
@@ -104,7 +104,7 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
   }
 
   /** As the executor keeps effects: what stood there is asked once, what stands there now is known when it is done. */
-  async function recorded<B extends Json, A extends Json>(_: string, change: Change<B, A>): Promise<A> {
+  async function recorded(_: string, change: Change<'image-push'>): Promise<PushedImage> {
     const first = { id: 1, run: 42, phase: 'preflight', kind: change.kind, target: change.target, at: new Date() }
     const known = effects[0] ?? {
       ...first,
@@ -113,7 +113,7 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
       status: 'started' as const,
     }
     effects = [known]
-    const after = await change.act(known.before as B, signal)
+    const after = await change.act(known.before, signal)
     effects = [{ ...known, after, status: 'applied' }]
     return after
   }

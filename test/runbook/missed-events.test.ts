@@ -80,7 +80,7 @@ describe('events that the service missed', () => {
         if (!steps.has(name)) steps.set(name, await act(signal))
         return steps.get(name)
       },
-      change: async (name: string, { before, act }: Change<Json, Json>) =>
+      change: async (name: string, { before, act }: Change<'events'>) =>
         context.step(name, async () => act(await before(signal), signal)),
     } as unknown as PhaseContext
     return context

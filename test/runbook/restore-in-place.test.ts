@@ -4,7 +4,7 @@ import { CheckFailed } from '../../src/runbook/errors.ts'
 import { prepare, swap } from '../../src/runbook/restore/restore.ts'
 import { undo } from '../../src/runbook/rollback/rollback.ts'
 import type { World } from '../../src/runbook/world.ts'
-import type { Effect } from '../../src/model/effects.ts'
+import { type Effect, type EffectKind, storedEffect } from '../../src/model/effects/effects.ts'
 import type { Json } from '../../src/model/json.ts'
 import type { Run } from '../../src/model/run.ts'
 import { planUndo } from '../../src/model/undo-plan.ts'
@@ -127,18 +127,18 @@ function contextOf(run: Run, trouble?: Trouble): PhaseContext {
     world: { cluster: troubled(cluster), restores: troubled(restores), backups: troubled(backups) } as unknown as World,
     signal: never,
     step,
-    change: async <B extends Json, A extends Json | undefined>(name: string, change: Change<B, A>) =>
+    change: async (name: string, change: Change<EffectKind>) =>
       step(name, async (signal) => {
         const { kind, target } = change
         const same = (it: Effect): boolean => it.run === run.number && it.kind === kind && it.target === target
         if (!effects.some(same)) {
           const before = await change.before(signal)
           const facts = { run: run.number, phase: 'swap', kind, target, before, after: undefined, at: new Date() }
-          effects.push({ ...facts, id: effects.length + 1, status: 'started' })
+          effects.push(storedEffect({ ...facts, id: effects.length + 1, status: 'started' }))
         }
         const effect = effects.find(same) as Effect
-        const after = await change.act(effect.before as B, signal)
-        effects[effect.id - 1] = { ...(effects[effect.id - 1] as Effect), after, status: 'applied' }
+        const after = await change.act(effect.before, signal)
+        effects[effect.id - 1] = storedEffect({ ...(effects[effect.id - 1] as Effect), after, status: 'applied' })
         return after
       }),
     report: async () => undefined,
@@ -148,8 +148,8 @@ function contextOf(run: Run, trouble?: Trouble): PhaseContext {
       recordBackup: async () => undefined,
       effectsOf: async (of: number) => effects.filter((it) => it.run === of),
       undone: async (id: number) => void (effects[id - 1] = { ...(effects[id - 1] as Effect), status: 'undone' }),
-      settle: async (id: number, after: Json) =>
-        void (effects[id - 1] = { ...(effects[id - 1] as Effect), after, status: 'applied' }),
+      settle: async (effect: Effect, after: unknown) =>
+        void (effects[effect.id - 1] = storedEffect({ ...effect, after, status: 'applied' })),
     },
   }
   return context as unknown as PhaseContext

@@ -10,7 +10,7 @@ import { CheckFailed } from '../../src/runbook/errors.ts'
 import { prepare, swap } from '../../src/runbook/restore/restore.ts'
 import { undo } from '../../src/runbook/rollback/rollback.ts'
 import type { World } from '../../src/runbook/world.ts'
-import type { Effect } from '../../src/model/effects.ts'
+import { type Effect, type EffectKind, storedEffect } from '../../src/model/effects/effects.ts'
 import type { Json } from '../../src/model/json.ts'
 import type { Run } from '../../src/model/run.ts'
 import type { RestorePlan } from '../../src/model/restore-plan.ts'
@@ -140,28 +140,30 @@ describe('a restore, broken off at every call to the outside', () => {
       } as unknown as World,
       signal: never,
       step,
-      change: async <B extends Json, A extends Json | undefined>(name: string, change: Change<B, A>) =>
+      change: async (name: string, change: Change<EffectKind>) =>
         step(name, async (signal) => {
           const { kind, target } = change
           const same = (it: Effect): boolean => it.run === run.number && it.kind === kind && it.target === target
           if (!mine.some(same)) {
             const before = await change.before(signal)
             const id = mine.length + 1
-            mine.push({
-              id,
-              run: run.number,
-              phase: 'swap',
-              kind,
-              target,
-              before,
-              after: undefined,
-              status: 'started',
-              at: new Date(),
-            })
+            mine.push(
+              storedEffect({
+                id,
+                run: run.number,
+                phase: 'swap',
+                kind,
+                target,
+                before,
+                after: undefined,
+                status: 'started',
+                at: new Date(),
+              }),
+            )
           }
           const effect = mine.find(same) as Effect
-          const after = await change.act(effect.before as B, signal)
-          mine[mine.indexOf(effect)] = { ...effect, after, status: 'applied' }
+          const after = await change.act(effect.before, signal)
+          mine[mine.indexOf(effect)] = storedEffect({ ...effect, after, status: 'applied' })
           return after
         }),
       report: async () => undefined,
@@ -170,8 +172,8 @@ describe('a restore, broken off at every call to the outside', () => {
         keptBackups: async () => [{ ...manifest, tables: 1, run: 1, environment: 'production' }],
         effectsOf: async (of: number) => mine.filter((it) => it.run === of),
         undone: async (id: number) => void (mine[id - 1] = { ...(mine[id - 1] as Effect), status: 'undone' }),
-        settle: async (id: number, after: Json) =>
-          void (mine[id - 1] = { ...(mine[id - 1] as Effect), after, status: 'applied' }),
+        settle: async (effect: Effect, after: unknown) =>
+          void (mine[effect.id - 1] = storedEffect({ ...effect, after, status: 'applied' })),
       },
     }
     return context as unknown as PhaseContext

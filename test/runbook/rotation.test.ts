@@ -11,7 +11,7 @@ import { undo } from '../../src/runbook/rollback/rollback.ts'
 import { restart } from '../../src/runbook/stripe/signing-secret.ts'
 import { stripe as stripePhase } from '../../src/runbook/stripe/stripe.ts'
 import type { World } from '../../src/runbook/world.ts'
-import type { Effect } from '../../src/model/effects.ts'
+import { type Effect, type EffectKind, storedEffect } from '../../src/model/effects/effects.ts'
 import type { Json } from '../../src/model/json.ts'
 import type { Run } from '../../src/model/run.ts'
 import { planUndo } from '../../src/model/undo-plan.ts'
@@ -198,7 +198,7 @@ describe('another signing secret', () => {
       } as unknown as World,
       signal: never,
       step,
-      change: async <B extends Json, A extends Json | undefined>(name: string, change: Change<B, A>) =>
+      change: async (name: string, change: Change<EffectKind>) =>
         step(name, async (signal) => {
           const { kind, target } = change
           const same = (it: Effect) =>
@@ -207,11 +207,11 @@ describe('another signing secret', () => {
             const before = await change.before(signal)
             const id = world.effects.length + 1
             const effect = { id, run: number, phase, kind, target, before, after: undefined, at: new Date() }
-            world.effects.push({ ...effect, status: 'started' })
+            world.effects.push(storedEffect({ ...effect, status: 'started' }))
           }
           const effect = world.effects.find(same) as Effect
-          const after = await change.act(effect.before as B, signal)
-          world.effects[effect.id - 1] = { ...effect, after, status: 'applied' }
+          const after = await change.act(effect.before, signal)
+          world.effects[effect.id - 1] = storedEffect({ ...effect, after, status: 'applied' })
           return after
         }),
       report: async () => undefined,
@@ -220,8 +220,8 @@ describe('another signing secret', () => {
         effectsOf: async (number: number) => world.effects.filter((it) => it.run === number),
         undone: async (id: number) =>
           void (world.effects[id - 1] = { ...(world.effects[id - 1] as Effect), status: 'undone' }),
-        settle: async (id: number, after: Json) =>
-          void (world.effects[id - 1] = { ...(world.effects[id - 1] as Effect), after, status: 'applied' }),
+        settle: async (effect: Effect, after: unknown) =>
+          void (world.effects[effect.id - 1] = storedEffect({ ...effect, after, status: 'applied' })),
         rollbackClosedUpTo: async () => closed,
       },
     }

@@ -85,7 +85,8 @@ describe('a secret that this process knows, and one that only looks like one', (
     const claim = await stores.under('preflight')
     await stores.phases.beginStep(claim, 'run')
     await stores.phases.finishStep(claim, 'run', { deep: [{ inside: leak }] })
-    const effect = await stores.phases.beginEffect(claim, 'cronjob', 'webhook-retry', async () => ({ manifest: leak }))
+    const manifest = { apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'webhook-retry', annotation: leak } }
+    const effect = await stores.phases.beginEffect(claim, 'cronjob', 'webhook-retry', async () => ({ manifest }))
     await stores.phases.settleEffect(claim, effect.id, 'applied', { said: leak })
     await stores.phases.post(claim, { kind: 'output', title: leak, lines: [leak] })
     await stores.runs.post(claim.run, { kind: 'note', text: leak })

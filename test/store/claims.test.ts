@@ -2,6 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Claim } from '../../src/store/fence.ts'
 import { openStores, staleMs, type TestStores } from './stores.ts'
 
+const image = { image: 'v1.1.0', replicaSet: null, templateHash: 'a', version: null }
+const secret = { secretExists: true, keyExists: true, fingerprint: 'a', keptUnder: null } as const
+
 let stores: TestStores
 beforeAll(async () => {
   stores = await openStores()
@@ -77,7 +80,7 @@ describe('a worker that lost its phase to another', () => {
     ['a line', (claim) => stores.phases.report(claim, 'late')],
     ['a step', (claim) => stores.phases.beginStep(claim, 'late')],
     ['the end of a step', (claim) => stores.phases.finishStep(claim, 'begun', 'late')],
-    ['an effect', (claim) => stores.phases.beginEffect(claim, 'image', 'late', async () => ({}))],
+    ['an effect', (claim) => stores.phases.beginEffect(claim, 'image', 'late', async () => image)],
     ['what came of an effect', (claim, effect) => stores.phases.settleEffect(claim, effect, 'applied', 'late')],
     ['a post', (claim) => stores.phases.post(claim, { kind: 'note', text: 'late' })],
     ['a sample', (claim) => stores.records(claim).recordSamples([{ metric: 'late', at: new Date(), value: 1 }])],
@@ -112,7 +115,7 @@ describe('a worker that lost its phase to another', () => {
   it('can write nothing, whatever it tries', async () => {
     const late = await stores.under('rollout')
     await stores.phases.beginStep(late, 'begun')
-    const effect = await stores.phases.beginEffect(late, 'image', 'valuecanvas-api', async () => ({ image: 'v1' }))
+    const effect = await stores.phases.beginEffect(late, 'image', 'valuecanvas-api', async () => image)
     await stores.takenOver(late)
     const before = await stores.everything()
     for (const [what, write] of writes) {
@@ -172,11 +175,14 @@ describe('effects', () => {
     let looks = 0
     const look = async () => {
       looks += 1
-      return { image: 'v1.1.0' }
+      return image
     }
     await stores.phases.beginEffect(claim, 'image', 'valuecanvas-api', look)
     const heir = await stores.takenOver(claim)
-    const again = await stores.phases.beginEffect(heir, 'image', 'valuecanvas-api', async () => ({ image: 'v1.2.0' }))
+    const again = await stores.phases.beginEffect(heir, 'image', 'valuecanvas-api', async () => ({
+      ...image,
+      image: 'v1.2.0',
+    }))
     expect(again).toMatchObject({ before: { image: 'v1.1.0' }, status: 'started' })
     await stores.phases.settleEffect(heir, again.id, 'applied', { image: 'v1.2.0' })
     await stores.phases.finish(heir, { type: 'phase_failed', phase: 'rollout' }, {})
@@ -194,7 +200,7 @@ describe('effects', () => {
     const claim = await stores.under('migrate')
     await stores.phases.beginEffect(claim, 'migration', '1_a.sql', async () => ({ applied: false }))
     expect((await stores.runs.get(claim.run)).hasEffects).toBe(false)
-    const { id } = await stores.phases.beginEffect(claim, 'image', 'valuecanvas-api', async () => ({}))
+    const { id } = await stores.phases.beginEffect(claim, 'image', 'valuecanvas-api', async () => image)
     expect((await stores.runs.get(claim.run)).hasEffects).toBe(true)
     await stores.phases.settleEffect(claim, id, 'undone')
     expect((await stores.runs.get(claim.run)).hasEffects).toBe(false)
@@ -203,12 +209,35 @@ describe('effects', () => {
   it.each([
     ['a service that was stopped and runs again', 'replicas', { replicas: 3 }, { back: true }],
     ['a schedule that was held and goes on', 'schedule', { suspended: false }, { back: true }],
-    ['a secret of no endpoint, which no rollback puts back', 'secret-key', { unusable: true }, {}],
+    [
+      'a secret of no endpoint, which no rollback puts back',
+      'secret-key',
+      { ...secret, unusable: true },
+      { fingerprint: 'b' },
+    ],
   ] as const)('leave nothing to roll back: %s', async (_, kind, before, after) => {
     const claim = await stores.under('rollout')
     const { id } = await stores.phases.beginEffect(claim, kind, 'it', async () => before)
     await stores.phases.settleEffect(claim, id, 'applied', after)
     expect((await stores.runs.get(claim.run)).hasEffects).toBe(false)
+  })
+})
+
+describe('an effect that this version of Purser cannot read', () => {
+  it.each([
+    ['of a kind that it does not know', 'teleport', {}],
+    ['of which it knows too little', 'replicas', { replicas: 'three' }],
+  ])('%s: is something to roll back all the same, and said plainly', async (_, kind, before) => {
+    const claim = await stores.under('rollout')
+    await stores.pool.query(
+      `insert into purser.effects (run, phase, kind, target, "before", status) values ($1, 'rollout', $2, 'api', $3, 'applied')`,
+      [claim.run, kind, JSON.stringify(before)],
+    )
+    expect((await stores.runs.get(claim.run)).hasEffects).toBe(true)
+    await expect(stores.runs.effects(claim.run)).rejects.toMatchObject({
+      code: 'unreadable_effect',
+      message: expect.stringContaining(`(${kind}) of run #${claim.run}`),
+    })
   })
 })
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { deployPhases } from '../../src/model/phases.ts'
+import { planUndo } from '../../src/model/undo-plan.ts'
 import { isUndoPlan } from '../../src/model/run.ts'
 import { auditChainIsWhole } from '../../src/store/audit.ts'
 import { migrateStateDatabase } from '../../src/store/schema.ts'
@@ -37,6 +38,15 @@ it('every run of the former version can be read and drawn', async () => {
     }
     expect(boardMessage(run, view).text).toContain(`#${run.number}`)
   }
+})
+
+it('what its runs left behind that can be put back is still known', async () => {
+  const runs = await stores.runs.list({ limit: 100 })
+  const changed = runs.filter(({ hasEffects }) => hasEffects).map(({ number }) => number)
+  expect(changed.toSorted((a, b) => a - b)).toEqual([4, 5, 7, 14, 16])
+  // The state database answers for many runs at once, a dialog for one: both by the table of kinds.
+  for (const { number, hasEffects } of runs)
+    expect(planUndo(number, await stores.runs.effects(number), { strict: false }).steps.length > 0).toBe(hasEffects)
 })
 
 it('its audit chain is whole', async () => {

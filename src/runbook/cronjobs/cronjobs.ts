@@ -1,6 +1,4 @@
 import type { CronJobConfig } from '../../config/service-schema.ts'
-import type { CronJobBefore } from '../../model/effects.ts'
-import type { Json } from '../../model/json.ts'
 import type { PhaseName } from '../../model/kinds.ts'
 import type { Run } from '../../model/run.ts'
 import { confirmPlan } from '../plan/confirm-plan.ts'
@@ -23,10 +21,7 @@ async function deployCronJob(context: PhaseContext, job: CronJobConfig, manifest
   await context.change(`apply ${job.name}`, {
     kind: 'cronjob',
     target: job.name,
-    before: async (signal): Promise<CronJobBefore> => {
-      const stood = await world.cluster.cronJob(job.name, signal)
-      return { manifest: (stood?.manifest ?? null) as unknown as Json }
-    },
+    before: async (signal) => ({ manifest: (await world.cluster.cronJob(job.name, signal))?.manifest ?? null }),
     act: async (_before, signal) => {
       const { outcome } = await world.cluster.apply(suspended(manifest.object, true), { dryRun: false }, signal)
       return { outcome }

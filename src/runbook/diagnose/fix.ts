@@ -1,4 +1,4 @@
-import type { EndpointBefore, ScheduleBefore } from '../../model/effects.ts'
+import type { EndpointBefore } from '../../model/effects/stripe-endpoint.ts'
 import type { Remedy } from '../../model/diagnosis.ts'
 import type { Phase, PhaseContext, PhaseResult } from '../phase.ts'
 import { endpointBefore } from '../stripe/credentials.ts'
@@ -41,7 +41,7 @@ async function resumeCronJob(context: PhaseContext, name: string): Promise<Phase
   await context.change(`resume ${name}`, {
     kind: 'schedule',
     target: name,
-    before: async (): Promise<ScheduleBefore> => ({ suspended }),
+    before: async () => ({ suspended }),
     act: async (_before, signal) => {
       await cluster.suspendCronJob(name, false, signal)
       return { suspended: false }

@@ -1,7 +1,7 @@
 import type { LedgerEntry, MigrationFile } from '../../adapters/postgres/port.ts'
 import type { MigrationsConfig } from '../../config/service-schema.ts'
 import { PurserError } from '../../errors.ts'
-import type { ImageBefore } from '../../model/effects.ts'
+import type { ImageBefore } from '../../model/effects/image.ts'
 import {
   incompatibility,
   type KnownRelease,

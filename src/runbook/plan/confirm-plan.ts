@@ -1,6 +1,6 @@
 import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import { changeSince } from '../../model/rollback-target.ts'
-import type { Effect, ImageAfter } from '../../model/effects.ts'
+import type { EffectOf } from '../../model/effects/effects.ts'
 import type { DeployPlan } from '../../model/deploy-plan.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
 import { PlanOutdated } from '../errors.ts'
@@ -33,21 +33,21 @@ async function driftOf(context: PhaseContext, approved: DeployPlan): Promise<str
 }
 
 /** The record that this run has set the image, or may have. */
-async function imageSet({ records, run, service }: PhaseContext): Promise<Effect | undefined> {
-  const effects = await records.effectsOf(run.number)
-  return effects.find(({ kind, target }) => kind === 'image' && target === service.deployment)
+async function imageSet({ records, run, service }: PhaseContext): Promise<EffectOf<'image'> | undefined> {
+  const images = (await records.effectsOf(run.number)).filter((effect) => effect.kind === 'image')
+  return images.find(({ target }) => target === service.deployment)
 }
 
 /** The image is the planned one: whatever else of the pods somebody has changed since this run set it was not tested. */
 async function changedSinceSet(
   { world, service, run, signal }: PhaseContext,
-  set: Effect | undefined,
+  set: EffectOf<'image'> | undefined,
   { templateHash }: DeploymentState,
 ): Promise<string | undefined> {
-  const after = set?.after as ImageAfter | undefined
-  if (set === undefined || after?.templateHash === undefined || after.templateHash === templateHash) return undefined
+  const ours = set?.after?.templateHash
+  if (set === undefined || ours === undefined || ours === templateHash) return undefined
   const seen = await world.cluster.history(service.deployment, service.container, signal)
-  return changeSince(seen, after.templateHash, { ...set, when: `after run #${run.number} had set it` })?.text
+  return changeSince(seen, ours, { ...set, when: `after run #${run.number} had set it` })?.text
 }
 
 /** Somebody else's change since the plan: who made it, and what it is. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { DatabaseBefore, Effect } from '../../model/effects.ts'
+import type { EffectOf } from '../../model/effects/effects.ts'
 import type { PhaseContext, PhaseResult } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { backupRecordOf, seconds } from '../preflight/preflight.ts'
@@ -36,7 +36,7 @@ export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): 
       await context.change('restore in place', {
         kind: 'database',
         target: live,
-        before: async (): Promise<DatabaseBefore> => ({ ...plan.database, backup: plan.backup.file, inPlace: true }),
+        before: async () => ({ ...plan.database, backup: plan.backup.file, inPlace: true }),
         act: async (_before, signal) => replace(context, { ...plan.backup, safety }, signal),
       })
     }
@@ -63,7 +63,7 @@ export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): 
 /** The same the other way round: what was written since is dumped, then the dump from before the restore takes its place. */
 export async function undoInPlace(
   context: PhaseContext,
-  effect: Effect,
+  effect: EffectOf<'database'>,
   snapshot: ServiceSnapshot,
   signal: AbortSignal,
 ): Promise<void> {
@@ -85,7 +85,7 @@ export async function undoInPlace(
 }
 
 /** Nothing to take back, and nothing that an earlier try of the rollback has stopped. */
-export async function neverRestored({ world, run }: PhaseContext, effect: Effect, signal: AbortSignal) {
+export async function neverRestored({ world, run }: PhaseContext, effect: EffectOf<'database'>, signal: AbortSignal) {
   const [restored, back] = [
     await world.restores.doneInPlace(effect.run, signal),
     await world.restores.doneInPlace(run.number, signal),

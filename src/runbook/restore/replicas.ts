@@ -1,5 +1,5 @@
 import type { Autoscaler, DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
-import type { ReplicasBefore } from '../../model/effects.ts'
+import type { ReplicasBefore } from '../../model/effects/replicas.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { currentDeployment } from '../plan/plan.ts'

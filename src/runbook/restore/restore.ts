@@ -1,5 +1,4 @@
 import type { RestoreNames } from '../../adapters/postgres/port.ts'
-import type { DatabaseBefore, Effect, EffectKind, ReplicasBefore, ScheduleBefore } from '../../model/effects.ts'
 import type { RestorePlan } from '../../model/restore-plan.ts'
 import type { Phase, PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
@@ -7,7 +6,7 @@ import { seconds } from '../preflight/preflight.ts'
 import { confirmRestorePlan } from './restore-plan.ts'
 import { rememberService, type ServiceSnapshot, signalToPutBack, startService, stopService } from './service.ts'
 import { missedEvents, resendEvents } from '../stripe/missed-events.ts'
-import { neverRestored, restoreInPlace, undoInPlace, verifyForInPlace } from './in-place.ts'
+import { restoreInPlace, verifyForInPlace } from './in-place.ts'
 import { healthState, rolloutState } from '../verify/state-checks.ts'
 import { lookAround, summaryOf } from '../verify/verify.ts'
 
@@ -73,7 +72,7 @@ export const swap: Phase = async (context) => {
     await context.change('swap the databases', {
       kind: 'database',
       target: names.live,
-      before: async (): Promise<DatabaseBefore> => ({ ...names, backup: plan.backup.file }),
+      before: async () => ({ ...names, backup: plan.backup.file }),
       act: async (_before, signal) => world.restores.swap(names, signal),
     })
     await context.report('starting the application')
@@ -96,7 +95,12 @@ export const swap: Phase = async (context) => {
   return { line: `${names.live} restored, application back after ${seconds(down)}; the old database is ${names.kept}` }
 }
 
-async function putBack(context: PhaseContext, names: RestoreNames, snapshot: ServiceSnapshot, signal: AbortSignal) {
+export async function putBack(
+  context: PhaseContext,
+  names: RestoreNames,
+  snapshot: ServiceSnapshot,
+  signal: AbortSignal,
+) {
   try {
     await context.world.restores.reopen(names, signal)
     await startService(context, snapshot, signal)
@@ -160,58 +164,6 @@ async function sendMissedEvents(context: PhaseContext, { backup }: RestorePlan):
   )
   await context.tell({ kind: 'note', text }, 'events')
   return line
-}
-
-/** Undoes a restore: the same stop, the reverse swap, the same start. The restored database is kept beside. */
-export async function undoRestore(context: PhaseContext, effect: Effect, signal: AbortSignal): Promise<void> {
-  const { world } = context
-  const names = effect.before as DatabaseBefore
-  if (names.inPlace === true) {
-    if ((await neverRestored(context, effect, signal)) && !(await hasRemembered(context))) return
-    return undoInPlace(context, effect, await snapshotBefore(context, effect.run), signal)
-  }
-  const state = await world.restores.swapState(names, signal)
-  if (state === 'absent' && effect.status === 'applied')
-    throw new CheckFailed('kept_database_gone', `putting ${names.live} back: there is no ${names.kept} any more`, {
-      hint: 'Somebody dropped it. /billing restore goes back to a backup instead.',
-    })
-  const swapped = state === 'swapped'
-  // Nothing was swapped, and no earlier try of this step has stopped anything.
-  if (!swapped && !(await hasRemembered(context))) return world.restores.reopen(names, signal)
-  const snapshot = await snapshotBefore(context, effect.run)
-  try {
-    if (swapped) {
-      await stopService(context, snapshot, signal)
-      await world.restores.swapBack(names, signal)
-    }
-    await world.restores.reopen(names, signal)
-    await startService(context, snapshot, signal)
-  } catch (error) {
-    const later = signalToPutBack(context.signal)
-    if (later !== undefined) await putBack(context, names, snapshot, later)
-    throw error
-  }
-}
-
-async function hasRemembered({ records, run }: PhaseContext): Promise<boolean> {
-  return (await records.effectsOf(run.number)).some((one) => one.kind === 'replicas')
-}
-
-/** Where the restore failed with the application down, its own record tells how many pods there should be. */
-async function snapshotBefore(context: PhaseContext, restore: number): Promise<ServiceSnapshot> {
-  const snapshot = await rememberService(context)
-  const effects = await context.records.effectsOf(restore)
-  const recorded = (kind: EffectKind, target: string) =>
-    effects.find((effect) => effect.kind === kind && effect.target === target)?.before
-  const replicas = recorded('replicas', context.service.deployment) as ReplicasBefore | undefined
-  const schedules = Object.entries(snapshot.schedules).map(([name, now]) => {
-    const before = recorded('schedule', name) as ScheduleBefore | undefined
-    return [name, before?.suspended === false && now.suspended !== null ? before : now] as const
-  })
-  return {
-    ...(snapshot.replicas > 0 ? snapshot : (replicas ?? snapshot)),
-    schedules: Object.fromEntries(schedules),
-  }
 }
 
 function restorePlanOf({ run }: PhaseContext): RestorePlan {

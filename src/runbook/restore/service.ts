@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Effect, ReplicasBefore, ScheduleBefore } from '../../model/effects.ts'
+import type { Effect, EffectOf } from '../../model/effects/effects.ts'
+import type { ReplicasBefore } from '../../model/effects/replicas.ts'
+import type { ScheduleBefore } from '../../model/effects/schedule.ts'
 import { Stopped } from '../../model/errors.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
@@ -24,7 +26,7 @@ export async function rememberService(context: PhaseContext): Promise<ServiceSna
   const before = await context.change('remember the replicas', {
     kind: 'replicas',
     target: service.deployment,
-    before: async (signal): Promise<ReplicasBefore> => (await runningReplicas(context, signal)).before,
+    before: async (signal) => (await runningReplicas(context, signal)).before,
     act: async (snapshot) => snapshot,
   })
   const schedules: Record<string, ScheduleBefore> = {}
@@ -32,7 +34,7 @@ export async function rememberService(context: PhaseContext): Promise<ServiceSna
     schedules[name] = await context.change(`remember CronJob ${name}`, {
       kind: 'schedule',
       target: name,
-      before: async (signal): Promise<ScheduleBefore> => ({
+      before: async (signal) => ({
         suspended: (await world.cluster.cronJob(name, signal))?.suspended ?? null,
       }),
       act: async (before) => before,
@@ -94,22 +96,22 @@ export async function startService(
 async function settleService({ records, run }: PhaseContext, back: boolean): Promise<void> {
   for (const effect of await records.effectsOf(run.number))
     if (effect.kind === 'replicas' || effect.kind === 'schedule')
-      await records.settle(effect.id, { back, starts: startsIn(effect) })
+      await records.settle(effect, { back, starts: startsIn(effect) })
 }
 
 /** Before anything is started: from now on the service may write, whatever becomes of us. */
 async function noteStart({ records, run }: PhaseContext): Promise<void> {
   for (const effect of await records.effectsOf(run.number))
-    if (effect.kind === 'replicas') await records.settle(effect.id, { back: false, starts: startsIn(effect) + 1 })
+    if (effect.kind === 'replicas') await records.settle(effect, { back: false, starts: startsIn(effect) + 1 })
 }
 
 /** How often the service was started again in this run. */
 export function startsOf(effects: readonly Effect[]): number {
-  return Math.max(0, ...effects.filter(({ kind }) => kind === 'replicas').map(startsIn))
+  return Math.max(0, ...effects.filter((effect) => effect.kind === 'replicas').map(startsIn))
 }
 
-function startsIn({ after }: Effect): number {
-  return (after as { readonly starts?: number } | undefined)?.starts ?? 0
+function startsIn({ after }: EffectOf<'replicas' | 'schedule'>): number {
+  return after?.starts ?? 0
 }
 
 const putBackLimitMs = 3 * 60_000

@@ -1,5 +1,5 @@
 import type { ResolvedImage } from '../../adapters/registry/port.ts'
-import type { PushBefore, PushedImage } from '../../model/effects.ts'
+import type { PushBefore, PushedImage } from '../../model/effects/image-push.ts'
 import type { DeployPlan, PlannedBuild } from '../../model/deploy-plan.ts'
 import { platformRisk } from '../plan/cluster-risks.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
@@ -18,7 +18,7 @@ export async function buildImage(context: PhaseContext): Promise<PushedImage | u
   const build = buildOf(plan)
   if (build === undefined) return undefined
   await context.report(`building ${plan.image.reference}`)
-  return context.change<PushBefore, PushedImage>('build and push the image', {
+  return context.change('build and push the image', {
     kind: 'image-push',
     target: `${service.image.repository}:${run.version}`,
     before: async (signal) => ({ digest: (await taggedImage(context, signal))?.digest ?? null }),

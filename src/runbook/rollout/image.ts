@@ -1,5 +1,5 @@
 import { ImageError, type ResolvedImage } from '../../adapters/registry/port.ts'
-import type { PushedImage } from '../../model/effects.ts'
+import type { PushedImage } from '../../model/effects/image-push.ts'
 import type { DeployPlan, PlannedBuild, PlannedImage } from '../../model/deploy-plan.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
@@ -56,8 +56,7 @@ export async function imageSoFar(context: PhaseContext, plan: DeployPlan): Promi
 /** What this run has built from the planned commit, if it has. */
 export async function builtImage(context: PhaseContext, { commit }: DeployPlan): Promise<PushedImage | undefined> {
   const push = await pushOf(context)
-  const image = push?.after as PushedImage | undefined
-  return push?.status === 'applied' && image?.commit === commit.sha ? image : undefined
+  return push?.status === 'applied' && push.after?.commit === commit.sha ? push.after : undefined
 }
 
 /** Says how what the tag names differs from what was approved, if it does. */

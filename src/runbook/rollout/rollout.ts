@@ -1,6 +1,6 @@
 import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import type { PodState } from '../../adapters/kubernetes/pods/port.ts'
-import type { ImageAfter, ImageBefore } from '../../model/effects.ts'
+import type { ImageAfter, ImageBefore } from '../../model/effects/image.ts'
 import { sampleBaseline } from '../monitor/baseline.ts'
 import { changedDeployment, confirmPlan } from '../plan/confirm-plan.ts'
 import { causeOf, type Phase, type PhaseContext, planOf } from '../phase.ts'
@@ -69,9 +69,9 @@ async function setImage(context: PhaseContext, image: ReleasedImage, signal: Abo
 
 /** The cluster forgets how a revision did once it is replaced: a later choice of it needs to know. */
 async function rememberServed({ records, run, service }: PhaseContext, set: ImageAfter): Promise<void> {
-  for (const { id, kind, target, phase } of await records.effectsOf(run.number))
-    if (kind === 'image' && target === service.deployment && phase === 'rollout')
-      await records.settle(id, { ...set, served: true })
+  for (const effect of await records.effectsOf(run.number))
+    if (effect.kind === 'image' && effect.target === service.deployment && effect.phase === 'rollout')
+      await records.settle(effect, { ...set, served: true })
 }
 
 /** A rollback never goes back to a revision that failed: then to the one whose pods served beside it. */

@@ -1,5 +1,5 @@
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
-import type { EndpointBefore } from '../../model/effects.ts'
+import type { EndpointBefore } from '../../model/effects/stripe-endpoint.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { expandedEvents } from './event-types.ts'
@@ -136,7 +136,7 @@ async function createEndpoint(context: PhaseContext, creation: Creation): Promis
   await context.change('create the Stripe endpoint', {
     kind: 'stripe-endpoint',
     target: environment.webhookUrl,
-    before: async (): Promise<EndpointBefore> => ({
+    before: async () => ({
       id: null,
       enabledEvents: [],
       status: 'disabled',

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
-import type { EndpointBefore } from '../../model/effects.ts'
 import type { PhaseContext } from '../phase.ts'
 import { endpointBefore } from './credentials.ts'
 import { missedEvents, resendEvents } from './missed-events.ts'
@@ -35,7 +34,7 @@ export async function retireEndpoint(context: PhaseContext, current: WebhookEndp
     await context.change(`disable endpoint ${former.id}`, {
       kind: 'stripe-endpoint',
       target: former.id,
-      before: async (): Promise<EndpointBefore> => ({
+      before: async () => ({
         ...endpointBefore(former),
         ...((await isLost(context)) ? { unusable: true } : {}),
       }),
@@ -63,10 +62,10 @@ export async function retireEndpoint(context: PhaseContext, current: WebhookEndp
 async function isLost({ records, run, environment }: PhaseContext): Promise<boolean> {
   const effects = await records.effectsOf(run.number)
   return effects.some(
-    ({ kind, target, before }) =>
-      kind === 'stripe-endpoint' &&
-      target === environment.webhookUrl &&
-      (before as EndpointBefore).insteadOf !== undefined,
+    (effect) =>
+      effect.kind === 'stripe-endpoint' &&
+      effect.target === environment.webhookUrl &&
+      effect.before.insteadOf !== undefined,
   )
 }
 

@@ -1,6 +1,6 @@
 import type { SecretKeyState } from '../../adapters/kubernetes/secrets/port.ts'
 import { joined, type Sensitive } from '../../sensitive.ts'
-import type { RestartBefore, SecretBefore } from '../../model/effects.ts'
+import type { SecretBefore } from '../../model/effects/secret-key.ts'
 import { causeOf, type PhaseContext, planOf } from '../phase.ts'
 
 /*
@@ -33,7 +33,7 @@ export async function storeSecret(
   await context.change('store the signing secret', {
     kind: 'secret-key',
     target: `${name}/${key}`,
-    before: async (signal): Promise<SecretBefore> => ({
+    before: async (signal) => ({
       ...(await keepAside(context, signal)),
       ...(formerKnown ? {} : { unusable: true }),
     }),
@@ -127,7 +127,7 @@ export async function restartConsumers(context: PhaseContext): Promise<void> {
     await context.change(`restart ${deployment}`, {
       kind: 'restart',
       target: deployment,
-      before: async (): Promise<RestartBefore> => ({ secret: name }),
+      before: async () => ({ secret: name }),
       act: (_before, inner) => restart(context, deployment, inner),
     })
   }

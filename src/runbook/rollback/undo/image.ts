@@ -1,9 +1,9 @@
-import type { DeploymentHistory, KnownRevision } from '../../adapters/kubernetes/deployments/port.ts'
-import { foreignChange, type RollbackTarget } from '../../model/rollback-target.ts'
-import type { Effect, ImageBefore } from '../../model/effects.ts'
-import { causeOf, type PhaseContext } from '../phase.ts'
-import { CheckFailed } from '../errors.ts'
-import { watchRollout } from '../rollout/watch-rollout.ts'
+import type { DeploymentHistory, KnownRevision } from '../../../adapters/kubernetes/deployments/port.ts'
+import { foreignChange, type RollbackTarget } from '../../../model/rollback-target.ts'
+import type { EffectOf } from '../../../model/effects/effects.ts'
+import { causeOf, type PhaseContext } from '../../phase.ts'
+import { CheckFailed } from '../../errors.ts'
+import { watchRollout } from '../../rollout/watch-rollout.ts'
 
 /**
  * Before anything is put back: what somebody else has done since is not what this rollback was confirmed for, and a paused
@@ -11,7 +11,7 @@ import { watchRollout } from '../rollout/watch-rollout.ts'
  */
 export async function confirmRollbackTarget(
   context: PhaseContext,
-  effect: Effect,
+  effect: EffectOf<'image'>,
   rollbackTarget: RollbackTarget | undefined,
 ) {
   const { world, service, signal } = context
@@ -23,9 +23,9 @@ export async function confirmRollbackTarget(
 /** Puts the deployment back to the revision that was chosen or recorded, and watches it come up. */
 export async function undoImage(
   context: PhaseContext,
-  effect: Effect,
-  rollbackTarget: RollbackTarget | undefined,
+  effect: EffectOf<'image'>,
   signal: AbortSignal,
+  rollbackTarget: RollbackTarget | undefined,
 ): Promise<void> {
   const { world, service } = context
   const { image, uid } = targetOf(effect, rollbackTarget)
@@ -44,18 +44,17 @@ export async function undoImage(
 }
 
 function targetOf(
-  effect: Effect,
+  effect: EffectOf<'image'>,
   rollbackTarget: RollbackTarget | undefined,
 ): { image: string; uid: string | undefined } {
   if (rollbackTarget?.kind === 'seen' && rollbackTarget.to !== null)
     return { image: rollbackTarget.image, uid: rollbackTarget.to.replicaSet.uid }
-  const before = effect.before as ImageBefore
-  return { image: before.image, uid: before.replicaSet?.uid }
+  return { image: effect.before.image, uid: effect.before.replicaSet?.uid }
 }
 
 function requireOurs(
   history: DeploymentHistory,
-  effect: Effect,
+  effect: EffectOf<'image'>,
   rollbackTarget: RollbackTarget | undefined,
   stands: string,
 ): void {
@@ -74,7 +73,11 @@ function requireOurs(
 }
 
 /** What comes back beyond the image: somebody may have changed variables meanwhile. */
-async function tellRollbackTarget(context: PhaseContext, history: DeploymentHistory, effect: Effect): Promise<void> {
+async function tellRollbackTarget(
+  context: PhaseContext,
+  history: DeploymentHistory,
+  effect: EffectOf<'image'>,
+): Promise<void> {
   const { uid, image } = targetOf(effect, undefined)
   const target = history.revisions.find(({ replicaSet }) => replicaSet.uid === uid)
   const text =

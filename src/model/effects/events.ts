@@ -1,0 +1,11 @@
+import { z } from 'zod'
+import { lasting } from './kind.ts'
+
+/** Events of Stripe that were sent to the service again. */
+export const events = lasting({
+  kind: 'events',
+  before: z.object({ events: z.number() }).readonly(),
+  after: z.object({ accepted: z.number(), refused: z.number(), held: z.number(), gone: z.number() }).readonly(),
+  stays: (effects) =>
+    effects.length === 0 ? [] : ['Events of Stripe that were sent to the service again stay with it.'],
+})

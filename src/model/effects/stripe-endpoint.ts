@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { undoable } from './kind.ts'
+import { formerSecretLost } from './secret-key.ts'
+
+const before = z
+  .object({
+    /** Null when the run created the endpoint. */
+    id: z.string().nullable(),
+    enabledEvents: z.array(z.string()).readonly(),
+    status: z.enum(['enabled', 'disabled']),
+    /**
+     * Nobody holds the secret of the endpoint that this one took the place of: a rollback keeps this one, with these
+     * events.
+     */
+    insteadOf: z.array(z.string()).readonly().exactOptional(),
+    /** No pod believes both endpoints: a rollback disables this one only when the former pods are back. */
+    bridges: z.literal(true).exactOptional(),
+    /** Nobody holds its secret: a rollback leaves it disabled. */
+    unusable: z.literal(true).exactOptional(),
+  })
+  .readonly()
+
+export type EndpointBefore = z.output<typeof before>
+
+export const stripeEndpoint = undoable({
+  kind: 'stripe-endpoint',
+  before,
+  after: z.object({ id: z.string() }).readonly(),
+  undoLine({ target, before: { id, insteadOf, enabledEvents, status } }, { strict }) {
+    if (insteadOf !== undefined && !strict)
+      return `Stripe endpoint ${target}: the new one stays, with ${insteadOf.length} events`
+    if (id === null || strict) return `Stripe endpoint ${target}: disable`
+    return `Stripe endpoint ${target}: back to ${status} with ${enabledEvents.length} events`
+  },
+  unusableWhen: 'unusable',
+  stays: formerSecretLost,
+  place: ({ bridges }) => (bridges === true ? 'after pods' : undefined),
+})

@@ -1,0 +1,69 @@
+import type { EffectOf } from '../../../model/effects/effects.ts'
+import { CheckFailed } from '../../errors.ts'
+import type { PhaseContext } from '../../phase.ts'
+import { neverRestored, undoInPlace } from '../../restore/in-place.ts'
+import { putBack } from '../../restore/restore.ts'
+import {
+  rememberService,
+  type ServiceSnapshot,
+  signalToPutBack,
+  startService,
+  stopService,
+} from '../../restore/service.ts'
+
+/** Undoes a restore: the same stop, the reverse swap, the same start. The restored database is kept beside. */
+export async function undoRestore(
+  context: PhaseContext,
+  effect: EffectOf<'database'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { world } = context
+  const { before: names } = effect
+  if (names.inPlace === true) {
+    if ((await neverRestored(context, effect, signal)) && !(await hasRemembered(context))) return
+    return undoInPlace(context, effect, await snapshotBefore(context, effect.run), signal)
+  }
+  const state = await world.restores.swapState(names, signal)
+  if (state === 'absent' && effect.status === 'applied')
+    throw new CheckFailed('kept_database_gone', `putting ${names.live} back: there is no ${names.kept} any more`, {
+      hint: 'Somebody dropped it. /billing restore goes back to a backup instead.',
+    })
+  const swapped = state === 'swapped'
+  // Never swapped, and nothing stopped by an earlier try of this step.
+  if (!swapped && !(await hasRemembered(context))) return world.restores.reopen(names, signal)
+  const snapshot = await snapshotBefore(context, effect.run)
+  try {
+    if (swapped) {
+      await stopService(context, snapshot, signal)
+      await world.restores.swapBack(names, signal)
+    }
+    await world.restores.reopen(names, signal)
+    await startService(context, snapshot, signal)
+  } catch (error) {
+    const later = signalToPutBack(context.signal)
+    if (later !== undefined) await putBack(context, names, snapshot, later)
+    throw error
+  }
+}
+
+async function hasRemembered({ records, run }: PhaseContext): Promise<boolean> {
+  return (await records.effectsOf(run.number)).some((one) => one.kind === 'replicas')
+}
+
+/** Where the restore failed with the application down, its own record tells how many pods there should be. */
+async function snapshotBefore(context: PhaseContext, restore: number): Promise<ServiceSnapshot> {
+  const snapshot = await rememberService(context)
+  const effects = await context.records.effectsOf(restore)
+  const held = effects.filter((effect) => effect.kind === 'schedule')
+  const replicas = effects
+    .filter((effect) => effect.kind === 'replicas')
+    .find(({ target }) => target === context.service.deployment)?.before
+  const schedules = Object.entries(snapshot.schedules).map(([name, now]) => {
+    const before = held.find(({ target }) => target === name)?.before
+    return [name, before?.suspended === false && now.suspended !== null ? before : now] as const
+  })
+  return {
+    ...(snapshot.replicas > 0 ? snapshot : (replicas ?? snapshot)),
+    schedules: Object.fromEntries(schedules),
+  }
+}

@@ -1,0 +1,12 @@
+import type { EffectOf } from '../../../model/effects/effects.ts'
+import type { PhaseContext } from '../../phase.ts'
+import { restart } from '../../stripe/signing-secret.ts'
+
+/** The pods read the Secret when they start: now the one that was put back. */
+export async function undoRestart(
+  context: PhaseContext,
+  { target }: EffectOf<'restart'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await restart(context, target, signal)
+}

@@ -1,0 +1,41 @@
+import type { EffectOf } from '../../../model/effects/effects.ts'
+import type { PhaseContext } from '../../phase.ts'
+import { retiredBy } from '../../stripe/webhook-endpoint.ts'
+
+/** One that the run created is disabled (its deliveries can still be looked at); another gets its former state back. */
+export async function undoEndpoint(
+  context: PhaseContext,
+  effect: EffectOf<'stripe-endpoint'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { world, service } = context
+  const { before } = effect
+  const id = before.id ?? (await createdId(context, effect, signal))
+  if (id === undefined || (await world.stripe.endpoint(id, signal)) === undefined) return
+  if (before.insteadOf !== undefined && !service.rollback.strict) {
+    await world.stripe.updateEndpoint(id, { enabledEvents: before.insteadOf, disabled: false }, signal)
+    return
+  }
+  if (before.id === null || service.rollback.strict) {
+    // The mark lets a later deploy delete it, once its deliveries are of no interest any more.
+    const metadata = before.id === null ? { [retiredBy]: String(effect.run) } : {}
+    await world.stripe.updateEndpoint(id, { disabled: true, metadata }, signal)
+    return
+  }
+  const disabled = before.status === 'disabled'
+  const change = { enabledEvents: before.enabledEvents, disabled, metadata: { [retiredBy]: '' } }
+  await world.stripe.updateEndpoint(id, change, signal)
+}
+
+/** A crash may have come between the creation and its record: then the endpoint itself tells which run made it. */
+async function createdId(
+  { world }: PhaseContext,
+  effect: EffectOf<'stripe-endpoint'>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (effect.after !== undefined) return effect.after.id
+  const endpoints = await world.stripe.endpoints(signal)
+  return endpoints.find(
+    (endpoint) => endpoint.url === effect.target && endpoint.metadata['purser_run'] === String(effect.run),
+  )?.id
+}

@@ -1,0 +1,40 @@
+import type { EffectRecord, UndoableEffectKind } from '../../../model/effects/effects.ts'
+import type { RollbackTarget } from '../../../model/rollback-target.ts'
+import type { PhaseContext } from '../../phase.ts'
+import { undoCronJob } from './cronjob.ts'
+import { undoRestore } from './database.ts'
+import { undoImage } from './image.ts'
+import { undoReplicas } from './replicas.ts'
+import { undoRestart } from './restart.ts'
+import { undoSchedule } from './schedule.ts'
+import { undoSecret } from './secret-key.ts'
+import { undoEndpoint } from './stripe-endpoint.ts'
+
+/** Safe to repeat: it looks before it acts. */
+type Undo<K extends UndoableEffectKind> = (
+  context: PhaseContext,
+  effect: EffectRecord<K>,
+  signal: AbortSignal,
+  rollbackTarget: RollbackTarget | undefined,
+) => Promise<void>
+
+/** What puts an effect of each kind back. A kind that can be put back and has no function here does not compile. */
+const undoOf: { readonly [K in UndoableEffectKind]: Undo<K> } = {
+  image: undoImage,
+  'stripe-endpoint': undoEndpoint,
+  'secret-key': undoSecret,
+  restart: undoRestart,
+  cronjob: undoCronJob,
+  database: undoRestore,
+  replicas: undoReplicas,
+  schedule: undoSchedule,
+}
+
+export function undoEffect<K extends UndoableEffectKind>(
+  context: PhaseContext,
+  effect: EffectRecord<K>,
+  signal: AbortSignal,
+  rollbackTarget: RollbackTarget | undefined,
+): Promise<void> {
+  return undoOf[effect.kind](context, effect, signal, rollbackTarget)
+}
