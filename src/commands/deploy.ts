@@ -7,7 +7,7 @@ import type { Caller, CommandContext } from './command-context.ts'
 import { environmentOf, environmentsHere, guard, guardLock } from './guards.ts'
 import type { Command } from './grammar.ts'
 import { isVersion } from './grammar/words.ts'
-import { readPlace, type Submitted } from './submitted.ts'
+import { readPlace, type Submitted } from './dialogs/submitted.ts'
 
 /** `/billing deploy` and `/billing plan` with a version: a run that begins by planning. */
 export async function deploy(

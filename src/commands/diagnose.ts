@@ -11,7 +11,7 @@ import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { CommandRefused, environmentsHere, guard, guardLock } from './guards.ts'
 import type { Command } from './grammar.ts'
-import { readPlace, type Submitted } from './submitted.ts'
+import { readPlace, type Submitted } from './dialogs/submitted.ts'
 
 type Asked = Extract<Command, { name: 'diagnose' }>
 

@@ -5,7 +5,7 @@ import { type Answer, refuse, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { environmentOf, environmentsHere, guard } from './guards.ts'
 import { isReason } from './grammar/words.ts'
-import { readPlace, type Submitted } from './submitted.ts'
+import { readPlace, type Submitted } from './dialogs/submitted.ts'
 
 /** `/billing lock REASON`: nothing may change the environment until it is unlocked, and everybody is told. */
 export async function lock(

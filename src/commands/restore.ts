@@ -7,7 +7,7 @@ import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { environmentOf, guard, guardLock } from './guards.ts'
 import type { Command } from './grammar.ts'
-import type { Submitted } from './submitted.ts'
+import type { Submitted } from './dialogs/submitted.ts'
 
 const Metadata = z.object({ channel: z.string(), environment: z.string(), file: z.string(), sha256: z.string() })
 

@@ -8,7 +8,7 @@ import { parseCommand } from './grammar.ts'
 import { dialogs, dispatch, presses } from './handlers.ts'
 import { homeChannel, homePresses } from './home.ts'
 import { type Answer, answering, refuse } from './respond.ts'
-import { submitted } from './submitted.ts'
+import { submitted } from './dialogs/submitted.ts'
 
 type Opens = Extract<Answer, { kind: 'open' }>
 type WebClient = App['client']

@@ -14,7 +14,7 @@ export async function status(caller: Caller, asked: number | undefined, context:
   await guard(context, caller, 'view', context.config.defaultEnvironment)
   const statuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
   const open = await context.runs.list({ statuses })
-  // A look that failed, or a plan that could not be made, waits for nobody.
+  // A verification or diagnosis that failed, and a plan that could not be made, wait for nobody.
   const waiting = open.filter((run) => run.status !== 'failed' || (!isReadOnly(run) && run.startedAt !== undefined))
   return tell(statusMessage(waiting, context.now()))
 }

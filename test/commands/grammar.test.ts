@@ -21,6 +21,13 @@ it('keeps docs/commands.md fresh (npm run schema writes it)', () => {
   expect(readFileSync(new URL('../../docs/commands.md', import.meta.url), 'utf8')).toBe(commandsPage())
 })
 
+it('has every command that slack-manifest.yaml hints at', () => {
+  const manifest = readFileSync(new URL('../../slack-manifest.yaml', import.meta.url), 'utf8')
+  const hinted = /usage_hint: (.*)/.exec(manifest)?.[1]?.split(' | ') ?? []
+  expect(hinted).not.toHaveLength(0)
+  for (const line of hinted) expect(parseCommand(line, environments)).toMatchObject({ ok: true })
+})
+
 // What follows `lock` is the reason, and what follows `help` is passed over.
 const withOptions = grammar.filter(({ name }) => name !== 'lock' && name !== 'help')
 

@@ -389,7 +389,7 @@ export const pictures: readonly Picture[] = [
     'unknown',
     'a command that is none',
     'The nearest one is suggested.',
-    unknownCommand('deplyo', 'deploy', '/billing deploy [VERSION] [ENV] [--dry-run]'),
+    unknownCommand('deplyo', 'deploy', grammar[0].usage),
   ),
   answer(
     'refused',

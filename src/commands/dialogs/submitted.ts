@@ -10,7 +10,7 @@ export interface Submitted {
   ticked(input: string): readonly string[]
 }
 
-/** Of Slack's `state.values`: in our dialogs a block holds one element, and both have the same name. */
+/** The shape of Slack's `state.values`. In Purser's dialogs a block holds one element, and both have the same name. */
 type Values = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 const Element = z.object({

@@ -1,8 +1,8 @@
-import type { WatchDecision } from '../model/run.ts'
-import { permitApproval } from './authorise.ts'
-import { type Answer, silent } from './respond.ts'
-import type { Caller, CommandContext } from './command-context.ts'
-import { environmentOf, guard, NotAllowed, personOf } from './guards.ts'
+import type { WatchDecision } from '../../model/run.ts'
+import { permitApproval } from '../authorise.ts'
+import { type Answer, silent } from '../respond.ts'
+import type { Caller, CommandContext } from '../command-context.ts'
+import { environmentOf, guard, NotAllowed, personOf } from '../guards.ts'
 
 type Ticket = { readonly run: number }
 

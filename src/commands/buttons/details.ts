@@ -1,7 +1,7 @@
-import { detailsView } from '../messages/dialogs/dialogs.ts'
-import type { Answer } from './respond.ts'
-import type { Caller, CommandContext } from './command-context.ts'
-import { guard } from './guards.ts'
+import { detailsView } from '../../messages/dialogs/dialogs.ts'
+import type { Answer } from '../respond.ts'
+import type { Caller, CommandContext } from '../command-context.ts'
+import { guard } from '../guards.ts'
 
 /** The Details button: the plan in full. */
 export async function details(caller: Caller, ticket: { run: number }, context: CommandContext): Promise<Answer> {

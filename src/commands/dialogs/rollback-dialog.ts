@@ -1,11 +1,11 @@
 import type { ModalView } from '@slack/types'
-import { rollbackRefusedView, rollbackView } from '../messages/dialogs/dialogs.ts'
-import { type RollbackTarget, rollbackTargetOf, targetOf } from '../model/rollback-target.ts'
-import type { EffectOf } from '../model/effects/effects.ts'
-import type { Run } from '../model/run.ts'
-import { type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
-import type { CommandContext } from './command-context.ts'
-import { whySchemaForbids } from './schema-guard.ts'
+import { rollbackRefusedView, rollbackView } from '../../messages/dialogs/dialogs.ts'
+import { type RollbackTarget, rollbackTargetOf, targetOf } from '../../model/rollback-target.ts'
+import type { EffectOf } from '../../model/effects/effects.ts'
+import type { Run } from '../../model/run.ts'
+import { type UndoPlan, withRollbackTarget } from '../../model/undo-plan.ts'
+import type { CommandContext } from '../command-context.ts'
+import { whySchemaForbids } from '../schema-guard.ts'
 
 /** A person waits for the dialog. */
 const lookLimitMs = 5_000
