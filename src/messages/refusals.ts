@@ -1,4 +1,5 @@
-import type { Run } from '../model/run.ts'
+import type { TransitionRefusal } from '../model/errors.ts'
+import type { Run, RunStatus, WatchDecision } from '../model/run.ts'
 import type { RollbackRefusal } from '../model/why-not-roll-back.ts'
 
 /** One sentence or two: why the run cannot be rolled back, and what to do instead. */
@@ -23,4 +24,57 @@ export function rollbackRefusalText(
     case 'changed_since':
       return `Run #${refusal.by} has changed ${run.environment} since. Roll that one back first: /billing rollback #${refusal.by}`
   }
+}
+
+/** Without a full stop, as errors are: the run, and why nothing can be done to it now. */
+export function transitionRefusalText(run: number, refusal: TransitionRefusal): string {
+  return `run #${run}: ${transitionText(run, refusal)}`
+}
+
+function transitionText(run: number, refusal: TransitionRefusal): string {
+  switch (refusal.reason) {
+    case 'wrong_status':
+      return `the run is ${statusWords[refusal.status]}`
+    case 'phase_not_under_way':
+      return `${refusal.phase} is not under way`
+    case 'taken_back':
+      return `run #${refusal.by} takes its changes back; deploy again instead`
+    case 'no_failed_phase':
+      return 'no phase has failed'
+    case 'stale_plan':
+      return 'the plan has changed since this button was shown'
+    case 'already_approved':
+      return 'you have already approved this plan'
+    case 'not_watched':
+      return `Run #${run} is not being watched any more.`
+    case 'same_decision':
+      return 'That has been decided already.'
+    case 'other_decision':
+      return `The watch of run #${run} is being ended: ${decisionWords[refusal.decision]}.`
+    case 'nothing_broken':
+      return `Nothing has gone wrong in run #${run} so far; Finish now ends its watch.`
+    case 'rule_broken':
+      return `A rule has been broken in run #${run}: roll back, keep watching or stop watching.`
+  }
+}
+
+const statusWords: Readonly<Record<RunStatus, string>> = {
+  planning: 'still being planned',
+  awaiting_approval: 'waiting for approval',
+  executing: 'running',
+  cancelling: 'being cancelled',
+  failed: 'failed',
+  left: 'failed and left as it is',
+  planned: 'a dry run',
+  succeeded: 'finished',
+  rejected: 'rejected',
+  expired: 'expired',
+  cancelled: 'cancelled',
+}
+
+const decisionWords: Readonly<Record<WatchDecision, string>> = {
+  finish: 'somebody finished it',
+  keep: 'it goes on',
+  stop: 'somebody stopped it',
+  roll_back: 'it is rolled back',
 }

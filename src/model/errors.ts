@@ -1,11 +1,26 @@
 import { PurserError } from '../errors.ts'
-import type { Transition } from './lifecycle.ts'
+import type { LifecycleRefusal } from './lifecycle.ts'
+import type { WatchRefusal } from './watch.ts'
 
-/** The run is in no state for this: a stale button, a second click, someone was faster. Nothing changed. */
+export type TransitionRefusal = LifecycleRefusal | WatchRefusal
+
+/**
+ * The run is in no state for this: a stale button, a second click, someone was faster. Nothing changed. Its message is for
+ * the log; people read what `src/messages/refusals.ts` makes of the refusal.
+ */
 export class TransitionRefused extends PurserError {
-  constructor(run: number, refusal: Extract<Transition, { ok: false }>) {
-    super(refusal.reason, `run #${run}: ${refusal.text}`)
+  readonly run: number
+  readonly refusal: TransitionRefusal
+  constructor(run: number, refusal: TransitionRefusal) {
+    super(codeOf(refusal), `run #${run} refused it: ${Object.values(refusal).join(' ')}`)
+    this.run = run
+    this.refusal = refusal
   }
+}
+
+function codeOf({ reason }: TransitionRefusal): 'stale_plan' | 'already_decided' | 'wrong_status' {
+  if (reason === 'stale_plan') return 'stale_plan'
+  return reason === 'already_approved' ? 'already_decided' : 'wrong_status'
 }
 
 /** Another mutating run executes in this environment. */

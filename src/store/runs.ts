@@ -2,7 +2,7 @@ import { type AuditEvent, auditEvents, recordAudit } from './audit.ts'
 import type { Release } from '../model/rollback-target.ts'
 import type { Effect } from '../model/effects.ts'
 import { EnvironmentBusy, TransitionRefused, UnknownRun } from '../model/errors.ts'
-import { initialState, inWords, type RunEvent, type Transition, transition } from '../model/lifecycle.ts'
+import { initialState, type RunEvent, type Transition, transition } from '../model/lifecycle.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
 import type { Failure, LogGroup, MetricSample, Run, Verification, WatchDecision } from '../model/run.ts'
 import type { NewRun } from '../model/new-run.ts'
@@ -117,9 +117,10 @@ export class RunStore {
     )
     const run = await load(sql, number)
     const next = transition(run, event)
-    if (!next.ok) throw new TransitionRefused(number, next)
+    if (!next.ok) throw new TransitionRefused(number, next.refusal)
     // The sweep may not have come by yet: nobody approves what stood for longer than the policy allows.
-    if (event.type === 'approved' && rows[0]?.expired) throw new TransitionRefused(number, tooLate)
+    if (event.type === 'approved' && rows[0]?.expired)
+      throw new TransitionRefused(number, { reason: 'wrong_status', status: 'expired' })
     const told = this.#db.mask(alongside)
     if (event.type === 'approved' || event.type === 'rejected') await insertDecision(sql, run, event, told.reason)
     await storeTransition(sql, run, next, told)
@@ -214,8 +215,6 @@ export class RunStore {
     }
   }
 }
-
-const tooLate = { ok: false, reason: 'wrong_status', text: `the run is ${inWords('expired')}` } as const
 
 async function load(sql: Sql, number: number): Promise<Run> {
   const { rows } = await sql.query<RunRow>(`${selectRun} where r.number = $1`, [number])
