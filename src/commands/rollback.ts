@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { beginRollback, type RollbackDependencies, rollbackRefusal } from '../jobs/begin-rollback.ts'
-import { rollbackRefusalText } from '../messages/refusals.ts'
+import { rollbackRefusalText, schemaTooNewWords } from '../messages/refusals.ts'
 import { undoableKinds } from '../model/kinds.ts'
 import { rollbackLookingView, rollbackView } from '../messages/dialogs/dialogs.ts'
 import { PurserError } from '../errors.ts'
@@ -90,9 +90,11 @@ export async function confirmRollback(
       'Press Roll back again and look at what runs now.',
     )
   const image = await imageOf(undo, context)
-  const forbidden =
-    image === undefined ? undefined : await whySchemaForbids(run, targetOf(image, rollbackTarget), context)
-  if (forbidden !== undefined) return refuse(`${forbidden.why} Nothing was changed.`, forbidden.next)
+  const schema = image === undefined ? undefined : await whySchemaForbids(run, targetOf(image, rollbackTarget), context)
+  if (schema !== undefined) {
+    const { why, next } = schemaTooNewWords(run.number, schema)
+    return refuse(`${why} Nothing was changed.`, next)
+  }
   const plan = rollbackTarget === undefined ? undo : withRollbackTarget(undo, rollbackTarget)
   const given = reason === undefined || reason.trim() === '' ? undefined : reason.trim()
   if (currentWatch(run) !== undefined) {

@@ -1,6 +1,16 @@
 import type { TransitionRefusal } from '../model/errors.ts'
+import type { RevisionChoice, RollbackTargetRefusal } from '../model/rollback-target.ts'
 import type { Run, RunStatus, WatchDecision } from '../model/run.ts'
+import type { SchemaRefusal } from '../model/schema-compatibility.ts'
+import { foreignChangeSentence, schemaRefusalWords } from '../model/shared-sentences.ts'
 import type { RollbackRefusal } from '../model/why-not-roll-back.ts'
+import { sentence } from '../text.ts'
+
+/** Plain text: why not, as sentences, and what to do instead. */
+export interface RefusalWords {
+  readonly why: string
+  readonly next: string
+}
 
 /** One sentence or two: why the run cannot be rolled back, and what to do instead. */
 export function rollbackRefusalText(
@@ -23,6 +33,71 @@ export function rollbackRefusalText(
       return `Run ${number} ended more than ${refusal.hours} h ago; deploy the version you want instead.`
     case 'changed_since':
       return `Run #${refusal.by} has changed ${run.environment} since. Roll that one back first: /billing rollback #${refusal.by}`
+  }
+}
+
+/** Why the dialog of a rollback offers nothing to confirm. */
+export type RollbackDialogRefusal =
+  | RollbackTargetRefusal
+  | { readonly reason: 'schema_too_new'; readonly schema: SchemaRefusal }
+  /** A revision was asked for, and the cluster does not say which there are. */
+  | { readonly reason: 'revisions_unseen'; readonly why: string }
+
+export function rollbackDialogRefusalWords(run: number, refusal: RollbackDialogRefusal): RefusalWords {
+  const another = `Choose one that has served: /billing rollback #${run} --to-revision K`
+  switch (refusal.reason) {
+    case 'paused':
+      return {
+        why: `Deployment ${refusal.deployment} is paused: what is put back would not be rolled out.`,
+        next: `kubectl rollout resume deployment/${refusal.deployment}, then ask again.`,
+      }
+    case 'foreign_change':
+      return {
+        why: `${foreignChangeSentence(refusal.change)} A rollback would take that away too, so it stops.`,
+        next: 'Put the deployment back by hand if it must go, or deploy the version that you want.',
+      }
+    case 'no_such_revision':
+      return { why: `Deployment ${refusal.deployment} has no revision ${refusal.revision}.`, next: another }
+    case 'runs_now':
+      return { why: `Revision ${refusal.revision} is what runs now.`, next: another }
+    case 'unproven':
+      return {
+        why: `Revision ${refusal.revision} ${healthWords({ health: refusal.health, current: false })}.`,
+        next: another,
+      }
+    case 'schema_too_new':
+      return schemaTooNewWords(run, refusal.schema)
+    case 'revisions_unseen':
+      return {
+        why: `The cluster could not be asked which revisions there are: ${refusal.why}.`,
+        next: `Without --to-revision the rollback goes back to what stood there before run #${run}.`,
+      }
+  }
+}
+
+/** The version that a rollback would bring back cannot run on the schema that stays. */
+export function schemaTooNewWords(run: number, schema: SchemaRefusal): RefusalWords {
+  const { text, next } = schemaRefusalWords(schema)
+  const after = schema.backupOfRun === undefined ? '' : `, then /billing rollback #${run}`
+  return { why: sentence(text), next: `${next}${after}` }
+}
+
+/** Why the cluster was not seen, after "could not be asked: ". */
+export function noAnswerWithin(seconds: number): string {
+  return `it did not answer within ${seconds} s or refused to`
+}
+
+/** "never became healthy", after "Revision 3". */
+export function healthWords({ health, current }: Pick<RevisionChoice, 'health' | 'current'>): string {
+  switch (health) {
+    case 'serves':
+      return current ? 'runs now' : 'still serves'
+    case 'served':
+      return 'has served'
+    case 'failed':
+      return 'never became healthy'
+    case 'unknown':
+      return current ? 'is not healthy now' : 'was never seen healthy by Purser'
   }
 }
 

@@ -1,5 +1,5 @@
 import { type AuditEvent, auditEvents, recordAudit } from './audit.ts'
-import type { Release } from '../model/rollback-target.ts'
+import type { Release } from '../model/revision-health.ts'
 import type { Effect } from '../model/effects.ts'
 import { EnvironmentBusy, TransitionRefused, UnknownRun } from '../model/errors.ts'
 import { initialState, type RunEvent, type Transition, transition } from '../model/lifecycle.ts'

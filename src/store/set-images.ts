@@ -1,4 +1,4 @@
-import type { Release } from '../model/rollback-target.ts'
+import type { Release } from '../model/revision-health.ts'
 import type { Sql } from './database.ts'
 
 const most = 100

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { rollbackRefusalText, transitionRefusalText } from '../../src/messages/refusals.ts'
+import {
+  type RollbackDialogRefusal,
+  rollbackDialogRefusalWords,
+  rollbackRefusalText,
+  transitionRefusalText,
+} from '../../src/messages/refusals.ts'
 import type { TransitionRefusal } from '../../src/model/errors.ts'
 import type { Run } from '../../src/model/run.ts'
 import type { RollbackRefusal } from '../../src/model/why-not-roll-back.ts'
@@ -56,5 +61,60 @@ describe('a run that cannot be rolled back says why', () => {
     ],
   ])('%j of %j', (refusal, more, text) => {
     expect(rollbackRefusalText({ ...run, ...more }, refusal)).toBe(text)
+  })
+})
+
+describe('a dialog that offers no rollback says why and what else', () => {
+  const schema = {
+    version: 'v1.1.0',
+    environment: 'production',
+    reasons: ['2_m.sql drops table t'],
+    nearest: undefined,
+    backupOfRun: undefined,
+  }
+  const change = {
+    deployment: 'api',
+    manager: 'kubectl-set',
+    at: undefined,
+    otherRun: undefined,
+    changeCause: undefined,
+    since: { kind: 'planned' as const },
+    image: 'api:v3',
+    recordedImage: undefined,
+    lines: [],
+  }
+  const another = 'Choose one that has served: /billing rollback #42 --to-revision K'
+  it.each<[RollbackDialogRefusal, string, string]>([
+    [
+      { reason: 'paused', deployment: 'api' },
+      'Deployment api is paused: what is put back would not be rolled out.',
+      'kubectl rollout resume deployment/api, then ask again.',
+    ],
+    [
+      { reason: 'foreign_change', change },
+      'kubectl-set changed deployment api, since the plan was made: it runs api:v3. A rollback would take that away too, so it stops.',
+      'Put the deployment back by hand if it must go, or deploy the version that you want.',
+    ],
+    [{ reason: 'no_such_revision', deployment: 'api', revision: 9 }, 'Deployment api has no revision 9.', another],
+    [{ reason: 'runs_now', revision: 4 }, 'Revision 4 is what runs now.', another],
+    [{ reason: 'unproven', revision: 2, health: 'failed' }, 'Revision 2 never became healthy.', another],
+    [{ reason: 'unproven', revision: 1, health: 'unknown' }, 'Revision 1 was never seen healthy by Purser.', another],
+    [
+      { reason: 'schema_too_new', schema },
+      'The schema of production is too new for v1.1.0: 2_m.sql drops table t.',
+      'No other version that ran here is known to run on it. There is no backup from before it.',
+    ],
+    [
+      { reason: 'schema_too_new', schema: { ...schema, nearest: 'v1.1.1', backupOfRun: 7 } },
+      'The schema of production is too new for v1.1.0: 2_m.sql drops table t.',
+      'Nearest version that can: v1.1.1 (/billing deploy v1.1.1). To go back to v1.1.0, restore the backup from before it first: /billing restore #7, then /billing rollback #42',
+    ],
+    [
+      { reason: 'revisions_unseen', why: 'it did not answer within 5 s or refused to' },
+      'The cluster could not be asked which revisions there are: it did not answer within 5 s or refused to.',
+      'Without --to-revision the rollback goes back to what stood there before run #42.',
+    ],
+  ])('%j', (refusal, why, next) => {
+    expect(rollbackDialogRefusalWords(42, refusal)).toEqual({ why, next })
   })
 })
