@@ -1,15 +1,17 @@
 import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import { PurserError } from '../errors.ts'
+import { denialText } from '../messages/answers/not-allowed.ts'
+import type { Denial } from '../model/denial.ts'
 import type { Lock } from '../model/lock.ts'
-import { permit, type Permit, type Person, type Right } from './authorise.ts'
+import { permit, type Person, type Right } from './authorise.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 
 /** Raised by guards: the answer is the refusal, and the attempt goes into the audit. */
 export class NotAllowed extends PurserError {
-  readonly permit: Extract<Permit, { ok: false }>
-  constructor(refused: Extract<Permit, { ok: false }>) {
-    super(`not_allowed_${refused.reason}`, refused.text)
-    this.permit = refused
+  readonly denial: Denial
+  constructor(denial: Denial) {
+    super(`not_allowed_${denial.reason}`, denialText(denial))
+    this.denial = denial
   }
 }
 
@@ -40,7 +42,7 @@ export function environmentsHere(context: CommandContext, { channel }: Caller): 
 export async function guard(context: CommandContext, caller: Caller, right: Right, environment: string): Promise<void> {
   const { policy } = environmentOf(context, environment)
   const verdict = permit(await personOf(context, caller, environment), right, environment, policy)
-  if (!verdict.ok) throw new NotAllowed(verdict)
+  if (!verdict.ok) throw new NotAllowed(verdict.denial)
 }
 
 /** Raises Locked. */
