@@ -1,6 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import type { World } from '../world.ts'
-import { endpointOf, kube, type Mend, paths, resendSince, restartPods, secretValue, sql, stripe, until } from './hands.ts'
+import {
+  endpointOf,
+  kube,
+  type Mend,
+  paths,
+  resendSince,
+  restartPods,
+  secretValue,
+  sql,
+  stripe,
+  until,
+} from './hands.ts'
 
 const secret = { name: 'stripe-credentials', key: 'webhook-secret' } as const
 /** Beyond the 300 s that signatures are good for. */

@@ -1,6 +1,18 @@
 import { Cron } from 'croner'
 
-import { type CronJob, type Deployment, isMap, type Job, type JsonMap, type KubeObject, type Pod, type PodSpec, type PodTemplate, same, type Secret } from './objects.ts'
+import {
+  type CronJob,
+  type Deployment,
+  isMap,
+  type Job,
+  type JsonMap,
+  type KubeObject,
+  type Pod,
+  type PodSpec,
+  type PodTemplate,
+  same,
+  type Secret,
+} from './objects.ts'
 import type { Resource } from './resources.ts'
 import { badRequest, type Cause, forbiddenValue, invalid, invalidValue, required, StatusError } from './status.ts'
 

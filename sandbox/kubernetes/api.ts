@@ -8,7 +8,17 @@ import { serveDelete, serveDeleteCollection } from './deletes.ts'
 import { serveLog } from './log-endpoint.ts'
 import type { Deployment, JsonMap, KubeObject, Pod } from './objects.ts'
 import { Reads } from './reads.ts'
-import { bodyOf, contentType, credentialsOf, documentOf, send, sendText, type Target, targetOf, verbOf } from './requests.ts'
+import {
+  bodyOf,
+  contentType,
+  credentialsOf,
+  documentOf,
+  send,
+  sendText,
+  type Target,
+  targetOf,
+  verbOf,
+} from './requests.ts'
 import { discovery, openapi, OPENAPI_V2, type Resource } from './resources.ts'
 import { serveScale } from './scale-endpoint.ts'
 import { methodNotAllowed, noSuchResource, notFound, StatusError, unauthorized } from './status.ts'

@@ -1,4 +1,15 @@
-import { conditionOf, type CronJob, type Deployment, type Job, type KubeEvent, type KubeObject, type Pod, type PodTemplate, type ReplicaSet, type Secret } from './objects.ts'
+import {
+  conditionOf,
+  type CronJob,
+  type Deployment,
+  type Job,
+  type KubeEvent,
+  type KubeObject,
+  type Pod,
+  type PodTemplate,
+  type ReplicaSet,
+  type Secret,
+} from './objects.ts'
 import type { Resource } from './resources.ts'
 
 type Cell = string | number

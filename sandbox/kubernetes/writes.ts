@@ -6,7 +6,17 @@ import { isMap, type Job, type JsonMap, type KubeObject, randomSuffix, same } fr
 import { jsonPatch, mergePatch, strategicMerge } from './patch.ts'
 import { apiVersionOf, namespaces, type Resource } from './resources.ts'
 import { type Schema, schemas, unknownFields } from './schema.ts'
-import { alreadyExists, badRequest, invalid, modified, notFound, pluralDetails, qualified, required, StatusError } from './status.ts'
+import {
+  alreadyExists,
+  badRequest,
+  invalid,
+  modified,
+  notFound,
+  pluralDetails,
+  qualified,
+  required,
+  StatusError,
+} from './status.ts'
 import type { Store } from './store.ts'
 
 export interface WriteRequest {

@@ -8,7 +8,12 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type ContainerRuntime, type ContainerSpec, ImagePullFailure, type RunningContainer } from '../kubernetes/runtime.ts'
+import {
+  type ContainerRuntime,
+  type ContainerSpec,
+  ImagePullFailure,
+  type RunningContainer,
+} from '../kubernetes/runtime.ts'
 import { type ImageContent, parseReference, type PublishedImage, unpullable } from './images.ts'
 
 interface ServiceRuntimeOptions {

@@ -1,4 +1,5 @@
 import type { PolicyConfig } from '../config/environment-schema.ts'
+import type { Denial } from '../model/denial.ts'
 import type { Run } from '../model/run.ts'
 
 /** What someone wants to do, by the right that it needs. */
@@ -11,36 +12,14 @@ export interface Person {
   readonly mayApprove: boolean
 }
 
-export type Permit =
-  | { readonly ok: true }
-  | {
-      readonly ok: false
-      readonly reason: 'channel' | 'right' | 'own_run'
-      readonly text: string
-      readonly ask: readonly string[]
-      readonly channels: readonly string[]
-    }
+export type Permit = { readonly ok: true } | { readonly ok: false; readonly denial: Denial }
 
 /** Pure: may this person do this here? `view` is for everybody in the channel. */
 export function permit(person: Person, right: Right, environment: string, policy: PolicyConfig): Permit {
-  if (!policy.channels.includes(person.channel))
-    return {
-      ok: false,
-      reason: 'channel',
-      text: `Commands for ${environment} are not taken in this channel.`,
-      ask: [],
-      channels: policy.channels,
-    }
-  const may = right === 'view' || (right === 'deploy' ? person.mayDeploy : person.mayApprove)
-  if (may) return { ok: true }
-  const what = right === 'deploy' ? `start or change runs in ${environment}` : `approve runs in ${environment}`
-  return {
-    ok: false,
-    reason: 'right',
-    text: `You may not ${what}.`,
-    ask: right === 'deploy' ? policy.deployers : policy.approvers,
-    channels: [],
-  }
+  const { channels, deployers, approvers } = policy
+  if (!channels.includes(person.channel)) return denied({ reason: 'channel', environment, channels })
+  if (right === 'view' || (right === 'deploy' ? person.mayDeploy : person.mayApprove)) return { ok: true }
+  return denied({ reason: 'right', right, environment, ask: right === 'deploy' ? deployers : approvers })
 }
 
 /** Pure: nobody approves alone what they asked for, unless the policy says so. */
@@ -51,11 +30,9 @@ export function permitApproval(
 ): Permit {
   const here = permit(person, 'approve', run.environment, policy)
   if (!here.ok || policy.selfApproval || run.requestedBy !== person.user) return here
-  return {
-    ok: false,
-    reason: 'own_run',
-    text: 'Someone else has to approve a run that you asked for.',
-    ask: policy.approvers.filter((approver) => approver !== person.user),
-    channels: [],
-  }
+  return denied({ reason: 'own_run', ask: policy.approvers.filter((approver) => approver !== person.user) })
+}
+
+function denied(denial: Denial): Permit {
+  return { ok: false, denial }
 }

@@ -1,4 +1,5 @@
-import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
+import { nothingHasFailed, nothingToCancel } from '../messages/answers/refused.ts'
+import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { CommandRefused, environmentOf, guard, guardLock, NotAllowed, personOf } from './guards.ts'
 import { permitApproval } from './authorise.ts'
@@ -23,7 +24,7 @@ export async function approve(
     run,
     environmentOf(context, run.environment).policy,
   )
-  if (!verdict.ok) throw new NotAllowed(verdict)
+  if (!verdict.ok) throw new NotAllowed(verdict.denial)
   await guardLock(context, run.environment)
   if (run.kind === 'rollback') await guardUndo(run, context)
   return decide(caller, run, { type: 'approved', by: caller.user, planHash: ticket.plan ?? '' }, 'approved', context)
@@ -39,8 +40,7 @@ export async function reject(caller: Caller, ticket: { run: number }, context: C
 /** `/billing retry [#N]` and the Retry phase button: the newest failed run when none is named. */
 export async function retry(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
   const run = asked === undefined ? await newestFailed(context) : await context.runs.get(asked)
-  if (run === undefined)
-    return refuse('No run has failed and waits for a decision.', '/billing status shows what there is.')
+  if (run === undefined) return tell(nothingHasFailed())
   await guard(context, caller, 'deploy', run.environment)
   if (!isReadOnly(run)) await guardLock(context, run.environment)
   if ((await context.runs.effects(run.number)).some((effect) => effect.status === 'undone'))
@@ -55,7 +55,7 @@ export async function retry(caller: Caller, asked: number | undefined, context: 
 /** `/billing cancel [#N]` and the Cancel button: the newest run that is not finished when none is named. */
 export async function cancel(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
   const run = asked === undefined ? await newestOpen(context) : await context.runs.get(asked)
-  if (run === undefined) return refuse('Nothing is running or waiting.', '/billing history shows finished runs.')
+  if (run === undefined) return tell(nothingToCancel())
   await guard(context, caller, 'deploy', run.environment)
   return decide(caller, run, { type: 'cancel', by: caller.user }, 'cancelled', context)
 }

@@ -1,13 +1,14 @@
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { newRun, type PhaseMinutes } from '../model/new-run.ts'
 import { deployPhases } from '../model/phases.ts'
+import { noVersionChosen } from '../messages/answers/refused.ts'
 import { deployView, dryRunOption, inputs, readingVersionsView, rotateOption } from '../messages/dialogs/ask-dialogs.ts'
-import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
+import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { environmentOf, environmentsHere, guard, guardLock } from './guards.ts'
+import { environmentOf, guard, guardLock } from './guards.ts'
 import type { Command } from './grammar.ts'
 import { isVersion } from './grammar/words.ts'
-import { readPlace, type Submitted } from './dialogs/submitted.ts'
+import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
 
 /** `/billing deploy` and `/billing plan` with a version: a run that begins by planning. */
 export async function deploy(
@@ -52,19 +53,13 @@ export async function openDeployDialog(
   },
   context: CommandContext,
 ): Promise<Answer> {
-  const name = environment ?? context.config.defaultEnvironment
-  await guard(context, caller, 'deploy', name)
-  const others = environmentsHere(context, caller).filter((one) => one !== name)
-  const metadata = JSON.stringify({ channel: caller.channel, environment: name })
+  const { environments, metadata } = await placeOf(caller, 'deploy', environment, context)
   return {
     kind: 'open',
     view: readingVersionsView(),
     fill: async () => {
       const versions = (await context.versions()).filter((version) => isVersion(version.name))
-      return deployView(
-        { environments: [name, ...others], versions, dryRun, version, rotateSecret, now: context.now() },
-        metadata,
-      )
+      return deployView({ environments, versions, dryRun, version, rotateSecret, now: context.now() }, metadata)
     },
   }
 }
@@ -73,7 +68,7 @@ export async function openDeployDialog(
 export async function confirmDeploy(dialog: Submitted, context: CommandContext): Promise<Answer> {
   const { channel, environment } = readPlace(dialog.metadata)
   const version = dialog.value(inputs.version)
-  if (version === undefined || !isVersion(version)) return refuse('No version was chosen.', 'Choose one of the tags.')
+  if (version === undefined || !isVersion(version)) return tell(noVersionChosen())
   const ticked = dialog.ticked(inputs.options)
   const dryRun = ticked.includes(dryRunOption)
   const rotateSecret = ticked.includes(rotateOption) || undefined

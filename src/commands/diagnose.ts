@@ -1,17 +1,18 @@
+import { diagnosisStale, noDiagnosis, noSubjectChosen, remedyNotProposed } from '../messages/answers/refused.ts'
 import { diagnoseView, inputs } from '../messages/dialogs/ask-dialogs.ts'
 import { aboutOf } from '../messages/thread/diagnosis.ts'
 import { mistyped } from '../nearest.ts'
 import { type DiagnosePlan, offeredRemedies, type RemedyKind, rotate, subjects } from '../model/diagnosis.ts'
 import { newRun } from '../model/new-run.ts'
-import { isReadOnly } from '../model/kinds.ts'
 import type { Run } from '../model/run.ts'
 import { releasedIn } from '../model/current-release.ts'
+import { whyStale } from '../model/stale-diagnosis.ts'
 import { openDeployDialog } from './deploy.ts'
-import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
+import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { CommandRefused, environmentsHere, guard, guardLock } from './guards.ts'
+import { CommandRefused, guard, guardLock } from './guards.ts'
 import type { Command } from './grammar.ts'
-import { readPlace, type Submitted } from './dialogs/submitted.ts'
+import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
 
 type Asked = Extract<Command, { name: 'diagnose' }>
 
@@ -59,12 +60,9 @@ export async function openDiagnoseDialog(
   environment: string | undefined,
   context: CommandContext,
 ): Promise<Answer> {
-  const name = environment ?? context.config.defaultEnvironment
-  await guard(context, caller, 'view', name)
-  const others = environmentsHere(context, caller).filter((one) => one !== name)
+  const { environments, metadata } = await placeOf(caller, 'view', environment, context)
   const cronJobs = context.config.service.cronJobs.map((job) => job.name)
-  const metadata = JSON.stringify({ channel: caller.channel, environment: name })
-  return { kind: 'open', view: diagnoseView({ environments: [name, ...others], cronJobs }, metadata) }
+  return { kind: 'open', view: diagnoseView({ environments, cronJobs }, metadata) }
 }
 
 /** The dialog was confirmed: the same command, as if it had been typed. */
@@ -72,7 +70,7 @@ export async function confirmDiagnose(dialog: Submitted, context: CommandContext
   const { channel, environment } = readPlace(dialog.metadata)
   const [word, cronJob] = (dialog.value(inputs.subject) ?? '').split(' ')
   const subject = subjects.find((subject) => subject === word)
-  if (subject === undefined) return refuse('Nothing was chosen.', 'Choose what to diagnose.')
+  if (subject === undefined) return tell(noSubjectChosen())
   const chosen = dialog.value(inputs.environment) ?? environment
   return diagnose({ user: dialog.user, channel }, { name: 'diagnose', subject, cronJob, environment: chosen }, context)
 }
@@ -82,13 +80,10 @@ export async function diagnoseAgain(caller: Caller, ticket: { run: number }, con
   const run = await context.runs.get(ticket.run)
   await guard(context, caller, 'view', run.environment)
   const plan = aboutOf(run)
-  if (plan === undefined) return refuse(`Run #${run.number} is no diagnosis.`, '/billing diagnose')
+  if (plan === undefined) return tell(noDiagnosis(run.number))
   guardCronJob(plan.cronJob, context)
   return begin(caller, run.environment, plan, context)
 }
-
-/** What was seen longer ago is no ground to act on. */
-const freshMinutes = 30
 
 /** A button of a diagnosis: a run of its own begins, which does this one thing and then looks again. */
 export async function fix(
@@ -104,12 +99,10 @@ export async function fix(
   await guard(context, caller, 'approve', run.environment)
   await guardLock(context, run.environment)
   const plan = aboutOf(run)
-  if (plan === undefined || remedy === undefined)
-    return refuse(`Run #${run.number} does not propose that.`, '/billing diagnose looks again.')
-  const stale = await whyStale(run, context)
-  if (stale !== undefined)
-    return refuse(`${stale} Nothing was changed.`, 'Press Diagnose again, and act on what it says.')
+  if (plan === undefined || remedy === undefined) return tell(remedyNotProposed(run.number))
   const { service, environment, channel } = run
+  const stale = whyStale(run, await context.runs.list({ environment, limit: 50 }), context.now())
+  if (stale !== undefined) return tell(diagnosisStale(environment, stale))
   const applied = await context.runs.create(
     newRun('fix', {
       service,
@@ -131,16 +124,4 @@ async function deployAgain(caller: Caller, run: Run, rotateSecret: boolean, cont
   const { version } = releasedIn(deploys)
   const chosen = version === undefined ? {} : { version }
   return openDeployDialog(caller, { environment: run.environment, dryRun: false, rotateSecret, ...chosen }, context)
-}
-
-/** Somebody acted since, or too much time went by. */
-async function whyStale(run: Run, context: CommandContext): Promise<string | undefined> {
-  if (run.fixedBy !== undefined) return `Run #${run.fixedBy} acts on this diagnosis already.`
-  const minutes = (context.now().getTime() - (run.finishedAt ?? run.createdAt).getTime()) / 60_000
-  if (minutes > freshMinutes) return `This diagnosis is ${Math.round(minutes)} minutes old.`
-  const runs = await context.runs.list({ environment: run.environment, limit: 50 })
-  const since = runs.find(
-    (one) => one.number > run.number && !isReadOnly(one) && one.startedAt !== undefined && one.hasEffects,
-  )
-  return since === undefined ? undefined : `Run #${since.number} has changed ${run.environment} since.`
 }

@@ -1,7 +1,9 @@
 import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import { type ErrorFacts, PurserError } from '../errors.ts'
+import { denialText } from '../messages/answers/not-allowed.ts'
+import type { Denial } from '../model/denial.ts'
 import type { Lock } from '../model/lock.ts'
-import { permit, type Permit, type Person, type Right } from './authorise.ts'
+import { permit, type Person, type Right } from './authorise.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 
 const notAllowedCodes = ['not_allowed_channel', 'not_allowed_right', 'not_allowed_own_run'] as const
@@ -10,12 +12,12 @@ type NotAllowedCode = (typeof notAllowedCodes)[number]
 /** Raised by guards: the answer is the refusal, and the attempt goes into the audit. */
 export class NotAllowed extends PurserError {
   readonly code: NotAllowedCode
-  readonly permit: Extract<Permit, { ok: false }>
+  readonly denial: Denial
 
-  constructor(refused: Extract<Permit, { ok: false }>) {
-    super(refused.text)
-    this.code = `not_allowed_${refused.reason}`
-    this.permit = refused
+  constructor(denial: Denial) {
+    super(denialText(denial))
+    this.code = `not_allowed_${denial.reason}`
+    this.denial = denial
   }
 }
 
@@ -61,7 +63,7 @@ export function environmentsHere(context: CommandContext, { channel }: Caller): 
 export async function guard(context: CommandContext, caller: Caller, right: Right, environment: string): Promise<void> {
   const { policy } = environmentOf(context, environment)
   const verdict = permit(await personOf(context, caller, environment), right, environment, policy)
-  if (!verdict.ok) throw new NotAllowed(verdict)
+  if (!verdict.ok) throw new NotAllowed(verdict.denial)
 }
 
 /** Raises Locked. */

@@ -7,7 +7,7 @@ import { environmentOf, personOf } from './guards.ts'
 import { openLockDialog, unlock } from './lock.ts'
 import { verify } from './verify.ts'
 import { openRollbackDialog } from './rollback.ts'
-import { homeAnswer } from '../messages/answers/answers.ts'
+import { beingVerified } from '../messages/answers/answers.ts'
 import { homeActionIds, type HomeEnvironment, type HomeFacts, homeView, type LinkedRun } from '../messages/home/home.ts'
 import { type Run, settledStatuses } from '../model/run.ts'
 import { releasedIn } from '../model/current-release.ts'
@@ -59,7 +59,7 @@ export const homePresses: Readonly<
     openDeployDialog(caller, { environment, dryRun: false }, context),
   [homeActionIds.verify]: async (caller, environment, context) => {
     const answer = await verify(caller, environment, context)
-    return answer.kind === 'silent' ? tell(homeAnswer(`${environment} is being verified.`, caller.channel)) : answer
+    return answer.kind === 'silent' ? tell(beingVerified(environment, caller.channel)) : answer
   },
   [homeActionIds.diagnose]: openDiagnoseDialog,
   [homeActionIds.rollBack]: async (caller, environment, context) => {

@@ -1,11 +1,12 @@
+import { noReasonGiven, notEverybodyTold, unlockedMeanwhile, wasNotLocked } from '../messages/answers/refused.ts'
 import { inputs, lockView } from '../messages/dialogs/ask-dialogs.ts'
 import { lockAnnouncement, lockedRefusal, unlockAnnouncement } from '../messages/answers/lock.ts'
 import type { Message } from '../messages/blocks/message.ts'
-import { type Answer, refuse, silent, tell } from './respond.ts'
+import { type Answer, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { environmentOf, environmentsHere, guard } from './guards.ts'
+import { environmentOf, guard } from './guards.ts'
 import { isReason } from './grammar/words.ts'
-import { readPlace, type Submitted } from './dialogs/submitted.ts'
+import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
 
 /** `/billing lock REASON`: nothing may change the environment until it is unlocked, and everybody is told. */
 export async function lock(
@@ -17,7 +18,7 @@ export async function lock(
   await guard(context, caller, 'deploy', environment)
   const locked = await context.locks.lock(environment, reason, caller.user, caller.channel)
   const held = await context.locks.find(environment)
-  if (held === undefined) return refuse(`${environment} was unlocked again at this moment.`, '/billing lock REASON')
+  if (held === undefined) return tell(unlockedMeanwhile(environment))
   if (!locked) return tell(lockedRefusal(held))
   return announced(environment, lockAnnouncement(held), context)
 }
@@ -28,18 +29,15 @@ export async function openLockDialog(
   asked: string | undefined,
   context: CommandContext,
 ): Promise<Answer> {
-  const environment = asked ?? context.config.defaultEnvironment
-  await guard(context, caller, 'deploy', environment)
-  const others = environmentsHere(context, caller).filter((one) => one !== environment)
-  const metadata = JSON.stringify({ channel: caller.channel, environment })
-  return { kind: 'open', view: lockView([environment, ...others], metadata) }
+  const { environments, metadata } = await placeOf(caller, 'deploy', asked, context)
+  return { kind: 'open', view: lockView(environments, metadata) }
 }
 
 /** The dialog was confirmed: the same command, as if it had been typed. */
 export async function confirmLock(dialog: Submitted, context: CommandContext): Promise<Answer> {
   const { channel, environment } = readPlace(dialog.metadata)
   const reason = dialog.value(inputs.reason)?.trim() ?? ''
-  if (!isReason(reason)) return refuse('Say why, in 3 to 300 letters: others will read it.', 'Nothing was changed.')
+  if (!isReason(reason)) return tell(noReasonGiven())
   return lock({ user: dialog.user, channel }, reason, context, dialog.value(inputs.environment) ?? environment)
 }
 
@@ -49,7 +47,7 @@ export async function unlock(caller: Caller, asked: string | undefined, context:
   await guard(context, caller, 'deploy', environment)
   const former = await context.locks.find(environment)
   const unlocked = await context.locks.unlock(environment, caller.user, caller.channel)
-  if (former === undefined || !unlocked) return refuse(`${environment} was not locked. Nothing was changed.`)
+  if (former === undefined || !unlocked) return tell(wasNotLocked(environment))
   return announced(environment, unlockAnnouncement(former, caller.user), context)
 }
 
@@ -61,8 +59,5 @@ async function announced(environment: string, message: Message, context: Command
   if (failed.length === 0) return silent
   for (const outcome of outcomes)
     if (outcome.status === 'rejected') context.log.warn({ err: outcome.reason }, 'announcing a lock')
-  return refuse(
-    `${message.text.replaceAll(/[*`]|:\w+: /g, '')}`,
-    `Not everybody could be told: Slack did not take the message.`,
-  )
+  return tell(notEverybodyTold(message))
 }

@@ -3,9 +3,11 @@ import { PurserError } from '../errors.ts'
 import { refusal } from '../messages/answers/answers.ts'
 import { lockedRefusal } from '../messages/answers/lock.ts'
 import { notAllowed } from '../messages/answers/not-allowed.ts'
+import { notNow, refusedBecause } from '../messages/answers/refused.ts'
 import type { Message } from '../messages/blocks/message.ts'
+import { transitionRefusalText } from '../messages/refusals.ts'
+import { TransitionRefused } from '../model/errors.ts'
 import type { Applied } from '../store/runs.ts'
-import { sentence } from '../text.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { Locked, NotAllowed } from './guards.ts'
 
@@ -44,17 +46,19 @@ export async function answering(
     return await act()
   } catch (error) {
     if (error instanceof PurserError && !error.transient) {
-      await noteRefusal(context, caller, `${what}: ${error.message}`)
-      if (error instanceof NotAllowed) return tell(notAllowed(error.permit))
+      const text = told(error)
+      await noteRefusal(context, caller, `${what}: ${text}`)
+      if (error instanceof NotAllowed) return tell(notAllowed(error.denial))
       if (error instanceof Locked) return tell(lockedRefusal(error.lock))
-      return refuse(`${sentence(error.message)} Nothing was changed.`, error.hint)
+      return tell(refusedBecause(text, error.hint))
     }
     context.log.error({ err: error, what }, 'command failed')
-    return refuse(
-      'Purser could not do that now; nothing was changed.',
-      'Its database may be away: try again in a minute.',
-    )
+    return tell(notNow())
   }
+}
+
+function told(error: PurserError): string {
+  return error instanceof TransitionRefused ? transitionRefusalText(error.run, error.refusal) : error.message
 }
 
 /** The answer does not wait for a database that is away. */

@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { backupRemoved, noBackup, wrongNameTyped } from '../messages/answers/refused.ts'
 import { inputs } from '../messages/dialogs/ask-dialogs.ts'
 import { type RestorePrice, restoreView } from '../messages/dialogs/restore.ts'
 import type { KeptBackup } from '../model/backup.ts'
 import { newRun, type PhaseMinutes } from '../model/new-run.ts'
-import { type Answer, publishAndEnqueue, refuse, silent } from './respond.ts'
+import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { environmentOf, guard, guardLock } from './guards.ts'
 import type { Command } from './grammar.ts'
@@ -21,13 +22,7 @@ export async function openRestoreDialog(
   await guard(context, caller, 'deploy', environment)
   await guardLock(context, environment)
   const backup = chosen(await context.backups(environment), command.backup)
-  if (backup === undefined)
-    return refuse(
-      command.backup === undefined
-        ? `There is no backup of ${environment}. Nothing was changed.`
-        : `${environment} has no backup ${command.backup}. Nothing was changed.`,
-      '/billing backups lists those that there are.',
-    )
+  if (backup === undefined) return tell(noBackup(environment, command.backup))
   const { file, sha256 } = backup
   const metadata = JSON.stringify({ channel: caller.channel, environment, file, sha256 })
   const approvals = environmentOf(context, environment).policy.restoreApprovals
@@ -51,14 +46,9 @@ export async function confirmRestore(dialog: Submitted, context: CommandContext)
   await guard(context, { user: dialog.user, channel }, 'deploy', environment)
   await guardLock(context, environment)
   const typed = dialog.value(inputs.environment)?.trim() ?? ''
-  if (typed !== environment)
-    return refuse(`You typed “${typed}”, not “${environment}”. Nothing was changed.`, 'Ask again: /billing restore')
+  if (typed !== environment) return tell(wrongNameTyped(typed, environment))
   const backup = (await context.backups(environment)).find((backup) => backup.file === file && backup.sha256 === sha256)
-  if (backup === undefined)
-    return refuse(
-      `${file} has been removed since. Nothing was changed.`,
-      '/billing backups lists those that there are.',
-    )
+  if (backup === undefined) return tell(backupRemoved(file))
   const { policy } = environmentOf(context, environment)
   const reason = dialog.value(inputs.reason)?.trim() ?? ''
   const run = newRun('restore', {

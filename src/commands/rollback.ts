@@ -1,5 +1,13 @@
 import { z } from 'zod'
 import { beginRollback, type RollbackDependencies, rollbackRefusal } from '../jobs/begin-rollback.ts'
+import {
+  deploymentChanged,
+  noRevisionToGoBackTo,
+  nothingToRollBack,
+  rollbackRefused,
+  schemaTooNew,
+  undoListChanged,
+} from '../messages/answers/refused.ts'
 import { rollbackRefusalText } from '../messages/refusals.ts'
 import { undoableKinds } from '../model/kinds.ts'
 import { rollbackLookingView, rollbackView } from '../messages/dialogs/dialogs.ts'
@@ -10,7 +18,7 @@ import { hashOfPlan } from '../model/deploy-plan.ts'
 import { planUndo, type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
 import { currentWatch } from '../model/watch.ts'
 import { hasMoved, lookedAt } from './dialogs/rollback-dialog.ts'
-import { type Answer, refuse, silent } from './respond.ts'
+import { type Answer, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { CommandRefused, guard, guardLock } from './guards.ts'
 import { whySchemaForbids } from './schema-guard.ts'
@@ -37,16 +45,12 @@ export async function openRollbackDialog(
   revision?: number,
 ): Promise<Answer> {
   const run = asked === undefined ? await newestDeployWithEffects(context) : await context.runs.get(asked)
-  if (run === undefined)
-    return refuse(
-      'There is no deploy or restore whose changes could be undone.',
-      '/billing history shows what there was.',
-    )
+  if (run === undefined) return tell(nothingToRollBack())
   await guard(context, caller, 'deploy', run.environment)
-  const refused = await refusalText(run, context)
-  if (refused !== undefined) return refuse(refused)
+  const refused = await rollbackRefusal(run, rollbackDependencies(context))
+  if (refused !== undefined) return tell(rollbackRefused(run, refused))
   const undo = await undoOf(run, context)
-  if (undo.steps.length === 0) return refuse(`Run #${run.number} has changed nothing that could be put back.`)
+  if (undo.steps.length === 0) return tell(rollbackRefused(run, { reason: 'nothing_to_put_back' }))
   const metadata = (rollbackTarget?: RollbackTarget) =>
     JSON.stringify({ run: run.number, hash: hashOfPlan(undo), channel: caller.channel, rollbackTarget })
   const image = await imageOf(undo, context)
@@ -55,7 +59,7 @@ export async function openRollbackDialog(
     return { kind: 'open', view: rollbackLookingView(run, undo), fill }
   }
   if (revision === undefined) return { kind: 'open', view: rollbackView(run, undo, metadata(), context.now()) }
-  return refuse(`Run #${run.number} did not change the deployment: it has no revision to go back to.`)
+  return tell(noRevisionToGoBackTo(run.number))
 }
 
 async function imageOf(undo: UndoPlan, context: CommandContext): Promise<EffectOf<'image'> | undefined> {
@@ -77,22 +81,13 @@ export async function confirmRollback(
   await guard(context, { user, channel }, 'deploy', run.environment)
   await guardLock(context, run.environment)
   const undo = await undoOf(run, context)
-  const refused = await refusalText(run, context)
-  if (refused !== undefined) return refuse(refused)
-  if (hashOfPlan(undo) !== hash)
-    return refuse(
-      'What would be undone has changed since the dialog was opened.',
-      'Press Roll back again and look at the new list.',
-    )
-  if (await hasMoved(run, rollbackTarget, context))
-    return refuse(
-      'The deployment has changed since the dialog was opened.',
-      'Press Roll back again and look at what runs now.',
-    )
+  const refused = await rollbackRefusal(run, rollbackDependencies(context))
+  if (refused !== undefined) return tell(rollbackRefused(run, refused))
+  if (hashOfPlan(undo) !== hash) return tell(undoListChanged())
+  if (await hasMoved(run, rollbackTarget, context)) return tell(deploymentChanged())
   const image = await imageOf(undo, context)
-  const forbidden =
-    image === undefined ? undefined : await whySchemaForbids(run, targetOf(image, rollbackTarget), context)
-  if (forbidden !== undefined) return refuse(`${forbidden.why} Nothing was changed.`, forbidden.next)
+  const schema = image === undefined ? undefined : await whySchemaForbids(run, targetOf(image, rollbackTarget), context)
+  if (schema !== undefined) return tell(schemaTooNew(run.number, schema))
   const plan = rollbackTarget === undefined ? undo : withRollbackTarget(undo, rollbackTarget)
   const given = reason === undefined || reason.trim() === '' ? undefined : reason.trim()
   if (currentWatch(run) !== undefined) {
@@ -116,11 +111,10 @@ export async function guardUndo(rollback: Run, context: CommandContext): Promise
   const parent = await context.runs.get(rollback.parent)
   const effects = ({ steps }: UndoPlan) => steps.map((step) => step.effect).join()
   const moved = effects(await undoOf(parent, context)) !== effects(rollback.plan)
-  const problem = (await refusalText(parent, context)) ?? (moved ? 'What would be undone has changed since' : undefined)
-  if (problem !== undefined)
-    throw new CommandRefused('rollback_outdated', problem, {
-      hint: 'Reject this one; /billing rollback makes a new list.',
-    })
+  const refused = await rollbackRefusal(parent, rollbackDependencies(context))
+  if (refused === undefined && !moved) return
+  const why = refused === undefined ? 'What would be undone has changed since' : rollbackRefusalText(parent, refused)
+  throw new CommandRefused('rollback_outdated', why, { hint: 'Reject this one; /billing rollback makes a new list.' })
 }
 
 async function undoOf(run: Run, context: CommandContext): Promise<UndoPlan> {
@@ -132,11 +126,6 @@ async function undoOf(run: Run, context: CommandContext): Promise<UndoPlan> {
 async function newestDeployWithEffects(context: CommandContext): Promise<Run | undefined> {
   const runs = await context.runs.list({ kinds: undoableKinds, limit: 20 })
   return runs.find((run) => run.hasEffects && run.rolledBackBy === undefined)
-}
-
-async function refusalText(run: Run, context: CommandContext): Promise<string | undefined> {
-  const refusal = await rollbackRefusal(run, rollbackDependencies(context))
-  return refusal === undefined ? undefined : rollbackRefusalText(run, refusal)
 }
 
 function rollbackDependencies({ runs, locks, config, jobs, now }: CommandContext): RollbackDependencies {

@@ -1,12 +1,7 @@
 import type { ImageBefore } from '../model/effects/image.ts'
 import type { Run } from '../model/run.ts'
-import { incompatibility, refusalOf } from '../model/schema-compatibility.ts'
+import { incompatibility, type SchemaRefusal, schemaRefusal } from '../model/schema-compatibility.ts'
 import type { CommandContext } from './command-context.ts'
-
-interface SchemaRefusal {
-  readonly why: string
-  readonly next: string
-}
 
 /**
  * Why the version that a rollback would bring back cannot run on the schema that stays; undefined when nothing is known
@@ -26,7 +21,5 @@ export async function whySchemaForbids(
   const verdict = incompatibility(target, facts.now)
   if (verdict.reasons.length === 0) return undefined
   const wanted = { version: target.version, environment: run.environment, except: run.version }
-  const { text, next } = refusalOf(wanted, verdict, facts.now, facts.releases, await context.backups(run.environment))
-  const after = /restore #\d+$/.test(next) ? `, then /billing rollback #${run.number}` : ''
-  return { why: `${text.charAt(0).toUpperCase()}${text.slice(1)}.`, next: `${next}${after}` }
+  return schemaRefusal(wanted, verdict, facts.now, facts.releases, await context.backups(run.environment))
 }

@@ -1,22 +1,32 @@
 import { PurserError } from '../errors.ts'
+import type { LifecycleRefusal } from './lifecycle.ts'
+import type { WatchRefusal } from './watch.ts'
 
 const transitionCodes = ['wrong_status', 'stale_plan', 'already_decided'] as const
-export type TransitionCode = (typeof transitionCodes)[number]
+type TransitionCode = (typeof transitionCodes)[number]
 
-export interface Refusal {
-  readonly ok: false
-  readonly reason: TransitionCode
-  readonly text: string
-}
+export type TransitionRefusal = LifecycleRefusal | WatchRefusal
 
-/** The run is in no state for this: a stale button, a second click, someone was faster. Nothing changed. */
+/**
+ * The run is in no state for this: a stale button, a second click, someone was faster. Nothing changed. Its message is for
+ * the log; people read what `src/messages/refusals.ts` makes of the refusal.
+ */
 export class TransitionRefused extends PurserError {
   readonly code: TransitionCode
+  readonly run: number
+  readonly refusal: TransitionRefusal
 
-  constructor(run: number, refusal: Refusal) {
-    super(`run #${run}: ${refusal.text}`)
-    this.code = refusal.reason
+  constructor(run: number, refusal: TransitionRefusal) {
+    super(`run #${run} refused it: ${Object.values(refusal).join(' ')}`)
+    this.code = codeOf(refusal)
+    this.run = run
+    this.refusal = refusal
   }
+}
+
+function codeOf({ reason }: TransitionRefusal): TransitionCode {
+  if (reason === 'stale_plan') return 'stale_plan'
+  return reason === 'already_approved' ? 'already_decided' : 'wrong_status'
 }
 
 /** Another mutating run executes in this environment. */

@@ -1,4 +1,3 @@
-import type { Refusal, TransitionCode } from './errors.ts'
 import type { Approval, PhaseState, PhaseStatus, Run, RunStatus } from './run.ts'
 import type { PhaseName } from './kinds.ts'
 
@@ -30,6 +29,18 @@ interface PhaseChange {
   readonly attempt: number
 }
 
+/** Why the lifecycle takes an event not now; `src/messages/refusals.ts` words it. */
+export type LifecycleRefusal =
+  /** The event does not belong into the status of the run. */
+  | { readonly reason: 'wrong_status'; readonly status: RunStatus }
+  | { readonly reason: 'phase_not_under_way'; readonly phase: PhaseName }
+  /** A rollback takes back what the run changed: it is not done again. */
+  | { readonly reason: 'taken_back'; readonly by: number }
+  | { readonly reason: 'no_failed_phase' }
+  /** The approval is of another plan than the one that stands now. */
+  | { readonly reason: 'stale_plan' }
+  | { readonly reason: 'already_approved' }
+
 export type Transition =
   | {
       readonly ok: true
@@ -38,7 +49,7 @@ export type Transition =
       /** The phase whose job must be enqueued after the change is stored. */
       readonly enqueue: PhaseName | undefined
     }
-  | Refusal
+  | { readonly ok: false; readonly refusal: LifecycleRefusal }
 
 /** Event → statuses in which it may happen. Draws the buttons and refuses the requests. */
 const allowedIn = {
@@ -61,9 +72,9 @@ export function can(event: RunEventType, run: Pick<Run, 'status'>): boolean {
 
 /** The lifecycle of every run: state and event in, next state out. Pure; the store applies it with compare-and-set. */
 export function transition(run: RunState, event: RunEvent): Transition {
-  if (!can(event.type, run)) return refuse('wrong_status', `the run is ${inWords(run.status)}`)
+  if (!can(event.type, run)) return refuse({ reason: 'wrong_status', status: run.status })
   if ('phase' in event && event.type !== 'stopped' && !underWay(run).some((phase) => phase.name === event.phase))
-    return refuse('wrong_status', `${event.phase} is not under way`)
+    return refuse({ reason: 'phase_not_under_way', phase: event.phase })
   switch (event.type) {
     case 'planned':
       return afterPlanning(run)
@@ -117,12 +128,12 @@ function afterPlanning(run: RunState): Transition {
 }
 
 function afterApproval(run: RunState, by: string, planHash: string): Transition {
-  if (planHash !== run.planHash) return refuse('stale_plan', 'the plan has changed since this button was shown')
+  if (planHash !== run.planHash) return refuse({ reason: 'stale_plan' })
   const mine = run.approvals.some((approval) => approval.user === by && approval.planHash === planHash)
   const approvals = [...run.approvals, { user: by, decision: 'approved' as const, planHash }]
   // Enough may have approved before: a plan that was made again can come out the same.
   if (countApprovals({ approvals, planHash: run.planHash }) >= run.approvalsNeeded) return startNext(run, [])
-  return mine ? refuse('already_decided', 'you have already approved this plan') : moved(run.status)
+  return mine ? refuse({ reason: 'already_approved' }) : moved(run.status)
 }
 
 function afterSuccess(run: RunState, phase: PhaseName): Transition {
@@ -143,10 +154,9 @@ function afterDrift(run: RunState, phase: PhaseName): Transition {
 }
 
 function afterRetry(run: RunState): Transition {
-  if (run.rolledBackBy !== undefined)
-    return refuse('wrong_status', `run #${run.rolledBackBy} takes its changes back; deploy again instead`)
+  if (run.rolledBackBy !== undefined) return refuse({ reason: 'taken_back', by: run.rolledBackBy })
   const failed = run.phases.find((phase) => phase.status === 'failed')
-  if (failed === undefined) return refuse('wrong_status', 'no phase has failed')
+  if (failed === undefined) return refuse({ reason: 'no_failed_phase' })
   return moved(failed.name === 'plan' ? 'planning' : 'executing', [again(run, failed.name)], failed.name)
 }
 
@@ -187,25 +197,6 @@ function moved(status: RunStatus, phases: readonly PhaseChange[] = [], enqueue?:
   return { ok: true, status, phases, enqueue }
 }
 
-function refuse(reason: TransitionCode, text: string): Transition {
-  return { ok: false, reason, text }
-}
-
-const words: Readonly<Record<RunStatus, string>> = {
-  planning: 'still being planned',
-  awaiting_approval: 'waiting for approval',
-  executing: 'running',
-  cancelling: 'being cancelled',
-  failed: 'failed',
-  left: 'failed and left as it is',
-  planned: 'a dry run',
-  succeeded: 'finished',
-  rejected: 'rejected',
-  expired: 'expired',
-  cancelled: 'cancelled',
-}
-
-/** "the run is waiting for approval" */
-export function inWords(status: RunStatus): string {
-  return words[status]
+function refuse(refusal: LifecycleRefusal): Transition {
+  return { ok: false, refusal }
 }

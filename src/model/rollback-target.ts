@@ -1,48 +1,8 @@
+import type { DeploymentSeen } from './deployment-seen.ts'
 import type { EffectOf } from './effects/effects.ts'
-import type { ImageAfter, ImageBefore } from './effects/image.ts'
-
-/** A revision of the Deployment that the cluster still keeps; see the cluster's port. */
-export interface RevisionSeen {
-  readonly revision: string
-  readonly replicaSet: { readonly name: string; readonly uid: string }
-  readonly image: string
-  readonly createdAt: string | undefined
-  readonly changeCause: string | undefined
-  readonly templateHash: string
-  readonly current: boolean
-  readonly serves: boolean
-  readonly differences: readonly string[]
-  readonly changedSince: readonly string[]
-}
-
-/** What the cluster says of the Deployment; see the cluster's port. */
-export interface DeploymentSeen {
-  readonly image: string
-  readonly templateHash: string
-  readonly paused: boolean
-  readonly revisionHistoryLimit: number
-  readonly changeCause: string | undefined
-  readonly writers: readonly { readonly manager: string; readonly at: string | undefined }[]
-  readonly revisions: readonly RevisionSeen[]
-}
-
-/** An image that a run set, as the state database has it. */
-export interface Release {
-  readonly run: number
-  readonly version: string
-  readonly before: ImageBefore
-  readonly after: ImageAfter | undefined
-  /** Status of the phase that rolled it out. */
-  readonly rollout: string
-}
-
-/**
- * - `serves`: its pods serve now
- * - `served`: Purser saw its rollout completed
- * - `failed`: Purser saw its rollout fail
- * - `unknown`: the cluster does not keep how a replaced revision did, and Purser did not see it
- */
-type Health = 'serves' | 'served' | 'failed' | 'unknown'
+import type { ImageBefore } from './effects/image.ts'
+import { type ForeignChange, foreignChange } from './foreign-change.ts'
+import { type Health, healthOf, type Release, versionIn } from './revision-health.ts'
 
 export interface RevisionChoice {
   readonly revision: string
@@ -73,9 +33,25 @@ export type RollbackTarget =
   /** The cluster could not be asked. */
   | { readonly kind: 'unseen'; readonly why: string }
 
+/** Why the deployment cannot be put back; `src/messages/refusals.ts` words it. */
+export type RollbackTargetRefusal =
+  /** Nothing that is put back would be rolled out. */
+  | { readonly reason: 'paused'; readonly deployment: string }
+  /** A rollback would take somebody else's change away too. */
+  | { readonly reason: 'foreign_change'; readonly change: ForeignChange }
+  | { readonly reason: 'no_such_revision'; readonly deployment: string; readonly revision: number }
+  | { readonly reason: 'runs_now'; readonly revision: number }
+  /** Nobody knows that the chosen revision ever served. */
+  | { readonly reason: 'unproven'; readonly revision: number; readonly health: 'failed' | 'unknown' }
+
 export type RollbackTargetAnswer =
   | { readonly ok: true; readonly rollbackTarget: Extract<RollbackTarget, { kind: 'seen' }> }
-  | { readonly ok: false; readonly why: string; readonly next: string; readonly choices: readonly RevisionChoice[] }
+  | {
+      readonly ok: false
+      readonly refusal: RollbackTargetRefusal
+      /** What could be chosen instead; empty when choosing another revision would not help. */
+      readonly choices: readonly RevisionChoice[]
+    }
 
 /** Pure: what a rollback of this image would bring back, or why it may not be. `wanted` is a revision's number. */
 export function rollbackTargetOf(
@@ -84,35 +60,16 @@ export function rollbackTargetOf(
   releases: readonly Release[],
   wanted: number | undefined,
 ): RollbackTargetAnswer {
+  if (seen.paused) return { ok: false, refusal: { reason: 'paused', deployment: effect.target }, choices: [] }
+  const change = foreignChange(seen, effect)
+  if (change !== undefined) return { ok: false, refusal: { reason: 'foreign_change', change }, choices: [] }
   const { before } = effect
   const choices = choicesOf(seen, releases)
-  const refuse = (why: string, next: string, listed = false): RollbackTargetAnswer => ({
-    ok: false,
-    why,
-    next,
-    choices: listed ? choices : [],
-  })
-  if (seen.paused)
-    return refuse(
-      `Deployment ${effect.target} is paused: what is put back would not be rolled out.`,
-      `kubectl rollout resume deployment/${effect.target}, then ask again.`,
-    )
-  const foreign = foreignChange(seen, effect)
-  if (foreign !== undefined)
-    return refuse(
-      `${foreign.text} A rollback would take that away too, so it stops.`,
-      'Put the deployment back by hand if it must go, or deploy the version that you want.',
-    )
   const to = choices.find((choice) =>
     wanted === undefined ? choice.replicaSet.uid === before.replicaSet?.uid : choice.revision === String(wanted),
   )
-  const another = `Choose one that has served: /billing rollback #${effect.run} --to-revision K`
-  if (wanted !== undefined) {
-    if (to === undefined) return refuse(`Deployment ${effect.target} has no revision ${wanted}.`, another, true)
-    if (to.current) return refuse(`Revision ${wanted} is what runs now.`, another, true)
-    if (to.health === 'failed' || to.health === 'unknown')
-      return refuse(`Revision ${wanted} ${healthWords(to)}.`, another, true)
-  }
+  const refusal = wanted === undefined ? undefined : whyNotChoose(wanted, to, effect.target)
+  if (refusal !== undefined) return { ok: false, refusal, choices }
   const lines = seen.revisions.find((revision) => revision.replicaSet.uid === to?.replicaSet.uid)?.differences
   const image = to?.image ?? before.image
   return {
@@ -127,6 +84,17 @@ export function rollbackTargetOf(
       kept: seen.revisionHistoryLimit,
     },
   }
+}
+
+function whyNotChoose(
+  revision: number,
+  choice: RevisionChoice | undefined,
+  deployment: string,
+): RollbackTargetRefusal | undefined {
+  if (choice === undefined) return { reason: 'no_such_revision', deployment, revision }
+  if (choice.current) return { reason: 'runs_now', revision }
+  const { health } = choice
+  return health === 'failed' || health === 'unknown' ? { reason: 'unproven', revision, health } : undefined
 }
 
 /** What was recorded when the run began outweighs what is known since: it was looked at before it was replaced. */
@@ -149,107 +117,6 @@ function choicesOf(seen: DeploymentSeen, releases: readonly Release[]): readonly
     health: healthOf(revision, releases),
     current: revision.current,
   }))
-}
-
-/** "never became healthy", after "Revision 3". */
-export function healthWords({ health, current }: Pick<RevisionChoice, 'health' | 'current'>): string {
-  switch (health) {
-    case 'serves':
-      return current ? 'runs now' : 'still serves'
-    case 'served':
-      return 'has served'
-    case 'failed':
-      return 'never became healthy'
-    case 'unknown':
-      return current ? 'is not healthy now' : 'was never seen healthy by Purser'
-  }
-}
-
-function healthOf(seen: RevisionSeen, releases: readonly Release[]): Health {
-  if (seen.serves) return 'serves'
-  const { uid } = seen.replicaSet
-  const same = (after: ImageAfter | undefined) => after?.templateHash === seen.templateHash
-  const served = releases.some(
-    ({ before, after }) =>
-      (before.proven === true && before.replicaSet?.uid === uid) || (after?.served === true && same(after)),
-  )
-  if (served) return 'served'
-  const failed = releases.some(
-    ({ after, before, rollout }) => (same(after) && rollout === 'failed') || failedBefore(before),
-  )
-  return failed ? 'failed' : 'unknown'
-
-  function failedBefore(before: ImageBefore): boolean {
-    return before.proven === false && before.replicaSet?.uid === uid
-  }
-}
-
-function versionIn(releases: readonly Release[], image: string): string | null {
-  const set = releases.find(({ after }) => after?.image === image)
-  const stood = releases.find(({ before }) => before.image === image && before.version !== null)
-  return set?.version ?? stood?.before.version ?? null
-}
-
-interface ForeignChange {
-  /** One sentence: who changed what, and when. */
-  readonly text: string
-  /** From what the run set to what stands there now. */
-  readonly lines: readonly string[]
-}
-
-/** Restarting pods changes nothing of what they run; other runs of Purser write their own annotations. */
-const harmless = /^metadata\.annotations(\.|: added \{")(purser\/|kubectl\.kubernetes\.io\/restartedAt)/
-
-/** Pure: what somebody else made of the Deployment since the run set its image; undefined when it stands as it should. */
-export function foreignChange(
-  seen: DeploymentSeen,
-  effect: Pick<EffectOf<'image'>, 'run' | 'target' | 'at' | 'before' | 'after'>,
-  chosen?: { readonly from?: string; readonly uid?: string },
-): ForeignChange | undefined {
-  const { before, after } = effect
-  const current = seen.revisions.find((revision) => revision.current)
-  const back = [before.replicaSet?.uid, chosen?.uid].some((uid) => uid !== undefined && uid === current?.replicaSet.uid)
-  if (back || seen.templateHash === before.templateHash) return undefined
-  // Confirmed by somebody who saw it: only what came after that is foreign.
-  const ours = chosen?.from ?? after?.templateHash
-  if (ours === undefined) {
-    // A crash between the change and its record: then nothing is known of what it set.
-    if (after === undefined || [after.image, before.image].includes(seen.image)) return undefined
-    const who = whoChanged(seen, { ...effect, when: `after run #${effect.run} had set it` })
-    return { text: `${who}: it runs ${seen.image}, not ${after.image}.`, lines: [] }
-  }
-  return changeSince(seen, ours, { ...effect, when: `after run #${effect.run} had set it` })
-}
-
-/** Pure: what somebody made of the template that had this hash; undefined when nothing that runs is another. */
-export function changeSince(
-  seen: DeploymentSeen,
-  templateHash: string,
-  since: { readonly run: number; readonly target: string; readonly at: Date; readonly when: string },
-): ForeignChange | undefined {
-  if (seen.templateHash === templateHash) return undefined
-  const stood = seen.revisions.find((revision) => revision.templateHash === templateHash)
-  const lines = stood?.changedSince.filter((line) => !harmless.test(line))
-  if (lines?.length === 0) return undefined
-  const [first = `it runs ${seen.image}`, ...others] = lines ?? []
-  const rest = others.length === 0 ? '' : ` and ${others.length} more`
-  return { text: `${whoChanged(seen, since)}: ${first}${rest}.`, lines: lines ?? [] }
-}
-
-/** "kubectl-set changed deployment valuecanvas-api at 11:20 UTC, after run #2 had set it" */
-function whoChanged(
-  seen: DeploymentSeen,
-  { run, target, at, when }: { run: number; target: string; at: Date; when: string },
-): string {
-  // The cluster's clock knows no parts of a second.
-  const second = Math.floor(at.getTime() / 1_000) * 1_000
-  const writer = seen.writers.find((writer) => writer.at !== undefined && Date.parse(writer.at) >= second)
-  const time = writer?.at === undefined ? '' : ` at ${writer.at.slice(11, 16)} UTC`
-  const cause = seen.changeCause ?? ''
-  const byPurser = /^(Purser run #(\d+)): /.exec(cause)
-  const other = byPurser !== null && Number(byPurser[2]) !== run ? byPurser[1] : undefined
-  const why = cause === '' || byPurser !== null ? '' : ` (“${cause}”)`
-  return `${writer?.manager ?? other ?? 'Somebody'} changed deployment ${target}${time}${why}, ${when}`
 }
 
 /** Pure: which version a rollback brings back: the one that was chosen in its dialog, else what stood there before. */

@@ -128,30 +128,33 @@ function list(what: readonly string[]): string {
   return [...shown, ...(what.length > shown.length ? [`${what.length - shown.length} more`] : [])].join(', ')
 }
 
-/** The refusal, and what to do instead. */
-export function refusalOf(
+/** Why a version cannot run on the schema as it is, and what leads out; `schemaRefusalWords` says it. */
+export interface SchemaRefusal {
+  readonly version: string
+  readonly environment: string
+  /** One line for each migration that stands in the way. */
+  readonly reasons: readonly string[]
+  /** The nearest version above it that is known to run on the schema. */
+  readonly nearest: string | undefined
+  /** The run whose backup is from before the first of those migrations. */
+  readonly backupOfRun: number | undefined
+}
+
+/** Pure: the refusal with its ways out. `except`: the version that is being taken back is no way out. */
+export function schemaRefusal(
   wanted: { readonly version: string; readonly environment: string; readonly except?: string },
   { reasons, since }: Incompatibility,
   schema: SchemaNow,
   releases: readonly KnownRelease[],
   backups: readonly { readonly run: number; readonly finishedAt: string }[],
-): { readonly text: string; readonly next: string } {
-  const nearest = nearestThatRuns(
-    wanted.version,
-    releases.filter(({ version }) => version !== wanted.except),
-    schema,
-  )
-  const backup = backups.find(({ finishedAt }) => since === '' || finishedAt <= since)
-  const forward =
-    nearest === undefined
-      ? 'No other version that ran here is known to run on it.'
-      : `Nearest version that can: ${nearest.version} (/billing deploy ${nearest.version}).`
-  const back =
-    backup === undefined
-      ? 'There is no backup from before it.'
-      : `To go back to ${wanted.version}, restore the backup from before it first: /billing restore #${backup.run}`
+): SchemaRefusal {
+  const { version, environment, except } = wanted
+  const others = releases.filter((release) => release.version !== except)
   return {
-    text: `the schema of ${wanted.environment} is too new for ${wanted.version}: ${reasons.join('; ')}`,
-    next: `${forward} ${back}`,
+    version,
+    environment,
+    reasons,
+    nearest: nearestThatRuns(version, others, schema)?.version,
+    backupOfRun: backups.find(({ finishedAt }) => since === '' || finishedAt <= since)?.run,
   }
 }

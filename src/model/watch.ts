@@ -17,24 +17,28 @@ export function watchChoices(run: Pick<Run, 'status' | 'phases' | 'watch'>): rea
   return decided === 'keep' ? ['roll_back', 'stop'] : []
 }
 
-/** Why this cannot be decided now; undefined when it can. Draws the buttons and refuses the presses. */
-export function whyNotDecide(run: Run, decision: WatchDecision): string | undefined {
+/** Why something cannot be decided about a watch now; `src/messages/refusals.ts` words it. */
+export type WatchRefusal =
+  | { readonly reason: 'not_watched' }
+  /** Exactly this was decided before. */
+  | { readonly reason: 'same_decision' }
+  | { readonly reason: 'other_decision'; readonly decision: WatchDecision }
+  /** No rule is broken: the watch can only be finished. */
+  | { readonly reason: 'nothing_broken' }
+  /** A rule is broken: the watch cannot just be finished. */
+  | { readonly reason: 'rule_broken' }
+
+/** Pure: why this cannot be decided now; undefined when it can. */
+export function whyNotDecide(
+  run: Pick<Run, 'status' | 'phases' | 'watch'>,
+  decision: WatchDecision,
+): WatchRefusal | undefined {
   if (watchChoices(run).includes(decision)) return undefined
   const watch = currentWatch(run)
-  if (watch === undefined) return `Run #${run.number} is not being watched any more.`
-  if (watch.decision !== undefined && watch.decision.kind === decision) return `That has been decided already.`
-  if (watch.decision !== undefined)
-    return `The watch of run #${run.number} is being ended: ${inWords[watch.decision.kind]}.`
-  return watch.breach === undefined
-    ? `Nothing has gone wrong in run #${run.number} so far; Finish now ends its watch.`
-    : `A rule has been broken in run #${run.number}: roll back, keep watching or stop watching.`
-}
-
-const inWords: Readonly<Record<WatchDecision, string>> = {
-  finish: 'somebody finished it',
-  keep: 'it goes on',
-  stop: 'somebody stopped it',
-  roll_back: 'it is rolled back',
+  if (watch === undefined) return { reason: 'not_watched' }
+  if (watch.decision?.kind === decision) return { reason: 'same_decision' }
+  if (watch.decision !== undefined) return { reason: 'other_decision', decision: watch.decision.kind }
+  return { reason: watch.breach === undefined ? 'nothing_broken' : 'rule_broken' }
 }
 
 /** What was counted since the last time. `stamp`: newest line read of the pod. */

@@ -1,8 +1,8 @@
 import { type AuditEvent, auditEvents, recordAudit } from './audit.ts'
-import type { Release } from '../model/rollback-target.ts'
+import type { Release } from '../model/revision-health.ts'
 import type { Effect } from '../model/effects/effects.ts'
 import { EnvironmentBusy, TransitionRefused, UnknownRun } from '../model/errors.ts'
-import { initialState, inWords, type RunEvent, type Transition, transition } from '../model/lifecycle.ts'
+import { initialState, type RunEvent, type Transition, transition } from '../model/lifecycle.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
 import type { Failure, LogGroup, MetricSample, Run, Verification, WatchDecision } from '../model/run.ts'
 import type { NewRun } from '../model/new-run.ts'
@@ -119,9 +119,10 @@ export class RunStore {
     )
     const run = await loadRun(sql, number)
     const next = transition(run, event)
-    if (!next.ok) throw new TransitionRefused(number, next)
+    if (!next.ok) throw new TransitionRefused(number, next.refusal)
     // The sweep may not have come by yet: nobody approves what stood for longer than the policy allows.
-    if (event.type === 'approved' && rows[0]?.expired) throw new TransitionRefused(number, tooLate)
+    if (event.type === 'approved' && rows[0]?.expired)
+      throw new TransitionRefused(number, { reason: 'wrong_status', status: 'expired' })
     const told = this.#db.mask(alongside)
     if (event.type === 'approved' || event.type === 'rejected') await insertDecision(sql, run, event, told.reason)
     await storeTransition(sql, run, next, told)
@@ -208,8 +209,6 @@ export class RunStore {
     }
   }
 }
-
-const tooLate = { ok: false, reason: 'wrong_status', text: `the run is ${inWords('expired')}` } as const
 
 async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promise<number> {
   const planHash = input.plan === undefined ? null : hashOfPlan(input.plan)

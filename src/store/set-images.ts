@@ -1,5 +1,5 @@
 import { image } from '../model/effects/image.ts'
-import type { Release } from '../model/rollback-target.ts'
+import type { Release } from '../model/revision-health.ts'
 import type { Sql } from './database.ts'
 
 const most = 100

@@ -53,7 +53,7 @@ export async function decideWatch(
   return db.transaction(async (sql) => {
     await sql.query('select 1 from purser.runs where number = $1 for update', [run])
     const refused = whyNotDecide(await loadRun(sql, run), decision)
-    if (refused !== undefined) throw new TransitionRefused(run, { ok: false, reason: 'wrong_status', text: refused })
+    if (refused !== undefined) throw new TransitionRefused(run, refused)
     await sql.query(
       `update purser.watches set decision = $2, decided_by = $3, decided_at = now(), decision_reason = $4, decided_undo = $5
        where run = $1`,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { permit, permitApproval, type Person, type Right } from '../../src/commands/authorise.ts'
+import { permit, type Permit, permitApproval, type Person, type Right } from '../../src/commands/authorise.ts'
 import type { PolicyConfig } from '../../src/config/environment-schema.ts'
+import { notAllowed } from '../../src/messages/answers/not-allowed.ts'
 
 const policy: PolicyConfig = {
   deployers: ['UDANA'],
@@ -35,16 +36,20 @@ describe('who may do what', () => {
     ['nobody may do anything from no channel', { ...alex, channel: '' }, 'approve', 'channel'],
   ])('%s', (_, who, right, outcome) => {
     const verdict = permit(who, right, 'production', policy)
-    expect(verdict.ok ? 'ok' : verdict.reason).toBe(outcome)
+    expect(verdict.ok ? 'ok' : verdict.denial.reason).toBe(outcome)
   })
 
   it('is told with whom to ask instead', () => {
-    expect(permit(sam, 'deploy', 'production', policy)).toMatchObject({
-      text: 'You may not start or change runs in production.',
-      ask: ['UDANA'],
-    })
-    expect(permit(sam, 'approve', 'production', policy)).toMatchObject({ ask: ['UALEX', 'UDANA'] })
-    expect(permit({ ...dana, channel: 'C1' }, 'view', 'production', policy)).toMatchObject({ channels: ['CDEPLOYS'] })
+    const refused = (verdict: Permit) => (verdict.ok ? 'nothing' : notAllowed(verdict.denial).text)
+    expect(refused(permit(sam, 'deploy', 'production', policy))).toBe(
+      'You may not start or change runs in production. Ask <@UDANA>. Nothing was changed.',
+    )
+    expect(refused(permit(sam, 'approve', 'production', policy))).toBe(
+      'You may not approve runs in production. Ask <@UALEX> or <@UDANA>. Nothing was changed.',
+    )
+    expect(refused(permit({ ...dana, channel: 'C1' }, 'view', 'production', policy))).toBe(
+      'Commands for production are not taken in this channel. Type it in <#CDEPLOYS>. Nothing was changed.',
+    )
   })
 })
 
@@ -64,13 +69,13 @@ describe('an approval', () => {
     ['from another channel', { ...alex, channel: 'CRANDOM' }, {}, 'channel'],
   ])('%s', (_, who, more, outcome) => {
     const verdict = permitApproval(who, run, { ...policy, ...more })
-    expect(verdict.ok ? 'ok' : verdict.reason).toBe(outcome)
+    expect(verdict.ok ? 'ok' : verdict.denial.reason).toBe(outcome)
   })
 
   it('of an own run is refused with the others who could give it', () => {
-    expect(permitApproval(dana, run, policy)).toMatchObject({
-      text: 'Someone else has to approve a run that you asked for.',
-      ask: ['UALEX'],
-    })
+    const verdict = permitApproval(dana, run, policy)
+    expect(!verdict.ok && notAllowed(verdict.denial).text).toBe(
+      'Someone else has to approve a run that you asked for. Ask <@UALEX>. Nothing was changed.',
+    )
   })
 })

@@ -71,8 +71,12 @@ describe('what people are told', () => {
   })
 
   it('has no hint where there is none', () => {
-    const refused = new TransitionRefused(1, { ok: false, reason: 'wrong_status', text: 'no' })
-    expect(failureOf(refused, living)).toEqual({ code: 'wrong_status', message: 'run #1: no', evidence: [] })
+    const refused = new TransitionRefused(1, { reason: 'wrong_status', status: 'planned' })
+    expect(failureOf(refused, living)).toEqual({
+      code: 'wrong_status',
+      message: 'run #1 refused it: wrong_status planned',
+      evidence: [],
+    })
   })
 
   it('is why it was stopped, not what the stopping broke', () => {

@@ -1,6 +1,7 @@
-import { refusalOf } from '../../src/model/schema-compatibility.ts'
+import type { RefusedRollback } from '../../src/messages/plan/rollback-target.ts'
+import { schemaRefusal } from '../../src/model/schema-compatibility.ts'
 import type { KeptDatabase } from '../../src/model/backup.ts'
-import type { RevisionChoice, RollbackTargetAnswer } from '../../src/model/rollback-target.ts'
+import type { RevisionChoice } from '../../src/model/rollback-target.ts'
 import type { Failure, Run, Verification } from '../../src/model/run.ts'
 import type { DeployPlan } from '../../src/model/deploy-plan.ts'
 import type { UndoPlan } from '../../src/model/undo-plan.ts'
@@ -304,12 +305,8 @@ function revision(at: number, version: string, more: Partial<RevisionChoice>): R
   }
 }
 
-type Refused = Extract<RollbackTargetAnswer, { ok: false }>
-
-export const otherRevision: Refused = {
-  ok: false,
-  why: 'Revision 6 never became healthy.',
-  next: 'Choose one that has served: /billing rollback #42 --to-revision K',
+export const otherRevision: RefusedRollback = {
+  refusal: { reason: 'unproven', revision: 6, health: 'failed' },
   choices: [
     revision(8, 'v1.2.0', { health: 'serves', current: true }),
     revision(7, 'v1.1.0', {}),
@@ -319,7 +316,7 @@ export const otherRevision: Refused = {
 }
 
 const dropsColumn = '20260101093000_webhook_retry.sql'
-const refusal = refusalOf(
+const schema = schemaRefusal(
   { version: 'v1.1.0', environment: 'production', except: 'v1.2.0' },
   {
     reasons: [`${dropsColumn} drops column webhook_events.attempts`],
@@ -330,13 +327,7 @@ const refusal = refusalOf(
   [{ version: 'v1.1.1', migrations: [], image: 'valuecanvas/api:v1.1.1' }],
   example.production.backups,
 )
-/** As the command puts it. */
-export const schemaTooNew: Refused = {
-  ok: false,
-  why: `${refusal.text.charAt(0).toUpperCase()}${refusal.text.slice(1)}.`,
-  next: `${refusal.next}, then /billing rollback #42`,
-  choices: [],
-}
+export const schemaTooNew: RefusedRollback = { refusal: { reason: 'schema_too_new', schema }, choices: [] }
 
 const why = 'billing may not create databases (CREATEDB)'
 export const inPlace = { why, downtimeMs: 21_000 }

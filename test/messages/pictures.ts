@@ -395,7 +395,7 @@ export const pictures: readonly Picture[] = [
     'refused',
     'not allowed',
     'Why, and who can.',
-    notAllowed({ text: 'You may not approve runs in production.', ask: [example.alex], channels: [] }),
+    notAllowed({ reason: 'right', right: 'approve', environment: 'production', ask: [example.alex] }),
   ),
   answer(
     'lock-announcement',

@@ -51,7 +51,7 @@ function deployAt(
 const waiting = deployAt('awaiting_approval', 'preflight', 'pending', { approvals: [] })
 
 function went(outcome: Transition): Extract<Transition, { ok: true }> {
-  if (!outcome.ok) throw new Error(`refused: ${outcome.text}`)
+  if (!outcome.ok) throw new Error(`refused: ${outcome.refusal.reason}`)
   return outcome
 }
 
@@ -76,7 +76,7 @@ describe('which event may happen in which status', () => {
       const event = { type, by: 'alex', planHash: 'plan-1', phase: 'migrate' } as RunEvent
       expect(transition(deployAt(status, 'migrate', 'running'), event)).toMatchObject({
         ok: false,
-        reason: 'wrong_status',
+        refusal: { reason: 'wrong_status', status },
       })
     }
   })
@@ -118,10 +118,10 @@ describe('a deploy', () => {
       'a second time by the same person',
       { ...waiting, approvalsNeeded: 2, approvals: [approvalOf('alex')] },
       'plan-1',
-      'already_decided',
+      'already_approved',
     ],
   ])('is not approved by a ticket for %s', (_, run, planHash, reason) => {
-    expect(transition(run, { type: 'approved', by: 'alex', planHash })).toMatchObject({ ok: false, reason })
+    expect(transition(run, { type: 'approved', by: 'alex', planHash })).toEqual({ ok: false, refusal: { reason } })
   })
 
   it('waits for as many different people as the policy says', () => {
@@ -163,7 +163,7 @@ describe('a deploy', () => {
       for (const phase of ['preflight', 'rollout', 'undo'] as const)
         expect(transition(deployAt('executing', 'migrate', 'running'), { type, phase })).toMatchObject({
           ok: false,
-          reason: 'wrong_status',
+          refusal: { reason: 'phase_not_under_way', phase },
         })
     },
   )
@@ -190,7 +190,15 @@ describe('a deploy', () => {
     const undone = deployAt('failed', 'e2e', 'failed', { rolledBackBy: 43 })
     expect(transition(undone, { type: 'retry', by: 'dana' })).toMatchObject({
       ok: false,
-      text: expect.stringContaining('#43'),
+      refusal: { reason: 'taken_back', by: 43 },
+    })
+  })
+
+  it('is not retried where no phase has failed', () => {
+    const run = deployAt('failed', 'e2e', 'cancelled')
+    expect(transition(run, { type: 'retry', by: 'dana' })).toEqual({
+      ok: false,
+      refusal: { reason: 'no_failed_phase' },
     })
   })
 

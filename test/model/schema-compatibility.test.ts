@@ -4,11 +4,12 @@ import {
   isOlder,
   type KnownRelease,
   nearestThatRuns,
-  refusalOf,
   type SchemaChange,
   type SchemaNow,
+  schemaRefusal,
   withDeclared,
 } from '../../src/model/schema-compatibility.ts'
+import { schemaRefusalWords } from '../../src/model/shared-sentences.ts'
 
 /** `+x` makes it, `-x` takes it away, `needs v1` declares. */
 function change(migration: string, ...what: readonly string[]): SchemaChange {
@@ -107,13 +108,13 @@ it('the refusal names the nearest version that runs, and the backup from before'
   ]
   const verdict = incompatibility(release('v1.2.0', '1'), now)
   const wanted = { version: 'v1.2.0', environment: 'production', except: 'v1.4.0' }
-  expect(refusalOf(wanted, verdict, now, releases, backups)).toEqual({
+  expect(schemaRefusalWords(schemaRefusal(wanted, verdict, now, releases, backups))).toEqual({
     text: 'the schema of production is too new for v1.2.0: 2_m.sql needs v1.3.0 or newer; 3_m.sql drops table t',
     next:
       'Nearest version that can: v1.5.0 (/billing deploy v1.5.0). ' +
       'To go back to v1.2.0, restore the backup from before it first: /billing restore #7',
   })
-  expect(refusalOf(wanted, verdict, now, [], []).next).toBe(
+  expect(schemaRefusalWords(schemaRefusal(wanted, verdict, now, [], [])).next).toBe(
     'No other version that ran here is known to run on it. There is no backup from before it.',
   )
 })

@@ -13,6 +13,7 @@ import type { PhaseContext, PhaseResult } from '../../src/runbook/phase.ts'
 import { monitor } from '../../src/runbook/monitor/monitor.ts'
 import type { World } from '../../src/runbook/world.ts'
 import type { PhaseStore } from '../../src/store/phases.ts'
+import { TransitionRefused } from '../../src/model/errors.ts'
 import type { ThreadPost } from '../../src/model/post.ts'
 import { plan } from '../messages/example-runs.ts'
 import { openStores, type TestStores } from '../store/stores.ts'
@@ -357,23 +358,23 @@ describe('deciding about a watch', () => {
   const refused = async (run: number, kind: Parameters<typeof decision>[1]) =>
     stores.runs.decideWatch(run, kind, alex).then(
       () => undefined,
-      (error: unknown) => (error as Error).message,
+      (error: unknown) => (error instanceof TransitionRefused ? error.refusal.reason : error),
     )
 
-  it('is refused in words when there is nothing to decide, or somebody was faster', async () => {
+  it('is refused, with the reason, when there is nothing to decide, or somebody was faster', async () => {
     const stage = await onStage({ minutes: 1 })
     const { run } = stage.claim
-    expect(await refused(run, 'finish')).toContain('is not being watched any more')
+    expect(await refused(run, 'finish')).toBe('not_watched')
     const watching = stage.run()
     watching.catch(() => undefined)
     await expect
       .poll(async () => (await stores.runs.get(run)).watch !== undefined, { timeout: 10_000, interval: 20 })
       .toBe(true)
-    expect(await refused(run, 'stop')).toContain('Nothing has gone wrong in run #1 so far')
+    expect(await refused(run, 'stop')).toBe('nothing_broken')
     const both = await Promise.allSettled([1, 2].map(() => stores.runs.decideWatch(run, 'finish', alex)))
     expect(both.map((it) => it.status).sort()).toEqual(['fulfilled', 'rejected'])
     await watching
     await stores.phases.finish(stage.claim, { type: 'phase_succeeded', phase: 'monitor' }, {})
-    expect(await refused(run, 'keep')).toContain('is not being watched any more')
+    expect(await refused(run, 'keep')).toBe('not_watched')
   })
 })

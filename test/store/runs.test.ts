@@ -19,7 +19,7 @@ describe('compare and set', () => {
     const presses = await Promise.allSettled([stores.approve(run, 'UALEX'), stores.approve(run, 'UBO')])
     const [lost] = presses.flatMap((it) => (it.status === 'rejected' ? [it.reason as TransitionRefused] : []))
     expect(presses.filter((it) => it.status === 'fulfilled')).toHaveLength(1)
-    expect(lost).toMatchObject({ code: 'wrong_status', message: `run #${run.number}: the run is running` })
+    expect(lost).toMatchObject({ code: 'wrong_status', run: run.number, refusal: { status: 'executing' } })
     const now = await stores.runs.get(run.number)
     expect(now.approvals).toHaveLength(1)
     expect(now.phases.filter((phase) => phase.status === 'queued').map((phase) => phase.name)).toEqual(['preflight'])
@@ -146,9 +146,9 @@ describe('what a run carries', () => {
     const failed = await stores.failedAt('e2e')
     const { run } = await stores.create({ kind: 'rollback', plan: undo, approvalsNeeded: 0, parent: failed.number })
     expect((await stores.runs.get(failed.number)).rolledBackBy).toBe(run.number)
-    await expect(stores.runs.apply(failed.number, { type: 'retry', by: 'UDANA' }, dana)).rejects.toThrow(
-      `run #${run.number} takes its changes back`,
-    )
+    await expect(stores.runs.apply(failed.number, { type: 'retry', by: 'UDANA' }, dana)).rejects.toMatchObject({
+      refusal: { reason: 'taken_back', by: run.number },
+    })
   })
 
   it('lists the newest first, by environment, kind and status', async () => {

@@ -1,4 +1,13 @@
-import { type Condition, conditionOf, type Deployment, type DeploymentStatus, type PodTemplate, type ReplicaSet, same, timestamp } from '../objects.ts'
+import {
+  type Condition,
+  conditionOf,
+  type Deployment,
+  type DeploymentStatus,
+  type PodTemplate,
+  type ReplicaSet,
+  same,
+  timestamp,
+} from '../objects.ts'
 
 /** The arithmetic and the texts of the Deployment controller, without a store. */
 

@@ -1,7 +1,34 @@
-import { type Condition, conditionOf, type Deployment, type DeploymentStatus, ownedBy, type ReplicaSet, templateHash } from '../objects.ts'
+import {
+  type Condition,
+  conditionOf,
+  type Deployment,
+  type DeploymentStatus,
+  ownedBy,
+  type ReplicaSet,
+  templateHash,
+} from '../objects.ts'
 import { deployments, pods, replicaSets } from '../resources.ts'
 import type { Store } from '../store.ts'
-import { bounds, byAge, calculateStatus, conditionFrom, copied, DESIRED, HASH, hasProgressed, isComplete, limits, newReplicas, progressing, REVISION, revisionOf, setAnnotations, setCondition, split, total } from './deployment-rules.ts'
+import {
+  bounds,
+  byAge,
+  calculateStatus,
+  conditionFrom,
+  copied,
+  DESIRED,
+  HASH,
+  hasProgressed,
+  isComplete,
+  limits,
+  newReplicas,
+  progressing,
+  REVISION,
+  revisionOf,
+  setAnnotations,
+  setCondition,
+  split,
+  total,
+} from './deployment-rules.ts'
 import { OwningController } from './owning-controller.ts'
 import { keyFor } from './work-queue.ts'
 

@@ -11,7 +11,7 @@ export async function finishWatch(caller: Caller, ticket: Ticket, context: Comma
   const run = await context.runs.get(ticket.run)
   const { policy } = environmentOf(context, run.environment)
   const verdict = permitApproval(await personOf(context, caller, run.environment), run, policy)
-  if (!verdict.ok) throw new NotAllowed(verdict)
+  if (!verdict.ok) throw new NotAllowed(verdict.denial)
   return decide(caller, ticket, 'finish', context)
 }
 

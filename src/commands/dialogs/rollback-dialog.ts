@@ -1,5 +1,6 @@
 import type { ModalView } from '@slack/types'
 import { rollbackRefusedView, rollbackView } from '../../messages/dialogs/dialogs.ts'
+import { noAnswerWithin } from '../../messages/refusals.ts'
 import { type RollbackTarget, rollbackTargetOf, targetOf } from '../../model/rollback-target.ts'
 import type { EffectOf } from '../../model/effects/effects.ts'
 import type { Run } from '../../model/run.ts'
@@ -35,22 +36,20 @@ export async function lookedAt(asked: Asked, context: CommandContext): Promise<M
   ])
   const answer = seen === undefined ? undefined : rollbackTargetOf(seen, image, releases, revision)
   if (answer?.ok === false) return rollbackRefusedView(run, answer, now)
-  const forbidden = await whySchemaForbids(run, targetOf(image, answer?.rollbackTarget), context)
-  if (forbidden !== undefined) return rollbackRefusedView(run, { ok: false, ...forbidden, choices: [] }, now)
+  const schema = await whySchemaForbids(run, targetOf(image, answer?.rollbackTarget), context)
+  if (schema !== undefined)
+    return rollbackRefusedView(run, { refusal: { reason: 'schema_too_new', schema }, choices: [] }, now)
   if (answer === undefined) return unseen(asked, context)
   const shown = fitting(answer.rollbackTarget, metadata)
   return rollbackView(run, withRollbackTarget(undo, shown), metadata(shown), now)
 }
 
 function unseen({ run, undo, revision, metadata }: Asked, context: CommandContext): ModalView {
-  const why = `it did not answer within ${lookLimitMs / 1_000} s or refused to`
-  if (revision === undefined) {
-    const rollbackTarget = { kind: 'unseen', why } as const
-    return rollbackView(run, withRollbackTarget(undo, rollbackTarget), metadata(rollbackTarget), context.now())
-  }
-  const next = `Without --to-revision the rollback goes back to what stood there before run #${run.number}.`
-  const told = `The cluster could not be asked which revisions there are: ${why}.`
-  return rollbackRefusedView(run, { ok: false, why: told, next, choices: [] }, context.now())
+  const why = noAnswerWithin(lookLimitMs / 1_000)
+  if (revision !== undefined)
+    return rollbackRefusedView(run, { refusal: { reason: 'revisions_unseen', why }, choices: [] }, context.now())
+  const rollbackTarget = { kind: 'unseen', why } as const
+  return rollbackView(run, withRollbackTarget(undo, rollbackTarget), metadata(rollbackTarget), context.now())
 }
 
 /** True when the deployment is known to have changed since the dialog was shown. */

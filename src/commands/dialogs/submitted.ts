@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import type { Right } from '../authorise.ts'
+import type { Caller, CommandContext } from '../command-context.ts'
+import { environmentsHere, guard } from '../guards.ts'
 
 /** What a dialog brings back when it is confirmed. */
 export interface Submitted {
@@ -33,6 +36,20 @@ const Place = z.object({ channel: z.string(), environment: z.string() })
 
 /** Where a dialog was asked for, and the environment that is meant when it offers no choice. */
 type Place = z.infer<typeof Place>
+
+/** For a dialog that offers every environment of the channel, the one that is meant first. Raises NotAllowed. */
+export async function placeOf(
+  caller: Caller,
+  right: Right,
+  asked: string | undefined,
+  context: CommandContext,
+): Promise<{ readonly environments: readonly string[]; readonly metadata: string }> {
+  const environment = asked ?? context.config.defaultEnvironment
+  await guard(context, caller, right, environment)
+  const others = environmentsHere(context, caller).filter((one) => one !== environment)
+  const place: Place = { channel: caller.channel, environment }
+  return { environments: [environment, ...others], metadata: JSON.stringify(place) }
+}
 
 export function readPlace(metadata: string): Place {
   return Place.parse(JSON.parse(metadata))

@@ -47,8 +47,8 @@ export function refusal(text: string, next?: string): Message {
 }
 
 /** To a press in App Home, which has no channel of its own: what happens, and where it can be watched. */
-export function homeAnswer(text: string, channel: string): Message {
-  const whole = `${words(text, 500)} The board is in <#${channel}>.`
+export function beingVerified(environment: string, channel: string): Message {
+  const whole = `${words(`${environment} is being verified.`, 500)} The board is in <#${channel}>.`
   return message(whole, [paragraph(whole)])
 }
 

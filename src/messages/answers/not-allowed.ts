@@ -1,18 +1,29 @@
+import type { Denial } from '../../model/denial.ts'
 import { escape } from '../blocks/marks.ts'
 import { mentions, message, type Message, paragraph } from '../blocks/message.ts'
 
-interface NotAllowed {
-  readonly text: string
-  /** Users and groups who may. */
-  readonly ask: readonly string[]
-  /** Channels in which it is allowed. */
-  readonly channels: readonly string[]
+/** Why not, and who can or where: nothing was changed. */
+export function notAllowed(denial: Denial): Message {
+  const whole = `${escape(denialText(denial))}${elsewhere(denial)} Nothing was changed.`
+  return message(whole, [paragraph(whole)])
 }
 
-/** Why not, and who can or where: nothing was changed. */
-export function notAllowed({ text, ask, channels }: NotAllowed): Message {
-  const people = ask.length === 0 ? '' : ` Ask ${mentions(ask, 'or')}.`
-  const places = channels.length === 0 ? '' : ` Type it in ${channels.map((id) => `<#${id}>`).join(' or ')}.`
-  const whole = `${escape(text)}${people}${places} Nothing was changed.`
-  return message(whole, [paragraph(whole)])
+/** One sentence of plain text. */
+export function denialText(denial: Denial): string {
+  switch (denial.reason) {
+    case 'channel':
+      return `Commands for ${denial.environment} are not taken in this channel.`
+    case 'right': {
+      const what = denial.right === 'deploy' ? 'start or change' : 'approve'
+      return `You may not ${what} runs in ${denial.environment}.`
+    }
+    case 'own_run':
+      return 'Someone else has to approve a run that you asked for.'
+  }
+}
+
+function elsewhere(denial: Denial): string {
+  if (denial.reason !== 'channel') return denial.ask.length === 0 ? '' : ` Ask ${mentions(denial.ask, 'or')}.`
+  const channels = denial.channels.map((id) => `<#${id}>`)
+  return channels.length === 0 ? '' : ` Type it in ${channels.join(' or ')}.`
 }

@@ -1,9 +1,13 @@
 import type { Block, KnownBlock, ModalView } from '@slack/types'
 import type { Run } from '../../model/run.ts'
-import type { RollbackTargetAnswer } from '../../model/rollback-target.ts'
 import type { UndoPlan } from '../../model/undo-plan.ts'
 import { viewIds } from '../board/actions.ts'
-import { lookingAtCluster, refusedRollbackTarget, rollbackTargetBlocks } from '../plan/rollback-target.ts'
+import {
+  lookingAtCluster,
+  type RefusedRollback,
+  refusedRollbackTarget,
+  rollbackTargetBlocks,
+} from '../plan/rollback-target.ts'
 import { list } from '../blocks/list.ts'
 import { paragraph, plainText, words } from '../blocks/message.ts'
 import { planSections, rendered } from '../plan/plan-sections.ts'
@@ -40,12 +44,8 @@ export function rollbackLookingView(run: Run, undo: UndoPlan): ModalView {
 }
 
 /** A rollback that would stop is not offered. */
-export function rollbackRefusedView(
-  run: Run,
-  answer: Extract<RollbackTargetAnswer, { ok: false }>,
-  now: Date,
-): ModalView {
-  return { ...rollbackFrame(run, 'Close'), blocks: [...refusedRollbackTarget(answer, now)] }
+export function rollbackRefusedView(run: Run, refused: RefusedRollback, now: Date): ModalView {
+  return { ...rollbackFrame(run, 'Close'), blocks: [...refusedRollbackTarget(run.number, refused, now)] }
 }
 
 function rollbackFrame(run: Run, close: string) {

@@ -1,13 +1,9 @@
 import type { Block, KnownBlock } from '@slack/types'
-import {
-  healthWords,
-  type RevisionChoice,
-  type RollbackTarget,
-  type RollbackTargetAnswer,
-} from '../../model/rollback-target.ts'
+import type { RevisionChoice, RollbackTarget } from '../../model/rollback-target.ts'
 import { list } from '../blocks/list.ts'
 import { ago, counted, utc } from '../../text.ts'
 import { paragraph, words } from '../blocks/message.ts'
+import { healthWords, type RollbackDialogRefusal, rollbackDialogRefusalWords } from '../refusals.ts'
 import type { Chapter } from './chapter.ts'
 
 type Blocks = readonly (KnownBlock | Block)[]
@@ -32,9 +28,14 @@ export function rollbackTargetBlocks(rollbackTarget: RollbackTarget, now: Date):
   ]
 }
 
-/** Why this rollback is not offered, and what could be chosen instead. */
-export function refusedRollbackTarget(answer: Extract<RollbackTargetAnswer, { ok: false }>, now: Date): Blocks {
-  const { why, next, choices } = answer
+/** Why a rollback is not offered, and what could be chosen instead. */
+export interface RefusedRollback {
+  readonly refusal: RollbackDialogRefusal
+  readonly choices: readonly RevisionChoice[]
+}
+
+export function refusedRollbackTarget(run: number, { refusal, choices }: RefusedRollback, now: Date): Blocks {
+  const { why, next } = rollbackDialogRefusalWords(run, refusal)
   const lines = choices.map((choice) => shortDigests(choiceLine(choice, (at) => ago(at, now))))
   return [
     paragraph(`:no_entry_sign: *${words(why, 900)}* Nothing was changed.\n${words(next, 300)}`),

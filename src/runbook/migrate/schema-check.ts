@@ -5,11 +5,12 @@ import type { ImageBefore } from '../../model/effects/image.ts'
 import {
   incompatibility,
   type KnownRelease,
-  refusalOf,
   type SchemaChange,
   type SchemaNow,
+  schemaRefusal,
   withDeclared,
 } from '../../model/schema-compatibility.ts'
+import { schemaRefusalWords } from '../../model/shared-sentences.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { migrationNames, versionOf } from './migrations.ts'
@@ -138,6 +139,7 @@ async function tooNew(
 ): Promise<CheckFailed> {
   const [releases, backups] = await Promise.all([records.knownReleases(), records.keptBackups()])
   const wanted = { ...release, environment: run.environment, ...(except === undefined ? {} : { except }) }
-  const { text, next } = refusalOf(wanted, incompatibility(release, now), now, releases, backups)
+  const refusal = schemaRefusal(wanted, incompatibility(release, now), now, releases, backups)
+  const { text, next } = schemaRefusalWords(refusal)
   return new CheckFailed('schema_too_new', text, { hint: next })
 }

@@ -1,5 +1,6 @@
 import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
-import { changeSince } from '../../model/rollback-target.ts'
+import { changeSince } from '../../model/foreign-change.ts'
+import { foreignChangeSentence } from '../../model/shared-sentences.ts'
 import type { EffectOf } from '../../model/effects/effects.ts'
 import type { DeployPlan } from '../../model/deploy-plan.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
@@ -47,7 +48,8 @@ async function changedSinceSet(
   const ours = set?.after?.templateHash
   if (set === undefined || ours === undefined || ours === templateHash) return undefined
   const seen = await world.cluster.history(service.deployment, service.container, signal)
-  return changeSince(seen, ours, { ...set, when: `after run #${run.number} had set it` })?.text
+  const change = changeSince(seen, ours, { ...set, since: { kind: 'set_by_run', run: run.number } })
+  return change === undefined ? undefined : foreignChangeSentence(change)
 }
 
 /** Somebody else's change since the plan: who made it, and what it is. */
@@ -56,7 +58,13 @@ export async function changedDeployment(
   approved: DeployPlan,
 ): Promise<string> {
   const seen = await world.cluster.history(service.deployment, service.container, signal)
-  const since = { run: run.number, target: service.deployment, at: run.createdAt, when: 'since the plan was made' }
-  const change = changeSince(seen, approved.current.templateHash, since)
-  return change?.text ?? `someone else changed deployment ${service.deployment} (it runs ${seen.image})`
+  const change = changeSince(seen, approved.current.templateHash, {
+    run: run.number,
+    target: service.deployment,
+    at: run.createdAt,
+    since: { kind: 'planned' },
+  })
+  return change === undefined
+    ? `someone else changed deployment ${service.deployment} (it runs ${seen.image})`
+    : foreignChangeSentence(change)
 }

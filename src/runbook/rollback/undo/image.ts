@@ -1,5 +1,7 @@
 import type { DeploymentHistory, KnownRevision } from '../../../adapters/kubernetes/deployments/port.ts'
-import { foreignChange, type RollbackTarget } from '../../../model/rollback-target.ts'
+import { foreignChange } from '../../../model/foreign-change.ts'
+import type { RollbackTarget } from '../../../model/rollback-target.ts'
+import { foreignChangeSentence } from '../../../model/shared-sentences.ts'
 import type { EffectOf } from '../../../model/effects/effects.ts'
 import { causeOf, type PhaseContext } from '../../phase.ts'
 import { CheckFailed } from '../../errors.ts'
@@ -62,7 +64,7 @@ function requireOurs(
   const uid = targetOf(effect, rollbackTarget).uid
   const foreign = foreignChange(history, effect, { ...chosen, ...(uid === undefined ? {} : { uid }) })
   if (foreign !== undefined)
-    throw new CheckFailed('deployment_changed', `rolling back ${effect.target}: ${foreign.text}`, {
+    throw new CheckFailed('deployment_changed', `rolling back ${effect.target}: ${foreignChangeSentence(foreign)}`, {
       evidence: foreign.lines,
       hint: `${stands} Put the deployment back by hand and retry the phase, or leave it and deploy the version you want.`,
     })
