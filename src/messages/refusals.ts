@@ -7,7 +7,7 @@ import type { RollbackRefusal } from '../model/why-not-roll-back.ts'
 import { sentence } from '../text.ts'
 
 /** Plain text: why not, as sentences, and what to do instead. */
-export interface RefusalWords {
+interface RefusalWords {
   readonly why: string
   readonly next: string
 }

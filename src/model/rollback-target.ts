@@ -44,7 +44,7 @@ export type RollbackTargetRefusal =
   /** Nobody knows that the chosen revision ever served. */
   | { readonly reason: 'unproven'; readonly revision: number; readonly health: 'failed' | 'unknown' }
 
-export type RollbackTargetAnswer =
+type RollbackTargetAnswer =
   | { readonly ok: true; readonly rollbackTarget: Extract<RollbackTarget, { kind: 'seen' }> }
   | {
       readonly ok: false

@@ -59,7 +59,9 @@ it('a plan that waited is made again, not obeyed', async () => {
     expect(run).toMatchObject({ status: 'planning', failure: { code: 'plan_outdated' } })
     expect(run.phases[0]).toMatchObject({ name: 'plan', status: 'queued', attempt: 2 })
     const approve = { type: 'approved', by: 'U0ALEX', planHash: run.planHash ?? '' } as const
-    await expect(stores.runs.apply(number, approve, { actor: 'U0ALEX', source: 'C1' })).rejects.toThrow(/planned/)
+    await expect(stores.runs.apply(number, approve, { actor: 'U0ALEX', source: 'C1' })).rejects.toMatchObject({
+      code: 'wrong_status',
+    })
   }
   const wanted = await stores.sweeps.wantedPhases(staleMs)
   expect(wanted).toContainEqual(expect.objectContaining({ run: 17, phase: 'plan', attempt: 2 }))
