@@ -9,6 +9,7 @@ import { redisIsHere } from '../test/support/redis.ts'
 import { measureBackup } from './backup.ts'
 import { measureCounts } from './counts.ts'
 import { fillBilling } from './database.ts'
+import { measureGit } from './git.ts'
 import { measureJobHop } from './job-hop.ts'
 import { measureRestore } from './restore.ts'
 import { type Result, tableOf } from './measure.ts'
@@ -34,6 +35,7 @@ try {
   if (values.size === undefined) {
     say('counts …')
     results.push(await measureCounts(postgres.url('billing'), service))
+    results.push(...(await measureGit(join(directory, 'git'))))
     say('verifications in the sandbox …')
     results.push(await measureVerify(join(directory, 'sandbox'), service))
   }
