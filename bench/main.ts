@@ -10,6 +10,7 @@ import { measureBackup } from './backup.ts'
 import { run } from './commands.ts'
 import { measureCounts } from './counts.ts'
 import { fillBilling } from './database.ts'
+import { measureGit } from './git.ts'
 import { measureJobHop } from './job-hop.ts'
 import { measureRestore } from './restore.ts'
 import { type Result, tableOf } from './measure.ts'
@@ -82,6 +83,7 @@ function benchmarks(
   if (options.copiesOnly) return copies
   if (!redisIsHere) say('job hops: skipped, there is no redis-server (apt-get install redis-server)')
   return [
+    { name: 'a large repository', measure: () => measureGit(join(directory, 'git'), options.quick) },
     { name: 'counts', measure: () => measureCounts(billing, service, options.countRuns) },
     {
       name: 'verifications in the sandbox',
