@@ -52,7 +52,7 @@ export interface World {
 export const namespace = 'production'
 export const deployment = 'valuecanvas-api'
 const databases = { service: 'valuecanvas', state: 'purser' } as const
-const trafficEveryMs = 700
+export const trafficEveryMs = 700
 
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { directory, onStep = () => undefined } = options
