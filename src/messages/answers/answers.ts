@@ -12,7 +12,7 @@ import {
   words,
 } from '../blocks/message.ts'
 import { chapters, currentPhase, failedPhase, phaseTitle } from '../blocks/chapters.ts'
-import { stateWords, subject } from '../board/state.ts'
+import { stateWords, subject } from '../board/status-words.ts'
 import { ago, duration } from '../../text.ts'
 
 /** A command as the help lists it. */

@@ -7,7 +7,7 @@ import { neverPlanned, retryHelps } from '../../model/retry-helps.ts'
 import { watchChoices } from '../../model/watch.ts'
 import { remedyButtons } from '../thread/diagnosis.ts'
 import { button, type ButtonLook, type Question } from '../blocks/message.ts'
-import { subject } from './state.ts'
+import { subject } from './status-words.ts'
 
 export const actionIds = {
   approve: 'approve',

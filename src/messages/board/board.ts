@@ -33,7 +33,8 @@ import {
   stripeLine,
 } from '../plan/plan-text.ts'
 import { restoreSummary } from '../dialogs/restore.ts'
-import { sign, stateLines, type StateView, title } from './state.ts'
+import { stateLines, type StateView } from './state.ts'
+import { sign, title } from './status-words.ts'
 import { localTime } from '../blocks/marks.ts'
 
 type Blocks = readonly (KnownBlock | Block)[]

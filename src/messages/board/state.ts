@@ -1,126 +1,18 @@
-import { elapsed, type Failure, isDeployPlan, isFixPlan, type Run, type Verdict } from '../../model/run.ts'
-import { isReadOnly, isUndoable, phaseSpec } from '../../model/kinds.ts'
+import { elapsed, type Failure, isDeployPlan, type Run } from '../../model/run.ts'
+import { isUndoable } from '../../model/kinds.ts'
 import { countApprovals } from '../../model/lifecycle.ts'
 import { currentWatch } from '../../model/watch.ts'
 import type { Decision } from '../../model/decision.ts'
 import type { PhaseDurations } from '../../model/phase-durations.ts'
-import { neverPlanned, retryHelps } from '../../model/retry-helps.ts'
 import type { Watched } from '../blocks/charts.ts'
 import { chapters, currentPhase, failedPhase, phaseTitle } from '../blocks/chapters.ts'
 import { eta, lateness } from './eta.ts'
-import { aboutOf, aboutWords, diagnosisLines, diagnosisWords, remedyWords } from '../thread/diagnosis.ts'
+import { afresh, choices, soFar } from './so-far.ts'
+import { tally } from './status-words.ts'
+import { diagnosisLines } from '../thread/diagnosis.ts'
 import { counted, duration, minutes, sentence } from '../../text.ts'
-import { isId, joined, mention, mentions, words } from '../blocks/message.ts'
+import { isId, mention, mentions, words } from '../blocks/message.ts'
 import { localTime } from '../blocks/marks.ts'
-
-/** What a run is about, as plain text: "valuecanvas-api v1.2.0 → production". */
-export function subject(run: Run): string {
-  switch (run.kind) {
-    case 'deploy':
-      return `${run.service} ${run.version} → ${run.environment}`
-    case 'rollback':
-      return `${run.service}: roll back ${run.version} on ${run.environment}`
-    case 'verify':
-      return `${run.service}: verify ${run.environment}`
-    case 'restore':
-      return `${run.service}: restore ${run.environment}`
-    case 'diagnose':
-      return `${run.service}: diagnose ${whatOf(run)} on ${run.environment}`
-    case 'fix':
-      return `${run.service}: ${isFixPlan(run.plan) ? remedyWords(run.plan.remedy) : 'fix'} on ${run.environment}`
-  }
-}
-
-function whatOf(run: Run): string {
-  const about = aboutOf(run)
-  return about === undefined ? 'billing' : aboutWords(about)
-}
-
-/** The state in a few words, beside the subject. */
-export function stateWords(run: Run): string {
-  const rollback = run.rolledBackBy === undefined ? '' : `, see rollback #${run.rolledBackBy}`
-  switch (run.status) {
-    case 'planning':
-      return 'planning'
-    case 'awaiting_approval':
-      return 'waiting for approval'
-    case 'executing':
-      return currentWatch(run)?.breach === undefined ? 'running' : 'running, a rule of the watch is broken'
-    case 'cancelling':
-      return 'being cancelled'
-    case 'failed':
-      return `failed${rollback}`
-    case 'left':
-      return `failed, left as it is${rollback}`
-    case 'planned':
-      return 'dry run, plan ready'
-    case 'succeeded':
-      if (run.kind === 'diagnose') return diagnosisWords(run)
-      if (run.kind === 'fix') return `done, ${diagnosisWords(run)}`
-      return run.kind === 'verify' ? verifyWords(run) : `succeeded${rollback}`
-    case 'rejected':
-      return 'rejected'
-    case 'expired':
-      return 'expired'
-    case 'cancelled':
-      return `cancelled${rollback}`
-  }
-}
-
-/** Decorates the words that follow it; they say the same. */
-export function sign(run: Run): string {
-  switch (run.status) {
-    case 'executing':
-      return asksForDecision(run) ? ':warning:' : ':hourglass_flowing_sand:'
-    case 'planning':
-    case 'cancelling':
-      return ':hourglass_flowing_sand:'
-    case 'awaiting_approval':
-      return ':raised_hand:'
-    case 'failed':
-    case 'left':
-      return ':x:'
-    case 'planned':
-      return ':memo:'
-    case 'succeeded':
-      return checksSign(run)
-    case 'rejected':
-    case 'expired':
-    case 'cancelled':
-      return ':no_entry_sign:'
-  }
-}
-
-/** A rule of the watch is broken, and nobody has decided yet. */
-function asksForDecision(run: Run): boolean {
-  const watch = currentWatch(run)
-  return watch?.breach !== undefined && watch.decision === undefined
-}
-
-/** A verification that ran to its end is not a good one yet. */
-function checksSign(run: Run): string {
-  if (run.diagnosis !== undefined) {
-    if (run.diagnosis.causes.length > 0) return run.kind === 'fix' ? ':warning:' : ':mag:'
-    return run.diagnosis.findings.some((finding) => finding.verdict === 'unknown') ? ':warning:' : ':white_check_mark:'
-  }
-  if (run.kind !== 'verify' || run.verification === undefined) return ':white_check_mark:'
-  const verdicts = [...run.verification.counts, ...run.verification.state].map((check) => check.verdict)
-  if (verdicts.includes('fail')) return ':x:'
-  return verdicts.every((verdict) => verdict === 'pass') ? ':white_check_mark:' : ':warning:'
-}
-
-function verifyWords(run: Run): string {
-  if (run.verification === undefined) return 'finished'
-  return tally([...run.verification.counts, ...run.verification.state])
-}
-
-/** Plain text for the top of the board. */
-export function title(run: Run): string {
-  if (run.status === 'planning' && run.kind === 'deploy') {
-    return `Planning ${run.version} → ${run.environment}${run.dryRun ? ' (dry run)' : ''}`
-  }
-  return `${subject(run)}: ${stateWords(run)}`
-}
 
 /** Why the run stopped: the failed phase's reason, or the run's own. */
 export function failureOf(run: Run): Failure | undefined {
@@ -259,15 +151,6 @@ function retriedBy(view: StateView): readonly string[] {
   return last === undefined ? [] : [`${mention(last.by)} had the failed phase run again at ${localTime(last.at)}.`]
 }
 
-/** What the buttons of a failed run do, in words. */
-export function choices(run: Run): string {
-  if (isReadOnly(run)) return `${soFar(run)} Retry to look again.`
-  if (neverPlanned(run)) return `${soFar(run)} ${retryHelps(run) ? 'Plan again once that is put right.' : afresh(run)}`
-  const undo = isUndoable(run) && run.hasEffects && run.rolledBackBy === undefined
-  const options = ['retry the phase', ...(undo ? ['roll back'] : []), 'leave it']
-  return `${soFar(run)} Someone has to decide: ${joined(options, 'or')}.`
-}
-
 function succeededLines(run: Run, view: StateView): readonly string[] {
   const took = elapsed(run, view.now)
   const time = took === undefined ? '' : ` in ${duration(took)}`
@@ -283,41 +166,6 @@ function succeededLines(run: Run, view: StateView): readonly string[] {
 
 function doneLine(run: Run): string {
   return run.phases.find((phase) => phase.name === 'fix')?.line ?? ''
-}
-
-/** What stands outside now. Migrations are changes too, although no rollback puts them back. */
-export function soFar(run: Run): string {
-  if (isReadOnly(run)) return 'Nothing was changed.'
-  if (run.kind === 'fix') return fixSoFar(run)
-  if (run.rolledBackBy !== undefined) return `Run #${run.rolledBackBy} takes its changes back.`
-  if (run.hasEffects) return 'What was changed so far stands.'
-  const began = run.phases.some(
-    (phase) => phaseSpec(run.kind, phase.name)?.changes === true && phase.status !== 'pending',
-  )
-  const pushes = mayHavePushed(run)
-  if (!began)
-    return pushes ? 'At most the built image was pushed; nothing else was changed.' : 'Nothing outside was changed.'
-  if (run.kind === 'rollback') return 'What was put back so far stands.'
-  if (run.kind === 'restore') return 'What was stopped runs again, on the database from before.'
-  return `Apart from migrations${pushes ? ' and the pushed image' : ''}, nothing outside was changed.`
-}
-
-/** Purser builds the image of this run, and has begun the phase in which it does. */
-function mayHavePushed(run: Run): boolean {
-  if (!isDeployPlan(run.plan) || typeof run.plan.image.build !== 'object') return false
-  return run.phases.some((phase) => phase.name === 'preflight' && phase.status !== 'pending')
-}
-
-/** A Job or sent events are no effects that could be put back, and yet have happened. */
-function fixSoFar(run: Run): string {
-  const fix = run.phases.find((phase) => phase.name === 'fix')
-  if (fix === undefined || fix.status === 'pending' || fix.status === 'queued') return 'Nothing outside was changed.'
-  return fix.status === 'succeeded' ? 'What was done stands.' : 'What was done so far stands.'
-}
-
-function afresh(run: Run): string {
-  if (run.kind === 'restore') return 'A new `restore` asks again.'
-  return run.kind === 'rollback' ? 'A new `rollback` asks again.' : 'A new `deploy` makes a new plan.'
 }
 
 function rollbackOffer(run: Run): readonly string[] {
@@ -356,17 +204,4 @@ function verdictOf(run: Run): string {
     return ` ${met} of ${seen.criteria.length} success criteria are met.`
   }
   return ` ${tally([...seen.counts, ...seen.state])}.`
-}
-
-/** "5 passed, 1 warning, 1 failed" */
-export function tally(checks: readonly { readonly verdict: Verdict }[]): string {
-  const of = (verdict: string) => checks.filter((check) => check.verdict === verdict).length
-  const parts = [
-    `${of('pass')} passed`,
-    ...(of('warn') > 0 ? [counted(of('warn'), 'warning')] : []),
-    ...(of('fail') > 0 ? [`${of('fail')} failed`] : []),
-    ...(of('inconclusive') > 0 ? [`${of('inconclusive')} inconclusive`] : []),
-    ...(of('unknown') > 0 ? [`${of('unknown')} unknown`] : []),
-  ]
-  return checks.length === 0 ? 'nothing was checked' : parts.join(', ')
 }

@@ -12,7 +12,7 @@ import { list } from '../blocks/list.ts'
 import { paragraph, plainText, words } from '../blocks/message.ts'
 import { planSections, rendered } from '../plan/plan-sections.ts'
 import { chapters, phaseTitle } from '../blocks/chapters.ts'
-import { stateWords, subject } from '../board/state.ts'
+import { stateWords, subject } from '../board/status-words.ts'
 import { duration, minutes } from '../../text.ts'
 
 /**

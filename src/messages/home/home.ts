@@ -17,7 +17,7 @@ import {
   words,
 } from '../blocks/message.ts'
 import { duration, megabytes, oneLine, utc } from '../../text.ts'
-import { sign, stateWords, subject } from '../board/state.ts'
+import { sign, stateWords, subject } from '../board/status-words.ts'
 import { localTime } from '../blocks/marks.ts'
 
 export const homeActionIds = {

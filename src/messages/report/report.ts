@@ -17,7 +17,8 @@ import { estimate, planChapters, undoChapters } from '../plan/plan-text.ts'
 import type { Chapter } from '../plan/chapter.ts'
 import { restoreChapters } from '../dialogs/restore.ts'
 import { chapters, phaseTitle } from '../blocks/chapters.ts'
-import { failureOf, stateWords, subject } from '../board/state.ts'
+import { failureOf } from '../board/state.ts'
+import { stateWords, subject } from '../board/status-words.ts'
 
 /** The file at the end of a run: everything, nothing cut off. */
 export function reportMarkdown(run: Run, samples: readonly MetricSample[], errors: readonly LogGroup[] = []): string {

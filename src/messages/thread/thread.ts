@@ -23,7 +23,8 @@ import {
 } from '../blocks/message.ts'
 import { counted, sentence } from '../../text.ts'
 import { planSections } from '../plan/plan-sections.ts'
-import { choices, soFar, subject, tally } from '../board/state.ts'
+import { choices, soFar } from '../board/so-far.ts'
+import { subject, tally } from '../board/status-words.ts'
 import { localTime } from '../blocks/marks.ts'
 
 type Post<Kind extends ThreadPost['kind']> = Extract<ThreadPost, { kind: Kind }>
