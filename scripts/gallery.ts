@@ -158,8 +158,11 @@ async function shown(studio: Studio, picture: Picture): Promise<(page: Page) => 
     return async (page) => {
       await page.goto(slack.pageUrl)
       const menu = page.getByRole('button', { name: /channels|menu/i }).first()
+      const entry = page.getByRole('navigation').getByText('Purser')
+      // On a phone the list of channels is behind the menu; neither is there before the page has rendered.
+      await menu.or(entry).first().waitFor()
       if (await menu.isVisible()) await menu.click()
-      await page.getByRole('navigation').getByText('Purser').click()
+      await entry.click()
       return page.locator('.home.blocks')
     }
   }

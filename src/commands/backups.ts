@@ -2,6 +2,17 @@ import { backupsMessage } from '../messages/dialogs/restore.ts'
 import { type Answer, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { guard } from './guards.ts'
+import { command } from './grammar/row.ts'
+import { environment } from './grammar/words.ts'
+
+export const backupsCommand = command('backups', {
+  does: 'lists the backups there are to go back to, and how long that takes',
+  may: 'channel',
+  answer: 'message',
+  takes: { environment },
+  examples: ['backups', 'backups staging'],
+  act: (caller, { environment }, context) => backups(caller, environment, context),
+})
 
 /** `/billing backups [ENV]`: what there is to go back to. */
 export async function backups(caller: Caller, asked: string | undefined, context: CommandContext): Promise<Answer> {

@@ -9,6 +9,26 @@ import type { Run } from '../model/run.ts'
 import type { ThreadPost } from '../model/post.ts'
 import { neverPlanned, retryHelps } from '../model/retry-helps.ts'
 import { guardUndo } from './rollback.ts'
+import { command } from './grammar/row.ts'
+import { run } from './grammar/words.ts'
+
+export const retryCommand = command('retry', {
+  does: 'runs the failed phase again',
+  may: 'deployers',
+  answer: 'board',
+  takes: { run: run('the newest that failed') },
+  examples: ['retry', 'retry #42'],
+  act: (caller, { run }, context) => retry(caller, run, context),
+})
+
+export const cancelCommand = command('cancel', {
+  does: 'stops a run; what was changed so far stays',
+  may: 'deployers',
+  answer: 'board',
+  takes: { run: run('the newest that is under way or waits for approval') },
+  examples: ['cancel', 'cancel #42'],
+  act: (caller, { run }, context) => cancel(caller, run, context),
+})
 
 type Decision = Extract<ThreadPost, { kind: 'decision' }>['decision']
 

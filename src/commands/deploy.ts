@@ -6,26 +6,63 @@ import { deployView, dryRunOption, inputs, readingVersionsView, rotateOption } f
 import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { environmentOf, guard, guardLock } from './guards.ts'
-import type { Command } from './grammar.ts'
-import { isVersion } from './grammar/words.ts'
+import { command } from './grammar/row.ts'
+import { dryRun, environment, isVersion, rotateSecret, version } from './grammar/words.ts'
 import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
 
-/** `/billing deploy` and `/billing plan` with a version: a run that begins by planning. */
-export async function deploy(
+export const deployCommand = command('deploy', {
+  does: 'makes a plan, asks for approval, and runs the runbook',
+  more: 'Without VERSION a dialog offers the newest tags of the repository. `--rotate-secret` needs a VERSION: that of the release that runs will do ([how the secret is replaced](stripe.md)).',
+  may: 'deployers',
+  approvals: 'approvals',
+  answer: 'board',
+  takes: { version, environment, dryRun, rotateSecret },
+  examples: ['deploy', 'deploy v1.2.0', 'deploy v1.2.0 staging --dry-run', 'deploy v1.2.0 --rotate-secret'],
+  refuses: (asked) =>
+    asked.rotateSecret && asked.version === undefined
+      ? '--rotate-secret needs a version: the one that runs will do.'
+      : undefined,
+  act: deployOrAsk,
+})
+
+export const planCommand = command('plan', {
+  does: 'shows what a deploy would do; changes nothing',
+  more: 'The same as `deploy --dry-run`.',
+  may: 'deployers',
+  answer: 'board',
+  takes: { version, environment },
+  examples: ['plan v1.2.0', 'plan staging'],
+  act: (caller, asked, context) => deployOrAsk(caller, { ...asked, dryRun: true, rotateSecret: false }, context),
+})
+
+interface AskedDeploy {
+  readonly version: string
+  readonly environment?: string | undefined
+  readonly dryRun: boolean
+  readonly rotateSecret: boolean
+}
+
+function deployOrAsk(
   caller: Caller,
-  command: Extract<Command, { name: 'deploy' | 'plan' }>,
+  { version, ...asked }: Omit<AskedDeploy, 'version'> & { readonly version?: string | undefined },
   context: CommandContext,
 ): Promise<Answer> {
-  const name = command.environment ?? context.config.defaultEnvironment
+  if (version === undefined) return openDeployDialog(caller, asked, context)
+  return deploy(caller, { ...asked, version }, context)
+}
+
+/** `/billing deploy` and `/billing plan` with a version: a run that begins by planning. */
+async function deploy(caller: Caller, asked: AskedDeploy, context: CommandContext): Promise<Answer> {
+  const name = asked.environment ?? context.config.defaultEnvironment
   await guard(context, caller, 'deploy', name)
-  if (!command.dryRun) await guardLock(context, name)
+  if (!asked.dryRun) await guardLock(context, name)
   const { policy } = environmentOf(context, name)
   const run = newRun('deploy', {
     service: context.config.service.name,
     environment: name,
-    version: command.version,
-    dryRun: command.dryRun,
-    rotateSecret: command.rotateSecret === true,
+    version: asked.version,
+    dryRun: asked.dryRun,
+    rotateSecret: asked.rotateSecret,
     requestedBy: caller.user,
     channel: caller.channel,
     approvalsNeeded: policy.approvals,
@@ -46,7 +83,7 @@ export async function openDeployDialog(
     version,
     rotateSecret,
   }: {
-    readonly environment: string | undefined
+    readonly environment?: string | undefined
     readonly dryRun: boolean
     readonly version?: string
     readonly rotateSecret?: boolean
@@ -71,13 +108,9 @@ export async function confirmDeploy(dialog: Submitted, context: CommandContext):
   if (version === undefined || !isVersion(version)) return tell(noVersionChosen())
   const ticked = dialog.ticked(inputs.options)
   const dryRun = ticked.includes(dryRunOption)
-  const rotateSecret = ticked.includes(rotateOption) || undefined
+  const rotateSecret = ticked.includes(rotateOption)
   const chosen = dialog.value(inputs.environment) ?? environment
-  return deploy(
-    { user: dialog.user, channel },
-    { name: 'deploy', version, environment: chosen, dryRun, rotateSecret },
-    context,
-  )
+  return deploy({ user: dialog.user, channel }, { version, environment: chosen, dryRun, rotateSecret }, context)
 }
 
 /** How long purser.yaml expects each phase to take. The watch takes as long as it says, not as long as its chapter. */

@@ -2,7 +2,14 @@ import { diagnosisStale, noDiagnosis, noSubjectChosen, remedyNotProposed } from 
 import { diagnoseView, inputs } from '../messages/dialogs/ask-dialogs.ts'
 import { aboutOf } from '../messages/thread/diagnosis.ts'
 import { mistyped } from '../nearest.ts'
-import { type DiagnosePlan, offeredRemedies, type RemedyKind, rotate, subjects } from '../model/diagnosis.ts'
+import {
+  type DiagnosePlan,
+  offeredRemedies,
+  type RemedyKind,
+  rotate,
+  type Subject,
+  subjects,
+} from '../model/diagnosis.ts'
 import { newRun } from '../model/new-run.ts'
 import type { Run } from '../model/run.ts'
 import { releasedIn } from '../model/current-release.ts'
@@ -11,15 +18,33 @@ import { openDeployDialog } from './deploy.ts'
 import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { CommandRefused, guard, guardLock } from './guards.ts'
-import type { Command } from './grammar.ts'
 import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
+import { command } from './grammar/row.ts'
+import { cronJob, environment, subject } from './grammar/words.ts'
 
-type Asked = Extract<Command, { name: 'diagnose' }>
+export const diagnoseCommand = command('diagnose', {
+  does: 'finds out why billing does not work; changes nothing',
+  more: "It does a section of the runbook's troubleshooting at once, names the most likely cause, and offers buttons for what can be mended ([more](troubleshooting.md)).",
+  may: 'channel',
+  answer: 'board',
+  takes: { subject, cronJob, environment },
+  examples: ['diagnose', 'diagnose webhook', 'diagnose cronjob webhook-retry staging'],
+  act: (caller, { subject, cronJob, environment }, context) =>
+    subject === undefined
+      ? openDiagnoseDialog(caller, environment, context)
+      : diagnose(caller, { subject, cronJob, environment }, context),
+})
+
+interface AskedDiagnosis {
+  readonly subject: Subject
+  readonly cronJob: string | undefined
+  readonly environment: string | undefined
+}
 
 /** `/billing diagnose SUBJECT [ENV]`: the runbook's troubleshooting, as a run of its own beside whatever else runs. */
 export async function diagnose(
   caller: Caller,
-  { subject, cronJob, environment }: Asked,
+  { subject, cronJob, environment }: AskedDiagnosis,
   context: CommandContext,
 ): Promise<Answer> {
   const name = environment ?? context.config.defaultEnvironment
@@ -72,7 +97,7 @@ export async function confirmDiagnose(dialog: Submitted, context: CommandContext
   const subject = subjects.find((subject) => subject === word)
   if (subject === undefined) return tell(noSubjectChosen())
   const chosen = dialog.value(inputs.environment) ?? environment
-  return diagnose({ user: dialog.user, channel }, { name: 'diagnose', subject, cronJob, environment: chosen }, context)
+  return diagnose({ user: dialog.user, channel }, { subject, cronJob, environment: chosen }, context)
 }
 
 /** The Diagnose again button: a new run, the old board stays as it was found. */

@@ -2,6 +2,17 @@ import { historyMessage, runHistoryMessage } from '../messages/answers/answers.t
 import { type Answer, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { guard } from './guards.ts'
+import { command } from './grammar/row.ts'
+import { run } from './grammar/words.ts'
+
+export const historyCommand = command('history', {
+  does: 'lists the newest runs, or everything that happened in one',
+  may: 'channel',
+  answer: 'message',
+  takes: { run: run('the newest ten') },
+  examples: ['history', 'history #42'],
+  act: (caller, { run }, context) => history(caller, run, context),
+})
 
 /** `/billing history [#N]`: finished runs, or every event of one. */
 export async function history(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {

@@ -5,8 +5,29 @@ import type { Message } from '../messages/blocks/message.ts'
 import { type Answer, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { environmentOf, guard } from './guards.ts'
-import { isReason } from './grammar/words.ts'
+import { command } from './grammar/row.ts'
+import { environment, isReason, reason } from './grammar/words.ts'
 import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
+
+export const lockCommand = command('lock', {
+  does: 'lets nothing start or be approved in the default environment',
+  more: 'Every channel of the environment is told. A run under way goes on; `verify`, `plan` and `status` work ([more](operating.md#lock)). The dialog can lock another environment too.',
+  may: 'deployers',
+  answer: 'announcement',
+  takes: { reason },
+  examples: ['lock', 'lock closing the books'],
+  act: (caller, { reason }, context) =>
+    reason === undefined ? openLockDialog(caller, undefined, context) : lock(caller, reason, context),
+})
+
+export const unlockCommand = command('unlock', {
+  does: 'opens a locked environment again',
+  may: 'deployers',
+  answer: 'announcement',
+  takes: { environment },
+  examples: ['unlock', 'unlock staging'],
+  act: (caller, { environment }, context) => unlock(caller, environment, context),
+})
 
 /** `/billing lock REASON`: nothing may change the environment until it is unlocked, and everybody is told. */
 export async function lock(

@@ -7,22 +7,34 @@ import { newRun, type PhaseMinutes } from '../model/new-run.ts'
 import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { environmentOf, guard, guardLock } from './guards.ts'
-import type { Command } from './grammar.ts'
 import type { Submitted } from './dialogs/submitted.ts'
+import { command } from './grammar/row.ts'
+import { backup, environment } from './grammar/words.ts'
+
+export const restoreCommand = command('restore', {
+  does: 'shows what going back to a backup costs, then asks for it',
+  more: "A dialog wants the environment's name typed before anything begins ([more](database.md#restore)).",
+  may: 'deployers',
+  approvals: 'restoreApprovals',
+  answer: 'board',
+  takes: { backup, environment },
+  examples: ['restore', 'restore #42', 'restore backup_20260105_101500_production_run42.dump staging'],
+  act: openRestoreDialog,
+})
 
 const Metadata = z.object({ channel: z.string(), environment: z.string(), file: z.string(), sha256: z.string() })
 
 /** `/billing restore [BACKUP] [ENV]`: shows what it costs; changes nothing yet. */
 export async function openRestoreDialog(
   caller: Caller,
-  command: Extract<Command, { name: 'restore' }>,
+  asked: { readonly backup?: string | undefined; readonly environment?: string | undefined },
   context: CommandContext,
 ): Promise<Answer> {
-  const environment = command.environment ?? context.config.defaultEnvironment
+  const environment = asked.environment ?? context.config.defaultEnvironment
   await guard(context, caller, 'deploy', environment)
   await guardLock(context, environment)
-  const backup = chosen(await context.backups(environment), command.backup)
-  if (backup === undefined) return tell(noBackup(environment, command.backup))
+  const backup = chosen(await context.backups(environment), asked.backup)
+  if (backup === undefined) return tell(noBackup(environment, asked.backup))
   const { file, sha256 } = backup
   const metadata = JSON.stringify({ channel: caller.channel, environment, file, sha256 })
   const approvals = environmentOf(context, environment).policy.restoreApprovals

@@ -22,6 +22,19 @@ import { type Answer, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { CommandRefused, guard, guardLock } from './guards.ts'
 import { whySchemaForbids } from './schema-guard.ts'
+import { command } from './grammar/row.ts'
+import { revision, run } from './grammar/words.ts'
+
+export const rollbackCommand = command('rollback', {
+  does: 'shows what would be undone and what runs then, and undoes it',
+  more: 'Nothing begins before the dialog that shows it was confirmed ([revisions](kubernetes.md)).',
+  may: 'deployers',
+  approvals: 'rollbackApprovals',
+  answer: 'board',
+  takes: { run: run('the newest deploy or restore that changed something'), revision },
+  examples: ['rollback', 'rollback #42', 'rollback #42 --to-revision 3'],
+  act: (caller, { run, revision }, context) => openRollbackDialog(caller, run, context, revision),
+})
 
 const Metadata = z.object({
   run: z.number().int().positive(),

@@ -5,7 +5,7 @@ import type { Message } from '../messages/blocks/message.ts'
 import { readTicket } from '../messages/board/actions.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { parseCommand } from './grammar.ts'
-import { dialogs, dispatch, presses } from './handlers.ts'
+import { dialogs, presses } from './interactions.ts'
 import { homeChannel, homePresses } from './home.ts'
 import { type Answer, answering, refuse } from './respond.ts'
 import { submitted } from './dialogs/submitted.ts'
@@ -97,7 +97,7 @@ async function open(client: WebClient, triggerId: string, answer: Opens, context
 
 function parseAndDispatch(caller: Caller, text: string, context: CommandContext): Promise<Answer> | Answer {
   const parsed = parseCommand(text, Object.keys(context.config.environments))
-  if (parsed.ok) return dispatch(caller, parsed.command, context)
+  if (parsed.ok) return parsed.act(caller, context)
   if (parsed.kind === 'unknown')
     return { kind: 'tell', message: unknownCommand(parsed.typed, parsed.nearest, parsed.usage) }
   return { kind: 'tell', message: refusal(`${parsed.text} Nothing was changed.`, `Usage: ${parsed.usage}`) }

@@ -3,6 +3,17 @@ import { isReadOnly } from '../model/kinds.ts'
 import { type Answer, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { guard } from './guards.ts'
+import { command } from './grammar/row.ts'
+import { run } from './grammar/words.ts'
+
+export const statusCommand = command('status', {
+  does: 'tells what runs and what waits',
+  may: 'channel',
+  answer: 'message',
+  takes: { run: run('all that are open') },
+  examples: ['status', 'status #42'],
+  act: (caller, { run }, context) => status(caller, run, context),
+})
 
 /** `/billing status [#N]`: what runs and what waits, or one run. */
 export async function status(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {

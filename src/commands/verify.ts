@@ -2,6 +2,18 @@ import { newRun } from '../model/new-run.ts'
 import { type Answer, publishAndEnqueue, silent } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { guard } from './guards.ts'
+import { command } from './grammar/row.ts'
+import { environment } from './grammar/words.ts'
+
+export const verifyCommand = command('verify', {
+  does: 'checks counts and state; changes nothing',
+  more: "It makes the runbook's four counts, checks the billing invariants, and looks at the deployment, its health, the Stripe endpoint, the webhook, the CronJobs and the logs, each beside what the last verification saw.",
+  may: 'channel',
+  answer: 'board',
+  takes: { environment },
+  examples: ['verify', 'verify staging'],
+  act: (caller, { environment }, context) => verify(caller, environment, context),
+})
 
 /** `/billing verify [ENV]`: counts and state, as a run of its own beside whatever else runs. */
 export async function verify(

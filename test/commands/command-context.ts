@@ -4,10 +4,10 @@ import type { ModalView } from '@slack/types'
 import { pino } from 'pino'
 import { expect } from 'vitest'
 import { approve } from '../../src/commands/decide.ts'
-import { deploy } from '../../src/commands/deploy.ts'
 import { type Answer, answering } from '../../src/commands/respond.ts'
 import type { Caller, CommandContext } from '../../src/commands/command-context.ts'
-import { type Command, parseCommand } from '../../src/commands/grammar.ts'
+import { parseCommand } from '../../src/commands/grammar.ts'
+import type { Understood } from '../../src/commands/grammar/row.ts'
 import { confirmRollback, openRollbackDialog } from '../../src/commands/rollback.ts'
 import type { PolicyConfig } from '../../src/config/environment-schema.ts'
 import { parsePurserYaml, type PurserConfig } from '../../src/config/purser-yaml.ts'
@@ -39,14 +39,15 @@ export async function said(context: CommandContext, caller: Caller, act: () => P
   return answer.kind === 'tell' ? answer.message.text : ''
 }
 
-function command<N extends Command['name']>(text: string): Extract<Command, { name: N }> {
-  const parsed = parseCommand(text, ['production', 'staging'])
-  if (!parsed.ok) throw new Error(`${text} is not understood`)
-  return parsed.command as Extract<Command, { name: N }>
+/** A line after `/billing`, understood. */
+export function typed(line: string): Understood {
+  const parsed = parseCommand(line, ['production', 'staging'])
+  if (!parsed.ok) throw new Error(`${line} is not understood`)
+  return parsed
 }
 
 export const deploys = (caller: Caller, text: string, context: CommandContext) =>
-  said(context, caller, () => deploy(caller, command<'deploy'>(`deploy ${text}`), context))
+  said(context, caller, async () => typed(`deploy ${text}`).act(caller, context))
 export const ticketOf = (run: Run) => ({ run: run.number, plan: run.planHash })
 export const approves = (caller: Caller, run: Run, context: CommandContext) =>
   said(context, caller, () => approve(caller, ticketOf(run), context))

@@ -18,9 +18,7 @@ afterAll(() => stores.close())
 const { openContext, changesNothing } = commandContexts(() => stores)
 
 const asks = (who: Caller, context: CommandContext, cronJob?: string) =>
-  said(context, who, () =>
-    diagnose(who, { name: 'diagnose', subject: 'cronjob', cronJob, environment: undefined }, context),
-  )
+  said(context, who, () => diagnose(who, { subject: 'cronjob', cronJob, environment: undefined }, context))
 const presses = (who: Caller, run: Run, kind: RemedyKind, context: CommandContext) =>
   said(context, who, () => fix(who, ticketOf(run), kind, context))
 

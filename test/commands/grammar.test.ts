@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Caller } from '../../src/commands/command-context.ts'
 import { grammar, parseCommand } from '../../src/commands/grammar.ts'
-import { dispatch } from '../../src/commands/handlers.ts'
 import { commandsPage } from '../../scripts/commands-page.ts'
 import { openStores, type TestStores } from '../store/stores.ts'
-import { commandContexts, dana, said, sam } from './command-context.ts'
+import { commandContexts, dana, said, sam, typed } from './command-context.ts'
 
 const environments = ['production', 'staging']
 const isOption = ({ label }: { label: string }) => label.startsWith('--')
@@ -72,9 +71,7 @@ describe('who may', () => {
     const context = openContext()
     const answered: string[] = []
     for (const { name } of grammar) {
-      const parsed = parseCommand(name, environments)
-      if (!parsed.ok) throw new Error(`${name} is not understood`)
-      const answer = await said(context, caller, async () => dispatch(caller, parsed.command, context))
+      const answer = await said(context, caller, async () => typed(name).act(caller, context))
       if (answer.includes(text)) answered.push(name)
     }
     return answered

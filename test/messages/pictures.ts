@@ -6,6 +6,7 @@ import {
   statusMessage,
   unknownCommand,
 } from '../../src/messages/answers/answers.ts'
+import { deployCommand } from '../../src/commands/deploy.ts'
 import { grammar } from '../../src/commands/grammar.ts'
 import { deployView, diagnoseView, lockView } from '../../src/messages/dialogs/ask-dialogs.ts'
 import { boardMessage } from '../../src/messages/board/board.ts'
@@ -389,7 +390,7 @@ export const pictures: readonly Picture[] = [
     'unknown',
     'a command that is none',
     'The nearest one is suggested.',
-    unknownCommand('deplyo', 'deploy', grammar[0].usage),
+    unknownCommand('deplyo', 'deploy', deployCommand.usage),
   ),
   answer(
     'refused',

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import type { PolicyConfig } from '../../config/environment-schema.ts'
+import type { Caller, CommandContext } from '../command-context.ts'
+import type { Answer } from '../respond.ts'
 import { environment, meant, type Word, wordOf } from './words.ts'
 
 /*
@@ -11,8 +13,16 @@ import { environment, meant, type Word, wordOf } from './words.ts'
  * `deploy staging` leaves the version open.
  */
 
-/** The text of `/billing NAME …` as a command, or one sentence that says what is wrong with it. */
-type Reading<C> = { readonly ok: true; readonly command: C } | { readonly ok: false; readonly problem: string }
+/** A line that was understood: what was asked, by the names of the row's `takes`, and how it is carried out. */
+export interface Understood {
+  readonly ok: true
+  readonly name: string
+  readonly asked: Readonly<Record<string, unknown>>
+  readonly act: (caller: Caller, context: CommandContext) => Promise<Answer> | Answer
+}
+
+/** The text of `/billing NAME …`, understood, or one sentence that says what is wrong with it. */
+type Reading = Understood | { readonly ok: false; readonly problem: string }
 
 interface About {
   /** A phrase without subject: "lists …". Every list of commands shows it. */
@@ -30,38 +40,40 @@ interface About {
 }
 
 /** One command of Purser. */
-export interface Row<N extends string, C> extends About {
-  readonly name: N
+export interface Row extends About {
+  readonly name: string
   readonly usage: string
   /** The usage text after the name, argument by argument: `[VERSION]`, `[--to-revision K]`. */
   readonly parts: readonly string[]
   readonly words: readonly Word[]
   /** Pure. `rest` is the text after the name, `environments` are the names in purser.yaml. */
-  readonly parse: (rest: string, environments: readonly string[]) => Reading<C>
+  readonly parse: (rest: string, environments: readonly string[]) => Reading
 }
 
 type Shape = Readonly<Record<string, z.ZodType>>
 type Values<S extends Shape> = z.output<ReturnType<typeof z.object<S>>>
 
-interface Declaration<S extends Shape, C> extends About {
+interface Declaration<S extends Shape> extends About {
   /** The arguments in their order, then the options; each is a schema of `words.ts`. */
   readonly takes: S
   /** Whatever else is typed is passed over: who asks for help is not corrected. */
   readonly ignoresRest?: true
   /** Why these values do not go together. */
   readonly refuses?: (values: Values<S>) => string | undefined
-  readonly means: (values: Values<S>) => C
+  /** Carries it out. What people left open may be asked for in a dialog. Raises what guards raise. */
+  readonly act: (caller: Caller, asked: Values<S>, context: CommandContext) => Promise<Answer> | Answer
 }
 
 export const slashCommand = '/billing'
 
-export function command<const N extends string, S extends Shape, const C extends { readonly name: string }>(
-  name: N,
-  { takes, ignoresRest, refuses, means, ...about }: Declaration<S, C>,
-): Row<N, C> {
+export function command<S extends Shape>(
+  name: string,
+  { takes, ignoresRest, refuses, act, ...about }: Declaration<S>,
+): Row {
   const words = Object.values(takes).map(wordOf)
   const parts = words.filter(({ after }) => after === undefined).map((word) => `[${inBrackets(word, words)}]`)
   const schema = z.object(takes)
+  const nothing = Object.fromEntries(Object.keys(takes).map((key) => [key, undefined]))
   return {
     ...about,
     name,
@@ -70,10 +82,11 @@ export function command<const N extends string, S extends Shape, const C extends
     usage: [slashCommand, name, ...parts].join(' '),
     parse: (rest, environments) => {
       const { typed, problems } = sort(name, takes, ignoresRest ? '' : rest, environments)
-      const read = schema.safeParse(typed)
+      const read = schema.safeParse({ ...nothing, ...typed })
       if (!read.success) return { ok: false, problem: read.error.issues[0]?.message ?? `${name} was not understood.` }
       const problem = problems[0] ?? refuses?.(read.data)
-      return problem === undefined ? { ok: true, command: means(read.data) } : { ok: false, problem }
+      if (problem !== undefined) return { ok: false, problem }
+      return { ok: true, name, asked: read.data, act: (caller, context) => act(caller, read.data, context) }
     },
   }
 }
