@@ -33,8 +33,16 @@ const metricSchema = z.strictObject({
   breaches: z.int().min(1).exactOptional().describe('Another number of breaches in a row than for the others.'),
 })
 
-/** Metrics that every release has; their names are taken. */
-const ownMetrics = ['log_errors', 'log_error_rate', 'restarts', 'replicas_missing', 'undelivered_events']
+/** Metrics that every release has: their names are taken. `src/runbook/monitor/sources.ts` says where each comes from. */
+export const builtIn = {
+  errors: 'log_errors',
+  errorRate: 'log_error_rate',
+  restarts: 'restarts',
+  notReady: 'replicas_missing',
+  undelivered: 'undelivered_events',
+} as const
+export type BuiltInMetric = (typeof builtIn)[keyof typeof builtIn]
+export const builtInMetrics: readonly BuiltInMetric[] = Object.values(builtIn)
 
 export const monitorSchema = z.strictObject({
   minutes: minutes.default(30).describe('How long to watch; fractions are allowed.'),
@@ -45,9 +53,9 @@ export const monitorSchema = z.strictObject({
     .default(3)
     .describe('So many samples in a row must break a rule before people are asked what to do.'),
   metrics: distinctBy(
-    metricSchema.refine(({ name }) => !ownMetrics.includes(name), {
+    metricSchema.refine(({ name }) => !builtInMetrics.some((taken) => taken === name), {
       path: ['name'],
-      message: `must not be one of ${ownMetrics.join(', ')}: these are watched anyway`,
+      message: `must not be one of ${builtInMetrics.join(', ')}: these are watched anyway`,
     }),
     'name',
   ).default([]),

@@ -1,10 +1,11 @@
+import { builtIn } from '../../config/watch-schema.ts'
 import { PurserError } from '../../errors.ts'
 import type { MetricSample } from '../../model/run.ts'
 import type { BaselineSample } from '../../model/watch.ts'
 import type { PhaseContext } from '../phase.ts'
 import { errorTest } from './log-lines.ts'
 import { ErrorCounter } from './log-watch.ts'
-import { type Baseline, builtIn, perMinute, type Rule } from './monitor-rules.ts'
+import { type Baseline, perMinute, type Rule } from './monitor-rules.ts'
 import { totalOf } from '../verify/query-checks.ts'
 
 /**

@@ -1,5 +1,7 @@
 import type { MonitorConfig } from '../../config/service-schema.ts'
+import { builtIn, builtInMetrics } from '../../config/watch-schema.ts'
 import type { MetricSample } from '../../model/run.ts'
+import { sources } from './sources.ts'
 
 /** What is watched, and what it may be. The configured metrics, and those that every release has. */
 export interface Rule {
@@ -37,35 +39,16 @@ export interface Judgement {
   readonly text: string
 }
 
-export const builtIn = {
-  errors: 'log_errors',
-  errorRate: 'log_error_rate',
-  restarts: 'restarts',
-  notReady: 'replicas_missing',
-  undelivered: 'undelivered_events',
-} as const
-
+/** Those of purser.yaml first. */
 export function rulesOf(config: MonitorConfig): readonly Rule[] {
-  const { breaches, logs } = config
-  const own = (name: string, title: string, more: Partial<Rule> = {}): Rule => ({
-    name,
-    title,
-    compare: 'value',
-    noData: 'inconclusive',
-    breaches,
-    ...more,
-  })
-  const rateLimit = logs.maxErrorsTimesBaseline
+  const { breaches } = config
   return [
     ...config.metrics.map((metric) => ({ breaches, ...metric })),
-    own(builtIn.errors, 'Error lines', { atMost: logs.maxErrors }),
-    own(builtIn.errorRate, 'Errors per minute', {
-      unit: 'per minute',
-      ...(rateLimit === undefined ? {} : { atMostTimesBaseline: rateLimit }),
+    ...builtInMetrics.map((name): Rule => {
+      const { title, unit, limits } = sources[name]
+      const about = unit === undefined ? { title } : { title, unit }
+      return { name, ...about, compare: 'value', noData: 'inconclusive', breaches, ...limits(config) }
     }),
-    own(builtIn.restarts, 'Restarts', { atMost: config.maxRestarts }),
-    own(builtIn.notReady, 'Pods not ready', { atMost: 0 }),
-    own(builtIn.undelivered, 'Undelivered events', { atMost: config.maxUndelivered }),
   ]
 }
 

@@ -1,18 +1,11 @@
 import { DatabaseError } from '../../adapters/postgres/port.ts'
+import { builtIn, builtInMetrics } from '../../config/watch-schema.ts'
 import { PurserError } from '../../errors.ts'
 import type { MetricSample } from '../../model/run.ts'
 import { metricValue } from './baseline.ts'
 import type { PhaseContext } from '../phase.ts'
 import type { LogWatch } from './log-watch.ts'
-import { builtIn } from './monitor-rules.ts'
-import { undeliveredEvents } from '../verify/state-checks.ts'
-
-/** It holds what stood when the watch began, and is the same after a restart. */
-export interface Beginning {
-  readonly [key: string]: string | number
-  readonly at: string
-  readonly restarts: number
-}
+import { type Beginning, sources } from './sources.ts'
 
 /** One look at everything that is watched, written down together. A look that fails leaves a gap. */
 export async function sample(context: PhaseContext, beginning: Beginning, logs: LogWatch): Promise<void> {
@@ -21,9 +14,10 @@ export async function sample(context: PhaseContext, beginning: Beginning, logs: 
   await logs.write()
   const looks: readonly (readonly [string, () => Promise<number | undefined>])[] = [
     ...service.monitor.metrics.map(({ name, sql }) => [name, () => metricValue(context, sql)] as const),
-    [builtIn.restarts, () => restartsSince(context, beginning)],
-    [builtIn.notReady, () => replicasNotReady(context)],
-    [builtIn.undelivered, () => undeliveredEvents(context, new Date(beginning.at))],
+    ...builtInMetrics.flatMap((name) => {
+      const look = sources[name].sample
+      return look === undefined ? [] : [[name, () => look(context, beginning)] as const]
+    }),
   ]
   const seen = await Promise.all(
     looks.map(async ([metric, look]) => ({ metric, at, value: await orGap(signal, look) })),
@@ -42,16 +36,6 @@ async function orGap(signal: AbortSignal, look: () => Promise<number | undefined
     if (error instanceof DatabaseError && error.code === 'statement_timeout') return undefined
     throw error
   }
-}
-
-async function restartsSince({ world, service, signal }: PhaseContext, beginning: Beginning): Promise<number> {
-  const restarts = await world.cluster.restarts(service.deployment, service.container, signal)
-  return Math.max(0, restarts - beginning.restarts)
-}
-
-async function replicasNotReady({ world, service, signal }: PhaseContext): Promise<number | undefined> {
-  const deployment = await world.cluster.deployment(service.deployment, service.container, signal)
-  return deployment && Math.max(0, deployment.replicas - deployment.availableReplicas)
 }
 
 /** Error lines so far, and per minute since the sample before: over all pods and for each. */

@@ -1,6 +1,7 @@
+import { builtIn } from '../../config/watch-schema.ts'
 import type { LogGroup, MetricSample } from '../../model/run.ts'
 import type { PhaseContext } from '../phase.ts'
-import { builtIn, type Judgement, limitWords, type Rule, type Watch } from './monitor-rules.ts'
+import { type Judgement, limitWords, type Rule, type Watch } from './monitor-rules.ts'
 
 /** "28 min left · Webhooks processed 12 · …": one line of the board. */
 export function progressLine(

@@ -1,8 +1,9 @@
+import { builtIn } from '../../config/watch-schema.ts'
 import type { Check, Verification } from '../../model/run.ts'
 import { check, type Finding, withinTime, worstOf } from './checks.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
 import { expectedTables, migrationFiles, pendingMigrations } from '../migrate/migrations.ts'
-import { builtIn, type Judgement, type Watch } from '../monitor/monitor-rules.ts'
+import type { Judgement, Watch } from '../monitor/monitor-rules.ts'
 import { allowedWords, verdictWords } from '../monitor/monitor-words.ts'
 
 /** The runbook's seven Success Criteria. Made of the verification's own checks and of what was watched: nothing is checked twice, or otherwise. */

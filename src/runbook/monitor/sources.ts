@@ -1,0 +1,51 @@
+import { type BuiltInMetric, builtIn } from '../../config/watch-schema.ts'
+import type { MonitorConfig } from '../../config/service-schema.ts'
+import type { PhaseContext } from '../phase.ts'
+import { undeliveredEvents } from '../verify/state-checks.ts'
+
+/** It holds what stood when the watch began, and is the same after a restart. */
+export interface Beginning {
+  readonly [key: string]: string | number
+  readonly at: string
+  readonly restarts: number
+}
+
+interface Source {
+  readonly title: string
+  readonly unit?: string
+  readonly limits: (config: MonitorConfig) => { readonly atMost?: number; readonly atMostTimesBaseline?: number }
+  /** The number now; undefined is a gap. What the log watch counts is not asked for. */
+  readonly sample?: (context: PhaseContext, beginning: Beginning) => Promise<number | undefined>
+}
+
+/** What every release is watched for beside the metrics of purser.yaml: one entry a source, and none can be forgotten. */
+export const sources: { readonly [M in BuiltInMetric]: Source } = {
+  [builtIn.errors]: { title: 'Error lines', limits: ({ logs }) => ({ atMost: logs.maxErrors }) },
+  [builtIn.errorRate]: {
+    title: 'Errors per minute',
+    unit: 'per minute',
+    limits: ({ logs: { maxErrorsTimesBaseline: limit } }) =>
+      limit === undefined ? {} : { atMostTimesBaseline: limit },
+  },
+  [builtIn.restarts]: {
+    title: 'Restarts',
+    limits: ({ maxRestarts }) => ({ atMost: maxRestarts }),
+    sample: restartsSince,
+  },
+  [builtIn.notReady]: { title: 'Pods not ready', limits: () => ({ atMost: 0 }), sample: replicasNotReady },
+  [builtIn.undelivered]: {
+    title: 'Undelivered events',
+    limits: ({ maxUndelivered }) => ({ atMost: maxUndelivered }),
+    sample: (context, beginning) => undeliveredEvents(context, new Date(beginning.at)),
+  },
+}
+
+async function restartsSince({ world, service, signal }: PhaseContext, beginning: Beginning): Promise<number> {
+  const restarts = await world.cluster.restarts(service.deployment, service.container, signal)
+  return Math.max(0, restarts - beginning.restarts)
+}
+
+async function replicasNotReady({ world, service, signal }: PhaseContext): Promise<number | undefined> {
+  const deployment = await world.cluster.deployment(service.deployment, service.container, signal)
+  return deployment && Math.max(0, deployment.replicas - deployment.availableReplicas)
+}
