@@ -17,7 +17,7 @@ import { isUndoPlan, type Run } from '../model/run.ts'
 import { hashOfPlan } from '../model/deploy-plan.ts'
 import { planUndo, type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
 import { currentWatch } from '../model/watch.ts'
-import { hasMoved, lookedAt } from './dialogs/rollback-dialog.ts'
+import { hasMoved, viewWithRevisions } from './dialogs/rollback-dialog.ts'
 import { type Answer, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { CommandRefused, guard, guardLock } from './guards.ts'
@@ -68,7 +68,7 @@ export async function openRollbackDialog(
     JSON.stringify({ run: run.number, hash: hashOfPlan(undo), channel: caller.channel, rollbackTarget })
   const image = await imageOf(undo, context)
   if (image !== undefined) {
-    const fill = () => lookedAt({ run, undo, image, revision, metadata }, context)
+    const fill = () => viewWithRevisions({ run, undo, image, revision, metadata }, context)
     return { kind: 'open', view: rollbackLookingView(run, undo), fill }
   }
   if (revision === undefined) return { kind: 'open', view: rollbackView(run, undo, metadata(), context.now()) }

@@ -3,7 +3,7 @@ import { FencedOut, type StopCode, Stopped } from '../model/errors.ts'
 import type { Failure } from '../model/run.ts'
 import { PlanOutdated } from '../runbook/errors.ts'
 
-type Verdict =
+type Handling =
   /** Another worker owns the phase: write nothing. */
   | 'fenced'
   | 'cancelled'
@@ -16,7 +16,7 @@ type Verdict =
 const mostTransientFailures = 5
 
 /** The one place that maps errors to retry or fail. `transientFailures`: temporary errors so far in this attempt. */
-export function verdictOn(error: unknown, signal: AbortSignal, transientFailures: number): Verdict {
+export function verdictOn(error: unknown, signal: AbortSignal, transientFailures: number): Handling {
   const stopped: unknown = signal.aborted ? signal.reason : error
   if (stopped instanceof Stopped) return verdictOnStop(stopped.code)
   if (!(error instanceof PurserError))
@@ -45,7 +45,7 @@ export function failureOf(error: unknown, signal: AbortSignal): Failure {
   return { code: 'unexpected', message, evidence: stackOf(cause), hint: 'This is a fault of Purser: please report it.' }
 }
 
-function verdictOnStop(code: StopCode): Verdict {
+function verdictOnStop(code: StopCode): Handling {
   switch (code) {
     case 'cancelled':
       return 'cancelled'

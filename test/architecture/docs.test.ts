@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { deployPhases } from '../../src/model/phases.ts'
 import { filesBelow, root, textOf } from './documents.ts'
 
 const pages = filesBelow('.', '.md')
@@ -69,6 +70,10 @@ describe('every page', () => {
 
 it('the README fits on one page', () => {
   expect(Buffer.byteLength(textOf('README.md'))).toBeLessThanOrEqual(6_000)
+})
+
+it.each(deployPhases.map(({ name }) => name))('docs/deploy.md says what the phase %s does', (name) => {
+  expect(textOf('docs/deploy.md')).toMatch(new RegExp(`^\\d+\\. \\*\\*\`${name}\`\\*\\*`, 'm'))
 })
 
 it('every page of docs is reached from docs/README.md', () => {

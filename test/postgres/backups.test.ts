@@ -268,7 +268,7 @@ describe('backups of the service database', () => {
     const path = join(directory, 'former.dump.json')
     await writeFile(path, JSON.stringify({ ...manifest, bytes: 1e18 }))
     await expect(backups.create('next', quiet, never)).rejects.toMatchObject({
-      code: 'disk_full',
+      code: 'backup_disk_full',
       message: expect.stringMatching(/needs about [\d.]+ GB in .+, [\d.]+ GB are free/),
       hint: expect.stringMatching(/^Free [\d.]+ GB there, or put PURSER_BACKUP_DIR on a larger volume/),
     })

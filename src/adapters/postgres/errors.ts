@@ -57,6 +57,7 @@ export class DatabaseError extends PurserError {
 
 const backupCodes = [
   'backup_damaged',
+  'backup_disk_full',
   'backup_failed',
   'backup_missing',
   'backup_name',
@@ -66,7 +67,6 @@ const backupCodes = [
   'command_timed_out',
   'database_address',
   'database_unreachable',
-  'disk_full',
   'lock_not_available',
   'permission_denied',
   'restore_differs',

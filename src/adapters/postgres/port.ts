@@ -185,7 +185,7 @@ export interface Backups {
   /** Why backups are not tried out by a restore; undefined when they are. */
   whyNoTestRestore(signal: AbortSignal): Promise<string | undefined>
   /**
-   * Estimates whether the disk has room for it (`disk_full`), dumps (directory format, as many jobs as cores) one snapshot to
+   * Estimates whether the disk has room for it (`backup_disk_full`), dumps (directory format, as many jobs as cores) one snapshot to
    * `<name>.partial` and counts that snapshot's rows, then proves it: exit code, table of contents, SHA-256, and a restore into
    * a scratch database whose counts must equal the snapshot's (or a read-through of the whole archive); then moves the files to
    * where backups are kept and writes the manifest beside them. A repeat overwrites only its own remains; a finished backup of this

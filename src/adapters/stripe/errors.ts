@@ -52,7 +52,7 @@ export function stripeTrouble(doing: string, error: unknown): StripeTrouble {
     return new StripeTrouble('stripe_request_refused', `${doing}: ${masked(String(error))}`, { cause: error })
   }
   if (error instanceof Stripe.errors.StripeConnectionError) return unreachable(doing, error)
-  const { code, hint, transient } = verdictOn(error)
+  const { code, hint, transient } = classify(error)
   return new StripeTrouble(code, `${doing}: ${masked(error.message)}`, {
     hint,
     transient,
@@ -76,13 +76,13 @@ function unreachable(doing: string, error: Stripe.errors.StripeConnectionError):
   })
 }
 
-interface Verdict {
+interface Classified {
   readonly code: StripeCode
   readonly hint: string
   readonly transient: boolean
 }
 
-function verdictOn(error: Stripe.errors.StripeError): Verdict {
+function classify(error: Stripe.errors.StripeError): Classified {
   const { errors } = Stripe
   if (error.statusCode === 409 || error.code === 'idempotency_key_in_use') {
     return {
@@ -135,7 +135,7 @@ export function rightIn(message: string): string | undefined {
   return name === undefined ? undefined : (rights[name] ?? name)
 }
 
-function refusal(error: Stripe.errors.StripeError): Verdict {
+function refusal(error: Stripe.errors.StripeError): Classified {
   if (error.code === 'resource_missing' || error.statusCode === 404) {
     return {
       code: 'stripe_not_found',

@@ -11,7 +11,7 @@ import { whySchemaForbids } from '../schema-guard.ts'
 /** A person waits for the dialog. */
 const lookLimitMs = 5_000
 /** Slack waits three seconds for the answer to a confirmation. */
-const glanceLimitMs = 1_500
+const clusterLimitMs = 1_500
 
 interface Asked {
   readonly run: Run
@@ -24,7 +24,7 @@ interface Asked {
 }
 
 /** The dialog with what will run in it; without a way to confirm when the rollback would stop. */
-export async function lookedAt(asked: Asked, context: CommandContext): Promise<ModalView> {
+export async function viewWithRevisions(asked: Asked, context: CommandContext): Promise<ModalView> {
   const { run, undo, image, revision, metadata } = asked
   const now = context.now()
   const [seen, releases] = await Promise.all([
@@ -60,7 +60,7 @@ export async function hasMoved(
 ): Promise<boolean> {
   if (rollbackTarget?.kind !== 'seen') return false
   // Best effort: the run looks again before it changes anything.
-  const seen = await context.deployment(run.environment, AbortSignal.timeout(glanceLimitMs)).catch(() => undefined)
+  const seen = await context.deployment(run.environment, AbortSignal.timeout(clusterLimitMs)).catch(() => undefined)
   return seen !== undefined && seen.templateHash !== rollbackTarget.from.templateHash
 }
 

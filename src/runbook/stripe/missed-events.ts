@@ -10,7 +10,7 @@ import { decideEndpoint } from './webhook-endpoint.ts'
 
 /** Stripe lists events this far back. */
 const reachDays = 30
-const mostLookedAt = 20_000
+const mostExamined = 20_000
 const mostMissed = 1_000
 /** Stripe's limit of one question. */
 const typesAtOnce = 20
@@ -58,7 +58,7 @@ export async function missedEvents(
   const askDatabase = receivedEvents !== undefined
   const undelivered = !askDatabase && !databaseSetBack
   const missed: EventSummary[] = []
-  let lookedAt = 0
+  let examined = 0
   let complete = since >= reach
   for (const types of inGroups(expandedEvents(context), typesAtOnce)) {
     let after: string | undefined
@@ -67,10 +67,10 @@ export async function missedEvents(
       const page = await context.world.stripe.events(question, context.signal)
       const settled = page.events.filter((event) => !isOnItsWay(event))
       missed.push(...(askDatabase ? await lackingIn(context, receivedEvents, settled) : settled))
-      lookedAt += page.events.length
+      examined += page.events.length
       after = page.next
-      if (lookedAt >= mostLookedAt || missed.length >= mostMissed) complete &&= after === undefined
-    } while (after !== undefined && lookedAt < mostLookedAt && missed.length < mostMissed)
+      if (examined >= mostExamined || missed.length >= mostMissed) complete &&= after === undefined
+    } while (after !== undefined && examined < mostExamined && missed.length < mostMissed)
   }
   const events = missed
     .sort((a, b) => a.created.getTime() - b.created.getTime() || a.id.localeCompare(b.id))

@@ -2,8 +2,8 @@ import type { Check, Verdict, Verification } from '../../model/run.ts'
 import { PurserError } from '../../errors.ts'
 import { CheckFailed } from '../errors.ts'
 
-/** A look at one thing finds this. */
-export interface Finding {
+/** What a look at one thing comes to. */
+export interface CheckResult {
   readonly verdict: Verdict
   readonly value: string
   /** The number behind the value, for the comparison with the last time. */
@@ -26,10 +26,10 @@ class TimeIsUp extends PurserError {
 export async function check(
   about: Pick<Check, 'name' | 'title' | 'threshold'>,
   signal: AbortSignal,
-  look: () => Promise<Finding>,
+  look: () => Promise<CheckResult>,
 ): Promise<Check> {
   const began = performance.now()
-  const found = await orAborted(signal, look).catch((error: unknown): Finding => {
+  const found = await orAborted(signal, look).catch((error: unknown): CheckResult => {
     const reason: unknown = signal.aborted ? signal.reason : error
     if (signal.aborted && !(reason instanceof TimeIsUp)) throw reason
     const value = reason instanceof Error ? reason.message : String(reason)

@@ -1,6 +1,6 @@
 import { builtIn } from '../../config/watch-schema.ts'
 import type { Check, Verification } from '../../model/run.ts'
-import { check, type Finding, withinTime, worstOf } from './checks.ts'
+import { check, type CheckResult, withinTime, worstOf } from './checks.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
 import { expectedTables, migrationFiles, pendingMigrations } from '../migrate/migrations.ts'
 import type { Judgement, Watch } from '../monitor/monitor-rules.ts'
@@ -44,7 +44,7 @@ function madeOf(name: string, title: string, parts: readonly Check[]): Check {
   }
 }
 
-function once(name: string, title: string, threshold: string, finding: Finding): Check {
+function once(name: string, title: string, threshold: string, finding: CheckResult): Check {
   return { name, title, threshold, ...finding, milliseconds: 0 }
 }
 
@@ -55,7 +55,7 @@ function migrations(context: PhaseContext): Promise<Check> {
   )
 }
 
-async function migrationsApplied({ world, service, run, signal }: PhaseContext): Promise<Finding> {
+async function migrationsApplied({ world, service, run, signal }: PhaseContext): Promise<CheckResult> {
   const files = await migrationFiles(world, service.migrations, planOf(run).commit.sha, signal)
   const pending = pendingMigrations(files, await world.database.ledger(signal), service.migrations)
   const tables = expectedTables(files, service.migrations)
@@ -64,7 +64,7 @@ async function migrationsApplied({ world, service, run, signal }: PhaseContext):
   return { verdict: pending.length === 0 && missing.length === 0 ? 'pass' : 'fail', value }
 }
 
-function e2ePassed({ run }: PhaseContext): Finding {
+function e2ePassed({ run }: PhaseContext): CheckResult {
   const phase = run.phases.find((phase) => phase.name === 'e2e')
   const passed = phase?.status === 'succeeded'
   return { verdict: passed ? 'pass' : 'fail', value: phase?.line ?? 'did not run' }

@@ -1,7 +1,7 @@
 import type { QueryAnswer } from '../../adapters/postgres/port.ts'
 import type { InvariantConfig, VerifyQueryConfig } from '../../config/service-schema.ts'
 import type { Check, Verdict } from '../../model/run.ts'
-import { check, type Finding } from './checks.ts'
+import { check, type CheckResult } from './checks.ts'
 import type { PhaseContext } from '../phase.ts'
 
 /** The runbook's Verification Commands and the billing invariants, as configured, side by side. */
@@ -39,7 +39,7 @@ export function firstRows(sql: string, most: number): string {
 }
 
 /** Tells how many rows break the invariant, and the first column of the first few. */
-function violations(rows: QueryAnswer['rows']): Finding {
+function violations(rows: QueryAnswer['rows']): CheckResult {
   if (rows.length === 0) return { verdict: 'pass', value: 'none', number: 0 }
   const count = rows.length > mostRows ? `more than ${mostRows}` : String(rows.length)
   const ids = rows.slice(0, shownIds).map(([id]) => (isId(id) ? id : 'not an id: not shown'))

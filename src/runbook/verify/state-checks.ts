@@ -1,7 +1,7 @@
 import type { LogLine } from '../../adapters/kubernetes/logs/port.ts'
 import { cutBetweenWords } from '../../masking.ts'
 import { type Check, isDeployPlan } from '../../model/run.ts'
-import { check, type Finding } from './checks.ts'
+import { check, type CheckResult } from './checks.ts'
 import type { PhaseContext } from '../phase.ts'
 import { cronHealth } from '../cronjobs/cron-health.ts'
 import { releasedImage } from '../rollout/image.ts'
@@ -40,7 +40,7 @@ async function expectedImage(context: PhaseContext): Promise<string | undefined>
   return isDeployPlan(context.run.plan) ? (await releasedImage(context)).reference : undefined
 }
 
-export async function rolloutState(context: PhaseContext, image?: string): Promise<Finding> {
+export async function rolloutState(context: PhaseContext, image?: string): Promise<CheckResult> {
   const { world, service, signal } = context
   const deployment = await world.cluster.deployment(service.deployment, service.container, signal)
   if (deployment === undefined) return { verdict: 'fail', value: `no deployment ${service.deployment}` }
@@ -51,7 +51,7 @@ export async function rolloutState(context: PhaseContext, image?: string): Promi
   return { verdict: whole && right ? 'pass' : 'fail', value, number: availableReplicas }
 }
 
-export async function healthState({ world, environment, signal }: PhaseContext): Promise<Finding> {
+export async function healthState({ world, environment, signal }: PhaseContext): Promise<CheckResult> {
   const answer = await world.health.get(environment.healthUrl, signal)
   const value = `${answer.status} in ${Math.round(answer.milliseconds)} ms`
   return { verdict: answer.status === 200 ? 'pass' : 'fail', value }
@@ -62,7 +62,7 @@ const deliveryPatienceMs = 60_000
 const hourMs = 3_600_000
 
 /** The endpoint stands as the plan wants it, is enabled, and Stripe has delivered what it had for it. */
-async function endpointState(context: PhaseContext): Promise<Finding> {
+async function endpointState(context: PhaseContext): Promise<CheckResult> {
   const { world, service, environment, signal } = context
   const { name, key } = service.stripe.secret
   const events = expandedEvents(context)
@@ -92,7 +92,7 @@ export async function undeliveredEvents({ world, signal }: PhaseContext, since: 
 }
 
 /** The service takes signed events and refuses unsigned ones; raises CheckFailed otherwise. */
-async function webhookState(context: PhaseContext): Promise<Finding> {
+async function webhookState(context: PhaseContext): Promise<CheckResult> {
   const answer = await probe(context, context.signal)
   return {
     verdict: 'pass',
@@ -100,7 +100,7 @@ async function webhookState(context: PhaseContext): Promise<Finding> {
   }
 }
 
-async function cronJobState({ world, signal }: PhaseContext, name: string): Promise<Finding> {
+async function cronJobState({ world, signal }: PhaseContext, name: string): Promise<CheckResult> {
   const job = await world.cluster.cronJob(name, signal)
   return job === undefined ? { verdict: 'fail', value: 'does not exist' } : cronHealth(job, new Date())
 }
@@ -110,7 +110,7 @@ const mostLogLines = 20_000
 const mostKinds = 200
 
 /** Error lines of the last minutes over all pods, per minute, and the most frequent one. */
-async function logState(context: PhaseContext): Promise<Finding> {
+async function logState(context: PhaseContext): Promise<CheckResult> {
   const { world, service, signal } = context
   const { logs } = service.monitor
   const isError = errorTest(service.monitor)

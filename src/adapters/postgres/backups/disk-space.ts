@@ -33,7 +33,7 @@ export async function requireSpace(directory: string, needed: SpaceNeeded): Prom
   const free = bavail * bsize
   if (free >= needed.bytes) return
   throw new BackupError(
-    'disk_full',
+    'backup_disk_full',
     `backing up the database: it needs about ${inUnits(needed.bytes)} in ${directory}, ${inUnits(free)} are free`,
     {
       hint: `Free ${inUnits(needed.bytes - free)} there, or put PURSER_BACKUP_DIR on a larger volume (environments.*.backups.keep and days say how many backups stay).`,

@@ -172,6 +172,6 @@ function dumpFailed(doing: string, exitCode: number, complaints: readonly string
     )
   }
   if (said.includes('No space left'))
-    return make('disk_full', 'no disk space is left for it', 'Free space in the backup directory.')
+    return make('backup_disk_full', 'no disk space is left for it', 'Free space in the backup directory.')
   return make('backup_failed', `pg_dump exited ${exitCode}`, 'See its messages.')
 }
