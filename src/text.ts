@@ -34,9 +34,19 @@ export function about(ms: number): string {
   return whole < 60 ? `${whole} min` : `${Math.floor(whole / 60)} h ${whole % 60} min`
 }
 
-/** "12.3 MB" */
-export function megabytes(bytes: number): string {
-  return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
+/** How long something took or has lasted, in one unit: "850 ms", "40 s", "12 min", "3 h", "2 d". */
+export function roughly(ms: number): string {
+  if (ms <= 0) return '0 s'
+  if (ms < second) return `${Math.round(ms)} ms`
+  if (ms < 90 * second) return `${Math.round(ms / second)} s`
+  if (ms < 90 * minute) return `${Math.round(ms / minute)} min`
+  return ms < 48 * hour ? `${Math.round(ms / hour)} h` : `${Math.round(ms / day)} d`
+}
+
+/** "0.4 kB", "12.3 MB", "1.2 GB" */
+export function sizeOf(bytes: number): string {
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`
 }
 
 /** "2026-01-01 09:05 UTC" */

@@ -48,7 +48,7 @@ describe('backups of the service database', () => {
     expect(manifest.restoreTest).toMatchObject({ outcome: 'passed', milliseconds: expect.any(Number) })
     expect((await stat(join(directory, manifest.file))).mode & 0o077).toBe(0)
     expect(progress).toContainEqual(
-      expect.stringMatching(/^dumping public.customers.* \(table \d of 2, about .+ of \d MB\)$/),
+      expect.stringMatching(/^dumping public.customers.* \(table \d of 2, about .+ of [\d.]+ MB\)$/),
     )
     expect((await readdir(directory)).sort()).toEqual(['run-42.dump', 'run-42.dump.json'])
 

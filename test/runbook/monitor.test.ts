@@ -222,7 +222,7 @@ describe('watching a release', () => {
     const stage = await onStage({ minutes: 1 })
     const running = stage.run()
     await decision(stage.claim.run, 'finish')
-    expect((await running).line).toMatch(/success criteria met after \d+ s of 60 s: finished early/)
+    expect((await running).line).toMatch(/success criteria met after \d+ m?s of 60 s: finished early/)
   })
 
   it('that is rolled back by policy ends at once, and the rollback begins exactly once, asked for by Purser', async () => {

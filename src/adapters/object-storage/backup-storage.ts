@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { inUnits, requireSpace } from '../postgres/backups/disk-space.ts'
+import { requireSpace } from '../postgres/backups/disk-space.ts'
 import { BackupError } from '../postgres/errors.ts'
 import {
   fingerprint,
@@ -15,6 +15,7 @@ import {
 import type { BackupManifest } from '../postgres/port.ts'
 import { S3Bucket, type S3Location, type StoredObject } from './bucket.ts'
 import { type BackupStorage, directoryStorage, gone } from '../postgres/backups/storage.ts'
+import { sizeOf } from '../../text.ts'
 
 const progressStep = 0.05
 
@@ -140,7 +141,7 @@ async function uploadAll(
       (sent) => {
         if ((done + sent - said) / total < progressStep) return
         said = done + sent
-        onProgress(`uploading to s3://${bucket.location.bucket}: ${inUnits(said)} of ${inUnits(total)}`)
+        onProgress(`uploading to s3://${bucket.location.bucket}: ${sizeOf(said)} of ${sizeOf(total)}`)
       },
       signal,
     )

@@ -5,7 +5,7 @@ import { viewIds } from '../board/actions.ts'
 import { inputs } from './ask-dialogs.ts'
 import { list } from '../blocks/list.ts'
 import { code, context, message, type Message, paragraph, paragraphs, plainText, words } from '../blocks/message.ts'
-import { ago, counted, duration, megabytes } from '../../text.ts'
+import { ago, counted, duration, sizeOf } from '../../text.ts'
 import type { Chapter } from '../plan/chapter.ts'
 
 /** What a restore costs, as far as it is known when the dialog opens. */
@@ -34,7 +34,7 @@ export function restoreView(price: RestorePrice, privateMetadata: string): Modal
     paragraph(
       [
         `*Everything written to ${words(environment, 60)} since the backup (${ago(new Date(backup.finishedAt), now)}) stops serving.*`,
-        `Backup ${code(backup.file)} of run *#${backup.run}*, ${megabytes(backup.bytes)}, ${counted(backup.tables, 'table')}`,
+        `Backup ${code(backup.file)} of run *#${backup.run}*, ${sizeOf(backup.bytes)}, ${counted(backup.tables, 'table')}`,
         proofOf(backup, price.strategy?.kind),
         downtimeLine(price.strategy),
         'Every Stripe event since the backup is then sent to the service again; what it knows already it ignores.',
@@ -129,7 +129,7 @@ export function backupsMessage(
   }
   const lines = backups.slice(0, 20).map((backup) => {
     const tried = backup.restoreMs === undefined ? 'not tried out' : `test restore took ${duration(backup.restoreMs)}`
-    return `*#${backup.run}* ${code(backup.file)} – ${ago(new Date(backup.finishedAt), now)}, ${megabytes(backup.bytes)}, ${tried}`
+    return `*#${backup.run}* ${code(backup.file)} – ${ago(new Date(backup.finishedAt), now)}, ${sizeOf(backup.bytes)}, ${tried}`
   })
   const left = backups.length - lines.length
   const all = [...lines, ...(left > 0 ? [`… and ${left} older ones`] : [])]
@@ -145,7 +145,7 @@ function keptLines(databases: readonly KeptDatabase[] | undefined): readonly str
   if (databases.length === 0) return []
   const shown = databases.slice(0, 10).map(({ name, run, kind, bytes }) => {
     const what = kind === 'before' ? `what served before restore *#${run}*` : `the other database of restore *#${run}*`
-    const size = bytes === undefined ? 'of unknown size' : megabytes(bytes)
+    const size = bytes === undefined ? 'of unknown size' : sizeOf(bytes)
     return `${code(name)}, ${size}: ${what}. ${code(`drop database "${name.replaceAll('"', '""')}"`)}`
   })
   const left = databases.length - shown.length
@@ -165,7 +165,7 @@ export function restoreChapters(plan: RestorePlan): readonly Chapter[] {
     {
       title: 'Backup',
       lines: [
-        `${backup.file} of run #${backup.run}, made ${backup.finishedAt}, ${megabytes(backup.bytes)}, sha256 ${backup.sha256.slice(0, 12)}`,
+        `${backup.file} of run #${backup.run}, made ${backup.finishedAt}, ${sizeOf(backup.bytes)}, sha256 ${backup.sha256.slice(0, 12)}`,
         proofOf(tried(backup), plan.inPlace === undefined ? 'swap' : 'in-place'),
       ],
     },

@@ -16,7 +16,7 @@ import {
   paragraphs,
   words,
 } from '../blocks/message.ts'
-import { duration, megabytes, oneLine, utc } from '../../text.ts'
+import { duration, sizeOf, oneLine, utc } from '../../text.ts'
 import { sign, stateWords, subject } from '../board/status-words.ts'
 import { localTime } from '../blocks/marks.ts'
 
@@ -168,7 +168,7 @@ function backups(environments: readonly HomeEnvironment[]): readonly (KnownBlock
       cell(one.file),
       ...(several ? [cell(one.environment)] : []),
       cell(readable(one.finishedAt)),
-      cell(megabytes(one.bytes)),
+      cell(sizeOf(one.bytes)),
       cell(one.restoreMs === undefined ? (one.untried ?? 'read through') : `restored in ${duration(one.restoreMs)}`),
     ])
   const head = ['File', ...(several ? ['Of'] : []), 'Made', 'Size', 'Tried out'].map(cell)

@@ -2,7 +2,8 @@ import type { CronJobExamination, JobExamination } from '../../adapters/kubernet
 import { cutBetweenWords } from '../../masking.ts'
 import type { Cause, Finding, Remedy } from '../../model/diagnosis.ts'
 import { type CronJobFacts, newestFailure, tellingLine } from './cronjob-facts.ts'
-import { counted, inWords, judged, known, readable } from './seen.ts'
+import { judged, known, readable } from './seen.ts'
+import { counted, roughly } from '../../text.ts'
 
 /** The controller looks every 10 s, and a Job takes a moment to be made. */
 const startGraceSeconds = 120
@@ -202,7 +203,7 @@ function neverEnds({ name, schedule, now }: CronJobFacts, found: CronJobExaminat
   if (!(seconds > 2 * schedule.everySeconds + startGraceSeconds)) return undefined
   return {
     code: 'job_never_ends',
-    sentence: `Job ${running.name} has been running for ${inWords(seconds)}, and CronJob ${name} starts no other beside it.`,
+    sentence: `Job ${running.name} has been running for ${roughly(seconds * 1_000)}, and CronJob ${name} starts no other beside it.`,
     next: 'Look at its log; delete the Job when it hangs, and the next one starts by itself.',
     remedies: [],
   }

@@ -1,6 +1,7 @@
 import type { Cause, Finding, Remedy } from '../../model/diagnosis.ts'
 import type { GracePeriodFacts, RowSecurity, ServiceRole } from './grace-period-facts.ts'
-import { counted, judged, known, readable } from './seen.ts'
+import { judged, known, readable } from './seen.ts'
+import { counted } from '../../text.ts'
 
 const redeploy: readonly Remedy[] = [{ kind: 'deploy', target: '' }]
 

@@ -56,20 +56,6 @@ export function judged<T>(name: string, title: string, seen: Seen<T>, judge: (fa
   return { name, title, ...verdict, evidence: short, milliseconds: seen.milliseconds }
 }
 
-/** "1 pod", "3 pods" */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`
-}
-
-/** "40 s", "12 min", "3 h", "2 d" */
-export function inWords(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds))
-  if (whole < 90) return `${whole} s`
-  if (whole < 90 * 60) return `${Math.round(whole / 60)} min`
-  if (whole < 48 * 3_600) return `${Math.round(whole / 3_600)} h`
-  return `${Math.round(whole / 86_400)} d`
-}
-
 /** "2026-01-05 14:20 UTC" */
 export function readable(iso: string | undefined): string {
   return iso === undefined || iso === '' ? 'never' : `${iso.slice(0, 16).replace('T', ' ')} UTC`

@@ -1,5 +1,5 @@
 import { type Cause, type Remedy, rotate } from '../../model/diagnosis.ts'
-import { counted, inWords, known } from './seen.ts'
+import { known } from './seen.ts'
 import type { WebhookFacts } from './webhook-facts.ts'
 import {
   clocks,
@@ -11,6 +11,7 @@ import {
   stalePods,
   toleranceSeconds,
 } from './webhook.ts'
+import { counted, roughly } from '../../text.ts'
 
 const redeploy: readonly Remedy[] = [{ kind: 'deploy', target: '' }]
 const rotation: readonly Remedy[] = [{ kind: 'deploy', target: rotate }]
@@ -86,7 +87,7 @@ function clockSkew(facts: WebhookFacts): Cause | undefined {
   if (Math.abs(ahead) <= toleranceSeconds) return undefined
   return {
     code: 'clock_skew',
-    sentence: `The service's clock is ${inWords(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} Stripe's, and signatures are only good for ${toleranceSeconds / 60} min: it refuses every event.`,
+    sentence: `The service's clock is ${roughly(Math.abs(ahead) * 1_000)} ${ahead > 0 ? 'ahead of' : 'behind'} Stripe's, and signatures are only good for ${toleranceSeconds / 60} min: it refuses every event.`,
     next: 'Set the clock of the nodes right (NTP); then the pods need no restart.',
     remedies: [],
   }
@@ -99,7 +100,7 @@ function ownClock(facts: WebhookFacts): Cause | undefined {
   if (service !== undefined && Math.abs(service - stripe) > toleranceSeconds * 1_000) return undefined
   return {
     code: 'own_clock',
-    sentence: `Purser's own clock is ${inWords(Math.abs(stripe) / 1_000)} ${stripe > 0 ? 'behind' : 'ahead of'} Stripe's, so its signed test event proves nothing.`,
+    sentence: `Purser's own clock is ${roughly(Math.abs(stripe))} ${stripe > 0 ? 'behind' : 'ahead of'} Stripe's, so its signed test event proves nothing.`,
     next: 'Set the clock of the machine that runs Purser right, then diagnose again.',
     remedies: [],
   }
@@ -234,7 +235,7 @@ function eventsNotRetried({ events }: WebhookFacts): Cause | undefined {
   if (seen === undefined || seen.waiting === 0 || seen.oldestWaitingSeconds <= retriesOverSeconds) return undefined
   return {
     code: 'events_not_retried',
-    sentence: `${counted(seen.waiting, 'event')} came in and ${seen.waiting === 1 ? 'is' : 'are'} not processed for up to ${inWords(seen.oldestWaitingSeconds)}: nothing tries them again.`,
+    sentence: `${counted(seen.waiting, 'event')} came in and ${seen.waiting === 1 ? 'is' : 'are'} not processed for up to ${roughly(seen.oldestWaitingSeconds * 1_000)}: nothing tries them again.`,
     next: 'Look at the job that repeats them: /billing diagnose cronjob',
     remedies: [],
   }

@@ -3,8 +3,9 @@ import type { ProbeAnswer } from '../../adapters/stripe/port.ts'
 import type { Finding } from '../../model/diagnosis.ts'
 import { secretAnnotation } from '../stripe/signing-secret.ts'
 import { secretFingerprint } from '../stripe/webhook-endpoint.ts'
-import { counted, inWords, judged, known, readable } from './seen.ts'
+import { judged, known, readable } from './seen.ts'
 import type { Probe, WebhookFacts } from './webhook-facts.ts'
+import { counted, roughly } from '../../text.ts'
 
 /** Stripe's libraries refuse a signature that is older or newer than this. */
 export const toleranceSeconds = 300
@@ -37,7 +38,7 @@ export function webhookFindings(facts: WebhookFacts): readonly Finding[] {
     }),
     judged('undelivered', 'Undelivered at Stripe', facts.undelivered, ({ count, oldestSeconds }) => ({
       verdict: count === 0 ? 'pass' : oldestSeconds > deliveredSeconds ? 'fail' : 'warn',
-      seen: count === 0 ? 'none' : `${counted(count, 'event')}, the oldest for ${inWords(oldestSeconds)}`,
+      seen: count === 0 ? 'none' : `${counted(count, 'event')}, the oldest for ${roughly(oldestSeconds * 1_000)}`,
     })),
     judged('missed', 'Events the service lacks', facts.missed, ({ count, line }) => ({
       verdict: count === 0 ? 'pass' : 'fail',
@@ -81,9 +82,11 @@ export function webhookFindings(facts: WebhookFacts): readonly Finding[] {
       facts.events,
       ({ received, waiting, oldestWaitingSeconds, lastReceivedSeconds }) => {
         const last =
-          lastReceivedSeconds === undefined ? 'none received' : `the last ${inWords(lastReceivedSeconds)} ago`
+          lastReceivedSeconds === undefined ? 'none received' : `the last ${roughly(lastReceivedSeconds * 1_000)} ago`
         const rest =
-          waiting === 0 ? 'all processed' : `${waiting} not processed for up to ${inWords(oldestWaitingSeconds)}`
+          waiting === 0
+            ? 'all processed'
+            : `${waiting} not processed for up to ${roughly(oldestWaitingSeconds * 1_000)}`
         const verdict = oldestWaitingSeconds > retriesOverSeconds ? 'fail' : waiting > 0 ? 'warn' : 'pass'
         return { verdict, seen: received === 0 ? last : `${received} received, ${last}, ${rest}` }
       },
@@ -133,7 +136,7 @@ function clockFinding(facts: WebhookFacts): Finding {
 
 function offset(ms: number): string {
   if (Math.abs(ms) < 2_000) return 'agrees'
-  return `${inWords(Math.abs(ms) / 1_000)} ${ms > 0 ? 'ahead' : 'behind'}`
+  return `${roughly(Math.abs(ms))} ${ms > 0 ? 'ahead' : 'behind'}`
 }
 
 /** How far the service is ahead of Stripe, which signs by its own clock; of us where Stripe's is unknown and the cluster says that ours is right. */

@@ -1,9 +1,9 @@
 import { confirmPlan } from '../plan/confirm-plan.ts'
 import { type Phase, type PhaseContext, planOf } from '../phase.ts'
 import { CheckFailed, PlanOutdated } from '../errors.ts'
-import { seconds } from '../preflight/preflight.ts'
 import { broughtBy, expectedTables, migrationFiles } from './migrations.ts'
 import { changeOf, newest, releaseOf } from './schema-check.ts'
+import { roughly } from '../../text.ts'
 
 /** Chapter 1, Apply Database Migrations: each pending file in its own transaction, in order; then the tables are verified. */
 export const migrate: Phase = async (context) => {
@@ -96,7 +96,7 @@ async function requireProvenBackup(context: PhaseContext): Promise<void> {
   const { maxAgeMinutes } = context.environment.backups
   const age = Date.now() - Date.parse(backup.finishedAt)
   if (age >= maxAgeMinutes * 60_000)
-    throw new CheckFailed('backup_too_old', `starting migrations: backup ${backup.file} is ${seconds(age)} old`, {
+    throw new CheckFailed('backup_too_old', `starting migrations: backup ${backup.file} is ${roughly(age)} old`, {
       hint: `No migration starts with a backup older than ${maxAgeMinutes} min (backups.maxAgeMinutes): deploy anew.`,
     })
   await context.step('verify the backup again', async (signal) => {

@@ -2,6 +2,7 @@ import { builtIn } from '../../config/watch-schema.ts'
 import type { LogGroup, MetricSample } from '../../model/run.ts'
 import type { PhaseContext } from '../phase.ts'
 import { type Judgement, limitWords, type Rule, type Watch } from './monitor-rules.ts'
+import { roughly } from '../../text.ts'
 
 /** "28 min left · Webhooks processed 12 · …": one line of the board. */
 export function progressLine(
@@ -12,10 +13,7 @@ export function progressLine(
   const left = times.ends.getTime() - Date.now()
   const longer = times.until > times.ends ? 'a little longer, to be sure' : 'the last look'
   const shown = rules.filter(({ name }) => name !== builtIn.errorRate)
-  return [
-    left > 0 ? `${durationWords(left / 60_000)} left` : longer,
-    ...shown.map((rule) => latest(rule, watch.samples)),
-  ].join(' · ')
+  return [left > 0 ? `${roughly(left)} left` : longer, ...shown.map((rule) => latest(rule, watch.samples))].join(' · ')
 }
 
 function latest({ name, title }: Rule, samples: readonly MetricSample[]): string {
@@ -58,8 +56,4 @@ export function allowedWords(judged: readonly Judgement[], watch: Pick<Watch, 'b
     return words === 'any' ? [] : [`${rule.title}: ${words}`]
   })
   return limits.length === 0 ? 'sampled' : limits.join('; ')
-}
-
-export function durationWords(minutes: number): string {
-  return minutes >= 1.5 ? `${Math.round(minutes)} min` : `${Math.max(0, Math.round(minutes * 60))} s`
 }

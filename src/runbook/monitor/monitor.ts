@@ -9,8 +9,9 @@ import { LogWatch } from './log-watch.ts'
 import { judge, type Judgement, type Rule, rulesOf, seenEnough, type Watch } from './monitor-rules.ts'
 import { sample } from './monitor-sample.ts'
 import type { Beginning } from './sources.ts'
-import { breachEvidence, durationWords, errorLines, progressLine } from './monitor-words.ts'
+import { breachEvidence, errorLines, progressLine } from './monitor-words.ts'
 import { lookAround } from '../verify/verify.ts'
+import { roughly } from '../../text.ts'
 
 /** A watch ends by its time or by somebody's decision. */
 interface Ended {
@@ -178,13 +179,13 @@ async function conclude(context: PhaseContext, watch: Watch, state: RunWatch | u
   const fileName = `run-${run.number}-${run.version}.md`
   await context.step('send the report', () => context.tell({ kind: 'report', fileName }))
   const met = verification.criteria.filter((one) => one.verdict === 'pass').length
-  const whole = durationWords(service.monitor.minutes)
+  const whole = roughly(service.monitor.minutes * 60_000)
   const time = early ? `after ${watchedFor(state)} of ${whole}: finished early` : `in ${whole}`
   return { line: `${met} of ${verification.criteria.length} success criteria met ${time}`, verification }
 }
 
 function watchedFor({ beganAt, decision }: RunWatch): string {
-  return durationWords(((decision?.at ?? beganAt).getTime() - beganAt.getTime()) / 60_000)
+  return roughly((decision?.at ?? beganAt).getTime() - beganAt.getTime())
 }
 
 async function notMet(

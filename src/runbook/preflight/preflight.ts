@@ -11,6 +11,7 @@ import { requireAccount } from '../plan/stripe-plan.ts'
 import { concurrently } from './concurrently.ts'
 import { runInWorkspace } from '../workspace/workspace-command.ts'
 import { inWorkspace } from '../workspace/workspace.ts'
+import { roughly, sizeOf } from '../../text.ts'
 
 /** Pre-Flight Checklist: tests and build pass, credentials are right, Purser may do what it must, the backup is proven. */
 export const preflight: Phase = async (context) => {
@@ -35,11 +36,11 @@ export const preflight: Phase = async (context) => {
   const backup = await context.records.backup()
   const built = image === undefined ? '' : `, image ${image.digest.slice(0, 19)}… built and pushed`
   const tests = `${service.preflight.commands.length} commands passed`
-  return { line: `${tests}${built}, backup ${backup?.file} (${megabytes(backup?.bytes ?? 0)}) ${proven(backup)}` }
+  return { line: `${tests}${built}, backup ${backup?.file} (${sizeOf(backup?.bytes ?? 0)}) ${proven(backup)}` }
 }
 
 function proven(backup: BackupRecord | undefined): string {
-  return backup?.restoreMs === undefined ? 'read through' : `proven, restores in ${seconds(backup.restoreMs)}`
+  return backup?.restoreMs === undefined ? 'read through' : `proven, restores in ${roughly(backup.restoreMs)}`
 }
 
 async function runCommands(
@@ -144,7 +145,7 @@ async function backUp(context: PhaseContext): Promise<void> {
     await context.tell(
       {
         kind: 'note',
-        text: `Backup ${backup.file}: ${megabytes(backup.bytes)}, ${backup.tables} tables, sha256 ${backup.sha256.slice(0, 12)}, read through from end to end. ${proofOf(backup)}`,
+        text: `Backup ${backup.file}: ${sizeOf(backup.bytes)}, ${backup.tables} tables, sha256 ${backup.sha256.slice(0, 12)}, read through from end to end. ${proofOf(backup)}`,
       },
       'backup',
     )
@@ -171,7 +172,7 @@ export function backupRecordOf(manifest: BackupManifest): BackupRecord {
 function proofOf({ restoreMs, untried, rows = [] }: BackupRecord): string {
   if (restoreMs === undefined) return `Not tried out by a restore: ${untried ?? 'unknown'}.`
   const total = rows.reduce((sum, row) => sum + row.rows, 0)
-  return `Tried out: restored in ${seconds(restoreMs)}, all ${total} rows and every sequence as in the snapshot.`
+  return `Tried out: restored in ${roughly(restoreMs)}, all ${total} rows and every sequence as in the snapshot.`
 }
 
 async function letOldBackupsGo(context: PhaseContext, signal: AbortSignal) {
@@ -191,18 +192,8 @@ async function letOldBackupsGo(context: PhaseContext, signal: AbortSignal) {
   return { removed: gone }
 }
 
-/** "850 ms", "12 s", "4 min" */
-export function seconds(milliseconds: number): string {
-  if (milliseconds < 1_000) return `${Math.round(milliseconds)} ms`
-  return milliseconds < 120_000 ? `${Math.round(milliseconds / 1_000)} s` : `${Math.round(milliseconds / 60_000)} min`
-}
-
 /** `backup_20261122_081530_production_run42`, as the runbook names them, and unique for the run. */
 function backupName(environment: string, run: number, at: Date): string {
   const stamp = at.toISOString().replace(/[-:]/g, '').replace('T', '_').slice(0, 15)
   return `backup_${stamp}_${environment}_run${run}`
-}
-
-function megabytes(bytes: number): string {
-  return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
 }

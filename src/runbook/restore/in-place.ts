@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { EffectOf } from '../../model/effects/effects.ts'
 import type { PhaseContext, PhaseResult } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
-import { backupRecordOf, seconds } from '../preflight/preflight.ts'
+import { backupRecordOf } from '../preflight/preflight.ts'
 import {
   rememberService,
   type ServiceSnapshot,
@@ -12,6 +12,7 @@ import {
   stopService,
 } from './service.ts'
 import type { RestorePlan } from '../../model/restore-plan.ts'
+import { roughly } from '../../text.ts'
 
 /*
  * A restore where databases cannot be renamed. The service is stopped for the whole of it: what the database holds is dumped
@@ -46,7 +47,7 @@ export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): 
     await putBack(context, snapshot)
     throw error
   }
-  const down = seconds(Date.now() - began.at)
+  const down = roughly(Date.now() - began.at)
   const done = await world.restores.doneInPlace(run.number, context.signal)
   await context.tell(
     {

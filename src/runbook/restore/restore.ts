@@ -2,13 +2,13 @@ import type { RestoreNames } from '../../adapters/postgres/port.ts'
 import type { RestorePlan } from '../../model/restore-plan.ts'
 import type { Phase, PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
-import { seconds } from '../preflight/preflight.ts'
 import { confirmRestorePlan } from './restore-plan.ts'
 import { rememberService, type ServiceSnapshot, signalToPutBack, startService, stopService } from './service.ts'
 import { missedEvents, resendEvents } from '../stripe/missed-events.ts'
 import { restoreInPlace, verifyForInPlace } from './in-place.ts'
 import { healthState, rolloutState } from '../verify/state-checks.ts'
 import { lookAround, summaryOf } from '../verify/verify.ts'
+import { roughly } from '../../text.ts'
 
 /*
  * A restore by a swap of names, and its way back. `prepare` restores beside the live database, which goes on serving; `swap`
@@ -42,7 +42,7 @@ export const prepare: Phase = async (context) => {
       ),
     )
     return {
-      line: `${plan.database.restored} holds the backup, checked against its snapshot, in ${seconds(milliseconds)}`,
+      line: `${plan.database.restored} holds the backup, checked against its snapshot, in ${roughly(milliseconds)}`,
     }
   } catch (error) {
     const signal = signalToPutBack(context.signal)
@@ -88,11 +88,11 @@ export const swap: Phase = async (context) => {
       kind: 'note',
       text:
         `${names.live} is now the backup ${plan.backup.file}. What served before is kept as database ${names.kept}, closed to ` +
-        `connections, until someone drops it; rolling this run back puts it in place again. The service stood still for at most ${seconds(down)}.`,
+        `connections, until someone drops it; rolling this run back puts it in place again. The service stood still for at most ${roughly(down)}.`,
     },
     'swapped',
   )
-  return { line: `${names.live} restored, application back after ${seconds(down)}; the old database is ${names.kept}` }
+  return { line: `${names.live} restored, application back after ${roughly(down)}; the old database is ${names.kept}` }
 }
 
 export async function putBack(

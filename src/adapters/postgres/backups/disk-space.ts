@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { BackupError } from '../errors.ts'
 import type { BackupManifest } from '../port.ts'
+import { sizeOf } from '../../../text.ts'
 
 /** A first backup is reckoned by this: compressed rows take up to 0.4 of their tables, and half as much again is safe. */
 const firstRatio = 0.6
@@ -24,7 +25,7 @@ export function spaceNeeded(sourceBytes: number, former: readonly BackupManifest
     ratios.length === 0
       ? 'no former backup to measure by'
       : `the last ${ratios.length === 1 ? 'one' : ratios.length} took up to ${percent(Math.max(...ratios))} of theirs`
-  return { bytes: Math.ceil(sourceBytes * ratio), reckoning: `tables of ${inUnits(sourceBytes)}; ${basis}` }
+  return { bytes: Math.ceil(sourceBytes * ratio), reckoning: `tables of ${sizeOf(sourceBytes)}; ${basis}` }
 }
 
 /** Better not begun than broken off with a full disk, on which others may write too. */
@@ -34,9 +35,9 @@ export async function requireSpace(directory: string, needed: SpaceNeeded): Prom
   if (free >= needed.bytes) return
   throw new BackupError(
     'backup_disk_full',
-    `backing up the database: it needs about ${inUnits(needed.bytes)} in ${directory}, ${inUnits(free)} are free`,
+    `backing up the database: it needs about ${sizeOf(needed.bytes)} in ${directory}, ${sizeOf(free)} are free`,
     {
-      hint: `Free ${inUnits(needed.bytes - free)} there, or put PURSER_BACKUP_DIR on a larger volume (environments.*.backups.keep and days say how many backups stay).`,
+      hint: `Free ${sizeOf(needed.bytes - free)} there, or put PURSER_BACKUP_DIR on a larger volume (environments.*.backups.keep and days say how many backups stay).`,
       evidence: [`estimate: ${needed.reckoning}`],
     },
   )
@@ -44,9 +45,4 @@ export async function requireSpace(directory: string, needed: SpaceNeeded): Prom
 
 function percent(ratio: number): string {
   return `${Math.round(ratio * 100)} %`
-}
-
-export function inUnits(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`
-  return bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : `${Math.ceil(bytes / 1e3)} kB`
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sensitive } from '../../../sensitive.ts'
 import { nameOf, type Table } from './contents.ts'
-import { inUnits } from './disk-space.ts'
 import { withSession } from '../connection/session.ts'
+import { sizeOf } from '../../../text.ts'
 
 const everyMs = 1_000
 
@@ -41,7 +41,7 @@ export function dumpProgress(
     }, 0)
     const names = begun.filter(({ oid }) => open.has(oid)).map(nameOf)
     const what = names.length === 0 ? nameOf(last) : names.join(', ')
-    const line = `dumping ${what} (table ${begun.length} of ${tables.length}, about ${inUnits(read)} of ${inUnits(total)})`
+    const line = `dumping ${what} (table ${begun.length} of ${tables.length}, about ${sizeOf(read)} of ${sizeOf(total)})`
     if (line === said) return
     said = line
     onProgress(line)
