@@ -2,7 +2,9 @@ import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import type { ServiceConfig } from '../config/service-schema.ts'
 import type { AfterOf, EffectKind } from '../model/effects/effects.ts'
 import type { Change, PhaseContext, PhaseRecords } from '../runbook/phase.ts'
+import { CheckFailed } from '../runbook/errors.ts'
 import type { World } from '../runbook/world.ts'
+import { isListed } from '../model/listed-effect.ts'
 import type { Run } from '../model/run.ts'
 import type { PhaseStore } from '../store/phases.ts'
 import type { Claim } from '../store/fence.ts'
@@ -45,6 +47,7 @@ export function contextFor(input: ContextInput): PhaseContext {
     step: (name, act) => input.steps.run(name, act, signal),
 
     async change<K extends EffectKind, A extends AfterOf<K>>(name: string, change: Change<K, A>): Promise<A> {
+      requireListed(input.run, change)
       const act = async () => {
         const effect = await phases.beginEffect(claim, change.kind, change.target, () => change.before(signal))
         signal.throwIfAborted()
@@ -66,6 +69,18 @@ export function contextFor(input: ContextInput): PhaseContext {
     },
   }
   return context
+}
+
+/** The approved plan is the deed: what it does not list is not done. Raises CheckFailed (`effect_not_planned`). */
+function requireListed(run: Run, { kind, target }: { readonly kind: EffectKind; readonly target: string }): void {
+  if (isListed(run.plan, { kind, target })) return
+  throw new CheckFailed(
+    'effect_not_planned',
+    `changing ${kind} ${target}: the plan of run #${run.number} does not list it`,
+    {
+      hint: 'Nothing was changed by it. Start the run again: the new plan lists what is needed now.',
+    },
+  )
 }
 
 function recordsFor(claim: Claim, environment: string, phases: PhaseStore): PhaseRecords {

@@ -1,3 +1,5 @@
+import type { Configuration } from './configuration.ts'
+import type { EffectKind } from './effects/effects.ts'
 import { canonicalJson, sha256 } from './json.ts'
 
 export interface LintFinding {
@@ -31,6 +33,8 @@ export interface CurrentRelease {
   readonly revision: string
   readonly replicas: number
   readonly templateHash: string
+  /** Settings of the Deployment beside its pods and their number, such as its strategy, each as JSON text. */
+  readonly settings?: Configuration
 }
 
 /** A build that Purser does itself; what people approve are its words and the commit that it builds. */
@@ -49,6 +53,19 @@ export interface PlannedImage {
   readonly revision: string | undefined
   /** `none`: somebody else has built it. `reused`: Purser would build it, but it is there, built from the planned commit. */
   readonly build?: 'none' | 'reused' | PlannedBuild
+}
+
+/** A change outside that a plan lists. Every other one is refused. */
+export interface PlannedEffect {
+  readonly kind: EffectKind
+  readonly target: string
+}
+
+/** A Stripe endpoint as it stood when the plan was made. */
+export interface SeenEndpoint {
+  readonly id: string
+  readonly status: 'enabled' | 'disabled'
+  readonly events: readonly string[]
 }
 
 /** What a deploy *will* do, computed read-only. Its hash is what people approve. */
@@ -76,6 +93,16 @@ export interface DeployPlan {
     readonly takeOver?: readonly string[]
     /** Deployments beside the service's whose pods are replaced, because they read the Secret at their start. */
     readonly restarts?: readonly string[]
+    /** The endpoint that serves the URL; undefined: there is none. */
+    readonly stands?: SeenEndpoint
+    /** SHA-256 prefix of what the Secret's key holds; never the value. */
+    readonly fingerprint?: string
+    /** The service is told the new secret only: an earlier rotation ends. */
+    readonly endsOverlap?: true
+    /** Endpoints that are disabled once the new one serves. */
+    readonly retires?: readonly string[]
+    /** Endpoints that are deleted and keys of the Secret that are removed, because nothing can need them any more. */
+    readonly removes?: readonly string[]
   }
   readonly cronJobs: readonly PlannedCronJob[]
   /** What a rollback would do, in its order. */
@@ -83,6 +110,10 @@ export interface DeployPlan {
   readonly risks: readonly string[]
   readonly estimateMinutes: number
   readonly monitorMinutes: number
+  /** The settings of purser.yaml that the plan was made with. Missing in plans of earlier versions: they are made again. */
+  readonly configuration?: Configuration
+  /** Every change that the deploy may make. Missing in plans of earlier versions: they are made again. */
+  readonly effects?: readonly PlannedEffect[]
 }
 
 /** Binds an approval to what was seen. Plans hold no times, so the same facts give the same hash. */

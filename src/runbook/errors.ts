@@ -1,4 +1,6 @@
 import { type ErrorFacts, PurserError } from '../errors.ts'
+import { differenceWords, type PlanDifference } from '../model/plan-difference.ts'
+import { counted } from '../text.ts'
 import { monitorCodes } from '../model/monitor-codes.ts'
 
 const checkCodes = [
@@ -20,6 +22,7 @@ const checkCodes = [
   'deployment_missing',
   'deployment_paused',
   'e2e_failed',
+  'effect_not_planned',
   'endpoint_missing',
   'events_refused',
   'fix_outdated',
@@ -68,13 +71,19 @@ export class CheckFailed extends PurserError {
   }
 }
 
-/** What was approved is no longer what would happen: the run is planned and approved again. */
+/**
+ * What was approved is no longer what would happen: the run is planned and approved again. Each difference is a line of the
+ * evidence; the message has the first.
+ */
 export class PlanOutdated extends PurserError {
   readonly code = 'plan_outdated'
 
-  constructor(what: string) {
-    super(`the approved plan no longer holds: ${what}`, {
+  constructor(differences: readonly PlanDifference[]) {
+    const [first = 'it cannot be compared', ...others] = differences.map(differenceWords)
+    const more = others.length === 0 ? '' : ` (and ${counted(others.length, 'other difference')})`
+    super(`the approved plan no longer holds: ${first}${more}`, {
       hint: 'The plan is made again and needs a new approval.',
+      evidence: others.length === 0 ? [] : [first, ...others],
     })
   }
 }

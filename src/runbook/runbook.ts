@@ -6,6 +6,7 @@ import { e2e } from './e2e/e2e.ts'
 import { migrate } from './migrate/migrate.ts'
 import { monitor } from './monitor/monitor.ts'
 import type { Phase } from './phase.ts'
+import { confirmed, type ConfirmedPhase } from './plan/confirm-plan.ts'
 import { plan } from './plan/plan.ts'
 import { preflight } from './preflight/preflight.ts'
 import { checkAfterRestore, prepare, swap } from './restore/restore.ts'
@@ -15,9 +16,24 @@ import { rollout } from './rollout/rollout.ts'
 import { stripe } from './stripe/stripe.ts'
 import { verify } from './verify/verify.ts'
 
-/** The table of contents: the function of every phase of every kind of run. A phase without one does not compile. */
-const runbook: { readonly [K in RunKind]: Readonly<Record<PhaseOf<K>, Phase>> } = {
-  deploy: { plan, preflight, migrate, rollout, stripe, cronjobs, e2e, monitor },
+/** Every phase of a deploy but the one that plans confirms the plan first. */
+type Executed<K extends RunKind, N> = K extends 'deploy' ? (N extends 'plan' ? Phase : ConfirmedPhase) : Phase
+
+/**
+ * The table of contents: the function of every phase of every kind of run. A phase without one does not compile, nor does a
+ * phase of a deploy that is not `confirmed`.
+ */
+const runbook: { readonly [K in RunKind]: { readonly [N in PhaseOf<K>]: Executed<K, N> } } = {
+  deploy: {
+    plan,
+    preflight: confirmed(preflight),
+    migrate: confirmed(migrate),
+    rollout: confirmed(rollout),
+    stripe: confirmed(stripe),
+    cronjobs: confirmed(cronjobs),
+    e2e: confirmed(e2e),
+    monitor: confirmed(monitor),
+  },
   rollback: { undo, check: checkAfterRollback },
   restore: { plan: planRestore, prepare, swap, check: checkAfterRestore },
   verify: { verify },

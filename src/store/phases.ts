@@ -174,11 +174,10 @@ export class PhaseStore {
 
   async settleEffect(claim: Claim, effect: number, status: 'applied' | 'undone', after?: Json): Promise<void> {
     await this.#fenced(claim, async (sql) => {
-      await sql.query(`update purser.effects set status = $2, "after" = coalesce($3, "after") where id = $1`, [
-        effect,
-        status,
-        after === undefined ? null : JSON.stringify(this.#db.mask(after)),
-      ])
+      await sql.query(
+        `update purser.effects set status = $2, "after" = coalesce($3, "after"), settled_at = now() where id = $1`,
+        [effect, status, after === undefined ? null : JSON.stringify(this.#db.mask(after))],
+      )
       // A rollback settles the effects of another run: that run's board changes too.
       await sql.query(
         'update purser.runs set rev = rev + 1 where number in ($2, (select run from purser.effects where id = $1))',

@@ -91,6 +91,7 @@ export interface EffectRow {
   after: unknown
   status: Effect['status']
   at: Date
+  settled_at: Date | null
 }
 
 /**
@@ -167,7 +168,7 @@ export function runOf(row: RunRow): Run {
 }
 
 export function effectOf(row: EffectRow): Effect {
-  return storedEffect({ ...row, id: Number(row.id), run: Number(row.run) })
+  return storedEffect({ ...row, id: Number(row.id), run: Number(row.run), settledAt: row.settled_at ?? undefined })
 }
 
 function watchOf(row: WatchRow): RunWatch {

@@ -291,6 +291,13 @@ const migrations: readonly { readonly version: number; readonly name: string; re
               then 'The plan is made again and needs a new approval.' else 'Ask for it again: what would happen is listed anew.' end)
         where status = 'awaiting_approval';`,
   },
+  {
+    version: 10,
+    name: 'when an effect was settled',
+    sql: `
+      alter table purser.effects add column settled_at timestamptz;
+      update purser.effects set settled_at = at where status <> 'started';`,
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

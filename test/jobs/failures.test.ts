@@ -12,7 +12,7 @@ const coded = (code: string, message = 'trouble') => Object.assign(new Error(mes
 describe('what becomes of a phase', () => {
   it.each<[string, unknown, AbortSignal, number, string]>([
     ['a check that says no', new CheckFailed('e2e_failed', 'e2e exited with 1'), living, 0, 'fail'],
-    ['an outdated plan', new PlanOutdated('the tag moved'), living, 0, 'replan'],
+    ['an outdated plan', new PlanOutdated([{ now: 'the tag moved' }]), living, 0, 'replan'],
     ['a phase that another worker owns', new FencedOut(42, 'migrate', 3), living, 0, 'fenced'],
     ['a temporary error', passing, living, 0, 'retry'],
     ['a temporary error for the fifth time', passing, living, 4, 'retry'],

@@ -71,7 +71,7 @@ it('a phase that fails leaves its evidence in the state database and calls peopl
 
 it('an outdated plan is made again before anything else', async () => {
   const { run } = await stores.approve(await stores.waiting())
-  const act: Phase = () => Promise.reject(new PlanOutdated('the tag moved'))
+  const act: Phase = () => Promise.reject(new PlanOutdated([{ now: 'the tag moved' }]))
   expect(await execute(run.number, 'preflight', act)).toEqual(['plan'])
   expect(await stores.runs.get(run.number)).toMatchObject({ status: 'planning', failure: { code: 'plan_outdated' } })
 })

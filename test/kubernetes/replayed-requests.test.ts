@@ -143,7 +143,7 @@ describe.skipIf(!recorded)('recorded requests, replayed in their order', () => {
     }
     const crash = 'Error: STRIPE_KEY is not set\n'
     await vi.waitFor(async () => expect((await read('crashing', 'previous=true&tailLines=1')).text).toBe(crash), 5_000)
-    expect(await read('crashing', 'tailLines=1&limitBytes=5')).toEqual({ status: 200, text: 'Error' })
+    expect(await read('crashing', 'previous=true&tailLines=1&limitBytes=5')).toEqual({ status: 200, text: 'Error' })
     expect(await read('two', 'container=sidecar&tailLines=0')).toEqual({ status: 200, text: '' })
     expect((await read('two', 'container=sidecar&timestamps=true')).text).toMatch(
       /^\d{4}-\d\d-\d\dT\S+\.\d{9}Z two starts/,

@@ -69,6 +69,7 @@ function planned(facts: Facts) {
     service,
     environment: { ...production, stripe },
     world: world as unknown as World,
+    records: { rollbackClosedUpTo: async () => 0 },
     signal: AbortSignal.timeout(5_000),
   }
   return planStripe(context as unknown as PhaseContext, facts.consumers ?? [])

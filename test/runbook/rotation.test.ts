@@ -14,6 +14,8 @@ import type { World } from '../../src/runbook/world.ts'
 import { type Effect, type EffectKind, storedEffect } from '../../src/model/effects/effects.ts'
 import type { Json } from '../../src/model/json.ts'
 import type { Run } from '../../src/model/run.ts'
+import type { DeployPlan } from '../../src/model/deploy-plan.ts'
+import { planStripe } from '../../src/runbook/plan/stripe-plan.ts'
 import { planUndo } from '../../src/model/undo-plan.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { deploy, plan } from '../messages/example-runs.ts'
@@ -71,6 +73,7 @@ describe('another signing secret', () => {
   afterEach(() => world.stripe.close())
 
   async function build(): Promise<void> {
+    approvedPlan = undefined
     const simulator = await startStripe({ secretKey, retryDelaysMs: [] })
     world = {
       stripe: simulator,
@@ -133,13 +136,21 @@ describe('another signing secret', () => {
         const fingerprints = value === undefined ? [] : new Sensitive(value).parts(',').map((it) => it.fingerprint)
         const fingerprint = value === undefined ? undefined : new Sensitive(value).fingerprint
         const keys = [...world.secret.keys()]
-        return { secretExists: keys.length > 0, keyExists: value !== undefined, fingerprint, fingerprints, keys }
+        return {
+          secretExists: keys.length > 0,
+          keyExists: value !== undefined,
+          fingerprint,
+          fingerprints,
+          keys,
+          managers: [],
+        }
       },
       readSecretKey: async (_: string, name: string) => {
         const value = world.secret.get(name)
         return value === undefined ? undefined : new Sensitive(value)
       },
-      writeSecret: async (_: string, { keys }: SecretWrite) => {
+      writeSecret: async (_: string, { keys, dryRun }: SecretWrite) => {
+        if (dryRun === true) return
         for (const [name, value] of Object.entries(keys))
           if (value === undefined) world.secret.delete(name)
           else world.secret.set(name, value.reveal())
@@ -178,7 +189,11 @@ describe('another signing secret', () => {
     const context = {
       run: { ...deploy({ status: 'executing' }), rotateSecret: true, number: run, ...of },
       service,
-      environment: { ...environments['production'], webhookUrl: url },
+      environment: {
+        ...environments['production'],
+        webhookUrl: url,
+        stripe: { secretKeyEnv: 'STRIPE_SECRET_KEY', mode: 'test' },
+      },
       world: {
         stripe: watched(
           openStripe({ secretKey: new Sensitive(secretKey), apiBase: world.stripe.url, retryDelayMs: 5 }),
@@ -231,9 +246,18 @@ describe('another signing secret', () => {
   interface Leg {
     readonly name: string
     readonly phase: Phase
-    readonly run: () => Partial<Run>
+    readonly run: (overlap: Overlap) => Promise<Partial<Run>> | Partial<Run>
   }
-  const approved = () => ({ plan: { ...plan, current: { ...plan.current, templateHash: 'v1' } } })
+  /** What people approve before the deploy begins; it stays the same for both phases. */
+  let approvedPlan: DeployPlan | undefined
+  async function approved(overlap: Overlap = 'a list', of: Partial<Run> = {}, closed = 0) {
+    const template = of.number === undefined ? 'v1' : world.template
+    if (approvedPlan === undefined || of.number !== undefined || of.rotateSecret !== undefined) {
+      const { stripe } = await planStripe(contextOf(overlap, 'plan', of, closed), [])
+      approvedPlan = { ...plan, stripe, current: { ...plan.current, templateHash: template } }
+    }
+    return { ...of, plan: approvedPlan }
+  }
   const deployLegs: readonly Leg[] = [
     { name: 'rollout', phase: rollout, run: approved },
     { name: 'stripe', phase: stripePhase, run: approved },
@@ -256,7 +280,7 @@ describe('another signing secret', () => {
   async function go(overlap: Overlap, legs: readonly Leg[]): Promise<{ died: boolean }> {
     let died = false
     for (const { name, phase, run: of } of legs) {
-      const now = of()
+      const now = await of(overlap)
       await phase(contextOf(overlap, name, now)).catch(async (error: unknown) => {
         if (!(error instanceof Died)) throw error
         died = true
@@ -322,7 +346,7 @@ describe('another signing secret', () => {
     await go('a list', deployLegs)
     const current = expectRotated()
     expect(world.secret.get(key)).toBe(`${current.secret},whsec_by_hand`)
-    const { steps, stays } = undoLeg.run().plan as ReturnType<typeof planUndo>
+    const { steps, stays } = (await undoLeg.run('a list')).plan as ReturnType<typeof planUndo>
     expect(steps.map(({ line }) => line)).toEqual([
       `Stripe endpoint ${url}: the new one stays, with 2 events`,
       `Deployment ${configured.deployment}: restart, so that it reads the Secret again`,
@@ -336,8 +360,7 @@ describe('another signing secret', () => {
   it('is cleanedUp up by the first deploy after the time for a rollback: one secret, one endpoint', async () => {
     await go('a list', deployLegs)
     const current = expectRotated()
-    const next = { ...approved(), number: 9, rotateSecret: false }
-    const later = { ...next, plan: { ...next.plan, current: { ...plan.current, templateHash: world.template } } }
+    const later = await approved('a list', { number: 9, rotateSecret: false }, 7)
     await rollout(contextOf('a list', 'rollout', later, 7))
     await stripePhase(contextOf('a list', 'stripe', later, 7))
     expect(Object.fromEntries(world.secret)).toEqual({
@@ -350,7 +373,7 @@ describe('another signing secret', () => {
 
   it('stays beside the first where people have written both themselves', async () => {
     world.secret.set(key, `${former.secret},whsec_theirs`)
-    await rollout(contextOf('a list', 'rollout', { ...approved(), rotateSecret: false }, 6))
+    await rollout(contextOf('a list', 'rollout', await approved('a list', { rotateSecret: false }, 6), 6))
     expect(Object.fromEntries(world.secret)).toEqual({ [key]: `${former.secret},whsec_theirs` })
   })
 
@@ -359,13 +382,13 @@ describe('another signing secret', () => {
     ['a person has the phase done again', () => world.steps.clear()],
   ])('whose creation was broken off more than a day ago has an unknown outcome when %s', async (_, meanwhile) => {
     world.stripe.setFault({ does: 'cut', when: 'after', on: 'POST /v1/webhook_endpoints' })
-    await expect(rollout(contextOf('a list', 'rollout', approved()))).rejects.toMatchObject({ transient: true })
+    await expect(rollout(contextOf('a list', 'rollout', await approved()))).rejects.toMatchObject({ transient: true })
     world.stripe.setFault(undefined)
     const [begun] = world.stripe.endpoints().filter(({ id }) => id !== former.id)
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 })
     try {
       meanwhile()
-      const error: unknown = await rollout(contextOf('a list', 'rollout', approved())).catch(
+      const error: unknown = await rollout(contextOf('a list', 'rollout', await approved())).catch(
         (caught: unknown) => caught,
       )
       expect(error).toMatchObject({
@@ -382,12 +405,12 @@ describe('another signing secret', () => {
   })
 
   it('is not made twice when the worker died right after it, and nobody went on for a day', async () => {
-    await rollout(contextOf('a list', 'rollout', approved()))
+    await rollout(contextOf('a list', 'rollout', await approved()))
     const made = world.stripe.endpoints().map(({ id }) => id)
     for (const name of ['create the Stripe endpoint', 'replace the pods']) world.steps.delete(`${run} rollout ${name}`)
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 })
     try {
-      await rollout(contextOf('a list', 'rollout', approved()))
+      await rollout(contextOf('a list', 'rollout', await approved()))
     } finally {
       vi.useRealTimers()
     }

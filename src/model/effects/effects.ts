@@ -55,6 +55,8 @@ interface EffectFacts {
   readonly target: string
   readonly status: EffectStatus
   readonly at: Date
+  /** When it was last known to stand, or was put back. */
+  readonly settledAt?: Date | undefined
 }
 
 export interface EffectRecord<K extends EffectKind> extends EffectFacts {
@@ -94,11 +96,11 @@ interface EffectRow extends EffectFacts {
 
 /** From what the state database holds. Raises UnreadableEffect. */
 export function storedEffect(row: EffectRow): Effect {
-  const { id, run, phase, kind, target, status, at } = row
+  const { id, run, phase, kind, target, status, at, settledAt } = row
   if (!isKind(kind)) throw new UnreadableEffect(id, run, kind, 'this version of Purser does not know such a change')
   const reading = effectKinds[kind].read(row)
   if (!reading.ok) throw new UnreadableEffect(id, run, kind, reading.why)
-  return { id, run, phase, target, status, at, ...reading.content }
+  return { id, run, phase, target, status, at, settledAt, ...reading.content }
 }
 
 function isKind(kind: string): kind is EffectKind {

@@ -25,7 +25,14 @@ export type EndpointBefore = z.output<typeof before>
 export const stripeEndpoint = undoable({
   kind: 'stripe-endpoint',
   before,
-  after: z.object({ id: z.string() }).readonly(),
+  after: z
+    .object({
+      id: z.string(),
+      /** How the run left it; missing in older records. */
+      status: z.enum(['enabled', 'disabled']).exactOptional(),
+      enabledEvents: z.array(z.string()).readonly().exactOptional(),
+    })
+    .readonly(),
   undoLine({ target, before: { id, insteadOf, enabledEvents, status } }, { strict }) {
     if (insteadOf !== undefined && !strict)
       return `Stripe endpoint ${target}: the new one stays, with ${insteadOf.length} events`

@@ -1,7 +1,6 @@
 import type { CronJobConfig } from '../../config/service-schema.ts'
 import type { PhaseName } from '../../model/kinds.ts'
 import type { Run } from '../../model/run.ts'
-import { confirmPlan } from '../plan/confirm-plan.ts'
 import { type Phase, type PhaseContext, planOf } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { releasedImage } from '../rollout/image.ts'
@@ -9,7 +8,6 @@ import { type CronJobManifest, cronJobManifest, suspended } from './manifests.ts
 
 /** Chapter 4, Deploy Cron Jobs: applied suspended, tried once by hand where configured, resumed, verified. */
 export const cronjobs: Phase = async (context) => {
-  await confirmPlan(context)
   const lines: string[] = []
   for (const { job, manifest } of await manifestsOf(context)) lines.push(await deployCronJob(context, job, manifest))
   return { line: lines.length === 0 ? 'no CronJobs configured' : lines.join('; ') }

@@ -1,4 +1,3 @@
-import { confirmPlan } from '../plan/confirm-plan.ts'
 import type { Phase, PhaseContext } from '../phase.ts'
 import { environmentFor, fillIn, runInWorkspace } from '../workspace/workspace-command.ts'
 import { inWorkspace } from '../workspace/workspace.ts'
@@ -6,7 +5,6 @@ import { inWorkspace } from '../workspace/workspace.ts'
 /** Chapter 5, Run E2E Tests: the configured script at the planned commit; the verdict is its exit code. */
 export const e2e: Phase = async (context) => {
   const { run } = context.service.e2e
-  await confirmPlan(context)
   const argv = run.map((word) => filled(context, word)) as [string, ...string[]]
   await context.report(argv.join(' '))
   const outcome = await inWorkspace(context, (workspace) =>

@@ -1,4 +1,3 @@
-import { confirmPlan } from '../plan/confirm-plan.ts'
 import { type Phase, type PhaseContext, planOf } from '../phase.ts'
 import { CheckFailed, PlanOutdated } from '../errors.ts'
 import { broughtBy, expectedTables, migrationFiles } from './migrations.ts'
@@ -8,7 +7,6 @@ import { roughly } from '../../text.ts'
 /** Chapter 1, Apply Database Migrations: each pending file in its own transaction, in order; then the tables are verified. */
 export const migrate: Phase = async (context) => {
   const plan = planOf(context.run)
-  await confirmPlan(context)
   await requireProvenBackup(context)
   const files = await migrationFiles(context.world, context.service.migrations, plan.commit.sha, context.signal)
 
@@ -18,7 +16,8 @@ export const migrate: Phase = async (context) => {
   await recordWhatOlderReleasesLose(context, files)
   for (const [index, planned] of plan.migrations.entries()) {
     const file = files.find((file) => file.name === planned.file)
-    if (file?.sha256 !== planned.sha256) throw new PlanOutdated(`${planned.file} is not the file that was planned`)
+    if (file?.sha256 !== planned.sha256)
+      throw new PlanOutdated([{ now: `${planned.file} is not the file that was planned` }])
     await context.report(`migration ${index + 1} of ${plan.migrations.length}: ${file.name}`)
     await context.change(`apply ${file.name}`, {
       kind: 'migration',

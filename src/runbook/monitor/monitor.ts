@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Check, RunWatch } from '../../model/run.ts'
-import { confirmPlan } from '../plan/confirm-plan.ts'
 import { baselineOf } from './baseline.ts'
 import type { Phase, PhaseContext, PhaseResult } from '../phase.ts'
 import { successCriteria } from '../verify/criteria.ts'
@@ -25,7 +24,6 @@ interface Ended {
  * Samples, counts and decisions are in the state database, so a restart goes on with the same watch.
  */
 export const monitor: Phase = async (context) => {
-  await confirmPlan(context)
   const beginning = await context.step('begin the watch', () => begin(context))
   const ends = new Date(new Date(beginning.at).getTime() + context.service.monitor.minutes * 60_000)
   await context.records.watch.begin(new Date(beginning.at), ends)

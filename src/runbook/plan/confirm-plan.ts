@@ -1,36 +1,86 @@
 import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import { changeSince } from '../../model/foreign-change.ts'
 import { foreignChangeSentence } from '../../model/shared-sentences.ts'
-import type { EffectOf } from '../../model/effects/effects.ts'
+import type { Effect, EffectOf } from '../../model/effects/effects.ts'
+import type { PlanDifference } from '../../model/plan-difference.ts'
+import { planDrift } from '../../model/plan-drift.ts'
 import type { DeployPlan } from '../../model/deploy-plan.ts'
-import { type PhaseContext, planOf } from '../phase.ts'
+import { type Phase, type PhaseContext, planOf } from '../phase.ts'
 import { PlanOutdated } from '../errors.ts'
 import { imageDrift, imageSoFar } from '../rollout/image.ts'
-import { currentDeployment } from './plan.ts'
+import { currentDeployment, makePlan } from './plan.ts'
 
-/** Re-checks what people approved; raises PlanOutdated when the tag, the digest or the deployment has changed since. */
-export async function confirmPlan(context: PhaseContext): Promise<void> {
-  const drift = await driftOf(context, planOf(context.run))
-  if (drift !== undefined) throw new PlanOutdated(drift)
+/** A phase of a deploy that begins by confirming the approved plan; only `confirmed` makes one. */
+export interface ConfirmedPhase extends Phase {
+  readonly confirms: true
 }
 
-/** Tells what differs between the approved plan and the world, if anything. */
-async function driftOf(context: PhaseContext, approved: DeployPlan): Promise<string | undefined> {
+/** Puts the confirmation before a phase, also when another worker takes it up again. */
+export function confirmed(phase: Phase): ConfirmedPhase {
+  const act: Phase = async (context) => {
+    await confirmPlan(context)
+    return phase(context)
+  }
+  return Object.assign(act, { confirms: true } as const)
+}
+
+/**
+ * Makes the plan again and compares it with what people approved, less what this run has changed itself. Raises
+ * PlanOutdated with every difference. Safe to repeat; changes nothing.
+ */
+async function confirmPlan(context: PhaseContext): Promise<void> {
+  const approved = planOf(context.run)
+  const early = await earlyDrift(context, approved)
+  if (early.length > 0) throw new PlanOutdated(early)
+  const [now, own] = await Promise.all([makePlan(context), effectsSincePlan(context)])
+  const differences = [...(await deploymentDrift(context, approved)), ...planDrift(approved, now, own)]
+  if (differences.length > 0) throw new PlanOutdated(differences)
+  if (own.length === 0) await tellNewRisks(context, approved, now)
+}
+
+/** Where tag or image have moved, a plan cannot be made as before: that is told first. */
+async function earlyDrift(context: PhaseContext, approved: DeployPlan): Promise<readonly PlanDifference[]> {
   const { world, signal, run } = context
-  const [commit, image, deployment, released] = await Promise.all([
+  const [commit, image] = await Promise.all([
     world.repository.resolveVersion(run.version, signal),
     imageDrift(context, approved),
-    currentDeployment(context),
-    imageSoFar(context, approved),
   ])
-  if (commit.sha !== approved.commit.sha)
-    return `tag ${run.version} moved from ${approved.commit.sha.slice(0, 7)} to ${commit.sha.slice(0, 7)}`
-  if (image !== undefined) return image
-  if (deployment.templateHash === approved.current.templateHash) return undefined
+  const moved = {
+    now: `tag ${run.version} moved to ${commit.sha.slice(0, 7)}`,
+    planned: approved.commit.sha.slice(0, 7),
+  }
+  return [
+    ...(commit.sha === approved.commit.sha ? [] : [moved]),
+    ...(image === undefined ? [] : [{ now: image, planned: approved.image.reference }]),
+  ]
+}
+
+/** What the run has changed since the plan was made: an earlier change is part of what people saw. */
+async function effectsSincePlan({ records, run }: PhaseContext): Promise<readonly Effect[]> {
+  const made = run.phases.find(({ name }) => name === 'plan')?.finishedAt
+  const effects = await records.effectsOf(run.number)
+  return effects.filter(
+    ({ status, settledAt }) =>
+      status === 'started' || made === undefined || (settledAt !== undefined && settledAt >= made),
+  )
+}
+
+/** Risks are no part of what is done, and move with the traffic: a new one stops nothing, but people read it. */
+async function tellNewRisks(context: PhaseContext, approved: DeployPlan, now: DeployPlan): Promise<void> {
+  const fresh = now.risks.filter((risk) => !approved.risks.includes(risk))
+  if (fresh.length > 0)
+    await context.tell({ kind: 'note', text: `New since the plan was made: ${fresh.join(' ')}` }, 'new risks')
+}
+
+/** Tells what differs between the approved image or pods and those of the Deployment, if anything. */
+export async function deploymentDrift(context: PhaseContext, approved: DeployPlan): Promise<readonly PlanDifference[]> {
+  const [deployment, released] = await Promise.all([currentDeployment(context), imageSoFar(context, approved)])
+  if (deployment.templateHash === approved.current.templateHash) return []
   const set = await imageSet(context)
   const ours =
     deployment.image === released?.reference && (set !== undefined || deployment.image !== approved.current.image)
-  return ours ? changedSinceSet(context, set, deployment) : changedDeployment(context, approved)
+  const foreign = ours ? await changedSinceSet(context, set, deployment) : await changedDeployment(context, approved)
+  return foreign === undefined ? [] : [{ now: foreign }]
 }
 
 /** The record that this run has set the image, or may have. */

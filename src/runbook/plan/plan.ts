@@ -1,25 +1,36 @@
 import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
-import type { BlockingSession, MigrationFile, MigrationLock } from '../../adapters/postgres/port.ts'
-import type { DeployPlan, PlannedCronJob, PlannedImage, PlannedMigration } from '../../model/deploy-plan.ts'
+import { flattened } from '../../model/configuration.ts'
+import type { DeployPlan, PlannedImage, PlannedMigration } from '../../model/deploy-plan.ts'
 import { clusterFacts, clusterRisks } from './cluster-risks.ts'
 import { causeOf, type Phase, type PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { planImage } from '../rollout/image.ts'
-import { cronJobManifest, tagOf } from '../cronjobs/manifests.ts'
-import { migrationFiles, pendingMigrations, severity } from '../migrate/migrations.ts'
+import { tagOf } from '../cronjobs/manifests.ts'
 import { planStripe } from './stripe-plan.ts'
-import { type PlannedSchema, schemaRisks } from '../migrate/schema-check.ts'
+import { schemaRisks } from '../migrate/schema-check.ts'
 import { secretAnnotation } from '../stripe/signing-secret.ts'
-import type { EndpointDecision } from '../stripe/webhook-endpoint.ts'
+import { comparedConfiguration } from './compared-configuration.ts'
+import { planCronJobs } from './cronjobs-plan.ts'
+import { planMigrations } from './migrations-plan.ts'
+import { plannedEffects } from './planned-effects.ts'
+import { rollbackPreview } from './rollback-preview.ts'
 
-/** What the deploy will do, from read-only looks at every side. Changes nothing; the same facts give the same plan. */
+/** What the deploy will do. Changes nothing. */
 export const plan: Phase = async (context) => {
+  await context.report('looking at the repository, the registry, the cluster, the database and Stripe')
+  const made = await makePlan(context)
+  const line = `${made.current.version ?? made.current.image} → ${made.version} in ${context.environment.namespace}`
+  return { line, plan: made }
+}
+
+/**
+ * The plan of a deploy, from read-only looks at every side: the same facts give the same plan. It is made again before each
+ * phase of an approved deploy, and compared (`confirm-plan.ts`).
+ */
+export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
   const { world, service, environment, run, signal } = context
-  await context.report('reading the repository and the registry')
   const commit = await world.repository.resolveVersion(run.version, signal)
   const image = await planImage(context, commit.sha)
-
-  await context.report('looking at the cluster, the database and Stripe')
   const [deployment, migrations, cronJobs, facts] = await Promise.all([
     currentDeployment(context),
     planMigrations(context, commit.sha),
@@ -41,7 +52,7 @@ export const plan: Phase = async (context) => {
     },
     signal,
   )
-  const made: DeployPlan = {
+  return {
     kind: 'deploy',
     version: run.version,
     environment: run.environment,
@@ -53,6 +64,7 @@ export const plan: Phase = async (context) => {
       revision: deployment.revision,
       replicas: deployment.replicas,
       templateHash: deployment.templateHash,
+      settings: flattened(deployment.settings, 'spec'),
     },
     migrations: migrations.planned,
     cluster: dryRun.differences,
@@ -69,9 +81,9 @@ export const plan: Phase = async (context) => {
     ],
     estimateMinutes: estimateOf(context),
     monitorMinutes: service.monitor.minutes,
+    configuration: comparedConfiguration(service, environment),
+    effects: plannedEffects(context, { image, migrations: migrations.planned, stripe, cronJobs }),
   }
-  const line = `${made.current.version ?? made.current.image} → ${run.version} in ${environment.namespace}`
-  return { line, plan: made }
 }
 
 export async function currentDeployment(
@@ -102,90 +114,6 @@ export async function currentDeployment(
   return deployment
 }
 
-async function planMigrations(
-  { world, service, signal }: PhaseContext,
-  commit: string,
-): Promise<{
-  readonly planned: readonly PlannedMigration[]
-  readonly risks: readonly string[]
-  readonly schema: PlannedSchema
-}> {
-  const [files, ledger, facts, untried, invalid] = await Promise.all([
-    migrationFiles(world, service.migrations, commit, signal),
-    world.database.ledger(signal),
-    world.database.facts(signal),
-    world.backups.whyNoTestRestore(signal),
-    world.database.invalidIndexes(signal),
-    // Refused now rather than after the approval: without tools for this server there will be no backup.
-    world.backups.clientVersion(signal),
-  ])
-  const pending = pendingMigrations(files, ledger, service.migrations)
-  const lint = async (file: MigrationFile): Promise<PlannedMigration> => ({
-    file: file.name,
-    version: file.version,
-    sha256: file.sha256,
-    findings: severity(await world.lint.check(file.sql, facts.serverVersion, signal)),
-  })
-  const locks = await Promise.all(
-    pending.map(async (file) => ({ file, taken: await world.database.locks(file.sql, signal) })),
-  )
-  const locked = locks.flatMap(({ taken }) => taken)
-  const blocking = locked.length === 0 ? [] : await world.database.blocking(locked, signal)
-  const risks = [
-    ...locks.flatMap(({ file, taken }) => taken.flatMap((lock) => lockRisk(file, lock))),
-    ...blocking.map((one) => blockingRisk(one, service.migrations.blockers)),
-    ...invalid.map(
-      (name) => `Index ${name} is invalid (a concurrent build was broken off): it slows writes and helps nobody.`,
-    ),
-    ...(untried === undefined ? [] : [`The backup will not be tried out by a restore: ${untried}.`]),
-  ]
-  return { planned: await Promise.all(pending.map(lint)), risks, schema: { files, ledger, pending } }
-}
-
-/** Ages are rounded as well. */
-function blockingRisk(session: BlockingSession, policy: 'name' | 'end'): string {
-  const { table, pid, who, user, state, seconds: age, query } = session
-  const since = age < 60 ? 'under a minute' : `${Math.floor(age / 60)} min`
-  const named = who === user ? user : `${who}, user ${user}`
-  const end = policy === 'end' ? 'it is ended before the last try' : 'nobody ends it'
-  return `${table} is held by pid ${pid} (${named}, ${state}, for ${since}): ${query} – a migration that needs the table waits for it; ${end}.`
-}
-
-/** Sizes are rounded, so that a plan made again a minute later reads the same. */
-function lockRisk(file: MigrationFile, lock: MigrationLock): readonly string[] {
-  if (lock.blocks === 'only other schema changes') return []
-  const rows =
-    lock.rows < 1_000 ? 'under 1,000 rows' : `about ${Number(lock.rows.toPrecision(1)).toLocaleString('en')} rows`
-  const megabytes = lock.bytes / 1_000_000
-  const size = megabytes < 1 ? 'under 1 MB' : `about ${Number(megabytes.toPrecision(1)).toLocaleString('en')} MB`
-  return [
-    `${file.name}:${lock.line} blocks ${lock.blocks} on ${lock.table} (${size}, ${rows}): ${lock.mode} until the file is done.`,
-  ]
-}
-
-async function planCronJobs(
-  { world, service, environment, signal }: PhaseContext,
-  commit: string,
-  image: string,
-): Promise<readonly PlannedCronJob[]> {
-  const wanted = service.cronJobs.map(({ name, manifest }) => ({ name, path: manifest }))
-  const manifests = await world.repository.readAll(commit, wanted, signal)
-  return Promise.all(
-    manifests.map(async ({ name, path: manifest, text }) => {
-      const release = {
-        file: manifest,
-        name,
-        namespace: environment.namespace,
-        repository: service.image.repository,
-        image,
-      }
-      const { object, schedule } = cronJobManifest(text, release)
-      const { outcome, differences } = await world.cluster.apply(object, { dryRun: true }, signal)
-      return { name, manifest, schedule, outcome, differences }
-    }),
-  )
-}
-
 const mostTagsTried = 10
 
 /** Which version runs now: the image's tag, or the newest tag that has its digest. */
@@ -200,31 +128,6 @@ async function versionOf({ world, service, signal }: PhaseContext, image: string
   return tags[digests.findIndex((one) => one?.digest === digest)]?.name
 }
 
-function rollbackPreview(
-  { service, environment }: PhaseContext,
-  deployment: DeploymentState,
-  endpoint: EndpointDecision,
-  cronJobs: readonly PlannedCronJob[],
-  image: PlannedImage,
-): readonly string[] {
-  const created = endpoint.action === 'create' || endpoint.action === 'replace'
-  const lost = endpoint.why === 'secret' && endpoint.endpoint?.status === 'enabled'
-  return [
-    ...cronJobs.map(
-      (job) => `CronJob ${job.name}: ${job.outcome === 'created' ? 'delete' : 'back to the former manifest'}`,
-    ),
-    `Stripe endpoint ${environment.webhookUrl}: ${endpointBack(endpoint, lost)}`,
-    `Deployment ${service.deployment}: back to ${tagOf(deployment.image) ?? deployment.image}`,
-    ...(created && !lost
-      ? [`Secret ${service.stripe.secret.name}/${service.stripe.secret.key}: back to what it was`]
-      : []),
-    'The schema stays: migrations are not rolled back.',
-    ...(typeof image.build === 'object'
-      ? [`The image that is built stays in the registry as ${image.reference}.`]
-      : []),
-  ]
-}
-
 function imageRisks({ build, reference, revision }: PlannedImage, sameImage: boolean): readonly string[] {
   if (typeof build === 'object') {
     if (build.replaces === null) return []
@@ -235,12 +138,6 @@ function imageRisks({ build, reference, revision }: PlannedImage, sameImage: boo
     ...(sameImage ? ['The deployment already runs this image: no pod will be replaced.'] : []),
     ...(revision === undefined ? ['The image does not say which commit it was built from.'] : []),
   ]
-}
-
-function endpointBack({ action, endpoint }: EndpointDecision, lost: boolean): string {
-  if (lost) return "the new one stays: nobody holds the former one's secret"
-  if (action === 'replace' && endpoint?.status === 'enabled') return `back to ${endpoint.id}`
-  return action === 'create' || action === 'replace' ? 'disable' : 'back to its former events and state'
 }
 
 function risksOf(deployment: DeploymentState, migrations: readonly PlannedMigration[]): readonly string[] {

@@ -1,12 +1,13 @@
 import type { SecretConsumer, SecretKeyState } from '../../adapters/kubernetes/secrets/port.ts'
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
-import type { DeployPlan } from '../../model/deploy-plan.ts'
+import type { DeployPlan, SeenEndpoint } from '../../model/deploy-plan.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { expandedEvents } from '../stripe/event-types.ts'
 import { describePermission } from '../preflight/permissions.ts'
 import { endsOverlap } from '../stripe/signing-secret.ts'
-import { decideEndpoint, type EndpointDecision, managedBy } from '../stripe/webhook-endpoint.ts'
+import { formerEndpoints, leftovers } from '../stripe/retire-endpoint.ts'
+import { decideEndpoint, type EndpointDecision, isUseless, unfinishedOf } from '../stripe/webhook-endpoint.ts'
 
 interface StripePlan {
   readonly stripe: DeployPlan['stripe']
@@ -38,14 +39,22 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
   })
   const writes = decision.action === 'create' || decision.action === 'replace'
   if (writes) {
-    requireRoom(decision, endpoints)
+    // What this run has begun to make itself takes no further room.
+    const unfinished = unfinishedOf(run.number, environment.webhookUrl, endpoints)
+    requireRoom(
+      decision,
+      endpoints.filter((one) => one !== unfinished),
+    )
     requireWritable(name, secret)
   }
   const takeOver = writes ? takenOver(name, key, secret) : []
   const restarts = writes ? await restartsOf(context, consumers) : { restarted: [], risks: [] }
+  const overlapEnds = !writes && (await endsOverlap(context, secret))
+  const retires = decision.endpoint === undefined ? [] : retiredBeside(decision, endpoints)
+  const removes = await removedWith(context, decision, { endpoints, keys: secret.keys })
   return {
     decision,
-    podsRead: writes || (await endsOverlap(context, secret)) ? 'the new signing secret' : secret.fingerprint,
+    podsRead: writes || overlapEnds ? 'the new signing secret' : secret.fingerprint,
     stripe: {
       action: decision.action,
       endpoint: decision.endpoint?.id,
@@ -57,6 +66,11 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
       ...(decision.endpoint === undefined ? {} : { apiVersion: versionsOf(context, decision) }),
       ...(takeOver.length === 0 ? {} : { takeOver }),
       ...(restarts.restarted.length === 0 ? {} : { restarts: restarts.restarted }),
+      ...(decision.endpoint === undefined ? {} : { stands: seenEndpoint(decision.endpoint) }),
+      ...(secret.fingerprint === undefined ? {} : { fingerprint: secret.fingerprint }),
+      ...(overlapEnds ? { endsOverlap: true } : {}),
+      ...(retires.length === 0 ? {} : { retires }),
+      ...(removes.length === 0 ? {} : { removes }),
     },
     risks: [
       ...takeOver.map((who) => `${who} has set Secret ${name}/${key} by hand: this deploy takes the key over.`),
@@ -64,6 +78,29 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
       ...replacementRisk(context, decision),
     ],
   }
+}
+
+function seenEndpoint({ id, status, enabledEvents }: WebhookEndpoint): SeenEndpoint {
+  return { id, status, events: [...enabledEvents].sort() }
+}
+
+/** Endpoints for the URL that serve beside the one that will: they are disabled once it has proven itself. */
+function retiredBeside({ action, endpoint }: EndpointDecision, endpoints: readonly WebhookEndpoint[]) {
+  if (endpoint === undefined) return []
+  const others = formerEndpoints(endpoint, endpoints).map(({ id }) => id)
+  return action === 'replace' && endpoint.status === 'enabled' ? [endpoint.id, ...others] : others
+}
+
+/** What is deleted for good: leftovers of earlier runs, and a disabled endpoint whose secret nobody holds. */
+async function removedWith(
+  context: PhaseContext,
+  decision: EndpointDecision,
+  seen: { readonly endpoints: readonly WebhookEndpoint[]; readonly keys: readonly string[] },
+): Promise<readonly string[]> {
+  const { name } = context.service.stripe.secret
+  const old = await leftovers(context, seen.endpoints, seen.keys)
+  const useless = isUseless(decision) && decision.endpoint !== undefined ? [decision.endpoint.id] : []
+  return [...new Set([...useless, ...old.endpoints, ...old.keys.map((key) => `${name}/${key}`)])].sort()
 }
 
 /** Pinned so that a key of another account, however valid, changes nothing there. */
@@ -90,10 +127,8 @@ function requireMode(endpoints: readonly WebhookEndpoint[], mode: 'live' | 'test
 /** Stripe's limit for one account, live and test counted apart. */
 const endpointLimit = 16
 
-function requireRoom({ action, endpoint }: EndpointDecision, endpoints: readonly WebhookEndpoint[]): void {
-  // A former one of Purser's that is disabled already goes before the new one comes.
-  const freed = action === 'replace' && endpoint?.status === 'disabled' && endpoint.metadata[managedBy] === 'purser'
-  if (endpoints.length - (freed ? 1 : 0) < endpointLimit) return
+function requireRoom(decision: EndpointDecision, endpoints: readonly WebhookEndpoint[]): void {
+  if (endpoints.length - (isUseless(decision) ? 1 : 0) < endpointLimit) return
   const disabled = endpoints.filter(({ status }) => status === 'disabled')
   throw new CheckFailed(
     'stripe_endpoint_limit',

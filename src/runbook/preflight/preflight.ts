@@ -2,7 +2,6 @@ import type { BackupManifest } from '../../adapters/postgres/port.ts'
 import type { CredentialConfig, PreflightCommandConfig } from '../../config/service-schema.ts'
 import type { BackupRecord } from '../../model/backup.ts'
 import { sampleBaseline } from '../monitor/baseline.ts'
-import { confirmPlan } from '../plan/confirm-plan.ts'
 import type { Phase, PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { buildImage } from '../rollout/image-build.ts'
@@ -16,7 +15,6 @@ import { roughly, sizeOf } from '../../text.ts'
 /** Pre-Flight Checklist: tests and build pass, credentials are right, Purser may do what it must, the backup is proven. */
 export const preflight: Phase = async (context) => {
   const { service } = context
-  await confirmPlan(context)
   await context.report('checking out the planned commit')
   await inWorkspace(context, async (workspace) => {
     await context.report('tests, build, credentials, permissions and backup')

@@ -66,13 +66,14 @@ export const planRestore: Phase = async (context) => {
 /** What was approved must still be possible, and the backup still the same. */
 export async function confirmRestorePlan(context: PhaseContext, plan: RestorePlan): Promise<void> {
   const backup = await backupOf(context)
-  if (backup.sha256 !== plan.backup.sha256) throw new PlanOutdated(`backup ${backup.file} is another one now`)
+  if (backup.sha256 !== plan.backup.sha256)
+    throw new PlanOutdated([{ now: `backup ${backup.file} is another one now` }])
   const { world, environment, signal } = context
   const manifest = (await world.backups.list(signal)).find(({ file }) => file === backup.file)
-  if (manifest === undefined) throw new PlanOutdated(`backup ${backup.file} is gone`)
+  if (manifest === undefined) throw new PlanOutdated([{ now: `backup ${backup.file} is gone` }])
   const strategy = await restoreStrategy(world, environment, manifest, signal)
   if ((strategy === undefined) !== (plan.inPlace === undefined))
-    throw new PlanOutdated(strategy === undefined ? 'databases can be swapped now' : strategy.why)
+    throw new PlanOutdated([{ now: strategy === undefined ? 'databases can be swapped now' : strategy.why }])
 }
 
 /** What stands still for how long: the dump of what is there, and the restore. A restore in place is not done in parallel. */

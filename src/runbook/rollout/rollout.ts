@@ -2,7 +2,7 @@ import type { DeploymentState } from '../../adapters/kubernetes/deployments/port
 import type { PodState } from '../../adapters/kubernetes/pods/port.ts'
 import type { ImageAfter, ImageBefore } from '../../model/effects/image.ts'
 import { sampleBaseline } from '../monitor/baseline.ts'
-import { changedDeployment, confirmPlan } from '../plan/confirm-plan.ts'
+import { changedDeployment } from '../plan/confirm-plan.ts'
 import { causeOf, type Phase, type PhaseContext, planOf } from '../phase.ts'
 import { provideCredentials } from '../stripe/credentials.ts'
 import { CheckFailed, PlanOutdated } from '../errors.ts'
@@ -16,7 +16,6 @@ import { restartConsumers, secretAnnotation } from '../stripe/signing-secret.ts'
 export const rollout: Phase = async (context) => {
   const { world, service, run } = context
   const plan = planOf(run)
-  await confirmPlan(context)
   await context.step('sample the baseline again', () => sampleBaseline(context))
   await provideCredentials(context)
 
@@ -51,7 +50,7 @@ async function setImage(context: PhaseContext, image: ReleasedImage, signal: Abo
   const secret = await world.cluster.secretKey(name, key, signal)
   // Somebody else's change since the approval: not ours to overwrite.
   if (current.image !== image.reference && current.templateHash !== plan.current.templateHash)
-    throw new PlanOutdated(await changedDeployment(context, plan))
+    throw new PlanOutdated([{ now: await changedDeployment(context, plan) }])
   const { templateHash } = await world.cluster.setImage(
     {
       deployment: service.deployment,

@@ -1,12 +1,14 @@
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
 import type { EndpointBefore } from '../../model/effects/stripe-endpoint.ts'
+import { Sensitive } from '../../sensitive.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
-import { CheckFailed } from '../errors.ts'
+import { CheckFailed, PlanOutdated } from '../errors.ts'
 import { expandedEvents } from './event-types.ts'
 import { settleOldRotation, storeSecret } from './signing-secret.ts'
 import {
   decideEndpoint,
   type EndpointDecision,
+  isUseless,
   madeBy,
   managedBy,
   replaces,
@@ -29,11 +31,17 @@ import {
  */
 export async function provideCredentials(context: PhaseContext): Promise<void> {
   const decided = await context.step('decide on the Stripe endpoint', () => decide(context))
-  if (decided.action !== 'create' && decided.action !== 'replace') return settleOldRotation(context)
+  if (decided.action !== 'create' && decided.action !== 'replace') {
+    if (planOf(context.run).stripe.endsOverlap === true) await settleOldRotation(context)
+    return
+  }
   await context.report(decided.action === 'create' ? 'creating the Stripe endpoint' : 'replacing the Stripe endpoint')
+  const { stripe } = planOf(context.run)
   const { former } = decided
+  if (decided.action !== stripe.action)
+    throw new PlanOutdated([{ now: `the Stripe endpoint needs: ${decided.action}`, planned: stripe.action }])
   // Ours, and already disabled: nobody holds its secret any more, it can never be of use.
-  if (former !== null && former.useless)
+  if (former !== null && former.useless && stripe.removes?.includes(former.id) === true)
     await context.step(`delete endpoint ${former.id}`, () =>
       context.world.stripe.deleteEndpoint(former.id, context.signal),
     )
@@ -103,16 +111,12 @@ async function madeBefore(context: PhaseContext, former: string | undefined, sig
 }
 
 /** What is to be made, so that a repeat asks Stripe for exactly the same. */
-function creationOf(
-  { service }: PhaseContext,
-  { action, endpoint, secret, why }: EndpointDecision,
-  events: readonly string[],
-) {
+function creationOf({ service }: PhaseContext, decision: EndpointDecision, events: readonly string[]) {
+  const { action, endpoint, secret } = decision
   if (action !== 'create' && action !== 'replace')
     return { former: null, events: [], bridges: false, formerKnown: true }
   if (endpoint === undefined) return { former: null, events: [...events], bridges: false, formerKnown: true }
-  const ours = endpoint.metadata[managedBy] === 'purser'
-  const useless = endpoint.status === 'disabled' && ours && why === 'secret'
+  const useless = isUseless(decision)
   const covers = endpoint.status === 'enabled'
   const overlaps = service.stripe.secret.acceptsList || service.stripe.secret.previousKey !== undefined
   const known = secret === 'present'
@@ -133,6 +137,7 @@ async function createEndpoint(context: PhaseContext, creation: Creation): Promis
   const { world, service, environment, run } = context
   const { former, bridges, formerKnown, events } = creation
   const { apiVersion } = service.stripe
+  const { takeOver = [] } = planOf(run).stripe
   await context.change('create the Stripe endpoint', {
     kind: 'stripe-endpoint',
     target: environment.webhookUrl,
@@ -145,7 +150,10 @@ async function createEndpoint(context: PhaseContext, creation: Creation): Promis
     }),
     act: async (_before, signal) => {
       const made = await madeBefore(context, former?.id, signal)
-      if (made !== undefined) return { id: made.id }
+      if (made !== undefined) return seenAs(made)
+      // Stripe shows the secret once: where it cannot be stored, nothing is made.
+      const tried = { keys: { [service.stripe.secret.key]: new Sensitive('tried out') }, takeOver, dryRun: true }
+      await world.cluster.writeSecret(service.stripe.secret.name, tried, signal)
       const { endpoint, signingSecret } = await world.stripe.createEndpoint(
         {
           url: environment.webhookUrl,
@@ -164,13 +172,17 @@ async function createEndpoint(context: PhaseContext, creation: Creation): Promis
         signal,
       )
       if (!bridges) await world.stripe.updateEndpoint(endpoint.id, { disabled: true }, signal)
-      await storeSecret(context, signingSecret, { formerKnown, takeOver: planOf(run).stripe.takeOver ?? [] })
+      await storeSecret(context, signingSecret, { formerKnown, takeOver })
       // Last, because it says that endpoint and Secret belong together.
       const fingerprint = { [secretFingerprint]: signingSecret.fingerprint }
       await world.stripe.updateEndpoint(endpoint.id, { metadata: fingerprint }, signal)
-      return { id: endpoint.id }
+      return { id: endpoint.id, status: bridges ? 'enabled' : 'disabled', enabledEvents: [...events] }
     },
   })
+}
+
+function seenAs({ id, status, enabledEvents }: WebhookEndpoint) {
+  return { id, status, enabledEvents: [...enabledEvents] }
 }
 
 export function endpointBefore(endpoint: WebhookEndpoint): EndpointBefore {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
-import type { PhaseContext } from '../phase.ts'
+import { type PhaseContext, planOf } from '../phase.ts'
 import { endpointBefore } from './credentials.ts'
 import { missedEvents, resendEvents } from './missed-events.ts'
 import { keptAside } from './signing-secret.ts'
@@ -24,7 +24,10 @@ const slackMs = 2_000
  */
 export async function retireEndpoint(context: PhaseContext, current: WebhookEndpoint): Promise<readonly string[]> {
   const { world, run, signal } = context
-  const formers = formerEndpoints(current, await world.stripe.endpoints(signal))
+  const planned = planOf(run).stripe.retires ?? []
+  const formers = formerEndpoints(current, await world.stripe.endpoints(signal)).filter(({ id }) =>
+    planned.includes(id),
+  )
   const rotated = formers.length > 0 || current.metadata[replaces] !== undefined
   for (const former of formers) {
     await context.report(`waiting for what ${former.id} still owes`)
@@ -41,7 +44,7 @@ export async function retireEndpoint(context: PhaseContext, current: WebhookEndp
       act: async (_before, inner) => {
         const metadata = { [retiredBy]: String(run.number) }
         await world.stripe.updateEndpoint(former.id, { disabled: true, metadata }, inner)
-        return { id: former.id }
+        return { id: former.id, status: 'disabled', enabledEvents: [...former.enabledEvents] }
       },
     })
   }
@@ -70,7 +73,10 @@ async function isLost({ records, run, environment }: PhaseContext): Promise<bool
 }
 
 /** Beside the endpoint that serves: the one it took the place of, and others of Purser's for the same URL. */
-function formerEndpoints(current: WebhookEndpoint, endpoints: readonly WebhookEndpoint[]): readonly WebhookEndpoint[] {
+export function formerEndpoints(
+  current: Pick<WebhookEndpoint, 'id' | 'url' | 'metadata'>,
+  endpoints: readonly WebhookEndpoint[],
+): readonly WebhookEndpoint[] {
   return endpoints.filter(
     (endpoint) =>
       endpoint.url === current.url &&
@@ -91,19 +97,25 @@ async function settled({ world, run }: PhaseContext, until: number, signal: Abor
   }
 }
 
+interface Leftovers {
+  /** Ids of endpoints that were retired. */
+  readonly endpoints: readonly string[]
+  /** Keys of the Secret. */
+  readonly keys: readonly string[]
+}
+
 /**
  * What earlier rotations and rollouts left behind, once no rollback needs it any more: retired endpoints, and former
- * values that were kept aside. Nothing of it is in use.
+ * values that were kept aside. Nothing of it is in use. Changes nothing.
  */
-export async function removeLeftovers(context: PhaseContext): Promise<void> {
-  const { world, service, environment, run, signal } = context
-  const { name, key, previousKey } = service.stripe.secret
-  const closed = await context.records.rollbackClosedUpTo(environment.policy.rollbackButtonHours)
+export async function leftovers(
+  { service, environment, run, records }: PhaseContext,
+  endpoints: readonly WebhookEndpoint[],
+  keys: readonly string[],
+): Promise<Leftovers> {
+  const { key, previousKey } = service.stripe.secret
+  const closed = await records.rollbackClosedUpTo(environment.policy.rollbackButtonHours)
   const isOver = (number: number) => number <= closed && number !== run.number
-  const [endpoints, { keys }] = await Promise.all([
-    world.stripe.endpoints(signal),
-    world.cluster.secretKey(name, key, signal),
-  ])
   const retired = endpoints.filter(
     ({ url, status, metadata }) =>
       url === environment.webhookUrl &&
@@ -112,10 +124,27 @@ export async function removeLeftovers(context: PhaseContext): Promise<void> {
       metadata[retiredBy] !== undefined &&
       isOver(Number(metadata[retiredBy])),
   )
-  for (const { id } of retired)
+  const kept = [...keptAside(keys, key), ...(previousKey === undefined ? [] : keptAside(keys, previousKey))]
+  return {
+    endpoints: retired.map(({ id }) => id),
+    keys: kept.filter((one) => isOver(one.run)).map(({ name }) => name),
+  }
+}
+
+/** Removes those leftovers that the plan lists. Safe to repeat. */
+export async function removeLeftovers(context: PhaseContext): Promise<void> {
+  const { world, service, run, signal } = context
+  const { name, key } = service.stripe.secret
+  const planned = planOf(run).stripe.removes ?? []
+  const [endpoints, { keys }] = await Promise.all([
+    world.stripe.endpoints(signal),
+    world.cluster.secretKey(name, key, signal),
+  ])
+  const found = await leftovers(context, endpoints, keys)
+  const retired = found.endpoints.filter((id) => planned.includes(id))
+  const old = found.keys.filter((one) => planned.includes(`${name}/${one}`))
+  for (const id of retired)
     await context.step(`delete endpoint ${id}`, (inner) => world.stripe.deleteEndpoint(id, inner))
-  const all = [...keptAside(keys, key), ...(previousKey === undefined ? [] : keptAside(keys, previousKey))]
-  const old = all.filter((kept) => isOver(kept.run)).map((kept) => kept.name)
   if (old.length > 0)
     await context.step('remove former values', async (inner) => {
       const gone = Object.fromEntries(old.map((one) => [one, undefined]))
@@ -123,7 +152,7 @@ export async function removeLeftovers(context: PhaseContext): Promise<void> {
     })
   if (retired.length + old.length === 0) return
   const what = [
-    ...retired.map(({ id }) => `Stripe endpoint ${id} (replaced before)`),
+    ...retired.map((id) => `Stripe endpoint ${id} (replaced before)`),
     ...old.map((one) => `${name}/${one}`),
   ]
   await context.tell(

@@ -61,6 +61,16 @@ export function decideEndpoint(facts: EndpointFacts): EndpointDecision {
   return { action: endpoint.status === 'disabled' ? 'enable' : 'keep', ...common }
 }
 
+/** Purser's own, disabled, and nobody holds its secret any more: it goes before a new one comes. */
+export function isUseless({ action, endpoint, why }: EndpointDecision): boolean {
+  return (
+    action === 'replace' &&
+    why === 'secret' &&
+    endpoint?.status === 'disabled' &&
+    endpoint.metadata[managedBy] === 'purser'
+  )
+}
+
 /** Made by this run, whose worker then died: its secret may not be in the cluster yet. */
 export function unfinishedOf(run: number | undefined, url: string, endpoints: readonly WebhookEndpoint[]) {
   return endpoints.find(

@@ -53,22 +53,24 @@ export class DeploymentsApi {
     const set = currentReplicaSet(deployment, sets)
     const healthy = lastHealthy(deployment, set, sets)
     const { metadata, spec, status = {} } = deployment
+    const { template, replicas = 1, selector: _selector, ...settings } = spec
     return {
       name,
       uid: metadata.uid,
       generation: metadata.generation ?? 0,
       resourceVersion: metadata.resourceVersion,
       image: imageIn(deployment, container),
-      replicas: spec.replicas ?? 1,
+      replicas,
       availableReplicas: status.availableReplicas ?? 0,
       updatedReplicas: status.updatedReplicas ?? 0,
       paused: spec.paused === true,
       revision: set?.metadata.annotations?.[revisionAnnotation] ?? '',
       replicaSet: set && { name: set.metadata.name, uid: set.metadata.uid },
       lastHealthy: healthy && revisionOf(healthy, container),
-      templateHash: templateHash(spec.template),
-      containers: spec.template.spec.containers.map((one) => one.name),
+      templateHash: templateHash(template),
+      containers: template.spec.containers.map((one) => one.name),
       revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
+      settings,
     }
   }
 

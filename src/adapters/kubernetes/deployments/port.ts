@@ -59,6 +59,8 @@ export interface DeploymentState {
   readonly containers: readonly string[]
   /** How many former ReplicaSets the cluster keeps for a rollback. */
   readonly revisionHistoryLimit: number
+  /** The rest of its spec: neither its pods nor their number, but how they are replaced. */
+  readonly settings: Readonly<Record<string, unknown>>
 }
 
 export interface Revision {

@@ -49,6 +49,8 @@ export interface SecretWrite {
   readonly keys: Readonly<Record<string, Sensitive | undefined>>
   /** Field managers whose keys may be taken over, because people have agreed to it. */
   readonly takeOver?: readonly string[]
+  /** The server checks everything and stores nothing. */
+  readonly dryRun?: boolean
 }
 
 interface SecretConsumersQuestion {

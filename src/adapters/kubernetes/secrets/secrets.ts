@@ -58,7 +58,7 @@ export class SecretsApi {
       requireMutable(secret, name)
       try {
         const after = await this.#apply(name, secret, write, signal)
-        await this.#removeOthers(name, after, write, signal)
+        if (write.dryRun !== true) await this.#removeOthers(name, after, write, signal)
         return { outcome: secret === undefined ? 'created' : 'changed', differences: changes }
       } catch (error) {
         if (!isStale(error) || attempt >= mostAttempts) throw error
@@ -94,7 +94,7 @@ export class SecretsApi {
     const request = (force: boolean) => ({
       method: 'PATCH' as const,
       path: `${this.#paths.secrets}/${name}`,
-      query: { fieldManager, fieldValidation: 'Strict', force },
+      query: { fieldManager, fieldValidation: 'Strict', force, ...(write.dryRun === true ? { dryRun: 'All' } : {}) },
       body,
       contentType: 'application/apply-patch+yaml',
       doing: `writing ${Object.keys(write.keys).join(', ')} of secret ${name}`,

@@ -1,0 +1,37 @@
+import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
+import type { PlannedCronJob, PlannedImage } from '../../model/deploy-plan.ts'
+import { tagOf } from '../cronjobs/manifests.ts'
+import type { PhaseContext } from '../phase.ts'
+import type { EndpointDecision } from '../stripe/webhook-endpoint.ts'
+
+/** What a rollback would do, in its order. */
+export function rollbackPreview(
+  { service, environment }: PhaseContext,
+  deployment: DeploymentState,
+  endpoint: EndpointDecision,
+  cronJobs: readonly PlannedCronJob[],
+  image: PlannedImage,
+): readonly string[] {
+  const created = endpoint.action === 'create' || endpoint.action === 'replace'
+  const lost = endpoint.why === 'secret' && endpoint.endpoint?.status === 'enabled'
+  return [
+    ...cronJobs.map(
+      (job) => `CronJob ${job.name}: ${job.outcome === 'created' ? 'delete' : 'back to the former manifest'}`,
+    ),
+    `Stripe endpoint ${environment.webhookUrl}: ${endpointBack(endpoint, lost)}`,
+    `Deployment ${service.deployment}: back to ${tagOf(deployment.image) ?? deployment.image}`,
+    ...(created && !lost
+      ? [`Secret ${service.stripe.secret.name}/${service.stripe.secret.key}: back to what it was`]
+      : []),
+    'The schema stays: migrations are not rolled back.',
+    ...(typeof image.build === 'object'
+      ? [`The image that is built stays in the registry as ${image.reference}.`]
+      : []),
+  ]
+}
+
+function endpointBack({ action, endpoint }: EndpointDecision, lost: boolean): string {
+  if (lost) return "the new one stays: nobody holds the former one's secret"
+  if (action === 'replace' && endpoint?.status === 'enabled') return `back to ${endpoint.id}`
+  return action === 'create' || action === 'replace' ? 'disable' : 'back to its former events and state'
+}
