@@ -23,9 +23,9 @@ export interface PhaseResult {
 export interface Change<K extends EffectKind, A extends AfterOf<K> = AfterOf<K>> {
   readonly kind: K
   readonly target: string
-  /** What stands there now. Asked once for each phase of a run, never again after a crash or a retry. */
+  /** Looks at what is there now. It is asked once for each phase of a run, never again after a crash or a retry. */
   readonly before: (signal: AbortSignal) => Promise<BeforeOf<K>>
-  /** Looks before it acts: it may run again after a crash. */
+  /** Makes the change. It looks before it acts, as it may run again after a crash. */
   readonly act: (before: BeforeOf<K>, signal: AbortSignal) => Promise<A>
 }
 
@@ -45,9 +45,11 @@ export interface PhaseContext {
    * and no two steps of one execution may share it (the second one is refused).
    */
   step<T extends Json | void>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T>
-  /** A step that changes the outside: records what stood there first. The rollback is computed from these records. */
+  /**
+   * Runs a step that changes the outside and records what was there first. The rollback is computed from these records.
+   */
   change<K extends EffectKind, A extends AfterOf<K>>(name: string, change: Change<K, A>): Promise<A>
-  /** What happens now, in one line of the board. */
+  /** Shows what happens now, in one line of the board. */
   report(line: string): Promise<void>
   /** Puts something into the thread. With a key it is posted once for the run, however often this line runs. */
   tell(post: ThreadPost, key?: string): Promise<void>
@@ -58,12 +60,12 @@ export interface PhaseContext {
 export interface PhaseRecords {
   backup(): Promise<BackupRecord | undefined>
   recordBackup(backup: BackupRecord): Promise<void>
-  /** Backups of this environment whose files are there, newest first. */
+  /** The backups of this environment whose files are there, the newest first. */
   keptBackups(): Promise<readonly KeptBackup[]>
   backupsRemoved(files: readonly string[]): Promise<void>
-  /** The last one of this environment, by whichever run. */
+  /** The last verification of this environment, by whichever run. */
   formerVerification(): Promise<Verification | undefined>
-  /** Releases that were seen to run in this environment, newest sight first. */
+  /** The releases that were seen to run in this environment, the one last seen first. */
   knownReleases(): Promise<readonly KnownRelease[]>
   recordRelease(release: KnownRelease): Promise<void>
   /** What the migrations that Purser applied here did to releases that lack them. */
@@ -72,12 +74,12 @@ export interface PhaseRecords {
   samples(since: Date): Promise<readonly MetricSample[]>
   recordSamples(samples: readonly MetricSample[], stage?: 'before' | 'watching'): Promise<void>
   readonly watch: WatchRecords
-  /** Effects of another run (the one that a rollback undoes). */
+  /** The effects of another run (the one that a rollback undoes). */
   effectsOf(run: number): Promise<readonly Effect[]>
   undone(effect: number): Promise<void>
   /**
-   * Runs of this environment up to this number can no longer be rolled back: a later deploy has succeeded, and the time for
-   * taking that one back is over. 0: none.
+   * Returns the number up to which runs of this environment can no longer be rolled back: a later deploy has succeeded,
+   * and the time for taking that one back is over. It is 0 when there is none.
    */
   rollbackClosedUpTo(rollbackHours: number): Promise<number>
   /** Notes in the record of an applied effect how things stand after it. */
@@ -86,11 +88,11 @@ export interface PhaseRecords {
 
 /** What the phase that monitors writes and reads. */
 interface WatchRecords {
-  /** Safe to repeat: the first beginning of this attempt stays. */
+  /** Stores the beginning of a watch. It is safe to repeat: the first beginning of this attempt stays. */
   begin(began: Date, ends: Date): Promise<void>
   /**
-   * The first breach of a watch is stored together with the post that tells it, and with the policy's decision to roll back
-   * where it makes one; later ones are not.
+   * The first breach of a watch is stored together with the post that tells it, and with the policy's decision to roll
+   * back where it makes one; later ones are not.
    */
   breach(
     breach: { readonly at: string; readonly text: string },

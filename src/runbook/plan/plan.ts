@@ -116,7 +116,7 @@ async function planMigrations(
     world.database.facts(signal),
     world.backups.whyNoTestRestore(signal),
     world.database.invalidIndexes(signal),
-    // Refused now rather than after the approval: without tools for this server there will be no backup.
+    // A deploy is refused now rather than after the approval: without tools for this server there will be no backup.
     world.backups.clientVersion(signal),
   ])
   const pending = pendingMigrations(files, ledger, service.migrations)
@@ -142,7 +142,7 @@ async function planMigrations(
   return { planned: await Promise.all(pending.map(lint)), risks, schema: { files, ledger, pending } }
 }
 
-/** Ages are rounded as well. */
+/** Words a session that blocks; its age is rounded, so that a plan made again a minute later reads the same. */
 function blockingRisk(session: BlockingSession, policy: 'name' | 'end'): string {
   const { table, pid, who, user, state, seconds: age, query } = session
   const since = age < 60 ? 'under a minute' : `${Math.floor(age / 60)} min`
@@ -151,7 +151,9 @@ function blockingRisk(session: BlockingSession, policy: 'name' | 'end'): string 
   return `${table} is held by pid ${pid} (${named}, ${state}, for ${since}): ${query} – a migration that needs the table waits for it; ${end}.`
 }
 
-/** Sizes are rounded, so that a plan made again a minute later reads the same. */
+/**
+ * Words the locks that a migration takes; sizes are rounded, so that a plan made again a minute later reads the same.
+ */
 function lockRisk(file: MigrationFile, lock: MigrationLock): readonly string[] {
   if (lock.blocks === 'only other schema changes') return []
   const rows =
@@ -188,7 +190,7 @@ async function planCronJobs(
 
 const mostTagsTried = 10
 
-/** Which version runs now: the image's tag, or the newest tag that has its digest. */
+/** Tells which version runs now: the image's tag, or the newest tag that has its digest. */
 async function versionOf({ world, service, signal }: PhaseContext, image: string): Promise<string | undefined> {
   const tag = tagOf(image)
   if (tag !== undefined) return tag
@@ -258,7 +260,10 @@ function risksOf(deployment: DeploymentState, migrations: readonly PlannedMigrat
   ]
 }
 
-/** The runbook's deployment steps, without pre-flight and monitoring, as its "Total Duration" counts them. */
+/**
+ * Estimates the minutes of the runbook's deployment steps, without pre-flight and monitoring, as its "Total Duration"
+ * does.
+ */
 function estimateOf({ service }: PhaseContext): number {
   const { migrate, rollout, stripe, cronjobs, e2e } = service.phases
   return migrate.minutes + rollout.minutes + stripe.minutes + cronjobs.minutes + e2e.minutes
