@@ -60,21 +60,21 @@ export interface PhaseContext {
 export interface PhaseRecords {
   backup(): Promise<BackupRecord | undefined>
   recordBackup(backup: BackupRecord): Promise<void>
-  /** The backups of this environment whose files are there, the newest first. */
+  /** Reads the backups of this environment whose files are there, the newest first. */
   keptBackups(): Promise<readonly KeptBackup[]>
   backupsRemoved(files: readonly string[]): Promise<void>
-  /** The last verification of this environment, by whichever run. */
+  /** Reads the last verification of this environment, by whichever run. */
   formerVerification(): Promise<Verification | undefined>
-  /** The releases that were seen to run in this environment, the one last seen first. */
+  /** Reads the releases that were seen to run in this environment, the one last seen first. */
   knownReleases(): Promise<readonly KnownRelease[]>
   recordRelease(release: KnownRelease): Promise<void>
-  /** What the migrations that Purser applied here did to releases that lack them. */
+  /** Reads what the migrations that Purser applied here did to releases that lack them. */
   schemaChanges(): Promise<readonly SchemaChange[]>
   recordSchemaChange(change: SchemaChange): Promise<void>
   samples(since: Date): Promise<readonly MetricSample[]>
   recordSamples(samples: readonly MetricSample[], stage?: 'before' | 'watching'): Promise<void>
   readonly watch: WatchRecords
-  /** The effects of another run (the one that a rollback undoes). */
+  /** Reads the effects of a run: of this one, or of the one that a rollback undoes. */
   effectsOf(run: number): Promise<readonly Effect[]>
   undone(effect: number): Promise<void>
   /**
@@ -91,22 +91,22 @@ interface WatchRecords {
   /** Stores the beginning of a watch. It is safe to repeat: the first beginning of this attempt stays. */
   begin(began: Date, ends: Date): Promise<void>
   /**
-   * The first breach of a watch is stored together with the post that tells it, and with the policy's decision to roll
-   * back where it makes one; later ones are not.
+   * Stores the first breach of a watch, together with the post that tells it and with the policy's decision to roll
+   * back where it makes one. Later breaches are not stored.
    */
   breach(
     breach: { readonly at: string; readonly text: string },
     post: ThreadPost,
     rollBackBecause: string | undefined,
   ): Promise<void>
-  /** The watch as it stands now, with what people decided meanwhile. */
+  /** Reads the watch as it is now, with what people decided meanwhile. */
   state(): Promise<RunWatch | undefined>
   addLogs(counts: LogCounts): Promise<void>
-  /** Errors that the logs held before the rollout. */
+  /** Stores the errors that the logs held before the rollout. */
   addLogsBefore(groups: LogCounts['groups']): Promise<void>
   logGroups(): Promise<readonly LogGroup[]>
   logPods(): Promise<readonly LogPod[]>
-  /** Samples from before the rollout, of this run and of those before it; newest run first. */
+  /** Reads the samples from before the rollout, of this run and of those before it, the newest run first. */
   samplesBefore(): Promise<readonly BaselineSample[]>
 }
 
@@ -118,7 +118,7 @@ export function planOf(run: Run): DeployPlan {
   return run.plan
 }
 
-/** What the history of a Deployment says of a change. */
+/** Words what the history of a Deployment says of a change. */
 export function causeOf({ run }: Pick<PhaseContext, 'run'>): string {
   return `Purser run #${run.number}: ${run.kind} ${run.version}`
 }

@@ -21,7 +21,7 @@ function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
     process.kill(-group, signal)
     return true
   } catch {
-    return false // ESRCH: nobody left
+    return false // ESRCH says that nobody is left.
   }
 }
 

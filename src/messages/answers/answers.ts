@@ -24,7 +24,7 @@ interface CommandHelp {
   readonly words: readonly { readonly label: string; readonly does: string }[]
 }
 
-/** Every command on one screen. */
+/** Lists every command on one screen. */
 export function help(commands: readonly CommandHelp[]): Message {
   const lines = commands.map(({ usage, does, words }) => {
     const options = words.filter(({ label }) => label.startsWith('--'))

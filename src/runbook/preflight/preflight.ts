@@ -156,7 +156,7 @@ async function backUp(context: PhaseContext): Promise<void> {
   await context.step('let old backups go', (signal) => letOldBackupsGo(context, signal))
 }
 
-/** What the state database keeps of a backup. */
+/** Returns what the state database keeps of a backup. */
 export function backupRecordOf(manifest: BackupManifest): BackupRecord {
   return {
     file: manifest.file,

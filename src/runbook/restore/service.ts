@@ -105,7 +105,7 @@ async function noteStart({ records, run }: PhaseContext): Promise<void> {
     if (effect.kind === 'replicas') await records.settle(effect, { back: false, starts: startsIn(effect) + 1 })
 }
 
-/** How often the service was started again in this run. */
+/** Counts how often the service was started again in this run. */
 export function startsOf(effects: readonly Effect[]): number {
   return Math.max(0, ...effects.filter((effect) => effect.kind === 'replicas').map(startsIn))
 }
