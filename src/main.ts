@@ -7,7 +7,7 @@ import { readPurserYaml } from './config/purser-yaml.ts'
 import { createMask } from './masking.ts'
 import { start } from './start/start.ts'
 
-/** npm and terminals may each deliver a signal: the second one changes nothing. */
+/** Ends the process at a signal. npm and terminals may each deliver one: the second one changes nothing. */
 function endWith(close: () => Promise<void>, log: Logger): void {
   let ending = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
@@ -31,7 +31,7 @@ try {
   const maskLine = createMask(settings.everySecret)
   const log = pino(
     { level: settings.logLevel, base: { instance: settings.instance } },
-    // The last exit for secrets: whatever is logged leaves masked.
+    // This is the last exit for secrets: whatever is logged leaves masked.
     { write: (line: string) => void process.stdout.write(maskLine(line)) },
   )
   endWith(await start(config, settings, log), log)

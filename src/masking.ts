@@ -5,31 +5,31 @@ type Mask = (text: string) => string
 
 const masked = '[masked]'
 
-/** Shorter values are words that occur by chance; masking them would only garble every text. */
+/** Shorter values are words that occur by chance, and masking them would only garble every text. */
 const shortestSecret = 6
 
 /**
- * A mask for everything that this process knows to be secret (also its base64, URL-encoded and JSON-escaped forms, and
- * the password inside a URL) and for everything that is shaped like a key, a token or a connection string.
+ * Makes a mask for everything that this process knows to be secret (also its base64, URL-encoded and JSON-escaped
+ * forms, and the password inside a URL) and for everything that is shaped like a key, a token or a connection string.
  */
 export function createMask(secrets: readonly Sensitive[]): Mask {
   const replacements = replacementsOf(secrets.map((secret) => secret.reveal()))
   if (replacements.size === 0) return maskShapes
-  // Longest first: of two secrets that begin alike, the whole one must go.
+  // The longest come first: of two secrets that begin alike, the whole one must go.
   const forms = [...replacements.keys()].sort((a, b) => b.length - a.length)
   const known = new RegExp(forms.map((form) => form.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')).join('|'), 'g')
   return (text) => maskShapes(text.replace(known, (form) => replacements.get(form) ?? masked))
 }
 
-/** What is cut before it is masked is cut between words: half of a secret would not be known as one. */
+/** Cuts text between words before it is masked: half of a secret would not be known as one. */
 export function cutBetweenWords(text: string, most: number): string {
   if (text.length <= most) return text
   return `${/^[\s\S]*[\s"]/.exec(text.slice(0, most))?.[0].trimEnd() ?? ''}…`
 }
 
 /**
- * The same value with every string in it masked: plain data and errors at any depth. Other objects (dates, buffers)
- * are handed through; a cycle ends in the text `[circular]`.
+ * Masks every string in a value: plain data and errors at any depth. Other objects (dates, buffers) are handed through;
+ * a cycle ends in the text `[circular]`.
  */
 export function maskDeep<Value>(value: Value, mask: Mask): Value {
   return maskValue(value, mask, []) as Value
@@ -65,7 +65,7 @@ function entriesOf(map: Map<unknown, unknown>, mask: Mask, above: readonly objec
   return [...map].map(([key, item]) => [maskValue(key, mask, above), maskValue(item, mask, above)])
 }
 
-/** Every form in which a secret may turn up → what stands there instead. */
+/** Maps every form in which a secret may turn up to what is put in its place. */
 function replacementsOf(values: readonly string[]): ReadonlyMap<string, string> {
   const all = new Map<string, string>()
   for (const value of values.flatMap((each) => [each, each.trim()])) {
@@ -87,8 +87,9 @@ function replacementsOf(values: readonly string[]): ReadonlyMap<string, string> 
 }
 
 /**
- * The password of a URL, as written and decoded; `'none'` when it is a URL without one, which is no secret; undefined
- * when it is no URL. A password that equals the user name is left to the shapes: as a bare word it hides nothing.
+ * Returns the password of a URL, as written and decoded; `'none'` when it is a URL without one, which is no secret;
+ * undefined when it is no URL. A password that equals the user name is left to the shapes: as a bare word it hides
+ * nothing.
  */
 function passwordOf(value: string): readonly string[] | 'none' | undefined {
   if (!/^[a-z][a-z0-9+.-]{0,30}:\/\//i.test(value)) return undefined
@@ -131,7 +132,10 @@ function encoded(secret: string): string {
   }
 }
 
-/** What base64 makes of a secret in the middle of other bytes (`user:secret`), without the characters shared with them. */
+/**
+ * Returns what base64 makes of a secret in the middle of other bytes (`user:secret`), without the characters shared
+ * with them.
+ */
 function base64Inside(secret: string): readonly string[] {
   const size = Buffer.byteLength(secret)
   return [0, 1, 2]
@@ -142,7 +146,7 @@ function base64Inside(secret: string): readonly string[] {
     .filter((form) => form.length >= 8)
 }
 
-/** What is shown of a known secret: the prefix that tells its kind, or where a URL leads. */
+/** Returns what is shown of a known secret: the prefix that tells its kind, or where a URL leads. */
 function kindOf(secret: string): string {
   const prefix = /^(?:[sr]k_(?:live|test)_|whsec_|xox[a-z]-|xapp-)/.exec(secret)
   if (prefix !== null) return `${prefix[0]}${masked}`
@@ -159,7 +163,7 @@ const shapes: readonly { readonly pattern: RegExp; readonly replacement: string 
       /-----BEGIN ([A-Z0-9 ]{0,40})PRIVATE KEY-----(?!\[masked])[\s\S]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|$)/g,
     replacement: `-----BEGIN $1PRIVATE KEY-----${masked}`,
   },
-  // Databases and brokers: passwords are often written unescaped, so up to the last @.
+  // Passwords of databases and brokers are often written unescaped, so everything up to the last @ is masked.
   {
     pattern:
       /\b((?:postgres(?:ql)?|rediss?|mysql|mongodb(?:\+srv)?|amqps?):\/\/[^\s:/@]{0,128}:)[^\s"'<>,]{1,512}@(?=[^\s@]|$)/gi,

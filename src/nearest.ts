@@ -1,11 +1,14 @@
 import { distance } from 'fastest-levenshtein'
 
-/** The names most like the one that was asked for, best first: what somebody probably meant. */
+/** Returns the names most like the one that was asked for, the best first: what somebody probably meant. */
 export function nearest(asked: string, names: readonly string[], count = 3): readonly string[] {
   return closest(asked, names, count).map(({ name }) => name)
 }
 
-/** The name somebody cut short, or mistyped by at most two letters or a third of them. Otherwise no guess is better. */
+/**
+ * Returns the name that somebody cut short, or mistyped by at most two letters or a third of them; otherwise a guess is
+ * no help.
+ */
 export function mistyped(asked: string, names: readonly string[]): string | undefined {
   const begun = names.filter((name) => asked.length > 1 && name.startsWith(asked.toLowerCase()))
   if (begun.length === 1) return begun[0]
@@ -18,7 +21,7 @@ interface Candidate {
   readonly changes: number
 }
 
-/** The few that are kept while the names go by: sorting them all takes longer, and they may be twenty thousand. */
+/** Keeps the best few while the names go by: sorting them all takes longer, and they may be twenty thousand. */
 function closest(asked: string, names: readonly string[], count: number): readonly Candidate[] {
   const plain = (name: string) => name.toLowerCase().replace(/^v(?=\d)/, '')
   const wanted = plain(asked)
@@ -32,10 +35,10 @@ function closest(asked: string, names: readonly string[], count: number): readon
   return kept
 }
 
-/** Made once: a comparison by `localeCompare` makes rules of its own each time. */
+/** This is made once: a comparison by `localeCompare` makes rules of its own each time. */
 const byNumber = new Intl.Collator('en', { numeric: true })
 
-/** The fewest changes first; of equals the newest. */
+/** Sorts the fewest changes first, and of equals the newest. */
 function compare(a: Candidate, b: Candidate): number {
   return a.changes - b.changes || byNumber.compare(b.name, a.name)
 }

@@ -16,12 +16,12 @@ export class Sensitive {
     return this.#value
   }
 
-  /** First 12 hex digits of the SHA-256: enough to compare two secrets, useless to guess one. */
+  /** The first 12 hex digits of the SHA-256: enough to compare two secrets, useless to guess one. */
   get fingerprint(): string {
     return fingerprintOf(this.#value)
   }
 
-  /** The values of a list such as `new,old`, each as secret as the whole. */
+  /** Splits a list such as `new,old`; each value is as secret as the whole. */
   parts(separator: string): readonly Sensitive[] {
     return this.#value
       .split(separator)
@@ -43,7 +43,7 @@ export class Sensitive {
   }
 }
 
-/** A list of secrets, as secret as each of them. */
+/** Joins secrets to a list, which is as secret as each of them. */
 export function joined(parts: readonly Sensitive[], separator: string): Sensitive {
   return new Sensitive(parts.map((part) => part.reveal()).join(separator))
 }

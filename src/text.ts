@@ -3,7 +3,7 @@ const minute = 60 * second
 const hour = 60 * minute
 const day = 24 * hour
 
-/** "under 1s", "45s", "1m 12s", "1h 05m", "2d 3h": for people, never negative. */
+/** Writes a duration for people, never negative: "under 1s", "45s", "1m 12s", "1h 05m", "2d 3h". */
 export function duration(ms: number): string {
   const whole = Math.max(0, Math.floor(ms / second) * second)
   if (whole === 0 && ms > 0) return 'under 1s'
@@ -16,25 +16,25 @@ export function duration(ms: number): string {
   return `${Math.floor(whole / day)}d ${Math.floor((whole % day) / hour)}h`
 }
 
-/** How long a check took: "12 ms", "1.2 s". */
+/** Writes how long a check took: "12 ms", "1.2 s". */
 export function milliseconds(ms: number): string {
   return ms < second ? `${Math.round(ms)} ms` : `${(ms / second).toFixed(1)} s`
 }
 
-/** A budget or an estimate: "10 min", "1.5 min", "30 s" (the sandbox scales its monitoring down). */
+/** Writes a budget or an estimate: "10 min", "1.5 min", "30 s" (the sandbox scales its monitoring down). */
 export function minutes(count: number): string {
   if (count > 0 && count < 1) return `${Math.round(count * 60)} s`
   return `${Math.round(count * 10) / 10} min`
 }
 
-/** For an estimate, which knows no seconds: "20 s", "12 min", "1 h 5 min". */
+/** Writes an estimate, which knows no seconds beside minutes: "20 s", "12 min", "1 h 5 min". */
 export function about(ms: number): string {
   if (ms < 90 * second) return `${Math.max(10, Math.ceil(ms / (10 * second)) * 10)} s`
   const whole = Math.round(ms / minute)
   return whole < 60 ? `${whole} min` : `${Math.floor(whole / 60)} h ${whole % 60} min`
 }
 
-/** How long something took or has lasted, in one unit: "850 ms", "40 s", "12 min", "3 h", "2 d". */
+/** Writes how long something took or has lasted, in one unit: "850 ms", "40 s", "12 min", "3 h", "2 d". */
 export function roughly(ms: number): string {
   if (ms <= 0) return '0 s'
   if (ms < second) return `${Math.round(ms)} ms`
@@ -43,18 +43,18 @@ export function roughly(ms: number): string {
   return ms < 48 * hour ? `${Math.round(ms / hour)} h` : `${Math.round(ms / day)} d`
 }
 
-/** "0.4 kB", "12.3 MB", "1.2 GB" */
+/** Writes a size: "0.4 kB", "12.3 MB", "1.2 GB". */
 export function sizeOf(bytes: number): string {
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`
 }
 
-/** "2026-01-01 09:05 UTC" */
+/** Writes a time: "2026-01-01 09:05 UTC". */
 export function utc(at: Date): string {
   return `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
-/** "just now", "12m ago", "3h ago", "2d ago" */
+/** Writes how long ago a time is: "just now", "12m ago", "3h ago", "2d ago". */
 export function ago(at: Date, now: Date): string {
   const ms = now.getTime() - at.getTime()
   if (ms < minute) return 'just now'
@@ -63,18 +63,18 @@ export function ago(at: Date, now: Date): string {
   return `${Math.floor(ms / day)}d ago`
 }
 
-/** "1 migration", "3 migrations" */
+/** Writes a number with its noun: "1 migration", "3 migrations". */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`
 }
 
-/** Error messages say what was being done, in lower case and without a full stop; in a message they are sentences. */
+/** Makes a sentence of an error message, which says what was being done in lower case and without a full stop. */
 export function sentence(text: string): string {
   const line = oneLine(text)
   return `${line.charAt(0).toUpperCase()}${line.slice(1)}${line === '' || /[.!?…:]$/.test(line) ? '' : '.'}`
 }
 
-/** All white space folded into single spaces. */
+/** Folds all white space into single spaces. */
 export function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim()
 }

@@ -14,7 +14,7 @@ export interface Person {
 
 export type Permit = { readonly ok: true } | { readonly ok: false; readonly denial: Denial }
 
-/** Pure: may this person do this here? `view` is for everybody in the channel. */
+/** Tells whether this person may do this here. `view` is for everybody in the channel. Pure. */
 export function permit(person: Person, right: Right, environment: string, policy: PolicyConfig): Permit {
   const { channels, deployers, approvers } = policy
   if (!channels.includes(person.channel)) return denied({ reason: 'channel', environment, channels })
@@ -22,7 +22,9 @@ export function permit(person: Person, right: Right, environment: string, policy
   return denied({ reason: 'right', right, environment, ask: right === 'deploy' ? deployers : approvers })
 }
 
-/** Pure: nobody approves alone what they asked for, unless the policy says so. */
+/**
+ * Tells whether this person may approve: nobody approves alone what they asked for, unless the policy says so. Pure.
+ */
 export function permitApproval(
   person: Person,
   run: Pick<Run, 'requestedBy' | 'environment'>,

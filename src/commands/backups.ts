@@ -14,7 +14,7 @@ export const backupsCommand = command('backups', {
   act: (caller, { environment }, context) => backups(caller, environment, context),
 })
 
-/** `/billing backups [ENV]`: what there is to go back to. */
+/** Answers `/billing backups [ENV]`: what there is to go back to. */
 export async function backups(caller: Caller, asked: string | undefined, context: CommandContext): Promise<Answer> {
   const environment = asked ?? context.config.defaultEnvironment
   await guard(context, caller, 'view', environment)

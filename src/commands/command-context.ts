@@ -9,7 +9,7 @@ import type { KnownRelease, SchemaNow } from '../model/schema-compatibility.ts'
 import type { LockStore } from '../store/locks.ts'
 import type { RunStore } from '../store/runs.ts'
 
-/** Who asks, and where. */
+/** The person who asks, and the channel in which they do. */
 export interface Caller {
   readonly user: string
   readonly channel: string
@@ -24,28 +24,31 @@ export interface CommandContext {
     enqueue(run: Run, phase: PhaseName): Promise<void>
     publish(run: number): Promise<void>
   }
-  /** Members of a Slack user group. */
+  /** Asks Slack for the members of a user group. */
   readonly membersOf: (group: string) => Promise<readonly string[]>
-  /** Tags of the service's repository, newest first. */
+  /** Reads the tags of the service's repository, the newest first. */
   readonly versions: () => Promise<readonly { readonly name: string; readonly createdAt: string }[]>
-  /** Backups of an environment whose files are there, newest first. */
+  /** Reads the backups of an environment whose files are there, the newest first. */
   readonly backups: (environment: string) => Promise<readonly KeptBackup[]>
-  /** Rows now of those of these tables (`schema.table`) that can be counted quickly. */
+  /** Counts the rows of those of these tables (`schema.table`) that can be counted quickly. */
   readonly rowsNow: (
     environment: string,
     tables: readonly string[],
   ) => Promise<readonly { readonly table: string; readonly rows: number }[]>
-  /** What the cluster says of the service's Deployment, masked; raises when it does not answer. Changes nothing. */
+  /** Asks the cluster about the service's Deployment, masked; raises when it does not answer. Changes nothing. */
   readonly deployment: (environment: string, signal: AbortSignal) => Promise<DeploymentSeen>
-  /** Databases that restores have left beside the live one; raises when the server does not answer. */
+  /** Lists the databases that restores have left beside the live one; raises when the server does not answer. */
   readonly keptDatabases: (environment: string) => Promise<readonly KeptDatabase[]>
-  /** How a backup of that name would come back: by a swap of names, in place, or not at all (raises); undefined: not known in time. */
+  /**
+   * Tells how a backup of that name would come back: by a swap of names, in place, or not at all (raises). Undefined
+   * when it is not known in time.
+   */
   readonly restoreStrategy: (environment: string, file: string) => Promise<RestoreStrategy | undefined>
-  /** What is applied there and what is known of releases; undefined when the database does not answer in time. */
+  /** Tells what is applied there and what is known of releases; undefined when the database does not answer in time. */
   readonly schema: (environment: string) => Promise<SchemaFacts | undefined>
   /** Says something in a channel that belongs to no run. Raises when Slack does not take it. */
   readonly announce: (channel: string, message: Message) => Promise<void>
-  /** Of a run's board in Slack; undefined while there is none. */
+  /** Returns the link to a run's board in Slack; undefined while there is none. */
   readonly linkTo: (run: number) => Promise<string | undefined>
   readonly now: () => Date
   readonly log: Logger

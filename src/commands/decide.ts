@@ -32,7 +32,7 @@ export const cancelCommand = command('cancel', {
 
 type Decision = Extract<ThreadPost, { kind: 'decision' }>['decision']
 
-/** The Approve button: bound to the plan that its presser saw. */
+/** Carries out the Approve button, bound to the plan that its presser saw. */
 export async function approve(
   caller: Caller,
   ticket: { run: number; plan: string | undefined },
@@ -50,14 +50,14 @@ export async function approve(
   return decide(caller, run, { type: 'approved', by: caller.user, planHash: ticket.plan ?? '' }, 'approved', context)
 }
 
-/** The Reject button. Whoever asked for the run may take it back too. */
+/** Carries out the Reject button. Whoever asked for the run may take it back too. */
 export async function reject(caller: Caller, ticket: { run: number }, context: CommandContext): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
   await guard(context, caller, run.requestedBy === caller.user ? 'view' : 'approve', run.environment)
   return decide(caller, run, { type: 'rejected', by: caller.user }, 'rejected', context)
 }
 
-/** `/billing retry [#N]` and the Retry phase button: the newest failed run when none is named. */
+/** Carries out `/billing retry [#N]` and the Retry phase button, for the newest failed run when none is named. */
 export async function retry(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
   const run = asked === undefined ? await newestFailed(context) : await context.runs.get(asked)
   if (run === undefined) return tell(nothingHasFailed())
@@ -72,7 +72,9 @@ export async function retry(caller: Caller, asked: number | undefined, context: 
   return decide(caller, run, { type: 'retry', by: caller.user }, 'retried', context)
 }
 
-/** `/billing cancel [#N]` and the Cancel button: the newest run that is not finished when none is named. */
+/**
+ * Carries out `/billing cancel [#N]` and the Cancel button, for the newest run that is not finished when none is named.
+ */
 export async function cancel(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
   const run = asked === undefined ? await newestOpen(context) : await context.runs.get(asked)
   if (run === undefined) return tell(nothingToCancel())
@@ -80,7 +82,7 @@ export async function cancel(caller: Caller, asked: number | undefined, context:
   return decide(caller, run, { type: 'cancel', by: caller.user }, 'cancelled', context)
 }
 
-/** Runs that change something: what people mean when they name no number. */
+/** The kinds of runs that change something: people mean these when they name no number. */
 const changing = ['deploy', 'rollback', 'restore', 'fix'] as const
 
 async function newestFailed(context: CommandContext): Promise<Run | undefined> {
@@ -96,7 +98,7 @@ async function newestOpen(context: CommandContext): Promise<Run | undefined> {
   return first ?? (await context.runs.list({ statuses, limit: 1 }))[0]
 }
 
-/** The Leave it button: a failed run stays as it is. */
+/** Carries out the Leave it button: a failed run stays as it is. */
 export async function leave(caller: Caller, ticket: { run: number }, context: CommandContext): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
   await guard(context, caller, 'deploy', run.environment)

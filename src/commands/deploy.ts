@@ -51,7 +51,7 @@ function deployOrAsk(
   return deploy(caller, { ...asked, version }, context)
 }
 
-/** `/billing deploy` and `/billing plan` with a version: a run that begins by planning. */
+/** Carries out `/billing deploy` and `/billing plan` with a version: a run begins by planning. */
 async function deploy(caller: Caller, asked: AskedDeploy, context: CommandContext): Promise<Answer> {
   const name = asked.environment ?? context.config.defaultEnvironment
   await guard(context, caller, 'deploy', name)
@@ -74,7 +74,7 @@ async function deploy(caller: Caller, asked: AskedDeploy, context: CommandContex
   return silent
 }
 
-/** `/billing deploy` without a version: a dialog to choose one of the repository's tags. */
+/** Answers `/billing deploy` without a version by a dialog to choose one of the repository's tags. */
 export async function openDeployDialog(
   caller: Caller,
   {
@@ -101,7 +101,7 @@ export async function openDeployDialog(
   }
 }
 
-/** The dialog was confirmed: the same command, as if it had been typed. */
+/** Carries out the confirmed dialog as if the command had been typed. */
 export async function confirmDeploy(dialog: Submitted, context: CommandContext): Promise<Answer> {
   const { channel, environment } = readPlace(dialog.metadata)
   const version = dialog.value(inputs.version)
@@ -113,7 +113,10 @@ export async function confirmDeploy(dialog: Submitted, context: CommandContext):
   return deploy({ user: dialog.user, channel }, { version, environment: chosen, dryRun, rotateSecret }, context)
 }
 
-/** How long purser.yaml expects each phase to take. The watch takes as long as it says, not as long as its chapter. */
+/**
+ * Returns how long purser.yaml expects each phase to take. The watch takes as long as it says, not as long as its
+ * chapter.
+ */
 function deployMinutes({ service }: PurserConfig): PhaseMinutes {
   const minutes = Object.fromEntries(deployPhases.map(({ name }) => [name, service.phases[name].minutes]))
   return { ...minutes, monitor: service.monitor.minutes }

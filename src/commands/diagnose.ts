@@ -41,7 +41,10 @@ interface AskedDiagnosis {
   readonly environment: string | undefined
 }
 
-/** `/billing diagnose SUBJECT [ENV]`: the runbook's troubleshooting, as a run of its own beside whatever else runs. */
+/**
+ * Carries out `/billing diagnose SUBJECT [ENV]`: the runbook's troubleshooting, as a run of its own beside whatever
+ * else runs.
+ */
 export async function diagnose(
   caller: Caller,
   { subject, cronJob, environment }: AskedDiagnosis,
@@ -79,7 +82,7 @@ function guardCronJob(name: string | undefined, { config }: CommandContext): voi
   })
 }
 
-/** `/billing diagnose` without a subject: a dialog to choose one. */
+/** Answers `/billing diagnose` without a subject by a dialog to choose one. */
 export async function openDiagnoseDialog(
   caller: Caller,
   environment: string | undefined,
@@ -90,7 +93,7 @@ export async function openDiagnoseDialog(
   return { kind: 'open', view: diagnoseView({ environments, cronJobs }, metadata) }
 }
 
-/** The dialog was confirmed: the same command, as if it had been typed. */
+/** Carries out the confirmed dialog as if the command had been typed. */
 export async function confirmDiagnose(dialog: Submitted, context: CommandContext): Promise<Answer> {
   const { channel, environment } = readPlace(dialog.metadata)
   const [word, cronJob] = (dialog.value(inputs.subject) ?? '').split(' ')
@@ -100,7 +103,7 @@ export async function confirmDiagnose(dialog: Submitted, context: CommandContext
   return diagnose({ user: dialog.user, channel }, { subject, cronJob, environment: chosen }, context)
 }
 
-/** The Diagnose again button: a new run, the old board stays as it was found. */
+/** Carries out the Diagnose again button by a new run; the old board stays as it was found. */
 export async function diagnoseAgain(caller: Caller, ticket: { run: number }, context: CommandContext): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
   await guard(context, caller, 'view', run.environment)
@@ -110,7 +113,7 @@ export async function diagnoseAgain(caller: Caller, ticket: { run: number }, con
   return begin(caller, run.environment, plan, context)
 }
 
-/** A button of a diagnosis: a run of its own begins, which does this one thing and then looks again. */
+/** Carries out a button of a diagnosis: a run of its own begins, which does this one thing and then looks again. */
 export async function fix(
   caller: Caller,
   ticket: { run: number },
@@ -143,7 +146,7 @@ export async function fix(
   return silent
 }
 
-/** Only opens the dialog: the deploy has a plan and approvals of its own. */
+/** Opens the dialog of a deploy and does no more, as the deploy has a plan and approvals of its own. */
 async function deployAgain(caller: Caller, run: Run, rotateSecret: boolean, context: CommandContext): Promise<Answer> {
   const deploys = await context.runs.list({ environment: run.environment, kinds: ['deploy'], limit: 20 })
   const { version } = releasedIn(deploys)

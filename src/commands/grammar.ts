@@ -24,9 +24,9 @@ const helpCommand = command('help', {
 })
 
 /**
- * Everything that people can type after `/billing`: one row a command, declared in the file that carries it out. The parser
- * below, the usage text, the help, the page docs/commands.md (`npm run schema` writes it), and the composer and `--play` of
- * the sandbox all read this table.
+ * Everything that people can type after `/billing`: each command is one row, declared in the file that carries it out.
+ * The parser below, the usage text, the help, the page docs/commands.md (`npm run schema` writes it), and the composer
+ * and `--play` of the sandbox all read this table.
  */
 export const grammar: readonly Row[] = [
   deployCommand,
@@ -56,7 +56,10 @@ type Parsed =
     }
   | { readonly ok: false; readonly kind: 'wrong'; readonly text: string; readonly usage: string }
 
-/** Pure: the text after `/billing`, understood or with one clear problem. `environments` are the configured names. */
+/**
+ * Reads the text after `/billing`: it is understood, or has one clear problem. `environments` are the configured names.
+ * Pure.
+ */
 export function parseCommand(text: string, environments: readonly string[]): Parsed {
   const line = text.trim() || 'help'
   const typed = line.split(/\s/, 1)[0] ?? ''

@@ -35,7 +35,7 @@ export class Locked extends PurserError {
 const refusalCodes = ['unknown_environment', 'unknown_cronjob', 'taken_back', 'rollback_outdated'] as const
 type RefusalCode = (typeof refusalCodes)[number]
 
-/** What was asked for makes no sense (any more): nothing was begun. */
+/** What was asked for makes no sense (any more), and nothing was begun. */
 export class CommandRefused extends PurserError {
   readonly code: RefusalCode
 
@@ -52,21 +52,21 @@ export function environmentOf(context: CommandContext, name: string): Environmen
   return environment
 }
 
-/** The environments whose commands are taken in this channel, the default one first. */
+/** Lists the environments whose commands are taken in this channel, the default one first. */
 export function environmentsHere(context: CommandContext, { channel }: Caller): readonly string[] {
   const { environments, defaultEnvironment } = context.config
   const here = Object.keys(environments).filter((name) => environments[name]?.policy.channels.includes(channel))
   return here.toSorted((a, b) => Number(b === defaultEnvironment) - Number(a === defaultEnvironment))
 }
 
-/** Raises NotAllowed. */
+/** Raises NotAllowed unless the caller has the right for the environment in this channel. */
 export async function guard(context: CommandContext, caller: Caller, right: Right, environment: string): Promise<void> {
   const { policy } = environmentOf(context, environment)
   const verdict = permit(await personOf(context, caller, environment), right, environment, policy)
   if (!verdict.ok) throw new NotAllowed(verdict.denial)
 }
 
-/** Raises Locked. */
+/** Raises Locked when the environment is locked. */
 export async function guardLock(context: CommandContext, environment: string): Promise<void> {
   const lock = await context.locks.find(environment)
   if (lock !== undefined) throw new Locked(lock)

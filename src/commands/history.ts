@@ -14,7 +14,7 @@ export const historyCommand = command('history', {
   act: (caller, { run }, context) => history(caller, run, context),
 })
 
-/** `/billing history [#N]`: finished runs, or every event of one. */
+/** Answers `/billing history [#N]`: the finished runs, or every event of one. */
 export async function history(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
   if (asked !== undefined) {
     const run = await context.runs.get(asked)

@@ -14,7 +14,7 @@ import { releasedIn } from '../model/current-release.ts'
 
 const openStatuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
 
-/** What App Home tells everybody. */
+/** Gathers what App Home tells everybody. */
 export async function homeFacts(context: CommandContext): Promise<HomeFacts> {
   const linked = (runs: readonly Run[]): Promise<readonly LinkedRun[]> =>
     Promise.all(runs.map(async (run) => ({ run, link: await context.linkTo(run.number) })))
@@ -26,7 +26,7 @@ export async function homeFacts(context: CommandContext): Promise<HomeFacts> {
   return { service: context.config.service.name, environments, open, finished }
 }
 
-/** App Home as this person may use it. */
+/** Renders App Home as this person may use it. */
 export async function homeOf(user: string, facts: HomeFacts, context: CommandContext): Promise<HomeView> {
   const rights = await Promise.all(
     facts.environments.map(({ name, channel }) => personOf(context, { user, channel }, name)),
@@ -46,12 +46,14 @@ async function environmentFacts(name: string, context: CommandContext): Promise<
   return { name, channel: homeChannel(name, context), lock, release: releasedIn(deploys), backups }
 }
 
-/** Home belongs to no channel: what is pressed there acts in the first one in which the environment's commands are taken. */
+/**
+ * Returns the channel of a press in Home, which has none: the first one in which the environment's commands are taken.
+ */
 export function homeChannel(environment: string, context: CommandContext): string {
   return environmentOf(context, environment).policy.channels[0] ?? ''
 }
 
-/** One line for each button of Home; the commands are the same as everywhere, with their guards. */
+/** What each button of Home does, one line each; the commands are the same as everywhere, with their guards. */
 export const homePresses: Readonly<
   Record<string, (caller: Caller, environment: string, context: CommandContext) => Promise<Answer>>
 > = {

@@ -20,7 +20,7 @@ import { finishWatch, keepWatching, stopWatching } from './buttons/watch.ts'
 
 type Ticket = { readonly run: number; readonly plan: string | undefined }
 
-/** The buttons of boards and threads, by their action id: one line each. Those of App Home are in `home.ts`. */
+/** What the buttons of boards and threads do, by their action id, one line each. Those of App Home are in `home.ts`. */
 export const presses: Readonly<
   Record<string, (caller: Caller, ticket: Ticket, context: CommandContext) => Promise<Answer>>
 > = {
@@ -44,7 +44,7 @@ export const presses: Readonly<
   ),
 }
 
-/** The dialogs that can be confirmed, by the id of their view: one line each. */
+/** What the confirmed dialogs do, by the id of their view, one line each. */
 export const dialogs: Readonly<
   Record<string, { title: string; confirm: (dialog: Submitted, context: CommandContext) => Promise<Answer> }>
 > = {

@@ -29,7 +29,9 @@ export const unlockCommand = command('unlock', {
   act: (caller, { environment }, context) => unlock(caller, environment, context),
 })
 
-/** `/billing lock REASON`: nothing may change the environment until it is unlocked, and everybody is told. */
+/**
+ * Carries out `/billing lock REASON`: nothing may change the environment until it is unlocked, and everybody is told.
+ */
 export async function lock(
   caller: Caller,
   reason: string,
@@ -44,7 +46,7 @@ export async function lock(
   return announced(environment, lockAnnouncement(held), context)
 }
 
-/** `/billing lock` without a reason: a dialog that asks for it. */
+/** Answers `/billing lock` without a reason by a dialog that asks for it. */
 export async function openLockDialog(
   caller: Caller,
   asked: string | undefined,
@@ -54,7 +56,7 @@ export async function openLockDialog(
   return { kind: 'open', view: lockView(environments, metadata) }
 }
 
-/** The dialog was confirmed: the same command, as if it had been typed. */
+/** Carries out the confirmed dialog as if the command had been typed. */
 export async function confirmLock(dialog: Submitted, context: CommandContext): Promise<Answer> {
   const { channel, environment } = readPlace(dialog.metadata)
   const reason = dialog.value(inputs.reason)?.trim() ?? ''
@@ -62,7 +64,7 @@ export async function confirmLock(dialog: Submitted, context: CommandContext): P
   return lock({ user: dialog.user, channel }, reason, context, dialog.value(inputs.environment) ?? environment)
 }
 
-/** `/billing unlock [ENV]` */
+/** Carries out `/billing unlock [ENV]`. */
 export async function unlock(caller: Caller, asked: string | undefined, context: CommandContext): Promise<Answer> {
   const environment = asked ?? context.config.defaultEnvironment
   await guard(context, caller, 'deploy', environment)
@@ -72,7 +74,9 @@ export async function unlock(caller: Caller, asked: string | undefined, context:
   return announced(environment, unlockAnnouncement(former, caller.user), context)
 }
 
-/** In every channel in which the environment's commands are taken; where Slack does not take it, its author is told. */
+/**
+ * Tells every channel in which the environment's commands are taken; where Slack does not take it, its author is told.
+ */
 async function announced(environment: string, message: Message, context: CommandContext): Promise<Answer> {
   const { channels } = environmentOf(context, environment).policy
   const outcomes = await Promise.allSettled(channels.map((channel) => context.announce(channel, message)))

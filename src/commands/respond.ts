@@ -12,11 +12,11 @@ import type { Caller, CommandContext } from './command-context.ts'
 import { Locked, NotAllowed } from './guards.ts'
 
 export type Answer =
-  /** The board or the thread tells. */
+  /** There is no answer, because the board or the thread tells. */
   | { readonly kind: 'silent' }
-  /** Only the person who asked sees it. */
+  /** The answer is seen only by the person who asked. */
   | { readonly kind: 'tell'; readonly message: Message }
-  /** Slack gives three seconds to open a dialog: what takes longer to know is filled in by `fill`. */
+  /** A dialog opens within the three seconds that Slack gives; `fill` puts in what takes longer to know. */
   | { readonly kind: 'open'; readonly view: ModalView; readonly fill?: () => Promise<ModalView> }
 
 export const silent: Answer = { kind: 'silent' }
@@ -29,7 +29,7 @@ export function refuse(text: string, next?: string): Answer {
   return tell(refusal(text, next))
 }
 
-/** After a stored change: the board is told, the next phase gets its job. */
+/** Tells the board of a stored change, and gives the next phase its job. */
 export async function publishAndEnqueue(context: CommandContext, applied: Applied): Promise<void> {
   await context.jobs.publish(applied.run.number)
   if (applied.enqueue !== undefined) await context.jobs.enqueue(applied.run, applied.enqueue)
@@ -61,7 +61,7 @@ function told(error: PurserError): string {
   return error instanceof TransitionRefused ? transitionRefusalText(error.run, error.refusal) : error.message
 }
 
-/** The answer does not wait for a database that is away. */
+/** Notes a refusal in the audit; the answer does not wait for a database that is away. */
 async function noteRefusal(context: CommandContext, caller: Caller, text: string): Promise<void> {
   try {
     await context.runs.audit({ run: undefined, actor: caller.user, source: caller.channel, kind: 'refused', text })

@@ -24,7 +24,7 @@ export const restoreCommand = command('restore', {
 
 const Metadata = z.object({ channel: z.string(), environment: z.string(), file: z.string(), sha256: z.string() })
 
-/** `/billing restore [BACKUP] [ENV]`: shows what it costs; changes nothing yet. */
+/** Answers `/billing restore [BACKUP] [ENV]` by a dialog that shows what it costs; changes nothing yet. */
 export async function openRestoreDialog(
   caller: Caller,
   asked: { readonly backup?: string | undefined; readonly environment?: string | undefined },
@@ -52,7 +52,7 @@ export async function openRestoreDialog(
   }
 }
 
-/** The dialog was confirmed: a run begins by planning. It needs approvals of its own. */
+/** Carries out the confirmed dialog: a run begins by planning. It needs approvals of its own. */
 export async function confirmRestore(dialog: Submitted, context: CommandContext): Promise<Answer> {
   const { channel, environment, file, sha256 } = Metadata.parse(JSON.parse(dialog.metadata))
   await guard(context, { user: dialog.user, channel }, 'deploy', environment)
@@ -79,7 +79,7 @@ export async function confirmRestore(dialog: Submitted, context: CommandContext)
   return silent
 }
 
-/** The newest, the one that a run made (`#42`), or one by its name. */
+/** Finds the newest backup, the one that a run made (`#42`), or one by its name. */
 function chosen(all: readonly KeptBackup[], asked: string | undefined): KeptBackup | undefined {
   if (asked === undefined) return all[0]
   const run = /^#?(\d+)$/.exec(asked)?.[1]
@@ -106,8 +106,9 @@ async function writtenSince(
 }
 
 /**
- * Restoring takes what the test restore took, and twice that on a busy server; around the swap Jobs end and pods start. In
- * place, a dump and the restore come in between: nobody knows yet whether it will be so.
+ * Estimates the phases of a restore, which takes what the test restore took, and twice that on a busy server; around
+ * the swap Jobs end and pods start. In place, a dump and the restore come in between: nobody knows yet whether it will
+ * be so.
  */
 function restoreMinutes({ restoreMs = 10 * 60_000 }: KeptBackup): PhaseMinutes {
   return {

@@ -38,7 +38,7 @@ export const rollbackCommand = command('rollback', {
 
 const Metadata = z.object({
   run: z.number().int().positive(),
-  /** Of what would be undone, as the dialog lists it. */
+  /** The hash of what would be undone, as the dialog lists it. */
   hash: z.string(),
   channel: z.string(),
   /** What would run, as the dialog shows it; missing when the deployment is not put back. */
@@ -48,8 +48,8 @@ const Metadata = z.object({
 })
 
 /**
- * `/billing rollback [#N] [--to-revision K]` and the Roll back button: shows exactly what would be undone and what would
- * run then; changes nothing yet.
+ * Answers `/billing rollback [#N] [--to-revision K]` and the Roll back button by a dialog that shows exactly what would
+ * be undone and what would run then; changes nothing yet.
  */
 export async function openRollbackDialog(
   caller: Caller,
@@ -82,7 +82,7 @@ async function imageOf(undo: UndoPlan, context: CommandContext): Promise<EffectO
   return images.find(({ id }) => id === step.effect)
 }
 
-/** The dialog was confirmed: a run of its own begins, if what it listed is still what would be undone. */
+/** Carries out the confirmed dialog: a run of its own begins, if what it listed is still what would be undone. */
 export async function confirmRollback(
   user: string,
   privateMetadata: string,
@@ -104,7 +104,7 @@ export async function confirmRollback(
   const plan = rollbackTarget === undefined ? undo : withRollbackTarget(undo, rollbackTarget)
   const given = reason === undefined || reason.trim() === '' ? undefined : reason.trim()
   if (currentWatch(run) !== undefined) {
-    // The watch holds the environment: it ends first, then the rollback begins as a run of its own.
+    // The watch holds the environment, so it ends first; then the rollback begins as a run of its own.
     await context.runs.decideWatch(
       run.number,
       'roll_back',
@@ -118,7 +118,7 @@ export async function confirmRollback(
   return silent
 }
 
-/** Raises `rollback_outdated` when what a waiting rollback would undo is no longer what stands. */
+/** Raises `rollback_outdated` when what a waiting rollback would undo is no longer what there is to undo. */
 export async function guardUndo(rollback: Run, context: CommandContext): Promise<void> {
   if (rollback.parent === undefined || !isUndoPlan(rollback.plan)) return
   const parent = await context.runs.get(rollback.parent)

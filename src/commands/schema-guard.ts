@@ -4,8 +4,9 @@ import { incompatibility, type SchemaRefusal, schemaRefusal } from '../model/sch
 import type { CommandContext } from './command-context.ts'
 
 /**
- * Why the version that a rollback would bring back cannot run on the schema that stays; undefined when nothing is known
- * against it. A database that does not answer keeps nobody from rolling back: the run looks once more before it begins.
+ * Tells why the version that a rollback would bring back cannot run on the schema that stays; undefined when nothing is
+ * known against it. A database that does not answer keeps nobody from rolling back: the run looks once more before it
+ * begins.
  */
 export async function whySchemaForbids(
   run: Run,

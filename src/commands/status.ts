@@ -15,7 +15,7 @@ export const statusCommand = command('status', {
   act: (caller, { run }, context) => status(caller, run, context),
 })
 
-/** `/billing status [#N]`: what runs and what waits, or one run. */
+/** Answers `/billing status [#N]`: what runs and what waits, or one run. */
 export async function status(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
   if (asked !== undefined) {
     const run = await context.runs.get(asked)

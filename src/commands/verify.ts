@@ -15,7 +15,7 @@ export const verifyCommand = command('verify', {
   act: (caller, { environment }, context) => verify(caller, environment, context),
 })
 
-/** `/billing verify [ENV]`: counts and state, as a run of its own beside whatever else runs. */
+/** Carries out `/billing verify [ENV]`: counts and state, as a run of its own beside whatever else runs. */
 export async function verify(
   caller: Caller,
   environment: string | undefined,
@@ -34,7 +34,7 @@ export async function verify(
   return silent
 }
 
-/** The Run again button of a verification: a new one, the old board stays as it was found. */
+/** Carries out the Run again button of a verification by a new one; the old board stays as it was found. */
 export async function runAgain(caller: Caller, ticket: { run: number }, context: CommandContext): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
   return verify(caller, run.environment, context)

@@ -1,6 +1,8 @@
 import { PurserError } from '../errors.ts'
 
-/** Everything that is wrong with a configuration, told at once: one line a problem, each with its place and its fix. */
+/**
+ * Tells everything that is wrong with a configuration at once: each problem in one line, with its place and its fix.
+ */
 export class ConfigError extends PurserError {
   readonly code = 'config_invalid'
   readonly problems: readonly string[]

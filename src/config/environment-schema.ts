@@ -44,7 +44,7 @@ const policySchema = checkFields(
         ['autoRollback'],
         `rolls back without asking, but rollbackApprovals wants ${rollbackApprovals} to approve each rollback; set rollbackApprovals to 0, or autoRollback to false`,
       )
-    // A group's size is unknown here.
+    // The size of a group is unknown here.
     if ([...approvers].some(isGroup)) return
     for (const [field, needed] of Object.entries({ approvals, rollbackApprovals, restoreApprovals })) {
       const distinct = new Set(approvers)

@@ -54,18 +54,18 @@ const environmentSchema = z.object({
 
 type Role = 'bot' | 'worker' | 'all'
 
-/** How Slack's commands and button presses reach Purser. */
+/** The way by which Slack's commands and button presses reach Purser. */
 type SlackReceiving =
   | { readonly mode: 'socket'; readonly appToken: Sensitive }
   | { readonly mode: 'http'; readonly signingSecret: Sensitive }
 
-/** The environment, read once. Secrets are Sensitive; everything unset is `undefined`. */
+/** What the environment variables say, read once. Secrets are Sensitive; everything unset is `undefined`. */
 export interface Settings {
   readonly role: Role
-  /** Names this process in records of who works on what. */
+  /** The name of this process in records of who works on what. */
   readonly instance: string
   readonly stateDatabaseUrl: Sensitive
-  /** Undefined: BullMQ works on the state database. */
+  /** The address of Redis; undefined when BullMQ works on the state database. */
   readonly redisUrl: Sensitive | undefined
   readonly slack: {
     readonly botToken: Sensitive
@@ -73,19 +73,21 @@ export interface Settings {
     /** The role `worker` only posts, so it has none. */
     readonly receiving: SlackReceiving | undefined
   }
-  /** Health endpoint, and Slack's requests in http mode. */
+  /** The port of the health endpoint, and of Slack's requests in http mode. */
   readonly port: number
   readonly stripeApiBase: string | undefined
   readonly kubeconfig: string | undefined
-  /** Absolute. Holds backups, the mirror and the workspaces. */
+  /** The absolute directory of backups, mirror and workspaces. */
   readonly dataDirectory: string
   readonly backupDirectory: string
-  /** Directories with PostgreSQL client tools, one of each version; undefined: the PATH and where packages put them. */
+  /**
+   * Directories with PostgreSQL client tools, one of each version. Undefined for the PATH and the places of packages.
+   */
   readonly toolDirectories: readonly string[] | undefined
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
-  /** Registry host → host that is asked instead. */
+  /** For each registry's host the host that is asked instead. */
   readonly registryMirrors: ReadonlyMap<string, string>
-  /** Values of the variables that purser.yaml names. Optional credentials that are not set are absent. */
+  /** The values of the variables that purser.yaml names. Optional credentials that are not set are absent. */
   readonly secrets: ReadonlyMap<string, Sensitive>
   /** Everything secret that this process knows, for masking. */
   readonly everySecret: readonly Sensitive[]
@@ -93,12 +95,12 @@ export interface Settings {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Where purser.yaml is; needed before anything else can be read. */
+/** Returns the path of purser.yaml, which is needed before anything else can be read. */
 export function configPath(env: Environment): string {
   return resolve(withoutEmpty(env)['PURSER_CONFIG'] ?? 'purser.yaml')
 }
 
-/** Raises ConfigError listing every problem. Values never appear in it. */
+/** Reads the settings. Raises ConfigError listing every problem; values never appear in it. */
 export function readSettings(env: Environment, config: PurserConfig): Settings {
   const given = withoutEmpty(env)
   const read = environmentSchema.safeParse(given)
@@ -124,7 +126,7 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
   const redisUrl = optional(values.REDIS_URL)
   const botToken = new Sensitive(values.SLACK_BOT_TOKEN)
   const slackSecrets = [optional(values.SLACK_APP_TOKEN), optional(values.SLACK_SIGNING_SECRET)]
-  // The SDK of the storage reads them itself; here only so that they are masked.
+  // The SDK of the storage reads them itself; they are here only so that they are masked.
   const storageSecrets = [optional(values.AWS_SECRET_ACCESS_KEY), optional(values.AWS_SESSION_TOKEN)]
   const dataDirectory = resolve(values.PURSER_DATA_DIR)
 
@@ -149,14 +151,17 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
   }
 }
 
-/** A secret that `readSettings` has seen to be set, or an optional credential. Raises ConfigError when it is not there. */
+/**
+ * Returns a secret that `readSettings` has seen to be set, or an optional credential. Raises ConfigError when it is
+ * missing.
+ */
 export function secretOf(settings: Settings, name: string): Sensitive {
   const secret = settings.secrets.get(name)
   if (secret === undefined) throw new ConfigError('the environment', [`${name}: is not set`])
   return secret
 }
 
-/** `NAME=` in an env file means "not set", as people expect. */
+/** Leaves out empty variables: `NAME=` in an env file means "not set", as people expect. */
 function withoutEmpty(env: Environment): Record<string, string> {
   return Object.fromEntries(
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
@@ -203,7 +208,7 @@ function mirrorsOf(text: string | undefined): ReadonlyMap<string, string> {
 
 interface NamedVariable {
   readonly name: string
-  /** Missing credentials are told by the preflight phase, which checks them one by one. */
+  /** Whether the start needs it. The phase `preflight` tells missing credentials, which it checks one by one. */
   readonly required: boolean
   readonly usedBy: string
 }

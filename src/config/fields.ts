@@ -5,8 +5,8 @@ import { readOnlySqlProblem } from './read-only-sql.ts'
 type Problem = (path: readonly (string | number)[], message: string) => void
 
 /**
- * A check across fields that runs as soon as *these* fields are sound, whatever else is wrong beside them: zod alone
- * would hold it back until the whole object is valid, and people would meet their problems one after the other.
+ * Checks across fields as soon as *these* fields are sound, whatever else is wrong beside them: zod alone would hold
+ * the check back until the whole object is valid, and people would meet their problems one after the other.
  */
 export function checkFields<Schema extends z.ZodType<object>, Field extends keyof z.output<Schema> & string>(
   schema: Schema,
@@ -31,7 +31,7 @@ export function checkFields<Schema extends z.ZodType<object>, Field extends keyo
   )
 }
 
-/** A list whose items have distinct names. */
+/** Makes the schema of a list whose items have distinct names. */
 export function distinctBy<Item extends z.ZodType>(item: Item, key: string) {
   return z.array(item).superRefine((items, context) => {
     const seen = new Set<unknown>()
@@ -59,7 +59,7 @@ export const environmentVariable = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the NAME of an environment variable, never the secret itself')
 
-/** Below the top of the service's repository; never outside it. */
+/** A path below the top of the service's repository, never outside it. */
 export const repositoryPath = z
   .string()
   .min(1)
@@ -74,7 +74,7 @@ export const argv = z.tuple([z.string().min(1)], z.string(), {
 
 export const minutes = z.number().positive()
 
-/** Matched without regard to case, as the runbook's `grep -i`. */
+/** A pattern that is matched without regard to case, as the runbook's `grep -i` does. */
 export const pattern = z.string().superRefine((source, context) => {
   try {
     new RegExp(source, 'i')

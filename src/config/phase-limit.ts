@@ -1,4 +1,7 @@
-/** When a phase is stopped: at twice its budget, and at least five minutes after it. Late is shown before; this is the end. */
+/**
+ * Returns when a phase is stopped: at twice its budget, and at least five minutes after it. That it is late is shown
+ * before.
+ */
 export function phaseLimitMinutes(budgetMinutes: number): number {
   return Math.max(budgetMinutes * 2, budgetMinutes + 5)
 }

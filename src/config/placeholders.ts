@@ -4,8 +4,8 @@ interface Placeholder {
 }
 
 /**
- * Values that the example leaves for people to fill in: `SREPLACEDEPLOYERS`, `[Phone]`. Purser would start with them, refuse
- * every deployer and call "[Phone]" in the night.
+ * Finds values that the example leaves for people to fill in: `SREPLACEDEPLOYERS`, `[Phone]`. Purser would start with
+ * them, refuse every deployer and call "[Phone]" in the night.
  */
 export function placeholdersIn(value: unknown, path: readonly PropertyKey[] = []): readonly Placeholder[] {
   if (typeof value === 'string') {

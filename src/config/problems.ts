@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** One line a problem: where (path, line), what is wrong, and what belongs there. */
+/** Words each problem in one line: where it is (path, line), what is wrong, and what belongs there. */
 export function describeIssues(
   issues: readonly z.core.$ZodIssue[],
   schema: z.ZodType,
@@ -15,8 +15,8 @@ export function describeIssues(
 }
 
 /**
- * Of a value that may be one thing or another, zod tells what is wrong with it as each of them. What people meant is the one
- * of which only a part is wrong; if none is like that, the whole is.
+ * Picks what is really wrong with a value that may be one thing or another: zod tells what is wrong with it as each of
+ * them. What people meant is the one of which only a part is wrong; if none is like that, the whole is.
  */
 function withinUnion(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
@@ -53,12 +53,12 @@ function lowerFirst(text: string): string {
   return text.slice(0, 1).toLowerCase() + text.slice(1)
 }
 
-/** Of several possible things the one that has parts. */
+/** Picks, of several possible things, the one that has parts. */
 function structureOf(node: Outline): Outline {
   return node.anyOf?.find((one) => typeof one === 'object' && 'properties' in one) ?? node
 }
 
-/** What the JSON Schema says about a path; undefined when it leaves the schema. */
+/** Returns what the JSON Schema says about a path; undefined when it leaves the schema. */
 function nodeAt(outline: Outline, path: readonly PropertyKey[]): Outline | undefined {
   let node: Outline | undefined = outline
   for (const part of path) {

@@ -47,7 +47,7 @@ export const purserSchema = checkFields(
   defaultEnvironment: file.defaultEnvironment ?? defaultOf(Object.keys(file.environments)),
 }))
 
-/** Looks at the names only, so an environment with a problem inside still counts. */
+/** Reads the names only, so an environment with a problem inside still counts. */
 function environmentNames(file: object): readonly string[] {
   return 'environments' in file && typeof file.environments === 'object' ? Object.keys(file.environments ?? {}) : []
 }
@@ -58,7 +58,10 @@ function defaultOf(names: readonly string[]): string {
 
 export type PurserConfig = z.infer<typeof purserSchema>
 
-/** For a start: raises ConfigError listing every problem of the file, placeholders that nobody has filled in among them. */
+/**
+ * Reads the file for a start. Raises ConfigError listing every problem, placeholders that nobody has filled in among
+ * them.
+ */
 export function readPurserYaml(path: string): PurserConfig {
   let text: string
   try {
@@ -75,7 +78,9 @@ interface Flaw {
   readonly message: string
 }
 
-/** `fileName` is only for messages; `alsoWrong` finds what the schema allows and this reader does not. */
+/**
+ * Parses the text. `fileName` is only for messages; `alsoWrong` finds what the schema allows and this reader does not.
+ */
 export function parsePurserYaml(
   text: string,
   fileName: string,
@@ -102,7 +107,7 @@ export function parsePurserYaml(
   )
 }
 
-/** The line of the value at `path`, or of the nearest thing around it that is there. */
+/** Returns the line of the value at `path`, or of the nearest thing around it that is there. */
 function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number | undefined {
   for (let length = path.length; length > 0; length--) {
     const node = document.getIn(path.slice(0, length), true)

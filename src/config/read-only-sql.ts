@@ -1,6 +1,6 @@
 /**
- * What is wrong with `sql` as a single reading statement, or undefined. It looks only at the outline (statements,
- * first word): that nothing is written is enforced by the read-only transaction it runs in.
+ * Tells what is wrong with `sql` as a single reading statement; undefined when nothing is. It looks only at the outline
+ * (statements, first word): that nothing is written is enforced by the read-only transaction it runs in.
  */
 export function readOnlySqlProblem(sql: string): string | undefined {
   const statements = statementsOf(sql)

@@ -249,7 +249,7 @@ function budget(defaultMinutes: number) {
   return z.strictObject({ minutes: minutes.default(defaultMinutes) }).prefault({})
 }
 
-/** Derived from the table of phases: a phase that is added there has its minutes here. */
+/** The schema of the phases' minutes, derived from their table: a phase that is added there has its minutes here. */
 const phasesSchema = z.strictObject(
   Object.fromEntries(deployPhases.map(({ name, minutes }) => [name, budget(minutes)])) as Readonly<
     Record<DeployPhase, ReturnType<typeof budget>>

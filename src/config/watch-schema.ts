@@ -33,7 +33,10 @@ const metricSchema = z.strictObject({
   breaches: z.int().min(1).exactOptional().describe('Another number of breaches in a row than for the others.'),
 })
 
-/** Metrics that every release has: their names are taken. `src/runbook/monitor/sources.ts` says where each comes from. */
+/**
+ * Metrics that every release has, so their names are taken. `src/runbook/monitor/sources.ts` says where each comes
+ * from.
+ */
 export const builtIn = {
   errors: 'log_errors',
   errorRate: 'log_error_rate',

@@ -28,16 +28,16 @@ export interface RollbackDependencies {
 /** What was decided, and by whom. */
 interface RollbackRequest {
   readonly parent: Run
-  /** What will be undone, as whoever decided saw it. */
+  /** What will be undone, as the person who decided saw it. */
   readonly undo: UndoPlan
   readonly requestedBy: string
   readonly reason: string | undefined
 }
 
-/** How many of the newest deploys and restores are looked through for one that came later. */
+/** The number of the newest deploys and restores among which one that came later is looked for. */
 const newest = 20
 
-/** Why this run cannot be rolled back now; undefined when it can. */
+/** Tells why this run cannot be rolled back now; undefined when it can. */
 export async function rollbackRefusal(
   run: Run,
   { runs, locks, config, now }: Omit<RollbackDependencies, 'enqueue' | 'publish'>,
@@ -52,7 +52,8 @@ export async function rollbackRefusal(
 
 /**
  * Begins the rollback as a run of its own, calls its approvers and tells the thread of the run that it undoes. Raises
- * EnvironmentBusy when another run executes there. Undefined: `create` found that somebody else has begun it.
+ * EnvironmentBusy when another run executes there. Returns undefined when `create` found that somebody else has begun
+ * it.
  */
 export async function beginRollback(
   { parent, undo, requestedBy, reason }: RollbackRequest,
@@ -86,7 +87,9 @@ export async function beginRollback(
   return applied
 }
 
-/** In place a rollback is another restore: four times what the plan measured for one. */
+/**
+ * Estimates the rollback of a restore in place, which is another restore: four times what the plan measured for one.
+ */
 function rollbackMinutes({ plan }: Run): PhaseMinutes {
   const inPlace = isRestorePlan(plan) ? plan.inPlace : undefined
   if (inPlace === undefined) return {}
@@ -94,8 +97,8 @@ function rollbackMinutes({ plan }: Run): PhaseMinutes {
 }
 
 /**
- * Begins the rollbacks that people, or the policy, decided on while a release was watched: each once, when the watch has
- * let go of the environment. Safe to run anywhere, any time, twice.
+ * Begins the rollbacks that people, or the policy, decided on while a release was watched: each once, when the watch
+ * has let go of the environment. It may run anywhere, at any time, and twice.
  */
 export async function beginWantedRollbacks(deps: RollbackDependencies): Promise<void> {
   for (const number of await deps.runs.wantedRollbacks()) await beginWanted(await deps.runs.get(number), deps)

@@ -19,9 +19,9 @@ import { RecordedSteps } from './recorded-steps.ts'
 import type { TakenJob } from './queues.ts'
 
 /*
- * One job of a phase, from claim to end. The executor claims the phase, reports its heartbeat every two seconds, hands the
- * phase function its context, and stores what came of it. The signal fires on cancel, a newer epoch, lost contact to the
- * state database, the time limit, and shutdown; `verdictOn` alone decides what an error or a stop means.
+ * One job of a phase, from claim to end. The executor claims the phase, reports its heartbeat every two seconds, hands
+ * the phase function its context, and stores what came of it. The signal fires on cancel, a newer epoch, lost contact
+ * to the state database, the time limit, and shutdown; `verdictOn` alone decides what an error or a stop means.
  */
 
 /** A job only says "look at this phase"; everything that counts is in the state database. */
@@ -32,25 +32,28 @@ interface ExecutorDependencies {
   readonly phases: PhaseStore
   readonly config: PurserConfig
   readonly worldOf: (environment: string) => World
-  /** The function of a phase; undefined when this program's runbook has none. */
+  /** Finds the function of a phase; undefined when this program's runbook has none. */
   readonly phaseOf: (kind: RunKind, name: PhaseName) => Phase | undefined
   /** Enqueues the phase's job. */
   readonly enqueue: (run: Run, phase: PhaseName) => Promise<void>
-  /** The run's board or thread has news. */
+  /** Says that the run's board or thread has news. */
   readonly publish: (run: number) => Promise<void>
   readonly worker: string
   readonly log: Logger
 }
 
-/** A worker says "still alive" this often. */
+/** The interval at which a worker says that it is alive. */
 const heartbeatMs = 2_000
-/** A worker that has been silent for this long is taken to be dead. */
+/** The silence after which a worker is taken to be dead. */
 export const staleMs = 8_000
-/** Without contact to the state database for this long a worker stops: soon another may take the phase. */
+/** The time without contact to the state database after which a worker stops: soon another may take the phase. */
 const lostContactMs = 6_000
 const heldRetryMs = 2_000
 
-/** Executes phases: claim, heartbeat, time limit, and what came of it into the state database. */
+/**
+ * Executes phases: claims, reports the heartbeat, keeps the time limit and stores what came of it in the state
+ * database.
+ */
 export class PhaseExecutor {
   readonly #deps: ExecutorDependencies
   readonly #stopping = new AbortController()
@@ -115,7 +118,10 @@ export class PhaseExecutor {
     return result
   }
 
-  /** What an earlier execution did was not asked for by this one: the phase was changed in between, and may have done it twice. */
+  /**
+   * Tells which finished steps this execution did not ask for: the phase was changed in between, and may have done them
+   * twice.
+   */
   async #tellForgotten(claim: Claim, names: readonly string[]): Promise<void> {
     if (names.length === 0) return
     const text = `${claim.phase}: finished earlier in this attempt, and not asked for again: ${names.join(', ')}`
@@ -140,7 +146,7 @@ export class PhaseExecutor {
     })
   }
 
-  /** A fresh plan is told in full, and the people who may approve it are called. */
+  /** Says what goes along with a fresh plan: it is told in full, and the people who may approve it are called. */
   #approvalOf(run: Run): Alongside {
     const policy = this.#deps.config.environments[run.environment]?.policy
     if (policy === undefined) return {}
@@ -173,7 +179,7 @@ export class PhaseExecutor {
   }
 
   #failed(claim: Claim, run: Run, failure: ReturnType<typeof failureOf>): ThreadPost {
-    // The breach called them, when it was seen.
+    // The people on call were called by the breach, when it was seen.
     const told = monitorCodeOf(failure) === 'monitor_breach'
     const quiet = claim.phase === 'plan' || isReadOnly(run) || told
     const onCall = quiet ? undefined : this.#deps.config.environments[run.environment]?.contacts.onCall
@@ -224,7 +230,7 @@ function startHeartbeat(claim: Claim, run: Run, phases: PhaseStore, shutdown: Ab
     const hint = 'Look at what it was doing (above), then retry the phase or roll back.'
     work.abort(new Stopped('time_limit', `stopped after ${Math.round(limitMs / 60_000)} min without an end`, hint))
   }, limitMs)
-  // Cancelled between two phases: nothing of this one may begin.
+  // The run was cancelled between two phases, so nothing of this one may begin.
   if (run.status === 'cancelling') work.abort(cancelled())
   else void beat()
   return {

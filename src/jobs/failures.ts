@@ -4,10 +4,10 @@ import type { Failure } from '../model/run.ts'
 import { PlanOutdated } from '../runbook/errors.ts'
 
 type Handling =
-  /** Another worker owns the phase: write nothing. */
+  /** Another worker owns the phase, so this one writes nothing. */
   | 'fenced'
   | 'cancelled'
-  /** This process ends: the job goes back into the queue at once, for another one. */
+  /** This process ends, so the job goes back into the queue at once, for another one. */
   | 'requeue'
   | 'replan'
   | 'retry'
@@ -15,7 +15,10 @@ type Handling =
 
 const mostTransientFailures = 5
 
-/** The one place that maps errors to retry or fail. `transientFailures`: temporary errors so far in this attempt. */
+/**
+ * Maps an error to retry or fail; nothing else does. `transientFailures` counts the temporary errors of this attempt so
+ * far.
+ */
 export function verdictOn(error: unknown, signal: AbortSignal, transientFailures: number): Handling {
   const stopped: unknown = signal.aborted ? signal.reason : error
   if (stopped instanceof Stopped) return verdictOnStop(stopped.code)
@@ -26,7 +29,7 @@ export function verdictOn(error: unknown, signal: AbortSignal, transientFailures
   return error.transient && transientFailures < mostTransientFailures ? 'retry' : 'fail'
 }
 
-/** Pause before the next try after a temporary error: 1, 2, 4, 8, 16 s. */
+/** Returns the pause before the next try after a temporary error: 1, 2, 4, 8, 16 s. */
 export function backoffMs(transientFailures: number): number {
   return 1_000 * 2 ** Math.min(transientFailures, 4)
 }
@@ -59,7 +62,7 @@ function verdictOnStop(code: StopCode): Handling {
   }
 }
 
-/** Lost connections of libraries that know nothing of our errors (the state database first of all). */
+/** Recognises lost connections of libraries that know nothing of our errors (the state database's first of all). */
 function isTemporary(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return (

@@ -5,14 +5,14 @@ import { PurserError } from '../errors.ts'
 import { canonicalJson, sha256 } from '../model/json.ts'
 
 interface HomePublisherOptions<Facts> {
-  /** What every Home tells, gathered once for all who watch. */
+  /** Gathers what every Home tells, once for all who watch. */
   readonly facts: () => Promise<Facts>
   readonly render: (user: string, facts: Facts) => Promise<HomeView>
   readonly publish: (user: string, view: HomeView, signal: AbortSignal) => Promise<void>
   readonly log: Logger
-  /** How often someone's Home may change. */
+  /** The time between two changes of one person's Home. */
   readonly everyMs?: number
-  /** How long a Home is kept fresh after it was opened: Slack does not tell when it is closed. */
+  /** The time for which a Home is kept fresh after it was opened: Slack does not tell when it is closed. */
   readonly watchMs?: number
 }
 
@@ -40,7 +40,7 @@ export class HomePublisher<Facts> {
     this.#everyMs = options.everyMs ?? 3_000
   }
 
-  /** Someone opened Home, or pressed a button there: it is shown at once, unless it was shown a moment ago. */
+  /** Shows someone's Home, who opened it or pressed a button there, at once, unless it was shown a moment ago. */
   async opened(user: string): Promise<void> {
     const now = Date.now()
     const known = this.#watchers.get(user)
@@ -93,7 +93,7 @@ export class HomePublisher<Facts> {
       watcher.notBefore = Date.now() + this.#everyMs
     } catch (error) {
       if (error instanceof SlackRateLimited) watcher.notBefore = Date.now() + error.retryAfterMs
-      // Without a Home tab, or for a person who is gone, no later try will fare better.
+      // No later try will fare better without a Home tab, or for a person who is gone.
       else if (error instanceof PurserError && !error.transient) this.#watchers.delete(user)
       throw error
     }

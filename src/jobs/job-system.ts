@@ -7,12 +7,12 @@ import type { Publisher, PublishJob } from './publisher.ts'
 import type { OpenQueue, QueueSystem } from './queues.ts'
 
 const sweepEveryMs = 3_000
-/** Every worker process looks for itself too, this often. */
+/** The interval at which every worker process looks for due work by itself too. */
 const ownSweepMs = 10_000
 const phasesAtOnce = 4
 const boardsAtOnce = 4
 
-/** The three queues by name: phases to execute, runs to publish, the sweep. */
+/** Holds the three queues by name: phases to execute, runs to publish, the sweep. */
 export class JobSystem {
   readonly #queues: QueueSystem
   readonly #phases: OpenQueue<PhaseJob>
@@ -38,7 +38,7 @@ export class JobSystem {
     )
   }
 
-  /** The id carries the epoch: the same want is added once, a new one always. */
+  /** Adds the job of a phase. Its id carries the epoch, so the same want is added once and a new one always. */
   async enqueueWanted(wanted: WantedPhase): Promise<void> {
     const { run, phase, attempt, epoch } = wanted
     await this.#phases.add({ run, phase, attempt }, { jobId: `run-${run}-${phase}-a${attempt}-e${epoch}` })

@@ -16,9 +16,11 @@ import { phaseEffects } from '../store/effects.ts'
 import { phaseWatch } from '../store/phase-watch.ts'
 
 /*
- * What a phase function is handed. It knows no queue, no Slack and no clock: `step` and `change` remember what was done,
- * `report` and `tell` speak through the state database, `records` are the stores bound to this claim. All of it is fenced:
- * once another worker has the phase, every write here raises FencedOut and the signal fires.
+ * What the executor hands a phase function, which knows no queue, no Slack and no clock. `step` and `change` remember
+ * what was done, `report` and `tell` speak through the state database, `records` are the stores bound to this claim.
+ * After a crash another worker calls the whole function again: a finished step gives back what was stored, one that was
+ * under way runs again, and a change keeps its first record of what was there before. All of it is fenced: once another
+ * worker has the phase, every write here raises FencedOut and the signal fires.
  */
 
 interface ContextInput {
@@ -33,7 +35,9 @@ interface ContextInput {
   readonly signal: AbortSignal
 }
 
-/** The phase's view of the state database: every write goes through the claim, so a late worker can write nothing. */
+/**
+ * Makes the phase's view of the state database: every write goes through the claim, so a late worker can write nothing.
+ */
 export function contextFor(input: ContextInput): PhaseContext {
   const { claim, phases, signal } = input
   const context: PhaseContext = {

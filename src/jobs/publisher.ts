@@ -30,18 +30,23 @@ interface PublisherDependencies {
 
 /** Slack allows one message a second in a channel. */
 const pauseMs = 1_000
-/** Edits share a budget of about 50 a minute in the whole workspace: a running board need not show every second. */
+/**
+ * The pause between two edits of a running board, which need not show every second: edits share a budget of about 50 a
+ * minute in the whole workspace.
+ */
 const runningPauseMs = 2_000
 const troublePauseMs = 2_000
 const requestTimeoutMs = 20_000
 
 /**
- * Renders the board and the thread from the state database, whatever the job's history: at most one post and one edit a second for
- * a run, an unchanged board is not sent, a rate limit is waited out, the last state always arrives.
+ * Renders the board and the thread of a run from the state database and sends what differs from what was sent. Jobs
+ * call it, whatever became of the jobs before: it may run at any time and again. It sends at most one post and one edit
+ * a second for a run, sends no unchanged board, waits a rate limit out, and the last state always arrives. A crash
+ * between Slack's answer and its record sends that one message once more.
  */
 export class Publisher {
   readonly #deps: PublisherDependencies
-  /** A workspace that refused one board with charts is not asked again with every edit. */
+  /** Whether the workspace has refused a board with charts; it is not asked again with every edit. */
   #takesNoCharts = false
 
   constructor(deps: PublisherDependencies) {
@@ -119,7 +124,7 @@ export class Publisher {
       return posted
     } catch (error) {
       if (!(error instanceof SlackTrouble && error.code === 'message_not_found')) throw error
-      // Somebody deleted the board: the run needs one all the same.
+      // The run needs a board even when somebody has deleted it.
       return this.#deps.chat.post(board.channel, message, {}, signal)
     }
   }
@@ -134,10 +139,12 @@ export class Publisher {
     const waiting = await this.#deps.boards.waiting(run.number)
     const batch = joined(waiting)
     if (batch === undefined || board.channel === undefined || board.ts === undefined) return false
-    // The pause counts from Slack's answer to the last post, whichever job sent it: a slow machine brings no two closer together.
+    // The pause counts from Slack's answer to the last post, whichever job sent it, so a slow machine brings no two
+    // closer together.
     const ago = await this.#deps.boards.sinceLastPost(run.number)
     if (afterPost || (ago !== undefined && ago < pauseMs)) return true
-    // A post is stored together with what it tells of: read before it, the run may not have its plan yet.
+    // A post is stored together with what it tells of, so a run that was read before the post may not have its plan
+    // yet.
     const told = await this.#deps.runs.get(run.number)
     try {
       await this.#say(told, batch.post, { channel: board.channel, threadTs: board.ts }, signal)
@@ -175,7 +182,7 @@ export class Publisher {
     }
   }
 
-  /** Not every workspace takes charts yet: one that refuses the blocks gets the same in words. */
+  /** Replies in the thread. A workspace that does not take charts yet refuses the blocks and gets the same in words. */
   async #reply(
     where: { readonly channel: string; readonly threadTs: string },
     { withoutCharts, ...message }: Message,
@@ -193,7 +200,9 @@ export class Publisher {
     }
   }
 
-  /** Slack refuses for good (channel gone, not a member): the run goes on, the log says it, nothing is tried for ever. */
+  /**
+   * Gives up what Slack refuses for good (channel gone, not a member): the run goes on, and nothing is tried for ever.
+   */
   async #giveUp(run: Run): Promise<void> {
     const waiting = await this.#deps.boards.waiting(run.number)
     await this.#deps.boards.posted(waiting.map((one) => one.id))
@@ -203,7 +212,7 @@ export class Publisher {
 
 const mostJoinedLines = 40
 
-/** The first waiting post; output with the same title that follows it directly is joined to it. */
+/** Takes the first waiting post; output with the same title that follows it directly is joined to it. */
 export function joined(
   waiting: readonly WaitingPost[],
 ): { readonly ids: readonly number[]; readonly post: WaitingPost['post'] } | undefined {
@@ -221,13 +230,13 @@ export function joined(
   return { ids, post: { ...first.post, lines } }
 }
 
-/** When the board may be sent again, ms since the epoch. */
+/** Returns when the board may be sent again, in milliseconds since the epoch. */
 function dueOf(board: BoardState, run: Run): number {
   const pace = run.status === 'executing' ? runningPauseMs : pauseMs
   return (board.postedAt?.getTime() ?? 0) + pace
 }
 
-/** Undefined: trying again would not help. */
+/** Returns the pause before the next try; undefined when trying again would not help. */
 function pauseAfter(error: unknown): number | undefined {
   if (error instanceof SlackRateLimited) return error.retryAfterMs
   if (error instanceof PurserError && !error.transient) return undefined

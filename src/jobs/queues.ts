@@ -18,24 +18,25 @@ import {
 
 /*
  * BullMQ on Redis or on the state database, behind an interface that knows neither. The queue only says "look at this
- * run": what counts is in the state database, a lost queue is filled again by the reconciler. A job that cannot go on now
- * is deferred or given back, never failed, so that BullMQ's own attempts are not used up. A worker is built anew until its
- * store answers, because one whose first contact failed never recovers.
+ * run": what counts is in the state database, and the reconciler fills a lost queue again, so a job may come twice or
+ * be lost. A dead worker's job is taken by another one. A job that cannot go on now is deferred or given back, never
+ * failed, so that BullMQ's own attempts are not used up. A worker is built anew until its store answers, because one
+ * whose first contact failed never recovers.
  */
 
 /** A job as its handler sees it. The two exits throw: nothing after them runs. */
 export interface TakenJob<D> {
   readonly data: D
-  /** Runs this job again after `ms`; uses up no attempt. */
+  /** Runs this job again after `ms`, and uses up no attempt. */
   defer(ms: number): Promise<never>
-  /** Gives the job to another worker at once (shutdown). */
+  /** Gives the job to another worker at once, as this process ends. */
   requeue(): Promise<never>
 }
 
 export interface OpenQueue<D extends object> {
-  /** Rejects at once when the store is away: the reconciler adds what the state database still wants. */
+  /** Adds a job. It rejects at once when the store is away: the reconciler adds what the state database still wants. */
   add(data: D, options: Pick<JobsOptions, 'jobId' | 'deduplication'>): Promise<void>
-  /** Repeats one job for ever; safe to call from every process. */
+  /** Repeats one job for ever; every process may call it. */
   every(milliseconds: number, data: D): Promise<void>
 }
 
@@ -55,9 +56,9 @@ interface QueueOptions {
 }
 
 /**
- * The one place that chooses BullMQ's store: Redis when there is an address, Purser's own Postgres otherwise.
- * A dead worker's job is taken by another within about lockDuration + stalledInterval; the state database's heartbeat and the
- * reconciler are usually faster.
+ * Opens the queues, on Redis when there is an address, in Purser's own Postgres otherwise. A dead worker's job is taken
+ * by another within about lockDuration + stalledInterval; the state database's heartbeat and the reconciler are usually
+ * faster.
  */
 export async function openQueues(options: QueueOptions): Promise<QueueSystem> {
   return options.redisUrl === undefined ? openOnPostgres(options) : openOnRedis(options.redisUrl, options.log)
@@ -129,7 +130,7 @@ function systemOn<B extends IQueueBackend, C>(
       const queue = new classes.Queue<D, void, string>(name, { connection: connection.queue })
       queue.on('error', (error) => log.debug({ err: error, queue: name }, 'queue error'))
       closers.push(() => queue.close())
-      // Finished jobs go: a kept one would make a later add with its id a silent no-op.
+      // Finished jobs are removed: a kept one would make a later add with its id a silent no-op.
       const gone = { removeOnComplete: true, removeOnFail: true } as const
       return {
         add: async (data, options) => {
@@ -156,8 +157,8 @@ function systemOn<B extends IQueueBackend, C>(
 type AnyWorkerClass<B extends IQueueBackend, C> = ReturnType<typeof withBackend<B, C>>['Worker']
 
 /**
- * A worker whose first contact fails is dead for ever on Postgres (its readiness is remembered), and may spin. So it
- * is started by hand, after it said that it is ready, and built anew when it is not.
+ * Starts a worker by hand, after it said that it is ready, and builds it anew when it is not: one whose first contact
+ * fails is dead for ever on Postgres (its readiness is remembered), and may spin.
  */
 function keepWorking<B extends IQueueBackend, C, D extends object>(
   Worker: AnyWorkerClass<B, C>,

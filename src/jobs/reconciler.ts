@@ -11,7 +11,7 @@ interface ReconcilerDependencies {
   readonly config: PurserConfig
   readonly enqueue: (wanted: WantedPhase) => Promise<void>
   readonly publish: (run: number) => Promise<void>
-  /** Those that were decided on while a release was watched. */
+  /** Begins the rollbacks that were decided on while a release was watched. */
   readonly beginWantedRollbacks: () => Promise<void>
   /** Drops the database that a restore prepared, if it is there. */
   readonly discardPrepared: (run: number, environment: string) => Promise<void>
@@ -21,8 +21,9 @@ interface ReconcilerDependencies {
 const who = { actor: 'purser', source: 'reconciler' }
 
 /**
- * Makes the queue agree with the state database: phases that are wanted get a job again, plans nobody approved expire, boards
- * that lag are published, what abandoned restores prepared is dropped. Safe to run anywhere, any time, twice.
+ * Makes the queue agree with the state database: phases that are wanted get a job again, plans nobody approved expire,
+ * boards that lag are published, what abandoned restores prepared is dropped. It may run anywhere, at any time, and
+ * twice.
  */
 export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
   const { runs, sweeps, log } = deps
@@ -48,7 +49,7 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
   }
 }
 
-/** Someone was faster: that is what compare-and-set is for. */
+/** Passes over a change that somebody else was faster with: that is what compare-and-set is for. */
 async function unlessSettled(change: Promise<unknown>): Promise<void> {
   try {
     await change

@@ -3,9 +3,10 @@ import type { PhaseStore } from '../store/phases.ts'
 import type { Claim } from '../store/fence.ts'
 
 /**
- * The steps of one execution of a phase. A step's name is its key in the state database: a worker that takes the phase up
- * gets back what was stored under that name. So two steps of one name in one execution would silently share the first
- * result, and a step that somebody renamed is executed again; the first is refused, the second is told at the end.
+ * The steps of one execution of a phase. A step's name is its key in the state database: a worker that takes the phase
+ * up gets back what was stored under that name. So two steps of one name in one execution would silently share the
+ * first result, and a step that somebody renamed is executed again; the first is refused, the second is told at the
+ * end.
  */
 export class RecordedSteps {
   readonly #claim: Claim
@@ -33,7 +34,7 @@ export class RecordedSteps {
     return result
   }
 
-  /** Names that are recorded as finished in this attempt and that this execution did not ask for. */
+  /** Lists the steps that are recorded as finished in this attempt and that this execution did not ask for. */
   async neverAskedFor(): Promise<readonly string[]> {
     const finished = await this.#phases.finishedSteps(this.#claim)
     return finished.filter((name) => !this.#asked.has(name))

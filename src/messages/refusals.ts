@@ -6,13 +6,13 @@ import { foreignChangeSentence, schemaRefusalWords } from '../model/shared-sente
 import type { RollbackRefusal } from '../model/why-not-roll-back.ts'
 import { sentence } from '../text.ts'
 
-/** Plain text: why not, as sentences, and what to do instead. */
+/** A refusal in plain text: why not, as sentences, and what to do instead. */
 interface RefusalWords {
   readonly why: string
   readonly next: string
 }
 
-/** One sentence or two: why the run cannot be rolled back, and what to do instead. */
+/** Words in a sentence or two why the run cannot be rolled back, and what to do instead. */
 export function rollbackRefusalText(
   run: Pick<Run, 'number' | 'kind' | 'environment' | 'status'>,
   refusal: RollbackRefusal,
@@ -40,7 +40,7 @@ export function rollbackRefusalText(
 export type RollbackDialogRefusal =
   | RollbackTargetRefusal
   | { readonly reason: 'schema_too_new'; readonly schema: SchemaRefusal }
-  /** A revision was asked for, and the cluster does not say which there are. */
+  /** Somebody asked for a revision, and the cluster does not say which there are. */
   | { readonly reason: 'revisions_unseen'; readonly why: string }
 
 export function rollbackDialogRefusalWords(run: number, refusal: RollbackDialogRefusal): RefusalWords {
@@ -75,19 +75,19 @@ export function rollbackDialogRefusalWords(run: number, refusal: RollbackDialogR
   }
 }
 
-/** The version that a rollback would bring back cannot run on the schema that stays. */
+/** Says that the version which a rollback would bring back cannot run on the schema that stays. */
 export function schemaTooNewWords(run: number, schema: SchemaRefusal): RefusalWords {
   const { text, next } = schemaRefusalWords(schema)
   const after = schema.backupOfRun === undefined ? '' : `, then /billing rollback #${run}`
   return { why: sentence(text), next: `${next}${after}` }
 }
 
-/** Why the cluster was not seen, after "could not be asked: ". */
+/** Words why the cluster was not seen, after "could not be asked: ". */
 export function noAnswerWithin(seconds: number): string {
   return `it did not answer within ${seconds} s or refused to`
 }
 
-/** "never became healthy", after "Revision 3". */
+/** Words a revision's health, as in "never became healthy" after "Revision 3". */
 export function healthWords({ health, current }: Pick<RevisionChoice, 'health' | 'current'>): string {
   switch (health) {
     case 'serves':
@@ -101,7 +101,7 @@ export function healthWords({ health, current }: Pick<RevisionChoice, 'health' |
   }
 }
 
-/** Without a full stop, as errors are: the run, and why nothing can be done to it now. */
+/** Words the run, and why nothing can be done to it now, without a full stop, as errors are. */
 export function transitionRefusalText(run: number, refusal: TransitionRefusal): string {
   return `run #${run}: ${transitionText(run, refusal)}`
 }

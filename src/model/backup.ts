@@ -6,9 +6,9 @@ export interface BackupRecord {
   readonly sha256: string
   readonly tables: number
   readonly finishedAt: string
-  /** How long its test restore took; absent when it was not tried out. */
+  /** How long its test restore took, in milliseconds; absent when it was not tried out. */
   readonly restoreMs?: number
-  /** Why it was not tried out. */
+  /** The reason why it was not tried out. */
   readonly untried?: string
   /** What it holds, by `schema.table`. */
   readonly rows?: readonly { readonly table: string; readonly rows: number }[]
@@ -19,9 +19,9 @@ export interface KeptDatabase {
   readonly name: string
   /** The restore that it belongs to. */
   readonly run: number
-  /** `before`: what served before it; `restore`: what it prepared, or what was taken back by its rollback. */
+  /** `before` is what served before the restore; `restore` is what it prepared, or what its rollback took back. */
   readonly kind: 'before' | 'restore'
-  /** Undefined: Purser may not measure it. */
+  /** The size of the database; undefined when Purser may not measure it. */
   readonly bytes: number | undefined
 }
 

@@ -2,15 +2,15 @@ import { isDeployPlan, type Run } from './run.ts'
 
 /** What an environment runs, as far as the runs tell. */
 export interface Release {
-  /** Undefined before Purser's first deploy. */
+  /** The version; undefined before Purser's first deploy. */
   readonly version: string | undefined
-  /** The run that brought it; undefined when it stood there before Purser came. */
+  /** The run that brought it; undefined when it was there before Purser came. */
   readonly by: Run | undefined
-  /** A newer run whose changes stand, wholly or in part, without having succeeded. */
+  /** A newer run that has not succeeded and whose changes, all or some, are still there. */
   readonly unfinished: Run | undefined
 }
 
-/** Pure: from the deploys of one environment, newest first. */
+/** Tells the release from the deploys of one environment, given newest first. Pure. */
 export function releasedIn(deploys: readonly Run[]): Release {
   let unfinished: Run | undefined
   let before: string | undefined

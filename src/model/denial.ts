@@ -2,7 +2,7 @@
 export type Denial =
   /** Commands for the environment are taken in other channels. */
   | { readonly reason: 'channel'; readonly environment: string; readonly channels: readonly string[] }
-  /** `ask`: users and groups who may. */
+  /** The right is missing; `ask` are the users and groups who have it. */
   | {
       readonly reason: 'right'
       readonly right: 'deploy' | 'approve'

@@ -6,7 +6,7 @@ export interface LintFinding {
   readonly rule: string
   readonly message: string
   readonly line: number
-  /** `block`: takes a heavy lock or destroys something; `advise`: worth knowing. */
+  /** `block` says that it takes a heavy lock or destroys something; `advise` says that it is worth knowing. */
   readonly severity: 'block' | 'advise'
 }
 
@@ -25,7 +25,7 @@ export interface PlannedCronJob {
   readonly differences: readonly string[]
 }
 
-/** What stands in the cluster when the plan is made. */
+/** What is in the cluster when the plan is made. */
 export interface CurrentRelease {
   readonly image: string
   /** The version tag, when the image or its digest can be traced to one. */
@@ -40,18 +40,21 @@ export interface CurrentRelease {
 /** A build that Purser does itself; what people approve are its words and the commit that it builds. */
 export interface PlannedBuild {
   readonly commands: readonly (readonly string[])[]
-  /** What the tag names until then; null: there is no such tag. */
+  /** The digest that the tag names until then; null when there is no such tag. */
   readonly replaces: string | null
 }
 
 export interface PlannedImage {
-  /** `repository@sha256:…`: what the Deployment gets. `repository:tag` when it is still to be built. */
+  /** What the Deployment gets, `repository@sha256:…`, or `repository:tag` while it is still to be built. */
   readonly reference: string
-  /** Undefined: it is still to be built. */
+  /** The digest of the image; undefined while it is still to be built. */
   readonly digest: string | undefined
   readonly platforms: readonly string[]
   readonly revision: string | undefined
-  /** `none`: somebody else has built it. `reused`: Purser would build it, but it is there, built from the planned commit. */
+  /**
+   * `none` says that somebody else has built it, `reused` that it is there, built from the planned commit, so Purser
+   * need not.
+   */
   readonly build?: 'none' | 'reused' | PlannedBuild
 }
 
@@ -85,11 +88,11 @@ export interface DeployPlan {
     readonly added: readonly string[]
     readonly removed: readonly string[]
     readonly secret: 'missing' | 'present' | 'mismatch'
-    /** Why the endpoint is replaced. */
+    /** The reason why the endpoint is replaced. */
     readonly why?: 'secret' | 'asked' | 'api version'
-    /** Of the endpoint that stands there, and of the one wanted. */
+    /** The API versions of the endpoint that is there and of the one that is wanted. */
     readonly apiVersion?: { readonly stands: string | null; readonly wanted: string }
-    /** Field managers that have set the Secret's key by hand: who approves lets Purser take it over. */
+    /** Field managers that have set the Secret's key by hand: whoever approves lets Purser take it over. */
     readonly takeOver?: readonly string[]
     /** Deployments beside the service's whose pods are replaced, because they read the Secret at their start. */
     readonly restarts?: readonly string[]
@@ -116,7 +119,7 @@ export interface DeployPlan {
   readonly effects?: readonly PlannedEffect[]
 }
 
-/** Binds an approval to what was seen. Plans hold no times, so the same facts give the same hash. */
+/** Hashes a plan, to bind an approval to what was seen. Plans hold no times, so the same facts give the same hash. */
 export function hashOfPlan(plan: unknown): string {
   return sha256(canonicalJson(plan))
 }

@@ -6,7 +6,7 @@ export type Subject = (typeof subjects)[number]
 export interface DiagnosePlan {
   readonly kind: 'diagnose'
   readonly subject: Subject
-  /** Undefined: every CronJob of purser.yaml. */
+  /** The CronJob; undefined when it is about every CronJob of purser.yaml. */
   readonly cronJob?: string
 }
 
@@ -17,15 +17,18 @@ export interface Finding {
   readonly verdict: 'pass' | 'warn' | 'fail' | 'unknown'
   /** What was seen, in a few words. */
   readonly seen: string
-  /** Lines that show it: of a log, of a probe. Masked. */
+  /** The lines that show it, of a log or a probe, masked. */
   readonly evidence: readonly string[]
   readonly milliseconds: number
 }
 
-/** Of a deploy: with another signing secret, also where the one that there is looks right. */
+/** The target of a deploy that sets another signing secret, also where the present one looks right. */
 export const rotate = 'rotate'
 
-/** What Purser can do about a cause once an approver says so. `deploy` only opens the dialog; its target is empty, or `rotate`. */
+/**
+ * What Purser can do about a cause once an approver says so. `deploy` only opens the dialog; its target is empty, or
+ * `rotate`.
+ */
 export type Remedy =
   | { readonly kind: 'resume_cronjob' | 'run_cronjob'; readonly target: string }
   | { readonly kind: 'enable_endpoint'; readonly target: string }
@@ -47,7 +50,7 @@ export interface Cause {
 export interface Diagnosis {
   readonly at: string
   readonly findings: readonly Finding[]
-  /** Most likely first; empty: none was found. */
+  /** The causes, the most likely first; empty when none was found. */
   readonly causes: readonly Cause[]
   /** What can be done whatever the cause. */
   readonly remedies: readonly Remedy[]
@@ -57,11 +60,11 @@ export interface Diagnosis {
 export interface FixPlan {
   readonly kind: 'fix'
   readonly remedy: Remedy
-  /** Looked at again when it is done. */
+  /** The diagnosis that is made again when the fix is done. */
   readonly diagnose: DiagnosePlan
 }
 
-/** Of a diagnosis, those that may be pressed: each kind once, of the most likely cause that has it. */
+/** Lists the remedies that may be pressed: each kind once, of the most likely cause that has it. */
 export function offeredRemedies({ causes, remedies }: Diagnosis): readonly Remedy[] {
   const all = [...causes.flatMap((cause) => cause.remedies), ...remedies]
   return all.filter((one, index) => all.findIndex((other) => other.kind === one.kind) === index)

@@ -8,8 +8,8 @@ type TransitionCode = (typeof transitionCodes)[number]
 export type TransitionRefusal = LifecycleRefusal | WatchRefusal
 
 /**
- * The run is in no state for this: a stale button, a second click, someone was faster. Nothing changed. Its message is for
- * the log; people read what `src/messages/refusals.ts` makes of the refusal.
+ * The run is in no state for this: a stale button, a second click, someone was faster. Nothing changed. Its message is
+ * for the log; people read what `src/messages/refusals.ts` makes of the refusal.
  */
 export class TransitionRefused extends PurserError {
   readonly code: TransitionCode
@@ -46,7 +46,7 @@ export class EnvironmentBusy extends PurserError {
 const stopCodes = ['cancelled', 'shutdown', 'fenced', 'time_limit', 'lost_contact'] as const
 export type StopCode = (typeof stopCodes)[number]
 
-/** The work of a phase was stopped from outside. The abort reason of its signal. */
+/** The work of a phase was stopped from outside; it is the abort reason of the phase's signal. */
 export class Stopped extends PurserError {
   readonly code: StopCode
 

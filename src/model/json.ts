@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 
-/** What can be stored in Postgres as jsonb and read back equal. */
+/** A value that can be stored in Postgres as jsonb and read back equal. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined }
 
-/** JSON with sorted keys: equal values give equal text, so that hashes can be compared. */
+/** Writes JSON with sorted keys: equal values give equal text, so that hashes can be compared. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     inner !== null && typeof inner === 'object' && !Array.isArray(inner)

@@ -1,23 +1,28 @@
 import { deployPhases, type PhaseSpec, planPhase } from './phases.ts'
 
 interface KindSpec {
-  /** In the order in which they are executed. */
+  /** The phases in the order in which they are executed. */
   readonly phases: readonly PhaseSpec[]
-  /** Only looks: holds no environment slot and runs beside whatever else runs. The unique index of the slot says the same. */
+  /**
+   * Whether it only looks: then it holds no environment slot and runs beside whatever else runs. The slot's unique
+   * index says the same.
+   */
   readonly readOnly: boolean
-  /** True when `/billing rollback` can put back what it changed. */
+  /** Whether `/billing rollback` can put back what it changed. */
   readonly undoable: boolean
 }
 
 const diagnosePhase = { name: 'diagnose', title: 'Diagnose', minutes: 1, changes: false } as const satisfies PhaseSpec
 
-/** Every kind of run and its phases. `src/runbook/runbook.ts` has the function of each; the compiler compares the two. */
+/**
+ * Every kind of run and its phases. `src/runbook/runbook.ts` has the function of each; the compiler compares the two.
+ */
 const runKinds = {
   deploy: { readOnly: false, undoable: true, phases: [planPhase, ...deployPhases] },
   rollback: {
     readOnly: false,
     undoable: false,
-    // The runbook's "Rollback Time: 10 minutes", and a few more to look at the result.
+    // These are the runbook's "Rollback Time: 10 minutes", and a few more to look at the result.
     phases: [
       { name: 'undo', title: 'Put back what the run changed', minutes: 10, changes: true },
       { name: 'check', title: 'Check the previous version', minutes: 5, changes: true },
@@ -30,7 +35,7 @@ const runKinds = {
       planPhase,
       { name: 'prepare', title: 'Restore into a new database', minutes: 5, changes: false },
       { name: 'swap', title: 'Put the backup in place', minutes: 10, changes: true },
-      // Events since the backup are sent again: that takes longer than looking.
+      // Events since the backup are sent again, which takes longer than looking.
       { name: 'check', title: 'Check the restored service', minutes: 10, changes: false },
     ],
   },
@@ -53,7 +58,7 @@ export type PhaseName = PhaseOf<RunKind>
 
 type NamedPhase = PhaseSpec & { readonly name: PhaseName }
 
-/** The phases of a kind of run, in order. */
+/** Lists the phases of a kind of run, in order. */
 export function phaseSpecsOf(kind: RunKind): readonly NamedPhase[] {
   return runKinds[kind].phases
 }
@@ -66,14 +71,14 @@ export function phaseSpec(kind: RunKind, name: PhaseName): NamedPhase | undefine
   return phaseSpecsOf(kind).find((phase) => phase.name === name)
 }
 
-/** Kinds whose changes a rollback puts back. */
+/** The kinds whose changes a rollback puts back. */
 export const undoableKinds = (Object.keys(runKinds) as RunKind[]).filter((kind) => runKinds[kind].undoable)
 
 export function isUndoable({ kind }: { readonly kind: RunKind }): boolean {
   return runKinds[kind].undoable
 }
 
-/** Runs that only look. */
+/** Tells the runs that only look. */
 export function isReadOnly({ kind }: { readonly kind: RunKind }): boolean {
   return runKinds[kind].readOnly
 }

@@ -29,15 +29,15 @@ interface PhaseChange {
   readonly attempt: number
 }
 
-/** Why the lifecycle takes an event not now; `src/messages/refusals.ts` words it. */
+/** Why the lifecycle does not take an event now; `src/messages/refusals.ts` words it. */
 export type LifecycleRefusal =
   /** The event does not belong into the status of the run. */
   | { readonly reason: 'wrong_status'; readonly status: RunStatus }
   | { readonly reason: 'phase_not_under_way'; readonly phase: PhaseName }
-  /** A rollback takes back what the run changed: it is not done again. */
+  /** A rollback takes back what the run changed, so it is not done again. */
   | { readonly reason: 'taken_back'; readonly by: number }
   | { readonly reason: 'no_failed_phase' }
-  /** The approval is of another plan than the one that stands now. */
+  /** The approval is of another plan than the present one. */
   | { readonly reason: 'stale_plan' }
   | { readonly reason: 'already_approved' }
 
@@ -51,7 +51,7 @@ export type Transition =
     }
   | { readonly ok: false; readonly refusal: LifecycleRefusal }
 
-/** Event → statuses in which it may happen. Draws the buttons and refuses the requests. */
+/** The statuses in which each event may happen. They draw the buttons and refuse the requests. */
 const allowedIn = {
   planned: ['planning'],
   approved: ['awaiting_approval'],
@@ -70,7 +70,10 @@ export function can(event: RunEventType, run: Pick<Run, 'status'>): boolean {
   return (allowedIn[event] as readonly RunStatus[]).includes(run.status)
 }
 
-/** The lifecycle of every run: state and event in, next state out. Pure; the store applies it with compare-and-set. */
+/**
+ * Carries out the lifecycle of every run: state and event in, next state out. Pure; the store applies it with
+ * compare-and-set.
+ */
 export function transition(run: RunState, event: RunEvent): Transition {
   if (!can(event.type, run)) return refuse({ reason: 'wrong_status', status: run.status })
   if ('phase' in event && event.type !== 'stopped' && !underWay(run).some((phase) => phase.name === event.phase))
@@ -101,7 +104,7 @@ export function transition(run: RunState, event: RunEvent): Transition {
   }
 }
 
-/** Where a run begins: planning, waiting for approval (a plan came with it), or executing at once. */
+/** Returns where a run begins: planning, waiting for approval (a plan came with it), or executing at once. */
 export function initialState(run: Pick<RunState, 'kind' | 'approvalsNeeded' | 'phases'>): {
   readonly status: RunStatus
   readonly enqueue: PhaseName | undefined
@@ -112,7 +115,7 @@ export function initialState(run: Pick<RunState, 'kind' | 'approvalsNeeded' | 'p
   return { status: 'executing', enqueue: first }
 }
 
-/** Approvals that count: of the plan as it stands now, one for each person. */
+/** Counts the approvals of the present plan, one for each person. */
 export function countApprovals(run: Pick<RunState, 'approvals' | 'planHash'>): number {
   const users = run.approvals
     .filter((approval) => approval.decision === 'approved' && approval.planHash === run.planHash)
@@ -131,7 +134,7 @@ function afterApproval(run: RunState, by: string, planHash: string): Transition 
   if (planHash !== run.planHash) return refuse({ reason: 'stale_plan' })
   const mine = run.approvals.some((approval) => approval.user === by && approval.planHash === planHash)
   const approvals = [...run.approvals, { user: by, decision: 'approved' as const, planHash }]
-  // Enough may have approved before: a plan that was made again can come out the same.
+  // A plan that was made again can come out the same, so enough may have approved it before.
   if (countApprovals({ approvals, planHash: run.planHash }) >= run.approvalsNeeded) return startNext(run, [])
   return mine ? refuse({ reason: 'already_approved' }) : moved(run.status)
 }
@@ -143,8 +146,8 @@ function afterSuccess(run: RunState, phase: PhaseName): Transition {
 }
 
 /**
- * Nothing done under the old plan counts for the new one: another commit has other tests and other migrations. Phases
- * look before they act, so doing them anew repeats no effect.
+ * Plans the run anew. Nothing done under the old plan counts for the new one: another commit has other tests and other
+ * migrations. Phases look before they act, so doing them anew repeats no effect.
  */
 function afterDrift(run: RunState, phase: PhaseName): Transition {
   if (run.status === 'cancelling') return moved('cancelled', stopAll(run))

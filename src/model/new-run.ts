@@ -21,13 +21,13 @@ export interface NewRun {
 
 type Always = Pick<NewRun, 'service' | 'environment' | 'requestedBy' | 'channel'>
 
-/** Expected duration of phases for which the table of kinds is not right, in minutes. */
+/** The expected duration of phases for which the table of kinds is not right, in minutes. */
 export type PhaseMinutes = Readonly<Partial<Record<PhaseName, number>>>
 
-/** Nobody waits for what needs no approval: the time only has to be there. */
+/** A run that needs no approval has to have a time for it, but nobody waits that long. */
 const unapprovedMinutes = 5
 
-/** Pure: a run of this kind with all its phases; what is not said is empty, and nobody has to approve. */
+/** Makes a run of this kind with all its phases. What is not said is empty, and nobody has to approve. Pure. */
 export function newRun(
   kind: RunKind,
   facts: Always & Partial<Omit<NewRun, 'kind' | 'phases'>> & { readonly minutes?: PhaseMinutes },

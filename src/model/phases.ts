@@ -1,17 +1,17 @@
 /** A phase as its table row: everything about it but the function that executes it (`src/runbook/runbook.ts`). */
 export interface PhaseSpec {
   readonly name: string
-  /** What the board calls it. */
+  /** The title on the board. */
   readonly title: string
-  /** Expected duration in minutes, unless purser.yaml or the run itself says otherwise. */
+  /** The expected duration in minutes, unless purser.yaml or the run itself says otherwise. */
   readonly minutes: number
-  /** True when beginning it may change something outside that a rollback does not put back by itself. */
+  /** Whether beginning it may change something outside that a rollback does not put back by itself. */
   readonly changes: boolean
 }
 
 /**
- * The chapters of the runbook's deploy, in order; the minutes are those of its headings. The type of a phase's name, the
- * schema of purser.yaml's `service.phases`, titles, budgets and the order of execution are all read off this table.
+ * The chapters of the runbook's deploy, in order; the minutes are those of its headings. The type of a phase's name,
+ * the schema of purser.yaml's `service.phases`, titles, budgets and the order of execution are all read off this table.
  */
 export const deployPhases = [
   { name: 'preflight', title: 'Pre-flight checks and backup', minutes: 5, changes: false },
@@ -25,5 +25,5 @@ export const deployPhases = [
 
 export type DeployPhase = (typeof deployPhases)[number]['name']
 
-/** Facts are gathered and a plan is made of them, before anybody approves; it is no chapter. */
+/** The phase that gathers facts and makes a plan of them, before anybody approves; it is no chapter. */
 export const planPhase = { name: 'plan', title: 'Plan', minutes: 2, changes: false } as const satisfies PhaseSpec

@@ -2,13 +2,13 @@ import type { Failure, Verification, WatchDecision } from './run.ts'
 import type { PhaseName } from './kinds.ts'
 
 /**
- * What goes to the thread of a run's board. Stored as data in the state database (in order, posted once) and rendered when it
- * is posted, so that a message can be made better without touching what happened.
+ * What goes to the thread of a run's board. It is stored as data in the state database (in order, posted once) and
+ * rendered when it is posted, so that a message can be made better without touching what happened.
  */
 export type ThreadPost =
-  /** The whole plan, nothing cut off. */
+  /** The whole plan is told, with nothing cut off. */
   | { readonly kind: 'plan' }
-  /** A new message that mentions the approvers: edits of the board do not notify. */
+  /** A new message mentions the approvers, because edits of the board do not notify. */
   | { readonly kind: 'approval_request'; readonly approvers: readonly string[] }
   | {
       readonly kind: 'decision'
@@ -16,7 +16,7 @@ export type ThreadPost =
       readonly decision: 'approved' | 'rejected' | 'cancelled' | 'retried' | 'left' | WatchDecision
       readonly reason?: string
     }
-  /** Output of a command or logs of a pod. Posts with the same title are joined while they wait. */
+  /** A command has printed this, or a pod has logged it. Posts with the same title are joined while they wait. */
   | { readonly kind: 'output'; readonly title: string; readonly lines: readonly string[] }
   | { readonly kind: 'note'; readonly text: string }
   | {
@@ -34,5 +34,5 @@ export type ThreadPost =
       readonly automatic: boolean
     }
   | { readonly kind: 'verification'; readonly verification: Verification }
-  /** Rendered when it is posted, and uploaded as a file. */
+  /** The report is rendered when it is posted, and uploaded as a file. */
   | { readonly kind: 'report'; readonly fileName: string }

@@ -9,27 +9,32 @@ export interface RestorePlan {
     readonly sha256: string
     readonly bytes: number
     readonly finishedAt: string
-    /** Its snapshot is not older than this. */
+    /** The time at which its dump began: its snapshot is not older. */
     readonly startedAt?: string
-    /** Measured by its test restore; undefined when it was never tried out. */
+    /** The duration of its test restore; undefined when it was never tried out. */
     readonly restoreMs: number | undefined
   }
   readonly database: {
     readonly live: string
-    /** Restored to beside the live one, before any downtime. */
+    /** The database that it is restored to, beside the live one, before any downtime. */
     readonly restored: string
-    /** What the database that serves now is called afterwards. */
+    /** The name that the database which serves now has afterwards. */
     readonly kept: string
   }
-  /** Present where names cannot be swapped: the content is exchanged inside the live database. */
+  /** What is said where names cannot be swapped, so that the content is exchanged inside the live database. */
   readonly inPlace?: {
     readonly why: string
-    /** Measured parts: a dump of what stands, and the restore. Undefined when the backup was never tried out. */
+    /**
+     * The measured parts of the downtime: a dump of what is there, and the restore. Undefined when the backup was never
+     * tried out.
+     */
     readonly downtimeMs?: number
   }
-  /** Since the backup: sent to the service again afterwards. Undefined: Stripe did not tell. */
+  /**
+   * The events since the backup, which are sent to the service again afterwards; undefined when Stripe did not tell.
+   */
   readonly events?: string
-  /** Rows that will be gone from what serves: counted when the plan was made. */
+  /** The rows that will be gone from what serves, counted when the plan was made. */
   readonly tables: readonly RestoredTable[]
   readonly deployment: { readonly name: string; readonly replicas: number }
   readonly cronJobs: readonly string[]
@@ -40,6 +45,6 @@ export interface RestorePlan {
 export interface RestoredTable {
   readonly table: string
   readonly inBackup: number
-  /** Undefined: could not be counted in time, or the table is gone. */
+  /** The rows now; undefined when they could not be counted in time, or the table is gone. */
   readonly now: number | undefined
 }

@@ -7,7 +7,7 @@ export interface Release {
   readonly version: string
   readonly before: ImageBefore
   readonly after: ImageAfter | undefined
-  /** Status of the phase that rolled it out. */
+  /** The status of the phase that rolled it out. */
   readonly rollout: string
 }
 
@@ -19,7 +19,7 @@ export interface Release {
  */
 export type Health = 'serves' | 'served' | 'failed' | 'unknown'
 
-/** Pure: how a revision does or did, from what the cluster shows and what runs have recorded. */
+/** Tells how a revision does or did, from what the cluster shows and what runs have recorded. Pure. */
 export function healthOf(seen: RevisionSeen, releases: readonly Release[]): Health {
   if (seen.serves) return 'serves'
   const { uid } = seen.replicaSet
@@ -33,7 +33,7 @@ export function healthOf(seen: RevisionSeen, releases: readonly Release[]): Heal
   return failed ? 'failed' : 'unknown'
 }
 
-/** Pure: the version that an image is of, as runs have recorded it. */
+/** Finds the version that an image is of, as runs have recorded it. Pure. */
 export function versionIn(releases: readonly Release[], image: string): string | null {
   const set = releases.find(({ after }) => after?.image === image)
   const stood = releases.find(({ before }) => before.image === image && before.version !== null)

@@ -4,6 +4,14 @@ import type { ImageBefore } from './effects/image.ts'
 import { type ForeignChange, foreignChange } from './foreign-change.ts'
 import { type Health, healthOf, type Release, versionIn } from './revision-health.ts'
 
+/*
+ * What a rollback of the image would bring back, decided purely from what the cluster shows and what runs have
+ * recorded. The dialog asks before anyone confirms and carries the answer along; the rollback is bound to it and stops,
+ * before it puts anything back, when something else runs by then. So it may be asked again at any time, and a repeat
+ * after a crash goes back to the same revision. A paused Deployment, somebody else's change and a chosen revision that
+ * nobody saw serve are refused.
+ */
+
 export interface RevisionChoice {
   readonly revision: string
   readonly replicaSet: { readonly name: string; readonly uid: string }
@@ -21,12 +29,14 @@ export type RollbackTarget =
       readonly kind: 'seen'
       /** What ran then. The rollback stops when something else runs. */
       readonly from: { readonly image: string; readonly version: string | null; readonly templateHash: string }
-      /** Null: the cluster keeps no such revision any more, and only the image is set. */
+      /**
+       * The revision that comes back; null when the cluster keeps no such revision any more, and only the image is set.
+       */
       readonly to: RevisionChoice | null
       readonly image: string
-      /** One line for each field of the pod template that changes. */
+      /** The differences, one line for each field of the pod template that changes. */
       readonly differences: readonly string[]
-      /** Lines that did not find room. */
+      /** The number of lines that did not find room. */
       readonly more: number
       readonly kept: number
     }
@@ -35,7 +45,7 @@ export type RollbackTarget =
 
 /** Why the deployment cannot be put back; `src/messages/refusals.ts` words it. */
 export type RollbackTargetRefusal =
-  /** Nothing that is put back would be rolled out. */
+  /** The Deployment is paused, so nothing that is put back would be rolled out. */
   | { readonly reason: 'paused'; readonly deployment: string }
   /** A rollback would take somebody else's change away too. */
   | { readonly reason: 'foreign_change'; readonly change: ForeignChange }
@@ -49,11 +59,13 @@ type RollbackTargetAnswer =
   | {
       readonly ok: false
       readonly refusal: RollbackTargetRefusal
-      /** What could be chosen instead; empty when choosing another revision would not help. */
+      /** The revisions that could be chosen instead; empty when choosing another one would not help. */
       readonly choices: readonly RevisionChoice[]
     }
 
-/** Pure: what a rollback of this image would bring back, or why it may not be. `wanted` is a revision's number. */
+/**
+ * Tells what a rollback of this image would bring back, or why it may not be. `wanted` is a revision's number. Pure.
+ */
 export function rollbackTargetOf(
   seen: DeploymentSeen,
   effect: EffectOf<'image'>,
@@ -97,7 +109,10 @@ function whyNotChoose(
   return health === 'failed' || health === 'unknown' ? { reason: 'unproven', revision, health } : undefined
 }
 
-/** What was recorded when the run began outweighs what is known since: it was looked at before it was replaced. */
+/**
+ * Takes what was recorded when the run began for more certain than what is known since: it was looked at before it was
+ * replaced.
+ */
 function proven(to: RevisionChoice, before: ImageBefore): RevisionChoice {
   if (to.replicaSet.uid !== before.replicaSet?.uid) return to
   const health =
@@ -105,7 +120,7 @@ function proven(to: RevisionChoice, before: ImageBefore): RevisionChoice {
   return { ...to, health, version: to.version ?? before.version }
 }
 
-/** Every revision that the cluster keeps, newest first. */
+/** Lists every revision that the cluster keeps, the newest first. */
 function choicesOf(seen: DeploymentSeen, releases: readonly Release[]): readonly RevisionChoice[] {
   return seen.revisions.map((revision) => ({
     revision: revision.revision,
@@ -119,7 +134,9 @@ function choicesOf(seen: DeploymentSeen, releases: readonly Release[]): readonly
   }))
 }
 
-/** Pure: which version a rollback brings back: the one that was chosen in its dialog, else what stood there before. */
+/**
+ * Tells which version a rollback brings back: the one that was chosen in its dialog, else what was there before. Pure.
+ */
 export function targetOf(
   { before }: Pick<EffectOf<'image'>, 'before'>,
   rollbackTarget: RollbackTarget | undefined,

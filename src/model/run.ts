@@ -28,7 +28,7 @@ export type RunStatus =
 
 export type PhaseStatus = 'pending' | 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
 
-/** Why something stopped, as stored and shown. Everything in it has been masked. */
+/** Why something stopped, as it is stored and shown. Everything in it has been masked. */
 export interface Failure {
   readonly code: string
   readonly message: string
@@ -39,11 +39,11 @@ export interface Failure {
 export interface PhaseState {
   readonly name: PhaseName
   readonly status: PhaseStatus
-  /** Rises with each retry by a person and with each new plan; steps are recorded for each attempt anew. */
+  /** The attempt rises with each retry by a person and with each new plan; steps are recorded for each attempt anew. */
   readonly attempt: number
-  /** Rises each time a worker takes the phase; writes with an older epoch are refused. */
+  /** The epoch rises each time a worker takes the phase; writes with an older one are refused. */
   readonly epoch: number
-  /** Temporary errors (a lost connection, a 503) met so far in this attempt. */
+  /** The temporary errors (a lost connection, a 503) met so far in this attempt. */
   readonly transientFailures: number
   readonly budgetMinutes: number
   /** What happens now, or what came of it: one line. */
@@ -63,16 +63,16 @@ export interface Approval {
 }
 
 export interface Run {
-  /** `#42` */
+  /** The run's number, as in `#42`. */
   readonly number: number
   readonly kind: RunKind
   readonly service: string
   readonly environment: string
   readonly status: RunStatus
-  /** Tag of the release; for a rollback the version that is taken back; empty for verify. */
+  /** The tag of the release; for a rollback the version that is taken back; empty for a verify. */
   readonly version: string
   readonly dryRun: boolean
-  /** A deploy that also gives the webhook another signing secret. */
+  /** Whether a deploy also gives the webhook another signing secret. */
   readonly rotateSecret?: boolean
   /** The run that a rollback undoes. */
   readonly parent: number | undefined
@@ -84,19 +84,19 @@ export interface Run {
   readonly approvalsNeeded: number
   readonly approvals: readonly Approval[]
   readonly phases: readonly PhaseState[]
-  /** Why the plan itself could not be made, or why the run has to be approved again. */
+  /** The reason why the plan itself could not be made, or why the run has to be approved again. */
   readonly failure: Failure | undefined
   readonly verification: Verification | undefined
-  /** What a diagnosis found, or the one that ends a fix. */
+  /** What this diagnosis found, or the one that ends a fix. */
   readonly diagnosis?: Diagnosis
   /** The run that does what this diagnosis proposed. */
   readonly fixedBy?: number
   readonly rolledBackBy: number | undefined
-  /** Of the phase that monitors, from its beginning on. */
+  /** The watch of the phase `monitor`, from its beginning on. */
   readonly watch?: RunWatch
-  /** True when something outside was changed that a rollback can put back. */
+  /** Whether something outside was changed that a rollback can put back. */
   readonly hasEffects: boolean
-  /** Compare-and-set counter: rises with every change of the row. */
+  /** The counter of compare-and-set, which rises with every change of the row. */
   readonly rev: number
   readonly createdAt: Date
   readonly expiresAt: Date | undefined
@@ -128,7 +128,7 @@ export interface Check {
   readonly former?: Pick<Check, 'verdict' | 'value' | 'number'> & { readonly at: string }
 }
 
-/** Result of `/billing verify` and of the end of a deploy: the same checks, the same words. */
+/** What `/billing verify` and the end of a deploy come to: the same checks, the same words. */
 export interface Verification {
   readonly at: string
   readonly counts: readonly Check[]
@@ -141,7 +141,7 @@ export interface Verification {
 export type WatchDecision = 'finish' | 'keep' | 'stop' | 'roll_back'
 
 export interface RunWatch {
-  /** Of the phase. */
+  /** The attempt of the phase. */
   readonly attempt: number
   readonly beganAt: Date
   readonly endsAt: Date
@@ -153,13 +153,13 @@ export interface RunWatch {
         readonly by: string
         readonly at: Date
         readonly reason: string | undefined
-        /** What the dialog of a rollback listed; the policy decides without one. */
+        /** The undo plan that the dialog of a rollback listed; the policy decides without one. */
         readonly undo: UndoPlan | undefined
       }
     | undefined
 }
 
-/** Error lines that are alike, of one watch. */
+/** The error lines of one watch that are alike. */
 export interface LogGroup {
   readonly fingerprint: string
   /** The first of them. */
@@ -168,7 +168,7 @@ export interface LogGroup {
   readonly firstAt: string
   readonly lastAt: string
   readonly count: number
-  /** The logs held such lines before the rollout too. */
+  /** Whether the logs held such lines before the rollout too. */
   readonly known: boolean
 }
 
@@ -207,7 +207,7 @@ export function isRestorePlan(plan: Run['plan']): plan is RestorePlan {
   return plan?.kind === 'restore'
 }
 
-/** Time from start to end, or to now while there is no end; undefined before the start. */
+/** Returns the time from start to end, or to now while there is no end; undefined before the start. */
 export function elapsed(
   span: { readonly startedAt: Date | undefined; readonly finishedAt: Date | undefined },
   now: Date,

@@ -1,4 +1,4 @@
-/** What an applied migration does to releases that do not have it: recorded before it is applied. */
+/** What an applied migration does to releases that do not have it; it is recorded before the migration is applied. */
 export interface SchemaChange {
   /** The digits that begin its file name. */
   readonly migration: string
@@ -13,7 +13,7 @@ export interface SchemaChange {
 export interface KnownRelease {
   readonly version: string
   readonly migrations: readonly string[]
-  /** As the Deployment named it. */
+  /** The image as the Deployment named it. */
   readonly image: string
   /** The newest migration that was applied when it ran; undefined when there was none. */
   readonly schema?: string
@@ -21,24 +21,27 @@ export interface KnownRelease {
 
 /** The schema of an environment, as far as releases are concerned. */
 export interface SchemaNow {
-  /** Of the ledger: what is applied, oldest first, newer than the baseline. */
+  /** What is applied, by the ledger: the oldest first, newer than the baseline. */
   readonly applied: readonly { readonly version: string; readonly name: string; readonly appliedAt: string }[]
   readonly changes: readonly SchemaChange[]
 }
 
 /** Why a release cannot run on a schema. */
 interface Incompatibility {
-  /** One line for each migration that stands in the way. */
+  /** The reasons, one line for each migration that stands in the way. */
   readonly reasons: readonly string[]
-  /** When the first of them was applied: a backup from before leads back. Empty: it is not applied yet. */
+  /**
+   * The time at which the first of them was applied: a backup from before leads back. Empty when it is not applied yet.
+   */
   readonly since: string
-  /** Applied files that the release does not have and about which nothing is known. */
+  /** The applied files that the release does not have and about which nothing is known. */
   readonly unknown: readonly string[]
 }
 
 /**
- * Pure. A release runs on a schema unless a migration that its repository does not have took away something that it may
- * rely on. What such migrations made themselves it never knew; a name that is there again at the end stands in nobody's way.
+ * Tells why a release cannot run on a schema: a migration that its repository does not have took away something that it
+ * may rely on. What such migrations made themselves it never knew; a name that is there again at the end is in nobody's
+ * way. Pure.
  */
 export function incompatibility(
   release: Pick<KnownRelease, 'version' | 'migrations'>,
@@ -76,7 +79,10 @@ export function incompatibility(
   }
 }
 
-/** What purser.yaml declares counts more than what the file says, and that more than what is read off its statements. */
+/**
+ * Puts in what purser.yaml declares: it counts more than what the file says, and that more than what is read off its
+ * statements.
+ */
 export function withDeclared(
   changes: readonly SchemaChange[],
   declared: readonly { readonly file: string; readonly version: string }[],
@@ -87,13 +93,13 @@ export function withDeclared(
   })
 }
 
-/** A column of a table that is new is new itself, whoever named it. */
+/** Tells whether the object is new: a column of a new table is new itself, whoever named it. */
 function isAmong(made: ReadonlySet<string>, object: string): boolean {
   const table = /^(?:column|empty) (.+)\.[^.]+$/.exec(object)?.[1]
   return made.has(object) || (table !== undefined && made.has(`table ${table}`))
 }
 
-/** The known release nearest above the wanted one that can run on the schema. */
+/** Finds the known release nearest above the wanted one that can run on the schema. */
 export function nearestThatRuns(
   wanted: string,
   releases: readonly KnownRelease[],
@@ -105,12 +111,12 @@ export function nearestThatRuns(
     .toSorted((a, b) => (isOlder(a.version, b.version) === false ? 1 : -1))[0]
 }
 
-/** Whether the first version comes before the second; undefined when they cannot be compared. */
+/** Tells whether the first version comes before the second; undefined when they cannot be compared. */
 export function isOlder(version: string, than: string): boolean | undefined {
   const [a, b] = [parsed(version), parsed(than)]
   if (a === undefined || b === undefined) return undefined
   for (const [at, number] of a.numbers.entries()) if (number !== b.numbers[at]) return number < (b.numbers[at] ?? 0)
-  // v1.3.0-rc.1 comes before v1.3.0; of two such nobody knows.
+  // The version v1.3.0-rc.1 comes before v1.3.0; of two with a suffix nobody knows.
   if (a.suffix === b.suffix) return false
   if (a.suffix === '') return false
   return b.suffix === '' ? true : undefined
@@ -128,11 +134,11 @@ function list(what: readonly string[]): string {
   return [...shown, ...(what.length > shown.length ? [`${what.length - shown.length} more`] : [])].join(', ')
 }
 
-/** Why a version cannot run on the schema as it is, and what leads out; `schemaRefusalWords` says it. */
+/** Why a version cannot run on the schema as it is, and what leads out; `schemaRefusalWords` words it. */
 export interface SchemaRefusal {
   readonly version: string
   readonly environment: string
-  /** One line for each migration that stands in the way. */
+  /** The reasons, one line for each migration that stands in the way. */
   readonly reasons: readonly string[]
   /** The nearest version above it that is known to run on the schema. */
   readonly nearest: string | undefined
@@ -140,7 +146,7 @@ export interface SchemaRefusal {
   readonly backupOfRun: number | undefined
 }
 
-/** Pure: the refusal with its ways out. `except`: the version that is being taken back is no way out. */
+/** Finds the ways out of the refusal. `except` is the version that is being taken back, which is no way out. Pure. */
 export function schemaRefusal(
   wanted: { readonly version: string; readonly environment: string; readonly except?: string },
   { reasons, since }: Incompatibility,

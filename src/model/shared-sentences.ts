@@ -6,7 +6,10 @@ import type { SchemaRefusal } from './schema-compatibility.ts'
  * their error.
  */
 
-/** "kubectl-set changed deployment valuecanvas-api at 11:20 UTC, after run #2 had set it: it runs api:v3, not api:v2." */
+/**
+ * Words a foreign change: "kubectl-set changed deployment valuecanvas-api at 11:20 UTC, after run #2 had set it: it
+ * runs api:v3, not api:v2."
+ */
 export function foreignChangeSentence(change: ForeignChange): string {
   const { deployment, manager, at, otherRun, changeCause, since, image, recordedImage, lines } = change
   const who = manager ?? (otherRun === undefined ? 'Somebody' : `Purser run #${otherRun}`)
@@ -19,7 +22,7 @@ export function foreignChangeSentence(change: ForeignChange): string {
   return `${who} changed deployment ${deployment}${time}${why}, ${when}: ${first}${rest}.`
 }
 
-/** Why a version cannot run on the schema, as an error's message; and what to do instead. */
+/** Words why a version cannot run on the schema, as an error's message, and what to do instead. */
 export function schemaRefusalWords(refusal: SchemaRefusal): { readonly text: string; readonly next: string } {
   const { version, environment, reasons, nearest, backupOfRun } = refusal
   const forward =

@@ -7,10 +7,10 @@ export type StaleDiagnosis =
   | { readonly reason: 'old'; readonly minutes: number }
   | { readonly reason: 'changed_since'; readonly by: number }
 
-/** What was seen longer ago is no ground to act on. */
+/** The minutes for which a diagnosis may be acted on: what was seen longer ago is no ground for it. */
 const freshMinutes = 30
 
-/** Pure: why this diagnosis is stale; undefined while it is fresh. `others`: runs of its environment. */
+/** Tells why this diagnosis is stale; undefined while it is fresh. `others` are the runs of its environment. Pure. */
 export function whyStale(
   diagnosis: Pick<Run, 'number' | 'fixedBy' | 'finishedAt' | 'createdAt'>,
   others: readonly Pick<Run, 'number' | 'kind' | 'startedAt' | 'hasEffects'>[],

@@ -11,26 +11,33 @@ import {
   type UndoableEffectKind,
 } from './effects/effects.ts'
 import type { Telling, Undoing, UndoOptions, UndoPlace } from './effects/kind.ts'
+/*
+ * What a rollback undoes, decided purely from the recorded effects of a run. The dialog shows the list and its
+ * confirmation makes it again and compares; the reconciler makes it where the policy decides. The confirmed list is the
+ * plan of the rollback, whose phase `undo` puts back exactly its steps, in its order: each names the oldest record of
+ * its target, and every record that it covers is marked as undone with it. A rollback that a crash broke off goes on
+ * with the same list; what was put back is in no later one.
+ */
 
 export interface UndoStep {
-  /** The oldest record of this target: it tells what stood there before the run. */
+  /** The oldest record of this target: it tells what was there before the run. */
   readonly effect: number
   /** All records that are settled with it. */
   readonly covers: readonly number[]
   readonly kind: EffectKind
   readonly target: string
-  /** One line, for the dialog and the board. */
+  /** What is undone, in one line for the dialog and the board. */
   readonly line: string
 }
 
-/** Exactly what a rollback will undo, newest first, and what it will not. */
+/** What a rollback will undo, exactly and newest first, and what it will not. */
 export interface UndoPlan {
   readonly kind: 'undo'
   readonly run: number
   readonly steps: readonly UndoStep[]
-  /** Said plainly to whoever confirms: what stays as it is. */
+  /** What stays as it is, said plainly to whoever confirms. */
   readonly stays: readonly string[]
-  /** What will run, as far as it was seen; missing when the deployment is not put back. */
+  /** What will run, as far as it was seen; missing when the Deployment is not put back. */
   readonly rollbackTarget?: RollbackTarget
 }
 
@@ -39,8 +46,8 @@ const undoing: { readonly [K in UndoableEffectKind]: Undoing<BeforeOf<K>, AfterO
 const telling: { readonly [K in EffectKind]: Telling<BeforeOf<K>> } = effectKinds
 
 /**
- * Pure: from the recorded effects to the list in the dialog. `strict` forces the runbook's literal steps (disable the
- * endpoint and delete the CronJobs even when they stood there before).
+ * Makes the list in the dialog from the recorded effects. `strict` forces the runbook's literal steps (disable the
+ * endpoint and delete the CronJobs even when they were there before). Pure.
  */
 export function planUndo(run: number, effects: readonly Effect[], options: UndoOptions): UndoPlan {
   const open = effects.filter(isOpen).sort((a, b) => b.id - a.id)
@@ -58,7 +65,7 @@ export function planUndo(run: number, effects: readonly Effect[], options: UndoO
   return { kind: 'undo', run, steps: aroundPods(steps).map(({ step }) => step), stays: [...new Set(stays)] }
 }
 
-/** Neither a rollback nor the run itself has put it back. */
+/** Tells whether neither a rollback nor the run itself has put it back. */
 function isOpen(effect: Effect): boolean {
   return effect.status !== 'undone' && !(canBeUndone(effect) && isBack(effect))
 }
@@ -68,7 +75,7 @@ interface PlacedStep {
   readonly place: UndoPlace | undefined
 }
 
-/** Newest first, except for what pods depend on: see `UndoPlace`. */
+/** Sorts the newest first, except for what pods depend on: see `UndoPlace`. */
 function aroundPods(steps: readonly PlacedStep[]): readonly PlacedStep[] {
   const first = steps.findIndex(({ place }) => place === 'own pods' || place === 'other pods')
   if (first < 0) return steps
@@ -84,7 +91,7 @@ function aroundPods(steps: readonly PlacedStep[]): readonly PlacedStep[] {
   ]
 }
 
-/** Pure: the same list, bound to what whoever confirms it has seen. */
+/** Binds the plan to what whoever confirms it has seen. Pure. */
 export function withRollbackTarget(plan: UndoPlan, rollbackTarget: RollbackTarget): UndoPlan {
   if (rollbackTarget.kind === 'unseen' || rollbackTarget.to === null) return { ...plan, rollbackTarget }
   const { version, image, revision } = rollbackTarget.to

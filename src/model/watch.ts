@@ -1,13 +1,13 @@
 import type { LogGroup, MetricSample, Run, RunWatch, WatchDecision } from './run.ts'
 
-/** The watch that is under way, as long as its phase is. */
+/** Returns the watch while its phase is under way. */
 export function currentWatch(run: Pick<Run, 'status' | 'phases' | 'watch'>): RunWatch | undefined {
   const phase = run.phases.find((phase) => phase.name === 'monitor')
   const underWay = run.status === 'executing' && (phase?.status === 'running' || phase?.status === 'queued')
   return underWay && run.watch?.attempt === phase.attempt ? run.watch : undefined
 }
 
-/** What people may decide now, in the order of its buttons. A watch that was ended by a decision takes no other. */
+/** Lists what people may decide now, in the order of the buttons. A watch that a decision has ended takes no other. */
 export function watchChoices(run: Pick<Run, 'status' | 'phases' | 'watch'>): readonly WatchDecision[] {
   const watch = currentWatch(run)
   if (watch === undefined) return []
@@ -20,15 +20,15 @@ export function watchChoices(run: Pick<Run, 'status' | 'phases' | 'watch'>): rea
 /** Why something cannot be decided about a watch now; `src/messages/refusals.ts` words it. */
 export type WatchRefusal =
   | { readonly reason: 'not_watched' }
-  /** Exactly this was decided before. */
+  /** The same was decided before. */
   | { readonly reason: 'same_decision' }
   | { readonly reason: 'other_decision'; readonly decision: WatchDecision }
-  /** No rule is broken: the watch can only be finished. */
+  /** No rule is broken, so the watch can only be finished. */
   | { readonly reason: 'nothing_broken' }
-  /** A rule is broken: the watch cannot just be finished. */
+  /** A rule is broken, so the watch cannot just be finished. */
   | { readonly reason: 'rule_broken' }
 
-/** Pure: why this cannot be decided now; undefined when it can. */
+/** Tells why this cannot be decided now; undefined when it can. Pure. */
 export function whyNotDecide(
   run: Pick<Run, 'status' | 'phases' | 'watch'>,
   decision: WatchDecision,
@@ -41,7 +41,7 @@ export function whyNotDecide(
   return { reason: watch.breach === undefined ? 'nothing_broken' : 'rule_broken' }
 }
 
-/** What was counted since the last time. `stamp`: newest line read of the pod. */
+/** What was counted since the last time. The `stamp` of a pod is that of its newest line that was read. */
 export interface LogCounts {
   readonly groups: readonly Omit<LogGroup, 'known'>[]
   readonly pods: readonly LogPod[]

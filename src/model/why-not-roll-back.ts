@@ -9,20 +9,20 @@ export type RollbackRefusal =
   /** Its kind changes nothing that a rollback could put back. */
   | { readonly reason: 'not_undoable' }
   | { readonly reason: 'rolled_back'; readonly by: number }
-  /** It waits or executes, and nobody watches it: it has to be cancelled first. */
+  /** It waits or executes, and nobody watches it, so it has to be cancelled first. */
   | { readonly reason: 'not_finished' }
   | { readonly reason: 'nothing_to_put_back' }
   | { readonly reason: 'locked'; readonly lock: Lock }
   /** It succeeded longer ago than the policy allows. */
   | { readonly reason: 'too_late'; readonly hours: number }
-  /** A later run has changed the environment: what stood there before would be put over what stands there now. */
+  /** A later run has changed the environment, so what was there before would be put over what is there now. */
   | { readonly reason: 'changed_since'; readonly by: number }
 
 export interface RollbackFacts {
-  /** Deploys and restores of the run's environment; earlier ones do no harm. */
+  /** The deploys and restores of the run's environment; earlier ones do no harm. */
   readonly others: readonly Pick<Run, 'number' | 'hasEffects'>[]
   readonly lock: Lock | undefined
-  /** `policy.rollbackButtonHours` of the environment. */
+  /** The environment's `policy.rollbackButtonHours`. */
   readonly hours: number
   readonly now: Date
 }
@@ -30,8 +30,8 @@ export interface RollbackFacts {
 const unfinished: readonly Run['status'][] = ['planning', 'awaiting_approval', 'executing', 'cancelling']
 
 /**
- * Pure: why this run cannot be rolled back; undefined when it can. Whoever begins a rollback, a person in the dialog or
- * the reconciler for a decided watch, asks this and nothing else.
+ * Tells why this run cannot be rolled back; undefined when it can. Whoever begins a rollback, a person in the dialog or
+ * the reconciler for a decided watch, asks this and nothing else. Pure.
  */
 export function whyNotRollBack(run: Run, { others, lock, hours, now }: RollbackFacts): RollbackRefusal | undefined {
   if (!isUndoable(run)) return { reason: 'not_undoable' }

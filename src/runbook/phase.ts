@@ -23,9 +23,9 @@ export interface PhaseResult {
 export interface Change<K extends EffectKind, A extends AfterOf<K> = AfterOf<K>> {
   readonly kind: K
   readonly target: string
-  /** What stands there now. Asked once for each phase of a run, never again after a crash or a retry. */
+  /** Looks at what is there now. It is asked once for each phase of a run, never again after a crash or a retry. */
   readonly before: (signal: AbortSignal) => Promise<BeforeOf<K>>
-  /** Looks before it acts: it may run again after a crash. */
+  /** Makes the change. It looks before it acts, as it may run again after a crash. */
   readonly act: (before: BeforeOf<K>, signal: AbortSignal) => Promise<A>
 }
 
@@ -45,9 +45,11 @@ export interface PhaseContext {
    * and no two steps of one execution may share it (the second one is refused).
    */
   step<T extends Json | void>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T>
-  /** A step that changes the outside: records what stood there first. The rollback is computed from these records. */
+  /**
+   * Runs a step that changes the outside and records what was there first. The rollback is computed from these records.
+   */
   change<K extends EffectKind, A extends AfterOf<K>>(name: string, change: Change<K, A>): Promise<A>
-  /** What happens now, in one line of the board. */
+  /** Shows what happens now, in one line of the board. */
   report(line: string): Promise<void>
   /** Puts something into the thread. With a key it is posted once for the run, however often this line runs. */
   tell(post: ThreadPost, key?: string): Promise<void>
@@ -58,26 +60,26 @@ export interface PhaseContext {
 export interface PhaseRecords {
   backup(): Promise<BackupRecord | undefined>
   recordBackup(backup: BackupRecord): Promise<void>
-  /** Backups of this environment whose files are there, newest first. */
+  /** Reads the backups of this environment whose files are there, the newest first. */
   keptBackups(): Promise<readonly KeptBackup[]>
   backupsRemoved(files: readonly string[]): Promise<void>
-  /** The last one of this environment, by whichever run. */
+  /** Reads the last verification of this environment, by whichever run. */
   formerVerification(): Promise<Verification | undefined>
-  /** Releases that were seen to run in this environment, newest sight first. */
+  /** Reads the releases that were seen to run in this environment, the one last seen first. */
   knownReleases(): Promise<readonly KnownRelease[]>
   recordRelease(release: KnownRelease): Promise<void>
-  /** What the migrations that Purser applied here did to releases that lack them. */
+  /** Reads what the migrations that Purser applied here did to releases that lack them. */
   schemaChanges(): Promise<readonly SchemaChange[]>
   recordSchemaChange(change: SchemaChange): Promise<void>
   samples(since: Date): Promise<readonly MetricSample[]>
   recordSamples(samples: readonly MetricSample[], stage?: 'before' | 'watching'): Promise<void>
   readonly watch: WatchRecords
-  /** Effects of another run (the one that a rollback undoes). */
+  /** Reads the effects of a run: of this one, or of the one that a rollback undoes. */
   effectsOf(run: number): Promise<readonly Effect[]>
   undone(effect: number): Promise<void>
   /**
-   * Runs of this environment up to this number can no longer be rolled back: a later deploy has succeeded, and the time for
-   * taking that one back is over. 0: none.
+   * Returns the number up to which runs of this environment can no longer be rolled back: a later deploy has succeeded,
+   * and the time for taking that one back is over. It is 0 when there is none.
    */
   rollbackClosedUpTo(rollbackHours: number): Promise<number>
   /** Notes in the record of an applied effect how things stand after it. */
@@ -86,25 +88,25 @@ export interface PhaseRecords {
 
 /** What the phase that monitors writes and reads. */
 interface WatchRecords {
-  /** Safe to repeat: the first beginning of this attempt stays. */
+  /** Stores the beginning of a watch. It is safe to repeat: the first beginning of this attempt stays. */
   begin(began: Date, ends: Date): Promise<void>
   /**
-   * The first breach of a watch is stored together with the post that tells it, and with the policy's decision to roll back
-   * where it makes one; later ones are not.
+   * Stores the first breach of a watch, together with the post that tells it and with the policy's decision to roll
+   * back where it makes one. Later breaches are not stored.
    */
   breach(
     breach: { readonly at: string; readonly text: string },
     post: ThreadPost,
     rollBackBecause: string | undefined,
   ): Promise<void>
-  /** The watch as it stands now, with what people decided meanwhile. */
+  /** Reads the watch as it is now, with what people decided meanwhile. */
   state(): Promise<RunWatch | undefined>
   addLogs(counts: LogCounts): Promise<void>
-  /** Errors that the logs held before the rollout. */
+  /** Stores the errors that the logs held before the rollout. */
   addLogsBefore(groups: LogCounts['groups']): Promise<void>
   logGroups(): Promise<readonly LogGroup[]>
   logPods(): Promise<readonly LogPod[]>
-  /** Samples from before the rollout, of this run and of those before it; newest run first. */
+  /** Reads the samples from before the rollout, of this run and of those before it, the newest run first. */
   samplesBefore(): Promise<readonly BaselineSample[]>
 }
 
@@ -116,7 +118,7 @@ export function planOf(run: Run): DeployPlan {
   return run.plan
 }
 
-/** What the history of a Deployment says of a change. */
+/** Words what the history of a Deployment says of a change. */
 export function causeOf({ run }: Pick<PhaseContext, 'run'>): string {
   return `Purser run #${run.number}: ${run.kind} ${run.version}`
 }

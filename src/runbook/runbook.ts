@@ -41,7 +41,7 @@ const runbook: { readonly [K in RunKind]: { readonly [N in PhaseOf<K>]: Executed
   fix: { fix, diagnose },
 }
 
-/** Undefined when a run of this kind has no such phase: another version of Purser stored it. */
+/** Finds the function of a phase. Undefined when a run of this kind has none: another version of Purser stored it. */
 export function phaseOf(kind: RunKind, name: PhaseName): Phase | undefined {
   const phases: Readonly<Partial<Record<PhaseName, Phase>>> = runbook[kind]
   return phases[name]

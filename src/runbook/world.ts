@@ -21,8 +21,8 @@ export interface World {
   readonly repository: Repository
   readonly commands: Commands
   readonly health: HealthProbe
-  /** A variable of Purser's own environment that purser.yaml names. */
+  /** Reads a variable of Purser's own environment that purser.yaml names. */
   readonly secret: (name: string) => Sensitive | undefined
-  /** Absolute directory in which each run gets its workspace. */
+  /** The absolute directory in which each run gets its workspace. */
   readonly workspaces: string
 }

@@ -14,7 +14,7 @@ import type { LockStore } from '../store/locks.ts'
 import { knownReleases, schemaChanges } from '../store/releases.ts'
 import type { RunStore } from '../store/runs.ts'
 
-/** What is built at the start and that commands need, directly or behind a question. */
+/** What is built at the start and what commands need of it, directly or behind a question. */
 interface CommandParts {
   readonly config: PurserConfig
   readonly db: StateDatabase
@@ -40,7 +40,7 @@ const databaseLimitMs = 5_000
 const ledgerLimitMs = 2_000
 const postLimitMs = 10_000
 
-/** What commands are handed: stores, the queue, and questions that change nothing. */
+/** Makes what commands are handed: stores, the queue, and questions that change nothing. */
 export function commandContext(parts: CommandParts): CommandContext {
   const { config, db, runs, locks, boards, chat, repository, worldOf, jobs, mask, log } = parts
   return {
@@ -69,7 +69,10 @@ export function commandContext(parts: CommandParts): CommandContext {
   }
 }
 
-/** Undefined when the environment is gone from purser.yaml or its database does not answer in time. */
+/**
+ * Tells how a backup would come back. Undefined when the environment is gone from purser.yaml or its database does not
+ * answer in time.
+ */
 async function strategyFor(
   name: string,
   file: string,
@@ -109,7 +112,7 @@ async function schemaFacts(
   return { now: { applied: ledger, changes: withDeclared(changes, config.service.migrations.needs) }, releases }
 }
 
-/** A message's address never changes: Slack is asked for each board once. */
+/** Asks Slack for the address of each board once, as it never changes. */
 function boardLinks(boards: BoardStore, chat: Chat): (run: number) => Promise<string | undefined> {
   const known = new Map<string, string>()
   return async (run) => {

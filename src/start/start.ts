@@ -25,7 +25,7 @@ import { worlds } from './worlds.ts'
 
 const slashCommand = '/billing'
 
-/** Builds everything once, hands it down, and returns what ends it in good order. */
+/** Builds everything once, hands it down, and returns the function that ends it in good order. */
 export async function start(config: PurserConfig, settings: Settings, log: Logger): Promise<() => Promise<void>> {
   const maskText = createMask(settings.everySecret)
   const mask = <T>(value: T): T => maskDeep(value, maskText)

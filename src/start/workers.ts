@@ -29,7 +29,7 @@ interface WorkerParts {
 
 const discardLimitMs = 60_000
 
-/** Roles `worker` and `all`: this process executes phases, publishes boards and reconciles. */
+/** Starts what the roles `worker` and `all` do: execute phases, publish boards, reconcile. */
 export function startWorkers(parts: WorkerParts): void {
   const { config, db, runs, locks, boards, chat, worldOf, jobs, executor, mask, log } = parts
   const publish = (run: number) => jobs.publish(run)

@@ -15,7 +15,7 @@ import { secretOf, type Settings } from '../config/environment.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { World } from '../runbook/world.ts'
 
-/** One world for each environment, built when it is first needed. */
+/** Returns one world for each environment, built when it is first needed. */
 export function worlds(
   config: PurserConfig,
   settings: Settings,

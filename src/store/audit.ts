@@ -4,9 +4,9 @@ import type { Sql, StateDatabase } from './database.ts'
 export interface AuditEvent {
   readonly run: number | undefined
   readonly at: Date
-  /** Slack user id, or the name of the process that acted. */
+  /** The Slack user id, or the name of the process that acted. */
   readonly actor: string
-  /** Channel or worker it came from. */
+  /** The channel or worker that it came from. */
   readonly source: string
   readonly kind: string
   readonly text: string
@@ -25,7 +25,7 @@ interface AuditRow {
   hash: string
 }
 
-/** Appends to the hash chain. Call inside the transaction of the change it tells of. */
+/** Appends to the hash chain. It is called inside the transaction of the change that the event tells of. */
 export async function recordAudit(sql: Sql, mask: StateDatabase['mask'], event: NewAuditEvent): Promise<void> {
   await sql.query(`select pg_advisory_xact_lock(hashtextextended('purser:audit', 0))`)
   const last = await sql.query<{ hash: string }>('select hash from purser.audit_events order by id desc limit 1')
@@ -39,7 +39,7 @@ export async function recordAudit(sql: Sql, mask: StateDatabase['mask'], event: 
   )
 }
 
-/** Events of one run, or of everything, oldest first. */
+/** Reads the events of one run, or all of them, the oldest first. */
 export async function auditEvents(sql: Sql, run?: number): Promise<readonly AuditEvent[]> {
   const { rows } = await sql.query<AuditRow>(
     `select run, at, actor, source, kind, text, previous_hash, hash from purser.audit_events
@@ -49,7 +49,7 @@ export async function auditEvents(sql: Sql, run?: number): Promise<readonly Audi
   return rows.map(eventOf)
 }
 
-/** Recomputes the whole chain; the id-less answer says only whether anything was changed, removed or inserted. */
+/** Recomputes the whole chain and says whether anything in it was changed, removed or inserted. */
 export async function auditChainIsWhole(sql: Sql): Promise<boolean> {
   const { rows } = await sql.query<AuditRow>(
     'select run, at, actor, source, kind, text, previous_hash, hash from purser.audit_events order by id',

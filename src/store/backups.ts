@@ -8,7 +8,7 @@ interface BackupRow {
   manifest: BackupRecord
 }
 
-/** Backups of an environment that have not been removed, newest first. */
+/** Reads the backups of an environment that have not been removed, the newest first. */
 export async function keptBackups(sql: Sql, environment: string): Promise<readonly KeptBackup[]> {
   const { rows } = await sql.query<BackupRow>(
     `select run, environment, manifest from purser.backups
@@ -18,10 +18,10 @@ export async function keptBackups(sql: Sql, environment: string): Promise<readon
   return rows.map((row) => ({ ...row.manifest, run: Number(row.run), environment: row.environment }))
 }
 
-/** What a phase writes and reads of backups. */
+/** Gives a phase what it writes and reads of backups. */
 export function phaseBackups({ claim, environment, read, mask, write }: Fence) {
   return {
-    /** The proven backup of this run, if there is one; the newest of several. */
+    /** Reads the newest proven backup of this run, if there is one. */
     backup: async (): Promise<BackupRecord | undefined> => {
       const { rows } = await read.query<{ manifest: BackupRecord }>(
         'select manifest from purser.backups where run = $1 order by at desc limit 1',
@@ -42,7 +42,7 @@ export function phaseBackups({ claim, environment, read, mask, write }: Fence) {
 
     keptBackups: (): Promise<readonly KeptBackup[]> => keptBackups(read, environment),
 
-    /** Their files are gone: nobody may be offered them any more. */
+    /** Notes that their files are gone, so that nobody is offered them any more. */
     backupsRemoved: (files: readonly string[]): Promise<void> =>
       write(async (sql) => {
         await sql.query(

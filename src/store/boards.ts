@@ -1,11 +1,11 @@
 import type { ThreadPost } from '../model/post.ts'
 import type { StateDatabase } from './database.ts'
 
-/** Where a run's board stands in Slack, and what of the state database it shows. */
+/** The place of a run's board in Slack, and what of the state database it shows. */
 export interface BoardState {
   readonly channel: string | undefined
   readonly ts: string | undefined
-  /** Of the message as last sent: an equal one is not sent again. */
+  /** The hash of the message as last sent; an equal message is not sent again. */
   readonly hash: string | undefined
   readonly postedAt: Date | undefined
   /** The run's `rev` that was shown last. */
@@ -17,7 +17,7 @@ export interface WaitingPost {
   readonly post: ThreadPost
 }
 
-/** The publisher's memory between two posts: what it has shown, where, and what waits. */
+/** Remembers for the publisher, between two posts, what it has shown, where, and what waits. */
 export class BoardStore {
   readonly #db: StateDatabase
 
@@ -56,7 +56,7 @@ export class BoardStore {
     )
   }
 
-  /** The state changed but the message would be the same. For a finished run that is as good as posting it again. */
+  /** Notes that the state changed but not the message. For a finished run that is as good as posting it again. */
   async unchanged(run: number, rev: number): Promise<void> {
     await this.#db.query(
       `update purser.runs set board_rev = $2,
@@ -66,7 +66,7 @@ export class BoardStore {
     )
   }
 
-  /** Waiting posts of the thread, oldest first. */
+  /** Reads the waiting posts of the thread, the oldest first. */
   async waiting(run: number): Promise<readonly WaitingPost[]> {
     const { rows } = await this.#db.query<{ id: string; post: ThreadPost }>(
       'select id, post from purser.posts where run = $1 and posted_at is null order by id limit 200',
@@ -75,7 +75,10 @@ export class BoardStore {
     return rows.map((row) => ({ id: Number(row.id), post: row.post }))
   }
 
-  /** Milliseconds since the newest post in the thread, by the database's clock; undefined before the first one. */
+  /**
+   * Returns the milliseconds since the newest post in the thread, by the database's clock; undefined before the first
+   * one.
+   */
   async sinceLastPost(run: number): Promise<number | undefined> {
     const { rows } = await this.#db.query<{ ms: string | null }>(
       'select extract(epoch from now() - max(posted_at)) * 1000 as ms from purser.posts where run = $1',

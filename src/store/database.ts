@@ -9,7 +9,7 @@ export interface Sql {
   query<R extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<{ rows: R[]; rowCount: number }>
 }
 
-/** Purser's own Postgres. Every statement has a time limit; nothing that leaves here is unmasked. */
+/** Purser's own Postgres. Every statement has a time limit, and the stores put what they write through `mask` first. */
 export class StateDatabase implements Sql {
   readonly pool: Pool
   readonly mask: Mask
@@ -23,7 +23,7 @@ export class StateDatabase implements Sql {
     return sqlOn(this.pool).query<R>(text, values)
   }
 
-  /** All of `work` or nothing. The callback must use the `Sql` it is given. */
+  /** Does all of `work` or nothing. The callback must use the `Sql` that it is given. */
   async transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     const client = await this.pool.connect()
     let broken: Error | undefined
@@ -43,7 +43,7 @@ export class StateDatabase implements Sql {
   }
 }
 
-/** A pool for the state database: 10 s for a statement, 5 s for a connection. */
+/** Makes a pool for the state database: 10 s for a statement, 5 s for a connection. */
 export function statePool(connectionString: string, onError: (error: Error) => void): Pool {
   const pool = new pg.Pool({
     connectionString,
@@ -56,7 +56,9 @@ export function statePool(connectionString: string, onError: (error: Error) => v
   return pool
 }
 
-/** Programs print what Postgres cannot store: NUL bytes, halves of surrogate pairs. Each becomes U+FFFD. */
+/**
+ * Replaces by U+FFFD what Postgres cannot store and programs print all the same: NUL bytes, halves of surrogate pairs.
+ */
 function storable(text: string): string {
   return text.replace(/\0|\p{Surrogate}/gu, '\ufffd')
 }

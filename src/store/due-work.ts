@@ -17,7 +17,7 @@ export class Sweeps {
     this.#db = db
   }
 
-  /** Queued phases, and running ones whose worker has been silent for `staleMs`. */
+  /** Finds queued phases, and running ones whose worker has been silent for `staleMs`. */
   async wantedPhases(staleMs: number): Promise<readonly WantedPhase[]> {
     const { rows } = await this.#db.query<{ run: string; name: PhaseName; attempt: number; epoch: number }>(
       `select p.run, p.name, p.attempt, p.epoch from purser.phases p join purser.runs r on r.number = p.run
@@ -28,7 +28,7 @@ export class Sweeps {
     return rows.map((row) => ({ run: Number(row.run), phase: row.name, attempt: row.attempt, epoch: row.epoch }))
   }
 
-  /** Cancelled runs in which no phase is left to notice it. */
+  /** Finds cancelled runs in which no phase is left to notice it. */
   async idleCancellations(): Promise<readonly { readonly run: number; readonly phase: PhaseName }[]> {
     const { rows } = await this.#db.query<{ run: string; name: PhaseName }>(
       `select r.number as run, (select p.name from purser.phases p where p.run = r.number and p.status = 'pending' order by p.ordinal limit 1) as name
@@ -46,8 +46,8 @@ export class Sweeps {
   }
 
   /**
-   * Restores that ended without having put anything in place: what they prepared is of no use to anybody. Each is given out
-   * once a minute until it is cleanedUp.
+   * Finds restores that ended without having put anything in place: what they prepared is of no use to anybody. Each is
+   * given out once a minute until `cleanedUp` is called for it.
    */
   async abandonedRestores(): Promise<readonly { readonly run: number; readonly environment: string }[]> {
     const { rows } = await this.#db.query<{ run: string; environment: string }>(
@@ -64,7 +64,7 @@ export class Sweeps {
     await this.#db.query(`update purser.runs set cleanup_at = 'infinity' where number = $1`, [run])
   }
 
-  /** Runs whose board or thread lags behind the state database. */
+  /** Finds runs whose board or thread lags behind the state database. */
   async unpublished(): Promise<readonly number[]> {
     const { rows } = await this.#db.query<{ number: string }>(
       `select r.number from purser.runs r where r.board_rev < r.rev
@@ -73,7 +73,10 @@ export class Sweeps {
     return rows.map((row) => Number(row.number))
   }
 
-  /** Succeeded deploys whose time for the rollback button has just passed: their boards must lose it. */
+  /**
+   * Finds succeeded deploys and restores whose time for the rollback button has just passed, and counts their `rev` up,
+   * so that their boards lose it.
+   */
   async rollbackButtonsPast(hours: number, environment: string): Promise<readonly number[]> {
     const { rows } = await this.#db.query<{ number: string }>(
       `update purser.runs set rev = rev + 1

@@ -3,18 +3,21 @@ import type { Sql } from './database.ts'
 import type { Fence } from './fence.ts'
 import { effectOf, type EffectRow } from './rows.ts'
 
-/** Every effect of a run, oldest first. */
+/** Reads every effect of a run, the oldest first. */
 export async function effectsOf(sql: Sql, run: number): Promise<readonly Effect[]> {
   const { rows } = await sql.query<EffectRow>('select * from purser.effects where run = $1 order by id', [run])
   return rows.map(effectOf)
 }
 
-/** What a phase reads of effects, also of other runs. */
+/** Gives a phase what it reads of effects, also of other runs. */
 export function phaseEffects({ claim, read }: Fence) {
   return {
     effectsOf: (run: number): Promise<readonly Effect[]> => effectsOf(read, run),
 
-    /** The newest deploy of the environment that succeeded so long ago that it cannot be rolled back any more; 0: none. */
+    /**
+     * Returns the newest deploy of the environment that succeeded so long ago that it cannot be rolled back any more,
+     * or 0.
+     */
     rollbackClosedUpTo: async (rollbackHours: number): Promise<number> => {
       const { rows } = await read.query<{ number: string | null }>(
         `select max(d.number) as number from purser.runs d join purser.runs r on r.environment = d.environment

@@ -11,16 +11,16 @@ export interface Claim {
 }
 
 /**
- * The access of one claim to the state database. Stores of single facts (backups, releases, samples, the watch) are bound
- * to it once, when a worker takes the phase: everything that they write goes through `write`, so a worker that lost the
- * phase writes nothing, whichever store it calls.
+ * The access of one claim to the state database. Stores of single facts (backups, releases, samples, the watch) are
+ * bound to it once, when a worker takes the phase: everything that they write goes through `write`, so a worker that
+ * lost the phase writes nothing, whichever store it calls.
  */
 export interface Fence {
   readonly claim: Claim
-  /** Environment of the claim's run. */
+  /** The environment of the claim's run. */
   readonly environment: string
   readonly read: Sql
   readonly mask: Mask
-  /** All of `work` in one transaction, or nothing; raises FencedOut when a newer epoch owns the phase. */
+  /** Does all of `work` in one transaction, or nothing; raises FencedOut when a newer epoch owns the phase. */
   readonly write: <T>(work: (sql: Sql) => Promise<T>) => Promise<T>
 }

@@ -18,7 +18,7 @@ export class LockStore {
     return row && { environment: row.environment, reason: row.reason, lockedBy: row.locked_by, at: row.at }
   }
 
-  /** False when it is locked already: the first lock stands. */
+  /** Locks the environment. Returns false when it is locked already: the first lock stays. */
   async lock(environment: string, reason: string, by: string, source: string): Promise<boolean> {
     return this.#db.transaction(async (sql) => {
       const { rowCount } = await sql.query(
@@ -37,7 +37,7 @@ export class LockStore {
     })
   }
 
-  /** False when it was not locked. */
+  /** Unlocks the environment. Returns false when it was not locked. */
   async unlock(environment: string, by: string, source: string): Promise<boolean> {
     return this.#db.transaction(async (sql) => {
       const { rowCount } = await sql.query('delete from purser.locks where environment = $1', [environment])

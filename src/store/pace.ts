@@ -3,7 +3,7 @@ import type { PhaseDurations } from '../model/phase-durations.ts'
 import type { PhaseName } from '../model/kinds.ts'
 import type { Sql } from './database.ts'
 
-/** The median over the last ten runs of each kind that succeeded in the environment. */
+/** Returns each phase's median over the last ten runs of its kind that succeeded in the environment. */
 export async function medianDurations(sql: Sql, environment: string): Promise<PhaseDurations> {
   const { rows } = await sql.query<{ name: PhaseName; ms: number }>(
     `select p.name, percentile_cont(0.5) within group (order by extract(epoch from p.finished_at - p.started_at) * 1000) as ms
@@ -17,7 +17,7 @@ export async function medianDurations(sql: Sql, environment: string): Promise<Ph
   return Object.fromEntries(rows.map((row) => [row.name, Number(row.ms)]))
 }
 
-/** Oldest first. */
+/** Reads what people have decided about a run, the oldest decision first. */
 export async function decisionsOn(sql: Sql, run: number): Promise<readonly Decision[]> {
   const { rows } = await sql.query<{ kind: Decision['kind']; actor: string; at: Date }>(
     `select kind, actor, at from purser.audit_events where run = $1 and kind in ('cancel', 'retry', 'leave') order by id`,

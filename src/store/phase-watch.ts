@@ -8,13 +8,13 @@ import { loadRun } from './rows.ts'
 import { addLogCounts, beginWatch, decideByPolicy, logGroups, logPods, recordBreach, samplesBefore } from './watches.ts'
 
 const longestExample = 2_000
-/** The attempt under which it is kept what the logs held before the rollout. */
+/** The attempt under which is kept what the logs held before the rollout. */
 const before = 0
 
-/** What the phase that monitors writes and reads of its watch. The board follows every write. */
+/** Gives the phase that monitors what it writes and reads of its watch. The board follows every write. */
 export function phaseWatch({ claim, read, mask, write }: Fence) {
   const key = { run: claim.run, attempt: claim.attempt }
-  // A secret is masked whole: cut through, its half would not be recognised.
+  // A secret has to be masked whole: cut through, its half would not be recognised.
   const masked = (counts: LogCounts): LogCounts => ({
     pods: counts.pods,
     groups: counts.groups.map((group) => ({ ...group, example: mask(group.example).slice(0, longestExample) })),
@@ -36,7 +36,8 @@ export function phaseWatch({ claim, read, mask, write }: Fence) {
         const first = await recordBreach(sql, key, mask(breach))
         if (!first) return
         await insertPost(sql, claim.run, mask(post))
-        // In the same transaction: nobody is told of a rollback that a crash here would keep from beginning.
+        // The decision is in the same transaction: nobody is told of a rollback that a crash here would keep from
+        // beginning.
         if (rollBackBecause !== undefined) await decideByPolicy(sql, key, mask(rollBackBecause))
       }),
     state: async (): Promise<RunWatch | undefined> => (await loadRun(read, claim.run)).watch,

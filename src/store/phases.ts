@@ -10,25 +10,26 @@ import type { Sql, StateDatabase } from './database.ts'
 import type { Claim, Fence } from './fence.ts'
 
 /*
- * The protocol of a phase. A worker takes a phase by raising its epoch (`claim`); from then on every write names the epoch
- * and is refused once a newer one exists (`#fenced`, FencedOut). It reports its heartbeat; a phase whose worker has been
- * silent for too long may be taken by another, which finds the finished steps and the effects recorded and goes on. It
- * ends by an event of the lifecycle (`finish`), goes back unfinished (`release`), or waits after a temporary error
- * (`recordTransientFailure`). Steps and effects live here; stores of single facts are bound to the claim by `fence`.
+ * The protocol of a phase. A worker takes a phase by raising its epoch (`claim`); from then on every write names the
+ * epoch and is refused once a newer one exists (`#fenced`, FencedOut). It reports its heartbeat; a phase whose worker
+ * has been silent for too long may be taken by another, which finds the finished steps and the effects recorded and
+ * goes on. A phase ends by an event of the lifecycle (`finish`), goes back unfinished (`release`), or waits after a
+ * temporary error (`recordTransientFailure`). Steps and effects live here; stores of single facts are bound to the
+ * claim by `fence`.
  */
 
 type ClaimOutcome =
   | { readonly kind: 'claimed'; readonly claim: Claim }
-  /** Another worker holds it and has reported lately. */
+  /** Another worker holds the phase and has reported lately. */
   | { readonly kind: 'held' }
-  /** Nothing to do: done, cancelled, or another attempt. */
+  /** There is nothing to do: the phase is done, cancelled, or in another attempt. */
   | { readonly kind: 'settled' }
 
 type StepRecord = { readonly finished: true; readonly result: Json } | { readonly finished: false }
 
 const fence = 'run = $1 and name = $2 and attempt = $3 and epoch = $4'
 
-/** What a worker does to the state database while it holds a phase: all writes are fenced by the epoch. */
+/** Makes a worker's changes to the state database while it holds a phase: all writes are fenced by the epoch. */
 export class PhaseStore {
   readonly #db: StateDatabase
   readonly #runs: RunStore
@@ -63,7 +64,7 @@ export class PhaseStore {
     return { kind: rows[0]?.status === 'running' ? 'held' : 'settled' }
   }
 
-  /** Says "still alive"; raises FencedOut, and tells whether someone cancelled the run. */
+  /** Says that the worker is alive and tells whether someone cancelled the run; raises FencedOut. */
   async heartbeat(claim: Claim): Promise<{ readonly cancelled: boolean }> {
     const { rows } = await this.#db.query<{ status: string }>(
       `update purser.phases p set heartbeat_at = now() from purser.runs r
@@ -82,7 +83,7 @@ export class PhaseStore {
     )
   }
 
-  /** Gives the phase back unfinished (shutdown). */
+  /** Gives the phase back unfinished, as this process ends. */
   async release(claim: Claim): Promise<void> {
     await this.#db.query(
       `update purser.phases set status = 'queued', worker = null where ${fence} and status = 'running'`,
@@ -103,7 +104,7 @@ export class PhaseStore {
     })
   }
 
-  /** What happens now, in one line of the board. */
+  /** Shows what happens now, in one line of the board. */
   async report(claim: Claim, line: string): Promise<void> {
     const { rowCount } = await this.#db.query(
       `update purser.phases set line = $5 where ${fence} and status = 'running'`,
@@ -137,7 +138,7 @@ export class PhaseStore {
     )
   }
 
-  /** Names of the steps that are finished in this attempt. */
+  /** Lists the names of the steps that are finished in this attempt. */
   async finishedSteps(claim: Claim): Promise<readonly string[]> {
     const { rows } = await this.#db.query<{ name: string }>(
       `select name from purser.steps
@@ -148,7 +149,7 @@ export class PhaseStore {
   }
 
   /**
-   * Records what stood there before a change, once: a repeat (crash, retry) keeps the first record. `before` is only
+   * Records what was there before a change, once: a repeat (crash, retry) keeps the first record. `before` is only
    * asked for when there is none.
    */
   async beginEffect<K extends EffectKind>(
@@ -178,7 +179,7 @@ export class PhaseStore {
         `update purser.effects set status = $2, "after" = coalesce($3, "after"), settled_at = now() where id = $1`,
         [effect, status, after === undefined ? null : JSON.stringify(this.#db.mask(after))],
       )
-      // A rollback settles the effects of another run: that run's board changes too.
+      // A rollback settles the effects of another run: so that run's board changes too.
       await sql.query(
         'update purser.runs set rev = rev + 1 where number in ($2, (select run from purser.effects where id = $1))',
         [effect, claim.run],
@@ -194,7 +195,7 @@ export class PhaseStore {
     return this.#runs.effects(run)
   }
 
-  /** What this claim may write and read beside steps and effects; see the stores that take a fence. */
+  /** Gives this claim's access to the stores of single facts, which take a fence. */
   fence(claim: Claim, environment: string): Fence {
     return { claim, environment, read: this.#db, mask: this.#db.mask, write: (work) => this.#fenced(claim, work) }
   }
@@ -207,7 +208,7 @@ export class PhaseStore {
 
   async #fenced<T>(claim: Claim, work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.#db.transaction(async (sql) => {
-      // The run's row first, as everywhere: one order of locks, no deadlocks.
+      // The run's row is locked first, as everywhere: one order of locks makes no deadlocks.
       await sql.query('select 1 from purser.runs where number = $1 for update', [claim.run])
       const { rowCount } = await sql.query(
         `select 1 from purser.phases where ${fence} and status = 'running' for update`,

@@ -1,7 +1,7 @@
 import type { ThreadPost } from '../model/post.ts'
 import type { Sql } from './database.ts'
 
-/** With a key a post is stored once for the run. It must be masked already. */
+/** Stores a post, which must be masked already. With a key it is stored once for the run. */
 export async function insertPost(sql: Sql, run: number, post: ThreadPost, key?: string): Promise<void> {
   await sql.query(
     `insert into purser.posts (run, key, post) values ($1, $2, $3)

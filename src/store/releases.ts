@@ -2,7 +2,7 @@ import type { KnownRelease, SchemaChange } from '../model/schema-compatibility.t
 import type { Sql } from './database.ts'
 import type { Fence } from './fence.ts'
 
-/** A release and the schema on which it was seen to run; a later sight replaces an earlier one. */
+/** Stores a release with the schema on which it was seen to run; a later sight replaces an earlier one. */
 async function recordRelease(sql: Sql, environment: string, run: number, release: KnownRelease): Promise<void> {
   await sql.query(
     `insert into purser.releases (environment, version, migrations, image, schema, run) values ($1, $2, $3, $4, $5, $6)
@@ -12,7 +12,7 @@ async function recordRelease(sql: Sql, environment: string, run: number, release
   )
 }
 
-/** Newest sight first. */
+/** Reads the releases that were seen to run in the environment, the one last seen first. */
 export async function knownReleases(sql: Sql, environment: string): Promise<readonly KnownRelease[]> {
   const { rows } = await sql.query<Omit<KnownRelease, 'schema'> & { readonly schema: string | null }>(
     'select version, migrations, image, schema from purser.releases where environment = $1 order by at desc limit 200',
@@ -37,7 +37,7 @@ export async function schemaChanges(sql: Sql, environment: string): Promise<read
   return rows.map(({ change }) => change)
 }
 
-/** What a phase writes and reads of releases and of what migrations take from them. */
+/** Gives a phase what it writes and reads of releases and of what migrations take from them. */
 export function phaseReleases({ claim, environment, read, mask, write }: Fence) {
   return {
     knownReleases: () => knownReleases(read, environment),

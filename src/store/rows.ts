@@ -95,8 +95,8 @@ export interface EffectRow {
 }
 
 /**
- * An effect `e` of which a rollback has something to put back, by the table of kinds, as `planUndo` asks it. What this
- * version of Purser does not know was changed all the same.
+ * Tells of an effect `e` whether a rollback has something to put back, by the table of kinds, as `planUndo` does. A
+ * kind that this version of Purser does not know counts, for it was changed all the same.
  */
 const canBePutBack = [
   `e.status <> 'undone'`,
@@ -126,7 +126,7 @@ export const selectRun = `
     (select to_jsonb(w) from purser.watches w where w.run = r.number) as watch
   from purser.runs r`
 
-/** Raises UnknownRun. */
+/** Reads a run. Raises UnknownRun. */
 export async function loadRun(sql: Sql, number: number): Promise<Run> {
   const { rows } = await sql.query<RunRow>(`${selectRun} where r.number = $1`, [number])
   if (rows[0] === undefined) throw new UnknownRun(number)

@@ -21,7 +21,9 @@ import type { Sql, StateDatabase } from './database.ts'
 import type { UndoPlan } from '../model/undo-plan.ts'
 import { decideWatch, logGroups, takeRollback, wantedRollbacks } from './watches.ts'
 
-/** A stored change, and the phase whose job must now be enqueued (the reconciler does it when this process dies first). */
+/**
+ * A stored change, and the phase whose job must now be enqueued (the reconciler does it when this process dies first).
+ */
 export interface Applied {
   readonly run: Run
   readonly enqueue: PhaseName | undefined
@@ -51,7 +53,9 @@ interface RunFilter {
   readonly limit?: number
 }
 
-/** Runs in the state database. Every change is one transaction: compare-and-set, audit event, posts. */
+/**
+ * Reads and changes runs in the state database. Every change is one transaction: compare-and-set, audit event, posts.
+ */
 export class RunStore {
   readonly #db: StateDatabase
 
@@ -59,7 +63,7 @@ export class RunStore {
     this.#db = db
   }
 
-  /** Raises EnvironmentBusy when the run would execute at once and another run executes there. */
+  /** Creates a run. Raises EnvironmentBusy when it would execute at once and another run executes there. */
   async create(input: NewRun): Promise<Applied> {
     return this.#guardingSlot(input.environment, (sql) => this.#createIn(sql, input))
   }
@@ -85,14 +89,14 @@ export class RunStore {
     return rows[0] === undefined ? undefined : runOf(rows[0])
   }
 
-  /** Raises UnknownRun. */
+  /** Reads a run. Raises UnknownRun. */
   async get(number: number): Promise<Run> {
     const run = await this.find(number)
     if (run === undefined) throw new UnknownRun(number)
     return run
   }
 
-  /** Newest first. */
+  /** Reads the runs that fit the filter, the newest first. */
   async list(filter: RunFilter): Promise<readonly Run[]> {
     const { rows } = await this.#db.query<RunRow>(
       `${selectRun} where ($1::text is null or r.environment = $1) and ($2::text[] is null or r.kind = any($2))
@@ -103,8 +107,8 @@ export class RunStore {
   }
 
   /**
-   * Applies an event of the lifecycle. Raises TransitionRefused when the state does not allow it and EnvironmentBusy when the
-   * run would execute while another one does; nothing changes then.
+   * Applies an event of the lifecycle. Raises TransitionRefused when the state does not allow it and EnvironmentBusy
+   * when the run would execute while another one does; nothing changes then.
    */
   async apply(number: number, event: RunEvent, who: Who, alongside: Alongside = {}): Promise<Applied> {
     const environment = (await this.get(number)).environment
@@ -120,7 +124,7 @@ export class RunStore {
     const run = await loadRun(sql, number)
     const next = transition(run, event)
     if (!next.ok) throw new TransitionRefused(number, next.refusal)
-    // The sweep may not have come by yet: nobody approves what stood for longer than the policy allows.
+    // The sweep may not have come by yet, and nobody may approve a plan that is older than the policy allows.
     if (event.type === 'approved' && rows[0]?.expired)
       throw new TransitionRefused(number, { reason: 'wrong_status', status: 'expired' })
     const told = this.#db.mask(alongside)
@@ -140,12 +144,12 @@ export class RunStore {
     return samplesOf(this.#db, run)
   }
 
-  /** Errors that the logs held while the run was watched, most frequent first. */
+  /** Reads the errors that the logs held while the run was watched, the most frequent first. */
   async logGroups({ number, watch }: Pick<Run, 'number' | 'watch'>): Promise<readonly LogGroup[]> {
     return watch === undefined ? [] : logGroups(this.#db, { run: number, attempt: watch.attempt })
   }
 
-  /** A person's decision about a release that is being watched. Raises TransitionRefused. */
+  /** Stores a person's decision about a release that is being watched. Raises TransitionRefused. */
   async decideWatch(
     run: number,
     decision: WatchDecision,
@@ -155,19 +159,21 @@ export class RunStore {
     return decideWatch(this.#db, run, decision, who, more)
   }
 
-  /** Runs whose watch was ended to roll them back, and for which that has not been done. */
+  /** Finds runs whose watch was ended to roll them back, and for which that has not been done. */
   async wantedRollbacks(): Promise<readonly number[]> {
     return wantedRollbacks(this.#db)
   }
 
-  /** The rollback that was decided on while watching; undefined when somebody else has just begun or refused it. */
+  /**
+   * Creates the rollback that was decided on while watching; undefined when somebody else has just begun or refused it.
+   */
   async createWantedRollback(input: NewRun & { readonly parent: number }): Promise<Applied | undefined> {
     return this.#guardingSlot(input.environment, async (sql) =>
       (await takeRollback(sql, input.parent)) ? this.#createIn(sql, input) : undefined,
     )
   }
 
-  /** It cannot be done: told in the thread, and not tried for ever. */
+  /** Tells in the thread that the rollback cannot be done, so that it is not tried for ever. */
   async giveUpRollback(run: number, why: ThreadPost): Promise<void> {
     await this.#db.transaction(async (sql) => {
       if (await takeRollback(sql, run)) await insertPost(sql, run, this.#db.mask(why))
@@ -190,7 +196,7 @@ export class RunStore {
     return auditEvents(this.#db, run)
   }
 
-  /** For what is no transition: a refused command, a lock. */
+  /** Records what is no transition: a refused command, a lock. */
   async audit(event: { run: number | undefined; kind: string; text: string } & Who): Promise<void> {
     await this.#db.transaction((sql) => recordAudit(sql, this.#db.mask, event))
   }
@@ -238,7 +244,7 @@ async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promis
   return Number(rows[0]?.number)
 }
 
-/** The board of a diagnosis tells which run acts on it, and what may still be done. */
+/** Makes the board of a diagnosis follow: it tells which run acts on it, and what may still be done. */
 async function touchParent(sql: Sql, { kind, parent }: Pick<Run, 'kind' | 'parent'>): Promise<void> {
   if (kind === 'fix' && parent !== undefined)
     await sql.query('update purser.runs set rev = rev + 1 where number = $1', [parent])

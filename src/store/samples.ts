@@ -2,7 +2,7 @@ import type { MetricSample, Verification } from '../model/run.ts'
 import type { Sql } from './database.ts'
 import type { Fence } from './fence.ts'
 
-/** Numbers that were sampled while the run was watched, oldest first. */
+/** Reads the numbers that were sampled while the run was watched, the oldest first. */
 export async function samplesOf(sql: Sql, run: number): Promise<readonly MetricSample[]> {
   const { rows } = await sql.query<{ metric: string; at: Date; value: number }>(
     `select metric, at, value from purser.samples where run = $1 and stage = 'watching' order by at, metric`,
@@ -11,13 +11,13 @@ export async function samplesOf(sql: Sql, run: number): Promise<readonly MetricS
   return rows
 }
 
-/** What a phase writes and reads of monitored numbers and of earlier verifications. */
+/** Gives a phase what it writes and reads of monitored numbers and of earlier verifications. */
 export function phaseSamples({ claim, read, write }: Fence) {
   return {
     samples: async (since: Date): Promise<readonly MetricSample[]> =>
       (await samplesOf(read, claim.run)).filter((sample) => sample.at >= since),
 
-    /** `before`: sampled before the rollout, what the watch compares with. */
+    /** Stores samples. Those of the stage `before` come from before the rollout; the watch compares with them. */
     recordSamples: (samples: readonly MetricSample[], stage: 'before' | 'watching' = 'watching'): Promise<void> =>
       write(async (sql) => {
         for (const { metric, at, value } of samples)
@@ -27,7 +27,7 @@ export function phaseSamples({ claim, read, write }: Fence) {
           )
       }),
 
-    /** The last verification of the run's environment, by whichever run; undefined when there was none. */
+    /** Reads the last verification of the run's environment, by whichever run; undefined when there was none. */
     formerVerification: async (): Promise<Verification | undefined> => {
       const { rows } = await read.query<{ verification: Verification }>(
         `select r.verification from purser.runs r join purser.runs own on own.number = $1

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg'
 
-/** Purser's own migrations, in order. Append only: a released entry never changes. */
+/** Purser's own migrations, in order. New ones are appended; a released entry never changes. */
 const migrations: readonly { readonly version: number; readonly name: string; readonly sql: string }[] = [
   {
     version: 1,

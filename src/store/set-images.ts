@@ -6,7 +6,7 @@ const most = 100
 
 type ReleaseRow = Pick<Release, 'version' | 'rollout'> & { run: string; before: unknown; after: unknown }
 
-/** Images that runs set in an environment, newest first, and how that went. */
+/** Reads which images runs set in an environment, and how that went, the newest first. */
 export async function releasesIn(sql: Sql, environment: string): Promise<readonly Release[]> {
   const { rows } = await sql.query<ReleaseRow>(
     `select r.number as run, r.version, e."before", e."after", coalesce(p.status, '') as rollout
@@ -17,7 +17,7 @@ export async function releasesIn(sql: Sql, environment: string): Promise<readonl
   )
   return rows.flatMap(({ run, version, rollout, ...row }) => {
     const reading = image.read(row)
-    // What another version of Purser wrote of an old release must not keep anybody from rolling back a new one.
+    // A record of an old release by another version of Purser must not keep anybody from rolling back a new one.
     if (!reading.ok) return []
     const { before, after } = reading.content
     return [{ run: Number(run), version, before, after, rollout }]

@@ -7,13 +7,13 @@ import type { Sql, StateDatabase } from './database.ts'
 import type { UndoPlan } from '../model/undo-plan.ts'
 import { type BaselineSample, type LogCounts, type LogPod, whyNotDecide } from '../model/watch.ts'
 
-/** Of one watch; every SQL here runs inside a transaction of the phase store, fenced. */
+/** Names one watch. All SQL that writes by it runs inside a transaction of the phase store, fenced. */
 interface WatchKey {
   readonly run: number
   readonly attempt: number
 }
 
-/** Safe to repeat: an earlier attempt's watch is forgotten, this one's is kept. */
+/** Begins a watch. It is safe to repeat: an earlier attempt's watch is forgotten, this one's is kept. */
 export async function beginWatch(sql: Sql, { run, attempt }: WatchKey, began: Date, ends: Date): Promise<void> {
   await sql.query(
     `insert into purser.watches (run, attempt, began_at, ends_at) values ($1, $2, $3, $4)
@@ -24,7 +24,7 @@ export async function beginWatch(sql: Sql, { run, attempt }: WatchKey, began: Da
   )
 }
 
-/** The first breach stays; false when there was one. */
+/** Stores the first breach of a watch; false when there was one. */
 export async function recordBreach(sql: Sql, { run, attempt }: WatchKey, breach: { at: string; text: string }) {
   const { rowCount } = await sql.query(
     'update purser.watches set breach = $3 where run = $1 and attempt = $2 and breach is null',
@@ -33,7 +33,7 @@ export async function recordBreach(sql: Sql, { run, attempt }: WatchKey, breach:
   return rowCount === 1
 }
 
-/** A decision of the policy, not of a person; one that a person made before stays. */
+/** Stores a decision of the policy, not of a person; one that a person made before stays. */
 export async function decideByPolicy(sql: Sql, { run, attempt }: WatchKey, reason: string): Promise<void> {
   await sql.query(
     `update purser.watches set decision = 'roll_back', decided_by = 'purser', decided_at = now(), decision_reason = $3
@@ -42,7 +42,7 @@ export async function decideByPolicy(sql: Sql, { run, attempt }: WatchKey, reaso
   )
 }
 
-/** A person's decision about a watch under way. Raises TransitionRefused, and changes nothing then. */
+/** Stores a person's decision about a watch under way. Raises TransitionRefused, and changes nothing then. */
 export async function decideWatch(
   db: StateDatabase,
   run: number,
@@ -67,7 +67,7 @@ export async function decideWatch(
   })
 }
 
-/** Runs whose watch was ended to roll them back, and for which that has not been done. */
+/** Finds runs whose watch was ended to roll them back, and for which that has not been done. */
 export async function wantedRollbacks(sql: Sql): Promise<readonly number[]> {
   const { rows } = await sql.query<{ run: string }>(
     `select w.run from purser.watches w join purser.runs r on r.number = w.run
@@ -85,7 +85,7 @@ export async function takeRollback(sql: Sql, run: number): Promise<boolean> {
   return rowCount === 1
 }
 
-/** Adds up; counts and places in one transaction, so that no line counts twice. */
+/** Adds counts to those stored, together with how far each pod was read, so that no line counts twice. */
 export async function addLogCounts(sql: Sql, { run, attempt }: WatchKey, { groups, pods }: LogCounts): Promise<void> {
   for (const group of groups)
     await sql.query(
@@ -104,7 +104,7 @@ export async function addLogCounts(sql: Sql, { run, attempt }: WatchKey, { group
     )
 }
 
-/** Most frequent first. */
+/** Reads the kinds of error lines, the most frequent first. */
 export async function logGroups(sql: Sql, { run, attempt }: WatchKey): Promise<readonly LogGroup[]> {
   const { rows } = await sql.query<Omit<LogGroup, 'count'> & { count: string }>(
     `select g.fingerprint, g.example, g.pod, g.first_at as "firstAt", g.last_at as "lastAt", g.count,
@@ -123,7 +123,10 @@ export async function logPods(sql: Sql, { run, attempt }: WatchKey): Promise<rea
   return rows.map((row) => ({ ...row, errors: Number(row.errors) }))
 }
 
-/** Samples from before the rollout, of this run and of those before it in its environment; newest run first. */
+/**
+ * Reads the samples from before the rollout, of this run and of those before it in its environment, the newest run
+ * first.
+ */
 export async function samplesBefore(sql: Sql, run: number): Promise<readonly BaselineSample[]> {
   const { rows } = await sql.query<{ run: string; metric: string; at: Date; value: number }>(
     `select s.run, s.metric, s.at, s.value from purser.samples s join purser.runs r on r.number = s.run

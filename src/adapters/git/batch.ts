@@ -1,19 +1,22 @@
 import { RepositoryError } from './errors.ts'
 
 const newline = 0x0a
-/** `<object id> blob <size>`: a longer line is no header, and what follows would be read as something that it is not. */
+/**
+ * A header is `<object id> blob <size>`: a longer line is none, and what follows would be read as something that it is
+ * not.
+ */
 const longestHeader = 200
 
 interface BatchOptions {
-  /** Begins every error. */
+  /** The words with which every error begins. */
   readonly doing: string
-  /** Of all objects together. */
+  /** The most bytes of all objects together. */
   readonly mostBytes: number
 }
 
 /**
- * Reads what `git cat-file --batch` prints, in chunks cut anywhere: for each object a header, as many bytes as the header
- * says and a newline. Contents are bytes of any kind, so only the sizes tell where the next header begins.
+ * Reads what `git cat-file --batch` prints, in chunks cut anywhere: for each object a header, as many bytes as the
+ * header says and a newline. Contents are bytes of any kind, so only the sizes tell where the next header begins.
  */
 export class BatchReader {
   readonly #options: BatchOptions
@@ -21,7 +24,7 @@ export class BatchReader {
   #header = ''
   #id = ''
   #body: Buffer[] = []
-  /** Bytes of the body that are still to come, its newline included; 0 while a header is read. */
+  /** The bytes of the body that are still to come, its newline included; 0 while a header is read. */
   #missing = 0
   #total = 0
 
@@ -34,7 +37,7 @@ export class BatchReader {
     for (let at = 0; at < chunk.length;) at = this.#missing === 0 ? this.#readHeader(chunk, at) : this.#read(chunk, at)
   }
 
-  /** The output is over: raises when it was cut short. */
+  /** Ends the output, and raises when it was cut short. */
   end(): void {
     if (this.#missing > 0 || this.#header !== '') throw this.#broken('git broke off in the middle of a file')
   }
@@ -54,7 +57,10 @@ export class BatchReader {
     return end + 1
   }
 
-  /** Parts are joined once, when the object is whole: joining them as they come would copy a large file again and again. */
+  /**
+   * Joins the parts of an object once, when it is whole: joining them as they come would copy a large file again and
+   * again.
+   */
   #read(chunk: Buffer, at: number): number {
     const part = chunk.subarray(at, at + this.#missing)
     this.#body.push(part)

@@ -6,12 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RepositoryError } from './errors.ts'
 import { git, type GitAnswer, type GitRequest, gitText, lines } from './git.ts'
 
-/** Where a mirror gets its commits from, and where it is. */
+/** The place from which a mirror gets its commits, and the place where it is. */
 export interface Origin {
-  /** Of the mirror. */
+  /** The directory of the mirror. */
   readonly directory: string
   readonly timeoutMs: number
-  /** Of git in the mirror or another directory; there the origin has the name `origin`. */
+  /** Makes a call of git in the mirror or another directory; there the origin has the name `origin`. */
   request(args: readonly string[], doing: string, gitDirectory?: string): GitRequest
 }
 
@@ -19,14 +19,17 @@ const doing = 'fetching the repository'
 const fetching = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head'] as const
 const everything = ['--prune', 'origin', '+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'] as const
 
-/** Other workers on this machine may fetch into the same mirror: git's own locks then refuse one of them for a moment. */
+/**
+ * The tries for git's locks, which refuse a worker for a moment while another one on this machine fetches into the
+ * mirror.
+ */
 const lockTries = 6
 const lockRefused = /cannot lock ref|\.lock': File exists|unable to create .*lock/i
 const noSuchTag = /couldn't find remote ref|invalid refspec/i
 
 /**
- * Fetches unless the mirror has every branch and tag as the origin has them now: to compare two lists of names and ids takes
- * a third of a fetch that finds nothing.
+ * Fetches unless the mirror has every branch and tag as the origin has them now: to compare two lists of names and ids
+ * takes a third of a fetch that finds nothing.
  */
 export async function fetchChanges(origin: Origin, signal: AbortSignal): Promise<void> {
   if (!(await isMade(origin))) return fetchAll(origin, signal)
@@ -35,7 +38,7 @@ export async function fetchChanges(origin: Origin, signal: AbortSignal): Promise
     refsOfOrigin(origin, ['--heads', '--tags'], doing, signal),
     gitText(origin.request(['for-each-ref', format, 'refs/heads/', 'refs/tags/'], doing), signal),
   ])
-  // Both are in the order of the names. If ever they were not, a fetch would find nothing new.
+  // Both lists are in the order of the names. If ever they were not, a fetch would find nothing new.
   if (there === here) await tidy(origin, signal)
   else await fetchAll(origin, signal)
 }
@@ -53,8 +56,9 @@ async function fetchAll(origin: Origin, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Git reads every tag of the repository that it fetches into, to see what of the origin's is there already: most of a second
- * when they are twenty thousand. So a tag is fetched into a repository that shares the mirror's objects, but has no other tag.
+ * Fetches one tag into a repository that shares the mirror's objects, but has no other tag. Git reads every tag of the
+ * repository that it fetches into, to see what of the origin's is there already: most of a second when they are twenty
+ * thousand.
  */
 export async function fetchTag(origin: Origin, name: string, signal: AbortSignal): Promise<boolean> {
   const tag = `refs/tags/${name}`
@@ -63,7 +67,8 @@ export async function fetchTag(origin: Origin, name: string, signal: AbortSignal
     if (found === 'missing') return false
     if (found === 'unchanged') return true
     const { exitCode } = await git(origin.request(['update-ref', tag, found.object], doing), signal)
-    // Otherwise another worker is at it, or a tag is in the way that the origin no longer has (`v1` of `v1/x`).
+    // A failure says that another worker is at it, or that a tag is in the way that the origin no longer has (`v1` of
+    // `v1/x`).
     if (exitCode === 0) return true
   }
   await fetchAll(origin, signal)
@@ -83,7 +88,7 @@ async function askForTag(
     await symlink(join(origin.directory, 'objects'), join(directory, 'objects'))
     await writeFile(join(directory, 'HEAD'), 'ref: refs/heads/main\n')
     await writeFile(join(directory, 'packed-refs'), known)
-    // Without maintenance: it would take what only the mirror's other tags need for rubbish.
+    // Maintenance is off: it would take what only the mirror's other tags need for rubbish.
     const args = [...fetching, '--no-auto-maintenance', 'origin', `+${tag}:${tag}`]
     const request = origin.request(args, doing, directory)
     const answer = await git(request, signal)
@@ -97,11 +102,11 @@ async function askForTag(
   }
 }
 
-/** The tag as the mirror has it, and its branches, which tell what need not be sent and are few. */
+/** Lists the tag as the mirror has it, and its branches, which tell what need not be sent and are few. */
 async function refsFor(origin: Origin, tag: string, signal: AbortSignal): Promise<string> {
   const args = ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads/', tag]
   const listed = await gitText(origin.request(args, doing), signal)
-  // Of `v1` git lists `v1/x` as well, which would be in the way.
+  // Git lists `v1/x` for `v1` as well, which would be in the way.
   return listed.replaceAll(/^\S+ (refs\/tags\/.*)\n/gm, (line, ref: string) => (ref === tag ? line : ''))
 }
 
@@ -146,10 +151,16 @@ async function make(origin: Origin, signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Git keeps each ref that it fetches in a file of its own, and opens all of these files on every fetch. */
+/**
+ * The number of loose refs from which the mirror is tidied: git keeps each fetched ref in a file of its own, and opens
+ * all of these files on every fetch.
+ */
 const mostLooseRefs = 500
 
-/** Puts many refs into one file, and what fetches look up about their commits into another. Without them git is only slow. */
+/**
+ * Puts many refs into one file, and what fetches look up about their commits into another. Without them git is only
+ * slow.
+ */
 async function tidy(origin: Origin, signal: AbortSignal): Promise<void> {
   const loose = await readdir(join(origin.directory, 'refs'), { recursive: true }).catch(() => [])
   if (loose.length < mostLooseRefs) return

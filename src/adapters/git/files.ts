@@ -7,11 +7,11 @@ import type { Mirror } from './mirror.ts'
 
 interface Entry {
   readonly path: string
-  /** Id of the file's content. */
+  /** The id of the file's content. */
   readonly object: string
 }
 
-/** Names of the files directly in the directory. */
+/** Lists the names of the files directly in the directory. */
 export async function list(
   mirror: Mirror,
   commit: string,
@@ -24,8 +24,8 @@ export async function list(
 }
 
 /**
- * Each of the wanted with the text of its file: one look at the directories and one at the contents, however many files
- * there are.
+ * Returns each of the wanted with the text of its file, by one look at the directories and one at the contents, however
+ * many files there are.
  */
 export async function readAll<Wanted extends { readonly path: string }>(
   mirror: Mirror,
@@ -53,7 +53,7 @@ export async function readAll<Wanted extends { readonly path: string }>(
   })
 }
 
-/** Files only: no directories, and no submodules. */
+/** Lists the files, without directories and submodules. */
 async function entriesOf(
   mirror: Mirror,
   commit: string,
@@ -91,7 +91,7 @@ async function contents(
       try {
         if (!unfit.signal.aborted) reader.take(chunk)
       } catch (error) {
-        // Ends git at once, rather than when it has printed all the rest.
+        // This ends git at once, rather than when it has printed all the rest.
         unfit.abort(error)
       }
       done()

@@ -8,16 +8,16 @@ export interface GitRequest {
   readonly cwd: string
   readonly doing: string
   readonly timeoutMs: number
-  /** Settings that must not be seen in argv or stay on disk (an address may hold a token). */
+  /** The settings that must not be seen in argv or stay on disk (an address may hold a token). */
   readonly config?: Readonly<Record<string, string>>
-  /** Strings to keep out of errors. */
+  /** The strings to keep out of errors. */
   readonly masked?: readonly string[]
   readonly streams?: GitStreams
 }
 
 export interface GitStreams {
   readonly stdin: Readable
-  /** Gets the output instead of the answer's `stdout`, which stays empty; however much it is. It is not ended. */
+  /** Gets the output, however much it is, instead of the answer's `stdout`, which stays empty. It is not ended. */
   readonly stdoutTo: Writable
 }
 
@@ -29,7 +29,10 @@ export interface GitAnswer {
 
 const largestAnswer = 64 * 1024 * 1024
 
-/** Nothing in a repository or in the machine's templates may run programs of its own or ask a person for a password. */
+/**
+ * The settings by which nothing in a repository or in the machine's templates can run programs or ask a person for a
+ * password.
+ */
 const safeguards: Readonly<Record<string, string>> = {
   'core.hooksPath': '/dev/null',
   'core.fsmonitor': 'false',
@@ -39,7 +42,7 @@ const safeguards: Readonly<Record<string, string>> = {
   'submodule.recurse': 'false',
 }
 
-/** What people set for git to reach a private repository. */
+/** The variables that people set for git to reach a private repository. */
 const passedOn = ['SSH_AUTH_SOCK', 'GIT_SSL_CAINFO', 'HTTPS_PROXY', 'https_proxy', 'NO_PROXY', 'no_proxy'] as const
 
 export async function git(request: GitRequest, signal: AbortSignal): Promise<GitAnswer> {
@@ -75,7 +78,7 @@ export async function git(request: GitRequest, signal: AbortSignal): Promise<Git
   }
 }
 
-/** As `git`, but a failure of git is an error. */
+/** Runs git and returns what it printed; a failure of git is an error. */
 export async function gitText(request: GitRequest, signal: AbortSignal): Promise<string> {
   const answer = await git(request, signal)
   if (answer.exitCode !== 0) throw gitFailed(request, answer)

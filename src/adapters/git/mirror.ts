@@ -9,7 +9,7 @@ export interface Mirror {
   fetch(signal: AbortSignal): Promise<void>
   /** Brings one tag to what the origin has now, whatever else there is; false when the origin has no such tag. */
   fetchTag(name: string, signal: AbortSignal): Promise<boolean>
-  /** Names of the tags that the origin has now. */
+  /** Lists the names of the tags that the origin has now. */
   originTags(signal: AbortSignal): Promise<readonly string[]>
   /** Fetches when the mirror lacks the commit: another worker may have fetched its tag into a mirror of its own. */
   need(commit: string, signal: AbortSignal): Promise<void>
@@ -38,10 +38,10 @@ export function openMirror({ url, mirrorDirectory, login, timeoutMs }: MirrorOpt
     cwd: directory,
     doing,
     timeoutMs,
-    // By environment: the address may hold a token, which must not stand in argv or on disk.
+    // The address goes by the environment: it may hold a token, which must not be in argv or on disk.
     config: {
       'remote.origin.url': url,
-      // For this host alone: a redirect elsewhere must not carry the token along.
+      // The header is for this host alone: a redirect elsewhere must not carry the token along.
       ...(proof === undefined ? {} : { [`http.${new URL(url).origin}/.extraHeader`]: `Authorization: Basic ${proof}` }),
     },
     masked: [url, ...secrets],

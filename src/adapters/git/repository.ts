@@ -10,13 +10,13 @@ import type { Commit, Repository, Tag } from './port.ts'
 
 interface RepositoryOptions {
   readonly url: string
-  /** Where the bare mirror is kept; made when missing. */
+  /** The directory of the bare mirror; it is made when missing. */
   readonly mirrorDirectory: string
-  /** For a private repository over https. */
+  /** The login for a private repository over https. */
   readonly login?: RepositoryLogin
-  /** Of each call of git. */
+  /** The time limit of each call of git. */
   readonly timeoutMs?: number
-  /** Of all files that one look reads. */
+  /** The most bytes of all files that one look reads. */
   readonly mostBytes?: number
 }
 
@@ -84,8 +84,8 @@ async function listTags(mirror: Mirror, signal: AbortSignal): Promise<readonly T
 }
 
 /**
- * A clone that borrows the mirror's objects, so it costs one checkout. It is made aside and then moved into place: a
- * half-made one is never taken for a whole one.
+ * Makes a clone that borrows the mirror's objects, so it costs one checkout. It is made aside and then moved into
+ * place: a half-made one is never taken for a whole one.
  */
 async function checkout(
   mirror: Mirror,

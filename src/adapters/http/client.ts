@@ -1,7 +1,10 @@
 import type { HealthProbe } from './port.ts'
 import { exchange } from './request.ts'
 
-/** Any HTTP status is an answer; no answer raises `NoAnswer` (transient). Redirects are followed, as a browser would. */
+/**
+ * Asks the URL. Any HTTP status is an answer; no answer raises `NoAnswer` (transient). Redirects are followed, as a
+ * browser would.
+ */
 export function healthProbe({ timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {}): HealthProbe {
   return {
     async get(url, signal) {
@@ -16,7 +19,7 @@ export function healthProbe({ timeoutMs = 5_000 }: { readonly timeoutMs?: number
   }
 }
 
-/** A URL fit for an error message: without user, password and query, where secrets hide. */
+/** Makes a URL fit for an error message: without user, password and query, where secrets hide. */
 export function withoutCredentials(url: string): string {
   if (!URL.canParse(url)) return 'something that is not a URL'
   const { origin, pathname } = new URL(url)

@@ -1,6 +1,6 @@
 import { PurserError } from '../../errors.ts'
 
-/** Why no answer came. `cut`: the connection was made and broken; `other`: none of these. */
+/** Why no answer came: `cut` says that the connection was made and broken, `other` that it was none of these. */
 export type NoAnswerReason = 'name' | 'refused' | 'cut' | 'tls' | 'timeout' | 'other'
 
 const noAnswerCodes = ['http_no_answer', 'http_timeout'] as const

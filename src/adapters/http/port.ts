@@ -1,6 +1,6 @@
 export { NoAnswer, type NoAnswerReason } from './errors.ts'
 
-/** A plain look at a health URL. */
+/** Asks a health URL plainly. */
 export interface HealthProbe {
   get(url: string, signal: AbortSignal): Promise<{ readonly status: number; readonly milliseconds: number }>
 }

@@ -11,7 +11,10 @@ interface RequestLimits {
   readonly signal: AbortSignal
 }
 
-/** Makes one exchange and reads it to its end with `read`. It ends at once, with the signal's reason, when the signal fires. */
+/**
+ * Makes one exchange and reads it to its end with `read`. When the signal fires, it ends at once with the signal's
+ * reason.
+ */
 export async function exchange<T>(
   url: string,
   init: Omit<RequestInit, 'signal'>,
@@ -34,7 +37,7 @@ export async function exchange<T>(
   }
 }
 
-/** The first characters of a body, leaving the rest unread: a wrong address may answer with anything. */
+/** Reads the first characters of a body and leaves the rest unread: a wrong address may answer with anything. */
 export async function startOfBody(response: Response, characters: number): Promise<string> {
   if (!response.body) return ''
   const decoder = new TextDecoder()
@@ -46,7 +49,10 @@ export async function startOfBody(response: Response, characters: number): Promi
   return cutBetweenWords(text, characters)
 }
 
-/** `fetch` hides the reason ("ECONNREFUSED") in the cause of a "fetch failed"; a name tried on two addresses nests it once more. */
+/**
+ * Finds the reason ("ECONNREFUSED"), which `fetch` hides in the cause of a "fetch failed"; a name tried on two
+ * addresses nests it once more.
+ */
 export function networkReason(error: unknown): string {
   const code = codeOf(error)
   if (code !== undefined) return knownCodes[code] ? `${knownCodes[code][1]} (${code})` : code
@@ -92,9 +98,9 @@ const knownCodes: Readonly<Record<string, readonly [NoAnswerReason, string]>> = 
 
 interface Patience {
   readonly attempts: number
-  /** Pause before the second attempt; doubles. */
+  /** The pause before the second attempt; it doubles with each further one. */
   readonly delayMs: number
-  /** What the other side asked for (`Retry-After`); more than 30 s is not waited for but reported. */
+  /** Returns the wait that the other side asked for (`Retry-After`); more than 30 s is not waited for but reported. */
   readonly atLeastMs?: (error: unknown) => number | undefined
   readonly signal: AbortSignal
 }
@@ -112,7 +118,7 @@ export async function retrying<T>(
       return await act()
     } catch (error) {
       signal.throwIfAborted()
-      // Without jitter, workers that failed together would knock together again.
+      // Jitter keeps workers that failed together from knocking together again.
       const usual = delayMs * 2 ** (attempt - 1) * (0.75 + Math.random() / 2)
       pause = Math.max(usual, atLeastMs?.(error) ?? 0)
       const worthwhile =

@@ -24,11 +24,11 @@ import type { Secrets } from './secrets/port.ts'
 import { SecretsApi } from './secrets/secrets.ts'
 
 interface ClusterOptions {
-  /** Path of a kubeconfig. Without it: KUBECONFIG, then the pod's ServiceAccount, then ~/.kube/config. */
+  /** The path of a kubeconfig. Without it: KUBECONFIG, then the pod's ServiceAccount, then ~/.kube/config. */
   readonly kubeconfig?: string
   readonly context?: string
   readonly namespace: string
-  /** For one request, not for a watch or a followed log (default 15 s). */
+  /** The time limit of one request, not of a watch or a followed log (default 15 s). */
   readonly requestTimeoutMs?: number
 }
 

@@ -9,12 +9,14 @@ import type { Secrets } from './secrets/port.ts'
 
 /**
  * One namespace of one cluster, in the words of the runbook. Every method takes an AbortSignal, limits the time of each
- * request by itself, and raises ClusterError: the object, the verb, the API's reason and message. `transient` marks network
- * failures, 429 and 5xx.
+ * request by itself, and raises ClusterError: the object, the verb, the API's reason and message. `transient` marks
+ * network failures, 429 and 5xx.
  */
 export interface Cluster extends Deployments, Pods, Secrets, CronJobs, Manifests, Logs, Nodes, Permissions {
   readonly namespace: string
   serverVersion(signal: AbortSignal): Promise<string>
-  /** How far the API server's clock is ahead of this machine's, to a second or so; undefined when it does not tell. */
+  /**
+   * Tells how far the API server's clock is ahead of this machine's, to a second or so; undefined when it does not say.
+   */
   clockAheadMs(signal: AbortSignal): Promise<number | undefined>
 }

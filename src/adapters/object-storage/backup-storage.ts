@@ -20,8 +20,8 @@ import { sizeOf } from '../../text.ts'
 const progressStep = 0.05
 
 /**
- * A location of purser.yaml: an absolute directory, or `s3://bucket/prefix`. `usual` is the directory where backups are otherwise kept;
- * on the way to a bucket they are made there, and fetched to it.
+ * Reads a location of purser.yaml: an absolute directory, or `s3://bucket/prefix`. `usual` is the directory where
+ * backups are otherwise kept; on the way to a bucket they are made there, and fetched to it.
  */
 export function backupPlace(
   location: string | undefined,
@@ -35,8 +35,9 @@ export function backupPlace(
 }
 
 /**
- * `PREFIX/NAME.dump/FILE` for each file of a dump, `PREFIX/NAME.dump.json` for its manifest, which is written last.
- * `PREFIX/NAME.dump.begun` stands there meanwhile: in a bucket that others use too, only what has this mark is cleanedUp.
+ * Keeps backups in a bucket: `PREFIX/NAME.dump/FILE` for each file of a dump, `PREFIX/NAME.dump.json` for its manifest,
+ * which is written last. `PREFIX/NAME.dump.begun` is there meanwhile: in a bucket that others use too, only what has
+ * this mark is removed.
  */
 function s3Storage(location: S3Location, directory: string): BackupStorage {
   const bucket = new S3Bucket(location)
@@ -58,7 +59,7 @@ function s3Storage(location: S3Location, directory: string): BackupStorage {
       try {
         if (text !== undefined) found.push(parseManifest(text, `reading ${key}`))
       } catch {
-        // The file is not ours, or it is broken: either way nobody can restore it.
+        // Nobody can restore the file, be it broken or somebody else's.
       }
     }
     return newestFirst(found)
@@ -96,7 +97,7 @@ function s3Storage(location: S3Location, directory: string): BackupStorage {
       }
     },
     remove: async (file, signal) => {
-      // Manifest first: without it the rest is no backup any more, whatever a crash leaves of it.
+      // The manifest goes first: without it the rest is no backup any more, whatever a crash leaves of it.
       await bucket.remove(manifestKey(file), signal)
       await removeFiles(file, signal)
     },
@@ -113,7 +114,7 @@ function s3Storage(location: S3Location, directory: string): BackupStorage {
 
 const begun = '.begun'
 
-/** Pure: dumps that were begun so long ago that nobody is at it any more, and whether each came to its end. */
+/** Lists dumps that were begun so long ago that nobody is at it any more, and whether each came to its end. Pure. */
 function begunBefore(objects: readonly StoredObject[], top: string, before: Date) {
   const keys = new Set(objects.map(({ key }) => key))
   return objects
@@ -149,7 +150,7 @@ async function uploadAll(
   }
 }
 
-/** What is listed there must be what was made here, before a manifest says so. */
+/** Raises when what is listed there is not what was made here, before a manifest says so. */
 async function requireAll(partial: string, objects: readonly StoredObject[], file: string): Promise<void> {
   const there = new Map(objects.map(({ key, bytes }) => [key.slice(key.lastIndexOf('/') + 1), bytes]))
   for (const name of await readdir(partial)) {

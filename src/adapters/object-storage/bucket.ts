@@ -6,11 +6,11 @@ import { explainS3 } from './errors.ts'
 
 export interface S3Location {
   readonly bucket: string
-  /** Without slashes at its ends; may be empty. */
+  /** The prefix of every key, without slashes at its ends; it may be empty. */
   readonly prefix: string
-  /** Undefined: as the environment says (AWS_REGION), else us-east-1. */
+  /** The region; undefined for that of the environment (AWS_REGION), else us-east-1. */
   readonly region: string | undefined
-  /** Of a storage that is not Amazon's. */
+  /** The address of a storage that is not Amazon's. */
   readonly endpoint: string | undefined
   readonly forcePathStyle: boolean
 }
@@ -23,7 +23,7 @@ export interface StoredObject {
 
 const connectLimitMs = 10_000
 const usual = { silenceMs: 60_000, attempts: 5 }
-/** Smallest part that S3 takes is 5 MiB, and 10,000 of them make an object. */
+/** The size of a part. S3 takes no smaller one than 5 MiB, and 10,000 of them make an object. */
 const partBytes = 8 * 1024 * 1024
 const mostParts = 9_000
 const partsAtOnce = 3
@@ -46,7 +46,9 @@ export class S3Bucket {
     this.#limits = limits
   }
 
-  /** The SDK is loaded when it is first needed: half a second and 25 MB that most installations have no use for. */
+  /**
+   * Loads the SDK when it is first needed: it takes half a second and 25 MB that most installations have no use for.
+   */
   async #opened() {
     const { location } = this
     const sdk = await import('@aws-sdk/client-s3')
@@ -57,14 +59,15 @@ export class S3Bucket {
       maxAttempts: this.#limits.attempts,
       // The SDK's own `requestTimeout` would count the transfer of a whole file, and only warn.
       requestHandler: { connectionTimeout: connectLimitMs, socketTimeout: this.#limits.silenceMs },
-      // The signature of each request covers the SHA-256 of its body; storages older than the SDK's newer checksums refuse those.
+      // The signature of each request covers the SHA-256 of its body; storages older than the SDK's newer checksums
+      // refuse those.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
     })
     return { sdk, client }
   }
 
-  /** Of every object whose key begins so. */
+  /** Lists every object whose key begins so. */
   async list(prefix: string, signal: AbortSignal): Promise<readonly StoredObject[]> {
     const found: StoredObject[] = []
     for (let token: string | undefined; ;) {
@@ -81,7 +84,7 @@ export class S3Bucket {
     }
   }
 
-  /** Undefined when there is no such object. */
+  /** Reads an object as text; undefined when there is none. */
   async text(key: string, signal: AbortSignal): Promise<string | undefined> {
     return this.#try(`reading ${key}`, signal, async (s3) => {
       try {
@@ -103,7 +106,9 @@ export class S3Bucket {
     return Readable.from(this.#explained(body, doing, signal), { objectMode: false })
   }
 
-  /** What breaks off in the middle is the storage's trouble too, and no damage to what is read. */
+  /**
+   * Hands the body on. That it breaks off in the middle is the storage's trouble too, and no damage to what is read.
+   */
   async *#explained(body: Readable, doing: string, signal: AbortSignal): AsyncGenerator<Buffer> {
     try {
       yield* body as AsyncIterable<Buffer>
@@ -122,7 +127,7 @@ export class S3Bucket {
     )
   }
 
-  /** In parts as soon as it is larger than one; in memory there are never more than a few of them. */
+  /** Uploads in parts as soon as the file is larger than one; in memory there are never more than a few of them. */
   async upload(key: string, path: string, onSent: (bytes: number) => void, signal: AbortSignal): Promise<void> {
     const { size } = await stat(path)
     await this.#try(`writing ${key}`, signal, async (s3) => {
@@ -158,7 +163,7 @@ export class S3Bucket {
     )
   }
 
-  /** Parts of uploads that were never completed are invisible, and cost money until somebody aborts them. */
+  /** Aborts uploads that were never completed: their parts are invisible, and cost money until somebody does so. */
   async abortUploads(prefix: string, signal: AbortSignal): Promise<void> {
     for (;;) {
       const page = await this.#try(`looking for broken-off uploads below ${prefix}`, signal, (s3) =>

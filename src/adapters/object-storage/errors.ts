@@ -16,7 +16,7 @@ export function explainS3(doing: string, thrown: unknown): BackupError {
   const { name, message, $metadata }: Thrown = thrown
   const status = $metadata?.httpStatusCode
   const make = (code: BackupCode, hint: string, transient = false): BackupError =>
-    // Not what was thrown itself: it carries the whole request, and with it a session token.
+    // The thrown error itself is no cause: it carries the whole request, and with it a session token.
     new BackupError(code, `${doing}: ${message || name}`, {
       hint,
       transient,
@@ -34,7 +34,7 @@ export function explainS3(doing: string, thrown: unknown): BackupError {
     return make('storage_region', 'The bucket is in another region: set backups.s3.region.')
   if (status === 401 || status === 403)
     return make('storage_denied', `Check the credentials, and that they carry the rights ${rights}.`)
-  // Without an answer it is the network; 5xx and 429 are the storage's own trouble.
+  // No answer is the network's trouble; 5xx and 429 are the storage's own.
   if (status === undefined || status >= 500 || status === 429)
     return make('storage_unreachable', 'Check that the storage can be reached from here; try again.', true)
   return make('storage_failed', 'See what the storage says.')

@@ -13,11 +13,14 @@ import { type Session, withSession } from './connection/session.ts'
 
 interface DatabaseOptions {
   readonly url: Sensitive
-  /** Schema of Purser's own tables in the service's database; `purser` by default. */
+  /** The schema of Purser's own tables in the service's database; `purser` by default. */
   readonly ledgerSchema?: string
 }
 
-/** One connection for each call, so nothing is left open and a server restart between two calls goes unnoticed. */
+/**
+ * Opens the service's database with one connection for each call, so nothing is left open and a server restart between
+ * two calls goes unnoticed.
+ */
 export function openDatabase({ url, ledgerSchema }: DatabaseOptions): ServiceDatabase {
   const ledger = ledgerIn(ledgerSchema ?? defaultLedgerSchema)
   return {
@@ -61,7 +64,7 @@ async function missingTables(session: Session, tables: readonly string[]): Promi
   return rows.map((row) => row.name)
 }
 
-/** Names with other characters could be read in two ways. */
+/** The form of a plain name; others could be read in two ways. */
 const plainObject = /^(table|column|policy) ([A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*){0,2})$/
 
 async function missing(session: Session, objects: readonly string[]): Promise<readonly string[]> {
@@ -116,7 +119,7 @@ async function readOnlyQuery(session: Session, sql: string, timeoutMs: number): 
     const request = {
       text: sql,
       rowMode: 'array' as const,
-      // In the extended protocol the server takes exactly one statement: nothing can follow a `commit`.
+      // The server takes exactly one statement in the extended protocol, so nothing can follow a `commit`.
       queryMode: 'extended',
       types: { getTypeParser: () => (value: string) => value },
     }

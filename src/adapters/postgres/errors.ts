@@ -39,7 +39,7 @@ const databaseCodes = [
 type DatabaseCode = (typeof databaseCodes)[number]
 
 interface DatabaseErrorFacts extends ErrorFacts {
-  /** SQLSTATE, when the server answered. */
+  /** The SQLSTATE, when the server answered. */
   readonly sqlState?: string
 }
 
@@ -97,7 +97,7 @@ interface Meaning {
   readonly transient?: boolean
 }
 
-/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+/** What people are told for each SQLSTATE, see https://www.postgresql.org/docs/current/errcodes-appendix.html. */
 const meanings: Readonly<Record<string, Meaning>> = {
   '55P03': {
     code: 'lock_not_available',
@@ -226,7 +226,8 @@ function describeNetwork(error: Error): string {
 
 function evidenceOf(server: ServerMessage, sql: string | undefined): readonly string[] {
   const lines = [`ERROR ${server.code}: ${server.message}`]
-  // "Key (email)=(dana@example.com) already exists": which column helps, whose data does not.
+  // "Key (email)=(dana@example.com) already exists" is shown without its value: which column helps, whose data does
+  // not.
   if (server.detail)
     lines.push(`DETAIL: ${server.detail.replaceAll(/\)=\(.*?\)(?= |$)/g, ')=(…)').replaceAll(/\(.*\)\.$/g, '(…).')}`)
   if (server.hint) lines.push(`HINT: ${server.hint}`)
@@ -234,7 +235,7 @@ function evidenceOf(server: ServerMessage, sql: string | undefined): readonly st
   return lines
 }
 
-/** The line of SQL at a character position that counts from 1, with a mark below it as psql makes it. */
+/** Shows the line of SQL at a character position that counts from 1, with a mark below it as psql makes it. */
 function excerpt(sql: string, position: number): readonly string[] {
   // The server counts characters, JavaScript UTF-16 units.
   const before = [...sql].slice(0, position - 1).join('')

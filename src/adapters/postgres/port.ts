@@ -11,9 +11,9 @@ export interface MigrationFile {
 export interface LedgerEntry {
   readonly version: string
   readonly name: string
-  /** Undefined: `supabase db push` applied it, which keeps no checksum. */
+  /** The checksum; undefined when `supabase db push` applied it, which keeps none. */
   readonly sha256: string | undefined
-  /** Empty when the ledger does not say. */
+  /** The time at which it was applied; empty when the ledger does not say. */
   readonly appliedAt: string
   readonly appliedBy: string
 }
@@ -23,7 +23,7 @@ export interface DatabaseFacts {
   readonly serverVersionNumber: number
   readonly database: string
   readonly user: string
-  /** True when the connection goes through a transaction-mode pooler, where locks and settings do not hold. */
+  /** Whether the connection goes through a transaction-mode pooler, where locks and settings do not hold. */
   readonly transactionPooled: boolean
   readonly inRecovery: boolean
   readonly sizeBytes: number
@@ -42,16 +42,16 @@ export interface ApplyMigration {
   readonly statementTimeoutMs: number
   /** Called when a lock was not had in time and another try follows. */
   readonly onRetry?: (attempt: number, blockers: readonly string[]) => void
-  /** Before the last try, sessions in the way are ended. Otherwise they are only named. */
+  /** Whether sessions in the way are ended before the last try; otherwise they are only named. */
   readonly endBlockers?: boolean
-  /** Who was ended, one line each. */
+  /** Gets who was ended, one line each. */
   readonly onEnded?: (sessions: readonly string[]) => void
 }
 
 /** What a statement of a migration holds others up with. */
 export interface MigrationLock {
   readonly line: number
-  /** As the migration names it. */
+  /** The table as the migration names it. */
   readonly table: string
   readonly mode: 'ACCESS EXCLUSIVE' | 'SHARE ROW EXCLUSIVE' | 'SHARE' | 'SHARE UPDATE EXCLUSIVE'
   readonly blocks: 'reads and writes' | 'writes' | 'only other schema changes'
@@ -69,7 +69,7 @@ export interface BlockingSession {
   /** The name that the program gave itself, else the user. */
   readonly who: string
   readonly user: string
-  /** "active", "idle in transaction" */
+  /** What it does: "active", "idle in transaction". */
   readonly state: string
   /** The age of its transaction. */
   readonly seconds: number
@@ -81,7 +81,7 @@ export interface BlockingSession {
 export interface TakenObject {
   /** What it is and its name, without `public`: `column customers.note`. */
   readonly object: string
-  /** "drops column customers.note" */
+  /** The change in words: "drops column customers.note". */
   readonly what: string
 }
 
@@ -95,7 +95,7 @@ export interface SchemaChanges {
   readonly needs?: string
 }
 
-/** A read-only query's single-row or many-row answer; every value as text, as psql shows it. */
+/** The answer of a read-only query, one row or many; every value is text, as psql shows it. */
 export interface QueryAnswer {
   readonly columns: readonly string[]
   readonly rows: readonly (readonly (string | null)[])[]
@@ -107,36 +107,45 @@ export interface QueryAnswer {
  */
 export interface ServiceDatabase {
   facts(signal: AbortSignal): Promise<DatabaseFacts>
-  /** Purser's ledger in the service's database (schema `purser`) and Supabase's beside it; empty without. Creates nothing. */
+  /**
+   * Reads Purser's ledger in the service's database (schema `purser`) and Supabase's beside it; empty without. Creates
+   * nothing.
+   */
   ledger(signal: AbortSignal): Promise<readonly LedgerEntry[]>
   /**
-   * One transaction: ledger row and SQL together, under the migration advisory lock and `lock_timeout`, with retries on
-   * lock time-outs. A file that is in the ledger with the same checksum is `already_applied`; with another checksum
-   * raises `migration_drift`. A file with statements that cannot run in a transaction (`create index concurrently`) is run
-   * statement by statement, and goes on where it was broken off. Safe to repeat after a crash at any point.
+   * Applies a migration in one transaction: ledger row and SQL together, under the migration advisory lock and
+   * `lock_timeout`, with retries on lock time-outs. A file that is in the ledger with the same checksum is
+   * `already_applied`; with another checksum it raises `migration_drift`. A file with statements that cannot run in a
+   * transaction (`create index concurrently`) is run statement by statement, and goes on where it was broken off. Safe
+   * to repeat after a crash at any point.
    */
   apply(migration: ApplyMigration, signal: AbortSignal): Promise<MigrationOutcome>
-  /** `schema.index` of indexes that a broken-off concurrent build left invalid. */
+  /** Lists, as `schema.index`, indexes that a broken-off concurrent build left invalid. */
   invalidIndexes(signal: AbortSignal): Promise<readonly string[]>
-  /** Which locks a migration's statements take on tables that exist, and how large those are. */
+  /** Tells which locks a migration's statements take on tables that exist, and how large those are. */
   locks(sql: string, signal: AbortSignal): Promise<readonly MigrationLock[]>
-  /** Sessions whose transactions have for a while held what these locks would have to wait for, the oldest first. */
+  /**
+   * Finds sessions whose transactions have for a while held what these locks would have to wait for, the oldest first.
+   */
   blocking(
     locks: readonly Pick<MigrationLock, 'table' | 'mode'>[],
     signal: AbortSignal,
   ): Promise<readonly BlockingSession[]>
-  /** What a migration takes away and brings, read off its text. */
+  /** Tells what a migration takes away and brings, read off its text. */
   changes(sql: string): Promise<SchemaChanges>
-  /** Which of these (`table t`, `column t.c`, `policy s.t.p`, as `changes` names them) do not exist; odd names are not looked for. */
+  /**
+   * Tells which of these (`table t`, `column t.c`, `policy s.t.p`, as `changes` names them) do not exist; odd names are
+   * not looked for.
+   */
   missing(objects: readonly string[], signal: AbortSignal): Promise<readonly string[]>
-  /** Which of these tables do not exist (search_path aware, `schema.table` allowed). */
+  /** Tells which of these tables do not exist (search_path aware, `schema.table` allowed). */
   missingTables(tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
-  /** Runs in a read-only transaction with a statement time-out. */
+  /** Runs a query in a read-only transaction with a statement time-out. */
   query(sql: string, options: { readonly timeoutMs: number }, signal: AbortSignal): Promise<QueryAnswer>
 }
 
 export interface TableRows {
-  /** `schema.table`, unquoted. */
+  /** The table as `schema.table`, unquoted. */
   readonly table: string
   readonly rows: number
 }
@@ -153,21 +162,21 @@ export type RestoreTest =
   | { readonly outcome: 'skipped'; readonly reason: string }
 
 export interface BackupManifest {
-  /** Name of a directory (`pg_dump -Fd`) below the backup directory. */
+  /** The name of a directory (`pg_dump -Fd`) below the backup directory. */
   readonly file: string
   readonly database: string
-  /** The schemas it was restricted to; absent: the whole database. */
+  /** The schemas that it was restricted to; absent when it holds the whole database. */
   readonly schemas?: readonly string[]
   readonly serverVersion: string
   readonly clientVersion: string
-  /** Its tables took this much on the server's disk, without indexes; manifests of older versions do not say. */
+  /** The bytes that its tables took on the server's disk, without indexes; manifests of older versions do not say. */
   readonly sourceBytes?: number
   /** The size of all its files together. */
   readonly bytes: number
-  /** Over the names and checksums of all files. */
+  /** The checksum over the names and checksums of all files. */
   readonly sha256: string
   readonly tables: readonly string[]
-  /** Counted in the snapshot that was dumped. */
+  /** The rows, counted in the snapshot that was dumped. */
   readonly rows: readonly TableRows[]
   readonly sequences: readonly SequenceRange[]
   readonly restoreTest: RestoreTest
@@ -175,30 +184,33 @@ export interface BackupManifest {
   readonly finishedAt: string
 }
 
-/** `pg_dump` and `pg_restore` of the service's database. Raises BackupError. Passwords never in argv. */
+/**
+ * Makes, proves and removes backups of the service's database by `pg_dump` and `pg_restore`. Raises BackupError.
+ * Passwords are never in argv.
+ */
 export interface Backups {
   /**
-   * Version of the client tools that this server gets: its own major, or the nearest newer one. Raises `client_tools_missing` or
-   * `client_tools_too_old`, each with what has to be installed.
+   * Returns the version of the client tools that this server gets: its own major, or the nearest newer one. Raises
+   * `client_tools_missing` or `client_tools_too_old`, each with what has to be installed.
    */
   clientVersion(signal: AbortSignal): Promise<{ readonly text: string; readonly major: number }>
-  /** Why backups are not tried out by a restore; undefined when they are. */
+  /** Tells why backups are not tried out by a restore; undefined when they are. */
   whyNoTestRestore(signal: AbortSignal): Promise<string | undefined>
   /**
-   * Estimates whether the disk has room for it (`backup_disk_full`), dumps (directory format, as many jobs as cores) one snapshot to
-   * `<name>.partial` and counts that snapshot's rows, then proves it: exit code, table of contents, SHA-256, and a restore into
-   * a scratch database whose counts must equal the snapshot's (or a read-through of the whole archive); then moves the files to
-   * where backups are kept and writes the manifest beside them. A repeat overwrites only its own remains; a finished backup of this
-   * name is verified and returned.
+   * Estimates whether the disk has room for it (`backup_disk_full`), dumps (directory format, as many jobs as cores)
+   * one snapshot to `<name>.partial` and counts that snapshot's rows, then proves it: exit code, table of contents,
+   * SHA-256, and a restore into a scratch database whose counts must equal the snapshot's (or a read-through of the
+   * whole archive); then moves the files to where backups are kept and writes the manifest beside them. A repeat
+   * overwrites only its own remains; a finished backup of this name is verified and returned.
    */
   create(name: string, onProgress: (line: string) => void, signal: AbortSignal): Promise<BackupManifest>
   /** Repeats the proof on a finished backup, without the restore; raises `backup_damaged`. */
   verify(file: string, signal: AbortSignal): Promise<BackupManifest>
-  /** Finished backups, newest first. What has no manifest is none. */
+  /** Lists finished backups, the newest first. What has no manifest is none. */
   list(signal: AbortSignal): Promise<readonly BackupManifest[]>
   /**
-   * Removes finished backups of this database that are both beyond the newest `keep` and older than `days`. The newest that
-   * passed its test restore always stays (or the newest, when none did). Gives the names of those removed.
+   * Removes finished backups of this database that are both beyond the newest `keep` and older than `days`. The newest
+   * that passed its test restore always stays (or the newest, when none did). Gives the names of those removed.
    */
   retain(rule: RetentionRule, signal: AbortSignal): Promise<readonly string[]>
 }
@@ -207,16 +219,16 @@ export interface RetentionRule {
   readonly keep: number
   readonly days: number
   readonly now: Date
-  /** Of which backups: several environments may share a directory. */
+  /** Tells the backups that the rule is about: several environments may share a directory. */
   readonly owns: (file: string) => boolean
 }
 
 /** The three databases of a restore; which of them exist tells how far it has come. */
 export interface RestoreNames {
   readonly live: string
-  /** Where the backup is restored to, before it takes the live name. */
+  /** The name under which the backup is restored, before it takes the live name. */
   readonly restored: string
-  /** What the database that served before is called afterwards. */
+  /** The name that the database which served before has afterwards. */
   readonly kept: string
 }
 
@@ -233,29 +245,32 @@ export interface RestoreInPlace {
   readonly run: number
   readonly file: string
   readonly sha256: string
-  /** The dump of what stands there now: it leads back. */
+  /** The dump of what is there now, which leads back. */
   readonly safety: string
   readonly onProgress: (line: string) => void
 }
 
 /**
- * A restore that loses nothing: into a new database beside the live one, then a swap of names. Every method looks before
- * it acts and is safe to repeat after a crash at any point.
+ * Restores without losing anything: into a new database beside the live one, then by a swap of names. Every method
+ * looks before it acts and is safe to repeat after a crash at any point.
  */
 export interface Restores {
   names(run: number): RestoreNames
-  /** Why databases cannot be swapped here (rights, pooler, a managed server); undefined when they can. */
+  /** Tells why databases cannot be swapped here (rights, pooler, a managed server); undefined when they can. */
   whyNotSwap(signal: AbortSignal): Promise<string | undefined>
   swapState(names: RestoreNames, signal: AbortSignal): Promise<SwapState>
   /** Creates, fills, analyzes and checks `restored`; the live database is only read. */
   prepare(restore: PrepareRestore, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
-  /** Ends every connection to the live database and renames both in one transaction. The live name never stays without a database. */
+  /**
+   * Ends every connection to the live database and renames both in one transaction. The live name never stays without a
+   * database.
+   */
   swap(names: RestoreNames, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
-  /** The reverse. */
+  /** Swaps the names back. */
   swapBack(names: RestoreNames, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
   /** Lets connections to the live name in again, whichever database has it now. */
   reopen(names: RestoreNames, signal: AbortSignal): Promise<void>
-  /** What restores have left beside the live database, the newest first. */
+  /** Lists what restores have left beside the live database, the newest first. */
   kept(signal: AbortSignal): Promise<
     readonly {
       readonly name: string
@@ -266,15 +281,19 @@ export interface Restores {
   >
   /** Drops `restored`, unless it serves. */
   discard(names: RestoreNames, signal: AbortSignal): Promise<void>
-  /** Why a backup (of these schemas, or of everything) cannot be restored into the live database itself; undefined when it can. */
+  /**
+   * Tells why a backup (of these schemas, or of everything) cannot be restored into the live database itself; undefined
+   * when it can.
+   */
   whyNotInPlace(schemas: readonly string[] | undefined, signal: AbortSignal): Promise<string | undefined>
   /**
-   * Puts the content of a backup in the place of what the live database (or its schemas that were backed up) holds: emptied,
-   * filled, held against the snapshot, analyzed and noted in one transaction. Done once for a run, however often it is asked.
+   * Puts the content of a backup in the place of what the live database (or its schemas that were backed up) holds:
+   * emptied, filled, compared with the snapshot, analyzed and noted in one transaction. It is done once for a run,
+   * however often it is called.
    */
   inPlace(restore: RestoreInPlace, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
-  /** Whether the restore in place of this run was committed, and which dump leads back from it. */
+  /** Tells whether the restore in place of this run was committed, and which dump leads back from it. */
   doneInPlace(run: number, signal: AbortSignal): Promise<{ readonly safety: string } | undefined>
-  /** Rows now of these tables (`schema.table`), of those that can be counted within the time. */
+  /** Counts the rows now of these tables (`schema.table`), of those that can be counted within the time. */
   countNow(tables: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<readonly TableRows[]>
 }

@@ -6,6 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CommandError } from './errors.ts'
 import { endGroup } from './group.ts'
 
+/*
+ * One program, from its start to its end. Phases run commands of the service's repository by it, and the adapters git,
+ * squawk and PostgreSQL's client tools. The program gets its arguments as a list, never by a shell, and only the
+ * environment that it is given beside PATH, HOME, LANG and TMPDIR. When the call returns, nothing of its process group
+ * runs any more, be it done, aborted or out of time. After a crash of Purser itself a group may live on for a while, so
+ * whoever runs a program again has to find it safe to repeat.
+ */
+
 interface ChildRequest {
   readonly argv: readonly [string, ...string[]]
   readonly cwd: string
@@ -14,19 +22,19 @@ interface ChildRequest {
   readonly onStdout: (chunk: Buffer) => void
   /** Gets what the program prints instead of `onStdout`, no faster than it takes it; it is not ended. */
   readonly stdoutTo?: Writable | undefined
-  /** What the program reads; nothing without. */
+  /** What the program reads; it reads nothing without this. */
   readonly stdin?: Readable | undefined
   readonly onStderr: (chunk: Buffer) => void
 }
 
 interface ChildOutcome {
-  /** 128 + signal number when a signal ended it, as shells count. */
+  /** The exit code; 128 + signal number when a signal ended it, as shells count. */
   readonly exitCode: number
   readonly milliseconds: number
 }
 
 const graceMs = 5_000
-/** How long a program that has exited may keep its output open through children it left behind. */
+/** The time for which a program that has exited may keep its output open through children it left behind. */
 const lingerMs = 1_000
 const inherited = ['PATH', 'HOME', 'LANG', 'TMPDIR'] as const
 
@@ -87,7 +95,7 @@ async function whenOver(child: ChildProcess, stop: AbortSignal, drains: boolean)
   else stop.addEventListener('abort', end, { once: true })
   try {
     const code = await exited
-    // Somebody reads the output at a pace of his own: its end must not be lost, however long that takes.
+    // Somebody reads the output at a pace of his own, and its end must not be lost, however long that takes.
     const patience = drains ? aborted(stop) : sleep(lingerMs, undefined, { ref: false })
     await Promise.race([closed, patience])
     // What a program leaves running in its group is not part of its work: it would outlive the workspace.

@@ -21,7 +21,7 @@ function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
     process.kill(-group, signal)
     return true
   } catch {
-    return false // ESRCH: nobody left
+    return false // ESRCH says that nobody is left.
   }
 }
 
@@ -37,7 +37,10 @@ async function running(group: number): Promise<boolean> {
   return states.some((state) => state !== undefined && state !== 'Z' && state !== 'X')
 }
 
-/** State letter of a process if it belongs to the group. `pid (name) state ppid pgrp …`; the name may hold anything. */
+/**
+ * Returns the state letter of a process if it belongs to the group. The line is `pid (name) state ppid pgrp …`; the
+ * name may hold anything.
+ */
 async function stateIn(group: number, pid: string): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   const [state, , processGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

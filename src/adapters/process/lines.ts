@@ -1,6 +1,9 @@
 import { StringDecoder } from 'node:string_decoder'
 
-/** Longer lines are cut here: a test that prints a minified bundle must not end up in memory, in Postgres or in Slack. */
+/**
+ * The length at which lines are cut: a test that prints a minified bundle must not end up in memory, in Postgres or in
+ * Slack.
+ */
 const longestLine = 8_192
 
 /** Turns chunks of bytes into lines with bounded memory. `\r` counts as a line end too: progress bars use it alone. */

@@ -1,11 +1,11 @@
 export interface CommandRequest {
-  /** argv: the program, then its arguments. Never a shell string. */
+  /** The program, then its arguments; never a shell string. */
   readonly argv: readonly [string, ...string[]]
   readonly cwd: string
   /** The whole environment of the child, beside PATH, HOME, LANG and TMPDIR. Secrets travel here, never in argv. */
   readonly env: Readonly<Record<string, string>>
   readonly timeoutMs: number
-  /** Called with each line of stdout and stderr as it comes. */
+  /** Gets each line of stdout and stderr as it comes. */
   readonly onLine?: (line: string) => void
 }
 
@@ -17,8 +17,9 @@ export interface CommandOutcome {
 }
 
 /**
- * Runs programs in a workspace. On abort or time-out the whole process group gets SIGTERM, after 5 s SIGKILL.
- * A non-zero exit is an outcome; raises CommandError `command_not_found`, `command_timed_out`, or rethrows the abort reason.
+ * Runs programs in a workspace. On abort or time-out the whole process group gets SIGTERM, after 5 s SIGKILL. A
+ * non-zero exit is an outcome; raises CommandError `command_not_found`, `command_timed_out`, or rethrows the abort
+ * reason.
  */
 export interface Commands {
   run(request: CommandRequest, signal: AbortSignal): Promise<CommandOutcome>

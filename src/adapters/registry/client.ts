@@ -9,19 +9,22 @@ import { checkTag, parseRepository } from './reference.ts'
 import { type RegistryAnswer, RegistrySession } from './session.ts'
 
 interface RegistryOptions {
-  /** Plain http for registries on this machine. On unless set to false, as in container engines. */
+  /** Whether registries on this machine are asked by plain http; on unless set to false, as in container engines. */
   readonly insecureLoopback?: boolean
-  /** It is asked with the registry's name as references have it: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
+  /** Finds credentials by the registry's name as references have it: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
   readonly credentials?: CredentialsOf
-  /** Registry → `host[:port]` or URL that answers in its place; there is no falling back to the original. */
+  /** For a registry the `host[:port]` or URL that answers in its place; there is no falling back to the original. */
   readonly mirrors?: Readonly<Record<string, string>>
-  /** Of one request; a resolution makes three. */
+  /** The time limit of one request; a resolution makes three. */
   readonly timeoutMs?: number
-  /** Pause before the second attempt; doubles. */
+  /** The pause before the second attempt; it doubles with each further one. */
   readonly retryDelayMs?: number
 }
 
-/** All four: a registry answers 404 "manifest unknown" for an existing image whose media type is not listed. */
+/**
+ * The media types of manifests, all four: a registry answers 404 "manifest unknown" for an existing image whose type is
+ * not listed.
+ */
 const MANIFEST_TYPES = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.oci.image.manifest.v1+json',
@@ -30,7 +33,7 @@ const MANIFEST_TYPES = [
 ].join(', ')
 
 const REVISION_LABEL = 'org.opencontainers.image.revision'
-/** `tags/list` pages read for a suggestion; a registry may hold tens of thousands. */
+/** The pages of `tags/list` that are read for a suggestion; a registry may hold tens of thousands. */
 const SUGGESTION_PAGES = 5
 
 interface Descriptor {
@@ -88,7 +91,7 @@ async function resolveIn(session: RegistrySession, wanted: Wanted): Promise<Reso
   }
 }
 
-/** The commit is the same for all platforms of one build, so the first one tells it. */
+/** Reads the manifest of the first platform: the commit is the same for all platforms of one build. */
 async function manifestOf(
   session: RegistrySession,
   descriptor: Descriptor | undefined,
@@ -124,7 +127,7 @@ async function content(
   return answer
 }
 
-/** The digest is of the exact bytes; the header must say the same, and so must a digest that was asked for. */
+/** Returns the digest of the exact bytes; the header must say the same, and so must a digest that was asked for. */
 function verifiedDigest({ bytes, headers }: RegistryAnswer, wanted: Wanted): string {
   const served = `sha256:${sha256(bytes)}`
   const claimed = headers.get('docker-content-digest')
@@ -165,7 +168,7 @@ async function notFound(
   return new ImageError('image_not_found', `${doing}: the registry has no such tag`, { hint, evidence: words })
 }
 
-/** Undefined when the repository does not exist or does not list. */
+/** Lists the tags; undefined when the repository does not exist or does not list. */
 async function tagsOf(session: RegistrySession): Promise<readonly string[] | undefined> {
   const tags: string[] = []
   let path: string | undefined = 'tags/list?n=1000'

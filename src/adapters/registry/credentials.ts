@@ -18,8 +18,8 @@ interface DockerConfig {
 }
 
 /**
- * What `docker login` (or a mounted `kubernetes.io/dockerconfigjson` Secret) left in `config.json`. A missing file holds
- * no credentials. Credential helpers (`credsStore`, `credHelpers`) are programs and are not run.
+ * Reads what `docker login` (or a mounted `kubernetes.io/dockerconfigjson` Secret) left in `config.json`. A missing
+ * file holds no credentials. Credential helpers (`credsStore`, `credHelpers`) are programs and are not run.
  */
 export function dockerConfigCredentials(path: string = defaultPath()): CredentialsOf {
   let config: DockerConfig | undefined
@@ -45,14 +45,14 @@ function readConfig(path: string): DockerConfig {
   try {
     return JSON.parse(text) as DockerConfig
   } catch {
-    // not as cause: a JSON error quotes the text, and the text holds passwords
+    // The error is no cause here: a JSON error quotes the text, and the text holds passwords.
     throw new ImageError('docker_config_unreadable', `reading registry credentials from ${path}: not JSON`, {
       hint: 'run docker login again',
     })
   }
 }
 
-/** Docker Hub is kept as `https://index.docker.io/v1/`, others as host or URL. */
+/** Names the registry of a key: Docker Hub is kept as `https://index.docker.io/v1/`, others as host or URL. */
 function registryOf(key: string): string {
   const host = key.replace(/^https?:\/\//, '').split('/')[0] ?? key
   return /^(index\.|registry-1\.)?docker\.io$/.test(host) ? 'docker.io' : host

@@ -31,13 +31,13 @@ interface RegistryErrorBody {
   readonly errors?: readonly { readonly code?: unknown; readonly message?: unknown }[]
 }
 
-/** `MANIFEST_UNKNOWN: manifest unknown` from `{"errors":[…]}`; the plain text of anything else. */
+/** Reads `MANIFEST_UNKNOWN: manifest unknown` from `{"errors":[…]}`, or the plain text of anything else. */
 export function registryWords(body: string): readonly string[] {
   try {
     const { errors } = JSON.parse(body) as RegistryErrorBody
     if (Array.isArray(errors)) return errors.map(({ code, message }) => `${String(code)}: ${String(message)}`)
   } catch {
-    // a proxy's HTML page, for instance
+    // The body may be a proxy's HTML page, for instance.
   }
   return body.trim() === '' ? [] : [cutBetweenWords(body.trim(), 200)]
 }

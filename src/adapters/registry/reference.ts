@@ -3,27 +3,30 @@ import { ImageError } from './errors.ts'
 export interface Repository {
   /** The registry, as people and credentials name it: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
   readonly registry: string
-  /** Where its API is: `https://registry-1.docker.io`. */
+  /** The address of its API: `https://registry-1.docker.io`. */
   readonly origin: string
-  /** `library/nginx`, `valuecanvas/api` */
+  /** The path of the repository: `library/nginx`, `valuecanvas/api`. */
   readonly path: string
 }
 
 interface Addressing {
-  /** Plain http for registries on this machine, as container engines do. */
+  /** Whether registries on this machine are asked by plain http, as container engines do. */
   readonly insecureLoopback: boolean
-  /** Registry → `host[:port]` or URL that answers instead of it. */
+  /** For a registry the `host[:port]` or URL that answers instead of it. */
   readonly mirrors: Readonly<Record<string, string>>
 }
 
 const DOCKER_HUB = 'docker.io'
-/** distribution/reference: lower case, separated by one of `.`, `_`, `__` or dashes. */
+/** The names that distribution/reference allows: lower case, separated by one of `.`, `_`, `__` or dashes. */
 const PATH = /^[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*$/
 const HOST =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/
 const TAG = /^\w[\w.-]{0,127}$/
 
-/** Docker's rule: the first part is a registry if it has a dot or a port, or is `localhost`; otherwise it is Docker Hub. */
+/**
+ * Reads a repository by Docker's rule: the first part is a registry if it has a dot or a port, or is `localhost`;
+ * otherwise it is Docker Hub.
+ */
 export function parseRepository(name: string, { insecureLoopback, mirrors }: Addressing): Repository {
   const slash = name.indexOf('/')
   const first = slash < 0 ? '' : name.slice(0, slash)

@@ -14,11 +14,11 @@ interface SessionOptions {
   readonly credentials: RegistryCredentials | undefined
   readonly timeoutMs: number
   readonly signal: AbortSignal
-  /** "resolving valuecanvas/api:v1.2.0" */
+  /** What is being done, for errors: "resolving valuecanvas/api:v1.2.0". */
   readonly doing: string
 }
 
-/** Manifests are limited to 4 MiB by registries; configs are smaller. */
+/** The largest body that is read. Registries limit manifests to 4 MiB; configs are smaller. */
 const LARGEST_BODY = 8 * 1024 * 1024
 
 /** Read access to one repository; proves who we are once and keeps the token for the session's life. */
@@ -63,7 +63,7 @@ export class RegistrySession {
     throw this.#denied(refusal)
   }
 
-  /** https://distribution.github.io/distribution/spec/auth/token/ */
+  /** Gets a token, see https://distribution.github.io/distribution/spec/auth/token/. */
   async #token(challenge: string, refusal: RegistryAnswer): Promise<string> {
     const { repository, credentials } = this.#options
     const parts = new Map([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value] as const))

@@ -79,7 +79,7 @@ function common({ botToken, apiUrl }: SlackConnection, log: Logger) {
   return {
     token: botToken.reveal(),
     logger: boltLogger(log),
-    // Set here, or Socket Mode gives every client of a listener its own hundred retries.
+    // Retries are set here, or Socket Mode gives every client of a listener its own hundred.
     clientOptions: { ...(apiUrl === undefined ? {} : { slackApiUrl: apiUrl }), retryConfig: { retries: 2 } },
   }
 }
@@ -95,7 +95,7 @@ function openHealthPage(port: number): Promise<{ close(): void }> {
   })
 }
 
-/** Bolt's words go to our log, one level lower: what matters is logged by our own code. */
+/** Writes Bolt's words to our log, one level lower: what matters is logged by our own code. */
 function boltLogger(log: Logger): BoltLogger {
   const line = (parts: unknown[]) => parts.map(String).join(' ')
   return {

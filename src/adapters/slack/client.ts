@@ -5,12 +5,12 @@ import { slackTrouble } from './slack-trouble.ts'
 
 interface ChatOptions {
   readonly token: string
-  /** Ends in `/api/`; Slack itself when left out. */
+  /** The address of the API, which ends in `/api/`; Slack's own when left out. */
   readonly apiUrl?: string
   readonly requestTimeoutMs?: number
 }
 
-/** Slack gives `usergroups.users.list` only about twenty calls a minute. */
+/** The time for which members are kept: Slack gives `usergroups.users.list` only about twenty calls a minute. */
 const membersTtlMs = 60_000
 
 /**
@@ -98,7 +98,7 @@ function contentOf(message: OutgoingMessage): { text: string; blocks?: AnyBlock[
   return { text: message.text, ...(message.blocks === undefined ? {} : { blocks: [...message.blocks] }) }
 }
 
-/** The SDK's methods take no signal, so each call gets a client whose fetch carries the call's own. */
+/** Makes a client for one call, whose fetch carries the call's own signal: the SDK's methods take none. */
 function clientFor(options: ChatOptions, signal: AbortSignal): WebClient {
   const timeoutMs = options.requestTimeoutMs ?? 10_000
   const fetchWithSignal: FetchFunction = (url, init) =>
@@ -112,7 +112,7 @@ function clientFor(options: ChatOptions, signal: AbortSignal): WebClient {
   })
 }
 
-/** Every problem is raised; the SDK's console output would only repeat it, unmasked. */
+/** The SDK's console output would only repeat, unmasked, the problems that are all raised. */
 const silent: Logger = {
   debug() {},
   info() {},

@@ -1,6 +1,6 @@
 import { type ErrorFacts, PurserError } from '../../errors.ts'
 
-/** Slack's own errors under their own names as far as Purser knows them; the last three are ours. */
+/** Slack's own errors by their own names as far as Purser knows them; the last three are ours. */
 export const slackCodes = [
   'internal_error',
   'fatal_error',
@@ -27,7 +27,10 @@ export const slackCodes = [
 ] as const
 export type SlackCode = (typeof slackCodes)[number]
 
-/** Slack said no, or could not be asked. `slack_refused` stands for every error of Slack that is not listed; the message names it. */
+/**
+ * Slack said no, or could not be asked. `slack_refused` stands for every error of Slack that is not listed; the message
+ * names it.
+ */
 export class SlackTrouble extends PurserError {
   readonly code: SlackCode
 

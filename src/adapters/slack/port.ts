@@ -36,7 +36,7 @@ export interface Chat {
   /** Shows a person's App Home. */
   publishHome(user: string, view: HomeView, signal: AbortSignal): Promise<void>
   permalink(posted: PostedMessage, signal: AbortSignal): Promise<string | undefined>
-  /** Members of a user group; cached for a minute. */
+  /** Reads the members of a user group; they are kept for a minute. */
   groupMembers(group: string, signal: AbortSignal): Promise<readonly string[]>
 }
 

@@ -1,7 +1,7 @@
 import { WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError, WebAPIRequestError } from '@slack/web-api'
 import { type SlackCode, slackCodes, SlackRateLimited, SlackTrouble } from './errors.ts'
 
-/** Errors of Slack that pass without anybody's doing. */
+/** The errors of Slack that pass without anybody's doing. */
 const passing: ReadonlySet<SlackCode> = new Set<SlackCode>([
   'internal_error',
   'fatal_error',

@@ -12,7 +12,7 @@ class LintFailed extends PurserError {
   readonly code = 'lint_failed'
 }
 
-/** squawk, as its npm package ships it. It exits with 1 when it has findings. */
+/** Runs squawk, as its npm package ships it. It exits with 1 when it has findings. */
 export function openMigrationLint(commands: Commands): MigrationLint {
   return {
     async check(sql, serverVersion, signal) {
@@ -50,7 +50,7 @@ async function lint(
     },
     signal,
   )
-  // One finding a line; its lines count from 0. https://squawkhq.com/docs/cli
+  // Each finding is one line, and its lines count from 0: https://squawkhq.com/docs/cli
   const findings = outcome.tail.flatMap((line) => {
     const found = /^migration\.sql:(\d+):\d+: \w+: (\S+) (.*)$/.exec(line)
     return found === null ? [] : [{ line: Number(found[1]) + 1, rule: found[2] ?? '', message: found[3] ?? '' }]

@@ -18,17 +18,17 @@ import type {
 } from './port.ts'
 
 interface StripeOptions {
-  /** `sk_…` or a restricted `rk_…`, live or test. */
+  /** The key: `sk_…` or a restricted `rk_…`, live or test. */
   readonly secretKey: Sensitive
-  /** `http://127.0.0.1:port` of a simulator; Stripe itself when unset. */
+  /** The address of a simulator, `http://127.0.0.1:port`; Stripe itself when unset. */
   readonly apiBase?: string
-  /** Of one request; a call may make three attempts. */
+  /** The time limit of one request; a call may make three attempts. */
   readonly timeoutMs?: number
-  /** Pause before the second attempt; doubles. */
+  /** The pause before the second attempt; it doubles with each further one. */
   readonly retryDelayMs?: number
 }
 
-/** Undelivered events beyond this many say nothing more to a reader. */
+/** The most undelivered events that are read: more say nothing more to a reader. */
 const UNDELIVERED_LIMIT = 1_000
 
 export function openStripe({
@@ -84,7 +84,7 @@ export function openStripe({
         call(`asking for the right ${right}`, signal, probe).then(() => undefined, refusedFor(right))
       const answers = await Promise.all([
         ask('Webhook Endpoints: Read', (sdk) => sdk.webhookEndpoints.list({ limit: 1 })),
-        // There is no such endpoint: who may write is told so, who may not is told that.
+        // There is no such endpoint: whoever may write is told so, whoever may not is told that.
         ask('Webhook Endpoints: Write', (sdk) => sdk.webhookEndpoints.update('we_purser_asks_for_the_right', {})),
         ask('Events: Read', (sdk) => sdk.events.list({ limit: 1 })),
       ])
@@ -184,7 +184,10 @@ function updateParams({
   }
 }
 
-/** Stripe, not the compiler, has the last word on names: an endpoint being restored may hold ones that this SDK no longer knows. */
+/**
+ * Types event names as the SDK wants them. Stripe, not the compiler, has the last word on them: an endpoint being
+ * restored may hold ones that this SDK no longer knows.
+ */
 function eventNames(events: readonly string[]): Stripe.WebhookEndpointCreateParams.EnabledEvent[] {
   return [...events] as Stripe.WebhookEndpointCreateParams.EnabledEvent[]
 }
@@ -207,7 +210,7 @@ function asEndpoint(endpoint: Stripe.WebhookEndpoint): WebhookEndpoint {
   }
 }
 
-/** A refusal for want of a right is an answer here; so is "no such endpoint". */
+/** Takes a refusal for want of a right for an answer; so is "no such endpoint". */
 function refusedFor(right: string): (error: unknown) => MissingRight | undefined {
   return (error) => {
     if (!(error instanceof StripeTrouble)) throw error
@@ -246,7 +249,10 @@ function addressOf(apiBase: string | undefined): Pick<Stripe.StripeConfig, 'host
   return { protocol, host: base.hostname, port: base.port || (protocol === 'http' ? 80 : 443) }
 }
 
-/** Raises `NoAnswer` when the URL gives none. Redirects are not followed: Stripe counts a 3xx as a failed delivery. */
+/**
+ * Speaks to a webhook URL. Raises `NoAnswer` when it gives none. Redirects are not followed: Stripe counts a 3xx as a
+ * failed delivery.
+ */
 export function webhookProbe({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}): WebhookProbe {
   async function post(
     url: string,
@@ -287,7 +293,10 @@ export function webhookProbe({ timeoutMs = 10_000 }: { readonly timeoutMs?: numb
   }
 }
 
-/** Shaped like any event, of a type that no handler acts on; whoever finds it in a table sees where it came from. */
+/**
+ * Makes an event shaped like any other, of a type that no handler acts on; whoever finds it in a table sees where it
+ * came from.
+ */
 function probeEvent(): Readonly<Record<string, unknown>> {
   const id = `evt_purser_probe_${randomUUID().replaceAll('-', '')}`
   return {

@@ -25,9 +25,9 @@ interface StripeFacts extends ErrorFacts {
 
 export class StripeTrouble extends PurserError {
   readonly code: StripeCode
-  /** Stripe's support and the dashboard's log ask for it: `req_…`. */
+  /** The id `req_…` of the request, which Stripe's support and the dashboard's log ask for. */
   readonly requestId: string | undefined
-  /** The SDK's name of the error: `StripePermissionError`, … */
+  /** The SDK's name of the error: `StripePermissionError` and the like. */
   readonly type: string | undefined
   readonly status: number | undefined
   readonly retryAfterMs: number | undefined
@@ -43,8 +43,8 @@ export class StripeTrouble extends PurserError {
 }
 
 /**
- * `doing` is what was being done, in lower case. The SDK's error is not kept as `cause`: it carries the answer's
- * headers and body, and whatever prints causes would print them.
+ * Explains an error of the SDK. `doing` is what was being done, in lower case. The error is not kept as `cause`: it
+ * carries the answer's headers and body, and whatever prints causes would print them.
  */
 export function stripeTrouble(doing: string, error: unknown): StripeTrouble {
   if (error instanceof StripeTrouble) return error
@@ -121,7 +121,7 @@ function classify(error: Stripe.errors.StripeError): Classified {
   return { code: 'stripe_server_error', hint: 'look at status.stripe.com; the call is safe to repeat', transient: true }
 }
 
-/** As the dashboard names them. */
+/** The rights as the dashboard names them. */
 const rights: Readonly<Record<string, string>> = {
   rak_webhook_read: 'Webhook Endpoints: Read',
   rak_webhook_write: 'Webhook Endpoints: Write',
@@ -129,7 +129,7 @@ const rights: Readonly<Record<string, string>> = {
   rak_account_read: 'Accounts: Read',
 }
 
-/** The right that Stripe says would have allowed the request. */
+/** Returns the right that Stripe says would have allowed the request. */
 export function rightIn(message: string): string | undefined {
   const name = /\brak_\w+/.exec(message)?.[0]
   return name === undefined ? undefined : (rights[name] ?? name)
@@ -168,7 +168,10 @@ function retryAfter(error: Stripe.errors.StripeError): number | undefined {
   return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined
 }
 
-/** Stripe repeats a wrong key half starred out; even that half stays here. The long lists of allowed values go, too. */
+/**
+ * Masks the wrong key, which Stripe repeats half starred out: even that half stays here. The long lists of allowed
+ * values go, too.
+ */
 function masked(text: string): string {
   const safe = text.replace(/\b(sk|rk|pk)_(live|test)_[\w*]+/g, '$1_$2_…').replace(/\bwhsec_\w+/g, 'whsec_…')
   return safe.length > 400 ? `${safe.slice(0, 400)}…` : safe

@@ -6,8 +6,8 @@ export const STRIPE_API_VERSION: typeof Stripe.API_VERSION = Stripe.API_VERSION
 type StripeEventType = Exclude<Stripe.WebhookEndpointCreateParams.EnabledEvent, '*'>
 
 /**
- * The SDK knows event types at compile time only; the keys of this record are checked against them, so an upgrade
- * that adds or removes a type fails the build instead of leaving a webhook deaf.
+ * Every event type. The SDK knows them at compile time only; the keys of this record are checked against them, so an
+ * upgrade that adds or removes a type fails the build instead of leaving a webhook deaf.
  */
 const known: Readonly<Record<StripeEventType, 1>> = {
   'account.application.authorized': 1,

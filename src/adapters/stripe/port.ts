@@ -17,9 +17,9 @@ export interface NewWebhookEndpoint {
   readonly enabledEvents: readonly string[]
   readonly metadata: Readonly<Record<string, string>>
   readonly description: string
-  /** Fixed for the endpoint's life. Default: the adapter's. */
+  /** The API version, fixed for the endpoint's life; the adapter's by default. */
   readonly apiVersion?: string
-  /** Made of run and step: a repeat within 24 h returns the same endpoint *and its secret* again. */
+  /** The key, made of run and step: a repeat within 24 h returns the same endpoint *and its secret* again. */
   readonly idempotencyKey: string
 }
 
@@ -30,7 +30,7 @@ export interface WebhookEndpointChange {
 }
 
 export interface MissingRight {
-  /** As the dashboard names it: "Webhook Endpoints: Write". */
+  /** The right as the dashboard names it: "Webhook Endpoints: Write". */
   readonly right: string
   /** Stripe's own words. */
   readonly answer: string
@@ -41,63 +41,69 @@ export interface EventSummary {
   readonly id: string
   readonly type: string
   readonly created: Date
-  /** Endpoints that have not acknowledged it (yet). */
+  /** The number of endpoints that have not acknowledged it (yet). */
   readonly pendingWebhooks: number
 }
 
 interface EventQuestion {
-  /** Stripe keeps events for 30 days. */
+  /** The time from which on is asked: Stripe keeps events for 30 days. */
   readonly since: Date
   readonly types: readonly string[]
-  /** Only those that at least one endpoint has not acknowledged. */
+  /** Whether only events are wanted that at least one endpoint has not acknowledged. */
   readonly undelivered: boolean
   /** The place at which the page before ended. */
   readonly after?: string
 }
 
 interface EventPage {
-  /** At most 100, the newest first. */
+  /** The events, at most 100, the newest first. */
   readonly events: readonly EventSummary[]
-  /** Hand it back as `after`; undefined when there is no more. */
+  /** The value that is handed back as `after`; undefined when there is no more. */
   readonly next: string | undefined
 }
 
 /** An event as Stripe keeps it: its content never changes, and stays in the API version of the day it was made. */
 export interface StoredEvent extends EventSummary {
   readonly apiVersion: string | null
-  /** JSON, as it can be posted. It tells of customers: never into a log, a message or the state database. */
+  /** The event as JSON that can be posted. It tells of customers: never into a log, a message or the state database. */
   readonly body: string
 }
 
-/** The billing provider's account. Errors are StripeTrouble (request id, type, what to do; `transient` for network, 429, 5xx). */
+/**
+ * The billing provider's account. Errors are StripeTrouble (request id, type, what to do; `transient` for network, 429,
+ * 5xx).
+ */
 export interface StripeAccount {
   /** The mode that the key's prefix promises. */
   readonly keyMode: 'live' | 'test'
   /** The API version in which endpoints that Purser makes get their events. */
   readonly apiVersion: string
   /**
-   * Rights that the key lacks of those that a deploy uses: webhook endpoints (read, write) and events (read). Asked by
-   * calls that change nothing. Empty for an unrestricted key.
+   * Returns the rights that the key lacks of those that a deploy uses: webhook endpoints (read, write) and events
+   * (read). It asks by calls that change nothing. Empty for an unrestricted key.
    */
   missingRights(signal: AbortSignal): Promise<readonly MissingRight[]>
-  /** How far Stripe's clock is ahead of this machine's, to a second or so; undefined when its answer does not tell. */
+  /**
+   * Tells how far Stripe's clock is ahead of this machine's, to a second or so; undefined when its answer does not
+   * tell.
+   */
   clockAheadMs(signal: AbortSignal): Promise<number | undefined>
   account(signal: AbortSignal): Promise<{ readonly id: string; readonly livemode: boolean | undefined }>
   endpoints(signal: AbortSignal): Promise<readonly WebhookEndpoint[]>
   endpoint(id: string, signal: AbortSignal): Promise<WebhookEndpoint | undefined>
-  /** The signing secret appears in this answer only. The API version is pinned by the adapter. */
+  /** Creates an endpoint. Its signing secret appears in this answer only. The API version is pinned by the adapter. */
   createEndpoint(
     endpoint: NewWebhookEndpoint,
     signal: AbortSignal,
   ): Promise<{ readonly endpoint: WebhookEndpoint; readonly signingSecret: Sensitive }>
   updateEndpoint(id: string, change: WebhookEndpointChange, signal: AbortSignal): Promise<WebhookEndpoint>
-  /** Missing is fine. */
+  /** Deletes an endpoint; a missing one is fine. */
   deleteEndpoint(id: string, signal: AbortSignal): Promise<void>
-  /** Events created since then that at least one endpoint has not acknowledged. */
+  /** Lists events created since then that at least one endpoint has not acknowledged. */
   undelivered(since: Date, signal: AbortSignal): Promise<readonly EventSummary[]>
   /** Asks for one page of events; Stripe takes at most 20 types in one question. */
   events(question: EventQuestion, signal: AbortSignal): Promise<EventPage>
-  /** With its content. Undefined: Stripe does not have it any more. */
+  /** Reads an event with its content; undefined when Stripe does not have it any more. */
   event(id: string, signal: AbortSignal): Promise<StoredEvent | undefined>
 }
 
@@ -114,7 +120,7 @@ export interface WebhookProbe {
 export interface ProbeAnswer {
   readonly status: number
   readonly milliseconds: number
-  /** The body's first 200 characters. */
+  /** The first 200 characters of the body. */
   readonly body: string
   /** The address to which a 3xx points, without its query. */
   readonly location?: string

@@ -3,7 +3,7 @@ import type { Answer } from '../respond.ts'
 import type { Caller, CommandContext } from '../command-context.ts'
 import { guard } from '../guards.ts'
 
-/** The Details button: the plan in full. */
+/** Answers the Details button with the plan in full. */
 export async function details(caller: Caller, ticket: { run: number }, context: CommandContext): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
   await guard(context, caller, 'view', run.environment)

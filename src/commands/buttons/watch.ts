@@ -6,7 +6,7 @@ import { environmentOf, guard, NotAllowed, personOf } from '../guards.ts'
 
 type Ticket = { readonly run: number }
 
-/** The Finish now button. It shortens what was approved, so it takes whoever may approve this run. */
+/** Carries out the Finish now button. It shortens what was approved, so it takes whoever may approve this run. */
 export async function finishWatch(caller: Caller, ticket: Ticket, context: CommandContext): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
   const { policy } = environmentOf(context, run.environment)
@@ -15,12 +15,12 @@ export async function finishWatch(caller: Caller, ticket: Ticket, context: Comma
   return decide(caller, ticket, 'finish', context)
 }
 
-/** The Keep watching button: the watch goes on to its end, where the rules decide. */
+/** Carries out the Keep watching button: the watch goes on to its end, where the rules decide. */
 export async function keepWatching(caller: Caller, ticket: Ticket, context: CommandContext): Promise<Answer> {
   return decideAsApprover(caller, ticket, 'keep', context)
 }
 
-/** The Stop watching button: the phase fails with what was seen. */
+/** Carries out the Stop watching button: the phase fails with what was seen. */
 export async function stopWatching(caller: Caller, ticket: Ticket, context: CommandContext): Promise<Answer> {
   return decideAsApprover(caller, ticket, 'stop', context)
 }

@@ -8,22 +8,22 @@ import { type UndoPlan, withRollbackTarget } from '../../model/undo-plan.ts'
 import type { CommandContext } from '../command-context.ts'
 import { whySchemaForbids } from '../schema-guard.ts'
 
-/** A person waits for the dialog. */
+/** The time for the cluster's answer, in milliseconds, while a person waits for the dialog. */
 const lookLimitMs = 5_000
-/** Slack waits three seconds for the answer to a confirmation. */
+/** The time for the cluster's answer to a confirmation, to which Slack waits three seconds for an answer. */
 const clusterLimitMs = 1_500
 
 interface Asked {
   readonly run: Run
   readonly undo: UndoPlan
   readonly image: EffectOf<'image'>
-  /** `--to-revision` */
+  /** The number that was typed after `--to-revision`. */
   readonly revision: number | undefined
-  /** Carries what is shown from the dialog's opening to its confirmation. */
+  /** Makes the metadata that carry what is shown from the dialog's opening to its confirmation. */
   readonly metadata: (rollbackTarget: RollbackTarget) => string
 }
 
-/** The dialog with what will run in it; without a way to confirm when the rollback would stop. */
+/** Makes the dialog with what will run in it; without a way to confirm when the rollback would stop. */
 export async function viewWithRevisions(asked: Asked, context: CommandContext): Promise<ModalView> {
   const { run, undo, image, revision, metadata } = asked
   const now = context.now()
@@ -52,14 +52,14 @@ function unseen({ run, undo, revision, metadata }: Asked, context: CommandContex
   return rollbackView(run, withRollbackTarget(undo, rollbackTarget), metadata(rollbackTarget), context.now())
 }
 
-/** True when the deployment is known to have changed since the dialog was shown. */
+/** Tells whether the deployment is known to have changed since the dialog was shown. */
 export async function hasMoved(
   run: Run,
   rollbackTarget: RollbackTarget | undefined,
   context: CommandContext,
 ): Promise<boolean> {
   if (rollbackTarget?.kind !== 'seen') return false
-  // Best effort: the run looks again before it changes anything.
+  // An answer that does not come is passed over: the run looks again before it changes anything.
   const seen = await context.deployment(run.environment, AbortSignal.timeout(clusterLimitMs)).catch(() => undefined)
   return seen !== undefined && seen.templateHash !== rollbackTarget.from.templateHash
 }
@@ -67,7 +67,9 @@ export async function hasMoved(
 const longestMetadata = 2_900
 const longestLine = 200
 
-/** What a dialog carries is limited: differences that do not fit are counted, here and in what is shown. */
+/**
+ * Shortens what a dialog carries, which is limited: differences that do not fit are counted, here and in what is shown.
+ */
 function fitting(rollbackTarget: Extract<RollbackTarget, { kind: 'seen' }>, metadata: Asked['metadata']) {
   const lines = rollbackTarget.differences.map((line) =>
     line.length > longestLine ? `${line.slice(0, longestLine)}…` : line,

@@ -7,9 +7,9 @@ import { environmentsHere, guard } from '../guards.ts'
 export interface Submitted {
   readonly user: string
   readonly metadata: string
-  /** Typed text, or the chosen option's value; undefined when the input is empty or not there. */
+  /** Returns typed text, or the chosen option's value; undefined when the input is empty or not there. */
   value(input: string): string | undefined
-  /** Values of the ticked boxes. */
+  /** Returns the values of the ticked boxes. */
   ticked(input: string): readonly string[]
 }
 
@@ -34,10 +34,13 @@ export function submitted(user: string, metadata: string, values: Values): Submi
 
 const Place = z.object({ channel: z.string(), environment: z.string() })
 
-/** Where a dialog was asked for, and the environment that is meant when it offers no choice. */
+/** The channel in which a dialog was asked for, and the environment that is meant when it offers no choice. */
 type Place = z.infer<typeof Place>
 
-/** For a dialog that offers every environment of the channel, the one that is meant first. Raises NotAllowed. */
+/**
+ * Reads the place of a dialog that offers every environment of the channel, the one that is meant first. Raises
+ * NotAllowed.
+ */
 export async function placeOf(
   caller: Caller,
   right: Right,

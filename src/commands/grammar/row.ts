@@ -5,12 +5,11 @@ import type { Answer } from '../respond.ts'
 import { environment, meant, type Word, wordOf } from './words.ts'
 
 /*
- * How a row of the grammar is declared, and what is derived from the declaration: the usage text and the parser both walk
- * the same schemas, so an option that is parsed cannot be missing from the usage text.
- *
- * Words that look like options are taken out first, wherever they stand. What is left fills the arguments in their order.
- * Every argument may be left out: the name of an environment is never taken for an argument before ENV, so that
- * `deploy staging` leaves the version open.
+ * How a row of the grammar is declared, and what is derived from the declaration: the usage text and the parser both
+ * walk the same schemas, so an option that is parsed cannot be missing from the usage text. Words that look like
+ * options are taken out first, wherever they stand. What is left fills the arguments in their order. Every argument may
+ * be left out: the name of an environment is never taken for an argument before ENV, so that `deploy staging` leaves
+ * the version open.
  */
 
 /** A line that was understood: what was asked, by the names of the row's `takes`, and how it is carried out. */
@@ -25,15 +24,17 @@ export interface Understood {
 type Reading = Understood | { readonly ok: false; readonly problem: string }
 
 interface About {
-  /** A phrase without subject: "lists …". Every list of commands shows it. */
+  /** A phrase without subject, "lists …", which every list of commands shows. */
   readonly does: string
   /** Further sentences for docs/commands.md, in Markdown. */
   readonly more?: string
-  /** Who may type it. `channel`: everyone in a channel of the environment. `everyone`: in any channel. */
+  /**
+   * The people who may type it: `channel` is everyone in a channel of the environment, `everyone` also in any other.
+   */
   readonly may: 'deployers' | 'channel' | 'everyone'
   /** The setting that says how many approvers have to agree; left out when nobody is asked. */
   readonly approvals?: Extract<keyof PolicyConfig, 'approvals' | 'rollbackApprovals' | 'restoreApprovals'>
-  /** Where the answer is: on the board of a run, in a message that only the typist sees, or told in the channel. */
+  /** The place of the answer: on the board of a run, in a message that only the typist sees, or told in the channel. */
   readonly answer: 'board' | 'message' | 'announcement'
   /** What can be typed after `/billing`. */
   readonly examples: readonly string[]
@@ -46,7 +47,7 @@ export interface Row extends About {
   /** The usage text after the name, argument by argument: `[VERSION]`, `[--to-revision K]`. */
   readonly parts: readonly string[]
   readonly words: readonly Word[]
-  /** Pure. `rest` is the text after the name, `environments` are the names in purser.yaml. */
+  /** Reads what was typed. `rest` is the text after the name, `environments` are the names in purser.yaml. Pure. */
   readonly parse: (rest: string, environments: readonly string[]) => Reading
 }
 
@@ -56,9 +57,9 @@ type Values<S extends Shape> = z.output<ReturnType<typeof z.object<S>>>
 interface Declaration<S extends Shape> extends About {
   /** The arguments in their order, then the options; each is a schema of `words.ts`. */
   readonly takes: S
-  /** Whatever else is typed is passed over: who asks for help is not corrected. */
+  /** Whether anything else that is typed is passed over: whoever asks for help is not corrected. */
   readonly ignoresRest?: true
-  /** Why these values do not go together. */
+  /** Says why these values do not go together. */
   readonly refuses?: (values: Values<S>) => string | undefined
   /** Carries it out. What people left open may be asked for in a dialog. Raises what guards raise. */
   readonly act: (caller: Caller, asked: Values<S>, context: CommandContext) => Promise<Answer> | Answer
@@ -103,11 +104,11 @@ function inBrackets({ label, value, choices }: Word, words: readonly Word[]): st
 interface Sorted {
   /** What was typed for each key of the shape; keys for which nothing was typed are missing. */
   readonly typed: Readonly<Record<string, string | boolean>>
-  /** What fits nowhere; the first is told. */
+  /** The words that fit nowhere; the first is told. */
   readonly problems: readonly string[]
 }
 
-/** Which word was typed for which argument or option. */
+/** Sorts the words by the argument or option for which each was typed. */
 function sort(name: string, takes: Shape, rest: string, environments: readonly string[]): Sorted {
   const entries = Object.entries(takes).map(([key, schema]) => ({ key, schema, word: wordOf(schema) }))
   const whole = entries.find(({ word }) => word.takesRest)

@@ -4,9 +4,12 @@ import { mistyped } from '../../nearest.ts'
 
 /** What people are told of one argument or option: in the usage text, in the help and in docs/commands.md. */
 export interface Word {
-  /** `VERSION` or `--dry-run`. What begins with two hyphens is an option: it may stand anywhere, an argument has its place. */
+  /**
+   * `VERSION` or `--dry-run`. What begins with two hyphens is an option: it may stand anywhere, an argument has its
+   * place.
+   */
   readonly label: string
-  /** A phrase that says what it is for. */
+  /** A phrase that says what the word is for. */
   readonly does: string
   /** The usage text's name for the value that an option takes; an option without one is on or off. */
   readonly value?: string
@@ -37,7 +40,7 @@ function word<S extends z.ZodType<unknown, string>>(schema: S, problem: (text: s
   })
 }
 
-/** As git and registries allow in a tag, and nothing that a shell or a URL could read another way. */
+/** Takes what git and registries allow in a tag, and nothing that a shell or a URL could read another way. */
 const versionText = z
   .string()
   .regex(/^v?\d+\.\d+\.\d+(-[0-9A-Za-z][0-9A-Za-z.-]*)?$/)
@@ -62,7 +65,10 @@ export const version = word(
     does: 'a tag of the repository, as in v1.2.0; without it a dialog offers the newest',
   })
 
-/** Which names there are is known by purser.yaml, so `row.ts` compares. A name of an environment is never read as an argument before it. */
+/**
+ * Takes the name of an environment. purser.yaml knows which names there are, so `row.ts` compares. It is never read as
+ * an argument before it.
+ */
 export const environment = z
   .string()
   .optional()
@@ -73,7 +79,7 @@ const runNumber = z
   .regex(/^#?[1-9]\d{0,9}$/)
   .transform((text) => Number(text.replace('#', '')))
 
-/** `without` says which run is meant when none is named. */
+/** Takes a run's number; `without` says which run is meant when none is named. */
 export function run(without: string) {
   return word(runNumber, (text) => `${text} is not a run. A run has a number, as in #42.`)
     .optional()
@@ -107,7 +113,7 @@ export const subject = z
   .register(told, { label: 'SUBJECT', choices: subjects, does: 'what does not work; without it a dialog asks' })
 
 export const cronJob = word(
-  // As Kubernetes names things.
+  // Kubernetes names things by this rule.
   z
     .string()
     .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)

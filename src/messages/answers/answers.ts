@@ -24,7 +24,7 @@ interface CommandHelp {
   readonly words: readonly { readonly label: string; readonly does: string }[]
 }
 
-/** Every command on one screen. */
+/** Lists every command on one screen. */
 export function help(commands: readonly CommandHelp[]): Message {
   const lines = commands.map(({ usage, does, words }) => {
     const options = words.filter(({ label }) => label.startsWith('--'))
@@ -46,13 +46,13 @@ export function refusal(text: string, next?: string): Message {
   return message(lines.join('\n'), [paragraph(lines.join('\n'))])
 }
 
-/** To a press in App Home, which has no channel of its own: what happens, and where it can be watched. */
+/** Answers a press in App Home, which has no channel of its own: what happens, and where it can be watched. */
 export function beingVerified(environment: string, channel: string): Message {
   const whole = `${words(`${environment} is being verified.`, 500)} The board is in <#${channel}>.`
   return message(whole, [paragraph(whole)])
 }
 
-/** `usage` is that of the nearest command, or of the help when nothing is near. */
+/** Answers a text that is no command. `usage` is that of the nearest command, or of the help when nothing is near. */
 export function unknownCommand(typed: string, nearest: string | undefined, usage: string): Message {
   const wrong = typed.trim() === '' ? 'A command is missing.' : `${code(typed, 100)} is not a command of Purser.`
   const meant = nearest === undefined ? '' : ` Did you mean ${code(nearest, 100)}?`
@@ -60,7 +60,7 @@ export function unknownCommand(typed: string, nearest: string | undefined, usage
   return message(text, [paragraph(text)])
 }
 
-/** Runs that are under way or wait for people; one run when somebody asked for it by number. */
+/** Shows the runs that are under way or wait for people, or one run when somebody asked for it by number. */
 export function statusMessage(runs: readonly Run[], now: Date): Message {
   if (runs.length === 0) {
     const text = `Nothing runs and nothing waits. ${code('/billing deploy VERSION')} starts a run.`
@@ -70,7 +70,7 @@ export function statusMessage(runs: readonly Run[], now: Date): Message {
   return listMessage(lines, 'not listed', `${code('/billing status #N')} shows one of them.`)
 }
 
-/** Newest first, as given. */
+/** Lists runs in the order given, which is the newest first. */
 export function historyMessage(runs: readonly Run[], now: Date): Message {
   if (runs.length === 0) {
     const text = `No run has finished yet. ${code('/billing deploy VERSION')} starts one.`
@@ -91,7 +91,7 @@ interface HistoryEvent {
   readonly text: string
 }
 
-/** Everything that happened in a run, oldest first; when it is too long the oldest are counted, not shown. */
+/** Tells everything that happened in a run, the oldest first; when it is too long the oldest are counted, not shown. */
 export function runHistoryMessage(run: Run, events: readonly HistoryEvent[]): Message {
   const head = `*#${run.number}* ${words(subject(run), 250)}: ${words(stateWords(run), 100)}`
   const lines = events.map((event) => {

@@ -4,7 +4,7 @@ import { localTime } from '../blocks/marks.ts'
 
 const unlock = (environment: string) => code(`/billing unlock ${environment}`)
 
-/** To everybody in the channels of the environment. */
+/** Tells everybody in the channels of the environment that it is locked. */
 export function lockAnnouncement(lock: Lock): Message {
   const { environment, lockedBy, reason } = lock
   return said(
@@ -13,7 +13,7 @@ export function lockAnnouncement(lock: Lock): Message {
   )
 }
 
-/** `former`: the lock that is gone. */
+/** Tells everybody that the environment is open again. `former` is the lock that is gone. */
 export function unlockAnnouncement(former: Lock, by: string): Message {
   const { environment } = former
   return said(
@@ -22,7 +22,7 @@ export function unlockAnnouncement(former: Lock, by: string): Message {
   )
 }
 
-/** Who locked it, when, and why. */
+/** Refuses because of a lock, with who locked it, when, and why. */
 export function lockedRefusal(lock: Lock): Message {
   return said(
     `*${words(lock.environment, 60)}* is ${lockedSince(lock)}\nNothing was changed. ` +

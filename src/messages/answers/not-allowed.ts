@@ -2,13 +2,13 @@ import type { Denial } from '../../model/denial.ts'
 import { escape } from '../blocks/marks.ts'
 import { mentions, message, type Message, paragraph } from '../blocks/message.ts'
 
-/** Why not, and who can or where: nothing was changed. */
+/** Says why not, and who can or where; nothing was changed. */
 export function notAllowed(denial: Denial): Message {
   const whole = `${escape(denialText(denial))}${elsewhere(denial)} Nothing was changed.`
   return message(whole, [paragraph(whole)])
 }
 
-/** One sentence of plain text. */
+/** Words a denial in one sentence of plain text. */
 export function denialText(denial: Denial): string {
   switch (denial.reason) {
     case 'channel':

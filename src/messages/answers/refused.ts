@@ -9,9 +9,9 @@ import { refusal } from './answers.ts'
 
 /** What a command answers instead of doing what it was asked for, by command. Only the person who asked reads it. */
 
-// Of every command.
+// These answers are for every command.
 
-/** `reason`: an error's message. */
+/** Says why not; `reason` is an error's message. */
 export function refusedBecause(reason: string, hint: string | undefined): Message {
   return refusal(`${sentence(reason)} Nothing was changed.`, hint)
 }
@@ -23,7 +23,7 @@ export function notNow(): Message {
   )
 }
 
-// Deploy, retry, cancel.
+// These are for deploy, retry and cancel.
 
 export function noVersionChosen(): Message {
   return refusal('No version was chosen.', 'Choose one of the tags.')
@@ -37,7 +37,7 @@ export function nothingToCancel(): Message {
   return refusal('Nothing is running or waiting.', '/billing history shows finished runs.')
 }
 
-// Rollback.
+// These are for rollback.
 
 export function nothingToRollBack(): Message {
   return refusal(
@@ -73,11 +73,11 @@ export function schemaTooNew(run: number, schema: SchemaRefusal): Message {
   return refusal(`${why} Nothing was changed.`, next)
 }
 
-// Restore.
+// These are for restore.
 
 const listBackups = '/billing backups lists those that there are.'
 
-/** `asked`: the backup that was named; undefined when any would have done. */
+/** Says that there is no backup. `asked` is the one that was named; undefined when any would have done. */
 export function noBackup(environment: string, asked: string | undefined): Message {
   const text = asked === undefined ? `There is no backup of ${environment}.` : `${environment} has no backup ${asked}.`
   return refusal(`${text} Nothing was changed.`, listBackups)
@@ -91,7 +91,7 @@ export function wrongNameTyped(typed: string, environment: string): Message {
   return refusal(`You typed “${typed}”, not “${environment}”. Nothing was changed.`, 'Ask again: /billing restore')
 }
 
-// Diagnose and fix.
+// These are for diagnose and fix.
 
 export function noSubjectChosen(): Message {
   return refusal('Nothing was chosen.', 'Choose what to diagnose.')
@@ -123,7 +123,7 @@ function staleText(environment: string, stale: StaleDiagnosis): string {
   }
 }
 
-// Lock and unlock.
+// These are for lock and unlock.
 
 export function noReasonGiven(): Message {
   return refusal('Say why, in 3 to 300 letters: others will read it.', 'Nothing was changed.')
@@ -137,7 +137,7 @@ export function wasNotLocked(environment: string): Message {
   return refusal(`${environment} was not locked. Nothing was changed.`)
 }
 
-/** It was done, but Slack did not take its announcement in every channel. */
+/** Says that it was done, but that Slack did not take its announcement in every channel. */
 export function notEverybodyTold(announcement: Message): Message {
   return refusal(
     announcement.text.replaceAll(/[*`]|:\w+: /g, ''),

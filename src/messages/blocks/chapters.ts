@@ -1,7 +1,7 @@
 import { isRestorePlan, type PhaseState, type Run } from '../../model/run.ts'
 import { type PhaseName, phaseSpec } from '../../model/kinds.ts'
 
-/** The runbook's chapters; planning is worked out before approval and is none. */
+/** Lists the runbook's chapters; planning comes before approval and is none. */
 export function chapters(run: Run): readonly PhaseState[] {
   return run.phases.filter((phase) => phase.name !== 'plan')
 }
@@ -10,7 +10,7 @@ export function failedPhase(run: Run): PhaseState | undefined {
   return run.phases.find((phase) => phase.status === 'failed')
 }
 
-/** The chapter under way, or the next one that will be. */
+/** Returns the chapter under way, or the next one that will be. */
 export function currentPhase(run: Run): PhaseState | undefined {
   return (
     run.phases.find((phase) => phase.status === 'running') ??
@@ -19,7 +19,7 @@ export function currentPhase(run: Run): PhaseState | undefined {
   )
 }
 
-/** In place nothing is restored before the downtime. */
+/** Returns the title of a phase; that of a restore in place differs, as nothing is restored before the downtime. */
 export function phaseTitle({ kind, plan }: Pick<Run, 'kind' | 'plan'>, name: PhaseName): string {
   if (name === 'prepare' && isRestorePlan(plan) && plan.inPlace !== undefined) return 'Verify the backup once more'
   return phaseSpec(kind, name)?.title ?? name

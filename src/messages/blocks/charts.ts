@@ -3,7 +3,7 @@ import type { MetricSample } from '../../model/run.ts'
 import { clip, context } from './message.ts'
 import { oneLine } from '../../text.ts'
 
-/** Missing in @slack/types 3.2: https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block */
+/** The block that @slack/types 3.2 lacks: https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block */
 interface DataVisualizationBlock extends Block {
   readonly type: 'data_visualization'
   readonly title: string
@@ -31,7 +31,7 @@ export interface ChartedMetric {
   readonly compare: 'value' | 'growth'
 }
 
-/** What was watched while monitoring. */
+/** The numbers that were watched while monitoring. */
 export interface Watched {
   readonly samples: readonly MetricSample[]
   readonly metrics: readonly ChartedMetric[]
@@ -40,20 +40,22 @@ export interface Watched {
 export const unwatched: Watched = { samples: [], metrics: [] }
 
 export interface Charts {
-  /** At most two, as many as a message takes. */
+  /** The charts, at most two, as many as a message takes. */
   readonly blocks: readonly DataVisualizationBlock[]
   /** The same in words, one metric a line: for notifications, screen readers, and workspaces without charts. */
   readonly lines: readonly string[]
-  /** Of these lines the times in which nobody watched: a chart draws a line over them. */
+  /** The times, one line each, in which nobody watched: a chart draws a line over them. */
   readonly gaps: readonly string[]
 }
 
 const mostPoints = 20
-/** Slack takes twelve; some of its clients still draw six only. */
+/** The number of lines in a chart. Slack takes twelve, but some of its clients draw only six. */
 const mostSeries = 6
 const longestName = 20
 
-/** One chart of the metrics that count by their value, one of those that count by their growth since the start. */
+/**
+ * Draws one chart of the metrics that count by their value and one of those that count by their growth since the start.
+ */
 export function chartBlocks(samples: readonly MetricSample[], metrics: readonly ChartedMetric[]): Charts {
   const known = metrics.flatMap((metric) => {
     const mine = samples
@@ -81,7 +83,7 @@ interface Gap {
   readonly to: number
 }
 
-/** A time without any sample that is much longer than the usual one between two: nobody was watching then. */
+/** Finds the times without any sample that are much longer than the usual one between two: nobody was watching then. */
 export function gapsOf(times: readonly number[]): readonly Gap[] {
   const moments = [...new Set(times)].sort((a, b) => a - b)
   const pauses = moments.slice(1).map((time, index) => time - (moments[index] ?? time))
@@ -93,14 +95,14 @@ export function gapsOf(times: readonly number[]): readonly Gap[] {
   })
 }
 
-/** "No samples from 1:30 to 4:15" */
+/** Words a gap: "No samples from 1:30 to 4:15". */
 export function gapWords({ from, to }: Gap): string {
   return `No samples from ${clock(from)} to ${clock(to)}`
 }
 
 interface Seen {
   readonly metric: ChartedMetric
-  /** Oldest first, at least one. */
+  /** The samples, the oldest first, at least one. */
   readonly samples: readonly MetricSample[]
 }
 
@@ -108,14 +110,14 @@ interface Axis {
   readonly start: number
   readonly width: number
   readonly labels: readonly string[]
-  /** Of the buckets in which nobody watched. */
+  /** The buckets in which nobody watched. */
   readonly empty: ReadonlySet<string>
 }
 
-/** Seconds that read well on an axis. */
+/** Widths of a bucket, in seconds, that read well on an axis. */
 const widths = [1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400]
 
-/** At most twenty buckets of whole seconds, so that no two labels are alike. */
+/** Divides the time into at most twenty buckets of whole seconds, so that no two labels are alike. */
 function axisOf(times: readonly number[]): Axis {
   const start = times.reduce((a, b) => Math.min(a, b), Infinity)
   const span = times.reduce((a, b) => Math.max(a, b), -Infinity) - start
@@ -155,8 +157,8 @@ function lineChart(title: string, seen: readonly Seen[], axis: Axis, all: readon
 }
 
 /**
- * A bucket shows its highest value, so that no peak is lost. Slack wants a number for every bucket: an empty one repeats
- * the one before, and where nobody watched its label says so.
+ * Gives each bucket its highest value, so that no peak is lost. Slack wants a number for every bucket: an empty one
+ * repeats the one before, and where nobody watched its label says so.
  */
 function points({ metric, samples }: Seen, axis: Axis): Series['data'] {
   const first = samples[0]?.value ?? 0
@@ -170,12 +172,12 @@ function points({ metric, samples }: Seen, axis: Axis): Series['data'] {
   })
 }
 
-/** The difference of two numbers may be too large for one; a chart takes only finite ones. */
+/** Makes a number finite, as a chart takes no other: the difference of two may be too large for one. */
 function finite(value: number): number {
   return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value))
 }
 
-/** Short, and no two alike: Slack refuses twins. */
+/** Names the lines of a chart shortly, and no two alike: Slack refuses twins. */
 function namesOf(seen: readonly Seen[], all: readonly Seen[]): readonly string[] {
   const names: string[] = []
   for (const series of seen) {
@@ -188,7 +190,7 @@ function namesOf(seen: readonly Seen[], all: readonly Seen[]): readonly string[]
   return names
 }
 
-/** Looks that brought others their number and this one none. */
+/** Counts the looks that brought others their number and this one none. */
 function missing(one: Seen, all: readonly Seen[]): { readonly count: number; readonly of: number } {
   const moments = new Set(all.flatMap((one) => one.samples.map(({ at }) => at.getTime())))
   return { count: moments.size - one.samples.length, of: moments.size }
@@ -199,7 +201,7 @@ function hasHoles(one: Seen, all: readonly Seen[]): boolean {
   return count * 10 > of
 }
 
-/** "Webhooks processed: 4 at first, 6 at last, between 2 and 9 (per minute)" */
+/** Words a metric: "Webhooks processed: 4 at first, 6 at last, between 2 and 9 (per minute)". */
 function inWords(seen: Seen, all: readonly Seen[]): string {
   const { metric, samples } = seen
   const { count, of } = missing(seen, all)
@@ -213,13 +215,13 @@ function inWords(seen: Seen, all: readonly Seen[]): string {
   return `${metric.title}: ${first} at first, ${last} at last, between ${least} and ${most}${unit}${holes}`
 }
 
-/** "1:30" */
+/** Writes a time since the start as "1:30". */
 function clock(ms: number): string {
   const seconds = Math.round(ms / 1_000)
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
 
-/** The charts as they stand in a message, and below them when nobody watched. */
+/** Lists the charts as they are in a message, and below them when nobody watched. */
 export function drawn({ blocks, gaps }: Charts): readonly (KnownBlock | Block)[] {
   return gaps.length === 0 ? blocks : [...blocks, context(gaps.slice(0, 8).join(' · '))]
 }

@@ -3,18 +3,18 @@ import { type Cap, clip } from './message.ts'
 import { oneLine } from '../../text.ts'
 
 interface ListStyle {
-  /** Numbered: the order matters. */
+  /** Whether the lines are numbered, because their order matters. */
   readonly ordered?: boolean
   readonly cap: Cap
-  /** Characters of one line. */
+  /** The most characters of one line. */
   readonly line?: number
 }
 
 const blockLimit = 2800
 
 /**
- * A heading and a list as rich text, in which nothing is read as Slack's marks: file names, cron schedules and whatever
- * else comes from outside stand as they are. A long list takes several blocks; what is left out is counted.
+ * Makes a heading and a list as rich text, in which nothing is read as Slack's marks: file names, cron schedules and
+ * whatever else comes from outside stay as they are. A long list takes several blocks; what is left out is counted.
  */
 export function list(heading: string, lines: readonly string[], style: ListStyle): readonly RichTextBlock[] {
   const longest = Math.min(style.line ?? 1400, blockLimit)

@@ -2,9 +2,9 @@ import type { RichTextBlock, RichTextElement } from '@slack/types'
 import { utc } from '../../text.ts'
 
 /**
- * Templates are written with Slack's marks (`*bold*`, a mention, a date). Slack has no way to quote a mark in mrkdwn, so
- * a branch named `_wip_` would lose its underscores. Here text from outside is escaped, marks and all, and a paragraph
- * goes to Slack as rich text, in which nothing is read as a mark.
+ * Templates are written with Slack's marks (`*bold*`, a mention, a date). Slack has no way to quote a mark in mrkdwn,
+ * so a branch named `_wip_` would lose its underscores. Here text from outside is escaped, marks and all, and a
+ * paragraph goes to Slack as rich text, in which nothing is read as a mark.
  */
 const entities: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -18,7 +18,7 @@ const entities: Readonly<Record<string, string>> = {
 }
 const characters = Object.fromEntries(Object.entries(entities).map(([character, entity]) => [entity, character]))
 
-/** Text from outside, for use between marks. */
+/** Escapes text from outside, for use between marks. */
 export function escape(text: string): string {
   return text.replace(/[&<>*_~`:]/g, (character) => entities[character] ?? character)
 }
@@ -27,7 +27,7 @@ function unescape(marked: string): string {
   return marked.replace(/&(?:amp|lt|gt|#42|#95|#126|#96|#58);/g, (entity) => characters[entity] ?? entity)
 }
 
-/** For where Slack takes mrkdwn only (notifications, context): https://docs.slack.dev/messaging/formatting-message-text */
+/** Turns marks into mrkdwn, where Slack takes nothing else: https://docs.slack.dev/messaging/formatting-message-text */
 export function mrkdwn(marked: string): string {
   return marked.replace(/&#(?:42|95|126|96|58);/g, (entity) => characters[entity] ?? entity)
 }
@@ -48,7 +48,7 @@ const mark = new RegExp(
   'g',
 )
 
-/** Text with marks as one block of rich text. Lines that begin with `>` are a quotation. */
+/** Turns text with marks into one block of rich text. Lines that begin with `>` are a quotation. */
 export function richText(marked: string, max: number): RichTextBlock {
   const elements: RichTextBlock['elements'] = []
   let lines: string[] = []
@@ -108,7 +108,7 @@ function piece(found: Readonly<Record<string, string | undefined>>, style: Style
   return emoji === undefined ? [] : [{ type: 'emoji', name: emoji }]
 }
 
-/** Whole pieces while there is room; the last text is shortened, and says so. */
+/** Keeps whole pieces while there is room; the last text is shortened, and says so. */
 function cut(pieces: readonly RichTextElement[], room: number): RichTextElement[] {
   const kept: RichTextElement[] = []
   let left = room
@@ -128,7 +128,10 @@ function lengthOf(pieces: readonly RichTextElement[]): number {
   return pieces.reduce((sum, piece) => sum + (piece.type === 'text' ? piece.text.length : 0), 0)
 }
 
-/** mrkdwn that each reader sees in the own time zone: https://docs.slack.dev/messaging/formatting-message-text#date-formatting */
+/**
+ * Writes a time in mrkdwn, for each reader in the own time zone:
+ * https://docs.slack.dev/messaging/formatting-message-text#date-formatting
+ */
 export function localTime(at: Date, format: '{time}' | '{date_short_pretty} {time}' = '{time}'): string {
   return `<!date^${Math.floor(at.getTime() / 1_000)}^${format}|${utc(at)}>`
 }

@@ -45,7 +45,10 @@ export function paragraph(marked: string): RichTextBlock {
   return richText(marked, paragraphLimit)
 }
 
-/** One element each; empty ones are left out. Slack takes mrkdwn here, so text from outside belongs elsewhere. */
+/**
+ * Makes a line of context of one element each, without the empty ones. Slack takes mrkdwn here, so text from outside
+ * belongs elsewhere.
+ */
 export function context(...marked: readonly string[]): ContextBlock {
   const elements = marked.filter((text) => text !== '').slice(0, 10)
   return {
@@ -57,12 +60,12 @@ export function context(...marked: readonly string[]): ContextBlock {
   }
 }
 
-/** No block at all when there is nothing to press: Slack refuses an empty one. */
+/** Makes a block of buttons, or none when there is nothing to press: Slack refuses an empty one. */
 export function actions(buttons: readonly Button[]): readonly ActionsBlock[] {
   return buttons.length === 0 ? [] : [{ type: 'actions', elements: [...buttons] }]
 }
 
-/** Asked before a press is sent; `verb` stands on the button that goes on. */
+/** A question that Slack asks before a press is sent; `verb` is on the button that goes on. */
 export interface Question {
   readonly title: string
   readonly text: string
@@ -98,7 +101,9 @@ export function button(text: string, actionId: string, value: string, look: Butt
   }
 }
 
-/** Preformatted text as it is; over the limit its end is kept, because that is where output says what happened. */
+/**
+ * Shows preformatted text as it is. Over the limit its end is kept, because that is where output says what happened.
+ */
 export function codeBlock(text: string, max = codeLimit): RichTextBlock {
   return {
     type: 'rich_text',
@@ -108,28 +113,28 @@ export function codeBlock(text: string, max = codeLimit): RichTextBlock {
   }
 }
 
-/** One line of escaped text, of at most `max` characters before it was escaped. */
+/** Cuts text to one line of at most `max` characters, then escapes it. */
 export function words(text: string, max = 300): string {
   return escape(clip(oneLine(text), max))
 }
 
-/** Inline code, escaped. */
+/** Makes escaped inline code. */
 export function code(text: string, max = 150): string {
   return `\`${words(text.replaceAll('`', "'"), max) || '–'}\``
 }
 
-/** A person, a user group, or any other words for someone (a telephone number, "purser"). */
+/** Names someone: a person, a user group, or any other words (a telephone number, "purser"). */
 export function mention(who: string): string {
   if (!isId(who)) return words(who, 100)
   return who.startsWith('S') ? `<!subteam^${who}>` : `<@${who}>`
 }
 
-/** Of a person or a user group. */
+/** Tells the id of a person or a user group from other words. */
 export function isId(who: string): boolean {
   return /^[UWS][A-Z0-9]{3,}$/.test(who)
 }
 
-/** "A, B and C" */
+/** Joins names: "A, B and C". */
 export function joined(names: readonly string[], last = 'and'): string {
   if (names.length < 2) return names[0] ?? ''
   return `${names.slice(0, -1).join(', ')} ${last} ${names[names.length - 1]}`
@@ -143,11 +148,11 @@ export function mentions(who: readonly string[], last = 'and', max = 12): string
 export interface Cap {
   readonly lines: number
   readonly chars: number
-  /** Where the rest can be read: "in the thread". */
+  /** The place where the rest can be read: "in the thread". */
   readonly rest: string
 }
 
-/** As many lines as fit; what is left out is counted and its place is named. */
+/** Keeps as many lines as fit; what is left out is counted and its place is named. */
 export function capped(lines: readonly string[], cap: Cap): readonly string[] {
   const kept: string[] = []
   let length = 0
@@ -160,7 +165,7 @@ export function capped(lines: readonly string[], cap: Cap): readonly string[] {
   return left === 0 ? kept : [...kept, `… and ${left} more ${cap.rest}`]
 }
 
-/** Paragraphs that hold all lines, as few as possible. */
+/** Puts all lines into paragraphs, as few as possible. */
 export function paragraphs(lines: readonly string[]): readonly RichTextBlock[] {
   const packed: string[] = []
   for (const line of lines) {
@@ -172,7 +177,7 @@ export function paragraphs(lines: readonly string[]): readonly RichTextBlock[] {
   return packed.map(paragraph)
 }
 
-/** Not escaped: for plain text. */
+/** Shortens plain text; it is not escaped. */
 export function clip(text: string, max: number): string {
   if (text.length <= max) return text
   let kept = ''
@@ -191,7 +196,7 @@ function keepEnd(text: string, max: number): string {
   return `…\n${whole}`
 }
 
-/** A last guard: whole lines when there are some, and no entity or mention is cut through. */
+/** Cuts text as a last guard: after a whole line when there is one, and through no entity or mention. */
 function cutAtLine(text: string, max: number): string {
   if (text.length <= max) return text
   const end = text.lastIndexOf('\n', max - 2)

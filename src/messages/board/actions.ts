@@ -33,12 +33,14 @@ export const viewIds = {
   diagnose: 'diagnose_dialog',
 } as const
 
-/** One button for each kind of remedy: Slack wants them distinct within a message. */
+/** Returns the id of a remedy's button, one for each kind: Slack wants them distinct within a message. */
 export function remedyActionId(kind: RemedyKind): string {
   return `fix_${kind}`
 }
 
-/** What a button carries: the run, and the plan that its presser saw. A stale ticket is refused by the run, not here. */
+/**
+ * Returns what a button carries: the run, and the plan that its presser saw. The run refuses a stale ticket, not this.
+ */
 export function ticket(run: Pick<Run, 'number' | 'planHash'>): string {
   return JSON.stringify({ run: run.number, plan: run.planHash })
 }
@@ -58,7 +60,7 @@ export function readTicket(value: string): { run: number; plan: string | undefin
   return { run, plan }
 }
 
-/** The buttons that fit the state, and no other: what the lifecycle would refuse is not offered. */
+/** Lists the buttons that fit the state, and no other: what the lifecycle would refuse is not offered. */
 export function buttonsFor(run: Run, now: Date, rollbackUntil: Date | undefined): Button[] {
   if (run.rolledBackBy !== undefined) return []
   const make = maker(run)
@@ -98,7 +100,7 @@ function maker(run: Run) {
     button(text, actionIds[id], ticket(run), { label: `${text}: run #${run.number}`, ...look })
 }
 
-/** What can be decided about a release that is being watched. */
+/** Lists what can be decided about a release that is being watched. */
 export function watchButtons(run: Run): Button[] {
   const make = maker(run)
   return watchChoices(run).map((choice) => {
@@ -133,14 +135,16 @@ function stopWatching(run: Run): Question {
   }
 }
 
-/** A dialog follows that lists what will be undone, so this button needs no question of its own. */
+/**
+ * Tells whether the board offers a rollback. It needs no question of its own, as a dialog lists what will be undone.
+ */
 function mayRollBack(run: Run, now: Date, until: Date | undefined): boolean {
   if (!isUndoable(run) || run.dryRun || !run.hasEffects || run.rolledBackBy !== undefined) return false
   switch (run.status) {
     case 'failed':
     case 'left':
     case 'cancelled':
-    // Their plan was outdated after phases had run, and nobody approved the new one.
+    // The plan of such a run was outdated after phases had run, and nobody approved the new one.
     case 'rejected':
     case 'expired':
       return true
@@ -155,7 +159,7 @@ function mayRollBack(run: Run, now: Date, until: Date | undefined): boolean {
   }
 }
 
-/** A failed one offers Retry, which looks again on the same board. */
+/** Tells whether the board offers a new run. A failed one offers Retry instead, which looks again on the same board. */
 function mayRunAgain(run: Run): boolean {
   return run.status === 'succeeded' || run.status === 'cancelled' || run.status === 'left'
 }

@@ -39,7 +39,7 @@ import { localTime } from '../blocks/marks.ts'
 
 type Blocks = readonly (KnownBlock | Block)[]
 
-/** The one message of a run: always a rendering of its state, never of what was said before. */
+/** Renders the one message of a run from its state, never from what was said before. */
 export function boardMessage(run: Run, view: StateView): Message {
   const state = stateLines(run, view)
   const charts = chartsOf(run, view)
@@ -49,7 +49,7 @@ export function boardMessage(run: Run, view: StateView): Message {
     ...body(run, view),
     context(contextLine(run), timeLine(run, view)),
     ...actions(buttonsFor(run, view.now, view.rollbackUntil)),
-    // Last: on a phone two charts are a page, and whoever is asked to decide looks for the buttons.
+    // The charts come last: on a phone two of them are a page, and whoever is asked to decide looks for the buttons.
     ...shown,
   ]
   const text = [`#${run.number} ${words(title(run), 250)}.`, ...state].join('\n')
@@ -61,7 +61,7 @@ export function boardMessage(run: Run, view: StateView): Message {
   }
 }
 
-/** While a release is watched: how its metrics move. Later the thread has them. */
+/** Draws how the metrics move while a release is watched. Later the thread has the charts. */
 function chartsOf(run: Run, { watched }: StateView): Charts {
   const watch = currentWatch(run)
   if (watch === undefined || watched === undefined) return { blocks: [], lines: [], gaps: [] }
@@ -103,7 +103,7 @@ function restoreBody(run: Run, view: StateView): Blocks {
   return [...summary, ...phaseBlocks(run, view), ...verificationTable(run, false)]
 }
 
-/** Phases are shown once they can run: a dry run and a plan that was never approved have none to show. */
+/** Shows the phases once they can run: a dry run and a plan that was never approved have none to show. */
 function phaseBlocks(run: Run, view: StateView): Blocks {
   const all = chapters(run)
   const begun = all.some((phase) => phase.status !== 'pending')
@@ -126,7 +126,7 @@ function rollbackBody(run: Run, view: StateView): Blocks {
   ]
 }
 
-/** While people decide: risks first, then what changes. */
+/** Shows the plan while people decide: risks first, then what changes. */
 function planSummary(plan: DeployPlan): Blocks {
   const risks = plan.risks.length === 0 ? 'No risks found' : counted(plan.risks.length, 'risk')
   const pending =
@@ -142,7 +142,7 @@ function planSummary(plan: DeployPlan): Blocks {
   ]
 }
 
-/** Once it was decided: what it was about, and that the whole of it is in the thread. */
+/** Words the plan once it was decided: what it was about, and that the whole of it is in the thread. */
 function planInOneLine(plan: DeployPlan): string {
   const changed = plan.cronJobs.filter((job) => job.outcome !== 'unchanged').length
   const parts = [
@@ -164,7 +164,7 @@ function criteriaBlocks(run: Run): Blocks {
   return [paragraph(['*Success criteria*', ...lines].join('\n'))]
 }
 
-/** Counts for a deploy, which has its criteria above; counts and state for a verification. */
+/** Shows the counts of a deploy, which has its criteria above, or counts and state of a verification. */
 function verificationTable(run: Run, whole: boolean): Blocks {
   const seen = run.verification
   if (seen === undefined) return []

@@ -4,21 +4,26 @@ import { chapters } from '../blocks/chapters.ts'
 import { about, duration } from '../../text.ts'
 import { localTime } from '../blocks/marks.ts'
 
-/** What is left of the phases to come, in milliseconds: as long as they usually take here, else their budget. */
+/**
+ * Estimates what is left of the phases to come, in milliseconds: as long as they usually take here, else their budget.
+ */
 function timeLeft(run: Run, now: Date, pace: PhaseDurations): number {
   return chapters(run)
     .filter((phase) => phase.status !== 'succeeded')
     .reduce((sum, phase) => sum + Math.max(0, usual(phase, pace) - (elapsed(phase, now) ?? 0)), 0)
 }
 
-/** "About 12 min to go, as in past runs: done around 14:35." Empty when every phase has used its time up. */
+/**
+ * Words when the run is done: "About 12 min to go, as in past runs: done around 14:35." Empty when every phase has used
+ * its time up.
+ */
 export function eta(run: Run, now: Date, pace: PhaseDurations): string {
   const left = timeLeft(run, now, pace)
   if (left <= 0) return ''
   return `About ${about(left)} to go, ${basisOf(run, pace)}: done around ${localTime(new Date(now.getTime() + left))}.`
 }
 
-/** A run of this kind may be the first one here. */
+/** Says what an estimate rests on: a run of this kind may be the first one here. */
 function basisOf(run: Run, pace: PhaseDurations): string {
   const left = chapters(run).filter((phase) => phase.status !== 'succeeded')
   const known = left.filter((phase) => pace[phase.name] !== undefined).length
@@ -26,10 +31,10 @@ function basisOf(run: Run, pace: PhaseDurations): string {
   return known === left.length ? 'as in past runs' : 'by past runs and the budgets'
 }
 
-/** Less is what the last look of a phase takes. */
+/** The milliseconds by which a phase must be late before it is told; less is what its last look takes. */
 const worthTelling = 10_000
 
-/** ", 2m 10s over its budget" or ", longer than usual (4m)"; empty while a phase is in time. */
+/** Words how late a phase is: ", 2m 10s over its budget" or ", longer than usual (4m)"; empty while it is in time. */
 export function lateness(phase: PhaseState, now: Date, pace: PhaseDurations): string {
   const took = elapsed(phase, now)
   if (took === undefined) return ''

@@ -8,7 +8,7 @@ import type { StateView } from './state.ts'
 
 type Clock = Pick<StateView, 'now' | 'pace'>
 
-/** The chapters as Slack's plan block: a card each, with its time against its budget and one line. */
+/** Renders the chapters as Slack's plan block: each has a card with its time against its budget and one line. */
 export function phaseCards(run: Run, view: Clock): PlanBlock {
   const all = chapters(run)
   const done = all.filter((phase) => phase.status === 'succeeded').length
@@ -67,7 +67,7 @@ function undoList(run: Run): readonly RichTextList[] {
   ]
 }
 
-/** "done in 1m 12s of 10 min: 3 of 3 pods updated": the state is always a word. */
+/** Words a phase: "done in 1m 12s of 10 min: 3 of 3 pods updated". The state is always a word. */
 function phaseLine(run: Run, phase: PhaseState, view: Clock): string {
   const told = phase.status === 'failed' ? (phase.failure?.message ?? phase.line) : phase.line
   const line = told === '' ? '' : `: ${clip(oneLine(told), 220)}`
@@ -75,7 +75,7 @@ function phaseLine(run: Run, phase: PhaseState, view: Clock): string {
   return `${phaseState(run, phase, view)}${attempt}${line}`
 }
 
-/** "running, 1m 12s of 10 min" */
+/** Words a phase's state and time: "running, 1m 12s of 10 min". */
 function phaseState(run: Run, phase: PhaseState, view: Clock): string {
   const budget = minutes(phase.budgetMinutes)
   const took = elapsed(phase, view.now)

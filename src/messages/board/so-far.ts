@@ -3,7 +3,7 @@ import { neverPlanned, retryHelps } from '../../model/retry-helps.ts'
 import { isDeployPlan, type Run } from '../../model/run.ts'
 import { joined } from '../blocks/message.ts'
 
-/** What stands outside now. Migrations are changes too, although no rollback puts them back. */
+/** Words what has changed outside so far. Migrations are changes too, although no rollback puts them back. */
 export function soFar(run: Run): string {
   if (isReadOnly(run)) return 'Nothing was changed.'
   if (run.kind === 'fix') return fixSoFar(run)
@@ -20,20 +20,20 @@ export function soFar(run: Run): string {
   return `Apart from migrations${pushes ? ' and the pushed image' : ''}, nothing outside was changed.`
 }
 
-/** Purser builds the image of this run, and has begun the phase in which it does. */
+/** Tells whether this run builds its image and has begun the phase in which it does. */
 function mayHavePushed(run: Run): boolean {
   if (!isDeployPlan(run.plan) || typeof run.plan.image.build !== 'object') return false
   return run.phases.some((phase) => phase.name === 'preflight' && phase.status !== 'pending')
 }
 
-/** A Job or sent events are no effects that could be put back, and yet have happened. */
+/** Words what a fix has done. A Job or sent events are no effects that could be put back, and yet have happened. */
 function fixSoFar(run: Run): string {
   const fix = run.phases.find((phase) => phase.name === 'fix')
   if (fix === undefined || fix.status === 'pending' || fix.status === 'queued') return 'Nothing outside was changed.'
   return fix.status === 'succeeded' ? 'What was done stands.' : 'What was done so far stands.'
 }
 
-/** What the buttons of a failed run do, in words. */
+/** Words what the buttons of a failed run do. */
 export function choices(run: Run): string {
   if (isReadOnly(run)) return `${soFar(run)} Retry to look again.`
   if (neverPlanned(run)) return `${soFar(run)} ${retryHelps(run) ? 'Plan again once that is put right.' : afresh(run)}`
@@ -42,7 +42,7 @@ export function choices(run: Run): string {
   return `${soFar(run)} Someone has to decide: ${joined(options, 'or')}.`
 }
 
-/** How people begin again after a run that ended without a result. */
+/** Words how people begin again after a run that ended without a result. */
 export function afresh(run: Run): string {
   if (run.kind === 'restore') return 'A new `restore` asks again.'
   return run.kind === 'rollback' ? 'A new `rollback` asks again.' : 'A new `deploy` makes a new plan.'

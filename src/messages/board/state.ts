@@ -14,7 +14,7 @@ import { counted, duration, minutes, sentence } from '../../text.ts'
 import { isId, mention, mentions, words } from '../blocks/message.ts'
 import { localTime } from '../blocks/marks.ts'
 
-/** Why the run stopped: the failed phase's reason, or the run's own. */
+/** Returns why the run stopped: the failed phase's reason, or the run's own. */
 export function failureOf(run: Run): Failure | undefined {
   return failedPhase(run)?.failure ?? run.failure
 }
@@ -26,13 +26,13 @@ export interface StateView {
   readonly approvers: readonly string[]
   /** How long phases usually take here. */
   readonly pace?: PhaseDurations
-  /** What people decided since the approval, oldest first. */
+  /** What people have decided since the approval, the oldest decision first. */
   readonly decisions?: readonly Decision[]
-  /** Of the release that is being watched. */
+  /** The numbers of the release that is being watched. */
   readonly watched?: Watched
 }
 
-/** mrkdwn: where the run stands, who must act, and what happens next. Nothing here depends on an emoji. */
+/** Words in mrkdwn how the run is, who must act, and what happens next. Nothing in it depends on an emoji. */
 export function stateLines(run: Run, view: StateView): readonly string[] {
   switch (run.status) {
     case 'planning':
@@ -98,7 +98,7 @@ function runningLines(run: Run, view: StateView): readonly string[] {
   ]
 }
 
-/** What went wrong while watching, and who decides. */
+/** Words what went wrong while watching, and who decides. */
 function watchLines(run: Run): readonly string[] {
   const watch = currentWatch(run)
   const broken =
@@ -134,7 +134,7 @@ function failedLines(run: Run, view: StateView): readonly string[] {
   return [`*Failed${at}.*${reasonOf(run)}${evidence}`, ...hint, `${choices(run)}${onCallLine(view.onCall)}`]
 }
 
-/** The thread's post mentions the people on call, once; the board only says who they are. */
+/** Names the people on call. The thread's post mentions them, once; the board only says who they are. */
 function onCallLine(onCall: string | undefined): string {
   if (onCall === undefined || onCall === '') return ''
   return isId(onCall) ? ' Those on call were told in the thread.' : ` On call: ${words(onCall, 100)}.`
@@ -190,7 +190,7 @@ function rejectedBy(run: Run): string {
   return ` by ${mention(rejection.user)}${reason}`
 }
 
-/** " (estimate 35 min + 30 min of monitoring)" */
+/** Words the estimate: " (estimate 35 min + 30 min of monitoring)". */
 function estimateOf(run: Run): string {
   if (!isDeployPlan(run.plan)) return ''
   return ` (estimate ${minutes(run.plan.estimateMinutes)} + ${minutes(run.plan.monitorMinutes)} of monitoring)`

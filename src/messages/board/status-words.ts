@@ -3,7 +3,7 @@ import { currentWatch } from '../../model/watch.ts'
 import { counted } from '../../text.ts'
 import { aboutOf, aboutWords, diagnosisWords, remedyWords } from '../thread/diagnosis.ts'
 
-/** What a run is about, as plain text: "valuecanvas-api v1.2.0 → production". */
+/** Words what a run is about, as plain text: "valuecanvas-api v1.2.0 → production". */
 export function subject(run: Run): string {
   switch (run.kind) {
     case 'deploy':
@@ -26,7 +26,7 @@ function whatOf(run: Run): string {
   return about === undefined ? 'billing' : aboutWords(about)
 }
 
-/** The state in a few words, beside the subject. */
+/** Words the state shortly, beside the subject. */
 export function stateWords(run: Run): string {
   const rollback = run.rolledBackBy === undefined ? '' : `, see rollback #${run.rolledBackBy}`
   switch (run.status) {
@@ -57,7 +57,7 @@ export function stateWords(run: Run): string {
   }
 }
 
-/** Decorates the words that follow it; they say the same. */
+/** Returns the sign that decorates the words after it, which say the same. */
 export function sign(run: Run): string {
   switch (run.status) {
     case 'executing':
@@ -81,13 +81,13 @@ export function sign(run: Run): string {
   }
 }
 
-/** A rule of the watch is broken, and nobody has decided yet. */
+/** Tells whether a rule of the watch is broken and nobody has decided yet. */
 function asksForDecision(run: Run): boolean {
   const watch = currentWatch(run)
   return watch?.breach !== undefined && watch.decision === undefined
 }
 
-/** A verification that ran to its end is not a good one yet. */
+/** Returns the sign of a verification: one that ran to its end is not a good one yet. */
 function checksSign(run: Run): string {
   if (run.diagnosis !== undefined) {
     if (run.diagnosis.causes.length > 0) return run.kind === 'fix' ? ':warning:' : ':mag:'
@@ -104,7 +104,7 @@ function verifyWords(run: Run): string {
   return tally([...run.verification.counts, ...run.verification.state])
 }
 
-/** Plain text for the top of the board. */
+/** Returns the plain text for the top of the board. */
 export function title(run: Run): string {
   if (run.status === 'planning' && run.kind === 'deploy') {
     return `Planning ${run.version} → ${run.environment}${run.dryRun ? ' (dry run)' : ''}`
@@ -112,7 +112,7 @@ export function title(run: Run): string {
   return `${subject(run)}: ${stateWords(run)}`
 }
 
-/** "5 passed, 1 warning, 1 failed" */
+/** Counts verdicts in words: "5 passed, 1 warning, 1 failed". */
 export function tally(checks: readonly { readonly verdict: Verdict }[]): string {
   const of = (verdict: string) => checks.filter((check) => check.verdict === verdict).length
   const parts = [

@@ -16,11 +16,11 @@ export const rotateOption = 'rotate_secret'
 
 interface Version {
   readonly name: string
-  /** ISO 8601 */
+  /** The time of its making, by ISO 8601. */
   readonly createdAt: string
 }
 
-/** Opened at once, because Slack gives three seconds; the versions follow. */
+/** Shows that versions are being read. It is opened at once, because Slack gives three seconds; the versions follow. */
 export function readingVersionsView(): ModalView {
   return {
     type: 'modal',
@@ -31,12 +31,12 @@ export function readingVersionsView(): ModalView {
 }
 
 interface DeployChoice {
-  /** Those in which this person may deploy from here; the first is the one meant without a choice. */
+  /** The environments in which this person may deploy from here; the first is the one meant without a choice. */
   readonly environments: readonly string[]
-  /** Newest first. */
+  /** The versions of the repository, the newest first. */
   readonly versions: readonly Version[]
   readonly dryRun: boolean
-  /** Chosen from the start, when the repository has it. */
+  /** The version that is chosen from the start, when the repository has it. */
   readonly version?: string | undefined
   readonly rotateSecret?: boolean | undefined
   readonly now: Date
@@ -44,7 +44,7 @@ interface DeployChoice {
 
 const mostOptions = 100
 
-/** Which version, where, and whether for real. Nothing changes by choosing: a plan comes first. */
+/** Asks which version, where, and whether for real. Nothing changes by choosing: a plan comes first. */
 export function deployView(choice: DeployChoice, privateMetadata: string): ModalView {
   const { versions } = choice
   const head = { type: 'modal', title: plainText('Deploy'), callback_id: viewIds.deploy } as const
@@ -95,7 +95,9 @@ const rotateSecret = {
   value: rotateOption,
 }
 
-/** Slack wants no empty list. */
+/**
+ * Returns the boxes that are ticked from the start; nothing at all when there are none, as Slack wants no empty list.
+ */
 function ticked(choice: DeployChoice) {
   const all = [...(choice.dryRun ? [dryRun] : []), ...(choice.rotateSecret === true ? [rotateSecret] : [])]
   return all.length === 0 ? {} : { initial_options: all }
@@ -112,7 +114,7 @@ const dryRun = {
   value: dryRunOption,
 }
 
-/** Which section of the runbook's troubleshooting, and where. */
+/** Asks which section of the runbook's troubleshooting, and where. */
 export function diagnoseView(
   { environments, cronJobs }: { readonly environments: readonly string[]; readonly cronJobs: readonly string[] },
   privateMetadata: string,
@@ -141,7 +143,7 @@ export function diagnoseView(
   }
 }
 
-/** Closes an environment for changes until someone opens it again. */
+/** Asks for a reason to close an environment for changes until someone opens it again. */
 export function lockView(environments: readonly string[], privateMetadata: string): ModalView {
   return {
     type: 'modal',
@@ -173,7 +175,7 @@ export function lockView(environments: readonly string[], privateMetadata: strin
   }
 }
 
-/** No choice, no input: the one environment is in the metadata. */
+/** Asks for the environment, unless there is no choice: the one environment is in the metadata. */
 function environmentSelect(environments: readonly string[]): readonly InputBlock[] {
   if (environments.length < 2) return []
   const options = environments.slice(0, mostOptions).map((name) => ({ text: plainText(name, 75), value: name }))

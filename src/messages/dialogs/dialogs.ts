@@ -16,8 +16,8 @@ import { stateWords, subject } from '../board/status-words.ts'
 import { duration, minutes } from '../../text.ts'
 
 /**
- * Exactly what a rollback will undo, in its order, what will run then, and what stays, before anyone confirms. `now` is
- * for what the cluster said.
+ * Shows exactly what a rollback will undo, in its order, what will run then, and what stays, before anyone confirms.
+ * `now` is for how old what the cluster said is.
  */
 export function rollbackView(run: Run, undo: UndoPlan, privateMetadata: string, now: Date): ModalView {
   const nothing = undo.steps.length === 0
@@ -35,7 +35,7 @@ export function rollbackView(run: Run, undo: UndoPlan, privateMetadata: string, 
   }
 }
 
-/** The same while the cluster is still being asked: nobody confirms what they have not seen. */
+/** Shows the same while the cluster is still being asked: nobody confirms what they have not seen. */
 export function rollbackLookingView(run: Run, undo: UndoPlan): ModalView {
   return {
     ...rollbackFrame(run, 'Keep it'),
@@ -43,7 +43,7 @@ export function rollbackLookingView(run: Run, undo: UndoPlan): ModalView {
   }
 }
 
-/** A rollback that would stop is not offered. */
+/** Says why a rollback that would stop is not offered. */
 export function rollbackRefusedView(run: Run, refused: RefusedRollback, now: Date): ModalView {
   return { ...rollbackFrame(run, 'Close'), blocks: [...refusedRollbackTarget(run.number, refused, now)] }
 }
@@ -89,7 +89,9 @@ function reasonInput(): KnownBlock {
   }
 }
 
-/** The plan in full and, once it runs, how each phase stands. No `now` here: times are those of finished phases. */
+/**
+ * Shows the plan in full and, once it runs, how each phase is. It needs no `now`: times are those of finished phases.
+ */
 export function detailsView(run: Run): ModalView {
   const begun = chapters(run).some((phase) => phase.status !== 'pending')
   const blocks: (KnownBlock | Block)[] = [
@@ -109,8 +111,8 @@ export function detailsView(run: Run): ModalView {
 }
 
 /**
- * A view takes 100 blocks of 3,000 characters and 250 KB in all: nine chapters of this size stay below both, even
- * in a script that takes three bytes for a character.
+ * The room of one chapter. A view takes 100 blocks of 3,000 characters and 250 KB in all: nine chapters of this size
+ * stay below both, even in a script that takes three bytes for a character.
  */
 const detailRoom = { chars: 8500, rest: 'in the report of the run' }
 

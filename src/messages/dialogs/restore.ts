@@ -13,9 +13,9 @@ export interface RestorePrice {
   readonly environment: string
   readonly backup: KeptBackup
   readonly approvals: number
-  /** Undefined: still being counted. */
+  /** The tables and their rows; undefined while they are being counted. */
   readonly tables: readonly RestoredTable[] | undefined
-  /** How it comes back; missing while that is looked up, or when it could not be. */
+  /** How the backup comes back; missing while that is looked up, or when it could not be. */
   readonly strategy?: StrategyShown | undefined
   readonly now: Date
 }
@@ -27,7 +27,7 @@ type StrategyShown =
 
 const tableStyle = { line: 250, cap: { lines: 20, chars: 2500, rest: 'in the plan' } }
 
-/** The price first; then the environment's name has to be typed. */
+/** Shows the price first; then the environment's name has to be typed. */
 export function restoreView(price: RestorePrice, privateMetadata: string): ModalView {
   const { environment, backup, approvals, tables, now } = price
   const blocks: (KnownBlock | Block)[] = [
@@ -115,7 +115,10 @@ function tried({ restoreMs }: RestorePlan['backup']): Pick<KeptBackup, 'restoreM
   return restoreMs === undefined ? {} : { restoreMs }
 }
 
-/** `/billing backups`: newest first, and what restores have left on the server. Undefined: it could not be asked. */
+/**
+ * Answers `/billing backups`: the backups, the newest first, and what restores have left on the server. That is
+ * undefined when the server could not be asked.
+ */
 export function backupsMessage(
   environment: string,
   backups: readonly KeptBackup[],
@@ -156,7 +159,7 @@ function keptLines(databases: readonly KeptDatabase[] | undefined): readonly str
   ]
 }
 
-/** Everything the plan of a restore says, risks first. */
+/** Says everything that the plan of a restore does, risks first. */
 export function restoreChapters(plan: RestorePlan): readonly Chapter[] {
   const { backup } = plan
   const lines = differences(plan.tables)
@@ -177,7 +180,7 @@ export function restoreChapters(plan: RestorePlan): readonly Chapter[] {
   ]
 }
 
-/** The rest is the same whichever way the content came back. */
+/** Words what is the same whichever way the content came back. */
 function comesBack(plan: RestorePlan): string {
   return `${plan.deployment.name} comes back at ${counted(plan.deployment.replicas, 'replica')}, the CronJobs are resumed, all is checked`
 }
@@ -237,7 +240,7 @@ function swapChapters(plan: RestorePlan): readonly Chapter[] {
   ]
 }
 
-/** While people decide: what it costs. */
+/** Shows while people decide what the restore costs. */
 export function restoreSummary(plan: RestorePlan): readonly (KnownBlock | Block)[] {
   const { backup, database, inPlace } = plan
   const strategy =

@@ -31,38 +31,38 @@ export const homeActionIds = {
 
 export interface HomeEnvironment {
   readonly name: string
-  /** Where the buttons act, and where its commands are typed. */
+  /** The channel in which the buttons act, and in which its commands are typed. */
   readonly channel: string
   readonly lock: Lock | undefined
   readonly release: Release
-  /** Newest first. */
+  /** The backups, the newest first. */
   readonly backups: readonly KeptBackup[]
 }
 
 export interface LinkedRun {
   readonly run: Run
-  /** Of its board; undefined while there is none. */
+  /** The link to the run's board; undefined while there is none. */
   readonly link: string | undefined
 }
 
 export interface HomeFacts {
   readonly service: string
   readonly environments: readonly HomeEnvironment[]
-  /** Under way or waiting for people, newest first. */
+  /** The runs that are under way or wait for people, the newest first. */
   readonly open: readonly LinkedRun[]
-  /** Newest first. */
+  /** The finished runs, the newest first. */
   readonly finished: readonly LinkedRun[]
 }
 
 const shownRuns = 10
 const shownBackups = 8
-/** A view takes a hundred blocks: three for each environment leave room for the rest. */
+/** The most environments of one view, which takes a hundred blocks: three for each leave room for the rest. */
 const shownEnvironments = 20
 const dated = '{date_short_pretty} {time}'
 
 /**
- * The App Home of one person; `mayDeploy` are the environments whose buttons are offered. No clock runs in it, so that
- * it only changes when something happened.
+ * Renders the App Home of one person; `mayDeploy` are the environments whose buttons are offered. No clock runs in it,
+ * so that it only changes when something happened.
  */
 export function homeView(facts: HomeFacts, mayDeploy: readonly string[]): HomeView {
   const left = facts.environments.length - shownEnvironments
@@ -116,7 +116,7 @@ function lockLine(lock: Lock | undefined): readonly string[] {
   return [`:lock: *Locked* by ${mention(lock.lockedBy)} since ${localTime(lock.at, dated)}: ${words(lock.reason, 300)}`]
 }
 
-/** What would be refused is not offered; looking is for everybody. */
+/** Lists the buttons: what would be refused is not offered, and looking is for everybody. */
 function buttons({ name, lock, release }: HomeEnvironment, mayDeploy: boolean): readonly Button[] {
   const make = (id: keyof typeof homeActionIds, text: string, look: { style?: 'primary' } = {}) =>
     button(text, homeActionIds[id], name, { label: `${text} ${name}`, ...look })
@@ -146,7 +146,7 @@ function finishedLine({ run, link }: LinkedRun): string {
   return `${what} · ${localTime(run.finishedAt ?? run.createdAt, dated)} · ${mention(run.requestedBy)}`
 }
 
-/** Without the service's name, which stands at the top of the page. */
+/** Words a run without the service's name, which is at the top of the page. */
 function brief(run: Run): string {
   const whole = subject(run)
   return whole.startsWith(run.service) ? whole.slice(run.service.length).replace(/^[:\s]+/, '') : whole

@@ -2,8 +2,8 @@
 export interface Chapter {
   readonly title: string
   readonly lines: readonly string[]
-  /** Shown as it is, in a code block. */
+  /** Whether the lines are shown as they are, in a code block. */
   readonly verbatim?: boolean
-  /** The order of the lines matters. */
+  /** Whether the order of the lines matters. */
   readonly ordered?: boolean
 }

@@ -7,12 +7,12 @@ import { fromTo, planChapters, undoChapters } from './plan-text.ts'
 import type { Chapter } from './chapter.ts'
 
 interface PlanRoom {
-  /** Characters for each chapter. */
+  /** The most characters of each chapter. */
   readonly chars: number
   readonly rest: string
 }
 
-/** The whole plan; a chapter over its room says how much is left out and where it stands. */
+/** Renders the whole plan; a chapter over its room says how much is left out and where it is. */
 export function planSections(run: Run, room: PlanRoom): readonly (KnownBlock | Block)[] {
   if (isDeployPlan(run.plan)) {
     return [paragraph(fromTo(run.plan)), ...planChapters(run.plan).flatMap((chapter) => rendered(chapter, room))]

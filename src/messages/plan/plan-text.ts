@@ -5,7 +5,7 @@ import { rollbackTargetChapters } from './rollback-target.ts'
 import { code, words } from '../blocks/message.ts'
 import { counted, minutes } from '../../text.ts'
 
-/** "sha256:0123456789ab", or undefined when the reference names no digest. */
+/** Shortens a digest to "sha256:0123456789ab"; undefined when the reference names none. */
 function shortDigest(reference: string): string | undefined {
   const digest = /sha256:[0-9a-f]{12}/.exec(reference)
   return digest?.[0]
@@ -15,7 +15,10 @@ function shortSha(sha: string): string {
   return sha.slice(0, 7)
 }
 
-/** mrkdwn: "*v1.1.0* (`sha256:…`) → *v1.2.0* (`d4e5f6a`, `sha256:…`)"; true before the build and after it. */
+/**
+ * Words the change in mrkdwn, so that it is true before the build and after it: "*v1.1.0* (`sha256:…`) → *v1.2.0*
+ * (`d4e5f6a`, `sha256:…`)".
+ */
 export function fromTo(plan: DeployPlan): string {
   const digest = shortDigest(plan.image.digest ?? '')
   const image =
@@ -65,7 +68,7 @@ function versionLine({ apiVersion }: DeployPlan['stripe']): readonly string[] {
   return [now === wanted ? `API version ${now}` : `API version ${now} now, ${wanted} then`]
 }
 
-/** In a few words, true before it is done and after. */
+/** Words what is done to the endpoint in a few words, which are true before it is done and after. */
 export function stripeInShort({ action, events, added, removed }: DeployPlan['stripe']): string {
   switch (action) {
     case 'create':
@@ -107,7 +110,7 @@ export function estimate(plan: DeployPlan): string {
   return `${minutes(plan.estimateMinutes)} + ${minutes(plan.monitorMinutes)} of monitoring`
 }
 
-/** Everything the plan says, risks first. */
+/** Says everything that the plan does, risks first. */
 export function planChapters(plan: DeployPlan): readonly Chapter[] {
   const { stripe } = plan
   return [
@@ -148,7 +151,7 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
   ]
 }
 
-/** True before the build and after it: a plan is read at any time. */
+/** Words the image, so that it is true before the build and after it: a plan is read at any time. */
 function imageLines({ image, commit }: DeployPlan): readonly string[] {
   const { reference, build } = image
   if (typeof build === 'object') {
@@ -169,7 +172,10 @@ function madeBy(build: 'none' | 'reused' | undefined): string {
 
 const namesInLine = 15
 
-/** A line for each family, as in "invoice: created, paid"; a long one takes several, so that none is cut through. */
+/**
+ * Lists names, a line for each family, as in "invoice: created, paid"; a long one takes several, so that none is cut
+ * through.
+ */
 function names(title: string, all: readonly string[]): readonly string[] {
   const families = new Map<string, string[]>()
   for (const name of all) {

@@ -11,12 +11,12 @@ type Seen = Extract<RollbackTarget, { kind: 'seen' }>
 
 const style = { line: 300, cap: { lines: 30, chars: 5000, rest: 'lines' } }
 
-/** While the cluster is asked: Slack gives three seconds to open a dialog. */
+/** Says that the cluster is being asked: Slack gives three seconds to open a dialog. */
 export function lookingAtCluster(): Blocks {
   return [paragraph(':hourglass_flowing_sand: Looking at the cluster: what runs now, and what will run …')]
 }
 
-/** What runs after a click, before the click. */
+/** Shows, before the click, what runs after it. */
 export function rollbackTargetBlocks(rollbackTarget: RollbackTarget, now: Date): Blocks {
   if (rollbackTarget.kind === 'unseen')
     return [paragraph([`:warning: *${words(unseenLine(rollbackTarget.why), 400)}*`, unseenNext].join('\n'))]
@@ -28,7 +28,7 @@ export function rollbackTargetBlocks(rollbackTarget: RollbackTarget, now: Date):
   ]
 }
 
-/** Why a rollback is not offered, and what could be chosen instead. */
+/** The reason why a rollback is not offered, and what could be chosen instead. */
 export interface RefusedRollback {
   readonly refusal: RollbackDialogRefusal
   readonly choices: readonly RevisionChoice[]
@@ -43,7 +43,7 @@ export function refusedRollbackTarget(run: number, { refusal, choices }: Refused
   ]
 }
 
-/** The same for the plan of the rollback: no clock runs in it. */
+/** Says the same in the plan of the rollback, in which no clock runs. */
 export function rollbackTargetChapters(rollbackTarget: RollbackTarget | undefined): readonly Chapter[] {
   if (rollbackTarget === undefined) return []
   if (rollbackTarget.kind === 'unseen')
@@ -71,7 +71,7 @@ function choiceLine(choice: RevisionChoice, time: (at: Date) => string): string 
   return `revision ${choice.revision}: ${named(choice.version, choice.image)}${made}, ${healthWords(choice)}${cause}`
 }
 
-/** For a phone: the plan of the rollback has them in full. */
+/** Shortens digests for a phone: the plan of the rollback has them in full. */
 const shortDigests = (line: string) => line.replace(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/g, '$1…')
 
 const named = (version: string | null, image: string) => (version === null ? image : `${version}, ${image}`)

@@ -20,7 +20,7 @@ import { chapters, phaseTitle } from '../blocks/chapters.ts'
 import { failureOf } from '../board/state.ts'
 import { stateWords, subject } from '../board/status-words.ts'
 
-/** The file at the end of a run: everything, nothing cut off. */
+/** Renders the file at the end of a run: everything, with nothing cut off. */
 export function reportMarkdown(run: Run, samples: readonly MetricSample[], errors: readonly LogGroup[] = []): string {
   const parts = [
     `# Run #${run.number}: ${inline(subject(run))}`,
@@ -136,7 +136,7 @@ function metrics(samples: readonly MetricSample[]): string {
   return `## Metrics while monitoring\n\n${table(['Metric', 'Min', 'Last', 'Max', 'Samples'], rows)}`
 }
 
-/** What went on beside the numbers: gaps, the breach, and who decided what. */
+/** Tells what went on beside the numbers: gaps, the breach, and who decided what. */
 function watch({ watch: seen }: Run, samples: readonly MetricSample[]): string {
   if (seen === undefined) return ''
   const { breach, decision } = seen
@@ -201,7 +201,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n')
 }
 
-/** A fence longer than any run of backticks inside it. */
+/** Puts lines into a fence that is longer than any run of backticks inside it. */
 function fenced(lines: readonly string[]): string {
   const longest = Math.max(
     2,

@@ -3,7 +3,7 @@ import type { Check, Verdict } from '../../model/run.ts'
 import { clip, words } from '../blocks/message.ts'
 import { ago, milliseconds, oneLine } from '../../text.ts'
 
-/** A sign is never alone: a word stands beside it. */
+/** Words a verdict: a sign is never alone, a word is beside it. */
 export function verdictWords(verdict: Verdict): string {
   switch (verdict) {
     case 'pass':
@@ -19,29 +19,29 @@ export function verdictWords(verdict: Verdict): string {
   }
 }
 
-/** mrkdwn: "✓ passed – All database migrations applied: 3 of 3" */
+/** Words a check in mrkdwn: "✓ passed – All database migrations applied: 3 of 3". */
 export function checkLine(check: Check, max = 150): string {
   const expected = check.verdict === 'pass' || check.threshold === '' ? '' : ` (expected ${words(check.threshold, 80)})`
   return `${verdictWords(check.verdict)} – ${words(check.title, 80)}: ${words(check.value, max) || 'no value'}${expected}`
 }
 
-/** "▲ from 12, 5m ago": beside what was seen, when it was otherwise the last time. */
+/** Words, beside what was seen, how it was the last time if it was otherwise: "▲ from 12, 5m ago". */
 export function trendWords({ verdict, number, former }: Check, at: Date): string {
   if (former === undefined) return ''
   const when = ago(new Date(former.at), at)
   if (number !== undefined && former.number !== undefined && number !== former.number)
     return `${number > former.number ? '▲' : '▼'} from ${former.number}, ${when}`
-  // The words without their sign: beside the present one it would mislead.
+  // The words go without their sign, which would mislead beside the present one.
   return verdict === former.verdict ? '' : `(was ${verdictWords(former.verdict).slice(2)}, ${when})`
 }
 
 interface CheckTable {
   readonly table: TableBlock
-  /** Rows that did not fit. */
+  /** The number of rows that did not fit. */
   readonly left: number
 }
 
-/** The checks as a table; what has to be looked at comes first. A message takes one table. */
+/** Shows the checks as a table; what has to be looked at comes first. A message takes one table. */
 export function checkTable(
   checks: readonly Check[],
   { at, ...cap }: { readonly at: string; readonly rows: number; readonly chars: number },

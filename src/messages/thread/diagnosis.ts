@@ -7,13 +7,13 @@ import { counted } from '../../text.ts'
 
 type Blocks = readonly (KnownBlock | Block)[]
 
-/** Looks that are shown with what proves them; of the others the thread has it. */
+/** The most looks that are shown with what proves them; the thread has that of the others. */
 const mostShown = 4
 const evidenceLines = 5
 const evidenceChars = 450
 const mostFindings = 40
 
-/** "webhook", "CronJob webhook-retry", "CronJobs", "grace periods": plain. */
+/** Words in plain text what is diagnosed: "webhook", "CronJob webhook-retry", "CronJobs", "grace periods". */
 export function aboutWords({ subject, cronJob }: DiagnosePlan): string {
   switch (subject) {
     case 'webhook':
@@ -25,12 +25,12 @@ export function aboutWords({ subject, cronJob }: DiagnosePlan): string {
   }
 }
 
-/** The command that looks again. */
+/** Returns the command that looks again. */
 function diagnoseCommand({ subject, cronJob }: DiagnosePlan, environment: string): string {
   return ['/billing diagnose', subject, ...(cronJob === undefined ? [] : [cronJob]), environment].join(' ')
 }
 
-/** What a remedy does, in lower case and plain: "resume CronJob webhook-retry". */
+/** Words what a remedy does, in lower case and plain: "resume CronJob webhook-retry". */
 export function remedyWords(remedy: Remedy): string {
   switch (remedy.kind) {
     case 'resume_cronjob':
@@ -46,7 +46,7 @@ export function remedyWords(remedy: Remedy): string {
   }
 }
 
-/** Beside the subject: what came of it. */
+/** Words, beside the subject, what came of it. */
 export function diagnosisWords(run: Run): string {
   const { causes = [], findings = [] } = run.diagnosis ?? {}
   if (run.diagnosis === undefined) return 'finished'
@@ -55,7 +55,7 @@ export function diagnosisWords(run: Run): string {
   return blind === 0 ? 'no cause found' : `no cause found, ${blind} of ${findings.length} looks unknown`
 }
 
-/** mrkdwn: the cause, what to do, and what else was found. */
+/** Words in mrkdwn the cause, what to do, and what else was found. */
 export function diagnosisLines(run: Run): readonly string[] {
   const { causes = [], findings = [] } = run.diagnosis ?? {}
   const [first, ...others] = causes
@@ -80,7 +80,7 @@ export function diagnosisLines(run: Run): readonly string[] {
   ]
 }
 
-/** What has to be looked at first, with what proves it; then the rest in one line each. */
+/** Shows what has to be looked at first, with what proves it; then the rest in one line each. */
 export function findingBlocks(run: Run): Blocks {
   const findings = run.diagnosis?.findings ?? []
   const wanting = findings.filter((finding) => finding.verdict !== 'pass').toSorted((a, b) => weight(b) - weight(a))
@@ -97,14 +97,14 @@ export function findingBlocks(run: Run): Blocks {
   ]
 }
 
-/** Short evidence as it is; of long evidence what names an error, then its end. */
+/** Keeps short evidence as it is; of long evidence it keeps what names an error, then the end. */
 function telling(evidence: readonly string[]): readonly string[] {
   if (evidence.length <= evidenceLines) return evidence
   const first = evidence.filter((line) => /error|fatal|refus|denied|fail/i.test(line)).slice(0, evidenceLines - 2)
   return [...first, ...evidence.slice(first.length - evidenceLines).filter((line) => !first.includes(line))]
 }
 
-/** mrkdwn: "✗ failed – *CronJob*: suspended, …" */
+/** Words a finding in mrkdwn: "✗ failed – *CronJob*: suspended, …". */
 function findingLine(finding: Finding, most = 260): string {
   return `${verdictWords(finding.verdict)} – *${words(finding.title, 80)}:* ${words(finding.seen, most) || '–'}`
 }
@@ -113,7 +113,7 @@ function weight({ verdict }: Finding): number {
   return { fail: 3, unknown: 2, warn: 1, pass: 0 }[verdict]
 }
 
-/** What may be done about it, as long as nobody has; the deploy only opens its dialog. */
+/** Lists what may be done about it, as long as nobody has; the deploy only opens its dialog. */
 export function remedyButtons(run: Run, make: (remedy: Remedy, text: string, look: ButtonLook) => Button): Button[] {
   if (run.diagnosis === undefined || run.status !== 'succeeded' || run.fixedBy !== undefined) return []
   return offeredRemedies(run.diagnosis).map((remedy, index) => {
@@ -171,13 +171,13 @@ function asks(remedy: Remedy, environment: string): { readonly label: string } &
   }
 }
 
-/** The `plan` of a diagnosis, also of the one that ends a fix. */
+/** Returns the `plan` of a diagnosis, also of the one that ends a fix. */
 export function aboutOf(run: Run): DiagnosePlan | undefined {
   if (isDiagnosePlan(run.plan)) return run.plan
   return isFixPlan(run.plan) ? run.plan.diagnose : undefined
 }
 
-/** mrkdwn: which diagnosis a fix came from. */
+/** Words in mrkdwn which diagnosis a fix came from. */
 export function fixOf(run: Run): readonly string[] {
   if (!isFixPlan(run.plan)) return []
   const from = run.parent === undefined ? '' : ` Proposed by run *#${run.parent}*.`

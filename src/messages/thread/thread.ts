@@ -30,7 +30,7 @@ import { localTime } from '../blocks/marks.ts'
 type Post<Kind extends ThreadPost['kind']> = Extract<ThreadPost, { kind: Kind }>
 type Blocks = readonly (KnownBlock | Block)[]
 
-/** One post in the thread of a run's board. */
+/** Renders one post in the thread of a run's board. */
 export function threadMessage(post: ThreadPost, run: Run, watched: Watched = unwatched): Message {
   // A retried phase watches anew.
   const began = run.phases.find((phase) => phase.name === 'monitor')?.startedAt ?? new Date(0)
@@ -157,7 +157,7 @@ function failed(post: Post<'failed'>, run: Run, charts: Charts): Message {
   return post.phase === 'monitor' && !judged(post, run) ? withCharts(text, blocks, charts) : message(text, blocks)
 }
 
-/** A watch that came to its end told its criteria just before, with the charts. */
+/** Tells whether the watch came to its end: then its criteria were told just before, with the charts. */
 function judged({ failure }: Post<'failed'>, { watch }: Run): boolean {
   const code = monitorCodeOf(failure)
   const decided = watch?.decision?.kind
@@ -187,8 +187,8 @@ function breach(post: Post<'breach'>, run: Run, charts: Charts): Message {
 const telling = /\b(error|fatal|panic|exception|failed|failure|denied|refused|timed? ?out|not found|cannot|violates)\b/i
 
 /**
- * Short evidence is shown as it is. Of long evidence, the lines that name an error come first, then its end in its own
- * order: whoever reads on a phone sees the reason without scrolling.
+ * Sorts evidence. Short evidence is shown as it is. Of long evidence, the lines that name an error come first, then its
+ * end in its own order: whoever reads on a phone sees the reason without scrolling.
  */
 export function tellingFirst(evidence: readonly string[]): readonly string[] {
   const whole = evidence.join('\n')
@@ -211,7 +211,10 @@ export function tellingFirst(evidence: readonly string[]): readonly string[] {
   return [...first, ...(first.length === 0 ? [] : ['']), ...gap, ...end]
 }
 
-/** Charts at the end; in words for who hears the message, and for a workspace that refuses charts. */
+/**
+ * Adds the charts at the end; they are also in words, for whoever hears the message and for a workspace that refuses
+ * charts.
+ */
 function withCharts(text: string, blocks: Blocks, charts: Charts): Message {
   if (charts.lines.length === 0) return message(text, blocks)
   const told = list('While monitoring', charts.lines, {

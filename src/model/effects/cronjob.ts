@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { undoable } from './kind.ts'
 
-/** As it can be applied again. */
+/** The manifest as it can be applied again. */
 const manifest = z
   .looseObject({
     apiVersion: z.string(),
@@ -12,7 +12,7 @@ const manifest = z
 
 export const cronJob = undoable({
   kind: 'cronjob',
-  /** The manifest that stood there; null when the run created the CronJob. */
+  /** The manifest that was there; null when the run created the CronJob. */
   before: z.object({ manifest: manifest.nullable() }).readonly(),
   after: z.object({ outcome: z.string() }).readonly(),
   undoLine({ target, before }, { strict }) {

@@ -3,7 +3,7 @@ import { undoable } from './kind.ts'
 
 const before = z
   .object({
-    /** The content was exchanged inside the database: there is no other one. */
+    /** The content was exchanged inside the database, so there is no other one to go back to. */
     inPlace: z.boolean().exactOptional(),
     live: z.string(),
     restored: z.string(),

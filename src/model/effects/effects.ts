@@ -42,8 +42,9 @@ export type BeforeOf<K extends EffectKind> = Befores[K]
 export type AfterOf<K extends EffectKind> = Afters[K]
 
 /**
- * - `started`: what stood there is recorded, the change may or may not have happened
- * - `applied`: the change is known to stand
+ * How far an effect has come:
+ * - `started`: what was there is recorded, the change may or may not have happened
+ * - `applied`: the change is known to have happened
  * - `undone`: a rollback put back what was there
  */
 type EffectStatus = 'started' | 'applied' | 'undone'
@@ -77,7 +78,7 @@ export function canBeUndone<E extends { readonly kind: EffectKind }>(
   return effectKinds[effect.kind].undoable
 }
 
-/** Another version of Purser wrote it, or somebody changed it by hand. */
+/** The record cannot be read: another version of Purser wrote it, or somebody changed it by hand. */
 class UnreadableEffect extends PurserError {
   readonly code = 'unreadable_effect'
 
@@ -94,7 +95,7 @@ interface EffectRow extends EffectFacts {
   readonly after: unknown
 }
 
-/** From what the state database holds. Raises UnreadableEffect. */
+/** Makes an effect of what the state database holds. Raises UnreadableEffect. */
 export function storedEffect(row: EffectRow): Effect {
   const { id, run, phase, kind, target, status, at, settledAt } = row
   if (!isKind(kind)) throw new UnreadableEffect(id, run, kind, 'this version of Purser does not know such a change')

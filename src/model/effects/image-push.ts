@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { lasting } from './kind.ts'
 
-/** What the tag named before Purser built and pushed; null: there was no such tag. */
+/** What the tag named before Purser built and pushed; null when there was no such tag. */
 const before = z.object({ digest: z.string().nullable() }).readonly()
 
-/** What it names since: the image that the run rolls out. */
+/** What the tag names since then: the image that the run rolls out. */
 const after = z
   .object({ reference: z.string(), digest: z.string(), platforms: z.array(z.string()).readonly(), commit: z.string() })
   .readonly()

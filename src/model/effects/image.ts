@@ -15,7 +15,7 @@ const before = z
 const after = z
   .object({
     image: z.string(),
-    /** Of the template that the run made. Older records do not have it. */
+    /** The hash of the template that the run made. Older records do not have it. */
     templateHash: z.string().exactOptional(),
     /** True once its rollout was seen completed. */
     served: z.boolean().exactOptional(),

@@ -1,14 +1,17 @@
 import { z } from 'zod'
 
 export interface UndoOptions {
-  /** Forces the runbook's literal steps: disable the endpoint and delete the CronJobs even when they stood there before. */
+  /**
+   * Whether the runbook's literal steps are forced: disabling the endpoint and deleting the CronJobs even when they
+   * were there before.
+   */
   readonly strict: boolean
 }
 
 /**
- * Pods read the Secret when they start, so what they read is put back before them, and what only the new pods believe
- * goes after them. The service's own pods come before those of others, as in the deploy. Whatever names no place is put
- * back newest first.
+ * Where a rollback puts an effect back. Pods read the Secret when they start, so what they read is put back before
+ * them, and what only the new pods believe goes after them. The service's own pods come before those of others, as in
+ * the deploy. Effects of a kind without a place are put back newest first.
  */
 export type UndoPlace = 'before pods' | 'own pods' | 'other pods' | 'after pods'
 
@@ -20,31 +23,38 @@ interface Described<B> {
 /** How the state database holds an effect. */
 interface Stored<K extends string, B extends z.ZodType, A extends z.ZodType> {
   readonly kind: K
-  /** What stood there before the change. Records of older versions are read too: a new field is optional. */
+  /**
+   * The schema of what was there before the change. Records of older versions are read too, so a new field is optional.
+   */
   readonly before: B
-  /** What is known of it after the change. */
+  /** The schema of what is known of it after the change. */
   readonly after: A
 }
 
 export interface Telling<B> {
-  /** What is said to whoever confirms: what stays as it is. `effects` are all of this kind, newest first. */
+  /** Says to whoever confirms what stays as it is. `effects` are all of this kind, the newest first. */
   stays?(effects: readonly Described<B>[], options: UndoOptions): readonly string[]
 }
 
-/** A field is named, not asked by a function, because the state database asks for it as well. */
+/**
+ * The name of a field that may be true. It is named, not asked by a function, because the state database asks for it as
+ * well.
+ */
 type Flag<T> = { [F in keyof T]-?: true extends T[F] ? F : never }[keyof T] & string
 
 export interface Undoing<B, A> extends Telling<B> {
-  /** One line, for the dialog and the board. */
+  /** Words what is undone in one line, for the dialog and the board. */
   undoLine(effect: Described<B>, options: UndoOptions): string
   /** The field that is true when the run itself has put it back: nothing is left for a rollback. */
   readonly backWhen?: Flag<A>
-  /** The field that is true when what stood there before was of no use any more: only a strict rollback puts it back. */
+  /**
+   * The field that is true when what stood there before was of no use any more: only a strict rollback puts it back.
+   */
   readonly unusableWhen?: Flag<B>
   place?(before: B): UndoPlace | undefined
 }
 
-/** What the state database holds of an effect of this kind, read; or why it cannot be read. */
+/** An effect of this kind as the state database holds it, read; or why it cannot be read. */
 type Reading<K extends string, B, A> =
   | { readonly ok: true; readonly content: { readonly kind: K; readonly before: B; readonly after: A | undefined } }
   | { readonly ok: false; readonly why: string }
@@ -53,13 +63,13 @@ interface Readable<K extends string, B extends z.ZodType, A extends z.ZodType> e
   read(row: { readonly before: unknown; readonly after: unknown }): Reading<K, z.output<B>, z.output<A>>
 }
 
-/** `src/runbook/rollback/undo/` has the function that puts an effect of this kind back. */
+/** A kind that a rollback puts back, by a function in `src/runbook/rollback/undo/`. */
 interface UndoableKind<K extends string, B extends z.ZodType, A extends z.ZodType>
   extends Readable<K, B, A>, Undoing<z.output<B>, z.output<A>> {
   readonly undoable: true
 }
 
-/** A rollback never puts an effect of this kind back. */
+/** A kind that a rollback never puts back. */
 interface LastingKind<K extends string, B extends z.ZodType, A extends z.ZodType>
   extends Readable<K, B, A>, Telling<z.output<B>> {
   readonly undoable: false

@@ -3,7 +3,7 @@ import { undoable } from './kind.ts'
 
 const fields = {
   replicas: z.number(),
-  /** It decides how many pods there are, except that it never starts from 0. */
+  /** The autoscaler, which decides how many pods there are, except that it never starts from 0. */
   autoscaler: z.object({ name: z.string(), minimum: z.number(), maximum: z.number() }).readonly().exactOptional(),
 }
 
@@ -15,14 +15,14 @@ export type ReplicasBefore = z.output<typeof before>
 export const replicas = undoable({
   kind: 'replicas',
   before,
-  /** At first only what stood there. */
+  /** At first a record has only what was there, and this is empty. */
   after: z
     .object({
       ...fields,
       replicas: fields.replicas.exactOptional(),
-      /** Whether they run again. */
+      /** Whether the pods run again. */
       back: z.boolean().exactOptional(),
-      /** How often the run has started them again. */
+      /** How often the run has started the pods again. */
       starts: z.number().exactOptional(),
     })
     .readonly(),

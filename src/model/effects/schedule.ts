@@ -3,7 +3,7 @@ import { undoable } from './kind.ts'
 
 const before = z
   .object({
-    /** Null: there was no such CronJob. */
+    /** Whether it was suspended; null when there was no such CronJob. */
     suspended: z.boolean().nullable(),
   })
   .readonly()
@@ -14,11 +14,11 @@ export type ScheduleBefore = z.output<typeof before>
 export const schedule = undoable({
   kind: 'schedule',
   before,
-  /** At first only what stood there, or what a fix made of it. */
+  /** At first a record has only what was there, or what a fix made of it. */
   after: z
     .object({
       suspended: z.boolean().nullable().exactOptional(),
-      /** Whether it is again what it was before a restore. */
+      /** Whether the CronJob is again what it was before a restore. */
       back: z.boolean().exactOptional(),
       starts: z.number().exactOptional(),
     })

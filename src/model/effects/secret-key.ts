@@ -6,11 +6,13 @@ const before = z
     secretExists: z.boolean(),
     keyExists: z.boolean(),
     fingerprint: z.string().nullable(),
-    /** Key of the same Secret under which the former value is kept: it never leaves the cluster. */
+    /** The key of the same Secret under which the former value is kept: it never leaves the cluster. */
     keptUnder: z.string().nullable(),
-    /** The key for the former secret, where the service reads one, and under which name its own former value is kept. */
+    /**
+     * The key for the former secret, where the service reads one, and the key under which its own former value is kept.
+     */
     previous: z.object({ key: z.string(), keptUnder: z.string().nullable() }).readonly().exactOptional(),
-    /** The former value belonged to no endpoint: a rollback does not put it back. */
+    /** The former value belonged to no endpoint, so a rollback does not put it back. */
     unusable: z.literal(true).exactOptional(),
   })
   .readonly()
@@ -31,7 +33,10 @@ export const secretKey = undoable({
   place: ({ keyExists }) => (keyExists ? 'before pods' : undefined),
 })
 
-/** An endpoint whose secret nobody held, or a secret of no endpoint. The two come together and are told once. */
+/**
+ * Words what a rollback leaves because its former secret is lost: an endpoint whose secret nobody held, or a secret of
+ * no endpoint. The two come together and are told once.
+ */
 export function formerSecretLost(
   effects: readonly { readonly before: { readonly unusable?: true } }[],
   { strict }: UndoOptions,

@@ -4,18 +4,18 @@ import { formerSecretLost } from './secret-key.ts'
 
 const before = z
   .object({
-    /** Null when the run created the endpoint. */
+    /** The id of the endpoint; null when the run created it. */
     id: z.string().nullable(),
     enabledEvents: z.array(z.string()).readonly(),
     status: z.enum(['enabled', 'disabled']),
     /**
-     * Nobody holds the secret of the endpoint that this one took the place of: a rollback keeps this one, with these
-     * events.
+     * The events of the endpoint that this one took the place of and whose secret nobody holds: a rollback keeps this
+     * one, with these events.
      */
     insteadOf: z.array(z.string()).readonly().exactOptional(),
-    /** No pod believes both endpoints: a rollback disables this one only when the former pods are back. */
+    /** No pod believes both endpoints, so a rollback disables this one only when the former pods are back. */
     bridges: z.literal(true).exactOptional(),
-    /** Nobody holds its secret: a rollback leaves it disabled. */
+    /** Nobody holds its secret, so a rollback leaves it disabled. */
     unusable: z.literal(true).exactOptional(),
   })
   .readonly()

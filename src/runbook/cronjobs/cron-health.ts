@@ -19,10 +19,10 @@ interface Health {
   readonly value: string
 }
 
-/** The controller counts no further, and without `startingDeadlineSeconds` starts nothing any more. */
+/** The controller stops counting missed starts here, and without `startingDeadlineSeconds` starts nothing any more. */
 const manyMissed = 100
 
-/** Pure: does the CronJob keep to its schedule? Its last success must not be older than two of its periods. */
+/** Judges whether the CronJob keeps to its schedule: its last success must not be older than two periods. Pure. */
 export function cronHealth(job: CronFacts, now: Date): Health {
   const zone = job.timeZone === undefined ? '' : ` ${job.timeZone}`
   const told = (verdict: Verdict, words: string): Health => ({ verdict, value: `${job.schedule}${zone}: ${words}` })
@@ -44,7 +44,7 @@ export function cronHealth(job: CronFacts, now: Date): Health {
   return told('fail', overdue(job, pattern, success ?? created, now))
 }
 
-/** "no success since 10:40 UTC, 3 runs were due; none was started since 10:45 UTC" */
+/** Words what is overdue: "no success since 10:40 UTC, 3 runs were due; none was started since 10:45 UTC". */
 function overdue(job: CronFacts, pattern: Cron, since: Date | undefined, now: Date): string {
   const ever =
     job.lastSuccessfulTime === undefined ? 'never succeeded' : `no success since ${moment(job.lastSuccessfulTime, now)}`
@@ -65,10 +65,12 @@ function overdue(job: CronFacts, pattern: Cron, since: Date | undefined, now: Da
   return `${ever}${missed}; none was started ${started === undefined ? 'at all' : `since ${clock(started, now)}`}${givenUp}`
 }
 
-/** As the controller reads it: five fields or a nickname, day of month *or* day of week, UTC unless it says otherwise. */
+/**
+ * Reads a schedule as the controller does: five fields or a nickname, day of month *or* day of week, UTC by default.
+ */
 function patternOf({ schedule, timeZone = 'UTC' }: CronFacts): Cron | undefined {
   try {
-    // For the controller a question mark is a star; croner would put the present moment there.
+    // The controller takes a question mark for a star; croner would put the present moment there.
     return new Cron(schedule.replaceAll('?', '*'), { timezone: timeZone, paused: true, domAndDow: false })
   } catch {
     return undefined
@@ -83,7 +85,7 @@ function moment(text: string | undefined, now: Date): string {
   return text === undefined ? 'never' : clock(new Date(text), now)
 }
 
-/** "11:20 UTC", with the day when it is another one. */
+/** Writes a time as "11:20 UTC", with the day when it is another one. */
 function clock(at: Date, now: Date): string {
   const iso = at.toISOString()
   return `${iso.slice(0, 10) === now.toISOString().slice(0, 10) ? '' : `${iso.slice(0, 10)} `}${iso.slice(11, 16)} UTC`

@@ -6,7 +6,9 @@ import { CheckFailed } from '../errors.ts'
 import { releasedImage } from '../rollout/image.ts'
 import { type CronJobManifest, cronJobManifest, suspended } from './manifests.ts'
 
-/** Chapter 4, Deploy Cron Jobs: applied suspended, tried once by hand where configured, resumed, verified. */
+/**
+ * Chapter 4, Deploy Cron Jobs: each is applied suspended, tried once by hand where configured, resumed and verified.
+ */
 export const cronjobs: Phase = async (context) => {
   const lines: string[] = []
   for (const { job, manifest } of await manifestsOf(context)) lines.push(await deployCronJob(context, job, manifest))
@@ -33,7 +35,9 @@ async function deployCronJob(context: PhaseContext, job: CronJobConfig, manifest
   return `${job.name} (${manifest.schedule})`
 }
 
-/** Of a Job made by hand: the same after a crash, another when a person has the phase done again, or the plan was made anew. */
+/**
+ * Returns the name of a Job made by hand. It is the same after a crash, and another one after a retry or a new plan.
+ */
 export function jobName({ number, phases }: Run, phase: PhaseName, cronJob: string): string {
   const attempt = phases.find(({ name }) => name === phase)?.attempt ?? 1
   return `${cronJob}-run-${number}${attempt === 1 ? '' : `-${attempt}`}`

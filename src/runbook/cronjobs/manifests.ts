@@ -11,7 +11,7 @@ export interface CronJobManifest {
 
 const Container = z.looseObject({ name: z.string(), image: z.string() })
 
-/** Only what Purser reads or changes; the cluster judges the rest. */
+/** The parts that Purser reads or changes; the cluster judges the rest. */
 const CronJobYaml = z.looseObject({
   apiVersion: z.string(),
   kind: z.literal('CronJob'),
@@ -81,12 +81,15 @@ export function suspended(object: KubernetesObject, suspend: boolean): Kubernete
   return { ...object, spec: { ...(object['spec'] as Record<string, unknown>), suspend } }
 }
 
-/** `127.0.0.1:5000/valuecanvas/api:v1@sha256:…` → `127.0.0.1:5000/valuecanvas/api` */
+/**
+ * Cuts an image down to its repository: `127.0.0.1:5000/valuecanvas/api:v1@sha256:…` →
+ * `127.0.0.1:5000/valuecanvas/api`.
+ */
 export function repositoryOf(image: string): string {
   return (image.split('@')[0] ?? image).replace(/:[^:/]*$/, '')
 }
 
-/** `valuecanvas/api:v1.1.0` → `v1.1.0`; undefined for an image by digest. */
+/** Returns the tag of an image, `v1.1.0` of `valuecanvas/api:v1.1.0`; undefined when it is named by digest only. */
 export function tagOf(image: string): string | undefined {
   return image.includes('@') ? undefined : /:([^:/]+)$/.exec(image)?.[1]
 }

@@ -4,24 +4,24 @@ import { known, type Looking, type Seen } from './seen.ts'
 
 export interface CronJobFacts {
   readonly name: string
-  /** Undefined: there is none. */
+  /** Undefined when the cluster has no such CronJob. */
   readonly found: Seen<CronJobExamination | undefined>
   readonly schedule: Schedule | undefined
   /** The log of the newest failed Job's newest pod, oldest line first. */
   readonly log: Seen<readonly string[]>
-  /** What the Deployment runs. Undefined: there is no Deployment. */
+  /** The image that the Deployment runs; undefined when there is no Deployment. */
   readonly releaseImage: Seen<string | undefined>
   readonly now: string
 }
 
 type Schedule =
   | { readonly kind: 'invalid'; readonly why: string }
-  /** Valid, and no such time ever comes. */
+  /** The schedule is valid, but no such time ever comes. */
   | { readonly kind: 'never' }
   | {
       readonly kind: 'times'
       readonly next: string
-      /** The newest time before now; undefined when none is known. */
+      /** The last time before now at which a Job was due; undefined when none is known. */
       readonly previous: string | undefined
       readonly everySeconds: number
     }
@@ -48,7 +48,7 @@ export async function cronJobFacts(looking: Looking, name: string): Promise<Cron
       if (pod === undefined) return []
       const part = { pod: pod.name, from: 'end', lines: logLines } as const
       const lines = await world.cluster.readLog(part, signal)
-      // A container that was started again: what it said before it ended tells why.
+      // A container that was started again said why before it ended: its former log tells more.
       const former = pod.restarts === 0 ? [] : await world.cluster.readLog({ ...part, previous: true }, signal)
       return [...former, ...lines].map(({ text }) => text).slice(-logLines)
     }),
@@ -57,13 +57,13 @@ export async function cronJobFacts(looking: Looking, name: string): Promise<Cron
   }
 }
 
-/** The newest finished Job, if it failed. */
+/** Returns the newest finished Job if it failed. */
 export function newestFailure({ jobs }: CronJobExamination): JobExamination | undefined {
   const newest = jobs.find((job) => job.outcome !== 'running')
   return newest?.outcome === 'failed' ? newest : undefined
 }
 
-/** The line that says what went wrong: the first error, because what follows is its consequence. */
+/** Picks the line that says what went wrong: the first error, because what follows is its consequence. */
 export function tellingLine(lines: readonly string[]): string | undefined {
   const said = [
     /\b\w*(Error|Exception):/,
@@ -74,13 +74,13 @@ export function tellingLine(lines: readonly string[]): string | undefined {
 }
 
 /**
- * As the CronJob controller reads it: five fields or a nickname, in the zone that the CronJob names, else UTC. Undefined for
- * `@every 5m`: the controller takes it, but its times depend on when it looked last.
+ * Reads a schedule as the CronJob controller does: five fields or a nickname, in the CronJob's own zone or UTC. Returns
+ * undefined for `@every 5m`: the controller takes it, but its times depend on when it looked last.
  */
 export function scheduleOf(text: string, timeZone: string | undefined, now: Date): Schedule | undefined {
   if (text.startsWith('@every ')) return undefined
   try {
-    // For the controller a question mark is a star; croner would put the present moment there.
+    // The controller takes a question mark for a star; croner would put the present moment there.
     const cron = new Cron(text.replaceAll('?', '*'), { paused: true, timezone: timeZone ?? 'UTC', mode: '5-part' })
     const [next, second] = cron.nextRuns(2, now)
     if (next === undefined) return { kind: 'never' }

@@ -8,7 +8,10 @@ import { counted, roughly } from '../../text.ts'
 /** The controller looks every 10 s, and a Job takes a moment to be made. */
 const startGraceSeconds = 120
 
-/** Pure: what each look at "CronJob Not Running" says. `named` puts the name into the titles, when there are several. */
+/**
+ * States what each look at "CronJob Not Running" found. `named` puts the name into the titles, for several CronJobs.
+ * Pure.
+ */
 export function cronJobFindings(facts: CronJobFacts, named: boolean): readonly Finding[] {
   const title = (text: string) => (named ? `${facts.name}: ${text}` : text)
   const look = (
@@ -52,7 +55,7 @@ export function cronJobFindings(facts: CronJobFacts, named: boolean): readonly F
         : { verdict: 'warn', seen: `${short(image)}, but the deployment runs ${short(release)}` }
     }),
     look('warnings', 'Warnings of the cluster', ({ warnings }) => ({
-      // Past trouble stays listed for an hour.
+      // The cluster lists past trouble for an hour, so the start that had it may be over: it only warns.
       verdict: warnings.length === 0 ? 'pass' : 'warn',
       seen: warnings.length === 0 ? 'none' : (warnings[0] ?? ''),
       evidence: warnings,
@@ -104,7 +107,7 @@ function podsLook({ jobs }: CronJobExamination) {
   }
 }
 
-/** Pure: every cause that the facts of one CronJob show, the most likely first. */
+/** Lists every cause that the facts of one CronJob show, the most likely first. Pure. */
 export function cronJobCauses(facts: CronJobFacts): readonly Cause[] {
   const { found, name } = facts
   if (!found.ok) return []
@@ -149,7 +152,7 @@ function noTime({ name, schedule }: CronJobFacts, found: CronJobExamination): Ca
   }
 }
 
-/** The newest Job that has not ended holds a pod that cannot begin. */
+/** Names the cause when the newest unfinished Job holds a pod that cannot begin. */
 function cannotStart(name: string, { jobs }: CronJobExamination): Cause | undefined {
   const stuck = jobs.find((job) => job.outcome === 'running' && job.pods.some((pod) => pod.waiting !== undefined))
   const waiting = stuck?.pods.find((pod) => pod.waiting !== undefined)?.waiting
@@ -192,7 +195,7 @@ function failing({ name, log }: CronJobFacts, found: CronJobExamination): Cause 
   }
 }
 
-/** With `Forbid`, a Job that does not end keeps every later one from starting. */
+/** Names the cause when a Job does not end: with `Forbid` it keeps every later one from starting. */
 function neverEnds({ name, schedule, now }: CronJobFacts, found: CronJobExamination): Cause | undefined {
   if (found.concurrencyPolicy !== 'Forbid' || schedule?.kind !== 'times') return undefined
   const running = found.jobs.find(
@@ -226,7 +229,7 @@ function notStarted(facts: CronJobFacts, found: CronJobExamination): Cause | und
   }
 }
 
-/** The time at which nothing started although it was due; undefined when all is well or nothing was due yet. */
+/** Returns the time at which a Job was due and did not start; undefined when all is well or none was due yet. */
 function missedStart(
   found: CronJobExamination,
   schedule: { readonly previous: string | undefined },

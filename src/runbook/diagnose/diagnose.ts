@@ -9,7 +9,9 @@ import { webhookCauses } from './webhook-causes.ts'
 import { webhookFindings } from './webhook.ts'
 import { webhookFacts } from './webhook-facts.ts'
 
-/** Troubleshooting: every look of the section side by side, and the most likely cause. Read-only. */
+/**
+ * Troubleshooting: makes every look of the section side by side and names the most likely cause. It changes nothing.
+ */
 export const diagnose: Phase = async (context) => {
   const { plan } = context.run
   const about = plan?.kind === 'fix' ? plan.diagnose : plan
@@ -47,13 +49,13 @@ async function diagnosisOf(context: PhaseContext, { subject, cronJob }: Diagnose
   }
 }
 
-/** Of several CronJobs, the first cause of each comes before the second cause of any. */
+/** Merges the causes of several CronJobs: the first cause of each comes before the second cause of any. */
 function gravestFirst(lists: readonly (readonly Cause[])[]): readonly Cause[] {
   const longest = Math.max(0, ...lists.map((list) => list.length))
   return Array.from({ length: longest }, (_, place) => lists.flatMap((list) => list[place] ?? [])).flat()
 }
 
-/** The runbook's last line of "CronJob Not Running"; of several, a button would not say which. */
+/** Offers the runbook's last line of "CronJob Not Running"; with several CronJobs a button would not say which one. */
 function runByHand(names: readonly string[]): readonly Remedy[] {
   const [name] = names
   return name === undefined || names.length > 1 ? [] : [{ kind: 'run_cronjob', target: name }]

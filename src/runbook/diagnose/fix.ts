@@ -7,7 +7,9 @@ import { CheckFailed } from '../errors.ts'
 import { missedEvents, resendEvents } from '../stripe/missed-events.ts'
 import { probe } from '../stripe/probe.ts'
 
-/** Does the one thing that a diagnosis proposed and an approver pressed. It looks first whether there is still cause to. */
+/**
+ * Does the one thing that a diagnosis proposed and an approver pressed. It looks first whether there is still cause.
+ */
 export const fix: Phase = (context) => {
   const { plan } = context.run
   if (plan?.kind !== 'fix') throw new Error(`run #${context.run.number} does not say what to fix`)
@@ -50,7 +52,10 @@ async function resumeCronJob(context: PhaseContext, name: string): Promise<Phase
   return { line: `CronJob ${name} resumed` }
 }
 
-/** As `kubectl create job --from`. The Job's name is made of run and attempt, so a repeat after a crash finds the same Job. */
+/**
+ * Starts the CronJob as `kubectl create job --from` does. The Job's name is made of run and attempt, so a repeat after
+ * a crash finds the same Job.
+ */
 async function runCronJob(context: PhaseContext, name: string): Promise<PhaseResult> {
   const { cluster } = context.world
   const job = jobName(context.run, 'fix', name)
@@ -75,7 +80,7 @@ async function runCronJob(context: PhaseContext, name: string): Promise<PhaseRes
   return { line: `Job ${job} succeeded` }
 }
 
-/** Traffic after pods: an endpoint whose events would be refused is not switched on. */
+/** Enables the endpoint, traffic after pods: it stays off while the service would refuse its events. */
 async function enableEndpoint(context: PhaseContext, id: string): Promise<PhaseResult> {
   const { stripe } = context.world
   const before = await context.step('look at the endpoint', async (signal): Promise<EndpointBefore> => {

@@ -6,35 +6,35 @@ import { oneRow, query } from './webhook-facts.ts'
 
 export interface GracePeriodFacts {
   readonly table: string
-  /** What the middleware logs when it is loaded. */
+  /** The pattern of the line that the middleware logs when it is loaded. */
   readonly logLine: string
-  /** Undefined: there is no such Deployment. */
+  /** Undefined when there is no such Deployment. */
   readonly pods: Seen<readonly LoadedPod[] | undefined>
   readonly existence: Seen<{ readonly exists: boolean }>
-  /** Undefined: there is no table to count. Numbers only, never rows. */
+  /** Undefined when there is no table to count. Only numbers are read, never rows. */
   readonly rows: Seen<{ readonly total: number; readonly open: number; readonly ended: number } | undefined>
   readonly security: Seen<RowSecurity | undefined>
   readonly ledger: Seen<{
     readonly applied: number
     /** Migrations of purser.yaml that should have made the table, and are not in the ledger. */
     readonly missing: readonly string[]
-    /** The one that made it. */
+    /** The migration that made the table. */
     readonly made: LedgerEntry | undefined
   }>
 }
 
 interface LoadedPod extends Pick<PodExamination, 'name' | 'ready' | 'startedAt'> {
-  /** `unknown`: the beginning of its log is gone. */
+  /** `unknown` says that the beginning of the pod's log is gone. */
   readonly loaded: 'yes' | 'no' | 'unknown'
 }
 
 export interface RowSecurity {
   readonly owner: string
   readonly enabled: boolean
-  /** Holds the owner too. */
+  /** Whether the policies hold the owner of the table too. */
   readonly forced: boolean
   readonly policies: readonly Policy[]
-  /** With which the service is connected. */
+  /** The roles with which the service is connected. */
   readonly roles: readonly ServiceRole[]
 }
 
@@ -47,16 +47,16 @@ interface Policy {
 export interface ServiceRole {
   readonly name: string
   readonly connections: number
-  /** Superuser or BYPASSRLS. */
+  /** Whether row-level security does not hold the role, as it is superuser or has BYPASSRLS. */
   readonly bypasses: boolean
   readonly owns: boolean
   readonly mayRead: boolean
-  /** Roles whose rights it has, of those that policies name: their policies are its own. */
+  /** The roles, of those that policies name, whose rights it has: their policies are its own. */
   readonly holds: readonly string[]
 }
 
 const linesRead = 500
-/** A log that begins later than this after its container has been rotated. */
+/** A log whose first line comes later than this after its container's start has been rotated. */
 const rotatedMs = 60_000
 
 export async function gracePeriodFacts({ context, see }: Looking): Promise<GracePeriodFacts> {
@@ -100,7 +100,8 @@ async function counts(context: PhaseContext, table: string, signal: AbortSignal)
 }
 
 async function rowSecurity(context: PhaseContext, table: string, signal: AbortSignal): Promise<RowSecurity> {
-  // Its own connections tell nothing about the service; a configured role is looked at whether it is connected or not.
+  // Purser's own connections tell nothing about the service; a configured role is looked at even if it is not
+  // connected.
   const { serviceRole } = context.service.diagnose
   const who =
     serviceRole === undefined

@@ -5,7 +5,7 @@ import { counted } from '../../text.ts'
 
 const redeploy: readonly Remedy[] = [{ kind: 'deploy', target: '' }]
 
-/** Pure: what each look at "Grace Period Not Enforcing" says. */
+/** States what each look at "Grace Period Not Enforcing" found. Pure. */
 export function gracePeriodFindings(facts: GracePeriodFacts): readonly Finding[] {
   const { table, logLine } = facts
   return [
@@ -71,7 +71,7 @@ function roleWords(security: RowSecurity, role: ServiceRole): string {
   return `${role.name}, held by ${counted(policiesFor(security, role).length, 'policy', 'policies')}`
 }
 
-/** Pure: every cause that the facts show, the most likely first. */
+/** Lists every cause that the facts show, the most likely first. Pure. */
 export function gracePeriodCauses(facts: GracePeriodFacts): readonly Cause[] {
   return [tableMissing(facts), middlewareMissing(facts), mayNotRead(facts), shutOut(facts)].flatMap(
     (cause) => cause ?? [],
@@ -123,7 +123,10 @@ function mayNotRead({ security, table }: GracePeriodFacts): Cause | undefined {
   }
 }
 
-/** Row-level security without a policy that lets a role see a row shows it an empty table, without an error. */
+/**
+ * Names the cause when no policy lets a role see a row: row-level security then shows it an empty table, without an
+ * error.
+ */
 function shutOut({ security, table }: GracePeriodFacts): Cause | undefined {
   const seen = known(security)
   const role = seen?.roles.find((one) => isShutOut(seen, one))

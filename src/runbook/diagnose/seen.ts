@@ -7,7 +7,7 @@ export type Seen<T> =
   | { readonly ok: true; readonly value: T; readonly milliseconds: number }
   | { readonly ok: false; readonly why: string; readonly milliseconds: number }
 
-/** One time limit for all looks of a diagnosis; what is not seen by then is unknown. */
+/** The looks of one diagnosis, which share a time limit; what is not seen by then is unknown. */
 export interface Looking {
   readonly context: PhaseContext
   readonly see: <T>(look: (signal: AbortSignal) => Promise<T>) => Promise<Seen<T>>
@@ -37,7 +37,7 @@ export function lookingWithin(context: PhaseContext, seconds: number): Looking {
   }
 }
 
-/** The fact, where it was seen. */
+/** Returns the fact where it was seen. */
 export function known<T>(seen: Seen<T>): T | undefined {
   return seen.ok ? seen.value : undefined
 }
@@ -47,7 +47,9 @@ type Judged = Pick<Finding, 'verdict' | 'seen'> & { readonly evidence?: readonly
 const longestLine = 300
 const mostLines = 12
 
-/** A look whose fact is missing is `unknown`, never a pass; its reason is what was seen. */
+/**
+ * Turns a look into a finding. One whose fact is missing is `unknown`, never a pass, and its reason is what was seen.
+ */
 export function judged<T>(name: string, title: string, seen: Seen<T>, judge: (fact: T) => Judged): Finding {
   const { evidence = [], ...verdict } = seen.ok
     ? judge(seen.value)
@@ -56,7 +58,7 @@ export function judged<T>(name: string, title: string, seen: Seen<T>, judge: (fa
   return { name, title, ...verdict, evidence: short, milliseconds: seen.milliseconds }
 }
 
-/** "2026-01-05 14:20 UTC" */
+/** Writes a time as "2026-01-05 14:20 UTC". */
 export function readable(iso: string | undefined): string {
   return iso === undefined || iso === '' ? 'never' : `${iso.slice(0, 16).replace('T', ' ')} UTC`
 }

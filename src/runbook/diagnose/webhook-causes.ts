@@ -16,7 +16,7 @@ import { counted, roughly } from '../../text.ts'
 const redeploy: readonly Remedy[] = [{ kind: 'deploy', target: '' }]
 const rotation: readonly Remedy[] = [{ kind: 'deploy', target: rotate }]
 
-/** Pure: every cause that the facts show, the most likely first. Each explains the ones after it. */
+/** Lists every cause that the facts show, the most likely first: each explains the ones after it. Pure. */
 export function webhookCauses(facts: WebhookFacts): readonly Cause[] {
   return rules.flatMap((rule) => rule(facts) ?? [])
 }
@@ -81,7 +81,10 @@ function urlWithoutAnswer({ unsigned, url }: WebhookFacts): Cause | undefined {
   }
 }
 
-/** The service's clock differs from that of Stripe, which signs, by more than signatures may be old. */
+/**
+ * Names the cause when the service's clock differs from that of Stripe, which signs, by more than signatures may be
+ * old.
+ */
 function clockSkew(facts: WebhookFacts): Cause | undefined {
   const ahead = (serviceAheadMs(facts) ?? 0) / 1_000
   if (Math.abs(ahead) <= toleranceSeconds) return undefined
@@ -96,7 +99,7 @@ function clockSkew(facts: WebhookFacts): Cause | undefined {
 function ownClock(facts: WebhookFacts): Cause | undefined {
   const { service, stripe } = clocks(facts)
   if (stripe === undefined || Math.abs(stripe) <= toleranceSeconds * 1_000) return undefined
-  // Away from both: then the service's clock is the graver trouble.
+  // Where the service's clock differs from Stripe's too, that is the graver trouble.
   if (service !== undefined && Math.abs(service - stripe) > toleranceSeconds * 1_000) return undefined
   return {
     code: 'own_clock',
@@ -169,7 +172,7 @@ function secretMismatch(facts: WebhookFacts): Cause | undefined {
 function signatureRefused(facts: WebhookFacts): Cause | undefined {
   const probe = known(facts.signed)
   if (probe?.kind !== 'answer' || probe.answer.status !== 400) return undefined
-  // Another reason why this signature, made by our clock, is refused.
+  // A service whose clock is off refuses this signature, made by our clock, for another reason.
   const apart = Math.abs(clocks(facts).service ?? 0) > toleranceSeconds * 1_000
   if (apart || podsStale(facts) !== undefined) return undefined
   return {
@@ -184,7 +187,7 @@ function endpointDisabled(facts: WebhookFacts): Cause | undefined {
   const endpoint = known(facts.endpoint)
   if (endpoint?.status !== 'disabled') return undefined
   const probe = known(facts.signed)
-  // Traffic after pods: what would be refused is not switched on.
+  // Traffic comes after pods: an endpoint whose events would be refused is not offered to be enabled.
   const ready = probe?.kind === 'answer' && isAccepted(probe) && secretMismatch(facts) === undefined
   return {
     code: 'endpoint_disabled',
@@ -205,7 +208,7 @@ function eventsIncomplete(facts: WebhookFacts): Cause | undefined {
   }
 }
 
-/** Only where they would be accepted now. */
+/** Names missed events as the cause only where the service would accept them now. */
 function eventsMissed(facts: WebhookFacts): Cause | undefined {
   const missed = known(facts.missed)
   const probe = known(facts.signed)

@@ -13,25 +13,25 @@ import { known, type Looking, type Seen } from './seen.ts'
 /** Everything that decides why events do not come: gathered first, judged afterwards by pure functions. */
 export interface WebhookFacts {
   readonly url: string
-  /** Event types that the service wants. */
+  /** The event types that the service wants. */
   readonly wanted: readonly string[]
   readonly apiVersion: string
-  /** Undefined: Stripe has none for the URL. */
+  /** Undefined when Stripe has no endpoint for the URL. */
   readonly endpoint: Seen<WebhookEndpoint | undefined>
   readonly undelivered: Seen<{ readonly count: number; readonly oldestSeconds: number }>
   readonly missed: Seen<{ readonly count: number; readonly since: string; readonly line: string }>
   readonly secret: Seen<SecretKeyState>
-  /** Undefined: there is no secret to sign with. */
+  /** Undefined when there is no secret to sign with. */
   readonly signed: Seen<Probe | undefined>
   readonly unsigned: Seen<Probe>
   readonly stripeClock: Seen<number | undefined>
   readonly clusterClock: Seen<number | undefined>
-  /** Undefined: there is no such Deployment. */
+  /** Undefined when there is no such Deployment. */
   readonly pods: Seen<readonly PodExamination[] | undefined>
   readonly log: Seen<{ readonly matching: number; readonly troubled: number; readonly last: readonly string[] }>
   readonly events: Seen<{
     readonly received: number
-    /** Neither processed nor dead. */
+    /** The number of events that are neither processed nor dead. */
     readonly waiting: number
     readonly oldestWaitingSeconds: number
     readonly lastReceivedSeconds: number | undefined
@@ -102,7 +102,7 @@ export async function webhookFacts(looking: Looking): Promise<WebhookFacts> {
   }
 }
 
-/** No answer is a fact too: which kind of none it was tells the cause. */
+/** Probes the service. A missing answer is a fact too: in which way it is missing tells the cause. */
 async function probing(probe: () => Promise<ProbeAnswer>, signal: AbortSignal): Promise<Probe> {
   try {
     return { kind: 'answer', answer: await probe() }
@@ -120,10 +120,10 @@ async function undeliveredEvents({ world, service }: PhaseContext, signal: Abort
   return { count: events.length, oldestSeconds: events.length === 0 ? 0 : (Date.now() - oldest) / 1_000 }
 }
 
-/** What came before the service took its first event was for nobody. */
+/** Looks for missed events since the service took its first one: what came before was for nobody. */
 async function missedSince(context: PhaseContext, firstKnown: string | undefined) {
   const lookBack = Date.now() - context.service.diagnose.lookBackHours * 3_600_000
-  // Stripe tells whole seconds: of the first one nobody can say what came before.
+  // Stripe tells whole seconds, so nobody can say what came before the first event within its own second.
   const first = firstKnown === undefined ? lookBack : Math.floor(Date.parse(firstKnown) / 1_000) * 1_000 + 1_000
   const since = new Date(Math.max(lookBack, first))
   const missed = await missedEvents(context, since)
@@ -193,7 +193,7 @@ async function deadLetters(context: PhaseContext, signal: AbortSignal) {
   }
 }
 
-/** Aggregates only: an error may quote the row that it failed on. */
+/** Takes the values out of an error, which may quote the row that it failed on: a diagnosis shows aggregates only. */
 export function withoutValues(error: string): string {
   return error
     .replace(/=\([^)]*\)/g, '=(…)')

@@ -7,14 +7,14 @@ import { judged, known, readable } from './seen.ts'
 import type { Probe, WebhookFacts } from './webhook-facts.ts'
 import { counted, roughly } from '../../text.ts'
 
-/** Stripe's libraries refuse a signature that is older or newer than this. */
+/** The age, in either direction, at which Stripe's libraries refuse a signature. */
 export const toleranceSeconds = 300
-/** A service's own retries are over by then. */
+/** The age of an event at which the service's own retries are over. */
 export const retriesOverSeconds = 30 * 60
-/** Stripe delivers within seconds; what waits longer waits for a retry. */
+/** Stripe delivers within seconds; an event that waits longer waits for a retry. */
 const deliveredSeconds = 60
 
-/** Pure: what each look at "Webhook Not Receiving Events" says. */
+/** States what each look at "Webhook Not Receiving Events" found. Pure. */
 export function webhookFindings(facts: WebhookFacts): readonly Finding[] {
   return [
     judged('endpoint', 'Stripe endpoint', facts.endpoint, (endpoint) => {
@@ -71,7 +71,7 @@ export function webhookFindings(facts: WebhookFacts): readonly Finding[] {
       }
     }),
     judged('log', 'Log lines about webhooks', facts.log, ({ matching, troubled, last }) => ({
-      // Refusals are the service's right, and our own unsigned test event makes some: they are shown, and judge nothing.
+      // Refusals are the service's right, and our own unsigned test event makes some: they are shown and judge nothing.
       verdict: matching > 0 ? 'pass' : 'warn',
       seen: `${counted(matching, 'line')}${troubled === 0 ? '' : `, ${troubled} of a refusal or a failure`}`,
       evidence: last,
@@ -139,7 +139,10 @@ function offset(ms: number): string {
   return `${roughly(Math.abs(ms))} ${ms > 0 ? 'ahead' : 'behind'}`
 }
 
-/** How far the service is ahead of Stripe, which signs by its own clock; of us where Stripe's is unknown and the cluster says that ours is right. */
+/**
+ * Tells how far the service is ahead of Stripe, which signs by its own clock. Where Stripe's is unknown and the cluster
+ * says that ours is right, ours takes its place.
+ */
 export function serviceAheadMs(facts: WebhookFacts): number | undefined {
   const { service, stripe, cluster } = clocks(facts)
   const oursIsRight = cluster !== undefined && Math.abs(cluster) <= toleranceSeconds * 1_000
@@ -156,7 +159,7 @@ export function clocks(facts: WebhookFacts) {
   }
 }
 
-/** Which secret the endpoint was made with, told by Purser's own mark on it. */
+/** Tells which secret the endpoint was made with, by Purser's own mark on it. */
 export function endpointFingerprint({ endpoint }: WebhookFacts): string | undefined {
   return known(endpoint)?.metadata[secretFingerprint]
 }
@@ -167,7 +170,10 @@ export function missingEvents({ endpoint, wanted }: WebhookFacts): readonly stri
   return wanted.filter((type) => !enabled.includes(type))
 }
 
-/** Pods read the Secret when their container starts; one that was rolled out with this very secret is never stale. */
+/**
+ * Lists the pods that started before the Secret changed, for they read it at their start. One that was rolled out with
+ * this very secret is never stale.
+ */
 export function stalePods({ pods, secret }: WebhookFacts): readonly PodExamination[] {
   const state = known(secret)
   if (state?.changedAt === undefined) return []

@@ -2,7 +2,7 @@ import type { Phase, PhaseContext } from '../phase.ts'
 import { environmentFor, fillIn, runInWorkspace } from '../workspace/workspace-command.ts'
 import { inWorkspace } from '../workspace/workspace.ts'
 
-/** Chapter 5, Run E2E Tests: the configured script at the planned commit; the verdict is its exit code. */
+/** Chapter 5, Run E2E Tests: runs the configured script at the planned commit; the verdict is its exit code. */
 export const e2e: Phase = async (context) => {
   const { run } = context.service.e2e
   const argv = run.map((word) => filled(context, word)) as [string, ...string[]]

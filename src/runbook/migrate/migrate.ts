@@ -4,7 +4,10 @@ import { broughtBy, expectedTables, migrationFiles } from './migrations.ts'
 import { changeOf, newest, releaseOf } from './schema-check.ts'
 import { roughly } from '../../text.ts'
 
-/** Chapter 1, Apply Database Migrations: each pending file in its own transaction, in order; then the tables are verified. */
+/**
+ * Chapter 1, Apply Database Migrations: each pending file runs in its own transaction, in order; then tables are
+ * verified.
+ */
 export const migrate: Phase = async (context) => {
   const plan = planOf(context.run)
   await requireProvenBackup(context)
@@ -36,7 +39,7 @@ export const migrate: Phase = async (context) => {
   return { line: `${applied}, ${tables.length} expected tables exist` }
 }
 
-/** Before anything is applied: afterwards a rollback has to know what the running version would lack. */
+/** Records what the running version will lack, before anything is applied: a rollback has to know it afterwards. */
 async function recordWhatOlderReleasesLose(context: PhaseContext, files: readonly File[]): Promise<void> {
   const { records, world, service, run } = context
   const { current, migrations } = planOf(run)
@@ -75,7 +78,7 @@ async function applyFile(context: PhaseContext, file: File, signal: AbortSignal)
   return { outcome: outcome.outcome, milliseconds: Math.round(outcome.milliseconds) }
 }
 
-/** On the board as it stands; in the thread once, for whoever has to find the session. */
+/** Says who holds the lock: on the board at every try, in the thread once, for whoever has to find the session. */
 async function tellBlockers(context: PhaseContext, file: File, attempt: number, blockers: readonly string[]) {
   const held = blockers.length === 0 ? 'another session' : blockers.join('; ')
   await context.report(`${file.name}: waiting for a lock (try ${attempt}), held by ${held}`)
@@ -85,7 +88,7 @@ async function tellBlockers(context: PhaseContext, file: File, attempt: number, 
   await context.tell({ kind: 'note', text }, `blockers of ${file.name}`)
 }
 
-/** Promise 2 of the design: no migration without a backup that was verified, and verified again now. */
+/** Keeps promise 2 of the design: no migration starts without a backup that was verified, and verified again now. */
 async function requireProvenBackup(context: PhaseContext): Promise<void> {
   const backup = await context.records.backup()
   if (backup === undefined)
@@ -105,7 +108,9 @@ async function requireProvenBackup(context: PhaseContext): Promise<void> {
   })
 }
 
-/** Tables, columns and policies that this run's files create and do not take away again themselves. */
+/**
+ * Raises when a table, column or policy is missing that this run's files create and do not take away again themselves.
+ */
 async function verifyBrought(context: PhaseContext, files: readonly File[]): Promise<void> {
   const { world, signal } = context
   const { migrations } = planOf(context.run)

@@ -6,7 +6,7 @@ import type { LintFinding } from '../../model/deploy-plan.ts'
 import { CheckFailed } from '../errors.ts'
 import type { World } from '../world.ts'
 
-/** The migration files of a commit, oldest first. */
+/** Reads the migration files of a commit, the oldest first. */
 export async function migrationFiles(
   world: World,
   config: MigrationsConfig,
@@ -33,8 +33,8 @@ export async function migrationNames(
 }
 
 /**
- * Pure: files newer than the baseline that the ledger does not have. Raises when an applied file was edited since, and
- * when two files carry the same version.
+ * Returns the files newer than the baseline that the ledger does not have. Raises when an applied file was edited
+ * since, and when two files carry the same version. Pure.
  */
 export function pendingMigrations(
   files: readonly MigrationFile[],
@@ -64,7 +64,7 @@ export function pendingMigrations(
   return ours.filter((file) => !applied.has(file.version))
 }
 
-/** The ledger knows a migration by its version: of two with the same one, the second would never run. */
+/** Raises when two files carry the same version: the ledger knows a migration by it, so the second would never run. */
 function refuseTwins(files: readonly MigrationFile[]): void {
   const carriers = new Map<bigint, number>()
   for (const { version } of files) carriers.set(BigInt(version), (carriers.get(BigInt(version)) ?? 0) + 1)
@@ -75,7 +75,7 @@ function refuseTwins(files: readonly MigrationFile[]): void {
   })
 }
 
-/** Tables that must exist once these files are applied. */
+/** Lists the tables that must exist once these files are applied. */
 export function expectedTables(
   files: readonly Pick<MigrationFile, 'name'>[],
   config: MigrationsConfig,
@@ -85,8 +85,8 @@ export function expectedTables(
 }
 
 /**
- * What stands after these files, one after the other. Left out is what could have gone by ways that the text does not show: a
- * cascading drop, another search_path.
+ * Lists what is there after these files, one after the other. It leaves out what could have gone by ways that the text
+ * does not show: a cascading drop, another search_path.
  */
 export async function broughtBy(
   world: Pick<World, 'database'>,
@@ -108,7 +108,7 @@ export async function broughtBy(
   return [...brought]
 }
 
-/** Rules that lock a table for long or destroy data; the rest is good advice. Names are squawk's. */
+/** The rules of squawk whose breach locks a table for long or destroys data; the others are good advice. */
 const blocking = new Set([
   'adding-foreign-key-constraint',
   'adding-not-nullable-field',
@@ -128,11 +128,11 @@ const blocking = new Set([
   'syntax-error',
 ])
 
-/** Purser sets these time-outs itself for every migration. */
+/** Rules that ask for what Purser does itself: it sets these time-outs for every migration. */
 const settled = new Set([
   'require-lock-timeout',
   'require-statement-timeout',
-  // Such a file is run outside a transaction.
+  // Purser runs such a file outside a transaction.
   'ban-concurrent-index-creation-in-transaction',
 ])
 

@@ -24,8 +24,8 @@ export interface PlannedSchema {
 }
 
 /**
- * Whether the version can run on what is applied (raises `schema_too_new` when it is known not to), and whether the one
- * that runs now could still run afterwards: said as risks.
+ * Says as risks whether the version that runs now could still run afterwards. Raises `schema_too_new` when the new
+ * version is known not to run on what is applied.
  */
 export async function schemaRisks(
   context: PhaseContext,
@@ -59,7 +59,7 @@ export async function schemaRisks(
   ]
 }
 
-/** Before anything is undone: the version that would come back must be able to run on the schema that stays. */
+/** Raises, before anything is undone, when the version that would come back cannot run on the schema that stays. */
 export async function guardSchema(
   context: PhaseContext,
   target: Pick<ImageBefore, 'version' | 'image'>,
@@ -72,7 +72,7 @@ export async function guardSchema(
   if (incompatibility(release, now).reasons.length > 0) throw await tooNew(context, release, now, context.run.version)
 }
 
-/** A database that is away must not keep anybody from rolling back. */
+/** Reads the ledger. Returns undefined when the database is away, which must not keep anybody from rolling back. */
 async function ledgerUnlessAway(context: PhaseContext, version: string): Promise<readonly LedgerEntry[] | undefined> {
   try {
     return await context.world.database.ledger(context.signal)
@@ -84,13 +84,13 @@ async function ledgerUnlessAway(context: PhaseContext, version: string): Promise
   }
 }
 
-/** What a migration does to older releases: read off its text, corrected by purser.yaml. */
+/** Tells what a migration does to older releases: it is read off its text and corrected by purser.yaml. */
 export async function changeOf(world: World, file: MigrationFile, config: MigrationsConfig): Promise<SchemaChange> {
   const change: SchemaChange = { migration: file.version, name: file.name, ...(await world.database.changes(file.sql)) }
   return withDeclared([change], config.needs)[0] ?? change
 }
 
-/** A release that ran here, or one that the repository knows. */
+/** Finds a release that ran here, or one that the repository knows. */
 export async function releaseOf(
   { records, world, service, signal }: PhaseContext,
   wanted: { readonly version: string | null; readonly image?: string },
@@ -105,12 +105,12 @@ export async function releaseOf(
   return { version: tag.name, migrations: names.map(versionOf) }
 }
 
-/** Digits of the newest applied migration. */
+/** Returns the digits of the newest applied migration. */
 export function newest(ledger: readonly Pick<LedgerEntry, 'version'>[]): string | undefined {
   return ledger.map(({ version }) => version).toSorted((a, b) => (BigInt(a) < BigInt(b) ? 1 : -1))[0]
 }
 
-/** The release runs on the schema as it is now: whoever asks for a way back is told so. */
+/** Records that the release runs on the schema as it is now, for whoever asks for a way back. */
 export async function recordThatItRuns(
   context: PhaseContext,
   release: { version: string; image: string; commit: string },

@@ -9,11 +9,11 @@ import { type Baseline, perMinute, type Rule } from './monitor-rules.ts'
 import { totalOf } from '../verify/query-checks.ts'
 
 /**
- * What is normal before the rollout: a sample of each metric, taken in preflight and again when the rollout begins. It
- * only looks, and what it cannot see is left out: a deploy does not fail for it.
+ * Samples what is normal before the rollout: each metric once in preflight, and again when the rollout begins. It only
+ * looks, and what it cannot see is left out: a deploy does not fail for it.
  */
 export async function sampleBaseline(context: PhaseContext): Promise<{ readonly metrics: number }> {
-  // Planned anew after the image was set: what runs now is what shall be watched.
+  // A plan made anew after the image was set finds the version running that shall be watched, so it is no baseline.
   if (context.run.hasEffects) return { metrics: 0 }
   const at = new Date()
   const { metrics } = context.service.monitor
@@ -31,7 +31,7 @@ async function ifAny(context: PhaseContext, look: () => Promise<number | undefin
     return await look()
   } catch (error) {
     context.signal.throwIfAborted()
-    // A table that the release brings is not there yet.
+    // A query may name a table that only the release brings.
     if (error instanceof PurserError) return undefined
     throw error
   }
@@ -43,7 +43,9 @@ export async function metricValue({ world, service, signal }: PhaseContext, sql:
 
 const mostLogLines = 20_000
 
-/** Of the last minutes; the errors that were there before are remembered by their kind. */
+/**
+ * Counts the error lines of the last minutes, per minute, and remembers their kinds as those that were there before.
+ */
 async function errorRate({ world, service, records, signal }: PhaseContext): Promise<number | undefined> {
   const { windowMinutes } = service.monitor.logs
   const counter = new ErrorCounter(errorTest(service.monitor), [], [])
@@ -57,7 +59,10 @@ async function errorRate({ world, service, records, signal }: PhaseContext): Pro
   return groups.reduce((sum, { count }) => sum + count, 0) / windowMinutes
 }
 
-/** Pure: for each rule what was sampled before the rollout, by this run or, failing that, by the newest one before it. */
+/**
+ * Returns for each rule what was sampled before the rollout: by this run or, failing that, by the newest one before it.
+ * Pure.
+ */
 export function baselineOf(
   rules: readonly Rule[],
   samples: readonly BaselineSample[],
@@ -78,7 +83,7 @@ export function baselineOf(
   )
 }
 
-/** The mean of a value; the speed of what grows, which takes two samples with a minute between them. */
+/** Returns the mean of a value, or the speed of what grows; that takes two samples with a minute between them. */
 function usual(rule: Rule, samples: readonly MetricSample[]): number | undefined {
   const [first, last] = [samples[0], samples.at(-1)]
   if (first === undefined || last === undefined) return undefined

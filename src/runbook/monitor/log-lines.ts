@@ -6,8 +6,8 @@ import type { MonitorConfig } from '../../config/service-schema.ts'
 export type ErrorTest = (text: string) => boolean
 
 /**
- * The runbook's `grep -i billing`, and beyond it what is an error: a structured line says so by its level, whatever
- * words stand in it; only a line without a level is judged by the configured words.
+ * Extends the runbook's `grep -i billing`: a structured line is an error by its level, whatever words it has; only a
+ * line without a level is judged by the configured words.
  */
 export function errorTest({ logs }: Pick<MonitorConfig, 'logs'>): ErrorTest {
   const compiled = (sources: readonly string[]) => sources.map((source) => new RegExp(source, 'i'))
@@ -23,7 +23,7 @@ export function errorTest({ logs }: Pick<MonitorConfig, 'logs'>): ErrorTest {
 const Level = z.union([z.string(), z.number()])
 const Structured = z.object({ level: Level.optional(), severity: Level.optional(), lvl: Level.optional() })
 
-/** Numbers as Bunyan and pino write them. */
+/** The numbers by which Bunyan and pino write levels. */
 const numbered: Readonly<Record<number, string>> = {
   10: 'trace',
   20: 'debug',
@@ -33,7 +33,7 @@ const numbered: Readonly<Record<number, string>> = {
   60: 'fatal',
 }
 
-/** `level`, `severity` or `lvl` of a line of JSON; of `level=error` in a line of pairs; undefined without one. */
+/** Reads `level`, `severity` or `lvl` of a line of JSON, or `level=error` of a line of pairs; undefined without one. */
 function levelOf(text: string): string | undefined {
   if (text.startsWith('{')) {
     const parsed = Structured.safeParse(parsedJson(text))
@@ -51,21 +51,26 @@ function parsedJson(text: string): unknown {
   }
 }
 
-/** What follows in a longer line does not tell errors apart. */
+/** The first characters of a line tell errors apart; what follows them does not. */
 const longest = 2_000
 
-/** What stands in place of what differs from one occurrence to the next. The order matters: the longest kinds first. */
+/**
+ * What is put in place of the parts that differ between occurrences. The order matters: the longest kinds come first.
+ */
 const differing: readonly (readonly [RegExp, string])[] = [
   [/\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?/g, '<time>'],
   [/\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi, '<id>'],
-  // An identifier with a prefix, as Stripe's: evt_1NG8Du2eZvKYlo2C.
+  // This is an identifier with a prefix, as Stripe's: evt_1NG8Du2eZvKYlo2C.
   [/\b([a-z]{2,8})_(?=\w*\d)\w{4,}\b/gi, '$1_<id>'],
   [/\b(?=[0-9a-f]*\d)[0-9a-f]{7,}\b/gi, '<hex>'],
   [/\b0x[0-9a-f]+\b/gi, '<hex>'],
   [/\b\d+(?:\.\d+)*/g, '<n>'],
 ]
 
-/** Repeats of one error have the same: times, ids, numbers and quoted values are taken out. A hash: nothing can be read from it. */
+/**
+ * Hashes a line without its times, ids, numbers and quoted values: repeats of one error share it, and it tells no
+ * content.
+ */
 export function fingerprintOf(text: string): string {
   const line = text.slice(0, longest)
   const words = line.startsWith('{') ? line : line.replace(/'[^']*'|"[^"]*"|`[^`]*`/g, '<value>')

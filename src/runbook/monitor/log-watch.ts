@@ -7,9 +7,10 @@ import type { PhaseContext } from '../phase.ts'
 import { type ErrorTest, errorTest, fingerprintOf } from './log-lines.ts'
 
 /*
- * Pods' logs, followed while a release is watched. Lines are counted by kind (a fingerprint) and pod, never stored; what was
- * counted and how far each pod was read is written down together, so that a restart counts no line twice. Reading begins
- * anew where it broke off; as long as it cannot go on, the watch has a gap and says so.
+ * The logs of the pods, followed while the phase `monitor` watches a release. A line is counted by its kind (a
+ * fingerprint) and its pod, and never stored. With every sample it is written down, together, what was counted and how
+ * far each pod was read: the worker that goes on after a crash reads again what was not written down, and counts no
+ * line twice. Reading begins anew where it broke off; as long as it cannot go on, the watch has a gap and says so.
  */
 
 type Group = Omit<LogGroup, 'known'>
@@ -18,10 +19,12 @@ type Group = Omit<LogGroup, 'known'>
 const mostKinds = 200
 const others = 'others'
 
-/** Counts error lines by kind and by pod. Holds what was not written down yet: as many entries as there are kinds and pods. */
+/**
+ * Counts error lines by kind and by pod. It holds only what was not written down yet, an entry for each kind and pod.
+ */
 export class ErrorCounter {
   readonly #isError: ErrorTest
-  /** Newest line of each pod that is counted already. */
+  /** The stamp of the newest line of each pod that is counted already. */
   readonly #read: Map<string, string>
   readonly #kinds: Set<string>
   #groups = new Map<string, { -readonly [K in keyof Group]: Group[K] }>()
@@ -43,7 +46,10 @@ export class ErrorCounter {
     if (error) this.#count(line, stamp)
   }
 
-  /** What was counted since the last time; to be written down, or lost with the process and read again. */
+  /**
+   * Hands out what was counted since the last time. It must be written down, or is lost with the process and read
+   * again.
+   */
   drain(): LogCounts {
     const counts = { groups: [...this.#groups.values()], pods: [...this.#pods.values()] }
     this.#groups = new Map()
@@ -65,7 +71,7 @@ export class ErrorCounter {
   }
 }
 
-/** Nine digits of fraction, so that stamps compare as text; kubelets drop trailing zeros. */
+/** Pads the fraction to nine digits, so that stamps compare as text; kubelets drop trailing zeros. */
 function sortable(timestamp: string): string {
   const [, seconds, fraction = ''] = /^(.{19})(?:\.(\d+))?/.exec(timestamp) ?? []
   return seconds === undefined ? timestamp : `${seconds}.${fraction.padEnd(9, '0').slice(0, 9)}Z`
@@ -73,9 +79,12 @@ function sortable(timestamp: string): string {
 
 const firstWaitMs = 250
 const longestWaitMs = 4_000
-/** A cluster that is away breaks a stream off at once: one that lasts is taken to be well, even when the pods say nothing. */
+/**
+ * A stream that lasts this long is taken to be well, even when the pods say nothing: a cluster that is away breaks it
+ * off at once.
+ */
 const lastsMs = 500
-/** Whose rates are kept one by one; a crash loop makes new pods all the time. */
+/** The number of pods whose rates are kept one by one; a crash loop makes new pods all the time. */
 const mostPods = 20
 
 /** Follows the logs of every pod during a watch. While it cannot, there is no count: a gap, not a zero. */
@@ -126,7 +135,10 @@ export class LogWatch {
     }
   }
 
-  /** Error lines of each pod per minute since the last time this was asked. Undefined: there were some, and nobody knows when. */
+  /**
+   * Returns the error lines of each pod per minute since the last call. Undefined when there were some and nobody knows
+   * when.
+   */
   rates(
     pods: readonly LogPod[],
     at: Date,
@@ -141,7 +153,6 @@ export class LogWatch {
     }))
   }
 
-  /** Writes down what was counted. */
   async write(): Promise<void> {
     const counts = this.#counter.drain()
     if (counts.pods.length > 0) await this.#context.records.watch.addLogs(counts)

@@ -3,7 +3,7 @@ import { builtIn, builtInMetrics } from '../../config/watch-schema.ts'
 import type { MetricSample } from '../../model/run.ts'
 import { sources } from './sources.ts'
 
-/** What is watched, and what it may be. The configured metrics, and those that every release has. */
+/** A metric that is watched, configured or one that every release has, and what it may be. */
 export interface Rule {
   readonly name: string
   readonly title: string
@@ -34,12 +34,12 @@ export interface Baseline {
 export interface Judgement {
   readonly rule: Rule
   readonly verdict: 'pass' | 'warn' | 'fail' | 'inconclusive'
-  /** The last samples in a row that broke the rule. */
+  /** How many of the last samples broke the rule, in a row. */
   readonly streak: number
   readonly text: string
 }
 
-/** Those of purser.yaml first. */
+/** Lists all rules, those of purser.yaml first. */
 export function rulesOf(config: MonitorConfig): readonly Rule[] {
   const { breaches } = config
   return [
@@ -52,12 +52,15 @@ export function rulesOf(config: MonitorConfig): readonly Rule[] {
   ]
 }
 
-/** What a chart shows; of the errors their rate, for the sum of them only ever rises. */
+/** Lists what a chart shows; of the errors it is their rate, for the sum of them only ever rises. */
 export function chartedRules(config: MonitorConfig): readonly Rule[] {
   return rulesOf(config).filter(({ name }) => name !== builtIn.errors)
 }
 
-/** Pure: how each rule stands. What can only be said at the end (too little seen, too little grown) is said when it is `over`. */
+/**
+ * Judges each rule. What can only be said at the end (too little seen, too little grown) is said when it is `over`.
+ * Pure.
+ */
 export function judge(rules: readonly Rule[], watch: Watch, { over } = { over: false }): readonly Judgement[] {
   const ticks = [...new Set(watch.samples.map(({ at }) => at.getTime()))].sort((a, b) => a - b)
   return rules.map((rule) => {
@@ -98,7 +101,7 @@ function judgeOne(
   return told('pass', 0, now)
 }
 
-/** For each look whether it broke the rule; a look without an answer counts only where the rule says so. */
+/** Tells for each look whether it broke the rule; a look without an answer counts only where the rule says so. */
 function readings(
   rule: Rule,
   mine: readonly MetricSample[],
@@ -117,17 +120,20 @@ function readings(
 function breaks(rule: Rule, first: MetricSample, sample: MetricSample, baseline: Baseline | undefined): boolean {
   const seen = rule.compare === 'growth' ? sample.value - first.value : sample.value
   if (rule.atMost !== undefined && seen > rule.atMost) return true
-  // What has to grow may still do so: that is for the end.
+  // A metric that has to grow may still do so: its minimum is judged at the end.
   if (rule.compare === 'value' && rule.atLeast !== undefined && seen < rule.atLeast) return true
   const compared = rule.compare === 'growth' ? perMinute(first, sample) : sample.value
   if (baseline === undefined || compared === undefined) return false
   const { atMostTimesBaseline: most, atLeastTimesBaseline: least } = rule
-  // Of nothing there is no multiple: a baseline of 0 sets no upper limit.
+  // A multiple of 0 says nothing, so a baseline of 0 sets no upper limit.
   if (most !== undefined && baseline.value > 0 && compared > most * baseline.value) return true
   return least !== undefined && compared < least * baseline.value
 }
 
-/** A growth is compared with the baseline's by its speed. Within the first minute it says nothing. */
+/**
+ * Returns the speed of a growth, which is compared with the baseline's. Undefined within the first minute: it says
+ * nothing yet.
+ */
 export function perMinute(
   first: Pick<MetricSample, 'at' | 'value'>,
   last: Pick<MetricSample, 'at' | 'value'>,
@@ -141,7 +147,7 @@ function missedGrowth(rule: Rule, first: MetricSample | undefined, last: MetricS
   return last.value - first.value < rule.atLeast
 }
 
-/** Half of the planned samples, and as many as a verdict needs. */
+/** Asks for half of the planned samples, and for as many as a verdict needs. */
 export function seenEnough(rule: Pick<Rule, 'breaches'>, seen: number, planned: number): boolean {
   return seen >= Math.min(planned, Math.max(rule.breaches, Math.ceil(planned / 2)))
 }
@@ -167,7 +173,7 @@ function seenWords(rule: Rule, first: MetricSample, last: MetricSample): string 
   return rule.compare === 'growth' ? ` grew by ${short(last.value - first.value)}` : `: ${short(last.value)}`
 }
 
-/** "at most 2 × the baseline of 3.5, at most 10": what is allowed. */
+/** Words what is allowed: "at most 10 allowed, at most 2 × the baseline, 3.5". */
 export function limitWords(rule: Rule, baseline: Baseline | undefined): string {
   const { atMost, atLeast, atMostTimesBaseline: most, atLeastTimesBaseline: least } = rule
   const speed = rule.compare === 'growth' ? ' per minute' : ''

@@ -7,7 +7,7 @@ import type { PhaseContext } from '../phase.ts'
 import type { LogWatch } from './log-watch.ts'
 import { type Beginning, sources } from './sources.ts'
 
-/** One look at everything that is watched, written down together. A look that fails leaves a gap. */
+/** Looks once at everything that is watched and writes it down together. A look that fails leaves a gap. */
 export async function sample(context: PhaseContext, beginning: Beginning, logs: LogWatch): Promise<void> {
   const { service, records, signal } = context
   const at = new Date()
@@ -26,7 +26,7 @@ export async function sample(context: PhaseContext, beginning: Beginning, logs: 
   await records.recordSamples([...samples, ...(await errorSamples(context, at, logs))])
 }
 
-/** A temporary error is a gap; a query that is wrong is wrong every time, and is said at once. */
+/** Takes a temporary error for a gap. A query that is wrong is wrong every time, so that error is raised at once. */
 async function orGap(signal: AbortSignal, look: () => Promise<number | undefined>): Promise<number | undefined> {
   try {
     return await look()
@@ -38,14 +38,14 @@ async function orGap(signal: AbortSignal, look: () => Promise<number | undefined
   }
 }
 
-/** Error lines so far, and per minute since the sample before: over all pods and for each. */
+/** Samples the error lines so far, and those per minute since the sample before, over all pods and for each. */
 async function errorSamples({ records }: PhaseContext, at: Date, logs: LogWatch): Promise<readonly MetricSample[]> {
   if (logs.trouble !== undefined) return []
   const pods = await records.watch.logPods()
   const total = pods.reduce((sum, { errors }) => sum + errors, 0)
   const errors = { metric: builtIn.errors, at, value: total }
   const rates = logs.rates(pods, at)
-  // After a restart errors have no time in which they were counted: a gap, not a rate of zero.
+  // Nobody knows when errors came that a restart found: that is a gap, not a rate of zero.
   if (rates === undefined) return [errors]
   const overall = rates.reduce((sum, { perMinute }) => sum + perMinute, 0)
   return [

@@ -4,7 +4,7 @@ import type { PhaseContext } from '../phase.ts'
 import { type Judgement, limitWords, type Rule, type Watch } from './monitor-rules.ts'
 import { roughly } from '../../text.ts'
 
-/** "28 min left · Webhooks processed 12 · …": one line of the board. */
+/** Words one line of the board: "28 min left · Webhooks processed 12 · …". */
 export function progressLine(
   rules: readonly Rule[],
   watch: Watch,
@@ -20,14 +20,14 @@ function latest({ name, title }: Rule, samples: readonly MetricSample[]): string
   return `${title} ${samples.findLast((sample) => sample.metric === name)?.value ?? 'no data'}`
 }
 
-/** "12 × in api-1, first at 10:00:04: …": the first example stands for all. */
+/** Words each kind of error by its first example: "12 × in api-1, first at 10:00:04: …". */
 export function errorLines(groups: readonly LogGroup[]): readonly string[] {
   return groups.map((group) => `${group.count} × ${group.pod}: ${group.example}`)
 }
 
 const mostGroups = 8
 
-/** A breach rests on this: the rules, how they moved, and the logs' most frequent new errors. */
+/** Lists what a breach rests on: the rules, how they moved, and the logs' most frequent new errors. */
 export async function breachEvidence(
   { records }: PhaseContext,
   broken: readonly Judgement[],
@@ -43,13 +43,13 @@ export async function breachEvidence(
   ]
 }
 
-/** "Webhooks processed 12, Dead letters 0": the last of each; or what is wrong. */
+/** Words the last value of each rule, "Webhooks processed 12, Dead letters 0", or what is wrong. */
 export function verdictWords(judged: readonly Judgement[]): string {
   const bad = judged.filter((one) => one.verdict !== 'pass')
   return (bad.length > 0 ? bad : judged).map((one) => one.text).join('; ')
 }
 
-/** What is allowed, of the rules that allow less than everything. */
+/** Words what is allowed, by the rules that allow less than everything. */
 export function allowedWords(judged: readonly Judgement[], watch: Pick<Watch, 'baseline'>): string {
   const limits = judged.flatMap(({ rule }) => {
     const words = limitWords(rule, watch.baseline.get(rule.name))

@@ -12,16 +12,16 @@ import { breachEvidence, errorLines, progressLine } from './monitor-words.ts'
 import { lookAround } from '../verify/verify.ts'
 import { roughly } from '../../text.ts'
 
-/** A watch ends by its time or by somebody's decision. */
+/** How a watch ended: by its time or by somebody's decision. */
 interface Ended {
   readonly watch: Watch
   readonly state: RunWatch | undefined
 }
 
 /**
- * Chapter 6, Monitor: samples what is watched and follows every pod's log for the configured time, then judges the seven
- * success criteria. A rule that is broken often enough in a row asks people once what to do; the watch goes on meanwhile.
- * Samples, counts and decisions are in the state database, so a restart goes on with the same watch.
+ * Chapter 6, Monitor: samples what is watched and follows every pod's log for the configured time, then judges the
+ * seven success criteria. A rule that is broken often enough in a row asks people once what to do; the watch goes on
+ * meanwhile. Samples, counts and decisions are in the state database, so a restart goes on with the same watch.
  */
 export const monitor: Phase = async (context) => {
   const beginning = await context.step('begin the watch', () => begin(context))
@@ -46,7 +46,7 @@ async function begin({ world, service, signal }: PhaseContext): Promise<Beginnin
   return { at: new Date().toISOString(), restarts }
 }
 
-/** Follows the logs while `work` runs. Each ends with the other; trouble that does not pass ends both. */
+/** Follows the logs while `work` runs. Each ends with the other, and an error that is not temporary ends both. */
 async function watching<T>(
   context: PhaseContext,
   beginning: Beginning,
@@ -87,7 +87,10 @@ async function watchUntil(context: PhaseContext, beginning: Beginning, ends: Dat
   }
 }
 
-/** At its end a watch goes on for a while when a rule has just been broken, or gaps have left too little to judge. */
+/**
+ * Tells whether a watch goes on for a while after its end: a rule has just been broken, or gaps left too little to
+ * judge.
+ */
 function openEnd(rules: readonly Rule[], judged: readonly Judgement[], watch: Watch): boolean {
   const inBetween = judged.some(({ verdict, streak }) => verdict !== 'fail' && streak > 0)
   const seen = (name: string) => watch.samples.filter((sample) => sample.metric === name).length
@@ -96,7 +99,10 @@ function openEnd(rules: readonly Rule[], judged: readonly Judgement[], watch: Wa
   )
 }
 
-/** As long again at most, and within the time limit of the phase; a short watch has at least a few samples more. */
+/**
+ * Returns for how long a watch may go on after its end: half its length, or twelve samples if they take longer, within
+ * what the time limit of the phase leaves.
+ */
 function patienceMs(minutes: number, everyMs: number): number {
   return Math.min(Math.max((minutes * 60_000) / 2, 12 * everyMs), Math.max(minutes * 0.9, 4) * 60_000)
 }
@@ -115,7 +121,7 @@ async function untilDecided({ records, signal }: PhaseContext, until: number): P
   }
 }
 
-/** A breach is told once; then people decide, or the policy has done so. */
+/** Tells a breach once; then people decide, or the policy has done so. */
 async function alertOnce(context: PhaseContext, judged: readonly Judgement[]): Promise<void> {
   const broken = judged.filter((one) => one.verdict === 'fail')
   if (broken.length === 0) return
@@ -133,7 +139,7 @@ async function alertOnce(context: PhaseContext, judged: readonly Judgement[]): P
 
 const mostToldErrors = 10
 
-/** The first example of each new kind of error, once; a restart tells none again. */
+/** Tells the first example of each new kind of error, once; a restart tells none again. */
 async function tellNewErrors(context: PhaseContext): Promise<void> {
   const { run, records } = context
   const fresh = (await records.watch.logGroups()).filter((group) => !group.known)
@@ -145,7 +151,7 @@ async function tellNewErrors(context: PhaseContext): Promise<void> {
     )
 }
 
-/** Somebody, or the policy, has ended the watch because of a breach. */
+/** Words the failure when somebody, or the policy, has ended the watch because of a breach. */
 async function stopped(context: PhaseContext, watch: Watch, state: RunWatch): Promise<CheckFailed> {
   const rollBack = state.decision?.kind === 'roll_back'
   const broken = judge(rulesOf(context.service.monitor), watch, { over: true }).filter((one) => one.verdict === 'fail')
@@ -158,7 +164,7 @@ async function stopped(context: PhaseContext, watch: Watch, state: RunWatch): Pr
   })
 }
 
-/** The watch is over: the criteria are judged by the rules, whatever was decided meanwhile. */
+/** Judges the criteria when the watch is over, by the rules, whatever was decided meanwhile. */
 async function conclude(context: PhaseContext, watch: Watch, state: RunWatch | undefined): Promise<PhaseResult> {
   const { service, run } = context
   await context.report('judging the success criteria')
@@ -172,7 +178,7 @@ async function conclude(context: PhaseContext, watch: Watch, state: RunWatch | u
   const open = early ? [] : verification.criteria.filter((one) => one.verdict === 'inconclusive')
   if (missed.length + open.length > 0)
     throw await notMet(context, { missed, open, judged, alerted: state?.breach !== undefined })
-  // The buttons are there until the phase ends: what was decided while the criteria were judged counts too.
+  // The buttons are there until the phase ends, so what was decided while the criteria were judged counts too.
   await throwIfStopped(context, watch, await context.records.watch.state())
   const fileName = `run-${run.number}-${run.version}.md`
   await context.step('send the report', () => context.tell({ kind: 'report', fileName }))
@@ -207,7 +213,7 @@ async function notMet(
       },
     )
   const what = watched.length > 0 ? watched.map((one) => one.text) : missed.map((one) => one.title)
-  // Who was alerted to the breach is not called once more for the same.
+  // Whoever was alerted to the breach is not called once more for the same.
   return new CheckFailed(
     alerted ? 'monitor_breach' : 'criteria_missed',
     `success criteria not met: ${what.join('; ')}`,

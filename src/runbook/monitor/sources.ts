@@ -3,7 +3,7 @@ import type { MonitorConfig } from '../../config/service-schema.ts'
 import type { PhaseContext } from '../phase.ts'
 import { undeliveredEvents } from '../verify/state-checks.ts'
 
-/** It holds what stood when the watch began, and is the same after a restart. */
+/** What the watch knows from its beginning, the same after a restart. */
 export interface Beginning {
   readonly [key: string]: string | number
   readonly at: string
@@ -14,11 +14,11 @@ interface Source {
   readonly title: string
   readonly unit?: string
   readonly limits: (config: MonitorConfig) => { readonly atMost?: number; readonly atMostTimesBaseline?: number }
-  /** The number now; undefined is a gap. What the log watch counts is not asked for. */
+  /** Returns the number now; undefined is a gap. A source without this is counted by the log watch. */
   readonly sample?: (context: PhaseContext, beginning: Beginning) => Promise<number | undefined>
 }
 
-/** What every release is watched for beside the metrics of purser.yaml: one entry a source, and none can be forgotten. */
+/** What every release is watched for beside the metrics of purser.yaml. The type asks for an entry of each source. */
 export const sources: { readonly [M in BuiltInMetric]: Source } = {
   [builtIn.errors]: { title: 'Error lines', limits: ({ logs }) => ({ atMost: logs.maxErrors }) },
   [builtIn.errorRate]: {

@@ -3,7 +3,7 @@ import type { SecretConsumer, SecretConsumers } from '../../adapters/kubernetes/
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 
-/** What a rollout depends on beside the Deployment itself. `unknown`: Purser may not look. */
+/** What a rollout depends on beside the Deployment itself; `unknown` where Purser may not look. */
 interface ClusterFacts {
   readonly autoscaler: Autoscaler | 'none' | 'unknown'
   readonly nodePlatforms: readonly string[] | 'unknown'
@@ -22,8 +22,8 @@ export async function clusterFacts({ world, service, signal }: PhaseContext): Pr
 }
 
 /**
- * What the plan says about nodes, autoscaler, Secret and former revisions. Raises `image_platform` when no node can run the
- * image; what Purser may not look at is said to be unknown.
+ * Says as risks what there is to know of nodes, autoscaler, Secret and former revisions. Raises `image_platform` when
+ * no node can run the image; what Purser may not look at is said to be unknown.
  */
 export function clusterRisks(
   { service }: PhaseContext,
@@ -42,7 +42,7 @@ export function clusterRisks(
 
 export function platformRisk(image: readonly string[], nodes: readonly string[] | 'unknown'): readonly string[] {
   if (nodes === 'unknown') return ['Unknown whether the nodes can run the image: Purser may not list nodes.']
-  // linux/arm64/v8 of an image is linux/arm64 of a node.
+  // An image for linux/arm64/v8 runs on a node of linux/arm64.
   const missing = nodes.filter((node) => !image.some((one) => one === node || one.startsWith(`${node}/`)))
   if (image.length === 0 || missing.length === 0) return []
   if (missing.length < nodes.length)
@@ -61,8 +61,8 @@ function autoscalerRisk(autoscaler: ClusterFacts['autoscaler']): readonly string
 }
 
 /**
- * A rollout gives every new pod the Secret's present value. The plan mentions a Deployment that does not read the Secret, and
- * CronJobs whose running Jobs keep the former value, because a file mounted by subPath never changes.
+ * Says where a new secret does not arrive, although a rollout gives every new pod its present value: in a Deployment
+ * that does not read the Secret, and in the running Jobs of a CronJob, because a file mounted by subPath never changes.
  */
 function secretRisk(deployment: string, secret: string, own: readonly SecretConsumer[]): readonly string[] {
   if (!own.some(({ workload }) => workload === `Deployment ${deployment}`))

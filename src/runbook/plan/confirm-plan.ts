@@ -89,7 +89,7 @@ async function imageSet({ records, run, service }: PhaseContext): Promise<Effect
   return images.find(({ target }) => target === service.deployment)
 }
 
-/** The image is the planned one: whatever else of the pods somebody has changed since this run set it was not tested. */
+/** Tells what somebody else has changed of the pods since this run set the image: nobody has tested that. */
 async function changedSinceSet(
   { world, service, run, signal }: PhaseContext,
   set: EffectOf<'image'> | undefined,
@@ -102,7 +102,7 @@ async function changedSinceSet(
   return change === undefined ? undefined : foreignChangeSentence(change)
 }
 
-/** Somebody else's change since the plan: who made it, and what it is. */
+/** Words somebody else's change since the plan: who made it, and what it is. */
 export async function changedDeployment(
   { world, service, run, signal }: PhaseContext,
   approved: DeployPlan,

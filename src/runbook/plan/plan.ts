@@ -116,7 +116,7 @@ export async function currentDeployment(
 
 const mostTagsTried = 10
 
-/** Which version runs now: the image's tag, or the newest tag that has its digest. */
+/** Tells which version runs now: the image's tag, or the newest tag that has its digest. */
 async function versionOf({ world, service, signal }: PhaseContext, image: string): Promise<string | undefined> {
   const tag = tagOf(image)
   if (tag !== undefined) return tag
@@ -155,7 +155,10 @@ function risksOf(deployment: DeploymentState, migrations: readonly PlannedMigrat
   ]
 }
 
-/** The runbook's deployment steps, without pre-flight and monitoring, as its "Total Duration" counts them. */
+/**
+ * Estimates the minutes of the runbook's deployment steps, without pre-flight and monitoring, as its "Total Duration"
+ * does.
+ */
 function estimateOf({ service }: PhaseContext): number {
   const { migrate, rollout, stripe, cronjobs, e2e } = service.phases
   return migrate.minutes + rollout.minutes + stripe.minutes + cronjobs.minutes + e2e.minutes

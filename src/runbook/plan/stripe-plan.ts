@@ -13,11 +13,11 @@ interface StripePlan {
   readonly stripe: DeployPlan['stripe']
   readonly decision: EndpointDecision
   readonly risks: readonly string[]
-  /** Which secret the pods will have read, as their template will say it: another one gives other pods. */
+  /** The secret that the pods will have read, as their template will say it: another one gives other pods. */
   readonly podsRead: string | undefined
 }
 
-/** What chapter 3 will do to endpoint and Secret. Raises what would make it fail half-way. Changes nothing. */
+/** Plans what chapter 3 will do to endpoint and Secret. Raises what would make it fail half-way. Changes nothing. */
 export async function planStripe(context: PhaseContext, consumers: readonly SecretConsumer[]): Promise<StripePlan> {
   const { world, service, environment, run, signal } = context
   const { name, key } = service.stripe.secret
@@ -103,7 +103,7 @@ async function removedWith(
   return [...new Set([...useless, ...old.endpoints, ...old.keys.map((key) => `${name}/${key}`)])].sort()
 }
 
-/** Pinned so that a key of another account, however valid, changes nothing there. */
+/** Raises when the Stripe key is not of the pinned account: however valid it is, it must change nothing elsewhere. */
 export async function requireAccount({ world, environment, signal }: PhaseContext): Promise<void> {
   const { account: pinned, secretKeyEnv } = environment.stripe
   if (pinned === undefined) return
@@ -124,7 +124,7 @@ function requireMode(endpoints: readonly WebhookEndpoint[], mode: 'live' | 'test
   )
 }
 
-/** Stripe's limit for one account, live and test counted apart. */
+/** Stripe's limit of endpoints for one account; live and test are counted apart. */
 const endpointLimit = 16
 
 function requireRoom(decision: EndpointDecision, endpoints: readonly WebhookEndpoint[]): void {
@@ -147,7 +147,7 @@ function requireWritable(name: string, secret: SecretKeyState): void {
   })
 }
 
-/** Tools by which people change an object once. Anything else would write its own value back. */
+/** The tools by which people change an object once. Any other writer would put its own value back. */
 const byHand = /^(kubectl|k9s|lens|curl|node-fetch|mozilla|unknown)/i
 
 function takenOver(name: string, key: string, { managers }: SecretKeyState): readonly string[] {
@@ -166,7 +166,10 @@ function versionsOf({ world, service }: PhaseContext, { action, endpoint }: Endp
   return { stands, wanted: action === 'replace' ? wanted : (stands ?? "the account's default") }
 }
 
-/** Deployments beside the service's that read the Secret at their start: those that Purser may restart, and the others. */
+/**
+ * Finds the Deployments beside the service's that read the Secret at their start: those that Purser may restart, and
+ * others.
+ */
 async function restartsOf(
   { world, environment, service, signal }: PhaseContext,
   consumers: readonly SecretConsumer[],

@@ -1,7 +1,7 @@
 import type { Permission } from '../../adapters/kubernetes/permissions/port.ts'
 import type { ServiceConfig } from '../../config/service-schema.ts'
 
-/** Every right that a deploy and its rollback use, as deploy/rbac.yaml grants them. */
+/** Lists every right that a deploy and its rollback use, as deploy/rbac.yaml grants them. */
 export function neededPermissions(service: ServiceConfig): readonly Permission[] {
   const { deployment, stripe, cronJobs } = service
   return [
@@ -19,7 +19,7 @@ export function neededPermissions(service: ServiceConfig): readonly Permission[]
   ]
 }
 
-/** "patch deployments.apps/valuecanvas-api" */
+/** Words a right: "patch deployments.apps/valuecanvas-api". */
 export function describePermission({ group, resource, subresource, verb, name }: Permission): string {
   const kind = `${resource}${subresource === undefined ? '' : `/${subresource}`}${group === '' ? '' : `.${group}`}`
   return `${verb} ${kind}${name === undefined ? '' : `/${name}`}`

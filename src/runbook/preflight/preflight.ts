@@ -12,7 +12,7 @@ import { runInWorkspace } from '../workspace/workspace-command.ts'
 import { inWorkspace } from '../workspace/workspace.ts'
 import { roughly, sizeOf } from '../../text.ts'
 
-/** Pre-Flight Checklist: tests and build pass, credentials are right, Purser may do what it must, the backup is proven. */
+/** Pre-Flight Checklist: tests and build pass, credentials are right, Purser has its rights, the backup is proven. */
 export const preflight: Phase = async (context) => {
   const { service } = context
   await context.report('checking out the planned commit')
@@ -20,7 +20,7 @@ export const preflight: Phase = async (context) => {
     await context.report('tests, build, credentials, permissions and backup')
     await concurrently(
       [
-        // Tests before build, one after the other: they share the workspace.
+        // Tests and build share the workspace, so the build follows the tests.
         () => runCommands(context, service.preflight.commands, workspace),
         () => context.step('check credentials', () => checkCredentials(context)),
         () => context.step('check cluster permissions', () => checkPermissions(context)),
@@ -66,7 +66,10 @@ async function runCommand(context: PhaseContext, command: PreflightCommandConfig
   return { milliseconds }
 }
 
-/** Present, well-formed, of the right mode, and accepted by the other side. Values are never shown. */
+/**
+ * Raises unless the credentials are there, well-formed, of the right mode and accepted by the other side; shows no
+ * value.
+ */
 async function checkCredentials(context: PhaseContext): Promise<void> {
   const { world, service, environment, signal } = context
   const problems = service.credentials.flatMap((credential) => credentialProblem(context, credential))
@@ -129,7 +132,7 @@ async function checkPermissions({ world, service, environment, signal }: PhaseCo
   })
 }
 
-/** The backup without which no migration starts. Its name is the run's: a repeat verifies what is there. */
+/** Makes the backup without which no migration starts. Its name is the run's, so a repeat verifies what is there. */
 async function backUp(context: PhaseContext): Promise<void> {
   const { world, run } = context
   await context.step('back up the database', async (signal) => {
@@ -151,7 +154,7 @@ async function backUp(context: PhaseContext): Promise<void> {
   await context.step('let old backups go', (signal) => letOldBackupsGo(context, signal))
 }
 
-/** What the state database keeps of a backup. */
+/** Returns what the state database keeps of a backup. */
 export function backupRecordOf(manifest: BackupManifest): BackupRecord {
   return {
     file: manifest.file,
@@ -177,7 +180,7 @@ async function letOldBackupsGo(context: PhaseContext, signal: AbortSignal) {
   const { world, environment, run, records } = context
   const kept = new Set((await records.keptBackups()).map(({ file }) => file))
   const gone = await world.backups.retain(
-    // Only what the state database knows as this environment's: others may share the directory.
+    // Others may share the directory, so only what the state database knows as this environment's is removed.
     {
       keep: environment.backups.keep,
       days: environment.backups.days,
@@ -190,7 +193,7 @@ async function letOldBackupsGo(context: PhaseContext, signal: AbortSignal) {
   return { removed: gone }
 }
 
-/** `backup_20261122_081530_production_run42`, as the runbook names them, and unique for the run. */
+/** Names the backup as the runbook does, and uniquely for the run: `backup_20261122_081530_production_run42`. */
 function backupName(environment: string, run: number, at: Date): string {
   const stamp = at.toISOString().replace(/[-:]/g, '').replace('T', '_').slice(0, 15)
   return `backup_${stamp}_${environment}_run${run}`

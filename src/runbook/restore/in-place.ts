@@ -15,15 +15,14 @@ import type { RestorePlan } from '../../model/restore-plan.ts'
 import { roughly } from '../../text.ts'
 
 /*
- * A restore where databases cannot be renamed. The service is stopped for the whole of it: what the database holds is dumped
- * as a backup of its own, then the archive's content takes its place in one transaction that leaves a mark. The mark is what
- * a repeat looks for: it tells that the exchange is done, and which dump leads back.
+ * A restore where databases cannot be renamed. The service is stopped for the whole of it: what the database holds is
+ * dumped as a backup of its own, then the archive's content takes its place in one transaction that leaves a mark. A
+ * worker that repeats it after a crash looks for the mark first: it tells that the exchange is done, and which dump
+ * leads back. Without it everything may be repeated; the dump is made anew if the service was started in between. After
+ * an error the service is started again, on the old content or on the new one.
  */
 
-/**
- * Where databases cannot be renamed: everything stands still while what is there is dumped once more and the backup takes
- * its place, in one transaction. Whatever fails, the application comes back, on the old content or on the new one.
- */
+/** Exchanges the content of the database, while the service is stopped, for that of the backup. */
 export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): Promise<PhaseResult> {
   const { world, run } = context
   const { live } = plan.database
@@ -61,7 +60,9 @@ export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): 
   return { line: `${live} restored in place, application back after ${down}; before it: ${done?.safety ?? '?'}` }
 }
 
-/** The same the other way round: what was written since is dumped, then the dump from before the restore takes its place. */
+/**
+ * Takes a restore in place back: dumps what was written since, then puts the dump from before the restore in its place.
+ */
 export async function undoInPlace(
   context: PhaseContext,
   effect: EffectOf<'database'>,
@@ -85,7 +86,7 @@ export async function undoInPlace(
   }
 }
 
-/** Nothing to take back, and nothing that an earlier try of the rollback has stopped. */
+/** Tells that the run has restored nothing, and that no earlier try of this rollback has begun to take it back. */
 export async function neverRestored({ world, run }: PhaseContext, effect: EffectOf<'database'>, signal: AbortSignal) {
   const [restored, back] = [
     await world.restores.doneInPlace(effect.run, signal),
@@ -105,13 +106,16 @@ async function replace(
   return context.world.restores.inPlace({ run: context.run.number, file, sha256, safety, onProgress }, signal)
 }
 
-/** Taken while nothing of the service writes. A start of the service makes it worthless: then another one is needed. */
+/**
+ * Dumps the database while nothing of the service writes. A start of the service makes the dump worthless, so another
+ * one is made after it.
+ */
 async function dumpWhatStands(context: PhaseContext): Promise<{ readonly file: string }> {
   const { world, run, records } = context
   const starts = startsOf(await records.effectsOf(run.number))
   const { name } = await context.step(`name the dump of what stands (${starts})`, async () => {
     const stamp = new Date().toISOString().replaceAll(/[-:]/g, '').replace('T', '_').slice(0, 15)
-    // A backup that is there already under a name would be taken for the one that was asked for.
+    // The random part keeps a backup that is there already under the name from being taken for this one.
     const once = randomBytes(3).toString('hex')
     return { name: `before_${stamp}_${run.environment}_run${run.number}_${once}` }
   })
@@ -135,7 +139,7 @@ async function putBack(context: PhaseContext, snapshot: ServiceSnapshot): Promis
   }
 }
 
-/** Before any downtime: what can be known of the backup without restoring it. */
+/** Verifies, before any downtime, what can be known of the backup without restoring it. */
 export async function verifyForInPlace(context: PhaseContext, { backup }: RestorePlan): Promise<PhaseResult> {
   const manifest = await context.world.backups.verify(backup.file, context.signal)
   if (manifest.sha256 !== backup.sha256)

@@ -4,13 +4,16 @@ import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { currentDeployment } from '../plan/plan.ts'
 
-/** What will run again after the service has stood still, and what a plan has to say of it. */
+/** What will run again after the restore has stopped the service, and what a plan has to say of it. */
 interface RunningReplicas {
   readonly before: ReplicasBefore
   readonly risks: readonly string[]
 }
 
-/** Raises `deployment_paused` where stopping and starting would bring up another revision than the one that serves. */
+/**
+ * Looks at what runs. Raises `deployment_paused` where stopping and starting would bring up another revision than the
+ * one that serves.
+ */
 export async function runningReplicas(context: PhaseContext, signal: AbortSignal): Promise<RunningReplicas> {
   const { world, service } = context
   const deployment = await currentDeployment(context, { mayBePaused: true })
@@ -23,7 +26,7 @@ export async function runningReplicas(context: PhaseContext, signal: AbortSignal
   }
 }
 
-/** Puts the number of pods back to what stood there. Safe to repeat. */
+/** Puts the number of pods back to what it was. Safe to repeat. */
 export async function scaleBack(
   { world, service }: PhaseContext,
   before: ReplicasBefore,
@@ -31,7 +34,7 @@ export async function scaleBack(
   signal: AbortSignal,
 ): Promise<void> {
   const { deployment, container } = service
-  // Where an autoscaler has taken over again, the number of pods is its business.
+  // An autoscaler that has taken over again sets the number of pods itself.
   if (before.autoscaler !== undefined) {
     const now = await world.cluster.deployment(deployment, container, signal)
     if ((now?.replicas ?? 0) > 0) return
@@ -39,15 +42,15 @@ export async function scaleBack(
   await world.cluster.scale({ deployment, replicas: replicasAfter(before), onProgress }, signal)
 }
 
-/** What stood at 0 stays there; anything else begins within the autoscaler's bounds. */
+/** Returns how many pods to start: none where there were none, else a number within the autoscaler's bounds. */
 function replicasAfter({ replicas, autoscaler }: ReplicasBefore): number {
   if (autoscaler === undefined || replicas === 0) return replicas
   return Math.min(Math.max(replicas, autoscaler.minimum), autoscaler.maximum)
 }
 
 /**
- * A paused deployment that is scaled up from 0 starts the newest ReplicaSet, whichever had served: only where that is the
- * one that serves is it the same.
+ * Raises where a paused Deployment would come up otherwise: scaled up from 0 it starts the newest ReplicaSet, whichever
+ * had served, which is the same only where that one serves.
  */
 function requireSettled({ name, paused, replicaSet, replicas, updatedReplicas }: DeploymentState): void {
   if (!paused || (replicaSet !== undefined && updatedReplicas >= replicas)) return

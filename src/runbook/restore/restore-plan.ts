@@ -9,7 +9,7 @@ import { restoreStrategy } from './strategy.ts'
 const countLimitMs = 20_000
 const mostTables = 50
 
-/** What the restore will do and cost, from read-only looks. The run's version is the name of the backup. */
+/** Plans what the restore will do and cost, from read-only looks. The run's version is the name of the backup. */
 export const planRestore: Phase = async (context) => {
   const { world, run, service, signal } = context
   await context.report('looking at the backup and the database')
@@ -63,7 +63,7 @@ export const planRestore: Phase = async (context) => {
   return { line: `${backup.file} → ${live}`, plan }
 }
 
-/** What was approved must still be possible, and the backup still the same. */
+/** Raises PlanOutdated when what was approved is no longer possible, or the backup is another one. */
 export async function confirmRestorePlan(context: PhaseContext, plan: RestorePlan): Promise<void> {
   const backup = await backupOf(context)
   if (backup.sha256 !== plan.backup.sha256)
@@ -76,13 +76,19 @@ export async function confirmRestorePlan(context: PhaseContext, plan: RestorePla
     throw new PlanOutdated([{ now: strategy === undefined ? 'databases can be swapped now' : strategy.why }])
 }
 
-/** What stands still for how long: the dump of what is there, and the restore. A restore in place is not done in parallel. */
+/**
+ * Estimates how long the service is stopped: for the dump of what is there and for the restore, which is not parallel
+ * in place.
+ */
 function downtimeOf({ startedAt, finishedAt, restoreTest }: BackupManifest): { readonly downtimeMs?: number } {
   if (restoreTest.outcome !== 'passed') return {}
   return { downtimeMs: Date.parse(finishedAt) - Date.parse(startedAt) }
 }
 
-/** A plan can be made without Stripe's answer. */
+/**
+ * Says which events came since the backup. A plan can be made without Stripe's answer, so the line says when it lacks
+ * it.
+ */
 async function eventsSince(context: PhaseContext, since: Date): Promise<string> {
   try {
     // The service's table tells what is there now: all of it since the backup will be gone.

@@ -11,14 +11,17 @@ import { lookAround, summaryOf } from '../verify/verify.ts'
 import { roughly } from '../../text.ts'
 
 /*
- * A restore by a swap of names, and its way back. `prepare` restores beside the live database, which goes on serving; `swap`
- * remembers replicas and schedules, stops the service, exchanges two names in one transaction and starts it again; `check`
- * verifies and sends Stripe's events since the backup again. Every step looks at the names first, so a repeat after a crash
- * goes on from what it finds; after an error the service is started again, unless another worker goes on with this very run.
- * In place (in-place.ts) the content is exchanged instead of the names.
+ * A restore by a swap of names, and its way back. `prepare` restores beside the live database, which goes on serving;
+ * `swap` remembers replicas and schedules, stops the service, exchanges two names in one transaction and starts it
+ * again; `check` verifies and sends Stripe's events since the backup again. Every step looks at the names first, so a
+ * repeat after a crash goes on from what it finds; after an error the service is started again, unless another worker
+ * goes on with this very run. In place (in-place.ts) the content is exchanged instead of the names.
  */
 
-/** If Database Issues, before any downtime: the backup is restored beside the live database and held against its snapshot. */
+/**
+ * If Database Issues, before any downtime: restores the backup beside the live database and compares it with its
+ * snapshot.
+ */
 export const prepare: Phase = async (context) => {
   const plan = restorePlanOf(context)
   const { world } = context
@@ -46,15 +49,15 @@ export const prepare: Phase = async (context) => {
     }
   } catch (error) {
     const signal = signalToPutBack(context.signal)
-    // Half a database is of no use to anybody; nothing serves from it.
+    // Half a database is of no use to anybody, and nothing serves from it.
     if (signal !== undefined) await world.restores.discard(plan.database, signal).catch(() => undefined)
     throw error
   }
 }
 
 /**
- * Stop the application, restore, restart it: with everything prepared, only the swap of two names is left to do while it
- * stands still. Whatever fails, the application comes back, on the old database or on the new one.
+ * Stops the application, swaps the names of the two databases and starts it again; all else was prepared before.
+ * Whatever fails, the application comes back, on the old database or on the new one.
  */
 export const swap: Phase = async (context) => {
   const plan = restorePlanOf(context)
@@ -115,7 +118,7 @@ export async function putBack(
   }
 }
 
-/** The service on its restored database: pods, health, and the runbook's counts. */
+/** Verifies the service on its restored database: pods, health, and the runbook's counts. */
 export const checkAfterRestore: Phase = async (context) => {
   const plan = restorePlanOf(context)
   await context.report('counting and looking')
@@ -140,7 +143,7 @@ export const checkAfterRestore: Phase = async (context) => {
 
 const mostListed = 30
 
-/** What Stripe told since the backup is unknown to the restored database, delivered or not: it is told once more. */
+/** Sends the events since the backup to the service once more: delivered or not, the restored database lacks them. */
 async function sendMissedEvents(context: PhaseContext, { backup }: RestorePlan): Promise<string> {
   await context.report('looking for events since the backup')
   const missed = await context.step('look for missed events', async () => {

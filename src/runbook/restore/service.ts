@@ -9,7 +9,7 @@ import { currentDeployment } from '../plan/plan.ts'
 import { runningReplicas, scaleBack } from './replicas.ts'
 import { watchRollout } from '../rollout/watch-rollout.ts'
 
-/** What ran before the application was stopped; recorded before anything is stopped. */
+/** What ran before the application was stopped; it is recorded before anything is stopped. */
 export interface ServiceSnapshot extends ReplicasBefore {
   readonly schedules: Readonly<Record<string, ScheduleBefore>>
 }
@@ -18,8 +18,8 @@ const drainLimitMs = 5 * 60_000
 const lookMs = 1_000
 
 /**
- * Recorded as effects: they outlive retries, so a second try after a crash does not take the stopped application for how
- * things should stand.
+ * Records what runs as effects, which outlive retries: a second try after a crash does not take the stopped application
+ * for how things should be.
  */
 export async function rememberService(context: PhaseContext): Promise<ServiceSnapshot> {
   const { world, service } = context
@@ -43,8 +43,8 @@ export async function rememberService(context: PhaseContext): Promise<ServiceSna
 }
 
 /**
- * No new Jobs, no running Jobs, no pods: nothing of the service writes any more. Looks each time it is asked, as a try
- * before this one may have started the service again.
+ * Stops all of the service that writes: new Jobs, running Jobs, pods. It looks each time it is called, as a try before
+ * this one may have started the service again.
  */
 export async function stopService(
   context: PhaseContext,
@@ -73,7 +73,7 @@ export async function stopService(
   await world.cluster.scale({ deployment: service.deployment, replicas: 0, onProgress }, signal)
 }
 
-/** Back to what stood there before, application first: its Jobs may need it. Safe to repeat. */
+/** Starts again what ran before, the application first, as its Jobs may need it. Safe to repeat. */
 export async function startService(
   context: PhaseContext,
   snapshot: ServiceSnapshot,
@@ -99,13 +99,13 @@ async function settleService({ records, run }: PhaseContext, back: boolean): Pro
       await records.settle(effect, { back, starts: startsIn(effect) })
 }
 
-/** Before anything is started: from now on the service may write, whatever becomes of us. */
+/** Notes, before anything is started, that from now on the service may write, whatever becomes of this worker. */
 async function noteStart({ records, run }: PhaseContext): Promise<void> {
   for (const effect of await records.effectsOf(run.number))
     if (effect.kind === 'replicas') await records.settle(effect, { back: false, starts: startsIn(effect) + 1 })
 }
 
-/** How often the service was started again in this run. */
+/** Counts how often the service was started again in this run. */
 export function startsOf(effects: readonly Effect[]): number {
   return Math.max(0, ...effects.filter((effect) => effect.kind === 'replicas').map(startsIn))
 }
@@ -117,8 +117,8 @@ function startsIn({ after }: EffectOf<'replicas' | 'schedule'>): number {
 const putBackLimitMs = 3 * 60_000
 
 /**
- * After an error nothing may stay stopped, unless another worker goes on with this very work (shutdown, lost contact to the state database).
- * Undefined: leave everything to it.
+ * Returns the signal under which a failed restore starts the service again. Undefined when another worker goes on with
+ * this very work (shutdown, lost contact to the state database) and everything is left to it.
  */
 export function signalToPutBack(signal: AbortSignal): AbortSignal | undefined {
   if (!signal.aborted) return AbortSignal.any([signal, AbortSignal.timeout(putBackLimitMs)])

@@ -3,12 +3,12 @@ import type { RestorePlan } from '../../model/restore-plan.ts'
 import { CheckFailed } from '../errors.ts'
 import type { World } from '../world.ts'
 
-/** Undefined: by a swap of names. */
+/** Why the restore is done in place; undefined for a swap of names. */
 type InPlace = Pick<NonNullable<RestorePlan['inPlace']>, 'why'> | undefined
 
 /**
- * How a backup can come back here: by a swap of names, which keeps the downtime short, or, where that is impossible, in
- * place. Raises `cannot_restore` where neither is.
+ * Decides how a backup can come back here: by a swap of names, which keeps the downtime short, or, where that is
+ * impossible, in place. Raises `cannot_restore` where neither is possible.
  */
 export async function restoreStrategy(
   { restores }: Pick<World, 'restores'>,

@@ -35,7 +35,7 @@ export const undo: Phase = async (context) => {
   return { line: `${plan.steps.length} changes of #${plan.run} put back` }
 }
 
-/** Verify rollback: the former version runs and answers. */
+/** Verify rollback: checks that the former version runs and answers. */
 export const checkAfterRollback: Phase = async (context) => {
   await context.report('checking the deployment and its health')
   const [pods, health] = await Promise.all([rolloutState(context), healthState(context)])

@@ -9,8 +9,8 @@ import { environmentFor, runInWorkspace } from '../workspace/workspace-command.t
 import { inWorkspace } from '../workspace/workspace.ts'
 
 /**
- * Build and push Docker image, before anything else changes: what the registry holds afterwards is what will be rolled out.
- * Undefined when the plan builds none.
+ * Builds and pushes the Docker image before anything else changes: what the registry holds afterwards is what will be
+ * rolled out. Returns undefined when the plan builds none.
  */
 export async function buildImage(context: PhaseContext): Promise<PushedImage | undefined> {
   const { service, run } = context
@@ -31,7 +31,9 @@ export async function buildImage(context: PhaseContext): Promise<PushedImage | u
   })
 }
 
-/** A worker may have died after its push: an image that was not there before and says that it is this commit's is that one. */
+/**
+ * Finds the push of a worker that died after it: an image that was not there before and says that it is this commit's.
+ */
 async function alreadyPushed(
   context: PhaseContext,
   plan: DeployPlan,
@@ -45,7 +47,7 @@ async function alreadyPushed(
   return ours || there.digest === recorded?.digest ? there : undefined
 }
 
-/** In a checkout of its own: what tests and builds of pre-flight left behind must not get into the image. */
+/** Builds in a checkout of its own: what tests and builds of pre-flight left behind must not get into the image. */
 async function runBuild(context: PhaseContext, { commands }: PlannedBuild, signal: AbortSignal): Promise<number> {
   const { build } = context.service.image
   if (build === 'none') throw new Error('the plan has a build and the configuration has none')
@@ -70,7 +72,7 @@ const failure = {
   hint: 'Nothing else has changed yet. Retry the phase if the failure was passing; otherwise tag a corrected version.',
 } as const
 
-/** What the registry says now, not what a tool printed. */
+/** Asks the registry what it holds now, instead of believing what a tool printed. */
 async function pushed(
   context: PhaseContext,
   { commit, image }: DeployPlan,
@@ -95,7 +97,7 @@ async function pushed(
 
 const revisionLabel = 'org.opencontainers.image.revision'
 
-/** The nodes' platforms are compared only now: before the build nobody knew the image's. */
+/** Compares the image's platforms with the nodes', which nobody could do before the build. */
 async function accepted(
   context: PhaseContext,
   { commit, image }: DeployPlan,

@@ -12,7 +12,9 @@ export interface ReleasedImage {
   readonly platforms: readonly string[]
 }
 
-/** Which image the deploy will roll out: the one that the tag names, or one that Purser builds from the commit. */
+/**
+ * Plans which image the deploy will roll out: the one that the tag names, or one that Purser builds from the commit.
+ */
 export async function planImage(context: PhaseContext, commit: string): Promise<PlannedImage> {
   const { service, run, world, signal } = context
   const { repository, build } = service.image
@@ -37,7 +39,7 @@ function given(repository: string, { digest, platforms, revision }: ResolvedImag
   return { reference: `${repository}@${digest}`, digest, platforms, revision }
 }
 
-/** What the planned image is by now: approved by its digest, or built since by this run. */
+/** Returns what the planned image is by now: approved by its digest, or built since by this run. */
 export async function releasedImage(context: PhaseContext): Promise<ReleasedImage> {
   const plan = planOf(context.run)
   const image = await imageSoFar(context, plan)
@@ -47,13 +49,13 @@ export async function releasedImage(context: PhaseContext): Promise<ReleasedImag
   })
 }
 
-/** Undefined while it is still to be built. */
+/** Returns the planned image; undefined while it is still to be built. */
 export async function imageSoFar(context: PhaseContext, plan: DeployPlan): Promise<ReleasedImage | undefined> {
   const { reference, digest, platforms } = plan.image
   return digest === undefined ? builtImage(context, plan) : { reference, digest, platforms }
 }
 
-/** What this run has built from the planned commit, if it has. */
+/** Returns what this run has built from the planned commit, if it has. */
 export async function builtImage(context: PhaseContext, { commit }: DeployPlan): Promise<PushedImage | undefined> {
   const push = await pushOf(context)
   return push?.status === 'applied' && push.after?.commit === commit.sha ? push.after : undefined
@@ -70,7 +72,10 @@ export async function imageDrift(context: PhaseContext, approved: DeployPlan): P
   return `image tag ${version} moved to ${now?.digest.slice(0, 19)}…`
 }
 
-/** Before the build what stood there when it was planned; under way whatever it has pushed so far; then what it pushed. */
+/**
+ * Returns the digest that the tag must have: before the build the planned one, after it what was pushed. It is `any`
+ * during the build.
+ */
 async function expectedWhileBuilding(context: PhaseContext, approved: DeployPlan): Promise<string | null> {
   const built = await builtImage(context, approved)
   if (built !== undefined) return built.digest
@@ -78,7 +83,7 @@ async function expectedWhileBuilding(context: PhaseContext, approved: DeployPlan
   return push === undefined ? (buildOf(approved)?.replaces ?? null) : 'any'
 }
 
-/** The record of the push that this run has begun, finished or not. */
+/** Returns the record of the push that this run has begun, finished or not. */
 async function pushOf({ records, run }: PhaseContext) {
   const effects = await records.effectsOf(run.number)
   return effects.find((effect) => effect.kind === 'image-push')
@@ -88,7 +93,7 @@ export function buildOf({ image }: DeployPlan): PlannedBuild | undefined {
   return typeof image.build === 'object' ? image.build : undefined
 }
 
-/** What the version's tag names; undefined when there is no such tag. */
+/** Resolves the version's tag; undefined when there is no such tag. */
 export async function taggedImage(
   { world, service, run }: PhaseContext,
   signal: AbortSignal,
@@ -112,7 +117,7 @@ export function requireSameCommit(version: string, sha: string, revision: string
   )
 }
 
-/** The words of a build command with this release in them. */
+/** Fills the values of this release into a word of a build command. */
 export function filled({ run, service }: PhaseContext, commit: string, text: string): string {
   const { repository } = service.image
   const values: Readonly<Record<string, string>> = {

@@ -48,7 +48,7 @@ async function setImage(context: PhaseContext, image: ReleasedImage, signal: Abo
   const { name, key } = service.stripe.secret
   const current = await currentDeployment(context)
   const secret = await world.cluster.secretKey(name, key, signal)
-  // Somebody else's change since the approval: not ours to overwrite.
+  // Somebody else has changed the Deployment since the approval, and Purser does not overwrite that.
   if (current.image !== image.reference && current.templateHash !== plan.current.templateHash)
     throw new PlanOutdated([{ now: await changedDeployment(context, plan) }])
   const { templateHash } = await world.cluster.setImage(
@@ -57,7 +57,7 @@ async function setImage(context: PhaseContext, image: ReleasedImage, signal: Abo
       container: service.container,
       image: image.reference,
       changeCause: causeOf(context),
-      // Pods read the Secret when they start: another secret must give other pods, even for the same image.
+      // Pods read the Secret when they start, so another secret must give other pods, even for the same image.
       templateAnnotations: secret.fingerprint === undefined ? {} : { [secretAnnotation]: secret.fingerprint },
       onlyIfTemplate: current.templateHash,
     },
@@ -66,14 +66,17 @@ async function setImage(context: PhaseContext, image: ReleasedImage, signal: Abo
   return { image: image.reference, templateHash }
 }
 
-/** The cluster forgets how a revision did once it is replaced: a later choice of it needs to know. */
+/**
+ * Records that the revision served. The cluster forgets it once the revision is replaced, and a later choice of it
+ * needs it.
+ */
 async function rememberServed({ records, run, service }: PhaseContext, set: ImageAfter): Promise<void> {
   for (const effect of await records.effectsOf(run.number))
     if (effect.kind === 'image' && effect.target === service.deployment && effect.phase === 'rollout')
       await records.settle(effect, { ...set, served: true })
 }
 
-/** A rollback never goes back to a revision that failed: then to the one whose pods served beside it. */
+/** Returns what a rollback goes back to: never a revision that failed, but then the one whose pods served beside it. */
 export function imageBefore(deployment: DeploymentState, version: string | undefined): ImageBefore {
   const { lastHealthy, replicaSet, image, templateHash } = deployment
   if (lastHealthy !== undefined && lastHealthy.replicaSet.uid !== replicaSet?.uid)
@@ -82,7 +85,10 @@ export function imageBefore(deployment: DeploymentState, version: string | undef
   return { image, replicaSet: replicaSet ?? null, templateHash, version: version ?? null, proven }
 }
 
-/** A runtime may report the digest of the index or of the platform's manifest: only a single-platform image must agree. */
+/**
+ * Raises when pods run another image. A runtime may report the digest of the index or of the platform's manifest, so
+ * only a single-platform image must agree.
+ */
 function requireDigest(pods: readonly PodState[], digest: string, multiPlatform: boolean): void {
   const strangers = pods.filter((pod) => pod.imageID !== '' && !pod.imageID.endsWith(digest))
   if (multiPlatform || strangers.length === 0) return

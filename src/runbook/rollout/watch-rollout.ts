@@ -1,7 +1,7 @@
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 
-/** Until the image runs everywhere. Raises `rollout_timeout` when service.rollout.timeoutMinutes are over. */
+/** Waits until the image runs everywhere. Raises `rollout_timeout` when service.rollout.timeoutMinutes are over. */
 export async function watchRollout(context: PhaseContext, image: string, signal: AbortSignal): Promise<void> {
   const { world, service } = context
   const { deployment, container, rollout } = service

@@ -17,11 +17,11 @@ import {
 } from './webhook-endpoint.ts'
 
 /*
- * Credentials before pods, traffic after pods. The decision about the endpoint is a recorded step, so that a repeat after a
- * crash goes on with it. The creation carries an idempotency key of the run and of the endpoint that it follows; Stripe
- * keeps its answer, secret included, for a day. The secret goes into the cluster before the endpoint is marked with its
- * fingerprint: an endpoint without that mark was never finished. It is finished, or refused as an unknown outcome once
- * the day is over, but never made twice.
+ * Credentials before pods, traffic after pods. The decision about the endpoint is a recorded step, so that a repeat
+ * after a crash goes on with it. The creation carries an idempotency key of the run and of the endpoint that it
+ * follows; Stripe keeps its answer, secret included, for a day. The secret goes into the cluster before the endpoint is
+ * marked with its fingerprint: an endpoint without that mark was never finished. It is finished, or refused as an
+ * unknown outcome once the day is over, but never made twice.
  */
 
 /**
@@ -40,7 +40,7 @@ export async function provideCredentials(context: PhaseContext): Promise<void> {
   const { former } = decided
   if (decided.action !== stripe.action)
     throw new PlanOutdated([{ now: `the Stripe endpoint needs: ${decided.action}`, planned: stripe.action }])
-  // Ours, and already disabled: nobody holds its secret any more, it can never be of use.
+  // Nobody holds the secret of an endpoint of Purser's that is already disabled, so it can never be of use.
   if (former !== null && former.useless && stripe.removes?.includes(former.id) === true)
     await context.step(`delete endpoint ${former.id}`, () =>
       context.world.stripe.deleteEndpoint(former.id, context.signal),
@@ -48,7 +48,10 @@ export async function provideCredentials(context: PhaseContext): Promise<void> {
   await createEndpoint(context, decided)
 }
 
-/** Recorded: a repeat after a crash must go on with the decision of the first try, not judge its half-done work. */
+/**
+ * Decides about the endpoint. It is recorded, as a repeat after a crash must go on with it and not judge its half-done
+ * work.
+ */
 async function decide(context: PhaseContext) {
   const { world, service, environment, run, signal } = context
   const { name, key } = service.stripe.secret
@@ -69,8 +72,9 @@ async function decide(context: PhaseContext) {
 const answerKeptMs = 23 * 3_600_000
 
 /**
- * An endpoint that this run began to make is finished by asking Stripe for the same again. After a day Stripe would make
- * another one, and nobody can see whether someone has taken the first one's secret from the dashboard meanwhile.
+ * Raises when an endpoint that this run began to make is a day old. Until then it is finished by asking Stripe for the
+ * same again; afterwards Stripe would make another one, and nobody can see whether someone has taken the first one's
+ * secret from the dashboard meanwhile.
  */
 function requireKnownOutcome({ service, run }: PhaseContext, unfinished: WebhookEndpoint | undefined): void {
   if (unfinished === undefined || Date.now() - unfinished.created.getTime() < answerKeptMs) return
@@ -90,8 +94,9 @@ function requireKnownOutcome({ service, run }: PhaseContext, unfinished: Webhook
 }
 
 /**
- * The endpoint and its secret as a worker before this one has left them, complete; undefined when something is to be done
- * still. Looked at each time: how long ago the creation began decides whether Stripe can still be asked for the same.
+ * Returns the endpoint that a worker before this one has completed, its secret included; undefined when something is
+ * still to be done. It looks each time: how long ago the creation began decides whether Stripe can still be asked for
+ * the same.
  */
 async function madeBefore(context: PhaseContext, former: string | undefined, signal: AbortSignal) {
   const { world, service, environment, run } = context
@@ -110,7 +115,7 @@ async function madeBefore(context: PhaseContext, former: string | undefined, sig
   )
 }
 
-/** What is to be made, so that a repeat asks Stripe for exactly the same. */
+/** Describes what is to be made, so that a repeat asks Stripe for exactly the same. */
 function creationOf({ service }: PhaseContext, decision: EndpointDecision, events: readonly string[]) {
   const { action, endpoint, secret } = decision
   if (action !== 'create' && action !== 'replace')
@@ -120,12 +125,12 @@ function creationOf({ service }: PhaseContext, decision: EndpointDecision, event
   const covers = endpoint.status === 'enabled'
   const overlaps = service.stripe.secret.acceptsList || service.stripe.secret.previousKey !== undefined
   const known = secret === 'present'
-  // Until the new pods run, the old version gets only what it got before.
+  // The old version gets only what it got before, until the new pods run.
   const shared = events.filter((event) => endpoint.enabledEvents.includes(event))
   return {
     former: { id: endpoint.id, useless, enabledEvents: [...endpoint.enabledEvents] },
     events: covers && shared.length > 0 ? shared : [...events],
-    // No pod accepts both secrets: while pods change, each event has to come by both ways.
+    // No pod accepts both secrets, so each event has to come by both endpoints while pods change.
     bridges: covers && !(known && overlaps),
     formerKnown: known || !covers,
   }
@@ -166,14 +171,15 @@ async function createEndpoint(context: PhaseContext, creation: Creation): Promis
           },
           description: `${service.name} billing (${run.environment}), managed by Purser`,
           ...(apiVersion === undefined ? {} : { apiVersion }),
-          // The same for every repeat of this creation, so that Stripe shows the secret again; another after a deletion.
+          // The key is the same for every repeat of this creation, so Stripe shows the secret again; it differs after a
+          // deletion.
           idempotencyKey: `purser-${service.name}-${run.environment}-run-${run.number}-after-${former?.id ?? 'none'}`,
         },
         signal,
       )
       if (!bridges) await world.stripe.updateEndpoint(endpoint.id, { disabled: true }, signal)
       await storeSecret(context, signingSecret, { formerKnown, takeOver })
-      // Last, because it says that endpoint and Secret belong together.
+      // The mark is written last, because it says that endpoint and Secret belong together.
       const fingerprint = { [secretFingerprint]: signingSecret.fingerprint }
       await world.stripe.updateEndpoint(endpoint.id, { metadata: fingerprint }, signal)
       return { id: endpoint.id, status: bridges ? 'enabled' : 'disabled', enabledEvents: [...events] }

@@ -2,7 +2,7 @@ import { expandEventPatterns } from '../../adapters/stripe/events.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 
-/** Event types of the configured patterns; a pattern that matches none is a mistake in the configuration. */
+/** Expands the configured patterns to event types; a pattern that matches none is a mistake in the configuration. */
 export function expandedEvents({ service }: Pick<PhaseContext, 'service'>): readonly string[] {
   const { events, unmatched } = expandEventPatterns(service.stripe.events)
   if (unmatched.length > 0)

@@ -8,33 +8,36 @@ import { expandedEvents } from './event-types.ts'
 import { probe } from './probe.ts'
 import { decideEndpoint } from './webhook-endpoint.ts'
 
-/** Stripe lists events this far back. */
+/** The number of days for which Stripe lists events. */
 const reachDays = 30
 const mostExamined = 20_000
 const mostMissed = 1_000
-/** Stripe's limit of one question. */
+/** The number of event types that Stripe takes in one question. */
 const typesAtOnce = 20
-/** Stripe is still delivering these, or is about to try again: nobody missed them yet. */
+/** The age up to which Stripe is still delivering an event, or about to try again: nobody has missed it yet. */
 const onTheirWayMs = 15_000
 
-/** What the state database keeps of an event: no content. */
+/** What the state database keeps of an event, which is none of its content. */
 type MissedEvent = {
   readonly id: string
   readonly type: string
-  /** RFC 3339. */
+  /** The time of its creation, by RFC 3339. */
   readonly created: string
 }
 
 interface MissedEvents {
-  /** From when on was looked: `since`, or as far back as Stripe keeps events. */
+  /** The beginning of what was looked at: `since`, or as far back as Stripe keeps events. */
   readonly since: Date
-  /** What was missed, the oldest first. */
+  /** The missed events, the oldest first. */
   readonly events: readonly MissedEvent[]
-  /** By what they count as missed: not in the service's table, not acknowledged to Stripe, or made since the database was set back. */
+  /**
+   * Why they count as missed: the service's table lacks them, Stripe got no acknowledgement, or the database was set
+   * back.
+   */
   readonly because: 'not in the database' | 'not acknowledged' | 'made since then'
-  /** False: there are more, or there may be older ones beyond Stripe's reach. */
+  /** False when there are more, or there may be older ones beyond Stripe's reach. */
   readonly complete: boolean
-  /** "12 events since … are not in the database" */
+  /** The sentence for people, such as "12 events since … are not in the database". */
   readonly line: string
 }
 
@@ -46,7 +49,7 @@ interface MissedQuestion {
   readonly databaseSetBack?: boolean
 }
 
-/** Events of the endpoint's types that the service does not have. Changes nothing. */
+/** Finds events of the endpoint's types that the service does not have. Changes nothing. */
 export async function missedEvents(
   context: PhaseContext,
   since: Date,
@@ -96,7 +99,7 @@ async function lackingIn(
   sql: string,
   events: readonly EventSummary[],
 ): Promise<readonly EventSummary[]> {
-  // Only what looks like an id becomes part of a statement.
+  // An event whose id looks like none never becomes part of a statement.
   const asked = events.filter(({ id }) => /^evt_\w+$/.test(id))
   if (asked.length === 0) return []
   const list = asked.map(({ id }) => `'${id}'`).join(', ')
@@ -125,7 +128,7 @@ type ResentEvent = MissedEvent & {
 interface Resent {
   readonly events: readonly ResentEvent[]
   readonly accepted: number
-  /** "12 of 14 events accepted, 2 refused (HTTP 500)" */
+  /** The sentence for people, such as "12 of 14 events accepted, 2 refused (HTTP 500)". */
   readonly line: string
 }
 
@@ -145,7 +148,7 @@ export async function resendEvents(context: PhaseContext, events: readonly Misse
       return countsOf(done.sent)
     },
   })
-  // An earlier execution has finished the change: every step of it has ended and gives back what was stored.
+  // An earlier execution may have finished the change; every step of it has ended and gives back what was stored.
   const sent = done.sent ?? (await sendAll(context, events))
   return { events: sent, accepted: countsOf(sent).accepted, line: resentLine(sent) }
 }
@@ -167,7 +170,7 @@ async function sendAll(context: PhaseContext, events: readonly MissedEvent[]): P
   return sent
 }
 
-/** What a delivery of Stripe's would be rendered in. Null: the account's default, which cannot be asked for. */
+/** Returns the API version of Stripe's deliveries. Null is the account's default, which cannot be asked for. */
 async function endpointVersion(context: PhaseContext, signal: AbortSignal) {
   const { world, service, environment } = context
   const { name, key } = service.stripe.secret

@@ -3,7 +3,9 @@ import type { Sensitive } from '../../sensitive.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 
-/** A signed event is accepted and an unsigned one refused: the pods hold the right secret and really check it. */
+/**
+ * Proves that the pods hold the right secret and really check it: a signed event is accepted, an unsigned one refused.
+ */
 export async function probe(context: PhaseContext, signal: AbortSignal) {
   const { world, service, environment } = context
   const { name, key } = service.stripe.secret

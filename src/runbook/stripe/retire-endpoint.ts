@@ -7,20 +7,20 @@ import { keptAside } from './signing-secret.ts'
 import { madeBy, managedBy, replaces, retiredBy } from './webhook-endpoint.ts'
 
 /*
- * The end of a rotation. The new endpoint is enabled and proven; the former one may still owe deliveries, so it is given
- * time, then disabled and marked with the run that retired it, and events that neither endpoint brought in are sent to the
- * service again. What earlier rotations left behind is removed only when no rollback can need it any more.
+ * The end of a rotation. The new endpoint is enabled and proven; the former one may still owe deliveries, so it is
+ * given time, then disabled and marked with the run that retired it, and events that neither endpoint brought in are
+ * sent to the service again. What earlier rotations left behind is removed only when no rollback can need it any more.
  */
 
-/** Stripe ends the retries of an endpoint that is disabled: what it still owes gets this long to arrive. */
+/** The time that is given for what an endpoint still owes: Stripe ends the retries once it is disabled. */
 const patienceMs = 15_000
 const lookMs = 1_000
-/** Stripe tells the time of events in whole seconds. */
+/** Stripe tells the time of events in whole seconds, so events of the second before count too. */
 const slackMs = 2_000
 
 /**
- * The end of a rotation: the endpoint that was replaced is disabled, now that the new one has proven itself. What Stripe
- * could deliver by neither of them is brought in by hand.
+ * Disables the endpoint that was replaced, now that the new one has proven itself. What Stripe could deliver by neither
+ * of them is sent to the service by Purser.
  */
 export async function retireEndpoint(context: PhaseContext, current: WebhookEndpoint): Promise<readonly string[]> {
   const { world, run, signal } = context
@@ -31,7 +31,7 @@ export async function retireEndpoint(context: PhaseContext, current: WebhookEndp
   const rotated = formers.length > 0 || current.metadata[replaces] !== undefined
   for (const former of formers) {
     await context.report(`waiting for what ${former.id} still owes`)
-    // What was made since the new one was enabled comes by that one too.
+    // Events made since the new endpoint was enabled come by that one too.
     const until = current.status === 'enabled' ? current.created.getTime() : Date.now()
     await context.step(`let ${former.id} finish`, (inner) => settled(context, until, inner))
     await context.change(`disable endpoint ${former.id}`, {
@@ -61,7 +61,7 @@ export async function retireEndpoint(context: PhaseContext, current: WebhookEndp
   return formers.map(({ id }) => id)
 }
 
-/** Whether this run found that nobody held the former endpoint's secret. */
+/** Tells whether this run found that nobody held the former endpoint's secret. */
 async function isLost({ records, run, environment }: PhaseContext): Promise<boolean> {
   const effects = await records.effectsOf(run.number)
   return effects.some(
@@ -72,7 +72,7 @@ async function isLost({ records, run, environment }: PhaseContext): Promise<bool
   )
 }
 
-/** Beside the endpoint that serves: the one it took the place of, and others of Purser's for the same URL. */
+/** Lists the endpoint that the current one took the place of, and others of Purser's for the same URL. */
 export function formerEndpoints(
   current: Pick<WebhookEndpoint, 'id' | 'url' | 'metadata'>,
   endpoints: readonly WebhookEndpoint[],
@@ -86,7 +86,7 @@ export function formerEndpoints(
   )
 }
 
-/** Waits until nothing made up to then is on its way, for a while. */
+/** Waits for a while until no event made before `until` is on its way any more. */
 async function settled({ world, run }: PhaseContext, until: number, signal: AbortSignal): Promise<void> {
   const since = run.startedAt ?? run.createdAt
   const deadline = Date.now() + patienceMs
@@ -105,7 +105,7 @@ interface Leftovers {
 }
 
 /**
- * What earlier rotations and rollouts left behind, once no rollback needs it any more: retired endpoints, and former
+ * Lists what earlier rotations and rollouts left behind, once no rollback needs it any more: retired endpoints, and former
  * values that were kept aside. Nothing of it is in use. Changes nothing.
  */
 export async function leftovers(

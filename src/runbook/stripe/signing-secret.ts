@@ -4,24 +4,26 @@ import type { SecretBefore } from '../../model/effects/secret-key.ts'
 import { causeOf, type PhaseContext, planOf } from '../phase.ts'
 
 /*
- * The signing secret on its way into the cluster. It never leaves it again: the former value is copied under another key of
- * the same Secret, and a rollback puts it back from there. Where the service believes two secrets (a list, or a key for the
- * former one), both stand there while pods change; `settleOldRotation` takes the former one away once a later run no longer
- * needs it. Pods that read the Secret only at their start are replaced by an annotation with its fingerprint.
+ * The signing secret on its way into the cluster, which it never leaves again: the former value is copied under another
+ * key of the same Secret, named after the run, and a rollback puts it back from there. The phase `rollout` calls this,
+ * and every step may be repeated after a crash: it reads the former value from its copy. Where the service believes two
+ * secrets (a list, or a key for the former one), both are there while pods change; `settleOldRotation` takes the former
+ * one away once a later run no longer needs it. Pods that read the Secret only at their start are replaced by an
+ * annotation with its fingerprint.
  */
 
 /** An annotation on the pod template that tells, as a fingerprint, which secret its pods read at their start. */
 export const secretAnnotation = 'purser/stripe-credentials'
 
 interface Store {
-  /** False: what the key held belongs to no endpoint, so nothing is gained by putting it back. */
+  /** False when what the key held belongs to no endpoint, so that nothing is gained by putting it back. */
   readonly formerKnown: boolean
   readonly takeOver: readonly string[]
 }
 
 /**
  * Writes the secret of a new endpoint. The former value stays beside it as the service can read it (a list, or a key of
- * its own), so that both endpoints are believed while pods change; and aside, for a rollback.
+ * its own), so that both endpoints are believed while pods change; it is also kept aside for a rollback.
  */
 export async function storeSecret(
   context: PhaseContext,
@@ -38,7 +40,7 @@ export async function storeSecret(
       ...(formerKnown ? {} : { unusable: true }),
     }),
     act: async ({ keptUnder }, signal) => {
-      // From where it was kept aside: a repeat may find the new one in its place.
+      // The former value is read from where it was kept aside: a repeat may find the new one in its place.
       const kept = keptUnder === null ? undefined : await world.cluster.readSecretKey(name, keptUnder, signal)
       const [former] = kept?.parts(',') ?? []
       const both = acceptsList && former !== undefined ? joined([signingSecret, former], ',') : signingSecret
@@ -49,7 +51,7 @@ export async function storeSecret(
   })
 }
 
-/** The former values stay in the cluster, under other keys of the same Secret: a rollback puts them back from there. */
+/** Copies the former values to other keys of the same Secret, from where a rollback puts them back. */
 async function keepAside({ world, service, run }: PhaseContext, signal: AbortSignal): Promise<SecretBefore> {
   const { name, key, previousKey } = service.stripe.secret
   const state = await world.cluster.secretKey(name, key, signal)
@@ -69,8 +71,8 @@ async function keepAside({ world, service, run }: PhaseContext, signal: AbortSig
 }
 
 /**
- * The end of an earlier rotation, once no rollback needs the former secret any more: the service is told the new one
- * only. In the rollout phase, because pods that read the Secret at their start are replaced there.
+ * Ends an earlier rotation once no rollback needs the former secret any more: the service is told the new one only. The
+ * phase `rollout` does it, because there it replaces the pods that read the Secret at their start.
  */
 export async function settleOldRotation(context: PhaseContext): Promise<void> {
   const { world, service, signal } = context
@@ -90,21 +92,24 @@ export async function settleOldRotation(context: PhaseContext): Promise<void> {
   })
 }
 
-/** Whether the next deploy tells the service the new one only. */
+/** Tells whether the next deploy tells the service the new secret only. */
 export async function endsOverlap(context: PhaseContext, state: SecretKeyState): Promise<boolean> {
   const { key, previousKey } = context.service.stripe.secret
   const twofold = state.fingerprints.length > 1 || (previousKey !== undefined && state.keys.includes(previousKey))
   return twofold && isClosed(context, state.keys, key)
 }
 
-/** Purser's own rotation (a list that people have written is theirs), and every run that kept a value aside is beyond its rollback. */
+/**
+ * Tells that the rotation is Purser's own (a list that people have written is theirs), and that every run that kept a
+ * value aside is beyond its rollback.
+ */
 async function isClosed(context: PhaseContext, keys: readonly string[], key: string): Promise<boolean> {
   const closed = await context.records.rollbackClosedUpTo(context.environment.policy.rollbackButtonHours)
   const kept = keptAside(keys, key)
   return kept.length > 0 && kept.every(({ run }) => run <= closed)
 }
 
-/** Keys under which former values of a key are kept, and by which run. */
+/** Lists the keys under which former values of a key are kept, and the run that kept each. */
 export function keptAside(
   keys: readonly string[],
   key: string,
@@ -115,7 +120,7 @@ export function keptAside(
   })
 }
 
-/** Other workloads that read the Secret at their start get it too: their pods are replaced after the service's. */
+/** Restarts the other workloads that read the Secret at their start; their pods are replaced after the service's. */
 export async function restartConsumers(context: PhaseContext): Promise<void> {
   const { service, run } = context
   const { name } = service.stripe.secret
@@ -133,7 +138,7 @@ export async function restartConsumers(context: PhaseContext): Promise<void> {
   }
 }
 
-/** Equal fingerprints change nothing, so it is safe to repeat. */
+/** Restarts a Deployment. It is safe to repeat, as an equal fingerprint changes nothing. */
 export async function restart(context: PhaseContext, deployment: string, signal: AbortSignal): Promise<null> {
   const { world, service } = context
   const { name, key } = service.stripe.secret

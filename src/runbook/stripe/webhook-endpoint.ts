@@ -3,10 +3,12 @@ import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
 import type { DeployPlan } from '../../model/deploy-plan.ts'
 
 /*
- * The Stripe endpoint of a URL, decided purely. Stripe shows an endpoint's signing secret once, at its creation, and fixes its
- * API version there; metadata is all that a program may write on it. So an endpoint of Purser's carries the fingerprint of its
- * secret, the run that made it, the endpoint that it replaced and the run that retired it, and everything else is compared
- * with what the cluster holds. Creation is in credentials.ts, the end of a replaced one in retire-endpoint.ts.
+ * The decision about the Stripe endpoint of a URL: pure, so a repeat after a crash comes to the same from the same
+ * facts. Stripe shows an endpoint's signing secret once, at its creation, and fixes its API version there; metadata is
+ * all that a program may write on it. So an endpoint of Purser's carries the fingerprint of its secret, the run that
+ * made it, the endpoint that it replaced and the run that retired it, and everything else is compared with what the
+ * cluster holds. Plan, phases, checks and diagnosis call it; creation is in credentials.ts, the end of a replaced one
+ * in retire-endpoint.ts.
  * See https://docs.stripe.com/api/webhook_endpoints/object and https://docs.stripe.com/webhooks/signature.
  */
 
@@ -17,9 +19,9 @@ interface EndpointFacts {
   readonly secret: SecretKeyState
   /** The API version in which the service wants its events, where that is configured. */
   readonly apiVersion?: string | undefined
-  /** The run that decides; what it has begun itself is no fact about the world. */
+  /** The run that decides; what it has begun itself does not count as there. */
   readonly run?: number
-  /** A person asks for another signing secret. */
+  /** Whether a person asks for another signing secret. */
   readonly rotate?: boolean
 }
 
@@ -39,9 +41,9 @@ export const replaces = 'purser_replaces'
 export const retiredBy = 'purser_retired_by'
 
 /**
- * Pure: what the endpoint of a URL needs. Never a second one beside a working one for good: it is created when there is
- * none, and replaced when nobody holds its signing secret any more (Stripe shows a secret only once, at creation), when it
- * has another API version (fixed at creation), or when a person asks for another secret.
+ * Decides what the endpoint of a URL needs. There is never a second one beside a working one for good: it is created
+ * when there is none, and replaced when nobody holds its signing secret any more, when it has another API version, or
+ * when a person asks for another secret. Pure.
  */
 export function decideEndpoint(facts: EndpointFacts): EndpointDecision {
   const { url, events, secret, apiVersion } = facts
@@ -61,7 +63,7 @@ export function decideEndpoint(facts: EndpointFacts): EndpointDecision {
   return { action: endpoint.status === 'disabled' ? 'enable' : 'keep', ...common }
 }
 
-/** Purser's own, disabled, and nobody holds its secret any more: it goes before a new one comes. */
+/** Tells whether the endpoint is Purser's own and disabled, and nobody holds its secret any more: it goes before a new one comes. */
 export function isUseless({ action, endpoint, why }: EndpointDecision): boolean {
   return (
     action === 'replace' &&
@@ -71,7 +73,7 @@ export function isUseless({ action, endpoint, why }: EndpointDecision): boolean 
   )
 }
 
-/** Made by this run, whose worker then died: its secret may not be in the cluster yet. */
+/** Finds an endpoint that this run made before its worker died: its secret may not be in the cluster yet. */
 export function unfinishedOf(run: number | undefined, url: string, endpoints: readonly WebhookEndpoint[]) {
   return endpoints.find(
     (endpoint) =>
@@ -82,13 +84,15 @@ export function unfinishedOf(run: number | undefined, url: string, endpoints: re
   )
 }
 
-/** Of several for the URL: the one whose secret the cluster holds, then an enabled one, then ours. */
+/**
+ * Chooses among several for the URL: the one whose secret the cluster holds, then an enabled one, then Purser's own.
+ */
 function chooseEndpoint(url: string, { endpoints, secret, run }: EndpointFacts): WebhookEndpoint | undefined {
   const unfinished = unfinishedOf(run, url, endpoints)
   const rank = (endpoint: WebhookEndpoint) => {
     const held = secret.fingerprints.indexOf(endpoint.metadata[secretFingerprint] ?? '')
     return (
-      // Of a list, the first is what the service is to be sent from now on.
+      // The first secret of a list is the one that the service is to be sent from now on.
       (held === 0 ? 8 : held > 0 ? 4 : 0) +
       (endpoint.status === 'enabled' ? 2 : 0) +
       (endpoint.metadata[managedBy] === 'purser' ? 1 : 0)
@@ -103,8 +107,8 @@ function secretState(endpoint: WebhookEndpoint | undefined, secret: SecretKeySta
   if (!secret.keyExists) return 'missing'
   if (endpoint === undefined) return 'present'
   const known = endpoint.metadata[secretFingerprint]
-  // An endpoint that somebody else made carries no fingerprint: the signed probe tells. Ours without one was never
-  // finished.
+  // An endpoint that somebody else made carries no fingerprint, and the signed probe tells. One of Purser's without it
+  // was never finished.
   if (known === undefined) return endpoint.metadata[managedBy] === 'purser' ? 'mismatch' : 'present'
   return secret.fingerprints.includes(known) ? 'present' : 'mismatch'
 }

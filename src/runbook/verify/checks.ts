@@ -38,7 +38,7 @@ export async function check(
   return { ...about, ...found, milliseconds: Math.round(performance.now() - began) }
 }
 
-/** Ends with the signal even when `look` does not: one check that hangs holds up no other. */
+/** Ends with the signal even when `look` does not, so that one check that hangs holds up no other. */
 async function orAborted<T>(signal: AbortSignal, look: () => Promise<T>): Promise<T> {
   signal.throwIfAborted()
   let stop: () => void = () => undefined
@@ -53,7 +53,9 @@ async function orAborted<T>(signal: AbortSignal, look: () => Promise<T>): Promis
   }
 }
 
-/** One time limit for everything that `work` does side by side; what it holds up is cut off, statements on the server too. */
+/**
+ * Sets one time limit for all that `work` does side by side; what holds it up is cut off, statements on the server too.
+ */
 export async function withinTime<T>(
   seconds: number,
   signal: AbortSignal,
@@ -68,7 +70,7 @@ export async function withinTime<T>(
   }
 }
 
-/** Beside each check what the last verification of this environment saw. */
+/** Puts beside each check what the last verification of this environment saw. */
 export function withTrend(verification: Verification, former: Verification | undefined): Verification {
   if (former === undefined) return verification
   const known = new Map([...former.counts, ...former.state].map((count) => [count.name, count]))
@@ -81,7 +83,7 @@ export function withTrend(verification: Verification, former: Verification | und
   return { ...verification, counts: verification.counts.map(beside), state: verification.state.map(beside) }
 }
 
-/** The worst of several checks, for a criterion that is made of them. */
+/** Returns the worst of several checks, for a criterion that is made of them. */
 export function worstOf(checks: readonly Pick<Check, 'verdict'>[]): Verdict {
   const order: readonly Verdict[] = ['fail', 'inconclusive', 'unknown', 'warn']
   return order.find((verdict) => checks.some((check) => check.verdict === verdict)) ?? 'pass'

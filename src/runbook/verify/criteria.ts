@@ -6,7 +6,10 @@ import { expectedTables, migrationFiles, pendingMigrations } from '../migrate/mi
 import type { Judgement, Watch } from '../monitor/monitor-rules.ts'
 import { allowedWords, verdictWords } from '../monitor/monitor-words.ts'
 
-/** The runbook's seven Success Criteria. Made of the verification's own checks and of what was watched: nothing is checked twice, or otherwise. */
+/**
+ * Judges the runbook's seven success criteria by the verification's own checks and by what was watched: nothing is
+ * checked twice, or otherwise.
+ */
 export async function successCriteria(
   context: PhaseContext,
   seen: Verification,
@@ -31,7 +34,7 @@ export async function successCriteria(
   ]
 }
 
-/** A criterion is what the checks are that it is made of. */
+/** Makes a criterion of its checks: it is what the worst of them is. */
 function madeOf(name: string, title: string, parts: readonly Check[]): Check {
   const value = parts.map((part) => (parts.length === 1 ? part.value : `${part.title}: ${part.value}`)).join('; ')
   return {
@@ -74,7 +77,7 @@ function aboutLogs({ rule }: Judgement): boolean {
   return rule.name === builtIn.errors || rule.name === builtIn.errorRate
 }
 
-/** What was watched, as the rules judge it. */
+/** Makes a criterion of what was watched, as the rules judge it. */
 function watched(name: string, title: string, judged: readonly Judgement[], watch: Watch): Check {
   return once(name, title, allowedWords(judged, watch), { verdict: worstOf(judged), value: verdictWords(judged) })
 }

@@ -4,7 +4,7 @@ import type { Check, Verdict } from '../../model/run.ts'
 import { check, type CheckResult } from './checks.ts'
 import type { PhaseContext } from '../phase.ts'
 
-/** The runbook's Verification Commands and the billing invariants, as configured, side by side. */
+/** Runs the runbook's Verification Commands and the billing invariants, as configured, side by side. */
 export async function counts(context: PhaseContext): Promise<readonly Check[]> {
   const { queries, invariants } = context.service.verify
   return Promise.all([
@@ -32,9 +32,9 @@ function invariantCheck(context: PhaseContext, { name, title, sql }: InvariantCo
   })
 }
 
-/** However many rows break an invariant, only so many are read. */
+/** Limits the query of an invariant: however many rows break it, only so many are read. */
 export function firstRows(sql: string, most: number): string {
-  // On a line of its own: the query may end with a comment.
+  // The closing bracket has a line of its own, as the query may end with a comment.
   return `select * from (${sql.trim().replace(/;\s*$/, '')}\n) as broken limit ${most}`
 }
 
@@ -47,7 +47,7 @@ function violations(rows: QueryAnswer['rows']): CheckResult {
   return { verdict: 'fail', value: `${count}: ${ids.join(', ')}${rest}`, number: Math.min(rows.length, mostRows) }
 }
 
-/** `in_1NG8Du`, a number, a UUID; not a name, an address or an amount: customers' data stays where it is. */
+/** Tells `in_1NG8Du`, a number or a UUID from a name, an address or an amount: customers' data stays where it is. */
 function isId(value: string | null | undefined): value is string {
   return typeof value === 'string' && /^(?=.*\d)[A-Za-z0-9][\w-]{0,63}$/.test(value)
 }
@@ -66,7 +66,7 @@ interface Limits {
   readonly atLeast?: number
 }
 
-/** Without limits a number is only shown. */
+/** Judges a number by its limits; without limits it is only shown. */
 export function withinLimits(value: number | undefined, { atMost, atLeast }: Limits): Verdict {
   if (value === undefined || Number.isNaN(value)) return 'unknown'
   if (atMost !== undefined && value > atMost) return 'fail'
@@ -79,7 +79,7 @@ export function limitsOf({ atMost, atLeast }: Limits | VerifyQueryConfig): strin
   return parts.length === 0 ? 'any' : parts.join(', ')
 }
 
-/** Sum of the column `count`, or of the first column that holds numbers; no rows are 0. Undefined: not a number. */
+/** Sums the column `count`, or the first column that holds numbers; no rows are 0. Undefined when it is no number. */
 export function totalOf({ columns, rows }: QueryAnswer): number | undefined {
   if (rows.length === 0) return 0
   const holdsNumbers = (column: number) => rows.every((row) => isNumber(row[column]))
@@ -89,7 +89,7 @@ export function totalOf({ columns, rows }: QueryAnswer): number | undefined {
   return rows.reduce((sum, row) => sum + Number(row[column]), 0)
 }
 
-/** One row of one column is the value; grouped rows are told as "12 (processed t), 1 (processed f)". */
+/** Words the answer: one row of one column is the value, grouped rows are "12 (processed t), 1 (processed f)". */
 function rowsInWords({ columns, rows }: QueryAnswer): string {
   if (rows.length === 0) return '0'
   const count = Math.max(0, columns.indexOf('count'))
@@ -102,7 +102,7 @@ function rowsInWords({ columns, rows }: QueryAnswer): string {
     .join(', ')
 }
 
-/** As people say it: psql's `t` and `f` are true and false. */
+/** Words a value as people say it: psql's `t` and `f` are true and false. */
 function inWords(value: string | null | undefined): string {
   if (value === 't') return 'true'
   return value === 'f' ? 'false' : (value ?? 'null')

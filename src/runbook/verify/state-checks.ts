@@ -10,7 +10,7 @@ import { expandedEvents } from '../stripe/event-types.ts'
 import { probe } from '../stripe/probe.ts'
 import { decideEndpoint } from '../stripe/webhook-endpoint.ts'
 
-/** Rollout, health, endpoint, webhook, CronJobs and logs, as they stand now, side by side. */
+/** Checks rollout, health, endpoint, webhook, CronJobs and logs, as they are now, side by side. */
 export async function state(context: PhaseContext): Promise<readonly Check[]> {
   const { service, signal } = context
   const { deployment, cronJobs, monitor } = service
@@ -35,7 +35,7 @@ export async function state(context: PhaseContext): Promise<readonly Check[]> {
   ])
 }
 
-/** Of a deploy; a verification takes whatever runs. */
+/** Returns the image that a deploy has rolled out; a verification by itself takes whatever runs. */
 async function expectedImage(context: PhaseContext): Promise<string | undefined> {
   return isDeployPlan(context.run.plan) ? (await releasedImage(context)).reference : undefined
 }
@@ -61,7 +61,7 @@ export async function healthState({ world, environment, signal }: PhaseContext):
 const deliveryPatienceMs = 60_000
 const hourMs = 3_600_000
 
-/** The endpoint stands as the plan wants it, is enabled, and Stripe has delivered what it had for it. */
+/** Checks that the endpoint is as the plan wants it, is enabled, and that Stripe has delivered what it had for it. */
 async function endpointState(context: PhaseContext): Promise<CheckResult> {
   const { world, service, environment, signal } = context
   const { name, key } = service.stripe.secret
@@ -80,7 +80,7 @@ async function endpointState(context: PhaseContext): Promise<CheckResult> {
   return { verdict: action === 'keep' && undelivered === 0 ? 'pass' : 'warn', value, number: undelivered }
 }
 
-/** Events since then that Stripe could not deliver for a minute or longer. */
+/** Counts the events since then that Stripe could not deliver for a minute or longer. */
 export async function undeliveredEvents({ world, signal }: PhaseContext, since: Date): Promise<number> {
   const young = new Date(Date.now() - deliveryPatienceMs)
   const [all, fresh] = await Promise.all([
@@ -91,7 +91,7 @@ export async function undeliveredEvents({ world, signal }: PhaseContext, since: 
   return all.filter((event) => !onTheirWay.has(event.id)).length
 }
 
-/** The service takes signed events and refuses unsigned ones; raises CheckFailed otherwise. */
+/** Checks that the service takes signed events and refuses unsigned ones; raises CheckFailed otherwise. */
 async function webhookState(context: PhaseContext): Promise<CheckResult> {
   const answer = await probe(context, context.signal)
   return {
@@ -105,11 +105,11 @@ async function cronJobState({ world, signal }: PhaseContext, name: string): Prom
   return job === undefined ? { verdict: 'fail', value: 'does not exist' } : cronHealth(job, new Date())
 }
 
-/** Of each pod; beyond that the rate is a lower bound, and said to be one. */
+/** The number of lines that are read of each pod; beyond it the rate is a lower bound, and said to be one. */
 const mostLogLines = 20_000
 const mostKinds = 200
 
-/** Error lines of the last minutes over all pods, per minute, and the most frequent one. */
+/** Counts the error lines of the last minutes over all pods, per minute, and shows the most frequent one. */
 async function logState(context: PhaseContext): Promise<CheckResult> {
   const { world, service, signal } = context
   const { logs } = service.monitor

@@ -38,7 +38,7 @@ export class OutputStream {
     const lines = [...left, ...this.#held]
     this.#held = []
     this.#dropped = 0
-    // Output is told as far as it goes: a worker that lost its phase finds out at its next step.
+    // An error in telling ends no command: a worker that lost its phase finds out at its next step.
     this.#sending = this.#sending.then(() =>
       this.#context.tell({ kind: 'output', title: this.#title, lines }).catch(() => undefined),
     )

@@ -4,19 +4,19 @@ import { type CheckCode, CheckFailed } from '../errors.ts'
 import { OutputStream } from './output-stream.ts'
 
 /*
- * A command of the service's repository: an argv in a checkout of the planned commit, with the variables that purser.yaml
- * names and nothing else. Its output goes to the thread as it comes and is masked on the way; its last lines are the evidence
- * when it fails. The process and its group end with the signal or with the time limit.
+ * A command of the service's repository: an argv in a checkout of the planned commit, with the variables that
+ * purser.yaml names and nothing else. Its output goes to the thread as it comes and is masked on the way; its last
+ * lines are the evidence when it fails. The process and its group end with the signal or with the time limit.
  */
 
 interface WorkspaceCommand {
   readonly argv: readonly [string, ...string[]]
   readonly workspace: string
-  /** Over its lines in the thread. */
+  /** The title over its lines in the thread. */
   readonly title: string
   readonly env: Readonly<Record<string, string>>
   readonly timeoutMs: number
-  /** When it does not end with 0. */
+  /** The error that is raised when the command does not end with 0. */
   readonly failure: { readonly code: CheckCode; readonly doing?: string; readonly hint: string }
 }
 
@@ -44,7 +44,9 @@ export async function runInWorkspace(
   }
 }
 
-/** Configured values, and secrets under the names the program knows; nothing else of Purser's environment. */
+/**
+ * Returns the configured values, and secrets under the names the program knows; nothing else of Purser's environment.
+ */
 export function environmentFor(
   { world }: PhaseContext,
   {
@@ -61,7 +63,7 @@ export function environmentFor(
   return Object.fromEntries([...plain, ...secret])
 }
 
-/** `{version}` and the like; what is not known stays as it is written. */
+/** Fills in `{version}` and the like; what is not known stays as it is written. */
 export function fillIn(text: string, values: Readonly<Record<string, string>>): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole)
 }

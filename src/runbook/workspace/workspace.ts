@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { type PhaseContext, planOf } from '../phase.ts'
 
 /**
- * Works in a clean checkout of the planned commit, and removes it afterwards. Made anew by each phase that needs one:
- * it may go on on another disk.
+ * Works in a clean checkout of the planned commit, and removes it afterwards. Each phase that needs one makes it anew,
+ * as it may go on with another disk.
  */
 export async function inWorkspace<T>(context: PhaseContext, work: (directory: string) => Promise<T>): Promise<T> {
   const { repository } = context.world

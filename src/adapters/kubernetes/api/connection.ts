@@ -1,11 +1,10 @@
 /**
- * Requests to one API server. client-node's KubeConfig gives credentials, CA, proxies and token refresh. The transport is
- * Node's own, because client-node's generated calls take no AbortSignal and drop the fields that their models do not know,
- * its `Log` raises an uncaught error when a followed log is aborted, and its `Watch` ends after 30 quiet seconds.
- *
- * Every request has a time limit beside the caller's signal, and every failure is a ClusterError. A request is sent again
- * after a 429, after a 5xx that names a short time to wait, and after any other temporary error of a GET, unless the time
- * limit was it. Watches and followed logs are streams of lines; whoever reads them opens them again.
+ * Requests to one API server. client-node's KubeConfig gives credentials, CA, proxies and token refresh. The transport
+ * is Node's own, because client-node's generated calls take no AbortSignal and drop the fields that their models do not
+ * know, its `Log` raises an uncaught error when a followed log is aborted, and its `Watch` ends after 30 quiet seconds.
+ * Every request has a time limit beside the caller's signal, and every failure is a ClusterError. A request is sent
+ * again after a 429, after a 5xx that names a short time to wait, and after any other temporary error of a GET, unless
+ * the time limit was it. Watches and followed logs are streams of lines; whoever reads them opens them again.
  */
 
 import { existsSync } from 'node:fs'
@@ -121,8 +120,8 @@ export class Connection {
   }
 
   /**
-   * Gives the lines of a watch or a followed log. Ends when the server ends the stream; raises when the connection breaks or
-   * the signal fires. The half line before a broken end is never given.
+   * Gives the lines of a watch or a followed log. Ends when the server ends the stream; raises when the connection
+   * breaks or the signal fires. The half line before a broken end is never given.
    */
   async *lines(request: ApiRequest, signal: AbortSignal): AsyncGenerator<string> {
     const timeout = AbortSignal.timeout(request.openingMs ?? this.#timeoutMs)
@@ -241,7 +240,7 @@ function reasonOf(error: unknown): string {
 /** The server answers 500 to these mistakes in a manifest, although no repetition will ever succeed. */
 const lastingMistakes = /field not declared in schema|does not contain declared merge key/
 
-/** How long to wait before the request is sent again; undefined when it must not be. */
+/** Returns how long to wait before the request is sent again; undefined when it must not be. */
 function waitBefore(error: unknown, { method }: ApiRequest, attempt: number): number | undefined {
   if (!(error instanceof ClusterError) || !error.transient) return undefined
   const backOff = firstWaitMs * 2 ** (attempt - 1)

@@ -4,11 +4,14 @@ import { canonicalJson, isMap } from './objects.ts'
 const serverFields = new Set(['managedFields', 'resourceVersion', 'generation', 'uid', 'creationTimestamp', 'selfLink'])
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
 const mostShown = 120
-/** People also put passwords into plain variables, so a variable with one of these words in its name is shown without its value. */
+/**
+ * The words that mark a variable as secret: people also put passwords into plain variables, which are then shown
+ * without value.
+ */
 const secretNames = /secret|token|passw|pwd|credential|private|api_?key|_key$|_url$|dsn/i
 const variablePath = /\benv\[([^\]]+)\]\.value$/
 
-/** One line for each field that differs: `spec.suspend: true → false`. Values of Secrets are never shown. */
+/** Lists each field that differs in one line: `spec.suspend: true → false`. Values of Secrets are never shown. */
 export function differences(before: unknown, after: unknown): string[] {
   const secret = isMap(after) && after.kind === 'Secret'
   return compare(before, after, '').map(({ at, from, to }) => {
@@ -43,7 +46,7 @@ function isServerSide(at: string, field: string): boolean {
   return (at === 'metadata' && serverFields.has(field)) || field === lastApplied
 }
 
-/** Lists of named things (containers, variables) are compared by name, others by position. */
+/** Compares lists of named things (containers, variables) by name, others by position. */
 function compareLists(before: readonly unknown[], after: readonly unknown[], at: string): Difference[] {
   const named = [...before, ...after].every((item) => isMap(item) && typeof item.name === 'string')
   const key = (item: unknown, index: number) => (named ? String((item as { name: string }).name) : String(index))

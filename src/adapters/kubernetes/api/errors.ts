@@ -24,7 +24,7 @@ interface ClusterErrorFacts extends ErrorFacts {
   readonly reason?: string
   /** How long the API asked to wait before the next request. */
   readonly retryAfterMs?: number
-  /** No answer came within the request's time limit. */
+  /** Whether no answer came within the request's time limit. */
   readonly timedOut?: boolean
 }
 

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
 
-/** The parts of the API's objects that Purser reads. Objects are kept as the API sent them: nothing is dropped or converted. */
+/**
+ * The parts of the API's objects that Purser reads. Objects are kept as the API sent them: nothing is dropped or
+ * converted.
+ */
 
 interface Metadata {
   readonly name: string
@@ -181,7 +184,7 @@ export function isMap(value: unknown): value is JsonMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** JSON with sorted keys: equal values give equal text whatever order the API sent them in. */
+/** Writes JSON with sorted keys: equal values give equal text whatever order the API sent them in. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (!isMap(value)) return JSON.stringify(value) ?? 'null'
@@ -191,14 +194,14 @@ export function canonicalJson(value: unknown): string {
   return `{${fields.map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key])}`).join(',')}}`
 }
 
-/** SHA-256 of the pod template in canonical JSON. */
+/** Hashes the pod template in canonical JSON by SHA-256. */
 export function templateHash(template: PodTemplate): string {
   return createHash('sha256').update(canonicalJson(template)).digest('hex')
 }
 
 const podTemplateHashLabel = 'pod-template-hash'
 
-/** The template as the Deployment has it: the ReplicaSet's copy has the label pod-template-hash in addition. */
+/** Returns the template as the Deployment has it: the ReplicaSet's copy has the label pod-template-hash in addition. */
 export function withoutTemplateHash(template: PodTemplate): PodTemplate {
   if (template.metadata?.labels?.[podTemplateHashLabel] === undefined) return template
   const { [podTemplateHashLabel]: _, ...labels } = template.metadata.labels
@@ -221,7 +224,7 @@ export function conditionOf(conditions: readonly Condition[] | undefined, type: 
   return conditions?.find((condition) => condition.type === type)
 }
 
-/** The selector in the form that the query parameter labelSelector takes. */
+/** Writes the selector in the form that the query parameter labelSelector takes. */
 export function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
   const labels = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
   const expressions = matchExpressions.map(({ key, operator, values = [] }) => {

@@ -25,10 +25,10 @@ interface WatchLine<T> {
 }
 
 /**
- * Lists objects, then watches them until the signal fires, and calls back with all of them after each change. After a closed
- * or broken connection it watches on from the last version seen, and waits longer each time that nothing has come. A version
- * that has expired is replaced by a new list. Raises any error that is not temporary, and a temporary one when nothing has
- * succeeded for a minute.
+ * Lists objects, then watches them until the signal fires, and calls back with all of them after each change. After a
+ * closed or broken connection it watches on from the last version seen, and waits longer each time that nothing has
+ * come. A version that has expired is replaced by a new list. Raises any error that is not temporary, and a temporary
+ * one when nothing has succeeded for a minute.
  */
 export async function observe<T extends ApiObject>(
   connection: Connection,
@@ -77,7 +77,10 @@ async function pause(attempt: number, signal: AbortSignal, atLeastMs = 0): Promi
   await delay(Math.max(wait, atLeastMs), undefined, { signal }).catch(() => undefined)
 }
 
-/** For an expired version a list answers 410; a watch answers 200 and sends an ERROR event with the code 410. */
+/**
+ * Makes the error of a watch's ERROR event. For an expired version a list answers 410; a watch answers 200 and sends
+ * such an event with the code 410.
+ */
 function watchError(
   { doing }: Observed,
   { code = 500, message = 'no reason given' }: { code?: number; message?: string },
@@ -113,5 +116,8 @@ function watchRequest({ path, query, doing }: Observed, resourceVersion: string)
   }
 }
 
-/** Selects one object of a list or watch by its name. A Role with resourceNames allows a list or watch only in this form. */
+/**
+ * Selects one object of a list or watch by its name. A Role with resourceNames allows a list or watch only in this
+ * form.
+ */
 export const byName = (name: string) => ({ fieldSelector: `metadata.name=${name}` })

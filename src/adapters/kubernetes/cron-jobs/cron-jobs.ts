@@ -138,7 +138,7 @@ export class CronJobsApi {
     }).finally(() => over.abort())
   }
 
-  /** The last lines that the Job's pods have logged, oldest pod first. A pod that never started has none. */
+  /** Reads the last lines that the Job's pods have logged, the oldest pod first. A pod that never started has none. */
   async #logs(job: Job, signal: AbortSignal): Promise<readonly string[]> {
     const { name, uid } = job.metadata
     const query = { labelSelector: `job-name=${name}` }
@@ -175,7 +175,7 @@ export class CronJobsApi {
 const textOf = ({ reason, message }: { reason?: string; message?: string }) =>
   [reason, message].filter((part) => part !== undefined && part !== '').join(': ')
 
-/** The Job that `kubectl create job --from` would send. */
+/** Makes the Job that `kubectl create job --from` would send. */
 function jobFrom({ metadata, spec }: CronJob, name: string): object {
   const { labels, annotations } = spec.jobTemplate.metadata ?? {}
   return {

@@ -1,29 +1,32 @@
 import type { KubernetesObject } from '../manifests/port.ts'
 
 export interface CronJobs {
-  /** Undefined when there is no such CronJob. */
+  /** Reads the CronJob; undefined when there is none. */
   cronJob(name: string, signal: AbortSignal): Promise<CronJobState | undefined>
   suspendCronJob(name: string, suspended: boolean, signal: AbortSignal): Promise<void>
-  /** Deletes the CronJob; the cluster deletes its Jobs in the background. Missing is fine. */
+  /** Deletes the CronJob; the cluster deletes its Jobs in the background. A missing one is fine. */
   deleteCronJob(name: string, signal: AbortSignal): Promise<void>
   /**
-   * Makes a Job as `kubectl create job --from` does, waits until it is complete or failed, and brings its last log lines. A
-   * Job of this name that the CronJob owns already is waited for instead, so repeating is safe.
+   * Makes a Job as `kubectl create job --from` does, waits until it is complete or failed, and brings its last log
+   * lines. A Job of this name that the CronJob owns already is waited for instead, so repeating is safe.
    */
   runCronJobNow(cronJob: string, jobName: string, signal: AbortSignal): Promise<JobOutcome>
-  /** Undefined when there is no such CronJob. */
+  /** Reads all that a diagnosis wants to know of the CronJob; undefined when there is none. */
   examineCronJob(name: string, signal: AbortSignal): Promise<CronJobExamination | undefined>
 }
 
 export interface CronJobState {
   readonly name: string
   readonly schedule: string
-  /** IANA name. Undefined means the controller's own zone, which is UTC as a rule. */
+  /** The IANA name of its zone. Undefined means the controller's own zone, which is UTC as a rule. */
   readonly timeZone: string | undefined
-  /** Without one the controller gives up on a CronJob that missed more than 100 times. */
+  /**
+   * The seconds after which a missed start is given up. Without it the controller gives up a CronJob that missed more
+   * than 100.
+   */
   readonly startingDeadlineSeconds: number | undefined
   readonly suspended: boolean
-  /** RFC 3339, as the two below. */
+  /** The time of its creation, by RFC 3339, as the two below. */
   readonly createdAt: string | undefined
   readonly lastScheduleTime: string | undefined
   readonly lastSuccessfulTime: string | undefined
@@ -49,11 +52,11 @@ export interface CronJobExamination {
   readonly createdAt: string
   readonly lastScheduleTime: string | undefined
   readonly lastSuccessfulTime: string | undefined
-  /** Of its first container. */
+  /** The image of its first container. */
   readonly image: string
-  /** Newest first. */
+  /** Its Jobs, the newest first. */
   readonly jobs: readonly JobExamination[]
-  /** Warnings about the CronJob and its Jobs, newest first: "TooManyMissedTimes: …". */
+  /** Warnings about the CronJob and its Jobs, the newest first: "TooManyMissedTimes: …". */
   readonly warnings: readonly string[]
 }
 
@@ -61,16 +64,16 @@ export interface JobExamination {
   readonly name: string
   readonly createdAt: string
   readonly outcome: 'running' | 'complete' | 'failed'
-  /** Of a failed one: "BackoffLimitExceeded: …". */
+  /** Why a Job failed: "BackoffLimitExceeded: …". */
   readonly reason: string | undefined
-  /** Newest first; none are listed for a Job that is complete. */
+  /** Its pods, the newest first; none are listed for a Job that is complete. */
   readonly pods: readonly JobPod[]
 }
 
 export interface JobPod {
   readonly name: string
   readonly phase: string
-  /** "ErrImagePull: …" */
+  /** Why its container waits: "ErrImagePull: …". */
   readonly waiting: string | undefined
   readonly exitCode: number | undefined
   readonly restarts: number

@@ -12,7 +12,7 @@ interface HorizontalPodAutoscaler extends ApiObject {
   }
 }
 
-/** The first autoscaler of the namespace that names the Deployment as its target. */
+/** Finds the first autoscaler of the namespace that names the Deployment as its target. */
 export async function autoscaler(
   connection: Connection,
   paths: Paths,

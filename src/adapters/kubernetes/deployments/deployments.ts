@@ -1,11 +1,10 @@
 /**
- * Reads and writes of Deployments. Every write is conditional on the version that was read, so that it never undoes what
- * somebody else has changed in between: a merge patch names the resourceVersion (409 when it is stale), a JSON patch tests
- * it (422). A stale write is decided anew from a new read. Nothing is sent when the Deployment is as wanted already, which
- * makes every write safe to repeat.
- *
- * `setImage` sends a strategic merge patch, which finds the container by its name. `restore` replaces the whole template, as
- * `kubectl rollout undo` does, because a merge would keep fields that the former template did not have.
+ * Reads and writes of Deployments. Every write is conditional on the version that was read, so that it never undoes
+ * what somebody else has changed in between: a merge patch names the resourceVersion (409 when it is stale), a JSON
+ * patch tests it (422). A stale write is decided anew from a new read. Nothing is sent when the Deployment is as wanted
+ * already, which makes every write safe to repeat. `setImage` sends a strategic merge patch, which finds the container
+ * by its name. `restore` replaces the whole template, as `kubectl rollout undo` does, because a merge would keep fields
+ * that the former template did not have.
  */
 
 import {
@@ -33,7 +32,10 @@ import type { ApplyOutcome } from '../manifests/port.ts'
 import { imageIn, lastHealthy, revisionOf } from './revisions.ts'
 import { currentReplicaSet, type RolloutView } from './rollout-verdict.ts'
 
-/** During a rollout the controller updates the status several times a second, which changes the resourceVersion as well. */
+/**
+ * The attempts of a write: during a rollout the controller updates the status several times a second, which changes the
+ * resourceVersion as well.
+ */
 const mostAttempts = 8
 const unchanged: ApplyOutcome = { outcome: 'unchanged', differences: [] }
 
@@ -222,7 +224,7 @@ function outcomeOf(before: Deployment, after: Deployment): ApplyOutcome {
   return { outcome: 'changed', differences: differences(before, after) }
 }
 
-/** The version that was read is no longer the present one. */
+/** Tells whether the version that was read is no longer the present one. */
 function isStale(error: unknown): boolean {
   if (!(error instanceof ClusterError)) return false
   return error.status === 409 || (error.status === 422 && error.message.includes('rejected our request'))

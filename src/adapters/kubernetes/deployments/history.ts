@@ -42,7 +42,10 @@ export function historyOf(deployment: Deployment, sets: readonly ReplicaSet[], c
   }
 }
 
-/** Who owns fields of the pod template beside Purser, by the API's record of field managers. Whoever wrote last comes first. */
+/**
+ * Lists who owns fields of the pod template beside Purser, by the API's record of field managers. Whoever wrote last
+ * comes first.
+ */
 function writersOf(entries: readonly ManagedFields[]): readonly TemplateWriter[] {
   return entries
     .filter(({ manager, fieldsV1 }) => manager !== fieldManager && ownsTemplate(fieldsV1))

@@ -1,35 +1,41 @@
 import type { ApplyOutcome } from '../manifests/port.ts'
 
 export interface Deployments {
-  /** Undefined when there is no such Deployment. */
+  /** Reads the Deployment; undefined when there is none. */
   deployment(name: string, container: string, signal: AbortSignal): Promise<DeploymentState | undefined>
-  /** What runs, who made it so, and what `restoreReplicaSet` could put back. Changes nothing. */
+  /** Tells what runs, who made it so, and what `restoreReplicaSet` could put back. Changes nothing. */
   history(deployment: string, container: string, signal: AbortSignal): Promise<DeploymentHistory>
-  /** `unknown`: Purser may not list autoscalers, or the cluster does not serve autoscaling/v2. */
+  /**
+   * Finds the autoscaler. `unknown` says that Purser may not list autoscalers, or that the cluster does not serve
+   * autoscaling/v2.
+   */
   autoscaler(deployment: string, signal: AbortSignal): Promise<Autoscaler | 'none' | 'unknown'>
 
   /**
-   * Sets the image of one container by a strategic merge patch, and records the change cause and any template annotations
-   * (such as the credentials' hash). Nothing is sent when all of it is set already, so repeating is safe. With `dryRun` the
-   * server validates and stores nothing.
+   * Sets the image of one container by a strategic merge patch, and records the change cause and any template
+   * annotations (such as the credentials' hash). Nothing is sent when all of it is set already, so repeating is safe.
+   * With `dryRun` the server validates and stores nothing.
    */
   setImage(change: ImageChange, signal: AbortSignal): Promise<ImageSet>
   /**
-   * Puts the template of a recorded ReplicaSet, found by its uid, back into the Deployment, as `kubectl rollout undo` does.
-   * Safe to repeat.
+   * Puts the template of a recorded ReplicaSet, found by its uid, back into the Deployment, as `kubectl rollout undo`
+   * does. Safe to repeat.
    */
   restoreReplicaSet(undo: ReplicaSetUndo, signal: AbortSignal): Promise<ApplyOutcome>
   /**
-   * Replaces the pods of a Deployment by putting annotations on its template (a hash of what the pods read at their start),
-   * and waits until the new pods serve. Equal annotations send nothing. Needs only the rights to get and patch.
+   * Replaces the pods of a Deployment by putting annotations on its template (a hash of what the pods read at their
+   * start), and waits until the new pods serve. Equal annotations send nothing. Needs only the rights to get and patch.
    */
   restart(change: RestartChange, signal: AbortSignal): Promise<ApplyOutcome>
-  /** Safe to repeat. Returns for 0 replicas when no pod is left; any other number is waited for with `waitForRollout`. */
+  /**
+   * Sets the number of pods. Safe to repeat. Returns for 0 replicas when no pod is left; any other number is waited for
+   * with `waitForRollout`.
+   */
   scale(change: ReplicasChange, signal: AbortSignal): Promise<void>
   /**
-   * Watches until `kubectl rollout status` would say that the rollout is done. Raises RolloutFailed (code `rollout_failed`)
-   * with evidence when the new pods cannot come up: the image cannot be pulled, a crash loop, an error in the container's
-   * configuration, a quota, no node to run on, the progress deadline.
+   * Watches until `kubectl rollout status` would say that the rollout is done. Raises RolloutFailed (code
+   * `rollout_failed`) with evidence when the new pods cannot come up: the image cannot be pulled, a crash loop, an
+   * error in the container's configuration, a quota, no node to run on, the progress deadline.
    */
   waitForRollout(wait: RolloutWait, signal: AbortSignal): Promise<RolloutProgress>
 }
@@ -50,8 +56,8 @@ export interface DeploymentState {
   /** The current ReplicaSet: the one whose template is the Deployment's. */
   readonly replicaSet: { readonly name: string; readonly uid: string } | undefined
   /**
-   * What a rollback may go back to: the current ReplicaSet if its rollout was completed, otherwise the newest other one that
-   * has available pods. A revision that failed is never one.
+   * What a rollback may go back to: the current ReplicaSet if its rollout was completed, otherwise the newest other one
+   * that has available pods. A revision that failed is never one.
    */
   readonly lastHealthy: Revision | undefined
   /** SHA-256 of the pod template. It changes exactly when the pods would. */
@@ -72,27 +78,30 @@ export interface Revision {
 
 /** A revision that an undo could go back to. */
 export interface KnownRevision extends Revision {
-  /** RFC 3339. */
+  /** The time of its creation, by RFC 3339. */
   readonly createdAt: string | undefined
   readonly changeCause: string | undefined
   readonly templateHash: string
-  /** Its template is the Deployment's. */
+  /** Whether its template is the Deployment's. */
   readonly current: boolean
   /**
-   * Its rollout was completed, or it has available pods now. The cluster does not record how a revision did that another one
-   * has replaced.
+   * Whether its rollout was completed, or it has available pods now. The cluster does not record how a revision did
+   * that another one has replaced.
    */
   readonly serves: boolean
-  /** From what runs now to this revision, one line for each field of the pod template: image, variables, annotations. */
+  /**
+   * What differs between what runs now and this revision, one line for each field of the pod template: image,
+   * variables, annotations.
+   */
   readonly differences: readonly string[]
-  /** From this revision to what runs now. */
+  /** What differs between this revision and what runs now. */
   readonly changedSince: readonly string[]
 }
 
 /** A client that wrote fields of the pod template, as the API server names it: `kubectl-set`, `argocd-controller`. */
 export interface TemplateWriter {
   readonly manager: string
-  /** RFC 3339. */
+  /** The time of its last write, by RFC 3339. */
   readonly at: string | undefined
 }
 
@@ -103,9 +112,9 @@ export interface DeploymentHistory {
   readonly paused: boolean
   readonly revisionHistoryLimit: number
   readonly changeCause: string | undefined
-  /** Without Purser itself; whoever wrote last comes first. */
+  /** The writers beside Purser itself; whoever wrote last comes first. */
   readonly writers: readonly TemplateWriter[]
-  /** Newest first. */
+  /** The revisions, the newest first. */
   readonly revisions: readonly KnownRevision[]
 }
 
@@ -119,7 +128,7 @@ export interface Autoscaler {
 export interface ImageChange {
   readonly deployment: string
   readonly container: string
-  /** `repository@sha256:…` */
+  /** The image as `repository@sha256:…`. */
   readonly image: string
   readonly changeCause: string
   readonly templateAnnotations?: Readonly<Record<string, string>>
@@ -129,7 +138,9 @@ export interface ImageChange {
 }
 
 export interface ImageSet extends ApplyOutcome {
-  /** Of the template after the change. Whoever finds another hash later knows that somebody else has changed it. */
+  /**
+   * The hash of the template after the change. Whoever finds another one later knows that somebody else has changed it.
+   */
   readonly templateHash: string
 }
 
@@ -173,6 +184,6 @@ export interface RolloutProgress {
   readonly updated: number
   readonly ready: number
   readonly old: number
-  /** "2 of 3 new pods ready" */
+  /** The progress in words: "2 of 3 new pods ready". */
   readonly line: string
 }

@@ -46,7 +46,10 @@ function annotate(
   )
 }
 
-/** Reads the Deployment again and again. A watch would need rights that Purser has for the service's own Deployment only. */
+/**
+ * Reads the Deployment again and again. A watch would need rights that Purser has for the service's own Deployment
+ * only.
+ */
 async function untilRolledOut(
   deployments: DeploymentsApi,
   name: string,

@@ -3,8 +3,8 @@ import { ClusterError } from '../api/errors.ts'
 import type { Revision } from './port.ts'
 
 /**
- * The revision that a rollback may go back to. The current one has proven nothing while its rollout is not completed; until
- * then the pods that serve are those of a former revision.
+ * Finds the revision that a rollback may go back to. The current one has proven nothing while its rollout is not
+ * completed; until then the pods that serve are those of a former revision.
  */
 export function lastHealthy(
   { status }: Deployment,
@@ -14,7 +14,7 @@ export function lastHealthy(
   const progressing = conditionOf(status?.conditions, 'Progressing')
   // A Deployment without a progress deadline has no such condition; available pods are the only proof then.
   const available = progressing === undefined && (current?.status?.availableReplicas ?? 0) > 0
-  // The condition names a ReplicaSet in its message. Just after a change that is still the former one.
+  // The condition names a ReplicaSet in its message, which just after a change is still the former one.
   const completed =
     progressing?.reason === 'NewReplicaSetAvailable' &&
     progressing.message?.includes(`"${current?.metadata.name}"`) !== false
@@ -35,7 +35,9 @@ export function revisionOf({ metadata, spec }: ReplicaSet, container: string): R
   }
 }
 
-/** A patch with an unknown container name would add a container, so the name is checked here. */
+/**
+ * Returns the image of the container. A patch with an unknown name would add a container, so the name is checked here.
+ */
 export function imageIn({ metadata, spec }: Deployment, container: string): string {
   const image = containerImage(spec.template, container)
   if (image !== undefined) return image

@@ -51,14 +51,17 @@ export function verdictOf(
   return { kind: 'done' }
 }
 
-/** Compared by template, because the controller gives a new ReplicaSet its revision number only some time later. */
+/**
+ * Finds the current ReplicaSet by its template, because the controller gives a new one its revision number only some
+ * time later.
+ */
 export function currentReplicaSet(deployment: Deployment, sets: readonly ReplicaSet[]): ReplicaSet | undefined {
   return sets.find(
     (set) => controlledBy(set, deployment.metadata.uid) && sameTemplate(set.spec.template, deployment.spec.template),
   )
 }
 
-/** Pods of the current ReplicaSet that are not being deleted. */
+/** Lists the pods of the current ReplicaSet that are not being deleted. */
 export function currentPodsOf({ deployment, replicaSets, pods }: RolloutView): readonly Pod[] {
   const set = currentReplicaSet(deployment, replicaSets)
   if (set === undefined) return []
@@ -82,7 +85,7 @@ export function progressOf(view: RolloutView): RolloutProgress {
 
 const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`
 
-/** After such an answer of a registry, another try will fail in the same way. */
+/** The answers of a registry after which another try will fail in the same way. */
 export const lastingPullFailure =
   /not found|notfound|manifest unknown|denied|unauthorized|forbidden|does not exist|invalid reference|no such image/i
 const cacheSync = /failed to sync (configmap|secret) cache/
@@ -94,7 +97,9 @@ const cannotStart = new Set([
   'RunContainerError',
 ])
 
-/** Signs of failure on the new pods and on the Deployment, each with the time it may last, as a part of `graceMs`. */
+/**
+ * Lists signs of failure on the new pods and on the Deployment, each with the time it may last, as a part of `graceMs`.
+ */
 export function signsOf(view: RolloutView, graceMs: number): readonly Sign[] {
   return [...deploymentSigns(view.deployment, graceMs), ...currentPodsOf(view).flatMap((pod) => podSigns(pod, graceMs))]
 }
@@ -147,8 +152,8 @@ function containerSigns(status: ContainerStatus, graceMs: number): Sign[] {
 }
 
 /**
- * Tells when some pods run another image than others. All of them must have the wanted digest, or none: some runtimes report
- * the digest of the platform's own image where the wanted one is that of a multi-platform index.
+ * Tells when some pods run another image than others. All of them must have the wanted digest, or none: some runtimes
+ * report the digest of the platform's own image where the wanted one is that of a multi-platform index.
  */
 export function digestProblem(pods: readonly Pod[], container: string, image: string): string | undefined {
   const wanted = digestIn(image)

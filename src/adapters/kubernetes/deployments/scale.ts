@@ -9,8 +9,8 @@ import type { ReplicasChange } from './port.ts'
 const lookEveryMs = 500
 
 /**
- * Whether the Deployment's status says that no pod is left. A status that still counts the former pods would be taken for a
- * finished rollout when the Deployment is started again.
+ * Tells whether the Deployment's status says that no pod is left. A status that still counts the former pods would be
+ * taken for a finished rollout when the Deployment is started again.
  */
 async function hasSettled(deployments: DeploymentsApi, name: string, signal: AbortSignal): Promise<boolean> {
   const { metadata, status } = await deployments.require(name, 'scaling to 0', signal)
@@ -19,8 +19,8 @@ async function hasSettled(deployments: DeploymentsApi, name: string, signal: Abo
 }
 
 /**
- * Sets the number of replicas, and sends nothing when it is set already. For 0 replicas it waits until the last pod is gone,
- * because a pod may still write while it ends. For any other number the caller waits as for a rollout.
+ * Sets the number of replicas, and sends nothing when it is set already. For 0 replicas it waits until the last pod is
+ * gone, because a pod may still write while it ends. For any other number the caller waits as for a rollout.
  */
 export async function scale(
   { connection, paths, deployments }: { connection: Connection; paths: Paths; deployments: DeploymentsApi },

@@ -1,11 +1,10 @@
 /**
  * Waits for a rollout as `kubectl rollout status` does, but gives up as soon as it cannot succeed. The Deployment, its
- * ReplicaSets and its pods are watched side by side. After each change, and every half second because signs of failure grow
- * with time, the latest state of all three is judged: the rollout is done, or somebody else has set another image
- * (`deployment_changed`), or the Deployment is paused, or a sign of failure has lasted longer than it may. A failure brings
- * the last log lines and the warnings of the pod as evidence.
- *
- * The three watches run at different speeds. What they disagree on counts only when it lasts for two seconds.
+ * ReplicaSets and its pods are watched side by side. After each change, and every half second because signs of failure
+ * grow with time, the latest state of all three is judged: the rollout is done, or somebody else has set another image
+ * (`deployment_changed`), or the Deployment is paused, or a sign of failure has lasted longer than it may. A failure
+ * brings the last log lines and the warnings of the pod as evidence. The three watches run at different speeds. What
+ * they disagree on counts only when it lasts for two seconds.
  */
 
 import {
@@ -90,7 +89,7 @@ class RolloutWatcher {
   readonly #connection: Connection
   readonly #paths: Paths
   readonly #wait: RolloutWait
-  /** Null when the Deployment has been deleted, undefined until the watch has brought it. */
+  /** The Deployment: null when it has been deleted, undefined until the watch has brought it. */
   #deployment: Deployment | null | undefined
   #replicaSets: readonly ReplicaSet[] | undefined
   #pods: readonly Pod[] | undefined
@@ -162,7 +161,7 @@ class RolloutWatcher {
     return undefined
   }
 
-  /** True once this was first seen at least two seconds ago. */
+  /** Returns true once this was first seen at least two seconds ago. */
   #lasts(what: string): boolean {
     const since = this.#disagree.get(what) ?? Date.now()
     this.#disagree.set(what, since)
@@ -195,8 +194,8 @@ class RolloutWatcher {
   }
 
   /**
-   * Whether no further pull can succeed. `ImagePullBackOff` does not say why the pull failed; the pod's events do, even when
-   * the `ErrImagePull` before it was missed.
+   * Tells whether no further pull can succeed. `ImagePullBackOff` does not say why the pull failed; the pod's events
+   * do, even when the `ErrImagePull` before it was missed.
    */
   async #hopelessPull(sign: Sign, signal: AbortSignal): Promise<boolean> {
     if (sign.reason !== 'ImagePullBackOff' || sign.pod === undefined) return false
@@ -227,7 +226,10 @@ class RolloutWatcher {
     )
   }
 
-  /** Lines of the container's run that ended, if there is one, else of the current run; none when it never started. */
+  /**
+   * Returns lines of the container's run that ended, if there is one, else of the current run; none when it never
+   * started.
+   */
   async #logsOf(pod: string, container: string | undefined, signal: AbortSignal): Promise<string[]> {
     const doing = `reading the log of ${pod}`
     const shared = { container, tailLines: evidenceLines }
@@ -257,20 +259,23 @@ class RolloutWatcher {
   }
 }
 
-/** A paused Deployment still scales its present ReplicaSets, but a new template gets none until somebody resumes it. */
+/**
+ * Tells whether the rollout is stuck: a paused Deployment still scales its present ReplicaSets, but a new template gets
+ * none until somebody resumes it.
+ */
 function isStuck({ deployment, replicaSets }: RolloutView): boolean {
   const { metadata, spec, status } = deployment
   if (spec.paused !== true || (metadata.generation ?? 0) > (status?.observedGeneration ?? 0)) return false
   return (currentReplicaSet(deployment, replicaSets)?.spec.replicas ?? 0) < (spec.replicas ?? 1)
 }
 
-/** Evidence that cannot be read is left out. An abort is raised all the same. */
+/** Leaves out evidence that cannot be read. An abort is raised all the same. */
 function ignoreRefusal(error: unknown): string {
   if (error instanceof ClusterError) return ''
   throw error
 }
 
-/** The kubelet alternates between the two names while one and the same pull fails. */
+/** Takes two names for one, between which the kubelet alternates while one and the same pull fails. */
 const group = (reason: string) => (reason === 'ErrImagePull' ? 'ImagePullBackOff' : reason)
 
 function worstPod(view: RolloutView): { pod?: string; container?: string } {

@@ -1,11 +1,10 @@
 /**
- * Follows the log of one container in every pod of a Deployment. A watch of the pods starts a follower for each new pod and
- * tells it when the pod is gone. A follower keeps one stream open and opens it again after every end: from the stamp of the
- * newest line on, leaving out what it has handed on before, because the API knows whole seconds only. When the container has
- * been restarted meanwhile, the log of its former run is read to the end first. So no line comes twice or is lost, except
- * those of a run between two restarts that nobody was connected for.
- *
- * A reader that returns a promise holds its pod's stream back. An error that is not temporary ends all followers.
+ * Follows the log of one container in every pod of a Deployment. A watch of the pods starts a follower for each new pod
+ * and tells it when the pod is gone. A follower keeps one stream open and opens it again after every end: from the
+ * stamp of the newest line on, leaving out what it has handed on before, because the API knows whole seconds only. When
+ * the container has been restarted meanwhile, the log of its former run is read to the end first. So no line comes
+ * twice or is lost, except those of a run between two restarts that nobody was connected for. A reader that returns a
+ * promise holds its pod's stream back. An error that is not temporary ends all followers.
  */
 
 import { setTimeout as delay } from 'node:timers/promises'
@@ -19,11 +18,14 @@ import type { LogRange, OnLine } from './port.ts'
 
 type ContainerRange = Omit<LogRange, 'deployment'>
 
-/** A kubelet sends the head of its answer together with the first line, so a quiet container keeps even that back. */
+/**
+ * The time for the head of an answer, which a kubelet sends together with the first line: a quiet container keeps even
+ * that back.
+ */
 const longestOpeningMs = 300_000
 const firstWaitMs = 250
 const longestWaitMs = 8_000
-/** How long to wait before a container that has ended is asked again. */
+/** The pause before a container that has ended is asked again, in milliseconds. */
 const retryMs = 1_000
 
 export async function followLogs(
@@ -111,7 +113,7 @@ class PodFollower {
         if (signal.aborted) return
         if (!(error instanceof ClusterError)) throw error
         if (error.status === 404) return
-        // 400: the container has not started, or not started again.
+        // The status 400 says that the container has not started, or not started again.
         if (error.status !== 400 && !error.transient) throw error
         if (this.#newest !== before || error.timedOut) broken = 0
         if (error.status !== 400) wait = Math.min(longestWaitMs, firstWaitMs * 2 ** broken++)
@@ -156,16 +158,21 @@ class PodFollower {
     return status?.restartCount ?? 0
   }
 
-  /** Whether the pod has ended for good: none of its containers will start again. */
+  /** Tells whether the pod has ended for good: none of its containers will start again. */
   #over(): boolean {
     return this.pod.status?.phase === 'Succeeded' || this.pod.status?.phase === 'Failed'
   }
 }
 
-/** Lines of a container start with a stamp; messages of the kubelet ("unable to retrieve container logs") do not always. */
+/**
+ * Lines of a container start with a stamp; messages of the kubelet ("unable to retrieve container logs") do not always.
+ */
 const stampPattern = /^\d{4}-\d\d-\d\dT/
 
-/** The stamp in UTC with nine digits of fraction, so that stamps compare as text: kubelets leave out trailing zeros. */
+/**
+ * Writes the stamp in UTC with nine digits of fraction, so that stamps compare as text: kubelets leave out trailing
+ * zeros.
+ */
 function sortable(timestamp: string): string {
   const [, seconds, fraction = '', zone] = /^(.{19})(?:\.(\d+))?(.*)$/.exec(timestamp) ?? []
   if (seconds === undefined) return timestamp

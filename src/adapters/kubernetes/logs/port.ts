@@ -1,9 +1,9 @@
 export interface Logs {
-  /** Empty when the container has not started or is gone. */
+  /** Reads a part of a log; empty when the container has not started or is gone. */
   readLog(part: LogPart, signal: AbortSignal): Promise<readonly LogLine[]>
   /**
-   * What every pod of the Deployment has logged since then, read once. A pod whose container has not started has no lines. A
-   * pod that logged more than `mostLines` gives the last ones, and is named in `cut`.
+   * Reads once what every pod of the Deployment has logged since then. A pod whose container has not started has no
+   * lines. A pod that logged more than `mostLines` gives the last ones, and is named in `cut`.
    */
   recentLogs(
     read: LogRange & { readonly mostLines: number },
@@ -11,8 +11,8 @@ export interface Logs {
     signal: AbortSignal,
   ): Promise<{ readonly pods: readonly string[]; readonly cut: readonly string[] }>
   /**
-   * Follows every pod of the Deployment, across restarts and new pods, until the signal fires; then it returns normally. No
-   * line comes twice after a reconnect.
+   * Follows every pod of the Deployment, across restarts and new pods, until the signal fires; then it returns
+   * normally. No line comes twice after a reconnect.
    */
   followLogs(range: LogRange, onLine: OnLine, signal: AbortSignal): Promise<void>
 }
@@ -20,23 +20,26 @@ export interface Logs {
 export interface LogLine {
   readonly pod: string
   readonly container: string
-  /** RFC 3339 with nanoseconds, as the kubelet stamped it. */
+  /** The time as the kubelet stamped it, by RFC 3339 with nanoseconds. */
   readonly timestamp: string
   readonly text: string
 }
 
-/** When a promise is returned, the pod's stream is not read on until it settles, so that nothing piles up in memory. */
+/**
+ * Takes a line. When a promise is returned, the pod's stream is not read on until it settles, so that nothing piles up
+ * in memory.
+ */
 export type OnLine = (line: LogLine) => void | Promise<void>
 
-/** Which part of one container's log. */
+/** The part of one container's log that is read. */
 export interface LogPart {
   readonly pod: string
-  /** Default: the pod's only container. */
+  /** The name of the container; by default it is the pod's only one. */
   readonly container?: string
-  /** The first bytes since the container started, or the last lines. */
+  /** Whether the first bytes since the container started are read, or the last lines. */
   readonly from: 'start' | 'end'
   readonly lines: number
-  /** Of the container's run before this one. */
+  /** Whether the log is that of the container's run before this one. */
   readonly previous?: boolean
 }
 
@@ -44,6 +47,6 @@ export interface LogPart {
 export interface LogRange {
   readonly deployment: string
   readonly container: string
-  /** RFC 3339. */
+  /** The moment from which on is read, by RFC 3339. */
   readonly since: string
 }

@@ -3,7 +3,10 @@ import { ClusterError } from '../api/errors.ts'
 import type { Paths } from '../api/paths.ts'
 import type { LogLine, LogPart } from './port.ts'
 
-/** Lines are seldom longer. The API limits the start of a log by bytes only, so this many are asked for each line wanted. */
+/**
+ * The bytes that are asked for each line wanted: lines are seldom longer, and the API limits the start of a log by
+ * bytes only.
+ */
 const bytesPerLine = 500
 
 export async function readLog(
@@ -33,7 +36,8 @@ export async function readLog(
         return { pod, container: container ?? '', timestamp, text: rest }
       })
   } catch (error) {
-    // 400: the container has not started, or has had no run before this one. 404: the pod has been deleted.
+    // The status 400 says that the container has not started or has had no run before this one, 404 that the pod was
+    // deleted.
     if (error instanceof ClusterError && (error.status === 400 || error.status === 404)) return []
     throw error
   }

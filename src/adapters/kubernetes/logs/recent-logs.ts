@@ -23,7 +23,7 @@ export async function recentLogs(
   return { pods: names, cut: names.filter((_, index) => (counts[index] ?? 0) >= read.mostLines) }
 }
 
-/** Returns how many lines there were. */
+/** Reads one pod and returns how many lines there were. */
 async function readPod(
   connection: Connection,
   paths: Paths,
@@ -43,7 +43,7 @@ async function readPod(
       await onLine({ pod, container, timestamp, text })
     }
   } catch (error) {
-    // 400: the container has not started. 404: the pod has been deleted.
+    // The status 400 says that the container has not started, 404 that the pod has been deleted.
     if (!(error instanceof ClusterError) || (error.status !== 400 && error.status !== 404)) throw error
   }
   return count

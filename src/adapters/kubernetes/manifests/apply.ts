@@ -17,8 +17,8 @@ const plurals: Readonly<Record<string, string>> = {
 }
 
 /**
- * Server-side apply. The API counts the apply and the patch of one field manager as two managers, so a conflict may name
- * Purser itself: that one is forced. A conflict with anybody else is never forced.
+ * Applies a manifest on the server. The API counts the apply and the patch of one field manager as two managers, so a
+ * conflict may name Purser itself: that one is forced. A conflict with anybody else is never forced.
  */
 export async function applyManifest(
   connection: Connection,

@@ -1,7 +1,8 @@
 export interface Manifests {
   /**
-   * Server-side apply with Purser's field manager and strict validation; a dry run stores nothing. Raises `apply_conflict`
-   * naming the other field manager when that one has set a field of the manifest to another value.
+   * Applies a manifest on the server with Purser's field manager and strict validation; a dry run stores nothing.
+   * Raises `apply_conflict` naming the other field manager when that one has set a field of the manifest to another
+   * value.
    */
   apply(manifest: KubernetesObject, options: ApplyOptions, signal: AbortSignal): Promise<ApplyOutcome>
 }

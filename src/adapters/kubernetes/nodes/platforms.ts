@@ -7,7 +7,10 @@ interface Node extends ApiObject {
   readonly status?: { readonly nodeInfo?: { readonly operatingSystem?: string; readonly architecture?: string } }
 }
 
-/** Nodes belong to the whole cluster: no Role of a namespace can grant the right to list them, only a ClusterRole. */
+/**
+ * Lists the platforms of the nodes, which belong to the whole cluster: no Role of a namespace can grant the right to
+ * list them, only a ClusterRole.
+ */
 export async function nodePlatforms(
   connection: Connection,
   signal: AbortSignal,

@@ -1,4 +1,4 @@
 export interface Nodes {
-  /** `linux/amd64`, of the nodes that take pods. `unknown`: Purser may not list nodes. */
+  /** Lists the platforms of the nodes that take pods, as `linux/amd64`; `unknown` when Purser may not list nodes. */
   nodePlatforms(signal: AbortSignal): Promise<readonly string[] | 'unknown'>
 }

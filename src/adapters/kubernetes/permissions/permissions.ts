@@ -1,7 +1,9 @@
 import type { Connection } from '../api/connection.ts'
 import type { Permission } from './port.ts'
 
-/** Every authenticated account may ask about its own rights, so this needs no right itself. */
+/**
+ * Returns the rights that are denied. Every authenticated account may ask about its own, so this needs no right itself.
+ */
 export async function missingPermissions(
   connection: Connection,
   namespace: string,

@@ -3,7 +3,7 @@ export interface Permissions {
   missingPermissions(needed: readonly Permission[], signal: AbortSignal): Promise<readonly Permission[]>
 }
 
-/** One right, in RBAC's terms. `subresource` as in `pods/log`. */
+/** One right, in RBAC's terms. `subresource` is as in `pods/log`. */
 export interface Permission {
   readonly group: '' | 'apps' | 'batch' | 'autoscaling'
   readonly resource: string

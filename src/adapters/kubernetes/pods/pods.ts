@@ -59,7 +59,7 @@ export async function examinePods(
     })
 }
 
-/** The Deployment's selector may match pods of Jobs as well. */
+/** Tells the pods of ReplicaSets from others: the Deployment's selector may match pods of Jobs as well. */
 function isOfReplicaSet({ metadata }: Pod): boolean {
   return metadata.ownerReferences?.some((owner) => owner.controller === true && owner.kind === 'ReplicaSet') === true
 }
@@ -74,7 +74,7 @@ export async function listPods(
   return (await connection.json<ApiList<Pod>>(request, signal)).items
 }
 
-/** Why the container waits, unless its pod is just being created. */
+/** Returns why the container waits, unless its pod is just being created. */
 export function waitingReason(status: ContainerStatus | undefined): string | undefined {
   const { reason, message } = status?.state?.waiting ?? {}
   if (reason === undefined || reason === 'ContainerCreating' || reason === 'PodInitializing') return undefined

@@ -1,10 +1,13 @@
 /** The pods of one Deployment. */
 export interface Pods {
-  /** Pods of the Deployment's current ReplicaSet. */
+  /** Lists the pods of the Deployment's current ReplicaSet. */
   currentPods(deployment: string, container: string, signal: AbortSignal): Promise<readonly PodState[]>
-  /** Sum of the container's restarts over the current pods. */
+  /** Sums the container's restarts over the current pods. */
   restarts(deployment: string, container: string, signal: AbortSignal): Promise<number>
-  /** Pods of any of the Deployment's ReplicaSets that are not being deleted. Undefined: there is no such Deployment. */
+  /**
+   * Examines the pods of any of the Deployment's ReplicaSets that are not being deleted; undefined when there is no
+   * such Deployment.
+   */
   examinePods(
     deployment: string,
     container: string,
@@ -24,10 +27,10 @@ export interface PodState {
 export interface PodExamination {
   readonly name: string
   readonly ready: boolean
-  /** RFC 3339, of the container; undefined while it does not run. */
+  /** The time at which the container started, by RFC 3339; undefined while it does not run. */
   readonly startedAt: string | undefined
   readonly restarts: number
-  /** "ImagePullBackOff: …"; undefined when the container does not wait. */
+  /** Why the container waits, "ImagePullBackOff: …"; undefined when it does not. */
   readonly waiting: string | undefined
   readonly annotations: Readonly<Record<string, string>>
 }

@@ -19,9 +19,9 @@ interface ConsumersQuestion {
 }
 
 /**
- * Everything in the namespace that gets values of a Secret. The Deployment and the CronJobs of the question are read as
- * objects. Other workloads are found by their running pods, because reading every Deployment of the namespace would need a
- * right that Purser's Role does not have.
+ * Finds everything in the namespace that gets values of a Secret. The Deployment and the CronJobs of the question are
+ * read as objects. Other workloads are found by their running pods, because reading every Deployment of the namespace
+ * would need a right that Purser's Role does not have.
  */
 export async function secretConsumers(
   connection: Connection,
@@ -46,7 +46,7 @@ export async function secretConsumers(
   return { own, others }
 }
 
-/** Each pod is traced to the workload that controls it: a ReplicaSet's to its Deployment. */
+/** Traces each pod to the workload that controls it: a ReplicaSet's to its Deployment. */
 async function otherConsumers(
   connection: Connection,
   paths: Paths,
@@ -77,7 +77,7 @@ const get = (path: string, doing: string) => ({ method: 'GET', path, doing }) as
 const podSpecOf = ({ spec }: CronJob): SecretUse =>
   (spec.jobTemplate.spec as { readonly template?: { readonly spec?: SecretUse } }).template?.spec ?? {}
 
-/** Every way by which a pod gets values of a Secret. */
+/** Lists every way by which a pod gets values of a Secret. */
 export function consumersIn(workload: string, pod: SecretUse, secret: string): readonly SecretConsumer[] {
   const containers = [...(pod.initContainers ?? []), ...(pod.containers ?? [])]
   const volumes = (pod.volumes ?? []).filter(

@@ -3,51 +3,51 @@ import type { ApplyOutcome } from '../manifests/port.ts'
 
 export interface Secrets {
   secretKey(secret: string, key: string, signal: AbortSignal): Promise<SecretKeyState>
-  /** The value itself, wrapped. Only for signing a probe or for keeping it aside in the cluster. */
+  /** Reads the value itself, wrapped, and only for signing a probe or for keeping it aside in the cluster. */
   readSecretKey(secret: string, key: string, signal: AbortSignal): Promise<Sensitive | undefined>
   /**
-   * Sets and removes keys at once by server-side apply, leaves all others alone, creates the Secret (type Opaque) when there
-   * is none. Safe to repeat. Raises `apply_conflict` naming the field manager that has set a key before, and
+   * Sets and removes keys at once by server-side apply, leaves all others alone, creates the Secret (type Opaque) when
+   * there is none. Safe to repeat. Raises `apply_conflict` naming the field manager that has set a key before, and
    * `secret_immutable`.
    */
   writeSecret(secret: string, write: SecretWrite, signal: AbortSignal): Promise<ApplyOutcome>
-  /** Removes one key. A Secret without any other key is deleted if `deleteWhenEmpty` says so. Missing is fine. */
+  /** Removes one key; a missing one is fine. A Secret without any other key is deleted if `deleteWhenEmpty` says so. */
   removeSecretKey(
     secret: string,
     key: string,
     options: { readonly deleteWhenEmpty: boolean },
     signal: AbortSignal,
   ): Promise<void>
-  /** Who gets values of a Secret. */
+  /** Tells who gets values of a Secret. */
   secretConsumers(question: SecretConsumersQuestion, signal: AbortSignal): Promise<SecretConsumers>
 }
 
 export interface SecretKeyState {
   readonly secretExists: boolean
   readonly keyExists: boolean
-  /** SHA-256 prefix of the value (see Sensitive.fingerprint); never the value. */
+  /** The SHA-256 prefix of the value (see Sensitive.fingerprint); never the value. */
   readonly fingerprint: string | undefined
-  /** Of each value, where the key holds a comma-separated list. */
+  /** The fingerprint of each value, where the key holds a comma-separated list. */
   readonly fingerprints: readonly string[]
   readonly immutable: boolean
   /** All keys of the Secret. */
   readonly keys: readonly string[]
   /**
-   * Who else has set this key, by the API's record of field managers. One that `applies` writes whole manifests and will
-   * write its value again.
+   * The others who have set this key, by the API's record of field managers. One that `applies` writes whole manifests
+   * and will write its value again.
    */
   readonly managers: readonly { readonly name: string; readonly applies: boolean }[]
   /**
-   * RFC 3339: when a field manager that has set this key last wrote to the Secret, be it this key or another one. Undefined
-   * when the API does not tell.
+   * The time, by RFC 3339, at which a field manager that has set this key last wrote to the Secret, be it this key or
+   * another one. Undefined when the API does not tell.
    */
   readonly changedAt?: string
 }
 
 export interface SecretWrite {
-  /** Undefined removes the key. */
+  /** The values by key; undefined removes the key. */
   readonly keys: Readonly<Record<string, Sensitive | undefined>>
-  /** Field managers whose keys may be taken over, because people have agreed to it. */
+  /** The field managers whose keys may be taken over, because people have agreed to it. */
   readonly takeOver?: readonly string[]
   /** The server checks everything and stores nothing. */
   readonly dryRun?: boolean
@@ -68,13 +68,13 @@ export interface SecretConsumers {
 
 /** One way by which a workload gets values of a Secret. */
 export interface SecretConsumer {
-  /** `Deployment valuecanvas-api` */
+  /** The kind and name, `Deployment valuecanvas-api`. */
   readonly workload: string
-  /** `container api` or `volume keys` */
+  /** The container or volume, `container api` or `volume keys`. */
   readonly by: string
   /**
-   * `env` and `envFrom` are read when a container starts. A `volume` follows the Secret within a minute or so, a `subPath` of
-   * a volume never does.
+   * The way: `env` and `envFrom` are read when a container starts. A `volume` follows the Secret within a minute or so,
+   * a `subPath` of a volume never does.
    */
   readonly how: 'env' | 'envFrom' | 'volume' | 'subPath'
 }

@@ -1,11 +1,11 @@
 /**
- * Single keys of a Secret, written by server-side apply so that the keys of others stay as they are. The API server records
- * which field manager has set which key. An apply removes what its own manager had set before and now leaves out, so every
- * write names all of Purser's keys. When another manager has set one of them to another value, the server refuses the apply
- * as a conflict. Purser forces it only where the conflict is with its own former patches or with managers whose keys people
- * have agreed to take over; any other conflict is raised as `apply_conflict` with the managers' names.
- *
- * A write also names the version that was read. If the Secret has changed since then, it is read and decided anew.
+ * Single keys of a Secret, written by server-side apply so that the keys of others stay as they are. The API server
+ * records which field manager has set which key. An apply removes what its own manager had set before and now leaves
+ * out, so every write names all of Purser's keys. When another manager has set one of them to another value, the server
+ * refuses the apply as a conflict. Purser forces it only where the conflict is with its own former patches or with
+ * managers whose keys people have agreed to take over; any other conflict is raised as `apply_conflict` with the
+ * managers' names. A write also names the version that was read. If the Secret has changed since then, it is read and
+ * decided anew.
  */
 
 import { fingerprintOf, Sensitive } from '../../../sensitive.ts'
@@ -17,7 +17,7 @@ import type { Paths } from '../api/paths.ts'
 import type { ApplyOutcome } from '../manifests/port.ts'
 import type { SecretKeyState, SecretWrite } from './port.ts'
 
-/** How often a write is tried while somebody else changes the Secret between the read and the write. */
+/** The most tries of a write while somebody else changes the Secret between the read and the write. */
 const mostAttempts = 5
 const managedByLabel = 'app.kubernetes.io/managed-by'
 
@@ -87,7 +87,8 @@ export class SecretsApi {
     const metadata = {
       name,
       ...(marked ? { labels: { [managedByLabel]: fieldManager } } : {}),
-      // Purser's other keys are written with the values just read, so the server must refuse them if the Secret has changed.
+      // Purser's other keys are written with the values just read, so the server must refuse them if the Secret has
+      // changed.
       ...(secret === undefined ? {} : { resourceVersion: secret.metadata.resourceVersion }),
     }
     const body = { apiVersion: 'v1', kind: 'Secret', metadata, ...(Object.keys(data).length > 0 ? { data } : {}) }
@@ -110,7 +111,7 @@ export class SecretsApi {
     })
   }
 
-  /** An apply does not remove a key that another manager has set as well, so a merge patch removes such keys. */
+  /** Removes keys that an apply leaves because another manager has set them as well, by a merge patch. */
   async #removeOthers(name: string, after: Secret, { keys }: SecretWrite, signal: AbortSignal): Promise<void> {
     const left = Object.keys(keys).filter((key) => keys[key] === undefined && after.data?.[key] !== undefined)
     if (left.length === 0) return
@@ -141,7 +142,7 @@ function valueIn(secret: Secret | undefined, key: string): string | undefined {
   return text === undefined ? undefined : Buffer.from(text, 'base64').toString()
 }
 
-/** Values for `data`. With `stringData`, an apply would not remove a key that it leaves out. */
+/** Encodes values for `data`. With `stringData`, an apply would not remove a key that it leaves out. */
 function encoded(keys: SecretWrite['keys']): Record<string, string | undefined> {
   return Object.fromEntries(
     Object.entries(keys).map(([key, value]) => [key, value && Buffer.from(value.reveal()).toString('base64')]),
@@ -157,7 +158,7 @@ function changesIn(secret: Secret | undefined, keys: SecretWrite['keys']): reado
   })
 }
 
-/** The names of the fields below the path that Purser itself has applied. */
+/** Lists the names of the fields below the path that Purser itself has applied. */
 function ownFields(secret: Secret, ...path: readonly string[]): readonly string[] {
   const entry = secret.metadata.managedFields?.find(
     ({ manager, operation }) => manager === fieldManager && operation === 'Apply',
@@ -200,7 +201,7 @@ function managedByOthers(name: string, keys: readonly string[], managers: readon
   })
 }
 
-/** When an apply would have to create the Secret and must not, the server's answer does not say so. This error does. */
+/** Explains an error that the server does not: an apply would have to create the Secret and must not. */
 function explained(error: unknown, name: string, secret: Secret | undefined): unknown {
   if (!(error instanceof ClusterError) || error.status !== 403 || secret !== undefined) return error
   return new ClusterError('cluster_forbidden', `creating secret ${name}: Purser may not create Secrets`, {
@@ -212,12 +213,15 @@ function explained(error: unknown, name: string, secret: Secret | undefined): un
   })
 }
 
-/** A 409 that is no conflict of managers says that somebody else has changed or created the Secret since it was read. */
+/**
+ * Tells whether somebody else has changed or created the Secret since it was read: a 409 that is no conflict of
+ * managers says so.
+ */
 function isStale(error: unknown): boolean {
   return error instanceof ClusterError && error.status === 409 && error.code !== 'apply_conflict'
 }
 
-/** When the key's managers last wrote: the API records one time for all fields of a manager. */
+/** Tells when the key's managers last wrote: the API records one time for all fields of a manager. */
 function changedAt(secret: Secret | undefined, key: string): { readonly changedAt?: string } {
   const times = (secret?.metadata.managedFields ?? []).flatMap(({ fieldsV1, time }) => {
     const data = fieldsV1?.['f:data']

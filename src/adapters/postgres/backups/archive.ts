@@ -8,7 +8,7 @@ export interface Archive {
   readonly database: string
   readonly serverVersion: string
   readonly clientVersion: string
-  /** `schema.table` of each that has its rows in the archive. */
+  /** The `schema.table` of each table that has its rows in the archive. */
   readonly tables: readonly string[]
 }
 
@@ -16,7 +16,7 @@ const listLimitMs = 60_000
 const readLimitMs = 2 * 60 * 60 * 1000
 const hint = 'Do not rely on this file; make a new backup.'
 
-/** `expected` are the tables that are looked for. */
+/** Reads the table of contents. `expected` are the tables that are looked for. */
 export async function readArchive(
   path: string,
   expected: readonly string[],
@@ -54,7 +54,10 @@ export async function readArchive(
   }
 }
 
-/** "schema table owner", each of which may hold spaces itself: only one way to read it is a table that is looked for. */
+/**
+ * Finds the table of "schema table owner", each of which may hold spaces itself: only one way to read it is a table
+ * that is looked for.
+ */
 function tableIn(entry: string, wanted: ReadonlySet<string>): string | undefined {
   const spaces = [...entry.matchAll(/ /g)].map(({ index }) => index)
   for (const [place, first] of spaces.entries())

@@ -13,14 +13,14 @@ import { testRestore, type TestRestoreOptions, whyNoTestRestore } from './test-r
 
 interface BackupOptions {
   readonly url: Sensitive
-  /** Where dumps are made, and kept unless `storage` says otherwise. */
+  /** The directory where dumps are made, and kept unless `storage` says otherwise. */
   readonly directory: string
   readonly storage?: BackupStorage | undefined
-  /** Without it every backup is tried out, on the same server. */
+  /** The place where backups are tried out; without it, every one is, on the same server. */
   readonly testRestore?: TestRestoreOptions
   /** The schemas that are dumped; without it, the whole database is. */
   readonly schemas?: readonly string[] | undefined
-  /** Directories with client tools, one of each version; without, the PATH and where packages put them. */
+  /** The directories with client tools, one of each version; without it, the PATH and where packages put them. */
   readonly toolDirectories?: readonly string[] | undefined
 }
 
@@ -95,7 +95,7 @@ async function create(
       { source: url, options: place.testRestore, path: partial, snapshot, schemas, toolDirectories, onProgress },
       signal,
     )
-    // A restore reads every byte; without one, reading is what can be proven.
+    // A restore reads every byte; without one, reading is all that can be proven.
     if (restoreTest.outcome === 'skipped') {
       onProgress('reading the archive through')
       await readThrough(partial, tools, signal)
@@ -118,12 +118,12 @@ async function create(
     await storage.keep(partial, manifest, onProgress, signal)
     return manifest
   } finally {
-    // Renamed away when all went well and backups stay here.
+    // It was renamed when all went well and backups stay here.
     await rm(partial, { recursive: true, force: true })
   }
 }
 
-/** Every table that was there must be in it. */
+/** Raises when a table that was there is not in the archive. */
 async function tableOfContents(
   path: string,
   tools: ClientTools,
@@ -162,7 +162,7 @@ async function verify(place: Place, file: string, signal: AbortSignal): Promise<
     ]
     throw new BackupError('backup_damaged', `${doing}: the file is not what was written`, { hint, evidence })
   }
-  // Where the files are not at hand, their checksum says that they are those that were read through when they were.
+  // The checksum says of files that are not at hand that they are those that were read through when they were.
   if (!storage.local) return manifest
   const tools = await newestTools(place.toolDirectories, signal)
   return storage.withFiles(manifest, signal, async (path) => {

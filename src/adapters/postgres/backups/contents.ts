@@ -2,7 +2,7 @@ import pg from 'pg'
 import type { SequenceRange, TableRows } from '../port.ts'
 import type { Session } from '../connection/session.ts'
 
-/** What a database holds, exactly: rows of each table and the last value of each sequence. */
+/** What a database holds, exactly: the rows of each table and the last value of each sequence. */
 interface Contents {
   readonly rows: readonly TableRows[]
   readonly sequences: readonly SequenceValue[]
@@ -16,7 +16,7 @@ export interface Snapshot {
 
 interface SequenceValue {
   readonly sequence: string
-  /** As text, for it may pass what a JavaScript number holds; null: never used. */
+  /** The value as text, for it may pass what a JavaScript number holds; null when the sequence was never used. */
   readonly value: string | null
 }
 
@@ -27,13 +27,13 @@ interface TableName {
 
 export interface Table extends TableName {
   readonly oid: string
-  /** Rows, as the server last estimated; below 0: never. */
+  /** The rows, as the server last estimated them; below 0 when it never did. */
   readonly estimate: number
-  /** What it takes on the server's disk, without indexes. */
+  /** The bytes that it takes on the server's disk, without indexes. */
   readonly bytes: number
 }
 
-/** Of which schemas; undefined: of all that are not the server's own. */
+/** The schemas that count; undefined for all that are not the server's own. */
 export type Schemas = readonly string[] | undefined
 
 const own = `n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
@@ -41,7 +41,7 @@ const own = `n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 
 const chosen = `($1::text[] is null or n.nspname = any($1))`
 
-/** Ordinary tables (partitions too) with contents of their own: what a dump must hold. */
+/** Lists ordinary tables (partitions too) with contents of their own: what a dump must hold. */
 export async function tablesOf(session: Session, schemas?: Schemas): Promise<readonly Table[]> {
   const { rows } = await session.query<Omit<Table, 'bytes'> & { bytes: string }>(
     `select n.nspname as schema, c.relname as name, c.oid::text as oid, c.reltuples as estimate, pg_table_size(c.oid)::text as bytes
@@ -70,7 +70,7 @@ export async function rowsOf(session: Session, schemas?: Schemas): Promise<reado
   return counted
 }
 
-/** Sequences stand outside transactions: read one moment later, they may be further. */
+/** Reads the sequences, which are outside transactions: read one moment later, they may be further. */
 export async function sequencesOf(session: Session, schemas?: Schemas): Promise<readonly SequenceValue[]> {
   const { rows } = await session.query<SequenceValue>(
     `select n.nspname || '.' || c.relname as sequence, pg_sequence_last_value(c.oid)::text as value
@@ -81,13 +81,13 @@ export async function sequencesOf(session: Session, schemas?: Schemas): Promise<
   return rows
 }
 
-/** What a sequence may hold in the dump: it was read at some moment between these two. */
+/** Returns what a sequence may hold in the dump: it was read at some moment between these two. */
 export function rangesOf(before: readonly SequenceValue[], after: readonly SequenceValue[]): readonly SequenceRange[] {
   const later = new Map(after.map((one) => [one.sequence, one.value]))
   return before.map(({ sequence, value }) => ({ sequence, first: value, last: later.get(sequence) ?? value }))
 }
 
-/** One line for each table and sequence that is not as it was in the snapshot. */
+/** Lists each table and sequence that is not as it was in the snapshot, one line each. */
 export function differencesFrom(
   expected: { readonly rows: readonly TableRows[]; readonly sequences: readonly SequenceRange[] },
   found: Contents,

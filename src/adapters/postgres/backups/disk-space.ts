@@ -3,9 +3,12 @@ import { BackupError } from '../errors.ts'
 import type { BackupManifest } from '../port.ts'
 import { sizeOf } from '../../../text.ts'
 
-/** A first backup is reckoned by this: compressed rows take up to 0.4 of their tables, and half as much again is safe. */
+/**
+ * The part of the tables' size by which a first backup is reckoned: compressed rows take up to 0.4, and half as much
+ * again is safe.
+ */
 const firstRatio = 0.6
-/** How much more than the former ones the next may need. */
+/** The factor by which the next backup may need more than the former ones. */
 const margin = 1.2
 
 interface SpaceNeeded {
@@ -14,7 +17,7 @@ interface SpaceNeeded {
   readonly reckoning: string
 }
 
-/** Pure: what a dump of tables of this size will take, by how much the last ones shrank. */
+/** Reckons what a dump of tables of this size will take, by how much the last ones shrank. Pure. */
 export function spaceNeeded(sourceBytes: number, former: readonly BackupManifest[]): SpaceNeeded {
   const ratios = former
     .filter((one) => one.sourceBytes !== undefined && one.sourceBytes > 0)
@@ -28,7 +31,9 @@ export function spaceNeeded(sourceBytes: number, former: readonly BackupManifest
   return { bytes: Math.ceil(sourceBytes * ratio), reckoning: `tables of ${sizeOf(sourceBytes)}; ${basis}` }
 }
 
-/** Better not begun than broken off with a full disk, on which others may write too. */
+/**
+ * Raises when the space is too small: better not begun than broken off with a full disk, on which others may write too.
+ */
 export async function requireSpace(directory: string, needed: SpaceNeeded): Promise<void> {
   const { bavail, bsize } = await statfs(directory)
   const free = bavail * bsize

@@ -8,7 +8,7 @@ const everyMs = 1_000
 
 /** What a dump has read so far, from its own messages and from the server's view of the tables under way. */
 interface DumpProgress {
-  /** A line of `pg_dump --verbose`. */
+  /** Takes a line of `pg_dump --verbose`. */
   line(text: string): void
   /** Asks the server each second until the signal fires; never fails itself. */
   watch(signal: AbortSignal): Promise<void>
@@ -36,7 +36,7 @@ export function dumpProgress(
     if (last === undefined) return
     const read = begun.reduce((sum, table) => {
       const now = underWay.find(({ oid }) => oid === table.oid)
-      // What began and is not being copied any more is done; the newest may not have got to the server yet.
+      // A table that began and is not being copied any more is done; the newest may not have got to the server yet.
       return sum + (now === undefined ? (table === last ? 0 : table.bytes) : shareOf(table, now.rows))
     }, 0)
     const names = begun.filter(({ oid }) => open.has(oid)).map(nameOf)

@@ -14,9 +14,12 @@ interface DumpRequest {
   readonly url: Sensitive
   readonly schemas: Schemas
   readonly tools: ClientTools
-  /** Whether a restore will show that it is whole. `pg_restore` reads a zstd file that was cut to its end without a word. */
+  /**
+   * Whether a restore will show that it is whole. `pg_restore` reads a zstd file that was cut to its end without a
+   * word.
+   */
   readonly triedOut: boolean
-  /** Directory that is made. */
+  /** The directory that is made. */
   readonly partial: string
   /** Raises when there is no room for tables of this size. */
   readonly beforehand: (sourceBytes: number) => Promise<void>
@@ -28,9 +31,9 @@ interface Dumped extends Snapshot {
   readonly sourceBytes: number
 }
 
-/** Longest that a dump may take; phases have budgets of their own, and cancel by signal. */
+/** The longest that a dump may take; phases have budgets of their own, and cancel by signal. */
 const dumpLimitMs = 6 * 60 * 60 * 1000
-/** `pg_dump` needs a share lock on each table; behind a migration it must give up, not queue. */
+/** The wait for the share lock that `pg_dump` needs on each table; behind a migration it must give up, not queue. */
 const lockWaitMs = 5_000
 
 /** Dumps one snapshot and counts what is in it: only so can a restore be held against it while others write. */
@@ -48,7 +51,7 @@ export async function dumpSnapshot(request: DumpRequest, signal: AbortSignal): P
     await request.beforehand(sourceBytes)
     const sequences = await sequencesOf(session, schemas)
     const snapshot = await exportSnapshot(session)
-    // Side by side: this session has nothing else to do than to hold the snapshot, and sees the same rows.
+    // Both go side by side: this session has nothing else to do than to hold the snapshot, and sees the same rows.
     const [rows] = await Promise.all([rowsOf(session, schemas), dump(request, snapshot, tables, signal)])
     const after = await sequencesOf(session, schemas)
     return { expected: tables.map(nameOf), sourceBytes, rows, sequences: rangesOf(sequences, after) }
@@ -120,12 +123,15 @@ async function dump(
   }
 }
 
-/** The quickest of each kind; docs/decisions/0013 has the measurements. The server has no part in it. */
+/**
+ * Chooses the quickest compression of each kind; docs/decisions/0013 has the measurements. The server has no part in
+ * it.
+ */
 async function compression(tools: ClientTools, signal: AbortSignal): Promise<string> {
   return (await speakZstd(tools, signal)) ? 'zstd:1' : '1'
 }
 
-/** Large objects belong to no schema; left out, whatever refers to them would dangle. */
+/** Selects schemas, and large objects, which belong to none; without them, whatever refers to them would dangle. */
 function selection(schemas: Schemas): readonly string[] {
   return schemas === undefined ? [] : ['--blobs', ...schemas.map((schema) => `--schema=${patternOf(schema)}`)]
 }

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { BackupError } from '../errors.ts'
 import type { BackupManifest, RetentionRule } from '../port.ts'
 
-/** The names become file names and arguments of programs. */
+/** Raises for a name that is unfit, as names become file names and arguments of programs. */
 export function checkedName(name: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/.test(name) && !name.endsWith('.partial')) return name
   throw new BackupError('backup_name', `naming a backup: ${JSON.stringify(name)} is not a plain file name`)
@@ -17,7 +17,7 @@ export function manifestPath(directory: string, file: string): string {
   return join(directory, `${file}.json`)
 }
 
-/** Size of all files, and one checksum over the names and checksums of all. */
+/** Returns the size of all files, and one checksum over the names and checksums of all. */
 export async function fingerprint(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
   return fingerprintOf(await readdir(path), (name) => createReadStream(join(path, name)))
 }
@@ -47,12 +47,12 @@ export async function fingerprintOf(
   return { bytes, sha256: whole.digest('hex') }
 }
 
-/** Dump first, manifest last: a manifest says that the files beside it are whole. */
+/** Puts the dump into its place and writes the manifest last, for that says that the files beside it are whole. */
 export async function finish(directory: string, partial: string, manifest: BackupManifest): Promise<void> {
   for (const name of await readdir(partial)) await sync(join(partial, name))
   await sync(partial)
   const place = join(directory, manifest.file)
-  // Renamed by a try that died before it wrote the manifest.
+  // A try that died before it wrote the manifest may have left its files there.
   await rm(place, { recursive: true, force: true })
   await rename(partial, place)
   await sync(directory)
@@ -74,7 +74,7 @@ async function sync(path: string): Promise<void> {
 export function parseManifest(text: string, doing: string): BackupManifest {
   try {
     const read = JSON.parse(text) as BackupManifest
-    // Without the counts of its snapshot nothing could be held against it.
+    // A backup without the counts of its snapshot could be compared with nothing.
     if (!Array.isArray(read.rows) || !Array.isArray(read.sequences)) throw new Error('it holds no counts')
     return read
   } catch (error) {
@@ -97,7 +97,7 @@ export function newestFirst(manifests: readonly BackupManifest[]): readonly Back
   return manifests.toSorted((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1))
 }
 
-/** Pure: which backups a rule lets go, oldest first. */
+/** Lists the backups that a rule lets go, the oldest first. Pure. */
 export function outlived(manifests: readonly BackupManifest[], rule: RetentionRule): readonly string[] {
   const ours = newestFirst(manifests.filter(({ file }) => rule.owns(file)))
   const lastGood = ours.find(({ restoreTest }) => restoreTest.outcome === 'passed') ?? ours[0]
@@ -109,19 +109,19 @@ export function outlived(manifests: readonly BackupManifest[], rule: RetentionRu
     .reverse()
 }
 
-/** Manifest first: without it the rest is no backup any more, whatever a crash leaves of it. */
+/** Removes a backup, the manifest first: without it the rest is no backup any more, whatever a crash leaves of it. */
 export async function removeBackup(directory: string, file: string): Promise<void> {
   await rm(manifestPath(directory, file), { force: true })
   await rm(join(directory, file), { recursive: true, force: true })
 }
 
-/** What a try may leave here when it is killed; nothing that is a backup is called so. */
+/** The names that a killed try may leave here; nothing that is a backup is called so. */
 const remains = /^[A-Za-z0-9][\w.-]*\.dump\.(partial|fetched|(partial|fetched)\.(rest|list))$/
 
-/** Remains of a try may belong to one that still runs; after a day they do not. */
+/** The age of remains at which no try that still runs can be at them. */
 export const staleMs = 24 * 60 * 60 * 1000
 
-/** Rows of customers lie in them, and they fill the disk. */
+/** Removes the remains of tries: rows of customers are in them, and they fill the disk. */
 export async function removeRemains(directory: string, before: Date, signal: AbortSignal): Promise<void> {
   for (const name of (await readdir(directory).catch(() => [])).filter((one) => remains.test(one))) {
     signal.throwIfAborted()

@@ -18,9 +18,11 @@ interface Fingerprint {
   readonly sha256: string
 }
 
-/** Where finished backups are. A backup is there when its manifest is; without one, its files are the remains of a try. */
+/**
+ * Where finished backups are. A backup is there when its manifest is; without one, its files are the remains of a try.
+ */
 export interface BackupStorage {
-  /** Raises `backup_missing` when it was never finished or was removed. */
+  /** Reads the manifest. Raises `backup_missing` when the backup was never finished or was removed. */
   manifest(file: string, doing: string, signal: AbortSignal): Promise<BackupManifest>
   has(file: string, signal: AbortSignal): Promise<boolean>
   /** Lists the manifests that are there, the newest first. */
@@ -32,9 +34,12 @@ export interface BackupStorage {
     onProgress: (line: string) => void,
     signal: AbortSignal,
   ): Promise<void>
-  /** Of the files as they are there now, every byte read. */
+  /** Reads every byte of the files as they are there now. */
   fingerprint(manifest: BackupManifest, signal: AbortSignal): Promise<Fingerprint>
-  /** Lends the files as a directory on this machine. Where they had to be fetched for it, they are checked and removed afterwards. */
+  /**
+   * Lends the files as a directory on this machine. Where they had to be fetched for it, they are checked and removed
+   * afterwards.
+   */
   withFiles<T>(manifest: BackupManifest, signal: AbortSignal, work: (path: string) => Promise<T>): Promise<T>
   /** Whether `withFiles` costs nothing. */
   readonly local: boolean

@@ -8,20 +8,20 @@ import { createAlike, databaseName, dropDatabase, onDatabase, restoreInto } from
 import type { RestoreTest } from '../port.ts'
 import { withSession } from '../connection/session.ts'
 
-/** Where backups are tried out. */
+/** The place where backups are tried out. */
 export interface TestRestoreOptions {
   readonly enabled: boolean
-  /** Another server for it; without one, the server of the database itself. */
+  /** The address of another server for it; without one, it is the server of the database itself. */
   readonly url?: Sensitive
 }
 
 interface TestRestoreRequest {
   readonly source: Sensitive
   readonly options: TestRestoreOptions
-  /** The dump. */
+  /** The path of the dump. */
   readonly path: string
   readonly snapshot: Snapshot
-  /** Those that were dumped; undefined: all. */
+  /** The schemas that were dumped; undefined when all were. */
   readonly schemas: Schemas
   readonly toolDirectories: readonly string[] | undefined
   readonly onProgress: (line: string) => void
@@ -29,7 +29,7 @@ interface TestRestoreRequest {
 
 const cleanUpLimitMs = 60_000
 
-/** Why a backup cannot be tried out, or undefined when it can. */
+/** Tells why a backup cannot be tried out; undefined when it can. */
 export async function whyNoTestRestore(
   source: Sensitive,
   options: TestRestoreOptions,

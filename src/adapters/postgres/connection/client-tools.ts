@@ -7,19 +7,19 @@ import { runTool, type ToolRun } from './tools.ts'
 
 /** `pg_dump` and `pg_restore` of one version. */
 export interface ClientTools {
-  /** Undefined when the tools were found by the PATH. */
+  /** The directory of the tools; undefined when they were found by the PATH. */
   readonly directory: string | undefined
   readonly version: string
   readonly major: number
 }
 
-/** Debian's and PostgreSQL's own packages put each major beside the others here. */
+/** The directory in which Debian's and PostgreSQL's own packages put each major beside the others. */
 const packaged = '/usr/lib/postgresql'
 const askLimitMs = 10_000
 
 /**
- * The tools of the server's own major, or else the nearest newer ones. Never older ones: they cannot dump it. Newer ones are the second
- * choice, since what `pg_restore` says to a server of its own major an older server may not understand.
+ * Finds the tools of the server's own major, or else the nearest newer ones. Older ones cannot dump it. Newer ones are
+ * the second choice, since what `pg_restore` says to a server of its own major an older server may not understand.
  */
 export async function toolsForServer(
   url: Sensitive,
@@ -46,13 +46,12 @@ export async function toolsForServer(
   )
 }
 
-/** Work without a server (listing, reading through) takes the newest tools, which read what all others wrote. */
+/** Finds the newest tools, for work without a server (listing, reading through): they read what all others wrote. */
 export async function newestTools(directories: readonly string[] | undefined, signal: AbortSignal) {
   const found = await findTools(directories, signal)
   return found.reduce((best, one) => (one.major > best.major ? one : best))
 }
 
-/** Pure. */
 function chooseTools(found: readonly ClientTools[], serverMajor: number): ClientTools | undefined {
   return found
     .filter(({ major }) => major >= serverMajor)
@@ -62,13 +61,13 @@ function chooseTools(found: readonly ClientTools[], serverMajor: number): Client
     )
 }
 
-/** At least one; raises `client_tools_missing` when there is none. */
+/** Finds the tools that there are; raises `client_tools_missing` when there are none. */
 async function findTools(
   directories: readonly string[] | undefined,
   signal: AbortSignal,
 ): Promise<readonly [ClientTools, ...ClientTools[]]> {
-  // What is named is meant; what is packaged is only looked at when nothing is.
-  // They come first, as Debian's programs on the PATH are scripts that look for these, which takes longer than the programs.
+  // Packaged tools are only looked at when none are named, as what is named is meant. They come first, as Debian's
+  // programs on the PATH are scripts that look for these, which takes longer than the programs.
   const places = directories ?? [...(await packagedDirectories()), undefined]
   const answers = await Promise.allSettled(places.map((directory) => askVersion(directory, signal)))
   signal.throwIfAborted()
@@ -83,7 +82,7 @@ async function packagedDirectories(): Promise<readonly string[]> {
   return majors.filter((name) => /^\d+$/.test(name)).map((name) => join(packaged, name, 'bin'))
 }
 
-/** Both must be there: a server's package alone may have only one of them. */
+/** Asks both programs, as both must be there: a server's package alone may have only one of them. */
 async function askVersion(directory: string | undefined, signal: AbortSignal): Promise<ClientTools> {
   const doing = 'asking pg_dump for its version'
   const ask = async (program: ToolRun['program']): Promise<string> => {
@@ -103,10 +102,12 @@ function inWords({ version, directory }: ClientTools): string {
   return directory === undefined ? `pg_dump ${version}` : `pg_dump ${version} (${directory})`
 }
 
-/** Whether these tools compress with zstd: from 16 on, and only where they were built so. Asked without any database. */
+/**
+ * Tells whether these tools compress with zstd: from 16 on, and only where they were built so. No database is asked.
+ */
 export async function speakZstd({ directory, major }: ClientTools, signal: AbortSignal): Promise<boolean> {
   if (major < 16) return false
-  // The option is checked first, then the directory cannot be made: nothing is connected to, nothing written.
+  // The option is checked before the directory is found impossible to make: nothing is connected to, nothing written.
   const args = ['--format=directory', '--file=/dev/null/none', '--compress=zstd:1', '--no-password']
   const doing = 'asking pg_dump whether it can compress with zstd'
   const { complaints } = await runTool(

@@ -1,7 +1,7 @@
 import type { Sensitive } from '../../../sensitive.ts'
 import { BackupError } from '../errors.ts'
 
-/** Parameters of the address and the variables by which libpq's programs take them. */
+/** The parameters of the address and the variables by which libpq's programs take them. */
 const parameters: Readonly<Record<string, string>> = {
   host: 'PGHOST',
   port: 'PGPORT',
@@ -15,7 +15,9 @@ const parameters: Readonly<Record<string, string>> = {
   options: 'PGOPTIONS',
 }
 
-/** A database address as environment for `pg_dump` and its kin: argv can be read by everybody on the machine. */
+/**
+ * Turns a database address into environment for `pg_dump` and its kin: argv can be read by everybody on the machine.
+ */
 export function libpqEnvironment(url: Sensitive): Record<string, string> {
   const address = parse(url)
   const env: Record<string, string> = { PGCONNECT_TIMEOUT: '10', PGAPPNAME: 'purser' }
@@ -42,12 +44,12 @@ function parse(url: Sensitive): URL {
   }
 }
 
-/** The tools take patterns; quoted, a name means itself. */
+/** Quotes a name for the tools, which take patterns: quoted, it means itself. */
 export function patternOf(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** A database's name as `--dbname` takes it: written out, or a name with `=` in it would be read as a connection string. */
+/** Writes a database's name as `--dbname` takes it: a bare name with `=` in it would be read as a connection string. */
 export function connectionName(database: string): string {
   return `dbname='${database.replaceAll(/['\\]/g, String.raw`\$&`)}'`
 }

@@ -3,9 +3,9 @@ import { DatabaseError } from '../errors.ts'
 import { type Session, withSession } from './session.ts'
 
 /**
- * Whether a transaction-mode pooler stands between us and the server: there, advisory locks, `set` and the process id
- * that a cancel needs belong to whoever comes next. A pooler hands out process ids of its own; in transaction mode
- * it also lends one server process to two clients that are both connected.
+ * Tells whether a transaction-mode pooler is between us and the server: there, advisory locks, `set` and the process id
+ * that a cancel needs belong to whoever comes next. A pooler hands out process ids of its own; in transaction mode it
+ * also lends one server process to two clients that are both connected.
  */
 export async function transactionPooled(session: Session, url: Sensitive, signal: AbortSignal): Promise<boolean> {
   const first = await serverProcess(session)

@@ -4,16 +4,16 @@ import type { Sensitive } from '../../../sensitive.ts'
 import { requestCancel } from './cancel-request.ts'
 import { DatabaseError, explain } from '../errors.ts'
 
-/** pg's own typings leave out what every client has once connected. */
+/** A connected client, with what pg's own typings leave out. */
 export type Session = pg.Client & { readonly processID: number; readonly secretKey: number }
 
 const connectLimitMs = 10_000
-/** How long a cancelled statement may take to end on the server before its connection is cut. */
+/** The time within which a cancelled statement must end on the server before its connection is cut. */
 const cancelLimitMs = 5_000
 
 /**
- * One connection for one piece of work, closed afterwards. On abort the running statement is cancelled on the server
- * (`pg` would only stop waiting for it), then the abort reason is thrown.
+ * Lends one connection for one piece of work and closes it afterwards. On abort the running statement is cancelled on
+ * the server (`pg` would only stop waiting for it), then the abort reason is thrown.
  */
 export async function withSession<T>(
   url: Sensitive,
@@ -23,7 +23,7 @@ export async function withSession<T>(
 ): Promise<T> {
   signal.throwIfAborted()
   const client = newClient(url)
-  // Without a listener a connection that the server closes while idle would end the whole process.
+  // Unless somebody listens, a connection that the server closes while idle would end the whole process.
   client.on('error', () => {})
   const over = new AbortController()
   let cancelling: Promise<void> | undefined

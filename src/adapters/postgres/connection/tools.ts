@@ -7,7 +7,7 @@ import { BackupError } from '../errors.ts'
 
 export interface ToolRun {
   readonly program: 'pg_dump' | 'pg_restore' | 'psql'
-  /** Where the program is; undefined: the PATH says it. */
+  /** The directory of the program; undefined when the PATH says it. */
   readonly directory?: string | undefined
   readonly args: readonly string[]
   readonly doing: string

@@ -4,7 +4,7 @@ import type { BlockingSession, MigrationLock } from '../port.ts'
 import { type Session, withSession } from '../connection/session.ts'
 
 interface BlockerWatch {
-  /** Who stood in the way when somebody last did, one line each. */
+  /** Tells who was in the way when somebody last was, one line each. */
   seen(): Promise<readonly string[]>
   close(): Promise<void>
 }
@@ -59,7 +59,10 @@ async function blockersOf(session: Session, processID: number): Promise<readonly
 
 const worthNaming = 5
 
-/** Transactions of others that have held, for longer than a moment, what a migration with these locks has to wait for. */
+/**
+ * Finds transactions of others that have held, for longer than a moment, what a migration with these locks has to wait
+ * for.
+ */
 export async function blockingSessions(
   session: Session,
   locks: readonly Pick<MigrationLock, 'table' | 'mode'>[],
@@ -79,7 +82,7 @@ export async function blockingSessions(
   return rows.map((row) => ({ ...row, query: shown(row.query) }))
 }
 
-/** Ends whoever blocks the session at this moment, as far as Purser's role may. Who was ended, one line each. */
+/** Ends whoever blocks the session at this moment, as far as Purser's role may. Tells who was ended, one line each. */
 export async function endBlockersOf(session: Session, processID: number): Promise<readonly string[]> {
   const { rows } = await session.query<Activity & { readonly ended: boolean }>(
     `select ${activity}, pg_terminate_backend(a.pid) as ended from pg_stat_activity a
@@ -93,10 +96,10 @@ function lineOf({ pid, who, state, seconds, query }: Activity): string {
   return `pid ${pid} (${who}, ${state} for ${seconds} s): ${shown(query)}`
 }
 
-/** One line of a query without its literals: they are customers' data. */
+/** Shows one line of a query without its literals: they are customers' data. */
 function shown(query: string): string {
   const bare = query
-    // In one pass, as the server reads it: a quote inside one kind of literal begins none of another kind.
+    // One pass reads it, as the server does: a quote inside one kind of literal begins none of another kind.
     .replaceAll(/\$(\w*)\$[\s\S]*?(?:\$\1\$|$)|\be'(?:[^'\\]|''|\\[\s\S])*(?:'|$)|'(?:[^']|'')*(?:'|$)/gi, '?')
     .replaceAll(/(?<![$\w])\d+(?:\.\d+)?\b/g, '?')
     .replaceAll(/\s+/g, ' ')

@@ -9,9 +9,9 @@ export interface Ledger {
   exists(session: Session): Promise<boolean>
   entries(session: Session): Promise<readonly LedgerEntry[]>
   find(session: Session, version: string): Promise<LedgerEntry | undefined>
-  /** Inside the migration's transaction: makes the ledger when it is the first, and adds the row. */
+  /** Makes the ledger when it is the first, and adds the row, inside the migration's transaction. */
   record(session: Session, file: MigrationFile, facts: RecordFacts): Promise<void>
-  /** Of a file that runs statement by statement: which are done, by their place in this very text. */
+  /** Tells of a file that runs statement by statement which are done, by their place in this very text. */
   statementsDone(session: Session, file: MigrationFile): Promise<ReadonlySet<number>>
   noteStatement(session: Session, file: MigrationFile, index: number): Promise<void>
 }
@@ -103,7 +103,7 @@ function definition(schema: string, table: string): string {
     );`
 }
 
-/** `supabase db push` keeps its own ledger and would apply the file again if it were not told. */
+/** Tells the ledger of `supabase db push`, which would apply the file again otherwise. */
 async function tellSupabase(session: Session, file: MigrationFile): Promise<void> {
   const { rows } = await session.query<{ attname: string }>(
     `select attname from pg_attribute
@@ -121,7 +121,7 @@ async function tellSupabase(session: Session, file: MigrationFile): Promise<void
   )
 }
 
-/** What `supabase db push` has applied. It keeps neither time nor checksum. */
+/** Reads what `supabase db push` has applied. It keeps neither time nor checksum. */
 async function supabaseEntries(session: Session): Promise<readonly LedgerEntry[]> {
   const { rows: columns } = await session.query<{ attname: string }>(
     `select attname from pg_attribute where attrelid = to_regclass('supabase_migrations.schema_migrations')

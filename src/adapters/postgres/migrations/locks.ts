@@ -20,8 +20,8 @@ const blocks = {
 } as const satisfies Record<TableLock['mode'], TableLock['blocks']>
 
 /**
- * First match counts; the milder forms of `alter table` stand before it.
- * https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES and the pages of each command
+ * The lock of each form of statement. The first match counts; the milder forms of `alter table` are before it. See
+ * https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES and the pages of each command.
  */
 const rules: readonly (readonly [RegExp, TableLock['mode']])[] = [
   [

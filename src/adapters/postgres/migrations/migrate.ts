@@ -11,7 +11,10 @@ import { forbiddenStatements } from './statements.ts'
 
 const tries = 5
 const firstPauseMs = 500
-/** One holder for the whole database, whatever the run: two migrations at a time are never right. */
+/**
+ * The key of the lock that only one session of the whole database holds, whatever the run: two migrations at a time are
+ * never right.
+ */
 const migrationLock = `hashtextextended('purser:migrations', 0)`
 
 export async function applyMigration(
@@ -43,7 +46,7 @@ export async function applyMigration(
   })
 }
 
-/** True when the file has to run outside a transaction. Raises for what cannot be run at all. */
+/** Returns true when the file has to run outside a transaction. Raises for what cannot be run at all. */
 function refuseForbidden(file: MigrationFile): boolean {
   const forbidden = forbiddenStatements(file.sql)
   const [first, ...others] = forbidden.filter(({ why }) => why !== 'cannot run in a transaction')
@@ -88,7 +91,10 @@ interface Retry {
   readonly onRetry: ApplyMigration['onRetry']
 }
 
-/** Again on lock time-outs and deadlocks, with growing pauses so that the queue behind our lock request can drain. */
+/**
+ * Tries again after lock time-outs and deadlocks, with growing pauses so that the queue behind our lock request can
+ * drain.
+ */
 async function withRetries<T>({ signal, onRetry }: Retry, work: (attempt: number) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -104,7 +110,7 @@ async function withRetries<T>({ signal, onRetry }: Retry, work: (attempt: number
   }
 }
 
-/** Held by the session, so it goes when the connection does, whatever becomes of us. */
+/** Takes the lock for the session, so it goes when the connection does, whatever becomes of us. */
 async function takeMigrationLock(session: Session, doing: string): Promise<void> {
   const { rows } = await session.query<{ taken: boolean }>(`select pg_try_advisory_lock(${migrationLock}) as taken`)
   if (rows[0]?.taken) return
@@ -162,7 +168,7 @@ async function applyOnce(
     signal.throwIfAborted()
     await session.query(file.sql)
     if ((await transactionId(session)) !== transaction) throw escaped(doing)
-    // The file may have changed it; our own statements must see the world as before.
+    // The file may have changed the search_path; our own statements must see the world as before.
     await session.query('set local search_path to default')
     const milliseconds = Math.round(performance.now() - started)
     await ledger.record(session, file, { run, release, milliseconds })
@@ -176,7 +182,9 @@ async function applyOnce(
   }
 }
 
-/** A transaction that ended under our feet (a procedure that commits) cannot be undone: say so instead of going on. */
+/**
+ * Says that a transaction ended under our feet (a procedure that commits), which cannot be undone, instead of going on.
+ */
 function escaped(doing: string): DatabaseError {
   return new DatabaseError('migration_escaped', `${doing}: the file ended its own transaction, so part of it stays`, {
     hint: 'Compare the schema with the file before anything else; the ledger does not have it.',

@@ -5,9 +5,9 @@ import type { Session } from '../connection/session.ts'
 import { outsideOnly, splitStatements, type Statement } from './statements.ts'
 
 /**
- * A file with `create index concurrently` and its kin: statement by statement, each done one noted beside the ledger, so
- * that a repeat after a crash goes on where it ended. What can run in a transaction does, together with its note; what
- * cannot is looked at first, as it may have been done without its note.
+ * Applies a file with `create index concurrently` and its kin statement by statement. Each done one is noted beside the
+ * ledger, so that a repeat after a crash goes on where it ended. What can run in a transaction does, together with its
+ * note; what cannot is looked at first, as it may have been done without its note.
  */
 export async function applyOutsideTransaction(
   session: Session,
@@ -43,7 +43,7 @@ export async function applyOutsideTransaction(
   return { outcome: 'applied', milliseconds }
 }
 
-/** It blocks nobody while it waits for old transactions to end, so only the statement's own limit holds. */
+/** Runs a statement that blocks nobody while it waits for old transactions to end, so only its own time limit holds. */
 async function runOutside(session: Session, statement: Statement, migration: ApplyMigration): Promise<void> {
   if (await standsAlready(session, statement)) return
   await session.query('set lock_timeout = 0')
@@ -61,7 +61,10 @@ interface Index {
   readonly table: string
 }
 
-/** An index that an earlier try finished is kept; one that it left invalid is dropped, so that it can be built again. */
+/**
+ * Tells whether an earlier try has done the statement. An index that it finished is kept; one that it left invalid is
+ * dropped, so that it can be built again.
+ */
 async function standsAlready(session: Session, statement: Statement): Promise<boolean> {
   const dropped = dropConcurrently.exec(statement.text)?.[1]
   if (dropped !== undefined) {
@@ -92,7 +95,9 @@ async function leftInvalid(session: Session, statement: Statement): Promise<stri
   return invalid.find((name) => name.endsWith(`.${index.name}`))
 }
 
-/** `schema.index` of indexes that a broken-off concurrent build left: they cost every write and help no query. */
+/**
+ * Lists, as `schema.index`, what a broken-off concurrent build left: such indexes cost every write and help no query.
+ */
 export async function invalidIndexes(session: Session): Promise<readonly string[]> {
   const { rows } = await session.query<{ name: string }>(`
     select n.nspname || '.' || c.relname as name from pg_index i join pg_class c on c.oid = i.indexrelid
@@ -124,7 +129,7 @@ function plain(name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase()
 }
 
-/** After a crash nobody could tell whether these were done. */
+/** Raises for statements of which nobody could tell after a crash whether they were done. */
 function refuseUnrepeatable(doing: string, statement: Statement): void {
   const unnamed =
     /^create (unique )?index concurrently\b/.test(statement.words) && concurrentIndex(statement) === undefined

@@ -2,8 +2,9 @@ import { type AlterTableCmd, type ColumnDef, type Node, parse, type RangeVar } f
 import type { SchemaChanges, TakenObject } from '../port.ts'
 
 /**
- * What a migration takes away from releases that do not know it, and what it brings, read by PostgreSQL's own grammar.
- * What a function or a `do` block does stays unseen; a text that cannot be parsed gives nothing (the linter names it).
+ * Reads, by PostgreSQL's own grammar, what a migration takes away from releases that do not know it, and what it
+ * brings. What a function or a `do` block does stays unseen; a text that cannot be parsed gives nothing (the linter
+ * names it).
  */
 export async function schemaChangesOf(sql: string): Promise<SchemaChanges> {
   const needs = /^\s*--\s*purser:\s*needs\s+(\S+)/im.exec(sql)?.[1]
@@ -74,7 +75,7 @@ function altered(table: string, { subtype, name = '', def }: AlterTableCmd): rea
   return [{ takes: required, makes: [`column ${column}`] }]
 }
 
-/** Whether an insert that does not name the column goes well. */
+/** Tells whether an insert that does not name the column goes well. */
 function fillsItself({ constraints = [], typeName }: ColumnDef): boolean {
   const kinds = constraints.map((constraint) =>
     'Constraint' in constraint ? constraint.Constraint.contype : undefined,
@@ -152,7 +153,7 @@ function dotted(parts: readonly Node[]): string {
   return joined(parts.map((part) => ('String' in part ? part.String.sval : undefined)))
 }
 
-/** `public` is left out: migrations name it or not as they please. */
+/** Joins the parts of a name without `public`: migrations name it or not as they please. */
 function joined(parts: readonly (string | undefined)[]): string {
   const given = parts.filter((part) => part !== undefined && part !== '')
   return (given.length > 1 && given[0] === 'public' ? given.slice(1) : given).join('.')

@@ -23,7 +23,7 @@ export function forbiddenStatements(sql: string): readonly ForbiddenStatement[] 
   })
 }
 
-/** `words` of a statement that the server refuses inside a transaction. */
+/** Tells by its `words` a statement that the server refuses inside a transaction. */
 export function outsideOnly(words: string): boolean {
   return outsidePatterns.some((pattern) => pattern.test(words))
 }
@@ -36,14 +36,16 @@ function verdict(words: string): ForbiddenStatement['why'] | undefined {
 }
 
 export interface Statement {
-  /** Where it begins, from 1. */
+  /** The line on which it begins, from 1. */
   readonly line: number
   readonly text: string
-  /** Lower case, comments gone, quoted parts as `''`, single spaces: for matching only. */
+  /** The text for matching only: lower case, without comments, quoted parts as `''`, single spaces. */
   readonly words: string
 }
 
-/** PostgreSQL's lexical rules: quotes, E'' escapes, dollar quotes, nested comments, `begin atomic` bodies. */
+/**
+ * Splits SQL by PostgreSQL's lexical rules: quotes, E'' escapes, dollar quotes, nested comments, `begin atomic` bodies.
+ */
 export function splitStatements(sql: string): readonly Statement[] {
   const statements: Statement[] = []
   let from = 0
@@ -89,7 +91,7 @@ function tokenAt(sql: string, at: number): Token {
     const tag = /^\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/.exec(sql.slice(at, at + 70))?.[0]
     if (tag !== undefined) return other(orEnd(sql, sql.indexOf(tag, at + tag.length), tag.length), " '' ")
   }
-  // A whole word at once: the `$` of `a$b$` opens no quote.
+  // A whole word is taken at once: the `$` of `a$b$` opens no quote.
   const word = /^[\w$\u0080-\uffff]+/.exec(sql.slice(at, at + 200))?.[0]
   return word === undefined ? other(at + 1, char) : other(at + word.length, word)
 }
@@ -115,7 +117,10 @@ function endOfString(sql: string, at: number): number {
   return sql.length
 }
 
-/** The semicolons of a function body in standard SQL (`begin atomic … end`) separate nothing of ours. */
+/**
+ * Tells whether the text ends inside a function body in standard SQL (`begin atomic … end`), whose semicolons separate
+ * nothing of ours.
+ */
 function insideAtomicBody(words: string): boolean {
   const body = /\bbegin\s+atomic\b([\s\S]*)$/i.exec(words)?.[1]
   if (body === undefined) return false

@@ -2,7 +2,7 @@ import pg from 'pg'
 import { randomBytes } from 'node:crypto'
 import type { BackupManifest } from '../port.ts'
 
-/** What belongs to the database as a whole and stays as it is: emptied, not made anew. */
+/** What belongs to the database as a whole and stays as it is: it is emptied, not made anew. */
 export interface Existing {
   readonly schemas: readonly string[]
   readonly extensions: readonly string[]
@@ -12,7 +12,7 @@ export interface Existing {
 export interface ArchiveSelection {
   /** A list for `pg_restore --use-list` that has everything but the data of large objects. */
   readonly list: string
-  /** Large objects alone: pg_restore wraps their data into transactions of its own. */
+  /** A list of the large objects alone: pg_restore wraps their data into transactions of its own. */
   readonly largeObjects: string | undefined
   readonly schemas: readonly string[]
 }
@@ -21,7 +21,7 @@ const whole = 'SCHEMA|EXTENSION|PUBLICATION|EVENT TRIGGER|FOREIGN DATA WRAPPER|S
 const ofTheWhole = new RegExp(String.raw`^\d+; \d+ \d+ (${whole}) - (.+) \S*$`)
 const aboutTheWhole = new RegExp(String.raw`^\d+; \d+ \d+ (?:COMMENT|ACL|SECURITY LABEL) \S+ (${whole}) (.+) \S*$`)
 
-/** Pure: from the archive's table of contents, without what is there already and stays. */
+/** Selects from the archive's table of contents, without what is there already and stays. Pure. */
 export function selectContents(lines: readonly string[], existing: Existing): ArchiveSelection {
   const stays = (kind: string | undefined, name: string | undefined): boolean => {
     if (name === undefined) return false
@@ -48,8 +48,8 @@ export function selectContents(lines: readonly string[], existing: Existing): Ar
 const lockLimit = '15s'
 
 /**
- * Begins the one transaction of a restore in place and removes what is there now: everything, or what the backup's schemas
- * hold. `pg_restore --clean` would leave what came after the backup, and trip over what depends on it.
+ * Begins the one transaction of a restore in place and removes what is there now: everything, or what the backup's
+ * schemas hold. `pg_restore --clean` would leave what came after the backup, and trip over what depends on it.
  */
 export function beginEmptied(archived: readonly string[], schemas: readonly string[] | undefined): string {
   const names = (list: readonly string[]): string => list.map((name) => pg.escapeLiteral(name)).join(', ')
@@ -96,7 +96,7 @@ end`)}
 `
 }
 
-/** An object is one's own when it is not the system's, belongs to no extension and is no part of something else. */
+/** Makes the condition for an object of one's own: not the system's, of no extension and no part of something else. */
 function ownIn(catalog: string, oid: string, schemas: string): string {
   return `n.nspname !~ '^pg_' and n.nspname <> 'information_schema' ${schemas === '' ? '' : `and n.nspname in (${schemas})`}
       -- A partitioned table depends on its own columns.
@@ -104,16 +104,19 @@ function ownIn(catalog: string, oid: string, schemas: string): string {
         and deptype in ('e', 'i') and (refclassid, refobjid) <> (classid, objid))`
 }
 
-/** What a restore in place has done, in the database itself: it is there exactly when the transaction was committed. */
+/**
+ * The mark of what a restore in place has done, in the database itself: it is there exactly when the transaction was
+ * committed.
+ */
 interface Mark {
   readonly run: number
   readonly file: string
   readonly sha256: string
-  /** The dump of what stood there before. */
+  /** The dump of what was there before. */
   readonly safety: string
 }
 
-/** Holds what was restored against the manifest, notes it, and only then commits. */
+/** Compares what was restored with the manifest, notes it, and only then commits. */
 export function checkedCommit(manifest: BackupManifest, { run, file, sha256, safety }: Mark): string {
   return `
 set search_path to default;
@@ -141,7 +144,7 @@ commit;
 `
 }
 
-/** The ledger was not in the backup: what was applied since is gone all the same. */
+/** Removes later migrations from a ledger that was not in the backup: what was applied since is gone all the same. */
 function forgetMigrations({ startedAt }: BackupManifest): string {
   return block(`
 begin
@@ -176,7 +179,7 @@ function place(name: string): string {
   return `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(rest.join('.'))}`
 }
 
-/** Names may hold anything, so the quotes around a block are new each time. */
+/** Quotes a block: names may hold anything, so the quotes around it are new each time. */
 function block(body: string): string {
   const tag = `$purser_${randomBytes(8).toString('hex')}$`
   return `do ${tag}${body}\n${tag};`

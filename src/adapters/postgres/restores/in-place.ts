@@ -15,9 +15,11 @@ import type { BackupStorage } from '../backups/storage.ts'
 import { runTool } from '../connection/tools.ts'
 
 /*
- * A restore inside the live database: psql runs one transaction in which the schemas are emptied, `pg_restore` streams the
- * archive, and the rows are counted against the backup's manifest; only then is it committed, with a mark of the run. Whatever
- * breaks before leaves everything as it was. The service must be stopped, and the caller has dumped what stands there.
+ * A restore inside the live database: psql runs one transaction in which the schemas are emptied, `pg_restore` streams
+ * the archive, and the rows are counted against the backup's manifest; only then is it committed, with a mark of the
+ * run. The runbook calls it once the service is stopped and what is there has been dumped. Whatever breaks before the
+ * commit leaves everything as it was. A repeat after a crash looks for the mark first, so a committed restore is never
+ * made twice and another one may simply be begun anew.
  */
 
 interface InPlaceOptions {
@@ -77,8 +79,8 @@ export async function doneInPlace(
 }
 
 /**
- * pg_restore writes SQL, psql runs it, and only Purser says `commit`, after everything was checked: whoever of the three dies, the
- * server rolls back to what was there.
+ * Restores in place. pg_restore writes SQL, psql runs it, and only Purser says `commit`, after everything was checked:
+ * whoever of the three dies, the server rolls back to what was there.
  */
 export async function restoreInPlace(
   options: InPlaceOptions,
@@ -128,7 +130,7 @@ interface ArchiveReading {
   readonly path: string
   readonly tools: ClientTools
   readonly doing: string
-  /** Lists of contents are written here. */
+  /** The directory to which lists of contents are written. */
   readonly directory: string
   readonly onProgress: (line: string) => void
 }
@@ -195,7 +197,10 @@ async function writePart(
   if (exitCode !== 0) throw failed(doing, complaints)
 }
 
-/** The data of large objects comes as one statement a line, in transactions of its own. */
+/**
+ * Takes the transactions out of the data of large objects, which comes as one statement a line, in transactions of its
+ * own.
+ */
 function withoutTransactions(): Transform {
   let rest = ''
   const kept = (line: string): boolean => line !== 'BEGIN;' && line !== 'COMMIT;'
@@ -212,7 +217,7 @@ function withoutTransactions(): Transform {
   })
 }
 
-/** One psql that stops at the first error; ended without a commit, it leaves nothing. */
+/** Runs one psql that stops at the first error; ended without a commit, it leaves nothing. */
 async function runAsOne(
   { url, tools, doing }: { readonly url: Sensitive; readonly tools: ClientTools; readonly doing: string },
   signal: AbortSignal,

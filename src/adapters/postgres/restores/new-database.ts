@@ -10,21 +10,21 @@ import { runTool } from '../connection/tools.ts'
 
 const restoreLimitMs = 12 * 60 * 60 * 1000
 
-/** The address of another database on the same server, for the same user. */
+/** Returns the address of another database on the same server, for the same user. */
 export function onDatabase(url: Sensitive, name: string): Sensitive {
   const address = new URL(url.reveal())
   address.pathname = `/${encodeURIComponent(name)}`
   return new Sensitive(address.href)
 }
 
-/** At most 63 bytes: PostgreSQL cuts longer names silently, and two cut names may be the same. */
+/** Makes a name of at most 63 bytes: PostgreSQL cuts longer names silently, and two cut names may be the same. */
 export function databaseName(base: string, suffix: string): string {
   let kept = base
   while (Buffer.byteLength(kept + suffix) > 63) kept = kept.slice(0, -1)
   return kept + suffix
 }
 
-/** Does a name a database here? Its comment tells what Purser noted about it. */
+/** Finds a database here by its name. Its comment tells what Purser noted about it. */
 export async function findDatabase(
   session: Session,
   name: string,
@@ -48,7 +48,7 @@ interface Likeness {
   readonly owner: string
 }
 
-/** Empty, with the encoding, locale and owner of the database that the session is in. */
+/** Creates an empty database with the encoding, locale and owner of the database that the session is in. */
 export async function createAlike(session: Session, name: string): Promise<void> {
   const { rows } = await session.query<Likeness>(`
     select pg_encoding_to_char(encoding) as encoding, datcollate as collate, datctype as ctype,
@@ -70,11 +70,11 @@ interface RestoreInto {
   readonly url: Sensitive
   readonly path: string
   readonly doing: string
-  /** False where the roles of the dumped database may not exist. */
+  /** Whether owners are restored: false where the roles of the dumped database may not exist. */
   readonly withOwners: boolean
-  /** Where client tools are looked for. */
+  /** The directories in which client tools are looked for. */
   readonly toolDirectories?: readonly string[] | undefined
-  /** A table of contents with the entries that are wanted; without one, all. */
+  /** The path of a table of contents with the entries that are wanted; without one, all are. */
   readonly listFile?: string | undefined
   readonly onProgress: (line: string) => void
 }
@@ -98,7 +98,7 @@ export async function restoreInto(
         `--jobs=${parallelJobs()}`,
         ...(withOwners ? [] : ['--no-owner', '--no-acl']),
         ...(listFile === undefined ? [] : [`--use-list=${listFile}`]),
-        // As a connection string, or a name with `=` in it would be read as one.
+        // The name goes as a connection string, or one with `=` in it would be read as such.
         `--dbname=${connectionName(PGDATABASE)}`,
         path,
       ],
@@ -123,12 +123,12 @@ export async function restoreInto(
   })
 }
 
-/** As many as there are cores: each is a connection and a process of its own. */
+/** Returns the number of cores: each job is a connection and a process of its own. */
 export function parallelJobs(): number {
   return Math.min(8, Math.max(1, cpus().length))
 }
 
-/** What a dump leaves out because it belongs to the database as a whole: settings, grants, connection limit. */
+/** Copies what a dump leaves out because it belongs to the database as a whole: settings, grants, connection limit. */
 export async function copyDatabaseFacts(session: Session, url: Sensitive, name: string, signal: AbortSignal) {
   const target = pg.escapeIdentifier(name)
   const settings = await session.query<{ role: string | null; name: string; value: string }>(`

@@ -20,17 +20,19 @@ import { type BackupStorage, directoryStorage } from '../backups/storage.ts'
 import { compareWith } from '../backups/test-restore.ts'
 
 /*
- * Restores by a swap of database names. A prepared database is marked in its comment once it has been compared with the
- * backup's snapshot; only a marked one is swapped in. The exchange renames both in one transaction after connections were
- * refused and ended, and is asked for by names, so that a repeat finds it done. Nothing that served is ever dropped.
+ * Restores by a swap of database names. The phases of a restore and of its rollback call these methods, each of which
+ * looks at the names first and may be repeated after a crash at any point. A prepared database is marked in its comment
+ * once it has been compared with the backup's snapshot; only a marked one is swapped in. The exchange renames both in
+ * one transaction after connections were refused and ended, and is asked for by names, so that a repeat finds it done.
+ * Nothing that served is ever dropped.
  */
 
 interface RestoreOptions {
   readonly url: Sensitive
-  /** Where backups are kept, unless `storage` says otherwise. */
+  /** The directory where backups are kept, unless `storage` says otherwise. */
   readonly directory: string
   readonly storage?: BackupStorage | undefined
-  /** Directories with client tools; see BackupOptions. */
+  /** The directories with client tools; see BackupOptions. */
   readonly toolDirectories?: readonly string[] | undefined
 }
 
@@ -67,7 +69,10 @@ export function openRestores(options: RestoreOptions): Restores {
   }
 }
 
-/** A database cannot be renamed from inside; `postgres` is there for this, `template1` always is. */
+/**
+ * Opens a session in another database, as none can be renamed from inside; `postgres` is there for this, `template1`
+ * always is.
+ */
 async function outside<T>(
   url: Sensitive,
   doing: string,
@@ -151,14 +156,14 @@ async function prepare(
   const milliseconds = Math.round(performance.now() - began)
   await withSession(url, doing, signal, async (session) => {
     await copyDatabaseFacts(session, target, restored, signal)
-    // Last: the comment says that all before it was done.
+    // The comment is written last: it says that all before it was done.
     const note = `purser: restored ${file} ${sha256} in ${milliseconds} ms`
     await session.query(`comment on database ${pg.escapeIdentifier(restored)} is ${pg.escapeLiteral(note)}`)
   })
   return { milliseconds }
 }
 
-/** Swapped in, a backup of some schemas would take all others away. */
+/** Raises for a backup of some schemas: swapped in, it would take all others away. */
 function requireWhole({ schemas }: BackupManifest, doing: string): void {
   if (schemas === undefined) return
   throw new DatabaseError('backup_partial', `${doing}: it holds only ${schemas.join(', ')}, not the whole database`, {
@@ -169,15 +174,15 @@ function requireWhole({ schemas }: BackupManifest, doing: string): void {
 interface Exchange {
   /** The name under which applications find the database. */
   readonly from: string
-  /** What gets that name. */
+  /** The database that gets that name. */
   readonly in: string
-  /** What the former holder of the name is called afterwards. */
+  /** The name that the former holder of the name has afterwards. */
   readonly out: string
 }
 
 /**
- * Both names change in one transaction, so at every moment the live name has one database, the old or the new. The one
- * that leaves stays closed to connections: what a forgotten client would write there would be lost.
+ * Exchanges two names in one transaction, so at every moment the live name has one database, the old or the new. The
+ * one that leaves stays closed to connections: what a forgotten client would write there would be lost.
  */
 async function exchange(
   url: Sensitive,
@@ -197,7 +202,7 @@ async function exchange(
       await rename(session, names, signal)
     })
   } finally {
-    // Whatever happened: the name that applications use must let them in.
+    // The name that applications use must let them in, whatever happened.
     await outside(url, `opening ${names.from}`, AbortSignal.timeout(cleanUpLimitMs), (session) =>
       openTo(session, names.from, true),
     )
@@ -227,7 +232,10 @@ async function openTo(session: Session, name: string, open: boolean): Promise<vo
   await session.query(`alter database ${pg.escapeIdentifier(name)} with allow_connections ${String(open)}`)
 }
 
-/** Autovacuum leaves by itself when a database is renamed, and only a superuser may end it. */
+/**
+ * Ends all connections but autovacuum's, which leaves by itself when a database is renamed, and only a superuser may
+ * end it.
+ */
 async function endConnections(session: Session, names: readonly string[], signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + connectionsLimitMs
   for (;;) {
@@ -273,7 +281,7 @@ async function keptDatabases(session: Session, live: string) {
     .toSorted((a, b) => b.run - a.run)
 }
 
-/** Tables that are gone, or take too long to count, are left out. */
+/** Counts rows; tables that are gone, or take too long to count, are left out. */
 async function countNow(session: Session, tables: readonly string[], timeoutMs: number): Promise<readonly TableRows[]> {
   const deadline = performance.now() + timeoutMs
   const counted: TableRows[] = []

@@ -12,7 +12,7 @@ interface PrerequisitesRequest {
   readonly source: Sensitive
   readonly target: Sensitive
   readonly schemas: readonly string[]
-  /** The dump of those schemas. */
+  /** The path of the dump of those schemas. */
   readonly path: string
   readonly withOwners: boolean
   readonly toolDirectories: readonly string[] | undefined
@@ -22,8 +22,8 @@ interface PrerequisitesRequest {
 const limitMs = 10 * 60_000
 
 /**
- * A dump of some schemas leans on others: types, functions, extensions. Lays the definitions of those (no rows) into an
- * empty database, and lends the dump's table of contents without what cannot be made there: the schemas that
+ * Lays the definitions of other schemas (no rows) into an empty database, as a dump of some schemas leans on others:
+ * types, functions, extensions. Lends the dump's table of contents without what cannot be made there: the schemas that
  * exist already, and foreign keys into tables whose rows are not there.
  */
 export async function withPrerequisites<T>(
@@ -71,7 +71,9 @@ async function dumpRest(
   })
 }
 
-/** Errors pass: what cannot be made here may not be needed, and if it is, the restore itself will say so. */
+/**
+ * Lays the rest. Errors pass: what cannot be made here may not be needed, and if it is, the restore itself will say so.
+ */
 async function layRest(
   { target, schemas, path, withOwners, toolDirectories, doing }: PrerequisitesRequest,
   rest: string,

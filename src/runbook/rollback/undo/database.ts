@@ -11,7 +11,7 @@ import {
   stopService,
 } from '../../restore/service.ts'
 
-/** Undoes a restore: the same stop, the reverse swap, the same start. The restored database is kept beside. */
+/** Undoes a restore by the same stop, the reverse swap and the same start. The restored database is kept beside. */
 export async function undoRestore(
   context: PhaseContext,
   effect: EffectOf<'database'>,
@@ -29,7 +29,7 @@ export async function undoRestore(
       hint: 'Somebody dropped it. /billing restore goes back to a backup instead.',
     })
   const swapped = state === 'swapped'
-  // Never swapped, and nothing stopped by an earlier try of this step.
+  // Nothing was swapped, and no earlier try of this step has stopped anything.
   if (!swapped && !(await hasRemembered(context))) return world.restores.reopen(names, signal)
   const snapshot = await snapshotBefore(context, effect.run)
   try {
@@ -50,7 +50,10 @@ async function hasRemembered({ records, run }: PhaseContext): Promise<boolean> {
   return (await records.effectsOf(run.number)).some((one) => one.kind === 'replicas')
 }
 
-/** Where the restore failed with the application down, its own record tells how many pods there should be. */
+/**
+ * Returns what shall run afterwards. Where the restore failed with the application down, its own record tells how many
+ * pods.
+ */
 async function snapshotBefore(context: PhaseContext, restore: number): Promise<ServiceSnapshot> {
   const snapshot = await rememberService(context)
   const effects = await context.records.effectsOf(restore)

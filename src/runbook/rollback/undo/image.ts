@@ -8,8 +8,9 @@ import { CheckFailed } from '../../errors.ts'
 import { watchRollout } from '../../rollout/watch-rollout.ts'
 
 /**
- * Before anything is put back: what somebody else has done since is not what this rollback was confirmed for, and a paused
- * deployment would roll out nothing. What comes back is told now if its confirmer could not see it.
+ * Raises, before anything is put back, when somebody else has changed the Deployment since, which is not what this
+ * rollback was confirmed for, or when it is paused, so that nothing would roll out. Tells now what comes back, if the
+ * confirmer could not see it.
  */
 export async function confirmRollbackTarget(
   context: PhaseContext,
@@ -74,7 +75,7 @@ function requireOurs(
   })
 }
 
-/** What comes back beyond the image: somebody may have changed variables meanwhile. */
+/** Tells what comes back beyond the image, as somebody may have changed variables meanwhile. */
 async function tellRollbackTarget(
   context: PhaseContext,
   history: DeploymentHistory,

@@ -2,7 +2,7 @@ import type { EffectOf } from '../../../model/effects/effects.ts'
 import type { PhaseContext } from '../../phase.ts'
 import { restart } from '../../stripe/signing-secret.ts'
 
-/** The pods read the Secret when they start: now the one that was put back. */
+/** Restarts the pods, which read the Secret when they start: now they get the one that was put back. */
 export async function undoRestart(
   context: PhaseContext,
   { target }: EffectOf<'restart'>,

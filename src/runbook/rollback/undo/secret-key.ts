@@ -2,7 +2,7 @@ import type { EffectOf } from '../../../model/effects/effects.ts'
 import type { SecretBefore } from '../../../model/effects/secret-key.ts'
 import type { PhaseContext } from '../../phase.ts'
 
-/** The former value comes back from the key of the same Secret under which it was kept. */
+/** Puts the former value back from the key of the same Secret under which it was kept. */
 export async function undoSecret(
   { world }: PhaseContext,
   { target, before }: EffectOf<'secret-key'>,
@@ -13,13 +13,13 @@ export async function undoSecret(
   if (before.keptUnder === null)
     return world.cluster.removeSecretKey(secret, key, { deleteWhenEmpty: !before.secretExists }, signal)
   const kept = await world.cluster.readSecretKey(secret, before.keptUnder, signal)
-  // Gone: an earlier try of this step had already put it back.
+  // A missing copy says that an earlier try of this step has already put it back.
   if (kept === undefined) return
   await world.cluster.writeSecret(secret, { keys: { [key]: kept } }, signal)
   await world.cluster.removeSecretKey(secret, before.keptUnder, { deleteWhenEmpty: false }, signal)
 }
 
-/** The key for the former secret goes back to what it was before the rotation. */
+/** Puts the key for the former secret back to what it was before the rotation. */
 async function undoPrevious(
   world: PhaseContext['world'],
   secret: string,

@@ -2,7 +2,10 @@ import type { EffectOf } from '../../../model/effects/effects.ts'
 import type { PhaseContext } from '../../phase.ts'
 import { retiredBy } from '../../stripe/webhook-endpoint.ts'
 
-/** One that the run created is disabled (its deliveries can still be looked at); another gets its former state back. */
+/**
+ * Disables an endpoint that the run created (its deliveries can still be looked at); gives another its former state
+ * back.
+ */
 export async function undoEndpoint(
   context: PhaseContext,
   effect: EffectOf<'stripe-endpoint'>,
@@ -27,7 +30,10 @@ export async function undoEndpoint(
   await world.stripe.updateEndpoint(id, change, signal)
 }
 
-/** A crash may have come between the creation and its record: then the endpoint itself tells which run made it. */
+/**
+ * Finds the endpoint that the run created. A crash may have come before its record: then its own mark tells which run
+ * made it.
+ */
 async function createdId(
   { world }: PhaseContext,
   effect: EffectOf<'stripe-endpoint'>,

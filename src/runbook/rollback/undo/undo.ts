@@ -10,7 +10,7 @@ import { undoSchedule } from './schedule.ts'
 import { undoSecret } from './secret-key.ts'
 import { undoEndpoint } from './stripe-endpoint.ts'
 
-/** Safe to repeat: it looks before it acts. */
+/** Puts one effect back. It looks before it acts, so it is safe to repeat. */
 type Undo<K extends UndoableEffectKind> = (
   context: PhaseContext,
   effect: EffectRecord<K>,
