@@ -13,6 +13,14 @@ export interface Outcome {
   readonly why: string
 }
 
+/** Whether a dialog wants the name of the environment typed; its block has a text field then, not a select. */
+function wantsName(blocks: readonly object[]): boolean {
+  return blocks.some((block) => {
+    const { block_id: id, element } = block as { block_id?: string; element?: { type?: string } }
+    return id === 'environment' && element?.type === 'plain_text_input'
+  })
+}
+
 /** States in which the board will still say something else. */
 const unfinished = /^Planning |: (planning|waiting for approval|running|being cancelled)/
 const bad = /: (failed|cancelled|rejected|expired|.*\b(failed|unknown|inconclusive))/
@@ -63,8 +71,8 @@ async function playLine(slack: SlackSimulator, who: PersonName, text: string): P
   if ('blocks' in first && 'callback_id' in first) {
     const result = await control.submitView(user, {
       reason: { reason: 'played in the sandbox' },
-      // The restore wants the environment typed; other dialogs do not ask for it.
-      ...(first.callback_id === 'restore_dialog' ? { environment: { environment: 'production' } } : {}),
+      // What takes back data wants the environment typed; elsewhere it is chosen, or not asked for.
+      ...(wantsName(first.blocks) ? { environment: { environment: 'production' } } : {}),
     })
     if (result.result !== 'closed') return { line: text, ok: false, why: `the dialog answered: ${result.result}` }
   } else if (first.is_ephemeral === true) {

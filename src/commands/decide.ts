@@ -2,6 +2,7 @@ import { nothingHasFailed, nothingToCancel } from '../messages/answers/refused.t
 import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { CommandRefused, environmentOf, guard, guardLock, NotAllowed, personOf } from './guards.ts'
+import { approvalsNeeded } from '../jobs/approvals-needed.ts'
 import { permitApproval } from './authorise.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
 import { isReadOnly } from '../model/kinds.ts'
@@ -39,15 +40,26 @@ export async function approve(
   context: CommandContext,
 ): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
-  const verdict = permitApproval(
-    await personOf(context, caller, run.environment),
-    run,
-    environmentOf(context, run.environment).policy,
-  )
+  const { policy } = environmentOf(context, run.environment)
+  const verdict = permitApproval(await personOf(context, caller, run.environment), run, policy)
   if (!verdict.ok) throw new NotAllowed(verdict.denial)
   await guardLock(context, run.environment)
   if (run.kind === 'rollback') await guardUndo(run, context)
-  return decide(caller, run, { type: 'approved', by: caller.user, planHash: ticket.plan ?? '' }, 'approved', context)
+  const undone = run.parent === undefined ? undefined : (await context.runs.get(run.parent)).kind
+  const needed = approvalsNeeded(run.kind, policy, undone)
+  const entitled = await entitledOf(run, caller.channel, context)
+  const event = { type: 'approved', by: caller.user, planHash: ticket.plan ?? '', needed, entitled } as const
+  return decide(caller, run, event, 'approved', context)
+}
+
+/** Tells who of those that have approved the plan may approve it now: the policy may be another one since. */
+async function entitledOf(run: Run, channel: string, context: CommandContext): Promise<readonly string[]> {
+  const { policy } = environmentOf(context, run.environment)
+  const users = run.approvals.filter(({ planHash }) => planHash === run.planHash).map(({ user }) => user)
+  const verdicts = await Promise.all(
+    users.map(async (user) => permitApproval(await personOf(context, { user, channel }, run.environment), run, policy)),
+  )
+  return users.filter((_, index) => verdicts[index]?.ok === true)
 }
 
 /** Carries out the Reject button. Whoever asked for the run may take it back too. */

@@ -1,4 +1,5 @@
 import type { PurserConfig } from '../config/purser-yaml.ts'
+import { approvalsNeeded } from '../jobs/approvals-needed.ts'
 import { newRun, type PhaseMinutes } from '../model/new-run.ts'
 import { deployPhases } from '../model/phases.ts'
 import { noVersionChosen } from '../messages/answers/refused.ts'
@@ -65,7 +66,7 @@ async function deploy(caller: Caller, asked: AskedDeploy, context: CommandContex
     rotateSecret: asked.rotateSecret,
     requestedBy: caller.user,
     channel: caller.channel,
-    approvalsNeeded: policy.approvals,
+    approvalsNeeded: approvalsNeeded('deploy', policy),
     minutes: deployMinutes(context.config),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })

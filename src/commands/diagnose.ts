@@ -10,6 +10,8 @@ import {
   type Subject,
   subjects,
 } from '../model/diagnosis.ts'
+import { approvalsNeeded } from '../jobs/approvals-needed.ts'
+import { approversOf } from '../jobs/approvers.ts'
 import { newRun } from '../model/new-run.ts'
 import type { Run } from '../model/run.ts'
 import { releasedIn } from '../model/current-release.ts'
@@ -17,7 +19,7 @@ import { whyStale } from '../model/stale-diagnosis.ts'
 import { openDeployDialog } from './deploy.ts'
 import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { CommandRefused, guard, guardLock } from './guards.ts'
+import { CommandRefused, environmentOf, guard, guardLock } from './guards.ts'
 import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
 import { command } from './grammar/row.ts'
 import { cronJob, environment, subject } from './grammar/words.ts'
@@ -131,6 +133,8 @@ export async function fix(
   const { service, environment, channel } = run
   const stale = whyStale(run, await context.runs.list({ environment, limit: 50 }), context.now())
   if (stale !== undefined) return tell(diagnosisStale(environment, stale))
+  const { policy } = environmentOf(context, environment)
+  const needed = approvalsNeeded('fix', policy)
   const applied = await context.runs.create(
     newRun('fix', {
       service,
@@ -139,8 +143,15 @@ export async function fix(
       requestedBy: caller.user,
       parent: run.number,
       plan: { kind: 'fix', remedy, diagnose: plan },
+      approvalsNeeded: needed,
+      ...(needed === 0 ? {} : { expiresInMinutes: policy.approvalExpiryMinutes }),
     }),
   )
+  if (needed > 0)
+    await context.runs.post(applied.run.number, {
+      kind: 'approval_request',
+      approvers: approversOf(applied.run, policy),
+    })
   await publishAndEnqueue(context, applied)
   await context.jobs.publish(run.number)
   return silent

@@ -6,7 +6,12 @@ import type { Lock } from '../model/lock.ts'
 import { permit, type Person, type Right } from './authorise.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 
-const notAllowedCodes = ['not_allowed_channel', 'not_allowed_right', 'not_allowed_own_run'] as const
+const notAllowedCodes = [
+  'not_allowed_channel',
+  'not_allowed_right',
+  'not_allowed_own_run',
+  'not_allowed_foreign_lock',
+] as const
 type NotAllowedCode = (typeof notAllowedCodes)[number]
 
 /** Raised by guards: the answer is the refusal, and the attempt goes into the audit. */

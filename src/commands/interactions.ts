@@ -50,7 +50,8 @@ export const dialogs: Readonly<
 > = {
   [viewIds.rollback]: {
     title: 'Roll back',
-    confirm: (one, context) => confirmRollback(one.user, one.metadata, one.value(inputs.reason), context),
+    confirm: (one, context) =>
+      confirmRollback(one.user, one.metadata, one.value(inputs.reason), context, one.value(inputs.environment)?.trim()),
   },
   [viewIds.deploy]: { title: 'Deploy', confirm: confirmDeploy },
   [viewIds.restore]: { title: 'Restore', confirm: confirmRestore },

@@ -4,7 +4,8 @@ import { lockAnnouncement, lockedRefusal, unlockAnnouncement } from '../messages
 import type { Message } from '../messages/blocks/message.ts'
 import { type Answer, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { environmentOf, guard } from './guards.ts'
+import type { Lock } from '../model/lock.ts'
+import { environmentOf, guard, NotAllowed, personOf } from './guards.ts'
 import { command } from './grammar/row.ts'
 import { environment, isReason, reason } from './grammar/words.ts'
 import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
@@ -67,11 +68,28 @@ export async function confirmLock(dialog: Submitted, context: CommandContext): P
 /** Carries out `/billing unlock [ENV]`. */
 export async function unlock(caller: Caller, asked: string | undefined, context: CommandContext): Promise<Answer> {
   const environment = asked ?? context.config.defaultEnvironment
-  await guard(context, caller, 'deploy', environment)
   const former = await context.locks.find(environment)
+  await guardUnlock(caller, environment, former, context)
   const unlocked = await context.locks.unlock(environment, caller.user, caller.channel)
   if (former === undefined || !unlocked) return tell(wasNotLocked(environment))
   return announced(environment, unlockAnnouncement(former, caller.user), context)
+}
+
+/** Raises NotAllowed. Whoever closed an environment opens it; so does an approver, or a deployer where the policy says so. */
+async function guardUnlock(
+  caller: Caller,
+  environment: string,
+  lock: Lock | undefined,
+  context: CommandContext,
+): Promise<void> {
+  await guard(context, caller, 'view', environment)
+  const { policy } = environmentOf(context, environment)
+  const { mayApprove, mayDeploy } = await personOf(context, caller, environment)
+  if (mayApprove) return
+  const foreign = lock !== undefined && lock.lockedBy !== caller.user && policy.unlock === 'approvers'
+  if (!mayDeploy || !foreign) return guard(context, caller, 'deploy', environment)
+  const ask = [...new Set([lock.lockedBy, ...policy.approvers])]
+  throw new NotAllowed({ reason: 'foreign_lock', environment, by: lock.lockedBy, ask })
 }
 
 /**

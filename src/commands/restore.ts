@@ -3,6 +3,7 @@ import { backupRemoved, noBackup, wrongNameTyped } from '../messages/answers/ref
 import { inputs } from '../messages/dialogs/ask-dialogs.ts'
 import { type RestorePrice, restoreView } from '../messages/dialogs/restore.ts'
 import type { KeptBackup } from '../model/backup.ts'
+import { approvalsNeeded } from '../jobs/approvals-needed.ts'
 import { newRun, type PhaseMinutes } from '../model/new-run.ts'
 import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
@@ -58,7 +59,7 @@ export async function confirmRestore(dialog: Submitted, context: CommandContext)
   await guard(context, { user: dialog.user, channel }, 'deploy', environment)
   await guardLock(context, environment)
   const typed = dialog.value(inputs.environment)?.trim() ?? ''
-  if (typed !== environment) return tell(wrongNameTyped(typed, environment))
+  if (typed !== environment) return tell(wrongNameTyped(typed, environment, '/billing restore'))
   const backup = (await context.backups(environment)).find((backup) => backup.file === file && backup.sha256 === sha256)
   if (backup === undefined) return tell(backupRemoved(file))
   const { policy } = environmentOf(context, environment)
@@ -70,7 +71,7 @@ export async function confirmRestore(dialog: Submitted, context: CommandContext)
     requestedBy: dialog.user,
     channel,
     reason: reason === '' ? undefined : reason,
-    approvalsNeeded: policy.restoreApprovals,
+    approvalsNeeded: approvalsNeeded('restore', policy),
     minutes: restoreMinutes(backup),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })

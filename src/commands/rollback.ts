@@ -7,6 +7,7 @@ import {
   rollbackRefused,
   schemaTooNew,
   undoListChanged,
+  wrongNameTyped,
 } from '../messages/answers/refused.ts'
 import { rollbackRefusalText } from '../messages/refusals.ts'
 import { undoableKinds } from '../model/kinds.ts'
@@ -88,11 +89,14 @@ export async function confirmRollback(
   privateMetadata: string,
   reason: string | undefined,
   context: CommandContext,
+  typed = '',
 ): Promise<Answer> {
   const { run: number, hash, channel, rollbackTarget } = Metadata.parse(JSON.parse(privateMetadata))
   const run = await context.runs.get(number)
   await guard(context, { user, channel }, 'deploy', run.environment)
   await guardLock(context, run.environment)
+  if (run.kind === 'restore' && typed !== run.environment)
+    return tell(wrongNameTyped(typed, run.environment, `/billing rollback #${run.number}`))
   const undo = await undoOf(run, context)
   const refused = await rollbackRefusal(run, rollbackDependencies(context))
   if (refused !== undefined) return tell(rollbackRefused(run, refused))

@@ -29,6 +29,15 @@ const policySchema = checkFields(
       .min(1)
       .default(2)
       .describe('How many must approve a restore: it takes back what was written since the backup.'),
+    fixApprovals: z
+      .int()
+      .min(1)
+      .default(1)
+      .describe('How many approvers a fix of a diagnosis needs. The approver who presses its button is the first.'),
+    unlock: z
+      .enum(['approvers', 'deployers'])
+      .default('approvers')
+      .describe('Who may open a lock that somebody else has closed. Whoever closed it may always open it.'),
     channels: z.array(channel).min(1).describe('The channels in which commands for this environment are taken.'),
     approvalExpiryMinutes: z.number().positive().default(60).describe('How long a plan waits for its approval.'),
     autoRollback: z

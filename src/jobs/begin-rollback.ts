@@ -8,6 +8,7 @@ import { planUndo, type UndoPlan } from '../model/undo-plan.ts'
 import { type RollbackRefusal, whyNotRollBack } from '../model/why-not-roll-back.ts'
 import type { LockStore } from '../store/locks.ts'
 import type { Applied, RunStore } from '../store/runs.ts'
+import { approvalsNeeded } from './approvals-needed.ts'
 import { approversOf } from './approvers.ts'
 
 /*
@@ -63,6 +64,7 @@ export async function beginRollback(
   const policy = config.environments[parent.environment]?.policy
   if (policy === undefined) return undefined
   const { service, environment, version, channel } = parent
+  const needed = approvalsNeeded('rollback', policy, parent.kind)
   const run = newRun('rollback', {
     service,
     environment,
@@ -72,13 +74,13 @@ export async function beginRollback(
     requestedBy,
     reason,
     plan: undo,
-    approvalsNeeded: policy.rollbackApprovals,
+    approvalsNeeded: needed,
     minutes: rollbackMinutes(parent),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })
   const applied = await create({ ...run, parent: parent.number })
   if (applied === undefined) return undefined
-  if (policy.rollbackApprovals > 0)
+  if (needed > 0)
     await runs.post(applied.run.number, { kind: 'approval_request', approvers: approversOf(applied.run, policy) })
   await runs.post(parent.number, { kind: 'note', text: `Run #${applied.run.number} rolls this back.` })
   await publish(parent.number)

@@ -12,6 +12,7 @@ import type { Claim } from '../store/fence.ts'
 import type { ThreadPost } from '../model/post.ts'
 import type { Alongside, RunStore } from '../store/runs.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
+import { approvalsNeeded } from './approvals-needed.ts'
 import { approversOf } from './approvers.ts'
 import { backoffMs, failureOf, verdictOn } from './failures.ts'
 import { contextFor } from './phase-context.ts'
@@ -152,7 +153,11 @@ export class PhaseExecutor {
     if (policy === undefined) return {}
     const ask: ThreadPost[] =
       run.dryRun || run.approvalsNeeded === 0 ? [] : [{ kind: 'approval_request', approvers: approversOf(run, policy) }]
-    return { posts: [{ kind: 'plan' }, ...ask], expiresInMinutes: policy.approvalExpiryMinutes }
+    return {
+      posts: [{ kind: 'plan' }, ...ask],
+      expiresInMinutes: policy.approvalExpiryMinutes,
+      approvalsNeeded: approvalsNeeded(run.kind, policy),
+    }
   }
 
   async #settle(claim: Claim, run: Run, error: unknown, signal: AbortSignal, job: TakenJob<PhaseJob>): Promise<void> {
@@ -166,7 +171,11 @@ export class PhaseExecutor {
         await this.#deps.phases.release(claim)
         return job.requeue()
       case 'replan':
-        return this.#finish(claim, { type: 'plan_outdated', phase: claim.phase }, { failure })
+        return this.#finish(
+          claim,
+          { type: 'plan_outdated', phase: claim.phase },
+          { failure, posts: [{ kind: 'replanned', phase: claim.phase, failure }] },
+        )
       case 'retry':
         return this.#retry(claim, failure.message, job)
       case 'fail':

@@ -9,5 +9,12 @@ export type Denial =
       readonly environment: string
       readonly ask: readonly string[]
     }
+  /** Somebody else has closed the environment. */
+  | {
+      readonly reason: 'foreign_lock'
+      readonly environment: string
+      readonly by: string
+      readonly ask: readonly string[]
+    }
   /** Nobody approves alone what they asked for. */
   | { readonly reason: 'own_run'; readonly ask: readonly string[] }

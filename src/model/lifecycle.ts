@@ -4,7 +4,15 @@ import type { PhaseName } from './kinds.ts'
 /** What can happen to a run. */
 export type RunEvent =
   | { readonly type: 'planned' }
-  | { readonly type: 'approved'; readonly by: string; readonly planHash: string }
+  | {
+      readonly type: 'approved'
+      readonly by: string
+      readonly planHash: string
+      /** How many the policy asks for now; the larger of it and what the run began with counts. */
+      readonly needed?: number
+      /** Who of those that have approved may approve now; nobody else counts. Missing: nobody has looked, all count. */
+      readonly entitled?: readonly string[]
+    }
   | { readonly type: 'rejected'; readonly by: string }
   | { readonly type: 'expired' }
   | { readonly type: 'phase_succeeded'; readonly phase: PhaseName }
@@ -82,7 +90,7 @@ export function transition(run: RunState, event: RunEvent): Transition {
     case 'planned':
       return afterPlanning(run)
     case 'approved':
-      return afterApproval(run, event.by, event.planHash)
+      return afterApproval(run, event)
     case 'rejected':
       return moved('rejected')
     case 'expired':
@@ -130,12 +138,15 @@ function afterPlanning(run: RunState): Transition {
   return startNext(run, [plan])
 }
 
-function afterApproval(run: RunState, by: string, planHash: string): Transition {
+function afterApproval(run: RunState, event: Extract<RunEvent, { type: 'approved' }>): Transition {
+  const { by, planHash, entitled, needed = 0 } = event
   if (planHash !== run.planHash) return refuse({ reason: 'stale_plan' })
-  const mine = run.approvals.some((approval) => approval.user === by && approval.planHash === planHash)
-  const approvals = [...run.approvals, { user: by, decision: 'approved' as const, planHash }]
+  const given = run.approvals.filter(({ user }) => entitled === undefined || entitled.includes(user))
+  const mine = given.some((approval) => approval.user === by && approval.planHash === planHash)
+  const approvals = [...given, { user: by, decision: 'approved' as const, planHash }]
   // A plan that was made again can come out the same, so enough may have approved it before.
-  if (countApprovals({ approvals, planHash: run.planHash }) >= run.approvalsNeeded) return startNext(run, [])
+  if (countApprovals({ approvals, planHash: run.planHash }) >= Math.max(run.approvalsNeeded, needed))
+    return startNext(run, [])
   return mine ? refuse({ reason: 'already_approved' }) : moved(run.status)
 }
 

@@ -4,8 +4,9 @@ import type { EffectKind } from './effects/effects.ts'
 import type { Run } from './run.ts'
 
 /**
- * Pure: whether the plan of a run lists this change. Runs whose plan lists none (a verification, a diagnosis) change
- * nothing; a rollback makes no change of its own, it puts back the recorded ones.
+ * Tells whether the plan of a run lists this change. Runs whose plan lists none (a verification, a diagnosis) change
+ * nothing; a rollback puts recorded changes back and makes none, except that it stops the service, and starts it again,
+ * while a restore is undone. Pure.
  */
 export function isListed(plan: Run['plan'], { kind, target }: PlannedEffect): boolean {
   switch (plan?.kind) {
@@ -19,6 +20,7 @@ export function isListed(plan: Run['plan'], { kind, target }: PlannedEffect): bo
     case 'fix':
       return kind === kindOf[plan.remedy.kind] && isTargetOf(plan.remedy, target)
     case 'undo':
+      return (kind === 'replicas' || kind === 'schedule') && plan.steps.some((step) => step.kind === 'database')
     case 'diagnose':
     case undefined:
       return false

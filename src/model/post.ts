@@ -15,6 +15,8 @@ export type ThreadPost =
       readonly user: string
       readonly decision: 'approved' | 'rejected' | 'cancelled' | 'retried' | 'left' | WatchDecision
       readonly reason?: string
+      /** How things stood when a person approved. */
+      readonly approvals?: { readonly given: number; readonly needed: number; readonly lapsed: readonly string[] }
     }
   /** A command has printed this, or a pod has logged it. Posts with the same title are joined while they wait. */
   | { readonly kind: 'output'; readonly title: string; readonly lines: readonly string[] }
@@ -25,6 +27,8 @@ export type ThreadPost =
       readonly failure: Failure
       readonly onCall: string | undefined
     }
+  /** The approved plan no longer held before this phase: every difference is told. */
+  | { readonly kind: 'replanned'; readonly phase: PhaseName; readonly failure: Failure }
   /** A rule of the watch has been broken: those on call are asked what to do. */
   | {
       readonly kind: 'breach'

@@ -55,7 +55,8 @@ export interface PhaseState {
 
 export interface Approval {
   readonly user: string
-  readonly decision: 'approved' | 'rejected'
+  /** `lapsed`: the person may no longer approve, so it counted no more when the next one approved. */
+  readonly decision: 'approved' | 'rejected' | 'lapsed'
   /** The plan that this person saw; an approval of another plan does not count. */
   readonly planHash: string
   readonly at: Date

@@ -13,7 +13,7 @@ export type RollbackRefusal =
   | { readonly reason: 'not_finished' }
   | { readonly reason: 'nothing_to_put_back' }
   | { readonly reason: 'locked'; readonly lock: Lock }
-  /** It succeeded longer ago than the policy allows. */
+  /** It ended longer ago than the policy allows, however it ended. */
   | { readonly reason: 'too_late'; readonly hours: number }
   /** A later run has changed the environment, so what was there before would be put over what is there now. */
   | { readonly reason: 'changed_since'; readonly by: number }
@@ -40,7 +40,7 @@ export function whyNotRollBack(run: Run, { others, lock, hours, now }: RollbackF
   if (!run.hasEffects) return { reason: 'nothing_to_put_back' }
   if (lock !== undefined) return { reason: 'locked', lock }
   const until = rollbackUntil(run, hours)
-  if (run.status === 'succeeded' && until !== undefined && until < now) return { reason: 'too_late', hours }
+  if (until !== undefined && until < now) return { reason: 'too_late', hours }
   const above = others.find((other) => other.number > run.number && other.hasEffects)
   return above === undefined ? undefined : { reason: 'changed_since', by: above.number }
 }

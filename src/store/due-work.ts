@@ -74,13 +74,13 @@ export class Sweeps {
   }
 
   /**
-   * Finds succeeded deploys and restores whose time for the rollback button has just passed, and counts their `rev` up,
+   * Finds deploys and restores that have ended and whose time for the rollback button has just passed, and counts their `rev` up,
    * so that their boards lose it.
    */
   async rollbackButtonsPast(hours: number, environment: string): Promise<readonly number[]> {
     const { rows } = await this.#db.query<{ number: string }>(
       `update purser.runs set rev = rev + 1
-       where kind in ('deploy', 'restore') and status = 'succeeded' and environment = $2
+       where kind in ('deploy', 'restore') and status in ('succeeded', 'failed', 'left', 'cancelled', 'rejected', 'expired') and environment = $2
          and finished_at < now() - make_interval(secs => $1 * 3600) and board_posted_at < finished_at + make_interval(secs => $1 * 3600)
        returning number`,
       [hours, environment],

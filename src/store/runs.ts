@@ -2,7 +2,7 @@ import { type AuditEvent, auditEvents, recordAudit } from './audit.ts'
 import type { Release } from '../model/revision-health.ts'
 import type { Effect } from '../model/effects/effects.ts'
 import { EnvironmentBusy, TransitionRefused, UnknownRun } from '../model/errors.ts'
-import { initialState, type RunEvent, type Transition, transition } from '../model/lifecycle.ts'
+import { countApprovals, initialState, type RunEvent, type Transition, transition } from '../model/lifecycle.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
 import type { Failure, LogGroup, MetricSample, Run, Verification, WatchDecision } from '../model/run.ts'
 import type { NewRun } from '../model/new-run.ts'
@@ -37,6 +37,8 @@ export interface Alongside {
   readonly diagnosis?: Diagnosis
   readonly line?: string
   readonly expiresInMinutes?: number
+  /** Raises what the run needs; it never lowers it. */
+  readonly approvalsNeeded?: number
   readonly posts?: readonly ThreadPost[]
   readonly reason?: string | undefined
 }
@@ -127,11 +129,19 @@ export class RunStore {
     // The sweep may not have come by yet, and nobody may approve a plan that is older than the policy allows.
     if (event.type === 'approved' && rows[0]?.expired)
       throw new TransitionRefused(number, { reason: 'wrong_status', status: 'expired' })
-    const told = this.#db.mask(alongside)
+    const lapsed = event.type === 'approved' ? await lapse(sql, run, event.entitled) : []
+    const told = withCount(this.#db.mask(alongside), run, event, lapsed)
     if (event.type === 'approved' || event.type === 'rejected') await insertDecision(sql, run, event, told.reason)
     await storeTransition(sql, run, next, told)
     await touchParent(sql, run)
     for (const post of told.posts ?? []) await insertPost(sql, number, post)
+    for (const user of lapsed)
+      await recordAudit(sql, this.#db.mask, {
+        run: number,
+        ...who,
+        kind: 'approval_lapsed',
+        text: `${user} may not approve now`,
+      })
     await recordAudit(sql, this.#db.mask, { run: number, ...who, kind: event.type, text: auditText(event, told) })
     return { run: await loadRun(sql, number), enqueue: next.enqueue }
   }
@@ -258,6 +268,28 @@ async function insertPhases(sql: Sql, run: number, input: NewRun, queued: PhaseN
     )
 }
 
+/** Marks approvals of the current plan by people who may no longer approve; returns these people. */
+async function lapse(sql: Sql, run: Run, entitled: readonly string[] | undefined): Promise<readonly string[]> {
+  if (entitled === undefined) return []
+  const { rows } = await sql.query<{ user_id: string }>(
+    `update purser.approvals set decision = 'lapsed'
+     where run = $1 and plan_hash = $2 and decision = 'approved' and not user_id = any($3) returning user_id`,
+    [run.number, run.planHash ?? '', entitled],
+  )
+  return rows.map((row) => row.user_id)
+}
+
+/** Stores with the post of an approval how many there are: it is rendered later, when the plan may be another one. */
+function withCount(alongside: Alongside, run: Run, event: RunEvent, lapsed: readonly string[]): Alongside {
+  if (event.type !== 'approved') return alongside
+  const left = run.approvals.filter(({ user }) => !lapsed.includes(user) && user !== event.by)
+  const given = countApprovals({ approvals: left, planHash: run.planHash }) + 1
+  const needed = Math.max(run.approvalsNeeded, event.needed ?? 0)
+  const counted = (post: ThreadPost): ThreadPost =>
+    post.kind === 'decision' ? { ...post, approvals: { given, needed, lapsed } } : post
+  return { ...alongside, approvalsNeeded: needed, posts: (alongside.posts ?? []).map(counted) }
+}
+
 async function insertDecision(
   sql: Sql,
   run: Run,
@@ -302,7 +334,7 @@ async function storeTransition(
        plan = coalesce($4::jsonb, plan), plan_hash = coalesce($5, plan_hash),
        -- Why a plan had to be made again is told until it is decided on.
        failure = case when $3 = 'awaiting_approval' then coalesce($6::jsonb, failure) else $6::jsonb end, verification = coalesce($7::jsonb, verification), reason = coalesce(reason, $9),
-       diagnosis = coalesce($10::jsonb, diagnosis),
+       diagnosis = coalesce($10::jsonb, diagnosis), approvals_needed = greatest(approvals_needed, $11),
        expires_at = case when $8::double precision is null then expires_at else now() + make_interval(secs => $8 * 60) end,
        started_at = case when $3 = 'executing' then coalesce(started_at, now()) else started_at end,
        finished_at = case when $3 in ('failed','left','planned','succeeded','rejected','expired','cancelled') then now() end
@@ -318,6 +350,7 @@ async function storeTransition(
       alongside.expiresInMinutes ?? null,
       alongside.reason ?? null,
       alongside.diagnosis === undefined ? null : JSON.stringify(alongside.diagnosis),
+      alongside.approvalsNeeded ?? 0,
     ],
   )
 }

@@ -9,6 +9,8 @@ const policy: PolicyConfig = {
   approvals: 1,
   selfApproval: false,
   rollbackApprovals: 0,
+  fixApprovals: 1,
+  unlock: 'approvers',
   restoreApprovals: 2,
   channels: ['CDEPLOYS'],
   approvalExpiryMinutes: 60,

@@ -80,6 +80,42 @@ describe('an approval', () => {
     expect(context.enqueued).toHaveLength(1)
   })
 
+  it('counts by the policy as it is now: two, where the plan was made for one', async () => {
+    const people = { approvers: ['UALEX', 'UBO'], approvals: 2 }
+    const context = openContext({ config: configWith(people) })
+    const run = await stores.waiting()
+    expect(await approves(alex, run, context)).toBe('')
+    expect(await stores.runs.get(run.number)).toMatchObject({ status: 'awaiting_approval', approvalsNeeded: 2 })
+    expect((await stores.boards.waiting(run.number)).at(-1)?.post).toMatchObject({
+      approvals: { given: 1, needed: 2, lapsed: [] },
+    })
+    expect(await approves({ ...alex, user: 'UBO' }, run, context)).toBe('')
+    expect((await stores.runs.get(run.number)).status).toBe('executing')
+  })
+
+  it('is not lowered: a plan that was made for two needs two', async () => {
+    const run = await stores.waiting({ approvalsNeeded: 2 })
+    await approves(alex, run, openContext())
+    expect((await stores.runs.get(run.number)).status).toBe('awaiting_approval')
+  })
+
+  it('of somebody who may no longer approve counts no more, and that is told and in the audit', async () => {
+    const run = await stores.waiting({ approvalsNeeded: 2 })
+    const before = openContext({ config: configWith({ approvers: ['UALEX', 'UBO', 'UCY'], approvals: 2 }) })
+    expect(await approves({ ...alex, user: 'UBO' }, run, before)).toBe('')
+    const after = openContext({ config: configWith({ approvers: ['UALEX', 'UCY'], approvals: 2 }) })
+    expect(await approves(alex, run, after)).toBe('')
+    const now = await stores.runs.get(run.number)
+    expect(now.status).toBe('awaiting_approval')
+    expect(now.approvals.map(({ user, decision }) => `${user} ${decision}`)).toEqual(['UBO lapsed', 'UALEX approved'])
+    expect((await stores.boards.waiting(run.number)).at(-1)?.post).toMatchObject({
+      approvals: { given: 1, needed: 2, lapsed: ['UBO'] },
+    })
+    expect((await stores.runs.events(run.number)).map(({ kind }) => kind)).toContain('approval_lapsed')
+    expect(await approves({ ...alex, user: 'UCY' }, run, after)).toBe('')
+    expect((await stores.runs.get(run.number)).status).toBe('executing')
+  })
+
   it('while another deploy executes is refused and names it', async () => {
     const running = await stores.under('migrate')
     const run = await stores.waiting()

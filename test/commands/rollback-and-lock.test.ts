@@ -189,9 +189,12 @@ describe('a locked environment', () => {
     expect(await said(context, alex, () => lock({ ...alex, user: 'UOLA' }, 'other', context))).toMatch(
       /^\*production\* is locked by <@UDANA> since .*: audit week/,
     )
-    expect(await said(context, dana, () => unlock({ ...dana, user: 'UOLA' }, undefined, context))).toBe('')
+    expect(await said(context, dana, () => unlock({ ...dana, user: 'UOLA' }, undefined, context))).toBe(
+      'The lock of production was closed by somebody else: they may open it, or an approver. Ask <@UDANA> or <@UALEX>. Nothing was changed.',
+    )
+    expect(await said(context, alex, () => unlock(alex, undefined, context))).toBe('')
     expect(context.announced[1]).toMatch(
-      /<@UOLA> \*unlocked production\*.*\nIt was locked by <@UDANA> since .*: audit week/,
+      /<@UALEX> \*unlocked production\*.*\nIt was locked by <@UDANA> since .*: audit week/,
     )
     expect(await said(context, dana, () => unlock(dana, undefined, context))).toContain('was not locked')
     expect(context.announced).toHaveLength(2)

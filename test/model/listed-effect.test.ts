@@ -5,6 +5,10 @@ import type { Run } from '../../src/model/run.ts'
 import { plan, restorePlan, undo } from '../messages/example-runs.ts'
 
 const deploy = { ...plan, effects: [{ kind: 'image', target: 'api' }] } as const
+const undoOfRestore = {
+  ...undo,
+  steps: [{ effect: 1, covers: [1], kind: 'database', target: 'valuecanvas', line: '' }],
+} as const
 const fix = (remedy: object) =>
   ({ kind: 'fix', remedy, diagnose: { kind: 'diagnose', subject: 'webhook' } }) as unknown as Run['plan']
 
@@ -22,6 +26,9 @@ it.each<[boolean, Run['plan'], PlannedEffect]>([
   [false, fix({ kind: 'run_cronjob', target: 'retry' }), { kind: 'job', target: 'other-run-7' }],
   [false, fix({ kind: 'deploy', target: '' }), { kind: 'image', target: 'api' }],
   [false, undo, { kind: 'image', target: 'api' }],
+  [false, undo, { kind: 'replicas', target: 'api' }],
+  [true, undoOfRestore, { kind: 'replicas', target: 'api' }],
+  [false, undoOfRestore, { kind: 'image', target: 'api' }],
   [false, undefined, { kind: 'image', target: 'api' }],
 ])('says %s, as the plan does', (listed, of, effect) => {
   expect(isListed(of, effect)).toBe(listed)

@@ -27,6 +27,20 @@ describe('a rollback', () => {
       { reason: 'too_late', hours: 24 },
       'more than 24 h ago',
     ],
+    [
+      'of a deploy that failed too long ago is refused',
+      { status: 'failed', finishedAt: hoursAgo(25) },
+      {},
+      { reason: 'too_late', hours: 24 },
+      'more than 24 h ago',
+    ],
+    [
+      'of a deploy that was cancelled too long ago is refused',
+      { status: 'cancelled', finishedAt: hoursAgo(25) },
+      {},
+      { reason: 'too_late', hours: 24 },
+      'more than 24 h ago',
+    ],
     ['of a deploy that succeeded lately begins', { status: 'succeeded', finishedAt: hoursAgo(23) }, {}, undefined, ''],
     [
       'under a later run that changed something is refused',

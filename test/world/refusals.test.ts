@@ -104,6 +104,11 @@ describe('what Purser refuses', () => {
     await truncate(join(directory, dump, data), 20)
     await world.startBot('patient')
     await world.presses('dana', 'retry_phase')
+    await world.waitFor('another approval', () =>
+      world.threads().includes('environment.backups.maxAgeMinutes in purser.yaml is 60 (planned: 0.0001)'),
+    )
+    await world.waitFor('the new plan', () => world.seenBy('alex').at(-1)?.includes('[Approve]') === true)
+    await world.presses('alex', 'approve')
     await world.waitFor('a refusal', () => world.threads().includes('the file is not what was written'))
 
     const tables = `select 1 from pg_tables where tablename in ('billing_audit_log', 'grace_periods')`

@@ -17,6 +17,8 @@ export function denialText(denial: Denial): string {
       const what = denial.right === 'deploy' ? 'start or change' : 'approve'
       return `You may not ${what} runs in ${denial.environment}.`
     }
+    case 'foreign_lock':
+      return `The lock of ${denial.environment} was closed by somebody else: they may open it, or an approver.`
     case 'own_run':
       return 'Someone else has to approve a run that you asked for.'
   }

@@ -87,8 +87,9 @@ export function backupRemoved(file: string): Message {
   return refusal(`${file} has been removed since. Nothing was changed.`, listBackups)
 }
 
-export function wrongNameTyped(typed: string, environment: string): Message {
-  return refusal(`You typed “${typed}”, not “${environment}”. Nothing was changed.`, 'Ask again: /billing restore')
+/** Says that what was typed is not the environment's name. `command` asks for the same again. */
+export function wrongNameTyped(typed: string, environment: string, command: string): Message {
+  return refusal(`You typed “${typed}”, not “${environment}”. Nothing was changed.`, `Ask again: ${command}`)
 }
 
 // These are for diagnose and fix.

@@ -147,7 +147,6 @@ function mayRollBack(run: Run, now: Date, until: Date | undefined): boolean {
     // The plan of such a run was outdated after phases had run, and nobody approved the new one.
     case 'rejected':
     case 'expired':
-      return true
     case 'succeeded':
       return until !== undefined && now < until
     case 'planning':

@@ -51,18 +51,18 @@ export function stateLines(run: Run, view: StateView): readonly string[] {
       return [
         `*Failed and left as it is*${decidedBy('leave', view)}.${reasonOf(run)}`,
         soFar(run),
-        ...rollbackOffer(run),
+        ...rollbackOffer(run, view),
       ]
     case 'planned':
       return ['*Dry run: the plan is complete.* Nothing was changed and nothing will be.']
     case 'succeeded':
       return succeededLines(run, view)
     case 'rejected':
-      return [`*Rejected*${rejectedBy(run)}. ${soFar(run)} ${afresh(run)}`, ...rollbackOffer(run)]
+      return [`*Rejected*${rejectedBy(run)}. ${soFar(run)} ${afresh(run)}`, ...rollbackOffer(run, view)]
     case 'expired':
-      return [`*Expired*: nobody approved in time. ${soFar(run)} ${afresh(run)}`, ...rollbackOffer(run)]
+      return [`*Expired*: nobody approved in time. ${soFar(run)} ${afresh(run)}`, ...rollbackOffer(run, view)]
     case 'cancelled':
-      return [`*Cancelled*${decidedBy('cancel', view)}. ${soFar(run)}`, ...rollbackOffer(run)]
+      return [`*Cancelled*${decidedBy('cancel', view)}. ${soFar(run)}`, ...rollbackOffer(run, view)]
   }
 }
 
@@ -168,8 +168,8 @@ function doneLine(run: Run): string {
   return run.phases.find((phase) => phase.name === 'fix')?.line ?? ''
 }
 
-function rollbackOffer(run: Run): readonly string[] {
-  if (run.rolledBackBy !== undefined) return []
+function rollbackOffer(run: Run, { rollbackUntil, now }: StateView): readonly string[] {
+  if (run.rolledBackBy !== undefined || (rollbackUntil !== undefined && rollbackUntil <= now)) return []
   if (isUndoable(run) && run.hasEffects) return ['*Roll back* shows what would be undone before anything happens.']
   return []
 }

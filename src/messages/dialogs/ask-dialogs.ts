@@ -211,3 +211,13 @@ function versionOption(version: Version, now: Date): PlainTextOption {
     ...(dated ? { description: plainText(`${version.createdAt.slice(0, 10)}, ${ago(at, now)}`, 75) } : {}),
   }
 }
+
+/** Asks for the environment's name, typed: what follows takes back data, and nobody does that with one press. */
+export function typedEnvironment(environment: string, what: string): KnownBlock {
+  return {
+    type: 'input',
+    block_id: inputs.environment,
+    label: plainText(`Type ${environment} to ${what}`),
+    element: { type: 'plain_text_input', action_id: inputs.environment, placeholder: plainText(environment) },
+  }
+}

@@ -8,6 +8,7 @@ import {
   refusedRollbackTarget,
   rollbackTargetBlocks,
 } from '../plan/rollback-target.ts'
+import { typedEnvironment } from './ask-dialogs.ts'
 import { list } from '../blocks/list.ts'
 import { paragraph, plainText, words } from '../blocks/message.ts'
 import { planSections, rendered } from '../plan/plan-sections.ts'
@@ -30,6 +31,8 @@ export function rollbackView(run: Run, undo: UndoPlan, privateMetadata: string, 
       ...undoneBlocks(run, undo),
       ...(undo.rollbackTarget === undefined ? [] : rollbackTargetBlocks(undo.rollbackTarget, now)),
       ...stayBlocks(undo),
+      // It takes back data, as the restore did.
+      ...(nothing || run.kind !== 'restore' ? [] : [typedEnvironment(run.environment, 'roll the restore back')]),
       ...(nothing ? [] : [reasonInput()]),
     ],
   }

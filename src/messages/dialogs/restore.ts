@@ -2,7 +2,7 @@ import type { Block, KnownBlock, ModalView } from '@slack/types'
 import type { KeptBackup, KeptDatabase } from '../../model/backup.ts'
 import type { RestoredTable, RestorePlan } from '../../model/restore-plan.ts'
 import { viewIds } from '../board/actions.ts'
-import { inputs } from './ask-dialogs.ts'
+import { inputs, typedEnvironment } from './ask-dialogs.ts'
 import { list } from '../blocks/list.ts'
 import { code, context, message, type Message, paragraph, paragraphs, plainText, words } from '../blocks/message.ts'
 import { ago, counted, duration, sizeOf } from '../../text.ts'
@@ -41,12 +41,7 @@ export function restoreView(price: RestorePrice, privateMetadata: string): Modal
       ].join('\n'),
     ),
     ...writtenSince(tables),
-    {
-      type: 'input',
-      block_id: inputs.environment,
-      label: plainText(`Type ${environment} to ask for the restore`),
-      element: { type: 'plain_text_input', action_id: inputs.environment, placeholder: plainText(environment) },
-    },
+    typedEnvironment(environment, 'ask for the restore'),
     {
       type: 'input',
       block_id: inputs.reason,

@@ -52,6 +52,8 @@ export function threadMessage(post: ThreadPost, run: Run, watched: Watched = unw
       return note(post)
     case 'failed':
       return failed(post, run, charts())
+    case 'replanned':
+      return replanned(post, run)
     case 'breach':
       return breach(post, run, charts())
     case 'verification':
@@ -98,9 +100,14 @@ function decided(post: Post<'decision'>, run: Run): string {
   const number = `run #${run.number}`
   switch (post.decision) {
     case 'approved': {
-      const count = `${countApprovals(run)} of ${run.approvalsNeeded}`
-      const open = run.status === 'awaiting_approval' ? 'More approvals are needed before it starts.' : 'It goes ahead.'
-      return `${who} *approved* ${number} (${count}). ${open}`
+      const { given, needed, lapsed } = post.approvals ?? {
+        given: countApprovals(run),
+        needed: run.approvalsNeeded,
+        lapsed: [],
+      }
+      const open = given < needed ? 'More approvals are needed before it starts.' : 'It goes ahead.'
+      const gone = lapsed.map((user) => ` The approval of ${mention(user)} no longer counts: they may not approve now.`)
+      return `${who} *approved* ${number} (${given} of ${needed}). ${open}${gone.join('')}`
     }
     case 'rejected':
       return `${who} *rejected* ${number}. ${soFar(run)}`
@@ -155,6 +162,20 @@ function failed(post: Post<'failed'>, run: Run, charts: Charts): Message {
   ]
   const text = [`${what}: ${reason}`, hint, next, onCall].filter((part) => part !== '').join('\n')
   return post.phase === 'monitor' && !judged(post, run) ? withCharts(text, blocks, charts) : message(text, blocks)
+}
+
+/** Tells everything that is not as it was approved. Nothing of the phase was done. */
+function replanned({ phase, failure }: Post<'replanned'>, run: Run): Message {
+  const what = `Before ${phaseTitle(run, phase)}: the approved plan of run #${run.number} no longer holds`
+  const differences = failure.evidence.length === 0 ? [failure.message.replace(/^[^:]*: /, '')] : failure.evidence
+  const style = { line: 400, cap: { lines: 30, chars: 2800, rest: 'in the audit' } }
+  const next = run.phases.some(({ name }) => name === 'plan')
+    ? 'Nothing of this phase was done. The plan is made again and needs a new approval.'
+    : 'Nothing of this phase was done.'
+  return message(`${what}: ${words(differences.join('; '), 800)}. ${next}`, [
+    ...list(`${what}:`, differences, style),
+    paragraph(next),
+  ])
 }
 
 /** Tells whether the watch came to its end: then its criteria were told just before, with the charts. */

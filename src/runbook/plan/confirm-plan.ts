@@ -1,3 +1,4 @@
+import { PurserError } from '../../errors.ts'
 import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import { changeSince } from '../../model/foreign-change.ts'
 import { foreignChangeSentence } from '../../model/shared-sentences.ts'
@@ -32,10 +33,21 @@ async function confirmPlan(context: PhaseContext): Promise<void> {
   const approved = planOf(context.run)
   const early = await earlyDrift(context, approved)
   if (early.length > 0) throw new PlanOutdated(early)
-  const [now, own] = await Promise.all([makePlan(context), effectsSincePlan(context)])
+  const [now, own] = await Promise.all([makePlanAgain(context), effectsSincePlan(context)])
   const differences = [...(await deploymentDrift(context, approved)), ...planDrift(approved, now, own)]
   if (differences.length > 0) throw new PlanOutdated(differences)
   if (own.length === 0) await tellNewRisks(context, approved, now)
+}
+
+/** Where a plan cannot even be made any more, what was approved does not hold either. A temporary error is none of that. */
+async function makePlanAgain(context: PhaseContext): Promise<DeployPlan> {
+  try {
+    return await makePlan(context)
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof PurserError) || error.transient) throw error
+    throw new PlanOutdated([{ now: `it cannot be made any more: ${error.message}` }])
+  }
 }
 
 /** Where tag or image have moved, a plan cannot be made as before: that is told first. */

@@ -1,0 +1,246 @@
+import { execFileSync } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deployment, namespace } from '../../sandbox/world.ts'
+import { snapshotOf } from './snapshot.ts'
+import { startTestWorld, type TestWorld } from './test-world.ts'
+
+let world: TestWorld
+beforeAll(async () => {
+  world = await startTestWorld({ monitorSeconds: 3 })
+  await world.startBot('purser')
+  const [first] = await world.plays('deploy v1.2.0')
+  if (first?.ok !== true) throw new Error(first?.why)
+}, 120_000)
+afterAll(() => world.close())
+
+const board = () => world.seenBy('dana').findLast((it) => it.includes('→')) ?? ''
+const waiting = () => board().includes('waiting for approval')
+
+async function kubernetes(path: string, body: object, manager = 'kubectl-edit'): Promise<void> {
+  const { url, token } = world.sandbox.kubernetes
+  const answer = await fetch(`${url}${path}?fieldManager=${manager}`, {
+    method: 'PATCH',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/merge-patch+json' },
+    body: JSON.stringify(body),
+  })
+  expect(answer.status).toBe(200)
+}
+const deploymentPath = `/apis/apps/v1/namespaces/${namespace}/deployments/${deployment}`
+const secretPath = `/api/v1/namespaces/${namespace}/secrets/stripe-credentials`
+const cronJobPath = `/apis/batch/v1/namespaces/${namespace}/cronjobs/webhook-retry`
+
+async function stripe(method: 'POST' | 'DELETE', fields: Readonly<Record<string, string>> = {}): Promise<void> {
+  const { STRIPE_SECRET_KEY: key = '' } = world.sandbox.environment
+  const [endpoint] = world.sandbox.stripe
+    .endpoints()
+    .filter(({ status }) => status === 'enabled' || fields['disabled'] === 'false')
+  const answer = await fetch(`${world.sandbox.stripe.url}/v1/webhook_endpoints/${endpoint?.id}`, {
+    method,
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/x-www-form-urlencoded' },
+    ...(method === 'POST' ? { body: new URLSearchParams(fields) } : {}),
+  })
+  expect(answer.status).toBe(200)
+}
+const allEvents = () =>
+  Object.fromEntries(
+    world.sandbox.stripe.endpoints()[0]?.enabled_events.map((event, at) => [`enabled_events[${at}]`, event]) ?? [],
+  )
+
+/** Starts Purser anew with another purser.yaml. */
+async function restartWith(change: (yaml: string) => string): Promise<void> {
+  const { PURSER_CONFIG: config = '' } = world.sandbox.environment
+  const other = `${config}.other.yaml`
+  await writeFile(other, change(await readFile(config, 'utf8')))
+  await world.bots.at(-1)?.stop()
+  await world.startBot(`purser-${world.bots.length}`, { PURSER_CONFIG: other })
+}
+
+async function planned(): Promise<number> {
+  const known = board()
+  await world.types('dana', '/billing deploy v1.2.0')
+  await world.waitFor('the plan', () => board() !== known && waiting(), 30_000)
+  const [run] = await world.state('select max(number)::int as number from purser.runs')
+  return Number(run?.['number'])
+}
+
+const statusOf = async (run: number) =>
+  (await world.state(`select status from purser.runs where number = ${run}`))[0]?.['status']
+const outdated = async (run: number) =>
+  Number(
+    (
+      await world.state(
+        `select count(*)::int as n from purser.audit_events where run = ${run} and kind = 'plan_outdated'`,
+      )
+    )[0]?.['n'],
+  )
+
+interface Row {
+  readonly what: string
+  readonly tamper: () => Promise<void>
+  readonly mend: () => Promise<void>
+  readonly said: RegExp
+}
+
+const git = (...args: readonly string[]) =>
+  execFileSync('git', ['-C', join(world.sandbox.directory, 'repository.git'), ...args], { encoding: 'utf8' }).trim()
+let former = ''
+
+const rows: readonly Row[] = [
+  {
+    what: 'another setting of the Deployment',
+    tamper: () => kubernetes(deploymentPath, { spec: { minReadySeconds: 1 } }),
+    mend: () => kubernetes(deploymentPath, { spec: { minReadySeconds: null } }),
+    said: /spec\.minReadySeconds of the Deployment is 1 \(planned: not set\)/,
+  },
+  {
+    what: 'the endpoint disabled',
+    tamper: () => stripe('POST', { disabled: 'true' }),
+    mend: () => stripe('POST', { disabled: 'false' }),
+    said: /Stripe endpoint we_\w+ was disabled \(planned: enabled\)/,
+  },
+  {
+    what: 'fewer events',
+    tamper: () => {
+      former = JSON.stringify(allEvents())
+      return stripe('POST', { 'enabled_events[0]': 'invoice.paid' })
+    },
+    mend: () => stripe('POST', JSON.parse(former) as Record<string, string>),
+    said: /Stripe endpoint we_\w+ has no longer [a-z._]+, .* and \d+ more \(planned: so\)/,
+  },
+  {
+    what: 'the endpoint at another URL',
+    tamper: () => {
+      former = world.sandbox.stripe.endpoints()[0]?.url ?? ''
+      return stripe('POST', { url: 'https://example.com/elsewhere' })
+    },
+    mend: () => stripe('POST', { url: former }),
+    said: /Stripe endpoint we_\w+ was deleted, or has another URL \(planned: keep\)/,
+  },
+  {
+    what: 'the Secret written by somebody else',
+    tamper: async () => {
+      const data = world.sandbox.kubernetes.read('Secret', namespace, 'stripe-credentials')?.['data']
+      former = (data as Record<string, string>)['webhook-secret'] ?? ''
+      await kubernetes(secretPath, { data: { 'webhook-secret': Buffer.from('whsec_by_hand').toString('base64') } })
+    },
+    mend: () => kubernetes(secretPath, { data: { 'webhook-secret': former } }),
+    said: /the Secret holds another value \(fingerprint \w+\) \(planned: \w+\)/,
+  },
+  {
+    what: 'the CronJob changed',
+    tamper: () => kubernetes(cronJobPath, { spec: { schedule: '0 3 * * *' } }),
+    mend: () => kubernetes(cronJobPath, { spec: { schedule: '*/5 * * * *' } }),
+    said: /it cannot be made any more: .*webhook-retry.*kubectl-edit/,
+  },
+  {
+    what: 'a migration taken out of the ledger',
+    tamper: async () => {
+      await world.service(
+        `create table kept as select * from purser.migrations where name = '20260101092000_grace_periods.sql'`,
+      )
+      await world.service(`delete from purser.migrations where name = '20260101092000_grace_periods.sql'`)
+    },
+    mend: async () => {
+      await world.service('insert into purser.migrations select * from kept')
+      await world.service('drop table kept')
+    },
+    said: /20260101092000_grace_periods\.sql is pending too \(planned: nothing of it\)/,
+  },
+  {
+    what: 'the end-to-end command of purser.yaml',
+    tamper: () =>
+      restartWith((yaml) => yaml.replace(/run: \[ ?\.\/scripts\/tests\/billing-e2e\.sh.*\]/, "run: ['true']")),
+    mend: () => restartWith((yaml) => yaml),
+    said: /service\.e2e\.run in purser\.yaml is \["true"\] \(planned: \[/,
+  },
+  {
+    what: 'the tag',
+    tamper: async () => {
+      former = git('rev-parse', 'v1.2.0^{commit}')
+      git('tag', '-f', 'v1.2.0', git('rev-parse', 'v1.1.0^{commit}'))
+    },
+    mend: async () => void git('tag', '-f', 'v1.2.0', former),
+    said: /tag v1\.2\.0 moved to [0-9a-f]{7} \(planned: [0-9a-f]{7}\)/,
+  },
+]
+
+describe('between the plan and its approval', () => {
+  it.each(rows)(
+    '$what: the run asks again and names it, and nothing was changed',
+    async ({ tamper, mend, said }) => {
+      const run = await planned()
+      await tamper()
+      const before = snapshotOf(world)
+      await world.presses('alex', 'approve')
+      try {
+        await expect.poll(() => outdated(run), { timeout: 30_000 }).toBe(1)
+        await world.waitFor('the reason in the thread', () => said.test(world.threads()), 15_000)
+        expect(snapshotOf(world)).toEqual(before)
+        expect(await world.state(`select kind, target from purser.effects where run = ${run}`)).toEqual([])
+      } finally {
+        await mend()
+      }
+      await expect.poll(() => statusOf(run), { timeout: 30_000 }).toMatch(/^(awaiting_approval|failed)$/)
+      // The moved tag is not the image's commit: then there is no plan to approve.
+      if ((await statusOf(run)) === 'failed') return world.presses('dana', 'leave')
+      await world.presses('alex', 'reject')
+      await expect.poll(() => statusOf(run), { timeout: 15_000 }).toBe('rejected')
+    },
+    90_000,
+  )
+})
+
+describe('between the approval and a later phase', () => {
+  let run = 0
+  const between = [
+    { after: 'rollout', what: 'the Secret written by somebody else' },
+    { after: 'stripe', what: 'the endpoint disabled' },
+    { after: 'cronjobs', what: 'another setting of the Deployment' },
+  ].map(({ after, what }) => ({ after, ...(rows.find((row) => row.what === what) as Row) }))
+
+  const succeeded = async (phase: string) =>
+    (await world.state(`select status from purser.phases where run = ${run} and name = '${phase}'`))[0]?.['status'] ===
+    'succeeded'
+
+  it.each(between)(
+    'after $after, $what: the next one asks again and names it',
+    async ({ after, tamper, mend, said }) => {
+      if (run === 0) run = await planned()
+      const times = await outdated(run)
+      const told = world.threads().length
+      await world.presses('alex', 'approve')
+      await expect.poll(() => succeeded(after), { timeout: 90_000, interval: 50 }).toBe(true)
+      // Purser is away while somebody else works; the next process takes the run up.
+      await world.bots.at(-1)?.stop()
+      await tamper()
+      await world.startBot(`purser-${world.bots.length}`)
+      await expect.poll(() => outdated(run), { timeout: 60_000 }).toBe(times + 1)
+      await world.waitFor('the reason in the thread', () => said.test(world.threads().slice(told)), 15_000)
+      await mend()
+      // What was asked again saw the tampered world: its plan is outdated as soon as it is approved, so it is made anew.
+      await expect.poll(() => statusOf(run), { timeout: 30_000 }).toMatch(/^(awaiting_approval|failed)$/)
+      if ((await statusOf(run)) === 'failed') await world.presses('dana', 'retry_phase')
+      else {
+        await world.presses('alex', 'approve')
+        await expect.poll(() => outdated(run), { timeout: 30_000 }).toBe(times + 2)
+      }
+      await expect.poll(() => statusOf(run), { timeout: 30_000 }).toBe('awaiting_approval')
+      await world.waitFor('the question', waiting, 15_000)
+    },
+    180_000,
+  )
+
+  it('goes through once nobody changes anything, and did nothing that its plans did not list', async () => {
+    await world.presses('alex', 'approve')
+    await expect.poll(() => statusOf(run), { timeout: 90_000 }).toBe('succeeded')
+    expect(
+      await world.state(
+        `select e.kind, e.target from purser.effects e join purser.runs r on r.number = e.run
+         where r.kind = 'deploy' and not exists (
+           select from jsonb_array_elements(r.plan -> 'effects') p where p ->> 'kind' = e.kind and p ->> 'target' = e.target)`,
+      ),
+    ).toEqual([])
+  }, 120_000)
+})
