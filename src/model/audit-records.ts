@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import type { ChainedEvent } from './audit-chain.ts'
+import { hashOfPlan } from './deploy-plan.ts'
 import { canonicalJson } from './json.ts'
+import type { Run } from './run.ts'
 
 /*
  * What the audit knows of the tables. Approvals, effects and states of runs are rows that can be changed; the event of each
@@ -30,6 +32,8 @@ export interface EffectFacts {
 export interface RunRecords {
   readonly status: string
   readonly planHash: string | null
+  /** Of what the plan holds; its hash is the one that was approved, and the plan beside it may be changed. */
+  readonly planContent: string | null
   readonly approvals: readonly ApprovalFacts[]
   readonly effects: readonly EffectFacts[]
 }
@@ -68,11 +72,20 @@ const effect = z.object({
 const factsOfRun = z.object({
   status: z.string().optional(),
   planHash: z.string().nullish(),
+  planContent: z.string().nullish(),
   approval: approval.optional(),
   approvals: z.array(approval).optional(),
   effect: effect.optional(),
   effects: z.array(effect).optional(),
 })
+
+type RunFacts = Pick<RunRecords, 'status' | 'planHash' | 'planContent'>
+
+/** What an event of a run says of it. */
+export function factsOf(run: Pick<Run, 'status' | 'planHash' | 'plan'>): RunFacts {
+  const { status, planHash = null, plan } = run
+  return { status, planHash, planContent: plan === undefined ? null : hashOfPlan(plan) }
+}
 
 interface Told<T> {
   readonly value: T
@@ -80,7 +93,7 @@ interface Told<T> {
 }
 
 interface Story {
-  run: Told<{ readonly status: string; readonly planHash: string | null }> | undefined
+  run: Told<RunFacts> | undefined
   readonly approvals: Map<string, Told<ApprovalFacts>>
   readonly effects: Map<string, Told<EffectFacts>>
 }
@@ -97,8 +110,8 @@ export function differencesOf(
     return records === undefined ? [] : [{ kind: 'differs', run, of, how: 'no_event', fields: [], sequence: undefined }]
   if (records === undefined)
     return [{ kind: 'differs', run, of, how: 'no_row', fields: [], sequence: story.run.sequence }]
-  const { status, planHash, approvals, effects } = records
-  const fields = changedFields(story.run.value, { status, planHash })
+  const { approvals, effects, ...facts } = records
+  const fields = changedFields(story.run.value, facts)
   const { sequence } = story.run
   return [
     ...(fields.length === 0 ? [] : [{ kind: 'differs' as const, run, of, how: 'changed' as const, fields, sequence }]),
@@ -117,7 +130,10 @@ function storyOf(events: readonly Pick<ChainedEvent, 'sequence' | 'facts'>[]): S
     const told = factsOfRun.safeParse(facts).data
     if (told === undefined) continue
     if (told.status !== undefined)
-      story.run = { value: { status: told.status, planHash: told.planHash ?? null }, sequence }
+      story.run = {
+        value: { status: told.status, planHash: told.planHash ?? null, planContent: told.planContent ?? null },
+        sequence,
+      }
     for (const value of [...(told.approvals ?? []), ...(told.approval === undefined ? [] : [told.approval])])
       story.approvals.set(keyOfApproval(value), { value, sequence })
     for (const value of [...(told.effects ?? []), ...(told.effect === undefined ? [] : [told.effect])])

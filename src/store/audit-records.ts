@@ -1,4 +1,5 @@
 import type { ApprovalFacts, EffectFacts, RunRecords } from '../model/audit-records.ts'
+import { hashOfPlan } from '../model/deploy-plan.ts'
 import type { Sql } from './database.ts'
 
 /** What events say of rows, and the rows themselves in the same form. */
@@ -51,8 +52,8 @@ export async function runsAfter(sql: Sql, after: number, most: number): Promise<
 
 /** Runs that are not among the answers have no row. */
 export async function recordsOf(sql: Sql, runs: readonly number[]): Promise<ReadonlyMap<number, RunRecords>> {
-  const found = await sql.query<{ number: string; status: string; plan_hash: string | null }>(
-    'select number, status, plan_hash from purser.runs where number = any($1)',
+  const found = await sql.query<{ number: string; status: string; plan_hash: string | null; plan: unknown }>(
+    'select number, status, plan_hash, plan from purser.runs where number = any($1)',
     [runs],
   )
   const approvals = await sql.query<StoredApproval>(
@@ -64,11 +65,12 @@ export async function recordsOf(sql: Sql, runs: readonly number[]): Promise<Read
     [runs],
   )
   return new Map(
-    found.rows.map(({ number, status, plan_hash: planHash }) => [
+    found.rows.map(({ number, status, plan_hash: planHash, plan }) => [
       Number(number),
       {
         status,
         planHash,
+        planContent: plan === null ? null : hashOfPlan(plan),
         approvals: approvals.rows.filter(({ run }) => run === number).map(approvalFacts),
         effects: effects.rows.filter(({ run }) => run === number).map(effectFacts),
       },

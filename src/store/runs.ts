@@ -3,6 +3,7 @@ import type { AuditHead, ChainedEvent, NewAuditEvent } from '../model/audit-chai
 import type { Release } from '../model/revision-health.ts'
 import type { Effect } from '../model/effects/effects.ts'
 import { EnvironmentBusy, TransitionRefused, UnknownRun } from '../model/errors.ts'
+import { factsOf } from '../model/audit-records.ts'
 import { initialState, type RunEvent, transition } from '../model/lifecycle.ts'
 import { hasEnded, type LogGroup, type MetricSample, type Run, type WatchDecision } from '../model/run.ts'
 import type { NewRun } from '../model/new-run.ts'
@@ -71,7 +72,7 @@ export class RunStore {
       source: input.channel,
       kind: 'requested',
       text: `${input.kind} ${input.version} in ${input.environment}${input.dryRun ? ' (dry run)' : ''}`,
-      facts: { status: run.status, planHash: run.planHash ?? null },
+      facts: factsOf(run),
     })
     return { run, enqueue: start.enqueue }
   }
@@ -128,7 +129,7 @@ export class RunStore {
     await touchParent(sql, run)
     for (const post of told.posts ?? []) await insertPost(sql, number, post)
     const after = await loadRun(sql, number)
-    const facts = { status: after.status, planHash: after.planHash ?? null, ...decided }
+    const facts = { ...factsOf(after), ...decided }
     const head = await recordAudit(sql, this.#db, {
       run: number,
       ...who,

@@ -334,6 +334,11 @@ describe('somebody with all rights on the database and without the key is found 
       /^Run #1 \(planHash\) is not as event/,
     ],
     [
+      'what the plan of a run holds',
+      `update purser.runs set plan = plan || '{"version":"v9.9.9"}' where number = 1`,
+      /^Run #1 \(planContent\) is not as event/,
+    ],
+    [
       'what its thread has of the audit',
       `update purser.posts set post = post || '{"hash":"x"}' where post ->> 'kind' = 'audit_head'`,
       /^Event \d+ was replaced: the thread of run #1 has another hash/,
