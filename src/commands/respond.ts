@@ -68,7 +68,7 @@ export async function answering(
   } catch (error) {
     if (error instanceof PurserError && !error.transient) {
       const text = told(error)
-      await noteRefusal(context, caller, `${what}: ${text}`)
+      await noteRefusal(context, caller, `${what}: ${text}`, received.run)
       if (error instanceof NotAllowed) return tell(notAllowed(error.denial))
       if (error instanceof Locked) return tell(lockedRefusal(error.lock))
       return tell(refusedBecause(text, error.hint))
@@ -83,9 +83,14 @@ function told(error: PurserError): string {
 }
 
 /** The answer does not wait for a database that is away. */
-async function noteRefusal(context: CommandContext, caller: Caller, text: string): Promise<void> {
+async function noteRefusal(
+  context: CommandContext,
+  caller: Caller,
+  text: string,
+  run: number | undefined,
+): Promise<void> {
   try {
-    await context.runs.audit({ run: undefined, actor: caller.user, source: caller.channel, kind: 'refused', text })
+    await context.runs.audit({ run, actor: caller.user, source: caller.channel, kind: 'refused', text })
   } catch (error) {
     context.log.error({ err: error, text }, 'a refusal could not be audited')
   }

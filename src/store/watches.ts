@@ -59,7 +59,8 @@ export async function decideWatch(
 ): Promise<Run> {
   return db.transaction(async (sql) => {
     await sql.query('select 1 from purser.runs where number = $1 for update', [run])
-    const refused = whyNotDecide(await loadRun(sql, run), decision)
+    const watched = await loadRun(sql, run)
+    const refused = whyNotDecide(watched, decision)
     if (refused !== undefined) throw new TransitionRefused(run, refused)
     await sql.query(
       `update purser.watches set decision = $2, decided_by = $3, decided_at = now(), decision_reason = $4, decided_undo = $5
@@ -68,7 +69,13 @@ export async function decideWatch(
     )
     const post = { kind: 'decision' as const, user: who.actor, decision, ...(reason === undefined ? {} : { reason }) }
     await insertPost(sql, run, db.mask(post))
-    await recordAudit(sql, db, { run, ...who, kind: `watch_${decision}`, text: reason ?? '' })
+    await recordAudit(sql, db, {
+      run,
+      ...who,
+      kind: `watch_${decision}`,
+      text: reason ?? '',
+      facts: { decision, planOfRun: watched.planHash ?? null },
+    })
     await sql.query('update purser.runs set rev = rev + 1 where number = $1', [run])
     return loadRun(sql, run)
   })

@@ -98,6 +98,15 @@ describe('the audit has, before anything is done,', () => {
     expect(event?.facts).toEqual({ action: actionId, shown: run.planHash })
   })
 
+  it('a press that is refused, in the story of its run', async () => {
+    const run = await stores.waiting()
+    const [approve = ''] = Object.keys(presses).filter((id) => id.includes('approve'))
+    const ticket = JSON.stringify({ run: run.number, plan: run.planHash })
+    await slack().press(approve, ticket, { user: 'USAM', channel: 'CDEPLOYS' })
+    const told = (await stores.runs.events(run.number)).slice(-2).map(({ actor, kind }) => `${actor} ${kind}`)
+    expect(told).toEqual(['USAM press', 'USAM refused'])
+  })
+
   it('a press that is too old to be understood', async () => {
     const [actionId = ''] = Object.keys(presses)
     expect(await audited(() => slack().press(actionId, 'old'))).toEqual([`UDANA CDEPLOYS press button ${actionId}`])
