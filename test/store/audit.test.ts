@@ -217,6 +217,23 @@ describe('somebody with all rights on the database and without the key is found 
        update purser.audit_events set sequence = sequence - 10000 where sequence > 10000`,
       /^Event 3 was reordered/,
     ],
+    [
+      'puts one before the first',
+      `alter table purser.audit_events drop constraint audit_events_sequence_check;
+       insert into purser.audit_events (sequence, run, at, actor, source, kind, text, previous_hash, hash, format, key_id)
+         select 0, run, at, 'USAM', source, kind, text, '', hash, format, key_id from purser.audit_events where sequence = 3`,
+      /^Event 0 is forged: it is in a place/,
+    ],
+    [
+      'changes the link',
+      `update purser.audit_events set previous_hash = 'x' where sequence = 3`,
+      /^Event 3 was edited/,
+    ],
+    [
+      'changes a hash',
+      `update purser.audit_events set hash = 'x' where sequence = 3`,
+      /^Event 3 is forged: its hash is none/,
+    ],
     ['removes all', 'delete from purser.audit_events', /^All events are missing/],
     ['empties the table', 'truncate purser.audit_events', /^All events are missing/],
     [
@@ -372,6 +389,14 @@ describe('an anchor from outside', () => {
     ])
   })
 
+  it('is not needed to see that a chain does not begin as every chain does', async () => {
+    await stores.create()
+    await rewritten(stores, 1, () => ({ kind: 'command' }), [])
+    expect((await breaks([], everything, []))[0]).toMatch(
+      /^Event 1 is forged: the chain begins with an event of another kind/,
+    )
+  })
+
   it('shows that a chain without a key was written anew, which the chain itself cannot tell', async () => {
     await rewritten(stores, 1, () => ({}), [])
     await stores.db.transaction(async (sql) =>
@@ -418,6 +443,18 @@ describe('a key', () => {
     const db = { auditKeys: [], snapshot: <T>(work: (sql: Sql) => Promise<T>) => stores.db.snapshot(work) }
     expect(await verifyAudit(db, everything)).toMatchObject({ unchecked: 2, hasKey: false })
   })
+})
+
+it('the newest events alone show that the places before them were closed up', async () => {
+  await something()
+  const newest: AuditScope = { kind: 'newest', events: 3 }
+  expect(await breaks([], newest)).toEqual([])
+  await tampering(
+    `delete from purser.posts; delete from purser.audit_events where sequence = 3;
+     update purser.audit_events set sequence = sequence + 10000 where sequence > 3;
+     update purser.audit_events set sequence = sequence - 10001 where sequence > 3`,
+  )
+  expect((await breaks([], newest))[0]).toMatch(/^Events before event \d+ are missing|^Event \d+ was reordered/)
 })
 
 describe('one run', () => {
