@@ -147,6 +147,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         PURSER_DATA_DIR: join(directory, 'data'),
         PURSER_BACKUP_DIR: backups,
         STATE_DATABASE_URL: postgres.url(databases.state),
+        PURSER_AUDIT_KEY: secrets.auditKey,
         PRODUCTION_DATABASE_URL: serviceDatabaseUrl,
         STRIPE_SECRET_KEY: secrets.stripe,
         STRIPE_API_BASE: stripe.url,
@@ -176,6 +177,7 @@ function inventSecrets() {
     slackBot: `xoxb-${random()}`,
     slackApp: `xapp-1-${random()}`,
     slackSigning: random(),
+    auditKey: random(),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ModalView } from '@slack/types'
 import { PurserError } from '../errors.ts'
+import { cutBetweenWords } from '../masking.ts'
 import { refusal } from '../messages/answers/answers.ts'
 import { lockedRefusal } from '../messages/answers/lock.ts'
 import { notAllowed } from '../messages/answers/not-allowed.ts'
@@ -7,6 +8,7 @@ import { notNow, refusedBecause } from '../messages/answers/refused.ts'
 import type { Message } from '../messages/blocks/message.ts'
 import { transitionRefusalText } from '../messages/refusals.ts'
 import { TransitionRefused } from '../model/errors.ts'
+import { logAuditHead } from '../jobs/audit-head.ts'
 import type { Applied } from '../store/runs.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { Locked, NotAllowed } from './guards.ts'
@@ -31,23 +33,42 @@ export function refuse(text: string, next?: string): Answer {
 
 /** Tells the board of a stored change, and gives the next phase its job. */
 export async function publishAndEnqueue(context: CommandContext, applied: Applied): Promise<void> {
+  logAuditHead(applied, context.log)
   await context.jobs.publish(applied.run.number)
   if (applied.enqueue !== undefined) await context.jobs.enqueue(applied.run, applied.enqueue)
 }
 
-/** Runs a command; every refusal becomes one clear ephemeral answer, everything else is told and logged. */
+/** Of what was asked, where a refusal is told: the reason has to fit behind it. */
+const longestWhat = 200
+
+/** What came from Slack, as the audit keeps it. */
+export interface Received {
+  readonly kind: 'command' | 'press' | 'dialog'
+  /** As it was typed or chosen; it is masked and cut. */
+  readonly text: string
+  /** The run whose board or thread was pressed. */
+  readonly run?: number | undefined
+  readonly facts?: object
+}
+
+/**
+ * Runs a command; every refusal becomes one clear ephemeral answer, everything else is told and logged. That it was asked is in
+ * the audit before anything is done: what cannot be recorded is not carried out.
+ */
 export async function answering(
   context: CommandContext,
   caller: Caller,
-  what: string,
+  received: Received,
   act: () => Promise<Answer>,
 ): Promise<Answer> {
+  const what = cutBetweenWords(received.text, longestWhat)
   try {
+    await context.runs.audit({ ...received, run: received.run, actor: caller.user, source: caller.channel })
     return await act()
   } catch (error) {
     if (error instanceof PurserError && !error.transient) {
       const text = told(error)
-      await noteRefusal(context, caller, `${what}: ${text}`)
+      await noteRefusal(context, caller, `${what}: ${text}`, received.run)
       if (error instanceof NotAllowed) return tell(notAllowed(error.denial))
       if (error instanceof Locked) return tell(lockedRefusal(error.lock))
       return tell(refusedBecause(text, error.hint))
@@ -62,9 +83,14 @@ function told(error: PurserError): string {
 }
 
 /** Notes a refusal in the audit; the answer does not wait for a database that is away. */
-async function noteRefusal(context: CommandContext, caller: Caller, text: string): Promise<void> {
+async function noteRefusal(
+  context: CommandContext,
+  caller: Caller,
+  text: string,
+  run: number | undefined,
+): Promise<void> {
   try {
-    await context.runs.audit({ run: undefined, actor: caller.user, source: caller.channel, kind: 'refused', text })
+    await context.runs.audit({ run, actor: caller.user, source: caller.channel, kind: 'refused', text })
   } catch (error) {
     context.log.error({ err: error, text }, 'a refusal could not be audited')
   }

@@ -7,8 +7,8 @@ import type { Caller, CommandContext } from './command-context.ts'
 import { parseCommand } from './grammar.ts'
 import { dialogs, presses } from './interactions.ts'
 import { homeChannel, homePresses } from './home.ts'
-import { type Answer, answering, refuse } from './respond.ts'
-import { submitted } from './dialogs/submitted.ts'
+import { type Answer, answering, type Received, refuse } from './respond.ts'
+import { submitted, submittedText } from './dialogs/submitted.ts'
 
 type Opens = Extract<Answer, { kind: 'open' }>
 type WebClient = App['client']
@@ -23,9 +23,8 @@ export function connect(
   app.command(slashCommand, async ({ ack, body, client, respond }) => {
     await ack()
     const caller = { user: body.user_id, channel: body.channel_id }
-    const answer = await answering(context, caller, `${slashCommand} ${body.text}`, async () =>
-      parseAndDispatch(caller, body.text, context),
-    )
+    const received = { kind: 'command' as const, text: `${slashCommand} ${body.text}` }
+    const answer = await answering(context, caller, received, async () => parseAndDispatch(caller, body.text, context))
     await deliver(answer, {
       tell: (message) => respond({ response_type: 'ephemeral', text: message.text, ...blocksOf(message) }),
       open: (one) => open(client, body.trigger_id, one, context),
@@ -37,7 +36,7 @@ export function connect(
       await ack()
       const caller = { user: body.user.id, channel: body.channel?.id ?? '' }
       const ticket = 'value' in action && typeof action.value === 'string' ? readTicket(action.value) : undefined
-      const answer = await answering(context, caller, `button ${actionId}`, async () =>
+      const answer = await answering(context, caller, pressed(actionId, ticket), async () =>
         ticket === undefined
           ? refuse('This button is too old to be understood.', '/billing status')
           : press(caller, ticket, context),
@@ -57,7 +56,8 @@ export function connect(
     app.action({ type: 'block_actions', action_id: actionId }, async ({ ack, body, action, client }) => {
       await ack()
       const environment = 'value' in action ? String(action.value) : ''
-      const answer = await answering(context, { user: body.user.id, channel: 'home' }, `button ${actionId}`, () =>
+      const received = { kind: 'press' as const, text: `button ${actionId} of ${environment}` }
+      const answer = await answering(context, { user: body.user.id, channel: 'home' }, received, () =>
         press({ user: body.user.id, channel: homeChannel(environment, context) }, environment, context),
       )
       await deliver(answer, {
@@ -72,10 +72,25 @@ export function connect(
     app.view(viewId, async ({ ack, body, view }) => {
       const caller = { user: body.user.id, channel: '' }
       const dialog = submitted(body.user.id, view.private_metadata, view.state.values)
-      const answer = await answering(context, caller, `dialog ${viewId}`, () => confirm(dialog, context))
+      const received = {
+        kind: 'dialog' as const,
+        text: `dialog ${viewId}: ${submittedText(view.private_metadata, view.state.values)}`,
+      }
+      const answer = await answering(context, caller, received, () => confirm(dialog, context))
       if (answer.kind !== 'tell') return ack()
       await ack({ response_action: 'update', view: inDialog(title, answer.message) })
     })
+}
+
+function pressed(actionId: string, ticket: ReturnType<typeof readTicket>): Received {
+  if (ticket === undefined) return { kind: 'press', text: `button ${actionId}` }
+  const { run, plan } = ticket
+  return {
+    kind: 'press',
+    text: `button ${actionId} of run #${run}`,
+    run,
+    facts: { action: actionId, shown: plan ?? null },
+  }
 }
 
 /** Opens a dialog within the three seconds that Slack gives; what takes longer to know is put in afterwards. */

@@ -15,6 +15,13 @@ const environmentSchema = z.object({
   STATE_DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://purser:password@host:5432/purser').describe(
     'PostgreSQL database of Purser itself',
   ),
+  PURSER_AUDIT_KEY: z
+    .string()
+    .regex(
+      /^[^\s,]{32,}(,[^\s,]{32,})*$/,
+      'must have at least 32 characters, none of them white space; after a change NEW,OLD (openssl rand -hex 32 makes one)',
+    )
+    .optional(),
   REDIS_URL: url(/^rediss?$/, 'redis://host:6379').optional(),
   SLACK_BOT_TOKEN: z
     .string()
@@ -65,6 +72,8 @@ export interface Settings {
   /** The name of this process in records of who works on what. */
   readonly instance: string
   readonly stateDatabaseUrl: Sensitive
+  /** The keys that make the hashes of audit events, the newest first. Without one whoever can write the table can make them too. */
+  readonly auditKeys: readonly Sensitive[]
   /** The address of Redis; undefined when BullMQ works on the state database. */
   readonly redisUrl: Sensitive | undefined
   readonly slack: {
@@ -123,6 +132,7 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
   }
   const optional = (value: string | undefined) => (value === undefined ? undefined : new Sensitive(value))
   const stateDatabaseUrl = new Sensitive(values.STATE_DATABASE_URL)
+  const auditKeys = auditKeysOf(values.PURSER_AUDIT_KEY)
   const redisUrl = optional(values.REDIS_URL)
   const botToken = new Sensitive(values.SLACK_BOT_TOKEN)
   const slackSecrets = [optional(values.SLACK_APP_TOKEN), optional(values.SLACK_SIGNING_SECRET)]
@@ -134,6 +144,7 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
     role: values.PURSER_ROLE,
     instance: values.PURSER_INSTANCE ?? `${hostname()}-${process.pid}`,
     stateDatabaseUrl,
+    auditKeys,
     redisUrl,
     slack: { botToken, apiUrl: values.SLACK_API_URL, receiving: receivingOf(values) },
     port: values.PORT,
@@ -145,10 +156,37 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
     logLevel: values.LOG_LEVEL,
     registryMirrors: mirrorsOf(values.REGISTRY_MIRRORS),
     secrets,
-    everySecret: [stateDatabaseUrl, redisUrl, botToken, ...slackSecrets, ...storageSecrets, ...secrets.values()].filter(
-      (secret) => secret !== undefined,
-    ),
+    everySecret: [
+      stateDatabaseUrl,
+      redisUrl,
+      botToken,
+      ...auditKeys,
+      ...slackSecrets,
+      ...storageSecrets,
+      ...secrets.values(),
+    ].filter((secret) => secret !== undefined),
   }
+}
+
+/** The settings that a verification of the audit needs of the environment; `npm start` reads the same variables. */
+interface AuditSettings {
+  readonly stateDatabaseUrl: Sensitive
+  readonly auditKeys: readonly Sensitive[]
+}
+
+/** Reads the environment. Raises ConfigError that lists every problem; values never appear in it. */
+export function readAuditSettings(env: Environment): AuditSettings {
+  const read = environmentSchema.pick({ STATE_DATABASE_URL: true, PURSER_AUDIT_KEY: true }).safeParse(withoutEmpty(env))
+  if (!read.success)
+    throw new ConfigError('the environment', read.error.issues.map(describeIssue), 'Set them as for npm start.')
+  return {
+    stateDatabaseUrl: new Sensitive(read.data.STATE_DATABASE_URL),
+    auditKeys: auditKeysOf(read.data.PURSER_AUDIT_KEY),
+  }
+}
+
+function auditKeysOf(value: string | undefined): readonly Sensitive[] {
+  return value === undefined ? [] : new Sensitive(value).parts(',')
 }
 
 /**

@@ -10,10 +10,12 @@ import type { Run } from '../model/run.ts'
 import type { PhaseStore } from '../store/phases.ts'
 import type { Claim } from '../store/fence.ts'
 import type { ThreadPost } from '../model/post.ts'
-import type { Alongside, RunStore } from '../store/runs.ts'
+import type { RunStore } from '../store/runs.ts'
+import type { Alongside } from '../store/transitions.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
 import { approvalsNeeded } from './approvals-needed.ts'
 import { approversOf } from './approvers.ts'
+import { logAuditHead } from './audit-head.ts'
 import { backoffMs, failureOf, verdictOn } from './failures.ts'
 import { contextFor } from './phase-context.ts'
 import { RecordedSteps } from './recorded-steps.ts'
@@ -205,6 +207,7 @@ export class PhaseExecutor {
 
   async #finish(claim: Claim, event: RunEvent, alongside: Alongside): Promise<void> {
     const applied = await this.#deps.phases.finish(claim, event, alongside)
+    logAuditHead(applied, this.#deps.log)
     await this.#deps.publish(claim.run)
     if (applied.run.parent !== undefined) await this.#deps.publish(applied.run.parent)
     if (applied.enqueue !== undefined) await this.#deps.enqueue(applied.run, applied.enqueue)

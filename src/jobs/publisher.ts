@@ -166,8 +166,12 @@ export class Publisher {
     if (post.kind === 'report') {
       const { fileName } = post
       const { runs, mask } = this.#deps
-      const [samples, errors] = await Promise.all([runs.samples(run.number), runs.logGroups(run)])
-      const content = mask(reportMarkdown(run, samples, errors))
+      const [samples, errors, head] = await Promise.all([
+        runs.samples(run.number),
+        runs.logGroups(run),
+        runs.auditHead(),
+      ])
+      const content = mask(reportMarkdown(run, samples, errors, head))
       await this.#deps.chat.uploadText(where, { name: fileName, title: fileName, content }, signal)
       return
     }

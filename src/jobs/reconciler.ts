@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { TransitionRefused } from '../model/errors.ts'
-import type { RunStore } from '../store/runs.ts'
+import type { Applied, RunStore } from '../store/runs.ts'
+import { logAuditHead } from './audit-head.ts'
 import type { Sweeps, WantedPhase } from '../store/due-work.ts'
 import { staleMs } from './executor.ts'
 
@@ -32,9 +33,9 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
     await deps.enqueue(wanted)
   }
   for (const run of await sweeps.expired())
-    await unlessSettled(runs.apply(run, { type: 'expired' }, who, { line: 'nobody approved in time' }))
+    await unlessSettled(runs.apply(run, { type: 'expired' }, who, { line: 'nobody approved in time' }), log)
   for (const { run, phase } of await sweeps.idleCancellations())
-    await unlessSettled(runs.apply(run, { type: 'stopped', phase }, who))
+    await unlessSettled(runs.apply(run, { type: 'stopped', phase }, who), log)
   for (const [name, environment] of Object.entries(deps.config.environments))
     await sweeps.rollbackButtonsPast(environment.policy.rollbackButtonHours, name)
   await deps.beginWantedRollbacks()
@@ -50,9 +51,9 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
 }
 
 /** Passes over a change that somebody else was faster with: that is what compare-and-set is for. */
-async function unlessSettled(change: Promise<unknown>): Promise<void> {
+async function unlessSettled(change: Promise<Applied>, log: Logger): Promise<void> {
   try {
-    await change
+    logAuditHead(await change, log)
   } catch (error) {
     if (!(error instanceof TransitionRefused && error.code === 'wrong_status')) throw error
   }

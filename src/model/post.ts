@@ -40,3 +40,5 @@ export type ThreadPost =
   | { readonly kind: 'verification'; readonly verification: Verification }
   /** The report is rendered when it is posted, and uploaded as a file. */
   | { readonly kind: 'report'; readonly fileName: string }
+  /** The newest audit event at the end of the run: what a verification is compared with from outside the database. */
+  | { readonly kind: 'audit_head'; readonly sequence: number; readonly hash: string }

@@ -179,6 +179,11 @@ export interface MetricSample {
   readonly value: number
 }
 
+/** Nothing goes on by itself; after a failure people may let it go on. */
+export function hasEnded({ status }: Pick<Run, 'status'>): boolean {
+  return status === 'failed' || settledStatuses.includes(status)
+}
+
 export const settledStatuses: readonly RunStatus[] = [
   'left',
   'planned',

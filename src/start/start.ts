@@ -12,6 +12,7 @@ import { JobSystem } from '../jobs/job-system.ts'
 import { PhaseExecutor } from '../jobs/executor.ts'
 import { openQueues } from '../jobs/queues.ts'
 import { createMask, maskDeep } from '../masking.ts'
+import { auditKey } from '../model/audit-chain.ts'
 import { phaseOf } from '../runbook/runbook.ts'
 import { BoardStore } from '../store/boards.ts'
 import { LockStore } from '../store/locks.ts'
@@ -19,6 +20,7 @@ import { PhaseStore } from '../store/phases.ts'
 import { RunStore } from '../store/runs.ts'
 import { migrateStateDatabase } from '../store/schema.ts'
 import { StateDatabase, statePool } from '../store/database.ts'
+import { checkAudit } from './audit.ts'
 import { commandContext } from './command-context.ts'
 import { startWorkers } from './workers.ts'
 import { worlds } from './worlds.ts'
@@ -32,8 +34,10 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
   const pool = statePool(settings.stateDatabaseUrl.reveal(), (error) =>
     log.warn({ err: error }, 'state database connection lost'),
   )
-  await migrateStateDatabase(pool)
-  const db = new StateDatabase(pool, mask)
+  const auditKeys = settings.auditKeys.map(auditKey)
+  await migrateStateDatabase(pool, auditKeys)
+  const db = new StateDatabase(pool, mask, auditKeys)
+  await checkAudit(db, settings.instance, log)
   const runs = new RunStore(db)
   const phases = new PhaseStore(db, runs)
   const boards = new BoardStore(db)

@@ -1,5 +1,6 @@
 import pg, { type Pool, type PoolClient, type QueryResultRow } from 'pg'
 import { maskDeep } from '../masking.ts'
+import type { AuditKeys } from '../model/audit-chain.ts'
 
 /** Masks every secret in anything that is about to be stored. */
 export type Mask = <T>(value: T) => T
@@ -13,9 +14,12 @@ export interface Sql {
 export class StateDatabase implements Sql {
   readonly pool: Pool
   readonly mask: Mask
+  /** What makes the hashes of audit events; it never gets into the database. */
+  readonly auditKeys: AuditKeys
 
-  constructor(pool: Pool, mask: Mask) {
+  constructor(pool: Pool, mask: Mask, auditKeys: AuditKeys = []) {
     this.pool = pool
+    this.auditKeys = auditKeys
     this.mask = (value) => maskDeep(mask(value), storable)
   }
 
@@ -25,10 +29,19 @@ export class StateDatabase implements Sql {
 
   /** Does all of `work` or nothing. The callback must use the `Sql` that it is given. */
   async transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.#between('begin', work)
+  }
+
+  /** Reads the database as it is at one time, however long that takes. The callback must use the `Sql` it is given. */
+  async snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.#between('begin isolation level repeatable read read only', work)
+  }
+
+  async #between<T>(begin: string, work: (sql: Sql) => Promise<T>): Promise<T> {
     const client = await this.pool.connect()
     let broken: Error | undefined
     try {
-      await client.query('begin')
+      await client.query(begin)
       const result = await work(sqlOn(client))
       await client.query('commit')
       return result
@@ -63,7 +76,7 @@ function storable(text: string): string {
   return text.replace(/\0|\p{Surrogate}/gu, '\ufffd')
 }
 
-function sqlOn(target: Pool | PoolClient): Sql {
+export function sqlOn(target: Pool | PoolClient): Sql {
   return {
     async query<R extends QueryResultRow>(text: string, values: readonly unknown[] = []) {
       const result = await target.query<R>(text, [...values])

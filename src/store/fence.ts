@@ -1,3 +1,4 @@
+import type { AuditKeys } from '../model/audit-chain.ts'
 import type { Mask, Sql } from './database.ts'
 import type { PhaseName } from '../model/kinds.ts'
 
@@ -21,6 +22,7 @@ export interface Fence {
   readonly environment: string
   readonly read: Sql
   readonly mask: Mask
+  readonly auditKeys: AuditKeys
   /** Does all of `work` in one transaction, or nothing; raises FencedOut when a newer epoch owns the phase. */
   readonly write: <T>(work: (sql: Sql) => Promise<T>) => Promise<T>
 }

@@ -26,7 +26,7 @@ export class LockStore {
         [environment, this.#db.mask(reason), by],
       )
       if (rowCount === 1)
-        await recordAudit(sql, this.#db.mask, {
+        await recordAudit(sql, this.#db, {
           run: undefined,
           actor: by,
           source,
@@ -42,7 +42,7 @@ export class LockStore {
     return this.#db.transaction(async (sql) => {
       const { rowCount } = await sql.query('delete from purser.locks where environment = $1', [environment])
       if (rowCount === 1)
-        await recordAudit(sql, this.#db.mask, {
+        await recordAudit(sql, this.#db, {
           run: undefined,
           actor: by,
           source,

@@ -20,7 +20,7 @@ export async function medianDurations(sql: Sql, environment: string): Promise<Ph
 /** Reads what people have decided about a run, the oldest decision first. */
 export async function decisionsOn(sql: Sql, run: number): Promise<readonly Decision[]> {
   const { rows } = await sql.query<{ kind: Decision['kind']; actor: string; at: Date }>(
-    `select kind, actor, at from purser.audit_events where run = $1 and kind in ('cancel', 'retry', 'leave') order by id`,
+    `select kind, actor, at from purser.audit_events where run = $1 and kind in ('cancel', 'retry', 'leave') order by sequence`,
     [run],
   )
   return rows.map((row) => ({ kind: row.kind, by: row.actor, at: row.at }))

@@ -12,7 +12,7 @@ const longestExample = 2_000
 const before = 0
 
 /** Gives the phase that monitors what it writes and reads of its watch. The board follows every write. */
-export function phaseWatch({ claim, read, mask, write }: Fence) {
+export function phaseWatch({ claim, read, mask, auditKeys, write }: Fence) {
   const key = { run: claim.run, attempt: claim.attempt }
   // A secret has to be masked whole: cut through, its half would not be recognised.
   const masked = (counts: LogCounts): LogCounts => ({
@@ -36,9 +36,10 @@ export function phaseWatch({ claim, read, mask, write }: Fence) {
         const first = await recordBreach(sql, key, mask(breach))
         if (!first) return
         await insertPost(sql, claim.run, mask(post))
-        // The decision is in the same transaction: nobody is told of a rollback that a crash here would keep from
-        // beginning.
-        if (rollBackBecause !== undefined) await decideByPolicy(sql, key, mask(rollBackBecause))
+        // The decision is in the same transaction: nobody is told of a rollback that a crash here would keep from beginning.
+        if (rollBackBecause === undefined) return
+        const audit = { source: claim.worker, writer: { mask, auditKeys } }
+        await decideByPolicy(sql, key, mask(rollBackBecause), audit)
       }),
     state: async (): Promise<RunWatch | undefined> => (await loadRun(read, claim.run)).watch,
     addLogs: (counts: LogCounts) => shown((sql) => addLogCounts(sql, key, masked(counts))),

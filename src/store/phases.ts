@@ -4,7 +4,10 @@ import type { Json } from '../model/json.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
 import type { PhaseName } from '../model/kinds.ts'
 import type { ThreadPost } from '../model/post.ts'
-import type { Alongside, Applied, RunStore } from './runs.ts'
+import type { Applied, RunStore } from './runs.ts'
+import type { Alongside } from './transitions.ts'
+import { recordAudit } from './audit.ts'
+import { effectColumns, effectFacts, type StoredEffect } from './audit-records.ts'
 import { insertPost } from './posts.ts'
 import type { Sql, StateDatabase } from './database.ts'
 import type { Claim, Fence } from './fence.ts'
@@ -161,13 +164,14 @@ export class PhaseStore {
     const known = await this.#findEffect(claim, kind, target)
     if (known !== undefined) return known
     const stood = this.#db.mask(await before())
-    await this.#fenced(claim, (sql) =>
-      sql.query(
+    await this.#fenced(claim, async (sql) => {
+      const { rows } = await sql.query<StoredEffect>(
         `insert into purser.effects (run, phase, kind, target, "before", status) values ($1, $2, $3, $4, $5, 'started')
-         on conflict (run, phase, kind, target) do nothing`,
+         on conflict (run, phase, kind, target) do nothing returning ${effectColumns}`,
         [claim.run, claim.phase, kind, target, JSON.stringify(stood)],
-      ),
-    )
+      )
+      for (const row of rows) await this.#auditEffect(sql, claim, row)
+    })
     const recorded = await this.#findEffect(claim, kind, target)
     if (recorded === undefined) throw fencedOut(claim)
     return recorded
@@ -175,15 +179,30 @@ export class PhaseStore {
 
   async settleEffect(claim: Claim, effect: number, status: 'applied' | 'undone', after?: Json): Promise<void> {
     await this.#fenced(claim, async (sql) => {
-      await sql.query(
-        `update purser.effects set status = $2, "after" = coalesce($3, "after"), settled_at = now() where id = $1`,
+      const { rows } = await sql.query<StoredEffect>(
+        `update purser.effects set status = $2, "after" = coalesce($3, "after"), settled_at = now() where id = $1 returning ${effectColumns}`,
         [effect, status, after === undefined ? null : JSON.stringify(this.#db.mask(after))],
       )
-      // A rollback settles the effects of another run: so that run's board changes too.
+      // A rollback settles the effects of another run: that run's board changes too.
       await sql.query(
         'update purser.runs set rev = rev + 1 where number in ($2, (select run from purser.effects where id = $1))',
         [effect, claim.run],
       )
+      for (const row of rows) await this.#auditEffect(sql, claim, row)
+    })
+  }
+
+  /** An event of the run whose effect it is, with the whole row: a verification compares the two. */
+  async #auditEffect(sql: Sql, claim: Claim, row: StoredEffect): Promise<void> {
+    const run = Number(row.run)
+    const by = run === claim.run ? '' : `, by run #${claim.run}`
+    await recordAudit(sql, this.#db, {
+      run,
+      actor: 'purser',
+      source: claim.worker,
+      kind: `effect_${row.status}`,
+      text: `${row.phase}: ${row.kind} ${row.target}${by}`,
+      facts: { effect: effectFacts(row) },
     })
   }
 
@@ -197,7 +216,8 @@ export class PhaseStore {
 
   /** Gives this claim's access to the stores of single facts, which take a fence. */
   fence(claim: Claim, environment: string): Fence {
-    return { claim, environment, read: this.#db, mask: this.#db.mask, write: (work) => this.#fenced(claim, work) }
+    const { mask, auditKeys } = this.#db
+    return { claim, environment, read: this.#db, mask, auditKeys, write: (work) => this.#fenced(claim, work) }
   }
 
   async #findEffect<K extends EffectKind>(claim: Claim, kind: K, target: string): Promise<EffectRecord<K> | undefined> {

@@ -1,10 +1,11 @@
-import { type AuditEvent, auditEvents, recordAudit } from './audit.ts'
+import { auditEvents, newestEvent, recordAudit } from './audit.ts'
+import type { AuditHead, ChainedEvent, NewAuditEvent } from '../model/audit-chain.ts'
 import type { Release } from '../model/revision-health.ts'
 import type { Effect } from '../model/effects/effects.ts'
 import { EnvironmentBusy, TransitionRefused, UnknownRun } from '../model/errors.ts'
-import { countApprovals, initialState, type RunEvent, type Transition, transition } from '../model/lifecycle.ts'
-import type { Diagnosis } from '../model/diagnosis.ts'
-import type { Failure, LogGroup, MetricSample, Run, Verification, WatchDecision } from '../model/run.ts'
+import { factsOf } from '../model/audit-records.ts'
+import { initialState, type RunEvent, transition } from '../model/lifecycle.ts'
+import { hasEnded, type LogGroup, type MetricSample, type Run, type WatchDecision } from '../model/run.ts'
 import type { NewRun } from '../model/new-run.ts'
 import { isReadOnly, type PhaseName, type RunKind } from '../model/kinds.ts'
 import type { Decision } from '../model/decision.ts'
@@ -18,6 +19,7 @@ import { loadRun, runOf, type RunRow, selectRun } from './rows.ts'
 import { effectsOf } from './effects.ts'
 import { samplesOf } from './samples.ts'
 import type { Sql, StateDatabase } from './database.ts'
+import { type Alongside, auditText, insertDecision, lapse, storeTransition, withCount } from './transitions.ts'
 import type { UndoPlan } from '../model/undo-plan.ts'
 import { decideWatch, logGroups, takeRollback, wantedRollbacks } from './watches.ts'
 
@@ -27,26 +29,17 @@ import { decideWatch, logGroups, takeRollback, wantedRollbacks } from './watches
 export interface Applied {
   readonly run: Run
   readonly enqueue: PhaseName | undefined
-}
-
-/** Facts that a change brings along; they are stored in its transaction. */
-export interface Alongside {
-  readonly plan?: Run['plan']
-  readonly failure?: Failure | undefined
-  readonly verification?: Verification
-  readonly diagnosis?: Diagnosis
-  readonly line?: string
-  readonly expiresInMinutes?: number
-  /** Raises what the run needs; it never lowers it. */
-  readonly approvalsNeeded?: number
-  readonly posts?: readonly ThreadPost[]
-  readonly reason?: string | undefined
+  /** The head of the audit when the run has ended: it is told outside the database. */
+  readonly ended?: AuditHead
 }
 
 interface Who {
   readonly actor: string
   readonly source: string
 }
+
+/** Of an event that is no transition: people type what they like. */
+const longestText = 1_000
 
 interface RunFilter {
   readonly environment?: string
@@ -76,14 +69,16 @@ export class RunStore {
     const number = await insertRun(sql, this.#db.mask(input), start.status)
     await insertPhases(sql, number, input, start.enqueue)
     await touchParent(sql, input)
-    await recordAudit(sql, this.#db.mask, {
+    const run = await loadRun(sql, number)
+    await recordAudit(sql, this.#db, {
       run: number,
       actor: input.requestedBy,
       source: input.channel,
       kind: 'requested',
       text: `${input.kind} ${input.version} in ${input.environment}${input.dryRun ? ' (dry run)' : ''}`,
+      facts: factsOf(run),
     })
-    return { run: await loadRun(sql, number), enqueue: start.enqueue }
+    return { run, enqueue: start.enqueue }
   }
 
   async find(number: number): Promise<Run | undefined> {
@@ -130,20 +125,39 @@ export class RunStore {
     if (event.type === 'approved' && rows[0]?.expired)
       throw new TransitionRefused(number, { reason: 'wrong_status', status: 'expired' })
     const lapsed = event.type === 'approved' ? await lapse(sql, run, event.entitled) : []
-    const told = withCount(this.#db.mask(alongside), run, event, lapsed)
-    if (event.type === 'approved' || event.type === 'rejected') await insertDecision(sql, run, event, told.reason)
+    const told = withCount(
+      this.#db.mask(alongside),
+      run,
+      event,
+      lapsed.map(({ user }) => user),
+    )
+    const decided =
+      event.type === 'approved' || event.type === 'rejected'
+        ? { approval: await insertDecision(sql, run, event, told.reason) }
+        : {}
     await storeTransition(sql, run, next, told)
     await touchParent(sql, run)
     for (const post of told.posts ?? []) await insertPost(sql, number, post)
-    for (const user of lapsed)
-      await recordAudit(sql, this.#db.mask, {
+    for (const approval of lapsed)
+      await recordAudit(sql, this.#db, {
         run: number,
         ...who,
         kind: 'approval_lapsed',
-        text: `${user} may not approve now`,
+        text: `${approval.user} may not approve now`,
+        facts: { approval },
       })
-    await recordAudit(sql, this.#db.mask, { run: number, ...who, kind: event.type, text: auditText(event, told) })
-    return { run: await loadRun(sql, number), enqueue: next.enqueue }
+    const after = await loadRun(sql, number)
+    const facts = { ...factsOf(after), ...decided }
+    const head = await recordAudit(sql, this.#db, {
+      run: number,
+      ...who,
+      kind: event.type,
+      text: auditText(event, told),
+      facts,
+    })
+    if (!hasEnded(after)) return { run: after, enqueue: next.enqueue }
+    await insertPost(sql, number, { kind: 'audit_head', ...head })
+    return { run: after, enqueue: next.enqueue, ended: head }
   }
 
   async effects(run: number): Promise<readonly Effect[]> {
@@ -186,7 +200,10 @@ export class RunStore {
   /** Tells in the thread that the rollback cannot be done, so that it is not tried for ever. */
   async giveUpRollback(run: number, why: ThreadPost): Promise<void> {
     await this.#db.transaction(async (sql) => {
-      if (await takeRollback(sql, run)) await insertPost(sql, run, this.#db.mask(why))
+      if (!(await takeRollback(sql, run))) return
+      await insertPost(sql, run, this.#db.mask(why))
+      const text = why.kind === 'note' ? why.text : ''
+      await recordAudit(sql, this.#db, { run, actor: 'purser', source: 'reconciler', kind: 'rollback_given_up', text })
     })
   }
 
@@ -202,13 +219,23 @@ export class RunStore {
     return releasesIn(this.#db, environment)
   }
 
-  async events(run: number): Promise<readonly AuditEvent[]> {
+  async events(run: number): Promise<readonly ChainedEvent[]> {
     return auditEvents(this.#db, run)
   }
 
-  /** Records what is no transition: a refused command, a lock. */
-  async audit(event: { run: number | undefined; kind: string; text: string } & Who): Promise<void> {
-    await this.#db.transaction((sql) => recordAudit(sql, this.#db.mask, event))
+  /** Records what is no transition: a command or press that was received, or refused. Long texts are cut. */
+  async audit(event: NewAuditEvent): Promise<void> {
+    // A secret is masked whole: cut through, its half would not be recognised.
+    const { text, facts } = this.#db.mask({ text: event.text, facts: event.facts })
+    const cut = text.length > longestText ? `${text.slice(0, longestText - 1)}…` : text
+    await this.#db.transaction((sql) =>
+      recordAudit(sql, this.#db, { ...event, text: cut, ...(facts === undefined ? {} : { facts }) }),
+    )
+  }
+
+  /** The newest event of the whole audit; undefined before the first one. */
+  async auditHead(): Promise<AuditHead | undefined> {
+    return newestEvent(this.#db)
   }
 
   async post(run: number, post: ThreadPost, key?: string): Promise<void> {
@@ -266,99 +293,6 @@ async function insertPhases(sql: Sql, run: number, input: NewRun, queued: PhaseN
       'insert into purser.phases (run, ordinal, name, status, budget_minutes) values ($1, $2, $3, $4, $5)',
       [run, ordinal, phase.name, phase.name === queued ? 'queued' : 'pending', phase.budgetMinutes],
     )
-}
-
-/** Marks approvals of the current plan by people who may no longer approve; returns these people. */
-async function lapse(sql: Sql, run: Run, entitled: readonly string[] | undefined): Promise<readonly string[]> {
-  if (entitled === undefined) return []
-  const { rows } = await sql.query<{ user_id: string }>(
-    `update purser.approvals set decision = 'lapsed'
-     where run = $1 and plan_hash = $2 and decision = 'approved' and not user_id = any($3) returning user_id`,
-    [run.number, run.planHash ?? '', entitled],
-  )
-  return rows.map((row) => row.user_id)
-}
-
-/** Stores with the post of an approval how many there are: it is rendered later, when the plan may be another one. */
-function withCount(alongside: Alongside, run: Run, event: RunEvent, lapsed: readonly string[]): Alongside {
-  if (event.type !== 'approved') return alongside
-  const left = run.approvals.filter(({ user }) => !lapsed.includes(user) && user !== event.by)
-  const given = countApprovals({ approvals: left, planHash: run.planHash }) + 1
-  const needed = Math.max(run.approvalsNeeded, event.needed ?? 0)
-  const counted = (post: ThreadPost): ThreadPost =>
-    post.kind === 'decision' ? { ...post, approvals: { given, needed, lapsed } } : post
-  return { ...alongside, approvalsNeeded: needed, posts: (alongside.posts ?? []).map(counted) }
-}
-
-async function insertDecision(
-  sql: Sql,
-  run: Run,
-  event: Extract<RunEvent, { type: 'approved' | 'rejected' }>,
-  reason: string | undefined,
-): Promise<void> {
-  const planHash = event.type === 'approved' ? event.planHash : (run.planHash ?? '')
-  await sql.query(
-    `insert into purser.approvals (run, user_id, decision, plan_hash, reason) values ($1, $2, $3, $4, $5)
-     on conflict (run, user_id, plan_hash) do update set decision = excluded.decision, reason = excluded.reason`,
-    [run.number, event.by, event.type, planHash, reason ?? null],
-  )
-}
-
-async function storeTransition(
-  sql: Sql,
-  run: Run,
-  next: Extract<Transition, { ok: true }>,
-  alongside: Alongside,
-): Promise<void> {
-  for (const phase of next.phases)
-    await sql.query(
-      `update purser.phases set status = $3, attempt = $4,
-         failure = case when $3 = 'failed' then $5::jsonb end,
-         line = case when $3 in ('queued', 'pending') then '' else coalesce($6, line) end,
-         started_at = case when $3 in ('queued', 'pending') then null else started_at end,
-         finished_at = case when $3 in ('succeeded', 'failed', 'cancelled') then now() end,
-         transient_failures = case when $3 = 'queued' then 0 else transient_failures end,
-         worker = null
-       where run = $1 and name = $2`,
-      [
-        run.number,
-        phase.name,
-        phase.status,
-        phase.attempt,
-        alongside.failure === undefined ? null : JSON.stringify(alongside.failure),
-        alongside.line ?? null,
-      ],
-    )
-  await sql.query(
-    `update purser.runs set status = $3, rev = rev + 1,
-       plan = coalesce($4::jsonb, plan), plan_hash = coalesce($5, plan_hash),
-       -- Why a plan had to be made again is told until it is decided on.
-       failure = case when $3 = 'awaiting_approval' then coalesce($6::jsonb, failure) else $6::jsonb end, verification = coalesce($7::jsonb, verification), reason = coalesce(reason, $9),
-       diagnosis = coalesce($10::jsonb, diagnosis), approvals_needed = greatest(approvals_needed, $11),
-       expires_at = case when $8::double precision is null then expires_at else now() + make_interval(secs => $8 * 60) end,
-       started_at = case when $3 = 'executing' then coalesce(started_at, now()) else started_at end,
-       finished_at = case when $3 in ('failed','left','planned','succeeded','rejected','expired','cancelled') then now() end
-     where number = $1 and rev = $2`,
-    [
-      run.number,
-      run.rev,
-      next.status,
-      alongside.plan === undefined ? null : JSON.stringify(alongside.plan),
-      alongside.plan === undefined ? null : hashOfPlan(alongside.plan),
-      alongside.failure === undefined ? null : JSON.stringify(alongside.failure),
-      alongside.verification === undefined ? null : JSON.stringify(alongside.verification),
-      alongside.expiresInMinutes ?? null,
-      alongside.reason ?? null,
-      alongside.diagnosis === undefined ? null : JSON.stringify(alongside.diagnosis),
-      alongside.approvalsNeeded ?? 0,
-    ],
-  )
-}
-
-function auditText(event: RunEvent, alongside: Alongside): string {
-  const phase = 'phase' in event ? `${event.phase}: ` : ''
-  const about = alongside.failure?.message ?? alongside.line ?? alongside.reason ?? ''
-  return `${phase}${about}`.trim()
 }
 
 function isSlotViolation(error: unknown): boolean {

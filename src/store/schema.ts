@@ -1,7 +1,18 @@
 import type { Pool, PoolClient } from 'pg'
+import type { AuditKeys } from '../model/audit-chain.ts'
+import { beginChain } from './audit-takeover.ts'
+import { type Sql, sqlOn } from './database.ts'
+
+interface Migration {
+  readonly version: number
+  readonly name: string
+  readonly sql: string
+  /** What SQL alone cannot do; in the same transaction, after it. */
+  readonly after?: (sql: Sql, auditKeys: AuditKeys) => Promise<void>
+}
 
 /** Purser's own migrations, in order. New ones are appended; a released entry never changes. */
-const migrations: readonly { readonly version: number; readonly name: string; readonly sql: string }[] = [
+const migrations: readonly Migration[] = [
   {
     version: 1,
     name: 'runs',
@@ -298,10 +309,30 @@ const migrations: readonly { readonly version: number; readonly name: string; re
       alter table purser.effects add column settled_at timestamptz;
       update purser.effects set settled_at = at where status <> 'started';`,
   },
+  {
+    version: 11,
+    name: 'an audit chain with a key',
+    sql: `
+      alter table purser.audit_events disable trigger audit_append_only;
+      alter table purser.audit_events
+        -- Counted under the lock of the chain: without gaps, which an identity column leaves when a transaction is rolled back.
+        add column sequence bigint check (sequence > 0),
+        -- 1: hashed as before this migration.
+        add column format smallint not null default 1,
+        add column key_id text,
+        add column facts jsonb;
+      update purser.audit_events e set sequence = o.place
+        from (select id, row_number() over (order by id) as place from purser.audit_events) o where o.id = e.id;
+      alter table purser.audit_events drop column id, alter column format drop default, add primary key (sequence);
+      alter table purser.audit_events enable trigger audit_append_only;
+      create index audit_events_run on purser.audit_events (run, sequence);
+      create index audit_events_begun on purser.audit_events (sequence) where kind = 'chain_begun';`,
+    after: beginChain,
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */
-export async function migrateStateDatabase(pool: Pool): Promise<void> {
+export async function migrateStateDatabase(pool: Pool, auditKeys: AuditKeys = []): Promise<void> {
   const client = await pool.connect()
   try {
     await client.query('begin')
@@ -309,7 +340,7 @@ export async function migrateStateDatabase(pool: Pool): Promise<void> {
     await client.query('create schema if not exists purser')
     await client.query(`create table if not exists purser.schema_migrations
       (version integer primary key, name text not null, applied_at timestamptz not null default now())`)
-    await applyPending(client)
+    await applyPending(client, auditKeys)
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')
@@ -319,11 +350,12 @@ export async function migrateStateDatabase(pool: Pool): Promise<void> {
   }
 }
 
-async function applyPending(client: PoolClient): Promise<void> {
+async function applyPending(client: PoolClient, auditKeys: AuditKeys): Promise<void> {
   const { rows } = await client.query<{ version: number }>('select version from purser.schema_migrations')
   const applied = new Set(rows.map((row) => row.version))
   for (const migration of migrations.filter((migration) => !applied.has(migration.version))) {
     await client.query(migration.sql)
+    await migration.after?.(sqlOn(client), auditKeys)
     await client.query('insert into purser.schema_migrations (version, name) values ($1, $2)', [
       migration.version,
       migration.name,

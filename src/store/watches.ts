@@ -1,4 +1,4 @@
-import { recordAudit } from './audit.ts'
+import { type AuditWriter, recordAudit } from './audit.ts'
 import { TransitionRefused } from '../model/errors.ts'
 import type { LogGroup, Run, WatchDecision } from '../model/run.ts'
 import { loadRun } from './rows.ts'
@@ -34,12 +34,19 @@ export async function recordBreach(sql: Sql, { run, attempt }: WatchKey, breach:
 }
 
 /** Stores a decision of the policy, not of a person; one that a person made before stays. */
-export async function decideByPolicy(sql: Sql, { run, attempt }: WatchKey, reason: string): Promise<void> {
-  await sql.query(
+export async function decideByPolicy(
+  sql: Sql,
+  { run, attempt }: WatchKey,
+  reason: string,
+  { source, writer }: { readonly source: string; readonly writer: AuditWriter },
+): Promise<void> {
+  const { rowCount } = await sql.query(
     `update purser.watches set decision = 'roll_back', decided_by = 'purser', decided_at = now(), decision_reason = $3
      where run = $1 and attempt = $2 and decision is distinct from 'roll_back'`,
     [run, attempt, reason],
   )
+  if (rowCount === 1)
+    await recordAudit(sql, writer, { run, actor: 'purser', source, kind: 'watch_roll_back', text: reason })
 }
 
 /** Stores a person's decision about a watch under way. Raises TransitionRefused, and changes nothing then. */
@@ -52,7 +59,8 @@ export async function decideWatch(
 ): Promise<Run> {
   return db.transaction(async (sql) => {
     await sql.query('select 1 from purser.runs where number = $1 for update', [run])
-    const refused = whyNotDecide(await loadRun(sql, run), decision)
+    const watched = await loadRun(sql, run)
+    const refused = whyNotDecide(watched, decision)
     if (refused !== undefined) throw new TransitionRefused(run, refused)
     await sql.query(
       `update purser.watches set decision = $2, decided_by = $3, decided_at = now(), decision_reason = $4, decided_undo = $5
@@ -61,7 +69,13 @@ export async function decideWatch(
     )
     const post = { kind: 'decision' as const, user: who.actor, decision, ...(reason === undefined ? {} : { reason }) }
     await insertPost(sql, run, db.mask(post))
-    await recordAudit(sql, db.mask, { run, ...who, kind: `watch_${decision}`, text: reason ?? '' })
+    await recordAudit(sql, db, {
+      run,
+      ...who,
+      kind: `watch_${decision}`,
+      text: reason ?? '',
+      facts: { decision, planOfRun: watched.planHash ?? null },
+    })
     await sql.query('update purser.runs set rev = rev + 1 where number = $1', [run])
     return loadRun(sql, run)
   })

@@ -34,7 +34,7 @@ export function configWith(more: Partial<PolicyConfig> = {}): PurserConfig {
 
 /** What the person reads; empty when the board tells. */
 export async function said(context: CommandContext, caller: Caller, act: () => Promise<Answer>): Promise<string> {
-  const answer = await answering(context, caller, '/billing test', act)
+  const answer = await answering(context, caller, { kind: 'command', text: '/billing test' }, act)
   if (answer.kind === 'open') return JSON.stringify(answer.view)
   return answer.kind === 'tell' ? answer.message.text : ''
 }
@@ -130,18 +130,18 @@ export function commandContexts(stores: () => TestStores) {
     }
   }
 
-  /** Runs `act` and sees that nothing was changed by it; what the audit says of it. */
+  /** Runs `act` and sees that nothing was changed by it; what the audit says of it, beside that it was asked. */
   async function changesNothing(act: () => Promise<unknown>): Promise<readonly string[]> {
     const { audit_events: known = [], ...before } = await stores().everything()
     await act()
     const { audit_events: now = [], ...after } = await stores().everything()
     expect(after).toEqual(before)
-    const { rows } = await stores().pool.query<{ line: string }>(
-      `select actor || ' ' || kind || ' ' || text as line from purser.audit_events order by id offset $1`,
+    const { rows } = await stores().pool.query<{ kind: string; line: string }>(
+      `select kind, actor || ' ' || kind || ' ' || text as line from purser.audit_events order by sequence offset $1`,
       [known.length],
     )
     expect(rows).toHaveLength(now.length - known.length)
-    return rows.map((row) => row.line)
+    return rows.filter(({ kind }) => kind !== 'command').map(({ line }) => line)
   }
 
   /** A deploy that changed the image and a CronJob, and then failed. */

@@ -64,6 +64,18 @@ describe('reading the environment', () => {
     expect(problems.join()).toContain('environments.production.databaseUrlEnv in purser.yaml names it')
   })
 
+  it('reads the keys of the audit, the newest first, masks each, and shows none that is too short', () => {
+    const [key, older] = ['k'.repeat(32), 'o'.repeat(40)]
+    const settings = readSettings({ ...complete, PURSER_AUDIT_KEY: `${key},${older}` }, config)
+    expect(settings.auditKeys.map((one) => one.reveal())).toEqual([key, older])
+    expect(settings.everySecret.map((one) => one.reveal())).toEqual(expect.arrayContaining([key, older]))
+    expect(readSettings({ ...complete, PURSER_AUDIT_KEY: '' }, config).auditKeys).toEqual([])
+    for (const wrong of ['short', `${key},short`, `${key}, ${older}`, `${key},`])
+      expect(problemsOf({ ...complete, PURSER_AUDIT_KEY: wrong })).toEqual([
+        expect.stringMatching(/^PURSER_AUDIT_KEY: must have at least 32 characters/),
+      ])
+  })
+
   it('asks for what the way of receiving needs, and a worker for neither', () => {
     const { SLACK_APP_TOKEN: _, ...withoutAppToken } = complete
     expect(problemsOf(withoutAppToken).join()).toMatch(/^SLACK_APP_TOKEN: .*socket mode/)

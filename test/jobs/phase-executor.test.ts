@@ -66,7 +66,8 @@ it('a phase that fails leaves its evidence in the state database and calls peopl
   const failed = await stores.runs.get(run.number)
   expect(failed).toMatchObject({ status: 'failed', failure: { code: 'unexpected', message: 'x is not a function' } })
   const posts = (await stores.boards.waiting(run.number)).map((it) => it.post)
-  expect(posts.at(-1)).toMatchObject({ kind: 'failed', phase: 'preflight', onCall: '[Phone]' })
+  expect(posts.at(-2)).toMatchObject({ kind: 'failed', phase: 'preflight', onCall: '[Phone]' })
+  expect(posts.at(-1)).toMatchObject({ kind: 'audit_head' })
 })
 
 it('an outdated plan is made again before anything else', async () => {

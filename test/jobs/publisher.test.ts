@@ -234,7 +234,7 @@ describe('the board', () => {
     expect(await stores.sweeps.unpublished()).toEqual([])
     await stores.runs.apply(run.number, { type: 'cancel', by: 'UDANA' }, { actor: 'UDANA', source: 'C' })
     expect(await stores.sweeps.unpublished()).toEqual([run.number])
-    expect(await publish(run.number)).toBeUndefined()
+    await publishAll(run.number)
     expect(slack.boards).toHaveLength(1)
   })
 
@@ -310,6 +310,14 @@ describe('the thread', () => {
     await publishAll(claim.run)
     expect(slack.thread).toEqual(['two', 'three'])
     expect(await stores.sweeps.unpublished()).toEqual([])
+  })
+
+  it('gets the head of the audit when the run has ended', async () => {
+    const claim = await published()
+    await stores.phases.finish(claim, { type: 'phase_failed', phase: claim.phase }, {})
+    const head = await stores.runs.auditHead()
+    await publishAll(claim.run)
+    expect(slack.thread.at(-1)).toBe(`Audit head at the end of run #${claim.run}: \`${head?.sequence}:${head?.hash}\``)
   })
 
   it('gets the report as a file', async () => {

@@ -293,6 +293,13 @@ export const pictures: readonly Picture[] = [
     { kind: 'verification', verification: allWell },
     succeeded,
   ),
+  thread(
+    'audit-head',
+    'the head of the audit',
+    'At the end of each run, out of reach of whoever can write the database.',
+    { kind: 'audit_head', sequence: 512, hash: '6b1f2c9e'.repeat(8) },
+    example.succeeded,
+  ),
   board('rollback', 'rolling back', 'Newest change first, and what stays.', rollback),
   board('restore', 'a restore waits for approval', 'What is lost, and that what serves now is kept.', example.restore),
   board(

@@ -22,6 +22,14 @@ describe('the report', () => {
     expect(report).toContain('1. Delete CronJob webhook-retry')
   })
 
+  it('holds the head of the audit when it was written', () => {
+    const hash = 'ab'.repeat(32)
+    expect(reportMarkdown(example.succeeded, samples, [], { sequence: 512, hash })).toContain(
+      `- **Audit head when this was written:** 512:${hash}`,
+    )
+    expect(reportMarkdown(example.succeeded, samples)).not.toContain('Audit head')
+  })
+
   it('keeps tables and code fences whole whatever stands in them', () => {
     const failure = { code: 'x', message: 'a | b\nc', evidence: ['```', 'still evidence'] }
     const phases = [example.phase('rollout', { status: 'failed', failure })]

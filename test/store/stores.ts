@@ -4,6 +4,7 @@ import { phaseSamples } from '../../src/store/samples.ts'
 import { phaseWatch } from '../../src/store/phase-watch.ts'
 import type { Pool } from 'pg'
 import { createMask, maskDeep } from '../../src/masking.ts'
+import { auditKey } from '../../src/model/audit-chain.ts'
 import { BoardStore } from '../../src/store/boards.ts'
 import { LockStore } from '../../src/store/locks.ts'
 import { type PhaseName, phasesOf } from '../../src/model/kinds.ts'
@@ -22,6 +23,9 @@ import { startTestPostgres } from '../support/postgres.ts'
 /** A secret that this process knows; it must be found nowhere. */
 export const knownSecret = 'correct-horse-battery-staple'
 
+/** Makes the hashes of audit events; whoever attacks them has not got it. */
+export const knownAuditKey = 'audit-key-of-the-tests-0123456789abcdef'
+
 const dana = { actor: 'UDANA', source: 'CDEPLOYS' }
 export const staleMs = 8_000
 
@@ -39,10 +43,11 @@ export class TestStores {
   readonly #close: () => Promise<void>
 
   constructor(url: string, pool: Pool, close: () => Promise<void>) {
-    const mask = createMask([new Sensitive(knownSecret)])
+    const key = new Sensitive(knownAuditKey)
+    const mask = createMask([new Sensitive(knownSecret), key])
     this.url = url
     this.pool = pool
-    this.db = new StateDatabase(pool, (value) => maskDeep(value, mask))
+    this.db = new StateDatabase(pool, (value) => maskDeep(value, mask), [auditKey(key)])
     this.runs = new RunStore(this.db)
     this.phases = new PhaseStore(this.db, this.runs)
     this.boards = new BoardStore(this.db)
@@ -54,7 +59,7 @@ export class TestStores {
   /** Empty tables, as on the first day. */
   async reset(): Promise<void> {
     await this.pool.query('drop schema if exists purser cascade')
-    await migrateStateDatabase(this.pool)
+    await migrateStateDatabase(this.pool, this.db.auditKeys)
   }
 
   async close(): Promise<void> {

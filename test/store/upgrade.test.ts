@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deployPhases } from '../../src/model/phases.ts'
 import { planUndo } from '../../src/model/undo-plan.ts'
 import { isUndoPlan } from '../../src/model/run.ts'
-import { auditChainIsWhole } from '../../src/store/audit.ts'
+import { verifyAudit } from '../../src/store/audit-verification.ts'
 import { migrateStateDatabase } from '../../src/store/schema.ts'
+import { auditEvents } from '../../src/store/audit.ts'
+import { breakText } from '../../src/messages/audit/audit-report.ts'
 import { boardMessage } from '../../src/messages/board/board.ts'
 import { openStores, staleMs, type TestStores } from './stores.ts'
+import { tampered } from './tampering.ts'
 
 /** A dump of the state database of the version before the glossary, with a run of every kind and two plans that wait. */
 const dump = readFileSync(new URL('../fixtures/state-database-before-redesign.sql', import.meta.url), 'utf8')
@@ -19,7 +22,7 @@ beforeAll(async () => {
   await stores.pool.query(dump)
   // A rollback that waits: it has no phase that plans.
   await stores.pool.query(`update purser.runs set status = 'awaiting_approval', finished_at = null where number = 13`)
-  await migrateStateDatabase(stores.pool)
+  await migrateStateDatabase(stores.pool, stores.db.auditKeys)
 })
 
 afterAll(() => stores.close())
@@ -49,8 +52,56 @@ it('what its runs left behind that can be put back is still known', async () => 
     expect(planUndo(number, await stores.runs.effects(number), { strict: false }).steps.length > 0).toBe(hasEffects)
 })
 
-it('its audit chain is whole', async () => {
-  expect(await auditChainIsWhole(stores.db)).toBe(true)
+describe('its audit', () => {
+  const former = 'select count(*)::int as count from purser.audit_events where format = 1'
+
+  it('is whole, and taken over by an event with a key that binds the former head', async () => {
+    const { rows } = await stores.pool.query<{ count: number }>(former)
+    const report = await verifyAudit(stores.db, { kind: 'everything' })
+    expect(report).toMatchObject({ breaks: [], former: rows[0]?.count, unkeyed: 0, runs: 17 })
+    expect(report.former).toBeGreaterThan(50)
+    expect(report.effects).toBeGreaterThan(10)
+    const [begun] = (await auditEvents(stores.db)).filter(({ kind }) => kind === 'chain_begun')
+    expect(begun).toMatchObject({ sequence: report.former + 1, facts: { former: { sequence: report.former } } })
+  })
+
+  it.each([
+    [
+      'a former event is edited',
+      `update purser.audit_events set actor = 'USAM' where sequence = 5`,
+      /Event 5 was edited/,
+    ],
+    ['a former event is removed', 'delete from purser.audit_events where sequence = 5', /Event 5 is missing/],
+    [
+      'two former events change places',
+      `update purser.audit_events set sequence = case sequence when 5 then 90006 else 90005 end where sequence in (5, 6);
+       update purser.audit_events set sequence = sequence - 90000 where sequence > 90000`,
+      /Event 5 was reordered/,
+    ],
+    [
+      'all that came after it is removed',
+      'delete from purser.audit_events where format = 2',
+      /Events after event \d+ are missing: it is of the former format/,
+    ],
+    [
+      'an approval of a former run is changed',
+      `update purser.approvals set user_id = 'USAM' where run = 1`,
+      /The decision of \S+ on run #1 is gone/,
+    ],
+    [
+      'an effect of a former run is changed',
+      `update purser.effects set target = 'x' where run = 4`,
+      /^Effect \d+ .* of run #4 \(target\)/,
+    ],
+  ])('gives it away when %s', async (_, sql, told) => {
+    const undo = await tampered(stores, sql)
+    try {
+      const { breaks } = await verifyAudit(stores.db, { kind: 'everything' })
+      expect(breaks.map(breakText)[0]).toMatch(told)
+    } finally {
+      await undo()
+    }
+  })
 })
 
 it('a plan that waited is made again, not obeyed', async () => {

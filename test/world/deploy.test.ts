@@ -165,6 +165,18 @@ function story(open: () => Promise<TestWorld>): void {
     }
   })
 
+  it('leaves a record in which nothing is wrong, with every audit head that Slack has', async () => {
+    const { code, lines } = await world.audit()
+    expect(lines).toContain('Nothing is wrong with what was looked at.')
+    expect(code).toBe(0)
+    expect(lines.join()).toMatch(/Compared \d+ runs with \d+ decisions and \d\d+ effects, and \d+ anchors/)
+    expect(world.threads()).toMatch(/Audit head at the end of run #1: `?\d+:[0-9a-f]{64}/)
+    expect(world.sandbox.slack.control.uploads.map((it) => it.content.toString()).join()).toMatch(
+      /\*\*Audit head when this was written:\*\* \d+:[0-9a-f]{64}/,
+    )
+    expect(world.logs()).toMatch(/"hash":"[0-9a-f]{64}","msg":"audit head"/)
+  })
+
   it('lets no secret out to Slack, to the log or to the state database', async () => {
     const secrets = Object.entries(world.sandbox.environment)
       .filter(([name]) => /TOKEN|SECRET|KEY$|_URL$/.test(name) && !/API_URL/.test(name))

@@ -109,6 +109,7 @@ describe('when the world has changed since the plan was approved', () => {
     await world.presses('dana', 'retry_phase')
     await world.waitFor('the end', () => / roll back .*: succeeded/.test(newest()), 90_000)
     expect(snapshotOf(world)).toMatchObject({ ...before, endpoints: [{ status: 'disabled' }] })
+    expect((await world.audit()).lines).toContain('Nothing is wrong with what was looked at.')
   }, 120_000)
 
   const newest = () => world.seenBy('dana').at(-1) ?? ''

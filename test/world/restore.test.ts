@@ -119,6 +119,12 @@ describe('a restore after the database was damaged', () => {
     expect(await world.state(`select count(*)::int as n from purser.runs where kind = 'restore'`)).toEqual([{ n: 3 }])
   }, 60_000)
 
+  it('leaves a record in which nothing is wrong, with every audit head that Slack has', async () => {
+    const { code, lines } = await world.audit()
+    expect(lines).toContain('Nothing is wrong with what was looked at.')
+    expect(code).toBe(0)
+  })
+
   async function until(sql: string): Promise<void> {
     const deadline = Date.now() + 60_000
     while ((await world.state(sql)).length === 0) {

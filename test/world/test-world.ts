@@ -7,6 +7,7 @@ import { channels, people, type PersonName } from '../../sandbox/people.ts'
 import { type Outcome, play } from '../../sandbox/play.ts'
 import type { Message } from '../../sandbox/slack/model.ts'
 import { startWorld, type World, type WorldOptions } from '../../sandbox/world.ts'
+import { auditCommand } from '../../src/start/audit-command.ts'
 import { ask } from '../support/postgres.ts'
 
 /** The whole sandbox with Purser in it, for tests that speak to it as people do. */
@@ -29,6 +30,8 @@ export interface TestWorld {
   state(sql: string): Promise<Record<string, unknown>[]>
   /** Rows of the service's database. */
   service(sql: string): Promise<Record<string, unknown>[]>
+  /** What `npm run audit -- verify` says, and how it ends; it is given every audit head that the threads have. */
+  audit(): Promise<{ readonly code: number; readonly lines: readonly string[] }>
   /** Everything that the bots have logged so far. */
   logs(): string
   startBot(name: string, environment?: Readonly<Record<string, string>>): Promise<Bot>
@@ -78,6 +81,12 @@ export async function startTestWorld(options: TestWorldOptions = {}): Promise<Te
     },
     state: (sql) => ask(sandbox.stateDatabaseUrl, sql),
     service: (sql) => ask(sandbox.serviceDatabaseUrl, sql),
+    audit: async () => {
+      const heads = [...world.threads().matchAll(/\b\d+:[0-9a-f]{64}\b/g)].map(([head]) => head)
+      const lines: string[] = []
+      const code = await auditCommand(['verify', ...heads], sandbox.environment, (line) => lines.push(line))
+      return { code, lines }
+    },
     logs: () => logs.map((file) => readFileSync(file, 'utf8')).join(''),
     startBot: async (name, environment = {}) => {
       const log = join(directory, `${name}.log`)

@@ -32,6 +32,16 @@ export function submitted(user: string, metadata: string, values: Values): Submi
   }
 }
 
+/** What was typed and chosen, then what the dialog carried: "environment: staging, reason: audit week {…}". */
+export function submittedText(metadata: string, values: Values): string {
+  const typed = Object.entries(values).map(([input, elements]) => {
+    const { value, selected_option: option, selected_options: options } = Element.safeParse(elements[input]).data ?? {}
+    const chosen = option?.value ?? value ?? options?.map((one) => one.value).join(' + ')
+    return `${input}: ${chosen ?? '–'}`
+  })
+  return [typed.join(', '), metadata].filter((part) => part !== '').join(' ')
+}
+
 const Place = z.object({ channel: z.string(), environment: z.string() })
 
 /** The channel in which a dialog was asked for, and the environment that is meant when it offers no choice. */

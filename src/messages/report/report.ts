@@ -1,3 +1,4 @@
+import type { AuditHead } from '../../model/audit-chain.ts'
 import {
   type Check,
   type Failure,
@@ -21,10 +22,15 @@ import { failureOf } from '../board/state.ts'
 import { stateWords, subject } from '../board/status-words.ts'
 
 /** Renders the file at the end of a run: everything, with nothing cut off. */
-export function reportMarkdown(run: Run, samples: readonly MetricSample[], errors: readonly LogGroup[] = []): string {
+export function reportMarkdown(
+  run: Run,
+  samples: readonly MetricSample[],
+  errors: readonly LogGroup[] = [],
+  auditHead?: AuditHead,
+): string {
   const parts = [
     `# Run #${run.number}: ${inline(subject(run))}`,
-    facts(run),
+    facts(run, auditHead),
     failureText(run),
     approvals(run),
     phases(run),
@@ -37,7 +43,7 @@ export function reportMarkdown(run: Run, samples: readonly MetricSample[], error
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
 }
 
-function facts(run: Run): string {
+function facts(run: Run, auditHead: AuditHead | undefined): string {
   const took =
     run.startedAt === undefined || run.finishedAt === undefined
       ? undefined
@@ -52,6 +58,9 @@ function facts(run: Run): string {
     ...(took === undefined ? [] : [`**Total time:** ${took}`]),
     ...(isDeployPlan(run.plan) ? [`**Estimate:** ${estimate(run.plan)}`] : []),
     ...(run.planHash === undefined ? [] : [`**Plan hash:** ${inline(run.planHash)}`]),
+    ...(auditHead === undefined
+      ? []
+      : [`**Audit head when this was written:** ${auditHead.sequence}:${inline(auditHead.hash)}`]),
   ]
   return lines.map((line) => `- ${line}`).join('\n')
 }

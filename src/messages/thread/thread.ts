@@ -11,6 +11,7 @@ import { list } from '../blocks/list.ts'
 import {
   actions,
   capped,
+  code,
   codeBlock,
   context,
   mention,
@@ -62,7 +63,15 @@ export function threadMessage(post: ThreadPost, run: Run, watched: Watched = unw
       return message(`The report of run #${run.number} is the file ${words(post.fileName, 200)}.`, [
         paragraph(`The report of run #${run.number} is the file ${words(post.fileName, 200)}.`),
       ])
+    case 'audit_head':
+      return auditHead(post, run)
   }
+}
+
+/** Here it is out of reach of whoever can write the state database. */
+function auditHead({ sequence, hash }: Post<'audit_head'>, run: Run): Message {
+  const text = `Audit head at the end of run #${run.number}: ${code(`${sequence}:${hash}`)}`
+  return message(text, [context(text)])
 }
 
 function planPost(run: Run): Message {
