@@ -70,7 +70,7 @@ const reconnectPauseMs = 1_000
 async function openOnPostgres({ stateDatabaseUrl, log }: QueueOptions): Promise<QueueSystem> {
   const pool = new pg.Pool({
     connectionString: stateDatabaseUrl,
-    // Three workers listen all the time; queues and short statements share the rest.
+    // Four workers listen all the time; queues and short statements share the rest.
     max: 10,
     connectionTimeoutMillis: 5_000,
     application_name: 'purser-queue',
