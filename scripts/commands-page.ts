@@ -6,7 +6,8 @@ type Row = (typeof grammar)[number]
 
 const who: Readonly<Record<Row['may'], string>> = {
   deployers: 'the `deployers` of the environment, in its `channels`',
-  channel: "everyone in the environment's `channels`",
+  channel:
+    "everyone in the environment's `channels`, or of them its `viewers`, `deployers` and `approvers` where it has `viewers`",
   everyone: 'everyone, in any channel',
 }
 

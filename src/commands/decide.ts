@@ -1,8 +1,7 @@
 import { nothingHasFailed, nothingToCancel } from '../messages/answers/refused.ts'
 import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { CommandRefused, environmentOf, guard, guardLock, NotAllowed, personOf } from './guards.ts'
-import { permitApproval } from './authorise.ts'
+import { CommandRefused, guard, guardApproval, guardLock, guardRun, guardSomewhere } from './guards.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
 import { isReadOnly } from '../model/kinds.ts'
 import type { Run } from '../model/run.ts'
@@ -39,12 +38,7 @@ export async function approve(
   context: CommandContext,
 ): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
-  const verdict = permitApproval(
-    await personOf(context, caller, run.environment),
-    run,
-    environmentOf(context, run.environment).policy,
-  )
-  if (!verdict.ok) throw new NotAllowed(verdict.denial)
+  await guardApproval(context, caller, run)
   await guardLock(context, run.environment)
   if (run.kind === 'rollback') await guardUndo(run, context)
   return decide(caller, run, { type: 'approved', by: caller.user, planHash: ticket.plan ?? '' }, 'approved', context)
@@ -59,9 +53,10 @@ export async function reject(caller: Caller, ticket: { run: number }, context: C
 
 /** `/billing retry [#N]` and the Retry phase button: the newest failed run when none is named. */
 export async function retry(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
-  const run = asked === undefined ? await newestFailed(context) : await context.runs.get(asked)
-  if (run === undefined) return tell(nothingHasFailed())
-  await guard(context, caller, 'deploy', run.environment)
+  const environments = await guardSomewhere(context, caller, 'deploy')
+  const run =
+    asked === undefined ? await newestFailed(context, environments) : await guardRun(context, caller, 'deploy', asked)
+  if (run === undefined) return tell(nothingHasFailed(environments))
   if (!isReadOnly(run)) await guardLock(context, run.environment)
   if ((await context.runs.effects(run.number)).some((effect) => effect.status === 'undone'))
     throw new CommandRefused(
@@ -74,26 +69,27 @@ export async function retry(caller: Caller, asked: number | undefined, context: 
 
 /** `/billing cancel [#N]` and the Cancel button: the newest run that is not finished when none is named. */
 export async function cancel(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
-  const run = asked === undefined ? await newestOpen(context) : await context.runs.get(asked)
-  if (run === undefined) return tell(nothingToCancel())
-  await guard(context, caller, 'deploy', run.environment)
+  const environments = await guardSomewhere(context, caller, 'deploy')
+  const run =
+    asked === undefined ? await newestOpen(context, environments) : await guardRun(context, caller, 'deploy', asked)
+  if (run === undefined) return tell(nothingToCancel(environments))
   return decide(caller, run, { type: 'cancel', by: caller.user }, 'cancelled', context)
 }
 
 /** Runs that change something: what people mean when they name no number. */
 const changing = ['deploy', 'rollback', 'restore', 'fix'] as const
 
-async function newestFailed(context: CommandContext): Promise<Run | undefined> {
-  const failed = await context.runs.list({ statuses: ['failed'], kinds: changing })
+async function newestFailed(context: CommandContext, environments: readonly string[]): Promise<Run | undefined> {
+  const failed = await context.runs.list({ environments, statuses: ['failed'], kinds: changing })
   const open = failed.filter((run) => run.rolledBackBy === undefined && retryHelps(run))
   // A plan that could not be made waits for nobody as long as something else does.
   return open.find((run) => !neverPlanned(run)) ?? open[0]
 }
 
-async function newestOpen(context: CommandContext): Promise<Run | undefined> {
+async function newestOpen(context: CommandContext, environments: readonly string[]): Promise<Run | undefined> {
   const statuses = ['planning', 'awaiting_approval', 'executing'] as const
-  const [first] = await context.runs.list({ statuses, kinds: changing, limit: 1 })
-  return first ?? (await context.runs.list({ statuses, limit: 1 }))[0]
+  const [first] = await context.runs.list({ environments, statuses, kinds: changing, limit: 1 })
+  return first ?? (await context.runs.list({ environments, statuses, limit: 1 }))[0]
 }
 
 /** The Leave it button: a failed run stays as it is. */

@@ -2,14 +2,16 @@ import type { ModalView } from '@slack/types'
 import { PurserError } from '../errors.ts'
 import { refusal } from '../messages/answers/answers.ts'
 import { lockedRefusal } from '../messages/answers/lock.ts'
+import { listsCounted, onlyNotes, withNotes } from '../messages/answers/looks.ts'
 import { notAllowed } from '../messages/answers/not-allowed.ts'
 import { notNow, refusedBecause } from '../messages/answers/refused.ts'
-import type { Message } from '../messages/blocks/message.ts'
+import { context as contextBlock, type Message } from '../messages/blocks/message.ts'
 import { transitionRefusalText } from '../messages/refusals.ts'
 import { TransitionRefused } from '../model/errors.ts'
 import type { Applied } from '../store/runs.ts'
-import type { Caller, CommandContext } from './command-context.ts'
+import type { Caller, CommandContext, StaleList } from './command-context.ts'
 import { Locked, NotAllowed } from './guards.ts'
+import { TooManyLooks } from './look-rate.ts'
 
 export type Answer =
   /** The board or the thread tells. */
@@ -35,25 +37,53 @@ export async function publishAndEnqueue(context: CommandContext, applied: Applie
   if (applied.enqueue !== undefined) await context.jobs.enqueue(applied.run, applied.enqueue)
 }
 
-/** Runs a command; every refusal becomes one clear ephemeral answer, everything else is told and logged. */
+/**
+ * Runs a command; every refusal becomes one clear ephemeral answer, everything else is told and logged. Members of groups that
+ * counted although they are old are told beside it.
+ */
 export async function answering(
   context: CommandContext,
   caller: Caller,
   what: string,
-  act: () => Promise<Answer>,
+  act: (context: CommandContext) => Promise<Answer>,
+): Promise<Answer> {
+  const staleLists: StaleList[] = []
+  const answer = await refusing({ ...context, staleLists }, caller, what, act)
+  return withNotesIn(answer, listsCounted(staleLists, context.now()))
+}
+
+async function refusing(
+  context: CommandContext,
+  caller: Caller,
+  what: string,
+  act: (context: CommandContext) => Promise<Answer>,
 ): Promise<Answer> {
   try {
-    return await act()
+    return await act(context)
   } catch (error) {
     if (error instanceof PurserError && !error.transient) {
       const text = told(error)
-      await noteRefusal(context, caller, `${what}: ${text}`)
+      // Who floods must not fill the audit.
+      if (!(error instanceof TooManyLooks)) await noteRefusal(context, caller, `${what}: ${text}`)
       if (error instanceof NotAllowed) return tell(notAllowed(error.denial))
       if (error instanceof Locked) return tell(lockedRefusal(error.lock))
       return tell(refusedBecause(text, error.hint))
     }
     context.log.error({ err: error, what }, 'command failed')
     return tell(notNow())
+  }
+}
+
+function withNotesIn(answer: Answer, notes: readonly string[]): Answer {
+  if (notes.length === 0) return answer
+  if (answer.kind === 'silent') return tell(onlyNotes(notes))
+  if (answer.kind === 'tell') return tell(withNotes(answer.message, notes))
+  const { fill } = answer
+  const noted = (view: ModalView): ModalView => ({ ...view, blocks: [...view.blocks, contextBlock(...notes)] })
+  return {
+    ...answer,
+    view: noted(answer.view),
+    ...(fill === undefined ? {} : { fill: async () => noted(await fill()) }),
   }
 }
 

@@ -291,6 +291,17 @@ const migrations: readonly { readonly version: number; readonly name: string; re
               then 'The plan is made again and needs a new approval.' else 'Ask for it again: what would happen is listed anew.' end)
         where status = 'awaiting_approval';`,
   },
+  {
+    version: 21,
+    name: 'requests of Slack that were taken up',
+    sql: `
+      create table purser.requests (
+        -- The hash of what is the same when a request comes again.
+        key text primary key,
+        at  timestamptz not null default now()
+      );
+      create index requests_at on purser.requests (at);`,
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */
