@@ -9,6 +9,7 @@ import { openLockDialog, unlock } from './lock.ts'
 import { type Place, placeIn } from './membership.ts'
 import { verify } from './verify.ts'
 import { openRollbackDialog } from './rollback.ts'
+import { words } from '../messages/blocks/message.ts'
 import { beingVerified } from '../messages/answers/answers.ts'
 import { listsCounted } from '../messages/answers/looks.ts'
 import { denialText, notAllowed } from '../messages/answers/not-allowed.ts'
@@ -65,30 +66,36 @@ export async function homeOf(user: string, facts: HomeFacts, context: CommandCon
     throw error
   }
   const seen = await Promise.all(facts.environments.map((one) => environmentFor(user, one, noting)))
-  const notes = seen.flatMap((one) => ('unread' in one ? [one.unread] : []))
   return homeView({
     service: facts.service,
-    environments: seen.flatMap((one) => ('environment' in one ? [one.environment] : [])),
-    notes: [...new Set([...notes, ...listsCounted(staleLists, context.now())])],
+    environments: seen.flatMap(({ environment }) => environment ?? []),
+    notes: [...new Set([...seen.flatMap(({ unread }) => unread ?? []), ...listsCounted(staleLists, context.now())])],
   })
 }
 
-/** What somebody sees of an environment: nothing, why nothing, or all of it with the buttons that would not be refused. */
-async function environmentFor(
-  user: string,
-  facts: EnvironmentFacts,
-  context: CommandContext,
-): Promise<{ readonly environment: HomeEnvironment } | { readonly unread: string } | Record<never, never>> {
+/** What somebody sees of an environment: all of it with the buttons that would not be refused, or nothing. */
+interface Seen {
+  readonly environment?: HomeEnvironment
+  /** What could not be found out, and hides a part of it. */
+  readonly unread?: string
+}
+
+async function environmentFor(user: string, facts: EnvironmentFacts, context: CommandContext): Promise<Seen> {
   const { name } = facts
   const { policy } = environmentOf(context, name)
   const mayView = await permitAnywhere(context, user, 'view', name)
-  if (!mayView.ok) return mayView.denial.reason === 'unread_group' ? { unread: denialText(mayView.denial) } : {}
+  if (!mayView.ok) return unreadIn(mayView.denial)
   const place = await placeIn(context, user, policy.channels)
   const { channel } = place
-  if (channel === undefined && policy.viewers === undefined)
-    return place.unread === undefined ? {} : { unread: denialText(notInside(name, policy.channels, place)) }
-  const mayDeploy = channel !== undefined && (await permitAnywhere(context, user, 'deploy', name)).ok
-  return { environment: { ...facts, channel, channels: policy.channels, mayDeploy } }
+  if (channel === undefined && policy.viewers === undefined) return unreadIn(notInside(name, policy.channels, place))
+  const mayDeploy = await permitAnywhere(context, user, 'deploy', name)
+  const environment = { ...facts, channel, channels: policy.channels, mayDeploy: channel !== undefined && mayDeploy.ok }
+  return { environment, ...(mayDeploy.ok ? {} : unreadIn(mayDeploy.denial)) }
+}
+
+function unreadIn(denial: Denial): Seen {
+  const unread = denial.reason === 'unread_group' || denial.reason === 'unread_channel'
+  return unread ? { unread: words(denialText(denial), 500) } : {}
 }
 
 /**
