@@ -300,7 +300,38 @@ it('each act is done once, however often its request comes', async () => {
   expect(door.homes).toEqual([])
 }, 60_000)
 
+it('whoever is no viewer, where there are viewers, sees nothing and begins no look', async () => {
+  const list = { channels: [deploys], deployers: [insiders.dana], approvers: [insiders.alex], viewers: [insiders.alex] }
+  const watched = await openFrontDoor(contextOf({ config: configWith(list) }))
+  const looks = everything({ user: insiders.sam }, deploys).filter(({ needs }) => needs === 'view')
+  expect(looks.length).toBeGreaterThan(8)
+  const audit = await changesNothing(async () => {
+    for (const { act } of looks) {
+      const [answer] = await watched.does(act)
+      expect(answer, act.name).toContain('You may not see what runs in production.')
+      expect(answer, act.name).not.toMatch(facts)
+    }
+    await watched.does(opensHome({ user: insiders.sam }))
+    expect(watched.homes.join()).toContain('There is no environment here that you may see')
+    expect(watched.homes.join()).not.toMatch(facts)
+  })
+  expect(audit).toHaveLength(looks.length)
+  await watched.does(opensHome({ user: insiders.alex }))
+  expect(watched.homes.join()).toContain('v7.7.7')
+  await watched.close()
+})
+
 describe('in App Home', () => {
+  it('it is said when it could not be found out who may deploy, and no button is offered for it', async () => {
+    const list = { channels: [deploys], deployers: ['SGONE'], approvers: [insiders.alex] }
+    const partly = await openFrontDoor(contextOf({ config: configWith(list) }))
+    await partly.does(opensHome({ user: insiders.sam }))
+    expect(partly.homes.join()).toContain('Whether you may start or change runs in production could not be found out')
+    expect(partly.homes.join()).toContain(homeActionIds.verify)
+    expect(partly.homes.join()).not.toContain(homeActionIds.deploy)
+    await partly.close()
+  })
+
   it('somebody who is in no channel of the environment sees nothing of it, and cannot press for it', async () => {
     const quiet = await openFrontDoor(
       contextOf({ config: configWith({ channels: ['C0ELSE'], deployers: [insiders.dana] }) }),

@@ -55,6 +55,8 @@ describe('App Home', () => {
     const view = homeView({ service: 'valuecanvas-api', environments: [], notes: [] })
     expectSlackTakesView(view)
     expect(shown(view.blocks)).toContain('There is no environment here that you may see')
+    const unsure = homeView({ service: 'valuecanvas-api', environments: [], notes: ['Slack did not tell.'] })
+    expect(shown(unsure.blocks)).toContain('of which it is known that you may see it')
     expect(shown(view.blocks)).not.toMatch(/Nothing runs|No run|Backups/)
   })
 

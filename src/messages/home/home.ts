@@ -86,7 +86,7 @@ export function homeView({ service, environments, notes }: HomeFacts): HomeView 
     ...environments.slice(0, shownEnvironments).flatMap(environment),
     ...(left > 0 ? [context(`… and ${left} more environments: \`/billing status\``)] : []),
     ...(environments.length === 0
-      ? [paragraph('There is no environment here that you may see: you are in none of their channels.')]
+      ? [paragraph(nothingToSee(notes.length > 0))]
       : [
           { type: 'divider' },
           header('Running and waiting'),
@@ -100,6 +100,11 @@ export function homeView({ service, environments, notes }: HomeFacts): HomeView 
     ),
   ]
   return { type: 'home', blocks }
+}
+
+function nothingToSee(unsure: boolean): string {
+  const what = unsure ? 'of which it is known that you may see it' : 'that you may see'
+  return `There is no environment here ${what}. Each is shown to the people of its channels, or to its viewers where it has some.`
 }
 
 /** For somebody who may not use Purser: why, and nothing else. */
