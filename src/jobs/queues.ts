@@ -71,7 +71,7 @@ async function openOnPostgres({ stateDatabaseUrl, log }: QueueOptions): Promise<
   const pool = new pg.Pool({
     connectionString: stateDatabaseUrl,
     // Four workers listen all the time; queues and short statements share the rest.
-    max: 10,
+    max: 12,
     connectionTimeoutMillis: 5_000,
     application_name: 'purser-queue',
     keepAlive: true,
