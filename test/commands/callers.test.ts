@@ -291,6 +291,21 @@ describe('a flood of looks', () => {
     expect(context.enqueued).toHaveLength(2)
   })
 
+  it('decides between processes that are asked at the same moment', async () => {
+    const context = openContext()
+    const holder = await stores.pool.connect()
+    // Whoever begins a run must write to the audit: none of them can end before all of them have begun.
+    await holder.query(`select pg_advisory_lock(hashtextextended('purser:audit', 0))`)
+    const all = Promise.all([sam, alex, dana].map((caller) => verify(caller, 'production', context)))
+    const waiting = async () =>
+      (await holder.query(`select 1 from pg_locks where locktype = 'advisory' and not granted`)).rowCount
+    await expect.poll(waiting).toBe(3)
+    await holder.query(`select pg_advisory_unlock(hashtextextended('purser:audit', 0))`)
+    holder.release()
+    expect((await all).map(({ kind }) => kind).toSorted()).toEqual(['silent', 'tell', 'tell'])
+    expect(await stores.runs.list({ kinds: ['verify'] })).toHaveLength(1)
+  })
+
   it('begins another one once the first has ended', async () => {
     const context = openContext()
     await verify(sam, 'production', context)
