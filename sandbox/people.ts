@@ -7,6 +7,13 @@ export const people = {
 
 export type PersonName = keyof typeof people
 
+/** Who is in the channels too, and may not use Purser at all: a guest, a stranger of a shared channel, somebody who was let go. */
+export const visitors = {
+  gina: { id: 'U0GINA', name: 'gina', realName: 'Gina (guest)', guest: 'single-channel' },
+  stan: { id: 'U0STAN', name: 'stan', realName: 'Stan (other organization)', teamId: 'T0PARTNER' },
+  dora: { id: 'U0DORA', name: 'dora', realName: 'Dora (deactivated)', deleted: true },
+} as const
+
 export const onCallGroup = { id: 'S0ONCALL', handle: 'billing-oncall', users: [people.alex.id] } as const
 
 export const channels = {

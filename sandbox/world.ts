@@ -6,7 +6,7 @@ import { STRIPE_API_VERSION } from '../src/adapters/stripe/events.ts'
 import { commandHints } from './commands.ts'
 import { writeConfiguration } from './configuration.ts'
 import { type KubernetesSimulator, startKubernetes } from './kubernetes/server.ts'
-import { channels, onCallGroup, people } from './people.ts'
+import { channels, onCallGroup, people, visitors } from './people.ts'
 import { type PostgresServer, startPostgres } from './postgres/server.ts'
 import { type RegistrySimulator, startRegistry } from './registry/server.ts'
 import { type SlackSimulator, startSlack } from './slack/simulator.ts'
@@ -81,7 +81,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     closers.push(() => stripe.close())
     const botPort = options.slackMode === 'http' ? await freePort() : 0
     const slack = await startSlack({
-      users: Object.values(people),
+      users: [...Object.values(people), ...Object.values(visitors)],
       channels: Object.values(channels),
       userGroups: [onCallGroup],
       command: '/billing',

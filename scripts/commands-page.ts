@@ -6,7 +6,10 @@ type Row = (typeof grammar)[number]
 
 const who: Readonly<Record<Row['may'], string>> = {
   deployers: 'the `deployers` of the environment, in its `channels`',
-  channel: "everyone in the environment's `channels`",
+  'deployers and approvers':
+    'the `deployers` and `approvers` of the environment, in its `channels`; what somebody else has locked, its `approvers` (or as `unlock` says)',
+  channel:
+    "everyone in the environment's `channels`, or of them its `viewers`, `deployers` and `approvers` where it has `viewers`",
   everyone: 'everyone, in any channel',
 }
 

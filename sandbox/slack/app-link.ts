@@ -41,10 +41,11 @@ export class AppLink {
   async command(userId: string, channelId: string, command: string, text: string): Promise<ActionResult> {
     const { workspace, triggers, responseUrls } = this.#options
     const channel = workspace.channels.get(channelId)!
+    const { id, domain } = this.#teamOf(userId)
     const ack = await this.send('slash_commands', {
       token: 'sandbox',
-      team_id: teamId,
-      team_domain: teamDomain,
+      team_id: id,
+      team_domain: domain,
       channel_id: channelId,
       channel_name:
         channel.kind === 'direct' ? 'directmessage' : channel.kind === 'private' ? 'privategroup' : channel.name,
@@ -132,14 +133,25 @@ export class AppLink {
     const { workspace, triggers } = this.#options
     const name = workspace.users.get(userId)?.name
     return {
-      user: { id: userId, username: name, name, team_id: teamId },
-      team: { id: teamId, domain: teamDomain },
+      user: { id: userId, username: name, name, team_id: this.#teamOf(userId).id },
+      team: this.#teamOf(userId),
       api_app_id: appId,
       token: 'sandbox',
       enterprise: null,
       is_enterprise_install: false,
       trigger_id: triggers.issue(userId),
     }
+  }
+
+  /** Somebody of another organization acts with their own workspace, as Slack says of views in shared channels. */
+  #teamOf(userId: string): { readonly id: string; readonly domain: string } {
+    const id = this.#options.workspace.users.get(userId)?.teamId ?? teamId
+    return { id, domain: id === teamId ? teamDomain : id.toLowerCase() }
+  }
+
+  /** Sends what was sent last once more: signed HTTP the very same bytes, Socket Mode the same payload. */
+  replay(): Promise<Ack> {
+    return this.#options.delivery.replay()
   }
 
   /** Sends an event; one that was not acknowledged is repeated later. Resolves after the first try to its outcome. */

@@ -66,6 +66,26 @@ const routes: Readonly<Record<string, Route>> = {
     control.setAddresses(one.addresses)
     return {}
   }),
+  changePerson: route(
+    {
+      userId: z.string(),
+      change: z.object({
+        guest: z.enum(['multi-channel', 'single-channel']).exactOptional(),
+        deleted: z.boolean().exactOptional(),
+        isBot: z.boolean().exactOptional(),
+        teamId: z.string().exactOptional(),
+      }),
+    },
+    (one, control) => {
+      control.changePerson(one.userId, one.change)
+      return {}
+    },
+  ),
+  replay: route({}, (_it, control) => control.replay()),
+  setClockAhead: route({ milliseconds: z.number() }, (one, control) => {
+    control.setClockAhead(one.milliseconds)
+    return {}
+  }),
   setFault: route({ fault }, (one, control) => {
     control.setFault(one.fault)
     return {}

@@ -1,7 +1,7 @@
 import type { ActionResult, AppLink } from './app-link.ts'
 import { submitDialog, type SubmitResult, viewState, type ViewValues } from './dialogs.ts'
 import { elementState, interactiveElements } from './elements.ts'
-import type { ApiCall, Block, Fault, Json, Message, Upload, View } from './model.ts'
+import type { ApiCall, Block, Fault, Json, Message, Upload, User, View } from './model.ts'
 import type { Address } from './page-state.ts'
 import { plainText } from './plain-text.ts'
 import type { DisconnectReason, SocketMode } from './socket-mode.ts'
@@ -15,6 +15,7 @@ interface ControlParts {
   readonly socket: SocketMode
   readonly command: string
   readonly addresses: readonly Address[]
+  readonly clock: { aheadMs: number }
 }
 
 /** The hands and eyes of the people in the workspace, and the switches of the simulator. */
@@ -25,6 +26,22 @@ export class SlackControl {
   constructor(parts: ControlParts) {
     this.#parts = parts
     this.#addresses = parts.addresses
+  }
+
+  /** Somebody becomes a guest, is deactivated, or the like; the app is told only when it asks. */
+  changePerson(userId: string, change: Partial<Omit<User, 'id'>>): void {
+    this.#parts.workspace.changePerson(userId, change)
+  }
+
+  /** What was last sent to the app reaches it once more. */
+  async replay(): Promise<ActionResult> {
+    const ack = await this.#parts.app.replay()
+    return ack.ok ? { ok: true } : { ok: false, error: ack.error }
+  }
+
+  /** The clock that signs requests goes this far ahead. */
+  setClockAhead(milliseconds: number): void {
+    this.#parts.clock.aheadMs = milliseconds
   }
 
   /** What the page offers to copy. */

@@ -13,4 +13,6 @@ export const ackTimeoutMs = 3000
 /** The way from Slack to the app: Socket Mode or signed HTTP. */
 export interface Delivery {
   send(type: EnvelopeType, payload: Json, retry?: { readonly attempt: number; readonly reason: string }): Promise<Ack>
+  /** Sends what was sent last once more, as somebody would who had listened. Raises Error when nothing was sent yet. */
+  replay(): Promise<Ack>
 }

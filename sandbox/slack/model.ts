@@ -11,6 +11,12 @@ export interface User {
   readonly name: string
   readonly realName: string
   readonly isBot: boolean
+  /** The workspace that the person belongs to. */
+  readonly teamId: string
+  /** A guest who may enter several channels (`is_restricted`), or one (`is_ultra_restricted` too). */
+  readonly guest?: 'multi-channel' | 'single-channel'
+  /** Deactivated. */
+  readonly deleted?: boolean
 }
 
 export interface Channel {

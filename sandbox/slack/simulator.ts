@@ -120,16 +120,22 @@ function assemble(options: SlackOptions, origin: string, closing: AbortSignal): 
     () => webApi.calls,
     () => workspace.emit('call'),
   )
+  const clock = { aheadMs: 0 }
   const delivery = traffic.recorded(
     options.http === undefined
       ? socket
-      : httpDelivery({ requestUrl: options.http.requestUrl, signingSecret: options.signingSecret }),
+      : httpDelivery({
+          requestUrl: options.http.requestUrl,
+          signingSecret: options.signingSecret,
+          aheadMs: () => clock.aheadMs,
+        }),
   )
   const eventRetriesMs = options.eventRetriesMs ?? slackEventRetriesMs
   const app = new AppLink({ workspace, triggers, responseUrls, delivery, eventRetriesMs, closing })
   const command = options.command ?? '/billing'
   const page = { command, http: options.http !== undefined, commandHints: options.commandHints ?? [] }
-  const control = new SlackControl({ workspace, app, webApi, socket, command, addresses: options.addresses ?? [] })
+  const addresses = options.addresses ?? []
+  const control = new SlackControl({ workspace, app, webApi, socket, command, addresses, clock })
   return { webApi, socket, control, workspace, files, responseUrls, page, traffic, host: new URL(origin).host }
 }
 

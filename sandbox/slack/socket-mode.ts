@@ -20,6 +20,7 @@ export class SocketMode implements Delivery {
   readonly #onChange: () => void
   #turn = 0
   #acksToLose = 0
+  #last: { readonly type: EnvelopeType; readonly payload: Json } | undefined
 
   constructor(onChange: () => void) {
     this.#onChange = onChange
@@ -94,6 +95,7 @@ export class SocketMode implements Delivery {
     payload: Json,
     retry?: { readonly attempt: number; readonly reason: string },
   ): Promise<Ack> {
+    this.#last = { type, payload }
     const open = this.#connections.filter((connection) => connection.readyState === WebSocket.OPEN)
     const connection = open[this.#turn++ % Math.max(open.length, 1)]
     if (connection === undefined) return { ok: false, error: 'dispatch_failed' }
@@ -122,6 +124,11 @@ export class SocketMode implements Delivery {
       }),
     )
     return acknowledged
+  }
+
+  replay(): Promise<Ack> {
+    if (this.#last === undefined) throw new Error('nothing was sent yet')
+    return this.send(this.#last.type, this.#last.payload)
   }
 
   /** Tells every connection to leave, as Slack does every few hours. */

@@ -41,6 +41,7 @@ export class Traffic {
         this.#changed()
         return envelope.ack
       },
+      replay: () => delivery.replay(),
     }
   }
 

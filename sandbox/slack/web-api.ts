@@ -108,7 +108,7 @@ export class WebApi {
     try {
       const method = Object.hasOwn(methods, name) ? methods[name] : undefined
       if (method === undefined) throw new SlackRefusal('unknown_method', { req_method: name })
-      this.#authorise(method, token)
+      this.#authorise(method, token, args)
       const wait = this.#options.limiter?.take(name, method.tier, String(args.channel ?? ''))
       if (wait !== undefined) return rateLimited(wait)
       return answered({ ok: true, ...method.run(args, this.#world) }, this.#options.scopes)
@@ -118,15 +118,16 @@ export class WebApi {
     }
   }
 
-  #authorise(method: Method, token: string | undefined): void {
+  #authorise(method: Method, token: string | undefined, args: Json): void {
     if (token === undefined || token === '') throw new SlackRefusal('not_authed')
     const { botToken, appToken, scopes } = this.#options
     const expected = method.token === 'app' ? appToken : botToken
     if (token !== expected) {
       throw new SlackRefusal(token === appToken || token === botToken ? 'not_allowed_token_type' : 'invalid_auth')
     }
-    if (method.scope !== undefined && !scopes.includes(method.scope)) {
-      throw new SlackRefusal('missing_scope', { needed: method.scope, provided: scopes.join(',') })
+    const needed = typeof method.scope === 'function' ? method.scope(args, this.#world) : method.scope
+    if (needed !== undefined && !scopes.includes(needed)) {
+      throw new SlackRefusal('missing_scope', { needed, provided: scopes.join(',') })
     }
   }
 }

@@ -3,7 +3,8 @@ import { EventEmitter } from 'node:events'
 import type { Block, Channel, Json, Message, SlackFile, Upload, User, UserGroup, View } from './model.ts'
 
 export interface WorkspaceOptions {
-  readonly users: readonly { readonly id: string; readonly name: string; readonly realName: string }[]
+  /** People of this workspace, unless `teamId` says otherwise; those of others are strangers in shared channels. */
+  readonly users: readonly (Pick<User, 'id' | 'name' | 'realName'> & Partial<User>)[]
   readonly channels: readonly {
     readonly id: string
     readonly name: string
@@ -54,7 +55,7 @@ export const slackbot = 'USLACKBOT'
 
 /** The state of one Slack workspace: people, channels, messages, dialogs and files. */
 export class Workspace extends EventEmitter<WorkspaceEvents> {
-  readonly users: ReadonlyMap<string, User>
+  readonly users: Map<string, User>
   readonly channels = new Map<string, Channel>()
   readonly userGroups: ReadonlyMap<string, UserGroup>
   readonly botUserId: string
@@ -68,9 +69,10 @@ export class Workspace extends EventEmitter<WorkspaceEvents> {
     super()
     this.setMaxListeners(0)
     this.botUserId = options.botUserId
-    const bot: User = { id: options.botUserId, name: 'purser', realName: 'Purser', isBot: true }
-    const people = options.users.map((user): User => ({ ...user, isBot: false }))
-    const system: User = { id: slackbot, name: 'slackbot', realName: 'Slackbot', isBot: true }
+    const bot: User = { id: options.botUserId, name: 'purser', realName: 'Purser', isBot: true, teamId }
+    const people = options.users.map((user): User => ({ isBot: false, teamId, ...user }))
+    // Slack itself does not count Slackbot among the bots.
+    const system: User = { id: slackbot, name: 'slackbot', realName: 'Slackbot', isBot: false, teamId }
     this.users = new Map([...people, bot, system].map((user) => [user.id, user]))
     this.userGroups = new Map((options.userGroups ?? []).map((group) => [group.id, group]))
     for (const { id, name, members, isPrivate, withoutBot } of options.channels) {
@@ -78,6 +80,13 @@ export class Workspace extends EventEmitter<WorkspaceEvents> {
       if (withoutBot !== true) inside.add(options.botUserId)
       this.channels.set(id, { id, name, kind: isPrivate === true ? 'private' : 'public', members: inside })
     }
+  }
+
+  /** Somebody becomes a guest, is deactivated, or the like. */
+  changePerson(userId: string, change: Partial<Omit<User, 'id'>>): void {
+    const user = this.users.get(userId)
+    if (user === undefined) throw new Error(`there is no user ${userId}`)
+    this.users.set(userId, { ...user, ...change })
   }
 
   /** Unique and rising, in Slack's form `<seconds>.<six digits>`. */

@@ -1,7 +1,7 @@
 import { backupsMessage } from '../messages/dialogs/restore.ts'
 import { type Answer, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { guard } from './guards.ts'
+import { guard, guardRate } from './guards.ts'
 import { command } from './grammar/row.ts'
 import { environment } from './grammar/words.ts'
 
@@ -18,6 +18,7 @@ export const backupsCommand = command('backups', {
 export async function backups(caller: Caller, asked: string | undefined, context: CommandContext): Promise<Answer> {
   const environment = asked ?? context.config.defaultEnvironment
   await guard(context, caller, 'view', environment)
+  guardRate(context, caller)
   const [kept, databases] = await Promise.all([
     context.backups(environment),
     context.keptDatabases(environment).catch((error: unknown) => {

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Remembered, SlackPerson, SlackWorkspace } from '../adapters/slack/port.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { Message } from '../messages/blocks/message.ts'
 import type { KeptBackup, KeptDatabase } from '../model/backup.ts'
@@ -8,11 +9,20 @@ import type { Run } from '../model/run.ts'
 import type { KnownRelease, SchemaNow } from '../model/schema-compatibility.ts'
 import type { LockStore } from '../store/locks.ts'
 import type { RunStore } from '../store/runs.ts'
+import type { LookRate } from './look-rate.ts'
 
-/** The person who asks, and the channel in which they do. */
+/** Who asks, and where. `src/commands/caller.ts` makes it of a payload. */
 export interface Caller {
   readonly user: string
   readonly channel: string
+}
+
+/** Members of a group or a channel that counted although Slack could not be asked again. */
+export interface StaleList {
+  /** `S…` or `C…` */
+  readonly list: string
+  readonly readAt: Date
+  readonly why: string
 }
 
 /** What commands are handed. */
@@ -24,9 +34,20 @@ export interface CommandContext {
     enqueue(run: Run, phase: PhaseName): Promise<void>
     publish(run: number): Promise<void>
   }
-  /** Asks Slack for the members of a user group. */
-  readonly membersOf: (group: string) => Promise<readonly string[]>
-  /** Reads the tags of the service's repository, the newest first. */
+  /** Who people are and where they belong, as Slack tells within the time that people wait; raises when it does not. */
+  readonly directory: {
+    readonly workspace: () => Promise<SlackWorkspace>
+    readonly person: (user: string) => Promise<SlackPerson | undefined>
+    readonly groupMembers: (group: string) => Promise<Remembered<readonly string[]>>
+    readonly channelMembers: (channel: string) => Promise<Remembered<readonly string[]>>
+  }
+  /** While a command is carried out: the lists that counted although they are old. */
+  readonly staleLists?: StaleList[]
+  /** True for whoever takes a request of Slack up first, in any process. */
+  readonly isFirst: (keys: readonly string[]) => Promise<boolean>
+  /** Counts how often each person looks; raises TooManyLooks. */
+  readonly lookRate: Pick<LookRate, 'take'>
+  /** Tags of the service's repository, newest first. */
   readonly versions: () => Promise<readonly { readonly name: string; readonly createdAt: string }[]>
   /** Reads the backups of an environment whose files are there, the newest first. */
   readonly backups: (environment: string) => Promise<readonly KeptBackup[]>

@@ -1,9 +1,17 @@
 import { nothingHasFailed, nothingToCancel } from '../messages/answers/refused.ts'
 import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { CommandRefused, environmentOf, guard, guardLock, NotAllowed, personOf } from './guards.ts'
+import {
+  CommandRefused,
+  entitledToApprove,
+  environmentOf,
+  guard,
+  guardApproval,
+  guardLock,
+  guardRun,
+  guardSomewhere,
+} from './guards.ts'
 import { approvalsNeeded } from '../jobs/approvals-needed.ts'
-import { permitApproval } from './authorise.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
 import { isReadOnly } from '../model/kinds.ts'
 import type { Run } from '../model/run.ts'
@@ -40,26 +48,15 @@ export async function approve(
   context: CommandContext,
 ): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
-  const { policy } = environmentOf(context, run.environment)
-  const verdict = permitApproval(await personOf(context, caller, run.environment), run, policy)
-  if (!verdict.ok) throw new NotAllowed(verdict.denial)
+  await guardApproval(context, caller, run)
   await guardLock(context, run.environment)
   if (run.kind === 'rollback') await guardUndo(run, context)
   const undone = run.parent === undefined ? undefined : (await context.runs.get(run.parent)).kind
+  const { policy } = environmentOf(context, run.environment)
   const needed = approvalsNeeded(run.kind, policy, undone)
-  const entitled = await entitledOf(run, caller.channel, context)
+  const entitled = await entitledToApprove(context, run)
   const event = { type: 'approved', by: caller.user, planHash: ticket.plan ?? '', needed, entitled } as const
   return decide(caller, run, event, 'approved', context)
-}
-
-/** Tells who of those that have approved the plan may approve it now: the policy may be another one since. */
-async function entitledOf(run: Run, channel: string, context: CommandContext): Promise<readonly string[]> {
-  const { policy } = environmentOf(context, run.environment)
-  const users = run.approvals.filter(({ planHash }) => planHash === run.planHash).map(({ user }) => user)
-  const verdicts = await Promise.all(
-    users.map(async (user) => permitApproval(await personOf(context, { user, channel }, run.environment), run, policy)),
-  )
-  return users.filter((_, index) => verdicts[index]?.ok === true)
 }
 
 /** Carries out the Reject button. Whoever asked for the run may take it back too. */
@@ -71,9 +68,10 @@ export async function reject(caller: Caller, ticket: { run: number }, context: C
 
 /** Carries out `/billing retry [#N]` and the Retry phase button, for the newest failed run when none is named. */
 export async function retry(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
-  const run = asked === undefined ? await newestFailed(context) : await context.runs.get(asked)
-  if (run === undefined) return tell(nothingHasFailed())
-  await guard(context, caller, 'deploy', run.environment)
+  const environments = await guardSomewhere(context, caller, 'deploy')
+  const run =
+    asked === undefined ? await newestFailed(context, environments) : await guardRun(context, caller, 'deploy', asked)
+  if (run === undefined) return tell(nothingHasFailed(environments))
   if (!isReadOnly(run)) await guardLock(context, run.environment)
   if ((await context.runs.effects(run.number)).some((effect) => effect.status === 'undone'))
     throw new CommandRefused(
@@ -88,26 +86,27 @@ export async function retry(caller: Caller, asked: number | undefined, context: 
  * Carries out `/billing cancel [#N]` and the Cancel button, for the newest run that is not finished when none is named.
  */
 export async function cancel(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
-  const run = asked === undefined ? await newestOpen(context) : await context.runs.get(asked)
-  if (run === undefined) return tell(nothingToCancel())
-  await guard(context, caller, 'deploy', run.environment)
+  const environments = await guardSomewhere(context, caller, 'deploy')
+  const run =
+    asked === undefined ? await newestOpen(context, environments) : await guardRun(context, caller, 'deploy', asked)
+  if (run === undefined) return tell(nothingToCancel(environments))
   return decide(caller, run, { type: 'cancel', by: caller.user }, 'cancelled', context)
 }
 
 /** The kinds of runs that change something: people mean these when they name no number. */
 const changing = ['deploy', 'rollback', 'restore', 'fix'] as const
 
-async function newestFailed(context: CommandContext): Promise<Run | undefined> {
-  const failed = await context.runs.list({ statuses: ['failed'], kinds: changing })
+async function newestFailed(context: CommandContext, environments: readonly string[]): Promise<Run | undefined> {
+  const failed = await context.runs.list({ environments, statuses: ['failed'], kinds: changing })
   const open = failed.filter((run) => run.rolledBackBy === undefined && retryHelps(run))
   // A plan that could not be made waits for nobody as long as something else does.
   return open.find((run) => !neverPlanned(run)) ?? open[0]
 }
 
-async function newestOpen(context: CommandContext): Promise<Run | undefined> {
+async function newestOpen(context: CommandContext, environments: readonly string[]): Promise<Run | undefined> {
   const statuses = ['planning', 'awaiting_approval', 'executing'] as const
-  const [first] = await context.runs.list({ statuses, kinds: changing, limit: 1 })
-  return first ?? (await context.runs.list({ statuses, limit: 1 }))[0]
+  const [first] = await context.runs.list({ environments, statuses, kinds: changing, limit: 1 })
+  return first ?? (await context.runs.list({ environments, statuses, limit: 1 }))[0]
 }
 
 /** Carries out the Leave it button: a failed run stays as it is. */

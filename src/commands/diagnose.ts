@@ -20,6 +20,7 @@ import { openDeployDialog } from './deploy.ts'
 import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { CommandRefused, environmentOf, guard, guardLock } from './guards.ts'
+import { beginLook } from './looks.ts'
 import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
 import { command } from './grammar/row.ts'
 import { cronJob, environment, subject } from './grammar/words.ts'
@@ -67,9 +68,7 @@ async function begin(
 ): Promise<Answer> {
   const { name: service } = context.config.service
   const { user: requestedBy, channel } = caller
-  const applied = await context.runs.create(newRun('diagnose', { service, environment, plan, requestedBy, channel }))
-  await publishAndEnqueue(context, applied)
-  return silent
+  return beginLook(caller, newRun('diagnose', { service, environment, plan, requestedBy, channel }), context)
 }
 
 function guardCronJob(name: string | undefined, { config }: CommandContext): void {

@@ -1,7 +1,7 @@
 import { historyMessage, runHistoryMessage } from '../messages/answers/answers.ts'
 import { type Answer, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { guard } from './guards.ts'
+import { guardRate, guardRun, guardSomewhere } from './guards.ts'
 import { command } from './grammar/row.ts'
 import { run } from './grammar/words.ts'
 
@@ -17,10 +17,11 @@ export const historyCommand = command('history', {
 /** Answers `/billing history [#N]`: the finished runs, or every event of one. */
 export async function history(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
   if (asked !== undefined) {
-    const run = await context.runs.get(asked)
-    await guard(context, caller, 'view', run.environment)
+    const run = await guardRun(context, caller, 'view', asked)
+    guardRate(context, caller)
     return tell(runHistoryMessage(run, await context.runs.events(asked)))
   }
-  await guard(context, caller, 'view', context.config.defaultEnvironment)
-  return tell(historyMessage(await context.runs.list({ limit: 10 }), context.now()))
+  const environments = await guardSomewhere(context, caller, 'view')
+  guardRate(context, caller)
+  return tell(historyMessage(await context.runs.list({ environments, limit: 10 }), context.now(), environments))
 }

@@ -2,55 +2,117 @@ import type { HomeView } from '@slack/types'
 import { openDeployDialog } from './deploy.ts'
 import { openDiagnoseDialog } from './diagnose.ts'
 import { type Answer, tell } from './respond.ts'
-import type { Caller, CommandContext } from './command-context.ts'
-import { environmentOf, personOf } from './guards.ts'
+import { admitPerson } from './caller.ts'
+import type { Caller, CommandContext, StaleList } from './command-context.ts'
+import { environmentOf, NotAllowed, permitAnywhere } from './guards.ts'
 import { openLockDialog, unlock } from './lock.ts'
+import { type Place, placeIn } from './membership.ts'
 import { verify } from './verify.ts'
 import { openRollbackDialog } from './rollback.ts'
+import { words } from '../messages/blocks/message.ts'
 import { beingVerified } from '../messages/answers/answers.ts'
-import { homeActionIds, type HomeEnvironment, type HomeFacts, homeView, type LinkedRun } from '../messages/home/home.ts'
+import { listsCounted } from '../messages/answers/looks.ts'
+import { denialText, notAllowed } from '../messages/answers/not-allowed.ts'
+import {
+  type EnvironmentFacts,
+  homeActionIds,
+  homeOfNobody,
+  type HomeEnvironment,
+  homeView,
+  type LinkedRun,
+} from '../messages/home/home.ts'
+import type { Denial } from '../model/denial.ts'
 import { type Run, settledStatuses } from '../model/run.ts'
 import { releasedIn } from '../model/current-release.ts'
 
 const openStatuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
 
-/** Gathers what App Home tells everybody. */
+/** Everything that App Home may tell somebody. */
+interface HomeFacts {
+  readonly service: string
+  readonly environments: readonly EnvironmentFacts[]
+}
+
+/** What App Home tells, gathered once for all who watch it; each sees what they may. */
 export async function homeFacts(context: CommandContext): Promise<HomeFacts> {
+  const { config } = context
+  const environments = await Promise.all(
+    Object.keys(config.environments).map((name) => environmentFacts(name, context)),
+  )
+  return { service: config.service.name, environments }
+}
+
+async function environmentFacts(name: string, context: CommandContext): Promise<EnvironmentFacts> {
   const linked = (runs: readonly Run[]): Promise<readonly LinkedRun[]> =>
     Promise.all(runs.map(async (run) => ({ run, link: await context.linkTo(run.number) })))
-  const [environments, open, finished] = await Promise.all([
-    Promise.all(Object.keys(context.config.environments).map((name) => environmentFacts(name, context))),
-    context.runs.list({ statuses: openStatuses, limit: 10 }).then(linked),
-    context.runs.list({ statuses: settledStatuses, limit: 10 }).then(linked),
-  ])
-  return { service: context.config.service.name, environments, open, finished }
-}
-
-/** Renders App Home as this person may use it. */
-export async function homeOf(user: string, facts: HomeFacts, context: CommandContext): Promise<HomeView> {
-  const rights = await Promise.all(
-    facts.environments.map(({ name, channel }) => personOf(context, { user, channel }, name)),
-  )
-  return homeView(
-    facts,
-    facts.environments.filter((_, index) => rights[index]?.mayDeploy).map(({ name }) => name),
-  )
-}
-
-async function environmentFacts(name: string, context: CommandContext): Promise<HomeEnvironment> {
-  const [lock, deploys, backups] = await Promise.all([
+  const [lock, deploys, backups, open, finished] = await Promise.all([
     context.locks.find(name),
     context.runs.list({ environment: name, kinds: ['deploy'], limit: 20 }),
     context.backups(name),
+    context.runs.list({ environment: name, statuses: openStatuses, limit: 10 }).then(linked),
+    context.runs.list({ environment: name, statuses: settledStatuses, limit: 10 }).then(linked),
   ])
-  return { name, channel: homeChannel(name, context), lock, release: releasedIn(deploys), backups }
+  return { name, lock, release: releasedIn(deploys), backups, open, finished }
+}
+
+/** App Home as this person may see and use it. */
+export async function homeOf(user: string, facts: HomeFacts, context: CommandContext): Promise<HomeView> {
+  const staleLists: StaleList[] = []
+  const noting = { ...context, staleLists }
+  try {
+    await admitPerson(user, noting)
+  } catch (error) {
+    if (error instanceof NotAllowed) return homeOfNobody(notAllowed(error.denial))
+    throw error
+  }
+  const seen = await Promise.all(facts.environments.map((one) => environmentFor(user, one, noting)))
+  return homeView({
+    service: facts.service,
+    environments: seen.flatMap(({ environment }) => environment ?? []),
+    notes: [...new Set([...seen.flatMap(({ unread }) => unread ?? []), ...listsCounted(staleLists, context.now())])],
+  })
+}
+
+/** What somebody sees of an environment: all of it with the buttons that would not be refused, or nothing. */
+interface Seen {
+  readonly environment?: HomeEnvironment
+  /** What could not be found out, and hides a part of it. */
+  readonly unread?: string
+}
+
+async function environmentFor(user: string, facts: EnvironmentFacts, context: CommandContext): Promise<Seen> {
+  const { name } = facts
+  const { policy } = environmentOf(context, name)
+  const mayView = await permitAnywhere(context, user, 'view', name)
+  if (!mayView.ok) return unreadIn(mayView.denial)
+  const place = await placeIn(context, user, policy.channels)
+  const { channel } = place
+  if (channel === undefined && policy.viewers === undefined) return unreadIn(notInside(name, policy.channels, place))
+  const mayDeploy = await permitAnywhere(context, user, 'deploy', name)
+  const environment = { ...facts, channel, channels: policy.channels, mayDeploy: channel !== undefined && mayDeploy.ok }
+  return { environment, ...(mayDeploy.ok ? {} : unreadIn(mayDeploy.denial)) }
+}
+
+function unreadIn(denial: Denial): Seen {
+  const unread = denial.reason === 'unread_group' || denial.reason === 'unread_channel'
+  return unread ? { unread: words(denialText(denial), 500) } : {}
 }
 
 /**
- * Returns the channel of a press in Home, which has none: the first one in which the environment's commands are taken.
+ * Home belongs to no channel: what is pressed there acts in the first channel of the environment in which the person is. Raises
+ * NotAllowed.
  */
-export function homeChannel(environment: string, context: CommandContext): string {
-  return environmentOf(context, environment).policy.channels[0] ?? ''
+export async function homeCaller(user: string, environment: string, context: CommandContext): Promise<Caller> {
+  const { channels } = environmentOf(context, environment).policy
+  const place = await placeIn(context, user, channels)
+  if (place.channel === undefined) throw new NotAllowed(notInside(environment, channels, place))
+  return { user, channel: place.channel }
+}
+
+function notInside(environment: string, channels: readonly string[], { unread }: Place): Denial {
+  return unread === undefined
+    ? { reason: 'not_member', environment, channels }
+    : { reason: 'unread_channel', environment, channels, why: unread }
 }
 
 /** What each button of Home does, one line each; the commands are the same as everywhere, with their guards. */

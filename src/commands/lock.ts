@@ -5,7 +5,7 @@ import type { Message } from '../messages/blocks/message.ts'
 import { type Answer, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import type { Lock } from '../model/lock.ts'
-import { environmentOf, guard, NotAllowed, personOf } from './guards.ts'
+import { environmentOf, guard, NotAllowed, permitAnywhere } from './guards.ts'
 import { command } from './grammar/row.ts'
 import { environment, isReason, reason } from './grammar/words.ts'
 import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
@@ -23,7 +23,7 @@ export const lockCommand = command('lock', {
 
 export const unlockCommand = command('unlock', {
   does: 'opens a locked environment again',
-  may: 'deployers',
+  may: 'deployers and approvers',
   answer: 'announcement',
   takes: { environment },
   examples: ['unlock', 'unlock staging'],
@@ -84,10 +84,13 @@ async function guardUnlock(
 ): Promise<void> {
   await guard(context, caller, 'view', environment)
   const { policy } = environmentOf(context, environment)
-  const { mayApprove, mayDeploy } = await personOf(context, caller, environment)
-  if (mayApprove) return
   const foreign = lock !== undefined && lock.lockedBy !== caller.user && policy.unlock === 'approvers'
-  if (!mayDeploy || !foreign) return guard(context, caller, 'deploy', environment)
+  const mayDeploy = await permitAnywhere(context, caller.user, 'deploy', environment)
+  if (mayDeploy.ok && !foreign) return
+  const mayApprove = await permitAnywhere(context, caller.user, 'approve', environment)
+  if (mayApprove.ok) return
+  if (!mayDeploy.ok) throw new NotAllowed(mayDeploy.denial)
+  if (!foreign || mayApprove.denial.reason !== 'right') throw new NotAllowed(mayApprove.denial)
   const ask = [...new Set([lock.lockedBy, ...policy.approvers])]
   throw new NotAllowed({ reason: 'foreign_lock', environment, by: lock.lockedBy, ask })
 }

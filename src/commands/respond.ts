@@ -3,15 +3,17 @@ import { PurserError } from '../errors.ts'
 import { cutBetweenWords } from '../masking.ts'
 import { refusal } from '../messages/answers/answers.ts'
 import { lockedRefusal } from '../messages/answers/lock.ts'
+import { listsCounted, onlyNotes, withNotes } from '../messages/answers/looks.ts'
 import { notAllowed } from '../messages/answers/not-allowed.ts'
 import { notNow, refusedBecause } from '../messages/answers/refused.ts'
-import type { Message } from '../messages/blocks/message.ts'
+import { context as contextBlock, type Message } from '../messages/blocks/message.ts'
 import { transitionRefusalText } from '../messages/refusals.ts'
 import { TransitionRefused } from '../model/errors.ts'
 import { logAuditHead } from '../jobs/audit-head.ts'
 import type { Applied } from '../store/runs.ts'
-import type { Caller, CommandContext } from './command-context.ts'
+import type { Caller, CommandContext, StaleList } from './command-context.ts'
 import { Locked, NotAllowed } from './guards.ts'
+import { TooManyLooks } from './look-rate.ts'
 
 export type Answer =
   /** There is no answer, because the board or the thread tells. */
@@ -43,7 +45,7 @@ const longestWhat = 200
 
 /** What came from Slack, as the audit keeps it. */
 export interface Received {
-  readonly kind: 'command' | 'press' | 'dialog'
+  readonly kind: 'command' | 'press' | 'dialog' | 'home'
   /** As it was typed or chosen; it is masked and cut. */
   readonly text: string
   /** The run whose board or thread was pressed. */
@@ -53,28 +55,54 @@ export interface Received {
 
 /**
  * Runs a command; every refusal becomes one clear ephemeral answer, everything else is told and logged. That it was asked is in
- * the audit before anything is done: what cannot be recorded is not carried out.
+ * the audit before anything is done: what cannot be recorded is not carried out. Members of groups that counted although they
+ * are old are told beside the answer.
  */
 export async function answering(
   context: CommandContext,
   caller: Caller,
-  received: Received,
-  act: () => Promise<Answer>,
+  asked: Received,
+  act: (context: CommandContext) => Promise<Answer>,
 ): Promise<Answer> {
-  const what = cutBetweenWords(received.text, longestWhat)
+  const staleLists: StaleList[] = []
+  const answer = await refusing({ ...context, staleLists }, caller, asked, act)
+  return withNotesIn(answer, listsCounted(staleLists, context.now()))
+}
+
+async function refusing(
+  context: CommandContext,
+  caller: Caller,
+  asked: Received,
+  act: (context: CommandContext) => Promise<Answer>,
+): Promise<Answer> {
+  const what = cutBetweenWords(asked.text, longestWhat)
   try {
-    await context.runs.audit({ ...received, run: received.run, actor: caller.user, source: caller.channel })
-    return await act()
+    await context.runs.audit({ ...asked, run: asked.run, actor: caller.user, source: caller.channel })
+    return await act(context)
   } catch (error) {
     if (error instanceof PurserError && !error.transient) {
       const text = told(error)
-      await noteRefusal(context, caller, `${what}: ${text}`, received.run)
+      // Who floods must not fill the audit twice over: that it was asked is there already.
+      if (!(error instanceof TooManyLooks)) await noteRefusal(context, caller, `${what}: ${text}`, asked.run)
       if (error instanceof NotAllowed) return tell(notAllowed(error.denial))
       if (error instanceof Locked) return tell(lockedRefusal(error.lock))
       return tell(refusedBecause(text, error.hint))
     }
     context.log.error({ err: error, what }, 'command failed')
     return tell(notNow())
+  }
+}
+
+function withNotesIn(answer: Answer, notes: readonly string[]): Answer {
+  if (notes.length === 0) return answer
+  if (answer.kind === 'silent') return tell(onlyNotes(notes))
+  if (answer.kind === 'tell') return tell(withNotes(answer.message, notes))
+  const { fill } = answer
+  const noted = (view: ModalView): ModalView => ({ ...view, blocks: [...view.blocks, contextBlock(...notes)] })
+  return {
+    ...answer,
+    view: noted(answer.view),
+    ...(fill === undefined ? {} : { fill: async () => noted(await fill()) }),
   }
 }
 

@@ -21,7 +21,7 @@ import { currentWatch } from '../model/watch.ts'
 import { hasMoved, viewWithRevisions } from './dialogs/rollback-dialog.ts'
 import { type Answer, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { CommandRefused, guard, guardLock } from './guards.ts'
+import { CommandRefused, guard, guardLock, guardRun, guardSomewhere } from './guards.ts'
 import { whySchemaForbids } from './schema-guard.ts'
 import { command } from './grammar/row.ts'
 import { revision, run } from './grammar/words.ts'
@@ -58,9 +58,12 @@ export async function openRollbackDialog(
   context: CommandContext,
   revision?: number,
 ): Promise<Answer> {
-  const run = asked === undefined ? await newestDeployWithEffects(context) : await context.runs.get(asked)
-  if (run === undefined) return tell(nothingToRollBack())
-  await guard(context, caller, 'deploy', run.environment)
+  const environments = await guardSomewhere(context, caller, 'deploy')
+  const run =
+    asked === undefined
+      ? await newestDeployWithEffects(context, environments)
+      : await guardRun(context, caller, 'deploy', asked)
+  if (run === undefined) return tell(nothingToRollBack(environments))
   const refused = await rollbackRefusal(run, rollbackDependencies(context))
   if (refused !== undefined) return tell(rollbackRefused(run, refused))
   const undo = await undoOf(run, context)
@@ -140,8 +143,11 @@ async function undoOf(run: Run, context: CommandContext): Promise<UndoPlan> {
   })
 }
 
-async function newestDeployWithEffects(context: CommandContext): Promise<Run | undefined> {
-  const runs = await context.runs.list({ kinds: undoableKinds, limit: 20 })
+async function newestDeployWithEffects(
+  context: CommandContext,
+  environments: readonly string[],
+): Promise<Run | undefined> {
+  const runs = await context.runs.list({ environments, kinds: undoableKinds, limit: 20 })
   return runs.find((run) => run.hasEffects && run.rolledBackBy === undefined)
 }
 

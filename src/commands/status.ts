@@ -2,7 +2,7 @@ import { statusMessage } from '../messages/answers/answers.ts'
 import { isReadOnly } from '../model/kinds.ts'
 import { type Answer, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { guard } from './guards.ts'
+import { guardRate, guardRun, guardSomewhere } from './guards.ts'
 import { command } from './grammar/row.ts'
 import { run } from './grammar/words.ts'
 
@@ -18,14 +18,15 @@ export const statusCommand = command('status', {
 /** Answers `/billing status [#N]`: what runs and what waits, or one run. */
 export async function status(caller: Caller, asked: number | undefined, context: CommandContext): Promise<Answer> {
   if (asked !== undefined) {
-    const run = await context.runs.get(asked)
-    await guard(context, caller, 'view', run.environment)
-    return tell(statusMessage([run], context.now()))
+    const run = await guardRun(context, caller, 'view', asked)
+    guardRate(context, caller)
+    return tell(statusMessage([run], context.now(), [run.environment]))
   }
-  await guard(context, caller, 'view', context.config.defaultEnvironment)
+  const environments = await guardSomewhere(context, caller, 'view')
+  guardRate(context, caller)
   const statuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
-  const open = await context.runs.list({ statuses })
+  const open = await context.runs.list({ environments, statuses })
   // A verification or diagnosis that failed, and a plan that could not be made, wait for nobody.
   const waiting = open.filter((run) => run.status !== 'failed' || (!isReadOnly(run) && run.startedAt !== undefined))
-  return tell(statusMessage(waiting, context.now()))
+  return tell(statusMessage(waiting, context.now(), environments))
 }

@@ -1,5 +1,6 @@
 import { newRun } from '../model/new-run.ts'
-import { type Answer, publishAndEnqueue, silent } from './respond.ts'
+import { beginLook } from './looks.ts'
+import type { Answer } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { guard } from './guards.ts'
 import { command } from './grammar/row.ts'
@@ -29,9 +30,7 @@ export async function verify(
     requestedBy: caller.user,
     channel: caller.channel,
   })
-  const applied = await context.runs.create(run)
-  await publishAndEnqueue(context, applied)
-  return silent
+  return beginLook(caller, run, context)
 }
 
 /** Carries out the Run again button of a verification by a new one; the old board stays as it was found. */

@@ -17,6 +17,13 @@ const policySchema = checkFields(
   z.strictObject({
     deployers: z.array(person).min(1).describe('Who may start, retry, cancel and roll back runs here.'),
     approvers: z.array(person).min(1).describe('Who may approve a plan.'),
+    viewers: z
+      .array(person)
+      .min(1)
+      .exactOptional()
+      .describe(
+        'Who may look here: status, history, verify, diagnose, details, App Home. Deployers and approvers always may. Default: everybody in the channels.',
+      ),
     approvals: z.int().min(1).default(1).describe('How many different people must approve a plan.'),
     selfApproval: z.boolean().default(false).describe('Whether the person who asked for a run may approve it.'),
     rollbackApprovals: z

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { PhaseName } from '../model/kinds.ts'
+import { isReadOnly, type PhaseName } from '../model/kinds.ts'
 import type { Run } from '../model/run.ts'
 import type { WantedPhase } from '../store/due-work.ts'
 import type { PhaseExecutor, PhaseJob } from './executor.ts'
@@ -10,12 +10,15 @@ const sweepEveryMs = 3_000
 /** The interval at which every worker process looks for due work by itself too. */
 const ownSweepMs = 10_000
 const phasesAtOnce = 4
+/** Beside the others, so that nobody's looking keeps a deploy or a rollback waiting. */
+const looksAtOnce = 2
 const boardsAtOnce = 4
 
-/** Holds the three queues by name: phases to execute, runs to publish, the sweep. */
+/** The four queues by name: phases that change something, phases of runs that only look, runs to publish, the sweep. */
 export class JobSystem {
   readonly #queues: QueueSystem
   readonly #phases: OpenQueue<PhaseJob>
+  readonly #looks: OpenQueue<PhaseJob>
   readonly #publish: OpenQueue<PublishJob>
   readonly #sweep: OpenQueue<Record<string, never>>
   readonly #log: Logger
@@ -24,6 +27,7 @@ export class JobSystem {
   constructor(queues: QueueSystem, log: Logger) {
     this.#queues = queues
     this.#phases = queues.queue('purser-phases')
+    this.#looks = queues.queue('purser-looks')
     this.#publish = queues.queue('purser-publish')
     this.#sweep = queues.queue('purser-sweep')
     this.#log = log
@@ -34,14 +38,15 @@ export class JobSystem {
     const state = run.phases.find((one) => one.name === phase)
     if (state === undefined) return
     await this.#unlessAway('phase', () =>
-      this.enqueueWanted({ run: run.number, phase, attempt: state.attempt, epoch: state.epoch }),
+      this.enqueueWanted({ run: run.number, kind: run.kind, phase, attempt: state.attempt, epoch: state.epoch }),
     )
   }
 
   /** Adds the job of a phase. Its id carries the epoch, so the same want is added once and a new one always. */
   async enqueueWanted(wanted: WantedPhase): Promise<void> {
     const { run, phase, attempt, epoch } = wanted
-    await this.#phases.add({ run, phase, attempt }, { jobId: `run-${run}-${phase}-a${attempt}-e${epoch}` })
+    const queue = isReadOnly(wanted) ? this.#looks : this.#phases
+    await queue.add({ run, phase, attempt }, { jobId: `run-${run}-${phase}-a${attempt}-e${epoch}` })
   }
 
   /** Marks a run as having news. While its job runs or waits, marks fold into one more run of it. */
@@ -57,6 +62,7 @@ export class JobSystem {
     readonly sweep: () => Promise<void>
   }): void {
     this.#queues.work<PhaseJob>('purser-phases', phasesAtOnce, (job) => handlers.executor.handle(job))
+    this.#queues.work<PhaseJob>('purser-looks', looksAtOnce, (job) => handlers.executor.handle(job))
     this.#queues.work<PublishJob>('purser-publish', boardsAtOnce, (job) => handlers.publisher.handle(job))
     this.#queues.work('purser-sweep', 1, () => handlers.sweep())
     const tick = () => {

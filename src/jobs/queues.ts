@@ -71,8 +71,8 @@ const reconnectPauseMs = 1_000
 async function openOnPostgres({ stateDatabaseUrl, log }: QueueOptions): Promise<QueueSystem> {
   const pool = new pg.Pool({
     connectionString: stateDatabaseUrl,
-    // Three workers listen all the time; queues and short statements share the rest.
-    max: 10,
+    // Four workers listen all the time; queues and short statements share the rest.
+    max: 12,
     connectionTimeoutMillis: 5_000,
     application_name: 'purser-queue',
     keepAlive: true,

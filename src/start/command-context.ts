@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
 import type { Repository } from '../adapters/git/port.ts'
-import type { Chat } from '../adapters/slack/port.ts'
+import type { Chat, Directory } from '../adapters/slack/port.ts'
 import type { CommandContext, RestoreStrategy, SchemaFacts } from '../commands/command-context.ts'
+import { LookRate } from '../commands/look-rate.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { withDeclared } from '../model/schema-compatibility.ts'
 import { CheckFailed } from '../runbook/errors.ts'
@@ -12,6 +13,7 @@ import type { BoardStore } from '../store/boards.ts'
 import type { StateDatabase } from '../store/database.ts'
 import type { LockStore } from '../store/locks.ts'
 import { knownReleases, schemaChanges } from '../store/releases.ts'
+import type { RequestStore } from '../store/requests.ts'
 import type { RunStore } from '../store/runs.ts'
 
 /** What is built at the start and what commands need of it, directly or behind a question. */
@@ -22,6 +24,8 @@ interface CommandParts {
   readonly locks: LockStore
   readonly boards: BoardStore
   readonly chat: Chat
+  readonly directory: Directory
+  readonly requests: RequestStore
   readonly repository: Repository
   readonly worldOf: (environment: string) => World
   readonly jobs: CommandContext['jobs']
@@ -33,7 +37,8 @@ interface CommandParts {
  * People wait for the answers of commands: Slack closes a dialog that is not filled in time, so every question to the
  * outside has a short limit here, and what is not known by then is said to be unknown.
  */
-const groupLimitMs = 10_000
+/** Within it a dialog must still open: Slack gives three seconds from the press. */
+const whoLimitMs = 1_500
 const versionsLimitMs = 30_000
 const countLimitMs = 10_000
 const databaseLimitMs = 5_000
@@ -42,13 +47,20 @@ const postLimitMs = 10_000
 
 /** Makes what commands are handed: stores, the queue, and questions that change nothing. */
 export function commandContext(parts: CommandParts): CommandContext {
-  const { config, db, runs, locks, boards, chat, repository, worldOf, jobs, mask, log } = parts
+  const { config, db, runs, locks, boards, chat, directory, requests, repository, worldOf, jobs, mask, log } = parts
   return {
     runs,
     locks,
     config,
     jobs,
-    membersOf: (group) => chat.groupMembers(group, AbortSignal.timeout(groupLimitMs)),
+    directory: {
+      workspace: () => directory.workspace(AbortSignal.timeout(whoLimitMs)),
+      person: (user) => directory.person(user, AbortSignal.timeout(whoLimitMs)),
+      groupMembers: (group) => directory.groupMembers(group, AbortSignal.timeout(whoLimitMs)),
+      channelMembers: (channel) => directory.channelMembers(channel, AbortSignal.timeout(whoLimitMs)),
+    },
+    isFirst: (keys) => requests.first(keys),
+    lookRate: new LookRate(),
     versions: () => repository.tags(AbortSignal.timeout(versionsLimitMs)),
     backups: (environment) => keptBackups(db, environment),
     rowsNow: (environment, tables) =>

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { openRepository } from '../adapters/git/repository.ts'
 import { openChat } from '../adapters/slack/client.ts'
+import { openDirectory } from '../adapters/slack/directory.ts'
 import { openSlackApp } from '../adapters/slack/app.ts'
 import { homeFacts, homeOf } from '../commands/home.ts'
 import { connect } from '../commands/slack-app.ts'
@@ -17,6 +18,7 @@ import { phaseOf } from '../runbook/runbook.ts'
 import { BoardStore } from '../store/boards.ts'
 import { LockStore } from '../store/locks.ts'
 import { PhaseStore } from '../store/phases.ts'
+import { RequestStore } from '../store/requests.ts'
 import { RunStore } from '../store/runs.ts'
 import { migrateStateDatabase } from '../store/schema.ts'
 import { StateDatabase, statePool } from '../store/database.ts'
@@ -41,10 +43,11 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
   const runs = new RunStore(db)
   const phases = new PhaseStore(db, runs)
   const boards = new BoardStore(db)
-  const chat = openChat({
+  const access = {
     token: settings.slack.botToken.reveal(),
     ...(settings.slack.apiUrl === undefined ? {} : { apiUrl: settings.slack.apiUrl }),
-  })
+  }
+  const chat = openChat(access)
   const queues = await openQueues({
     redisUrl: settings.redisUrl?.reveal(),
     stateDatabaseUrl: settings.stateDatabaseUrl.reveal(),
@@ -84,6 +87,8 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
     locks,
     boards,
     chat,
+    directory: openDirectory(access),
+    requests: new RequestStore(db),
     repository,
     worldOf,
     jobs: { enqueue: (run, phase) => jobs.enqueue(run, phase), publish },

@@ -1,9 +1,10 @@
-import type { PhaseName } from '../model/kinds.ts'
+import type { PhaseName, RunKind } from '../model/kinds.ts'
 import type { StateDatabase } from './database.ts'
 
 /** A phase that the state database says is wanted: the queue may have lost its job, or its worker may have died. */
 export interface WantedPhase {
   readonly run: number
+  readonly kind: RunKind
   readonly phase: PhaseName
   readonly attempt: number
   readonly epoch: number
@@ -19,13 +20,19 @@ export class Sweeps {
 
   /** Finds queued phases, and running ones whose worker has been silent for `staleMs`. */
   async wantedPhases(staleMs: number): Promise<readonly WantedPhase[]> {
-    const { rows } = await this.#db.query<{ run: string; name: PhaseName; attempt: number; epoch: number }>(
-      `select p.run, p.name, p.attempt, p.epoch from purser.phases p join purser.runs r on r.number = p.run
+    const { rows } = await this.#db.query<{
+      run: string
+      kind: RunKind
+      name: PhaseName
+      attempt: number
+      epoch: number
+    }>(
+      `select p.run, r.kind, p.name, p.attempt, p.epoch from purser.phases p join purser.runs r on r.number = p.run
        where r.status in ('planning', 'executing', 'cancelling')
          and ((p.status = 'queued' and (p.heartbeat_at is null or p.heartbeat_at < now() - interval '3 seconds')) or (p.status = 'running' and p.heartbeat_at < now() - make_interval(secs => $1)))`,
       [staleMs / 1000],
     )
-    return rows.map((row) => ({ run: Number(row.run), phase: row.name, attempt: row.attempt, epoch: row.epoch }))
+    return rows.map(({ run, name, ...row }) => ({ ...row, run: Number(run), phase: name }))
   }
 
   /** Finds cancelled runs in which no phase is left to notice it. */

@@ -43,6 +43,8 @@ const longestText = 1_000
 
 interface RunFilter {
   readonly environment?: string
+  /** Of any of these; none when it is empty. */
+  readonly environments?: readonly string[]
   readonly kinds?: readonly RunKind[]
   readonly statuses?: readonly Run['status'][]
   readonly limit?: number
@@ -61,6 +63,23 @@ export class RunStore {
   /** Creates a run. Raises EnvironmentBusy when it would execute at once and another run executes there. */
   async create(input: NewRun): Promise<Applied> {
     return this.#guardingSlot(input.environment, (sql) => this.#createIn(sql, input))
+  }
+
+  /**
+   * A run that only looks, unless one of its kind looks there already: then the number of that one. Whoever asks at the same
+   * moment waits for the other.
+   */
+  async createLook(input: NewRun): Promise<Applied | { readonly underWay: number }> {
+    const { environment, kind } = input
+    return this.#db.transaction(async (sql) => {
+      await sql.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`purser:look:${environment}:${kind}`])
+      const { rows } = await sql.query<{ number: string }>(
+        `select number from purser.runs where environment = $1 and kind = $2
+         and status in ('planning', 'executing', 'cancelling') order by number desc limit 1`,
+        [environment, kind],
+      )
+      return rows[0] === undefined ? this.#createIn(sql, input) : { underWay: Number(rows[0].number) }
+    })
   }
 
   async #createIn(sql: Sql, input: NewRun): Promise<Applied> {
@@ -97,8 +116,15 @@ export class RunStore {
   async list(filter: RunFilter): Promise<readonly Run[]> {
     const { rows } = await this.#db.query<RunRow>(
       `${selectRun} where ($1::text is null or r.environment = $1) and ($2::text[] is null or r.kind = any($2))
-       and ($3::text[] is null or r.status = any($3)) order by r.number desc limit $4`,
-      [filter.environment ?? null, filter.kinds ?? null, filter.statuses ?? null, filter.limit ?? 10],
+       and ($3::text[] is null or r.status = any($3)) and ($5::text[] is null or r.environment = any($5))
+       order by r.number desc limit $4`,
+      [
+        filter.environment ?? null,
+        filter.kinds ?? null,
+        filter.statuses ?? null,
+        filter.limit ?? 10,
+        filter.environments ?? null,
+      ],
     )
     return rows.map(runOf)
   }

@@ -329,6 +329,17 @@ const migrations: readonly Migration[] = [
       create index audit_events_begun on purser.audit_events (sequence) where kind = 'chain_begun';`,
     after: beginChain,
   },
+  {
+    version: 12,
+    name: 'requests of Slack that were taken up',
+    sql: `
+      create table purser.requests (
+        -- The hash of what is the same when a request comes again.
+        key text primary key,
+        at  timestamptz not null default now()
+      );
+      create index requests_at on purser.requests (at);`,
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

@@ -69,23 +69,27 @@ describe('deploy/rbac.yaml', () => {
 })
 
 /** Slack's documentation of each method, and of slash commands: docs.slack.dev/reference/methods. */
-const scopeOf: Readonly<Record<string, string | undefined>> = {
-  'chat.postMessage': 'chat:write',
-  'chat.update': 'chat:write',
-  'chat.getPermalink': undefined,
-  filesUploadV2: 'files:write',
-  'views.publish': undefined,
-  'usergroups.users.list': 'usergroups:read',
+const scopesOf: Readonly<Record<string, readonly string[]>> = {
+  'auth.test': [],
+  'chat.postMessage': ['chat:write'],
+  'chat.update': ['chat:write'],
+  'chat.getPermalink': [],
+  // By the kind of channel.
+  'conversations.members': ['channels:read', 'groups:read'],
+  filesUploadV2: ['files:write'],
+  'users.info': ['users:read'],
+  'views.publish': [],
+  'usergroups.users.list': ['usergroups:read'],
 }
 
 it('slack-manifest.yaml asks for the scopes of the methods that are called, and for no other', () => {
-  const source = readFileSync(path('src/adapters/slack/client.ts'), 'utf8')
-  const called = [...source.matchAll(/\bclient\.([\w.]+)\(/g)].map((match) => match[1] ?? '')
-  expect(called.toSorted()).toEqual(Object.keys(scopeOf).toSorted())
+  const files = ['client.ts', 'directory.ts'].map((file) => readFileSync(path(`src/adapters/slack/${file}`), 'utf8'))
+  const called = [...files.join('\n').matchAll(/\bclient\.([\w.]+)\(/g)].map((match) => match[1] ?? '')
+  expect(called.toSorted()).toEqual(Object.keys(scopesOf).toSorted())
 
   const manifest = parse(readFileSync(path('slack-manifest.yaml'), 'utf8')) as {
     readonly oauth_config: { readonly scopes: { readonly bot: readonly string[] } }
   }
-  const needed = new Set(['commands', ...called.flatMap((method) => scopeOf[method] ?? [])])
+  const needed = new Set(['commands', ...called.flatMap((method) => scopesOf[method] ?? [])])
   expect(manifest.oauth_config.scopes.bot.toSorted()).toEqual([...needed].toSorted())
 })

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { grammar } from '../../src/commands/grammar.ts'
 import { homePresses } from '../../src/commands/home.ts'
@@ -27,6 +28,7 @@ function slack(context = openContext()) {
   connect(app as unknown as Parameters<typeof connect>[0], '/billing', context, { opened: async () => undefined })
   const opens = async ({ view }: { view: unknown }) => (said.push(JSON.stringify(view)), { view: { id: 'V1' } })
   const request = {
+    context: {},
     ack: async (answer?: unknown) => void (answer === undefined || said.push(JSON.stringify(answer))),
     respond: async (answer: { text: string }) => void said.push(answer.text),
     client: { views: { open: opens, update: async () => ({}) } },
@@ -36,15 +38,22 @@ function slack(context = openContext()) {
     said,
     handlers,
     type: (text: string, caller = dana) =>
-      call('command /billing', { body: { user_id: caller.user, channel_id: caller.channel, text, trigger_id: 'T' } }),
-    press: (actionId: string, value: string, caller = dana) =>
+      call('command /billing', {
+        body: { user_id: caller.user, channel_id: caller.channel, team_id: 'T1', text, trigger_id: randomUUID() },
+      }),
+    press: (actionId: string, value: string, caller: { readonly user: string; readonly channel?: string } = dana) =>
       call(`action ${actionId}`, {
-        body: { user: { id: caller.user }, channel: { id: caller.channel }, trigger_id: 'T' },
+        body: {
+          user: { id: caller.user, team_id: 'T1' },
+          team: { id: 'T1' },
+          ...(caller.channel === undefined ? {} : { channel: { id: caller.channel } }),
+          trigger_id: randomUUID(),
+        },
         action: { value },
       }),
     submit: (viewId: string, metadata: string, values: Record<string, unknown> = {}) =>
       call(`view ${viewId}`, {
-        body: { user: { id: dana.user } },
+        body: { user: { id: dana.user, team_id: 'T1' }, team: { id: 'T1' }, trigger_id: randomUUID() },
         view: { private_metadata: metadata, state: { values } },
       }),
   }
@@ -113,7 +122,7 @@ describe('the audit has, before anything is done,', () => {
   })
 
   it.each(Object.keys(homePresses))('the press %s in App Home', async (actionId) => {
-    const lines = await audited(() => slack().press(actionId, 'production'))
+    const lines = await audited(() => slack().press(actionId, 'production', { user: dana.user }))
     expect(lines[0]).toBe(`UDANA home press button ${actionId} of production`)
   })
 
@@ -143,7 +152,7 @@ it('nothing is connected to Slack that the audit does not meet', () => {
     'command /billing',
     ...[...Object.keys(presses), ...Object.keys(homePresses)].map((id) => `action ${id}`),
     ...Object.keys(dialogs).map((id) => `view ${id}`),
-    // Opening App Home asks for nothing and decides nothing.
+    // Opening App Home is a look, and in the audit as one.
     'event app_home_opened',
   ]
   expect([...handlers.keys()].toSorted()).toEqual(known.toSorted())

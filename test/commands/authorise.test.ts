@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { permit, type Permit, permitApproval, type Person, type Right } from '../../src/commands/authorise.ts'
+import { listFor, permit, type Permit, permitApproval, type Right } from '../../src/commands/authorise.ts'
+import type { Caller } from '../../src/commands/command-context.ts'
 import type { PolicyConfig } from '../../src/config/environment-schema.ts'
 import { notAllowed } from '../../src/messages/answers/not-allowed.ts'
 
@@ -18,64 +19,86 @@ const policy: PolicyConfig = {
   rollbackButtonHours: 24,
 }
 
-function person(user: string, mayDeploy: boolean, mayApprove: boolean, channel = 'CDEPLOYS'): Person {
-  return { user, channel, mayDeploy, mayApprove }
+const at = (user: string): Caller => ({ user, channel: 'CDEPLOYS' })
+const [dana, alex, sam] = [at('UDANA'), at('UALEX'), at('USAM')]
+
+/** What the rule says of somebody whom the lists name by id, or not. */
+function may(who: Caller, right: Right, more: Partial<PolicyConfig> = {}): Permit {
+  const all = { ...policy, ...more }
+  return permit(who, right, 'production', all, listFor(right, all)?.includes(who.user) ?? true)
 }
-const dana = person('UDANA', true, true)
-const alex = person('UALEX', false, true)
-const sam = person('USAM', false, false)
+const outcomeOf = (verdict: Permit) => (verdict.ok ? 'ok' : verdict.denial.reason)
 
 describe('who may do what', () => {
-  it.each<[string, Person, Right, string]>([
+  it.each<[string, Caller, Right, string, Partial<PolicyConfig>?]>([
     ['Dana may deploy', dana, 'deploy', 'ok'],
     ['Alex may approve', alex, 'approve', 'ok'],
     ['Alex may not deploy', alex, 'deploy', 'right'],
     ['Sam may not deploy', sam, 'deploy', 'right'],
     ['Sam may not approve', sam, 'approve', 'right'],
     ['Sam may look', sam, 'view', 'ok'],
+    ['Sam may look where he is a viewer', sam, 'view', 'ok', { viewers: ['USAM'] }],
+    ['Sam may not look where others are the viewers', sam, 'view', 'right', { viewers: ['UOLA'] }],
+    ['who may deploy may look, also when others are the viewers', dana, 'view', 'ok', { viewers: ['UOLA'] }],
+    ['who may approve may look, also when others are the viewers', alex, 'view', 'ok', { viewers: ['UOLA'] }],
+    ['a viewer may not deploy', sam, 'deploy', 'right', { viewers: ['USAM'] }],
+    ['a viewer may not look from another channel', { ...sam, channel: 'C1' }, 'view', 'channel', { viewers: ['USAM'] }],
     ['Dana may not deploy from another channel', { ...dana, channel: 'CRANDOM' }, 'deploy', 'channel'],
     ['nobody may look from another channel', { ...dana, channel: 'CRANDOM' }, 'view', 'channel'],
     ['nobody may do anything from no channel', { ...alex, channel: '' }, 'approve', 'channel'],
-  ])('%s', (_, who, right, outcome) => {
-    const verdict = permit(who, right, 'production', policy)
-    expect(verdict.ok ? 'ok' : verdict.denial.reason).toBe(outcome)
+  ])('%s', (_, who, right, outcome, more) => {
+    expect(outcomeOf(may(who, right, more))).toBe(outcome)
   })
 
   it('is told with whom to ask instead', () => {
     const refused = (verdict: Permit) => (verdict.ok ? 'nothing' : notAllowed(verdict.denial).text)
-    expect(refused(permit(sam, 'deploy', 'production', policy))).toBe(
+    expect(refused(may(sam, 'deploy'))).toBe(
       'You may not start or change runs in production. Ask <@UDANA>. Nothing was changed.',
     )
-    expect(refused(permit(sam, 'approve', 'production', policy))).toBe(
+    expect(refused(may(sam, 'approve'))).toBe(
       'You may not approve runs in production. Ask <@UALEX> or <@UDANA>. Nothing was changed.',
     )
-    expect(refused(permit({ ...dana, channel: 'C1' }, 'view', 'production', policy))).toBe(
+    expect(refused(may(sam, 'view', { viewers: ['UOLA'] }))).toBe(
+      'You may not see what runs in production. Ask <@UOLA>, <@UDANA> or <@UALEX>. Nothing was changed.',
+    )
+    expect(refused(may({ ...dana, channel: 'C1' }, 'view'))).toBe(
       'Commands for production are not taken in this channel. Type it in <#CDEPLOYS>. Nothing was changed.',
+    )
+  })
+
+  it('is not decided for whom Slack did not tell, and the group and the cause are named', () => {
+    const unread = { unread: ['SOPS'], why: 'reading the members of group SOPS: Slack says missing_scope' }
+    const verdict = permit(sam, 'deploy', 'production', policy, unread)
+    expect(outcomeOf(verdict)).toBe('unread_group')
+    expect(!verdict.ok && notAllowed(verdict.denial).text).toBe(
+      'Whether you may start or change runs in production could not be found out: reading the members of group SOPS: ' +
+        'Slack says missing_scope. The members of <!subteam^SOPS> are not known; people whom purser.yaml names by id may ' +
+        'go on. Nothing was changed.',
     )
   })
 })
 
 describe('an approval', () => {
   const run = { requestedBy: 'UDANA', environment: 'production' }
-  it.each<[string, Person, Partial<PolicyConfig>, string]>([
+  it.each<[string, Caller, Partial<PolicyConfig>, string]>([
     ['by another person', alex, {}, 'ok'],
     ['by the person who asked', dana, {}, 'own_run'],
     ['by the person who asked, where the policy allows it', dana, { selfApproval: true }, 'ok'],
     ['by someone without the right', sam, {}, 'right'],
     [
       'by someone without the right, even where self-approval is allowed',
-      person('UDANA', true, false),
-      { selfApproval: true },
+      dana,
+      { selfApproval: true, approvers: ['UALEX'] },
       'right',
     ],
     ['from another channel', { ...alex, channel: 'CRANDOM' }, {}, 'channel'],
   ])('%s', (_, who, more, outcome) => {
-    const verdict = permitApproval(who, run, { ...policy, ...more })
-    expect(verdict.ok ? 'ok' : verdict.denial.reason).toBe(outcome)
+    const all = { ...policy, ...more }
+    expect(outcomeOf(permitApproval(who, run, all, all.approvers.includes(who.user)))).toBe(outcome)
   })
 
   it('of an own run is refused with the others who could give it', () => {
-    const verdict = permitApproval(dana, run, policy)
+    const verdict = permitApproval(dana, run, policy, true)
     expect(!verdict.ok && notAllowed(verdict.denial).text).toBe(
       'Someone else has to approve a run that you asked for. Ask <@UALEX>. Nothing was changed.',
     )

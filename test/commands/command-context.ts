@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import type { ModalView } from '@slack/types'
 import { pino } from 'pino'
 import { expect } from 'vitest'
+import type { Remembered, SlackPerson } from '../../src/adapters/slack/port.ts'
+import { LookRate } from '../../src/commands/look-rate.ts'
 import { approve } from '../../src/commands/decide.ts'
 import { type Answer, answering } from '../../src/commands/respond.ts'
 import type { Caller, CommandContext } from '../../src/commands/command-context.ts'
@@ -14,6 +16,7 @@ import { parsePurserYaml, type PurserConfig } from '../../src/config/purser-yaml
 import type { DeploymentSeen, RevisionSeen } from '../../src/model/deployment-seen.ts'
 import type { PhaseName } from '../../src/model/kinds.ts'
 import type { Run } from '../../src/model/run.ts'
+import { RequestStore } from '../../src/store/requests.ts'
 import type { TestStores } from '../store/stores.ts'
 
 /** People at a context of real stores and the real purser.yaml; only the queue is a list. */
@@ -32,8 +35,26 @@ export function configWith(more: Partial<PolicyConfig> = {}): PurserConfig {
   return { ...yaml, environments: { production: environment, staging: environment } }
 }
 
+/** Somebody of the workspace. */
+export const member: SlackPerson = {
+  teams: ['T1'],
+  isStranger: false,
+  isGuest: false,
+  isBot: false,
+  isDeactivated: false,
+}
+
+/** A list as Slack has just told it. */
+export function readNow(users: readonly string[]): Remembered<readonly string[]> {
+  return { value: users, readAt: new Date(), trouble: undefined }
+}
+
 /** What the person reads; empty when the board tells. */
-export async function said(context: CommandContext, caller: Caller, act: () => Promise<Answer>): Promise<string> {
+export async function said(
+  context: CommandContext,
+  caller: Caller,
+  act: (context: CommandContext) => Promise<Answer>,
+): Promise<string> {
   const answer = await answering(context, caller, { kind: 'command', text: '/billing test' }, act)
   if (answer.kind === 'open') return JSON.stringify(answer.view)
   return answer.kind === 'tell' ? answer.message.text : ''
@@ -108,7 +129,14 @@ export function commandContexts(stores: () => TestStores) {
         enqueue: async (run: Run, phase: PhaseName) => void enqueued.push(`#${run.number} ${phase}`),
         publish: async () => undefined,
       },
-      membersOf: async (group) => (group === 'SOPS' ? ['UOLA'] : []),
+      directory: {
+        workspace: async () => ({ team: 'T1', enterprise: undefined }),
+        person: async () => member,
+        groupMembers: async (group) => readNow(group === 'SOPS' ? ['UOLA'] : []),
+        channelMembers: async () => readNow(['UDANA', 'UALEX', 'USAM']),
+      },
+      isFirst: (keys) => new RequestStore(stores().db).first(keys),
+      lookRate: new LookRate(),
       versions: async () => [
         { name: 'v1.2.0', createdAt: '2026-01-05T10:00:00Z' },
         { name: 'nightly', createdAt: '2026-01-04T10:00:00Z' },
@@ -132,16 +160,18 @@ export function commandContexts(stores: () => TestStores) {
 
   /** Runs `act` and sees that nothing was changed by it; what the audit says of it, beside that it was asked. */
   async function changesNothing(act: () => Promise<unknown>): Promise<readonly string[]> {
-    const { audit_events: known = [], ...before } = await stores().everything()
+    // That a request came is no change.
+    const { audit_events: known = [], requests: _known, ...before } = await stores().everything()
     await act()
-    const { audit_events: now = [], ...after } = await stores().everything()
+    const { audit_events: now = [], requests: _now, ...after } = await stores().everything()
     expect(after).toEqual(before)
     const { rows } = await stores().pool.query<{ kind: string; line: string }>(
       `select kind, actor || ' ' || kind || ' ' || text as line from purser.audit_events order by sequence offset $1`,
       [known.length],
     )
     expect(rows).toHaveLength(now.length - known.length)
-    return rows.filter(({ kind }) => kind !== 'command').map(({ line }) => line)
+    const asked = ['command', 'press', 'dialog', 'home']
+    return rows.filter(({ kind }) => !asked.includes(kind)).map(({ line }) => line)
   }
 
   /** A deploy that changed the image and a CronJob, and then failed. */

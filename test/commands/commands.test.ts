@@ -181,7 +181,7 @@ describe('other decisions', () => {
   it('what has ended is not cancelled, and nothing to cancel is said so', async () => {
     const context = openContext()
     expect(await said(context, dana, () => cancel(dana, undefined, context))).toContain(
-      'Nothing is running or waiting.',
+      'Nothing is running or waiting in production or staging.',
     )
     const run = await stores.succeeded()
     const audit = await changesNothing(async () =>

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import type { Chat } from '../../src/adapters/slack/port.ts'
+import type { Chat, Directory } from '../../src/adapters/slack/port.ts'
 
 export interface ChatUnderTest {
   readonly chat: Chat
+  readonly directory: Directory
   /** A channel the bot is in. */
   readonly channel: string
   readonly group: { readonly id: string; readonly users: readonly string[] } | undefined
+  /** Somebody of the workspace, no guest. */
+  readonly person: string | undefined
 }
 
 /** What every Chat does, whether Slack or the sandbox is behind it. */
@@ -51,11 +54,23 @@ export function chatContract(name: string, open: () => Promise<ChatUnderTest>): 
       })
     })
 
-    it('reads the members of a group', async () => {
-      const { chat, group } = await open()
-      if (group === undefined) return
-      expect(await chat.groupMembers(group.id, signal)).toEqual(group.users)
-      await expect(chat.groupMembers('S0NOBODY', signal)).rejects.toMatchObject({ code: 'no_such_subteam' })
+    it('tells where the app is installed, and who is in its workspace, in a channel and in a group', async () => {
+      const { directory, channel, group, person } = await open()
+      const { team } = await directory.workspace(signal)
+      expect(team).toMatch(/^T\w+$/)
+      expect((await directory.channelMembers(channel, signal)).value.length).toBeGreaterThan(0)
+      await expect(directory.channelMembers('C0NOWHERE', signal)).rejects.toMatchObject({ code: 'channel_not_found' })
+      await expect(directory.groupMembers('S0NOBODY', signal)).rejects.toMatchObject({ code: 'no_such_subteam' })
+      expect(await directory.person('U0NOBODY', signal)).toBeUndefined()
+      if (group !== undefined) expect((await directory.groupMembers(group.id, signal)).value).toEqual(group.users)
+      if (person === undefined) return
+      expect(await directory.person(person, signal)).toMatchObject({
+        teams: [team],
+        isStranger: false,
+        isGuest: false,
+        isBot: false,
+        isDeactivated: false,
+      })
     })
 
     it('does nothing once the caller gave up', async () => {

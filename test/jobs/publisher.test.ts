@@ -82,7 +82,6 @@ class Slack implements Chat {
 
   permalink = async () => undefined
   publishHome = async () => undefined
-  groupMembers = async () => []
 
   #refuse(): void {
     const refusal = this.refusals.shift()

@@ -72,7 +72,6 @@ const publisher = new Publisher({
     uploadText: async () => undefined,
     permalink: async () => undefined,
     publishHome: async () => undefined,
-    groupMembers: async () => [],
   },
   config,
   mask: (value) => value,

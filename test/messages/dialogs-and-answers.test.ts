@@ -107,14 +107,16 @@ describe('private answers', () => {
   })
 
   it('status tells where each run stands', () => {
-    const { text } = answers.statusMessage([example.executing, example.failed], now)
+    const { text } = answers.statusMessage([example.executing, example.failed], now, ['production'])
     expect(text).toContain('running, phase 3 of 7 (Deploy application code, 2 of 3 pods updated), 12m so far')
     expect(text).toContain('failed at Deploy application code')
-    expect(answers.statusMessage([], now).text).toContain('Nothing runs and nothing waits')
+    expect(answers.statusMessage([], now, ['production', 'staging']).text).toContain(
+      'Nothing runs and nothing waits in production or staging.',
+    )
   })
 
   it('history tells when and how a run ended, and everything that happened in one', () => {
-    expect(answers.historyMessage([example.succeeded], now).text).toContain('succeeded in 11m, 1m ago')
+    expect(answers.historyMessage([example.succeeded], now, ['production']).text).toContain('succeeded in 11m, 1m ago')
     const events = [{ at: now, actor: 'U01DANA00', kind: 'asked', text: 'asked for a deploy' }]
     expect(shown(answers.runHistoryMessage(example.succeeded, events).blocks)).toContain(
       '<@U01DANA00> – *asked*: asked for a deploy',

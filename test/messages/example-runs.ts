@@ -502,24 +502,17 @@ const backup = (run: number, minutes: number): KeptBackup => ({
   restoreMs: 8_200,
 })
 
+const linked = (run: Run): LinkedRun => ({ run, link: `https://acme.slack.com/archives/C01BILLING/p${run.number}` })
+
 export const production: HomeEnvironment = {
   name: 'production',
   channel: 'C01BILLING',
+  channels: ['C01BILLING'],
+  mayDeploy: true,
   lock: undefined,
   release: releasedIn([succeeded]),
   backups: [backup(42, 12), backup(39, 6 * 24 * 60)],
-}
-
-const linked = (run: Run): LinkedRun => ({ run, link: `https://acme.slack.com/archives/C01BILLING/p${run.number}` })
-
-/** App Home on an ordinary day. */
-export const home: HomeFacts = {
-  service: 'valuecanvas-api',
-  environments: [production, { ...production, name: 'staging', release: releasedIn([]), backups: [] }],
-  open: [
-    linked({ ...executing, number: 45, version: 'v1.2.1' }),
-    linked({ ...waiting, number: 46, environment: 'staging' }),
-  ],
+  open: [linked({ ...executing, number: 45, version: 'v1.2.1' })],
   finished: [
     linked(verify),
     linked({ ...rollback, status: 'succeeded', finishedAt: minutesAgo(30), startedAt: minutesAgo(33), phases: [] }),
@@ -527,6 +520,23 @@ export const home: HomeFacts = {
     linked(deploy({ number: 41, status: 'rejected', version: 'v1.2.0', finishedAt: minutesAgo(90) })),
     linked(deploy({ number: 40, status: 'planned', dryRun: true, version: 'v1.2.0', finishedAt: minutesAgo(95) })),
   ],
+}
+
+/** App Home on an ordinary day. */
+export const home: HomeFacts = {
+  service: 'valuecanvas-api',
+  environments: [
+    production,
+    {
+      ...production,
+      name: 'staging',
+      release: releasedIn([]),
+      backups: [],
+      open: [linked({ ...waiting, number: 46, environment: 'staging' })],
+      finished: [],
+    },
+  ],
+  notes: [],
 }
 
 const long = '&'.repeat(5000)

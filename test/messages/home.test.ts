@@ -7,10 +7,9 @@ import * as example from './example-runs.ts'
 import { expectSlackTakesView, shown } from './slack-takes.ts'
 
 const { production, home } = example
-const everywhere = ['production', 'staging']
 
-function seen(more: Partial<HomeEnvironment> = {}, mayDeploy = everywhere): { text: string; buttons: string } {
-  const view = homeView({ ...home, environments: [{ ...production, ...more }] }, mayDeploy)
+function seen(more: Partial<HomeEnvironment> = {}, notes: readonly string[] = []): { text: string; buttons: string } {
+  const view = homeView({ ...home, notes, environments: [{ ...production, ...more }] })
   expectSlackTakesView(view)
   const pressed = view.blocks.flatMap((block) =>
     'elements' in block && block.type === 'actions' ? block.elements : [],
@@ -42,7 +41,23 @@ describe('App Home', () => {
     expect(seen().buttons).toBe('Deploy …, Verify, Diagnose …, Roll back …, Lock …')
     expect(seen({ release: releasedIn([]) }).buttons).toBe('Deploy …, Verify, Diagnose …, Lock …')
     expect(seen({ lock: example.lock }).buttons).toBe('Verify, Diagnose …, Unlock')
-    expect(seen({}, ['staging']).buttons).toBe('Verify, Diagnose …')
+    expect(seen({ mayDeploy: false }).buttons).toBe('Verify, Diagnose …')
+  })
+
+  it('offers nothing to press to somebody who is in no channel of the environment, and says where that is', () => {
+    const { text, buttons } = seen({ channel: undefined })
+    expect(buttons).toBe('')
+    expect(text).toContain('Commands are taken in <#C01BILLING>, where you are not.')
+  })
+
+  it('says what could not be found out, and of somebody who may see nothing that it is so', () => {
+    expect(seen({}, ['Who is in <#C01BILLING> is not known.']).text).toContain('is not known.')
+    const view = homeView({ service: 'valuecanvas-api', environments: [], notes: [] })
+    expectSlackTakesView(view)
+    expect(shown(view.blocks)).toContain('There is no environment here that you may see')
+    const unsure = homeView({ service: 'valuecanvas-api', environments: [], notes: ['Slack did not tell.'] })
+    expect(shown(unsure.blocks)).toContain('of which it is known that you may see it')
+    expect(shown(view.blocks)).not.toMatch(/Nothing runs|No run|Backups/)
   })
 
   it('links what runs to its board, and shows locks and backups', () => {
@@ -51,8 +66,8 @@ describe('App Home', () => {
     expect(text).toContain('month-end closing')
     expect(text).toContain('phase 3 of 7: Deploy application code, 2 of 3 pods updated')
     expect(text).toContain('valuecanvas-run-42.dump')
-    const links = JSON.stringify(homeView(home, [])).match(/"type":"link","url":"[^"]+"/g)
-    expect(links?.length).toBe(home.open.length + home.finished.length)
+    const links = JSON.stringify(homeView(home)).match(/"type":"link","url":"[^"]+"/g)
+    expect(links?.length).toBe(home.environments.flatMap(({ open, finished }) => [...open, ...finished]).length)
   })
 
   it('passes Slack whatever there is', () => {
@@ -62,36 +77,28 @@ describe('App Home', () => {
         maxLength: 10,
       },
     )
+    const runs = fc.record({ of: fc.array(arbitraryRun, { maxLength: 30 }), open: linked, finished: linked })
     const facts: fc.Arbitrary<HomeFacts> = fc.record({
       service: fc.string({ maxLength: 300 }),
-      environments: fc.array(
-        arbitraryRun.map((run) => ({
+      environments: runs.map(({ of, open, finished }) =>
+        of.map((run) => ({
           ...production,
           name: run.environment.slice(0, 100) || 'x',
           release: releasedIn([run]),
           lock: example.lock,
+          open,
+          finished,
         })),
-        { maxLength: 30 },
       ),
-      open: linked,
-      finished: linked,
+      notes: fc.array(fc.string({ maxLength: 400 }), { maxLength: 12 }),
     })
     fc.assert(
-      fc.property(facts, (it) =>
-        expectSlackTakesView(
-          homeView(
-            it,
-            it.environments.map(({ name }) => name),
-          ),
-        ),
-      ),
+      fc.property(facts, (it) => expectSlackTakesView(homeView(it))),
       { numRuns: 50 },
     )
   })
 
   it('carries the environment in its buttons', () => {
-    expect(JSON.stringify(homeView(home, everywhere))).toContain(
-      `"action_id":"${homeActionIds.deploy}","value":"production"`,
-    )
+    expect(JSON.stringify(homeView(home))).toContain(`"action_id":"${homeActionIds.deploy}","value":"production"`)
   })
 })

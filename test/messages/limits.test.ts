@@ -76,8 +76,8 @@ describe('Slack takes every message, and it keeps the size budget', () => {
     const event = fc.record({ at: fc.constant(now), actor: fc.constantFrom('U01DANA00', 'purser'), kind: text, text })
     fc.assert(
       fc.property(some, fc.array(event, { maxLength: 80 }), text, (all, events, typed) => {
-        expectSlackTakes(answers.statusMessage(all, now))
-        expectSlackTakes(answers.historyMessage(all, now))
+        expectSlackTakes(answers.statusMessage(all, now, ['production']))
+        expectSlackTakes(answers.historyMessage(all, now, ['production']))
         const [run] = all
         if (run !== undefined) expectSlackTakes(answers.runHistoryMessage(run, events))
         expectSlackTakes(answers.refusal(typed, typed))

@@ -390,7 +390,7 @@ export const pictures: readonly Picture[] = [
     name: 'home',
     title: 'App Home',
     about: 'What runs where, and the common commands as buttons for those who may.',
-    view: homeView(example.home, ['production', 'staging']),
+    view: homeView(example.home),
   },
   answer('help', 'help', 'Every command on one screen.', help(grammar)),
   answer(
@@ -416,7 +416,7 @@ export const pictures: readonly Picture[] = [
     'status',
     'status',
     'What runs and what waits.',
-    statusMessage([executing, { ...waiting, number: 46, environment: 'staging' }], now),
+    statusMessage([executing, { ...waiting, number: 46, environment: 'staging' }], now, ['production', 'staging']),
   ),
   answer(
     'backups',
@@ -429,8 +429,9 @@ export const pictures: readonly Picture[] = [
     'history',
     'Finished runs, newest first.',
     historyMessage(
-      example.home.finished.map(({ run }) => run),
+      example.production.finished.map(({ run }) => run),
       now,
+      ['production', 'staging'],
     ),
   ),
   answer('run-history', 'the history of a run', 'Everything that happened in one.', runHistoryMessage(failed, events)),

@@ -1,17 +1,9 @@
-import { createServer } from 'node:net'
 import { App, LogLevel } from '@slack/bolt'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { SlackSimulator } from '../../sandbox/slack/simulator.ts'
+import { freePort } from '../support/ports.ts'
 import { describeApp } from './plain-app.ts'
 import { alex, channel, dana, openRoom, tokens } from './room.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 const ends: (() => Promise<unknown>)[] = []
 afterEach(async () => {

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openChat } from '../../src/adapters/slack/client.ts'
+import { openDirectory } from '../../src/adapters/slack/directory.ts'
 import { SlackRateLimited } from '../../src/adapters/slack/errors.ts'
 import type { SlackSimulator } from '../../sandbox/slack/simulator.ts'
 import { chatContract } from '../contract/slack.ts'
-import { approvers, channel, openRoom, tokens } from './room.ts'
+import { approvers, channel, dana, openRoom, tokens } from './room.ts'
 
 let slack: SlackSimulator
 const signal = AbortSignal.timeout(60_000)
@@ -14,11 +15,23 @@ beforeAll(async () => {
 })
 afterAll(() => slack.close())
 
-chatContract('the sandbox', async () => ({ chat: open(), channel, group: approvers }))
+chatContract('the sandbox', async () => ({
+  chat: open(),
+  directory: openDirectory({ token: tokens.botToken, apiUrl: slack.apiUrl }),
+  channel,
+  group: approvers,
+  person: dana,
+}))
 
 const { TEST_SLACK_API_URL: apiUrl, TEST_SLACK_BOT_TOKEN: token, TEST_SLACK_CHANNEL: realChannel } = process.env
 if (apiUrl !== undefined && token !== undefined && realChannel !== undefined) {
-  chatContract(apiUrl, async () => ({ chat: openChat({ token, apiUrl }), channel: realChannel, group: undefined }))
+  chatContract(apiUrl, async () => ({
+    chat: openChat({ token, apiUrl }),
+    directory: openDirectory({ token, apiUrl }),
+    channel: realChannel,
+    group: undefined,
+    person: undefined,
+  }))
 }
 
 describe('when Slack is in trouble', () => {
@@ -64,13 +77,5 @@ describe('when Slack is in trouble', () => {
     const error = await chat.post(channel, { text: 'x' }, {}, signal).catch((caught: unknown) => caught)
     expect(error).toMatchObject({ code: 'invalid_auth', hint: expect.stringContaining('SLACK_BOT_TOKEN') })
     expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain('wrong-secret')
-  })
-
-  it('asks for the members of a group once a minute', async () => {
-    const chat = open()
-    const before = slack.control.apiCalls('usergroups.users.list').length
-    await chat.groupMembers(approvers.id, signal)
-    await chat.groupMembers(approvers.id, signal)
-    expect(slack.control.apiCalls('usergroups.users.list').length).toBe(before + 1)
   })
 })

@@ -65,7 +65,7 @@ describe('taking a phase', () => {
     const claim = await stores.under('migrate')
     expect(await stores.sweeps.wantedPhases(staleMs)).toEqual([])
     await stores.silentFor(claim, 9)
-    const wanted = { run: claim.run, phase: 'migrate', attempt: 1, epoch: claim.epoch }
+    const wanted = { run: claim.run, kind: 'deploy', phase: 'migrate', attempt: 1, epoch: claim.epoch }
     expect(await stores.sweeps.wantedPhases(staleMs)).toEqual([wanted])
     await stores.phases.recordTransientFailure(claim, 'the cluster did not answer', 30_000)
     expect(await stores.sweeps.wantedPhases(staleMs)).toEqual([])

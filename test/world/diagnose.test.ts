@@ -30,10 +30,12 @@ describe('what is broken is found, and the right thing is named', () => {
     readonly board: () => Promise<string>
   }
 
-  /** Types the command as Sam, who may do nothing but look. */
+  let looks = 0
+
+  /** Types the command as Sam, who may do nothing but look, and Alex in turns: nobody may look more than ten times a minute. */
   async function diagnosed(command: string): Promise<Found> {
     const [newest] = await world.state(`select coalesce(max(number), 0)::int as number from purser.runs`)
-    await world.types('sam', `/billing ${command}`)
+    await world.types((looks += 1) % 2 === 1 ? 'sam' : 'alex', `/billing ${command}`)
     return found(Number(newest?.['number']) + 1)
   }
 

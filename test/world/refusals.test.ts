@@ -1,6 +1,7 @@
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { channels, people } from '../../sandbox/people.ts'
 import { deployment, namespace } from '../../sandbox/world.ts'
 import { snapshotOf, type WorldSnapshot } from './snapshot.ts'
 import { startTestWorld, type TestWorld } from './test-world.ts'
@@ -16,12 +17,12 @@ describe('what Purser refuses', () => {
   afterAll(() => world.close())
 
   async function answerTo(who: 'dana' | 'alex' | 'sam', text: string): Promise<string> {
-    const earlier = world.toldOnly(who)
+    const { control } = world.sandbox.slack
+    const answers = () =>
+      control.messagesSeenBy(people[who].id, channels.deploys.id).filter((one) => one.is_ephemeral === true).length
+    const earlier = answers()
     await world.types(who, text)
-    await world.waitFor(
-      `an answer to ${text}`,
-      () => world.toldOnly(who) !== undefined && world.toldOnly(who) !== earlier,
-    )
+    await world.waitFor(`an answer to ${text}`, () => answers() > earlier)
     return world.toldOnly(who) ?? ''
   }
 
@@ -31,7 +32,9 @@ describe('what Purser refuses', () => {
 
   it.each([
     ['sam', '/billing deploy v1.2.0', /You may not start or change runs in production\. Ask @Dana/],
-    ['sam', '/billing rollback', /no deploy or restore whose changes could be undone/],
+    ['sam', '/billing rollback', /You may not start or change runs in production\. Ask @Dana/],
+    ['sam', '/billing retry #99', /You may not start or change runs in production\. Ask @Dana/],
+    ['dana', '/billing rollback', /no deploy or restore of production whose changes could be undone/],
     ['dana', '/billing deploy v1.2.0; rm -rf /', /v1\.2\.0; is not a version/],
     ['dana', '/billing lock x', /Say why, in 3 to 300 letters/],
     ['dana', '/billing deploy v1.2.0 produktion', /no environment produktion\. Did you mean production\?/],

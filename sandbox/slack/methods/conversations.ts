@@ -44,7 +44,8 @@ export const conversationMethods: Readonly<Record<string, Method>> = {
   },
   'conversations.members': {
     tier: 4,
-    scope: 'channels:read',
+    scope: (args, { workspace }) =>
+      workspace.channels.get(String(args['channel']))?.kind === 'private' ? 'groups:read' : 'channels:read',
     run(args, { workspace }) {
       const { items, metadata } = page([...visible(args, workspace).members], args)
       return { members: items, response_metadata: metadata }
@@ -144,16 +145,31 @@ export const conversationMethods: Readonly<Record<string, Method>> = {
   },
 }
 
+/** As `users.info` shows a person: https://docs.slack.dev/reference/objects/user-object */
 function person(user: User): Json {
-  return {
+  const about = {
     id: user.id,
-    team_id: teamId,
+    team_id: user.teamId,
     name: user.name,
+    deleted: user.deleted === true,
     real_name: user.realName,
-    deleted: false,
     is_bot: user.isBot,
+    is_app_user: false,
+    updated: 0,
+    profile: { real_name: user.realName, display_name: user.name, team: user.teamId },
+  }
+  // Slack has less to say of who is gone, and marks strangers only where they are.
+  if (user.deleted === true) return about
+  return {
+    ...about,
     tz: 'Etc/UTC',
+    tz_label: 'Coordinated Universal Time',
     tz_offset: 0,
-    profile: { real_name: user.realName, display_name: user.name },
+    is_admin: false,
+    is_owner: false,
+    is_primary_owner: false,
+    is_restricted: user.guest !== undefined,
+    is_ultra_restricted: user.guest === 'single-channel',
+    ...(user.teamId === teamId ? {} : { is_stranger: true }),
   }
 }

@@ -18,8 +18,8 @@ export interface MethodWorld {
 
 export interface Method {
   readonly tier: Tier
-  /** The bot scope it needs; none when left out. */
-  readonly scope?: string
+  /** The bot scope it needs; none when left out. For some methods it depends on the kind of channel. */
+  readonly scope?: string | ((args: Json, world: MethodWorld) => string)
   /** Which token it takes; the bot's when left out. */
   readonly token?: 'bot' | 'app'
   run(args: Json, world: MethodWorld): Json

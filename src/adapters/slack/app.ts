@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
-import { App, type App as BoltApp, type Logger as BoltLogger, LogLevel } from '@slack/bolt'
+import { App, type App as BoltApp } from '@slack/bolt'
 import type { Logger } from 'pino'
 import type { Sensitive } from '../../sensitive.ts'
+import { boltLogger, signedReceiver } from './signed-receiver.ts'
 
 interface SlackConnection {
   readonly botToken: Sensitive
@@ -53,19 +54,7 @@ async function openHttp(
   options: { readonly port: number; readonly log: Logger },
   connect: (app: BoltApp) => void,
 ): Promise<SlackApp> {
-  const app = new App({
-    ...common(connection, options.log),
-    signingSecret: signingSecret.reveal(),
-    customRoutes: [
-      {
-        path: '/healthz',
-        method: ['GET'],
-        handler: (_request, response) => {
-          response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n')
-        },
-      },
-    ],
-  })
+  const app = new App({ ...common(connection, options.log), receiver: signedReceiver(signingSecret, options.log) })
   connect(app)
   await app.start(options.port)
   return {
@@ -93,18 +82,4 @@ function openHealthPage(port: number): Promise<{ close(): void }> {
     server.once('error', reject)
     server.listen(port, () => resolve(server))
   })
-}
-
-/** Writes Bolt's words to our log, one level lower: what matters is logged by our own code. */
-function boltLogger(log: Logger): BoltLogger {
-  const line = (parts: unknown[]) => parts.map(String).join(' ')
-  return {
-    debug: (...parts) => log.trace(line(parts)),
-    info: (...parts) => log.debug(line(parts)),
-    warn: (...parts) => log.warn(line(parts)),
-    error: (...parts) => log.error(line(parts)),
-    setLevel: () => undefined,
-    getLevel: () => LogLevel.INFO,
-    setName: () => undefined,
-  }
 }

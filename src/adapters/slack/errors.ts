@@ -17,6 +17,8 @@ export const slackCodes = [
   'account_inactive',
   'missing_scope',
   'no_such_subteam',
+  'user_not_found',
+  'user_not_visible',
   'not_enabled',
   'message_not_found',
   'invalid_blocks',

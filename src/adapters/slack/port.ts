@@ -1,6 +1,9 @@
 import type { Block, HomeView, KnownBlock, View } from '@slack/types'
+import type { Remembered } from './answer-memory.ts'
 
 export { SlackRateLimited, SlackTrouble } from './errors.ts'
+export type { Remembered } from './answer-memory.ts'
+export { whyNot } from './slack-trouble.ts'
 
 export type AnyBlock = KnownBlock | Block
 
@@ -36,8 +39,38 @@ export interface Chat {
   /** Shows a person's App Home. */
   publishHome(user: string, view: HomeView, signal: AbortSignal): Promise<void>
   permalink(posted: PostedMessage, signal: AbortSignal): Promise<string | undefined>
-  /** Reads the members of a user group; they are kept for a minute. */
-  groupMembers(group: string, signal: AbortSignal): Promise<readonly string[]>
+}
+
+/** Where the app is installed. */
+export interface SlackWorkspace {
+  readonly team: string
+  /** Undefined outside of Enterprise Grid. */
+  readonly enterprise: string | undefined
+}
+
+/** What Slack says of somebody that matters for what they may do. */
+export interface SlackPerson {
+  /** The workspaces to which they belong; more than one with Enterprise Grid only. */
+  readonly teams: readonly string[]
+  /** Of another organization, seen through a shared channel. */
+  readonly isStranger: boolean
+  readonly isGuest: boolean
+  readonly isBot: boolean
+  readonly isDeactivated: boolean
+}
+
+/**
+ * Who people are and where they belong, as Slack tells. Answers are remembered for a minute or a few; when Slack cannot be
+ * asked, an older one is given as long as it is young enough. Raises SlackTrouble, or the reason of the signal, otherwise.
+ */
+export interface Directory {
+  workspace(signal: AbortSignal): Promise<SlackWorkspace>
+  /** Undefined: Slack knows nobody by this id whom the bot could see. */
+  person(user: string, signal: AbortSignal): Promise<SlackPerson | undefined>
+  /** Members of a user group. */
+  groupMembers(group: string, signal: AbortSignal): Promise<Remembered<readonly string[]>>
+  /** Members of a channel; of a private one only where the bot is in it. */
+  channelMembers(channel: string, signal: AbortSignal): Promise<Remembered<readonly string[]>>
 }
 
 export type { View }

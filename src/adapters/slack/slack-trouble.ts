@@ -1,4 +1,5 @@
 import { WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError, WebAPIRequestError } from '@slack/web-api'
+import { PurserError } from '../../errors.ts'
 import { type SlackCode, slackCodes, SlackRateLimited, SlackTrouble } from './errors.ts'
 
 /** The errors of Slack that pass without anybody's doing. */
@@ -70,4 +71,9 @@ function reachability(reason: unknown): string {
   if (reason.name === 'TimeoutError') return 'no answer in time'
   const cause = reason.cause instanceof Error ? reason.cause.message : undefined
   return cause === undefined || cause === '' ? reason.message : `${reason.message} (${cause})`
+}
+
+/** The signal of a time limit raises what is no error of ours. */
+export function whyNot(error: unknown): string {
+  return error instanceof PurserError ? error.message : 'Slack did not answer in time'
 }

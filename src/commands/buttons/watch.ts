@@ -1,17 +1,14 @@
 import type { WatchDecision } from '../../model/run.ts'
-import { permitApproval } from '../authorise.ts'
 import { type Answer, silent } from '../respond.ts'
 import type { Caller, CommandContext } from '../command-context.ts'
-import { environmentOf, guard, NotAllowed, personOf } from '../guards.ts'
+import { guard, guardApproval } from '../guards.ts'
 
 type Ticket = { readonly run: number }
 
 /** Carries out the Finish now button. It shortens what was approved, so it takes whoever may approve this run. */
 export async function finishWatch(caller: Caller, ticket: Ticket, context: CommandContext): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
-  const { policy } = environmentOf(context, run.environment)
-  const verdict = permitApproval(await personOf(context, caller, run.environment), run, policy)
-  if (!verdict.ok) throw new NotAllowed(verdict.denial)
+  await guardApproval(context, caller, run)
   return decide(caller, ticket, 'finish', context)
 }
 

@@ -31,7 +31,7 @@ interface About {
   /**
    * The people who may type it: `channel` is everyone in a channel of the environment, `everyone` also in any other.
    */
-  readonly may: 'deployers' | 'channel' | 'everyone'
+  readonly may: 'deployers' | 'deployers and approvers' | 'channel' | 'everyone'
   /** The setting that says how many approvers have to agree; left out when nobody is asked. */
   readonly approvals?: Extract<keyof PolicyConfig, 'approvals' | 'rollbackApprovals' | 'restoreApprovals'>
   /** The place of the answer: on the board of a run, in a message that only the typist sees, or told in the channel. */

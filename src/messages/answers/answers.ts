@@ -4,6 +4,7 @@ import {
   capped,
   code,
   context,
+  joined,
   mention,
   message,
   type Message,
@@ -60,20 +61,20 @@ export function unknownCommand(typed: string, nearest: string | undefined, usage
   return message(text, [paragraph(text)])
 }
 
-/** Shows the runs that are under way or wait for people, or one run when somebody asked for it by number. */
-export function statusMessage(runs: readonly Run[], now: Date): Message {
+/** Runs of these environments that are under way or wait for people; one run when somebody asked for it by number. */
+export function statusMessage(runs: readonly Run[], now: Date, environments: readonly string[]): Message {
   if (runs.length === 0) {
-    const text = `Nothing runs and nothing waits. ${code('/billing deploy VERSION')} starts a run.`
+    const text = `Nothing runs and nothing waits in ${words(joined(environments, 'or'))}. ${code('/billing deploy VERSION')} starts a run.`
     return message(text, [paragraph(text)])
   }
   const lines = runs.map((run) => `${runLine(run)}${progress(run, now)}`)
   return listMessage(lines, 'not listed', `${code('/billing status #N')} shows one of them.`)
 }
 
-/** Lists runs in the order given, which is the newest first. */
-export function historyMessage(runs: readonly Run[], now: Date): Message {
+/** Runs of these environments, newest first as given. */
+export function historyMessage(runs: readonly Run[], now: Date, environments: readonly string[]): Message {
   if (runs.length === 0) {
-    const text = `No run has finished yet. ${code('/billing deploy VERSION')} starts one.`
+    const text = `There has been no run in ${words(joined(environments, 'or'))} yet. ${code('/billing deploy VERSION')} starts one.`
     return message(text, [paragraph(text)])
   }
   const lines = runs.map((run) => {

@@ -3,7 +3,7 @@ import type { SchemaRefusal } from '../../model/schema-compatibility.ts'
 import type { StaleDiagnosis } from '../../model/stale-diagnosis.ts'
 import type { RollbackRefusal } from '../../model/why-not-roll-back.ts'
 import { sentence } from '../../text.ts'
-import type { Message } from '../blocks/message.ts'
+import { joined, type Message } from '../blocks/message.ts'
 import { rollbackRefusalText, schemaTooNewWords } from '../refusals.ts'
 import { refusal } from './answers.ts'
 
@@ -29,19 +29,26 @@ export function noVersionChosen(): Message {
   return refusal('No version was chosen.', 'Choose one of the tags.')
 }
 
-export function nothingHasFailed(): Message {
-  return refusal('No run has failed and waits for a decision.', '/billing status shows what there is.')
+/** `environments`: those that were looked at. */
+export function nothingHasFailed(environments: readonly string[]): Message {
+  return refusal(
+    `No run of ${joined(environments, 'or')} has failed and waits for a decision.`,
+    '/billing status shows what there is.',
+  )
 }
 
-export function nothingToCancel(): Message {
-  return refusal('Nothing is running or waiting.', '/billing history shows finished runs.')
+export function nothingToCancel(environments: readonly string[]): Message {
+  return refusal(
+    `Nothing is running or waiting in ${joined(environments, 'or')}.`,
+    '/billing history shows finished runs.',
+  )
 }
 
 // These are for rollback.
 
-export function nothingToRollBack(): Message {
+export function nothingToRollBack(environments: readonly string[]): Message {
   return refusal(
-    'There is no deploy or restore whose changes could be undone.',
+    `There is no deploy or restore of ${joined(environments, 'or')} whose changes could be undone.`,
     '/billing history shows what there was.',
   )
 }

@@ -11,7 +11,9 @@ import {
   code,
   context,
   header,
+  joined,
   mention,
+  type Message,
   paragraph,
   paragraphs,
   words,
@@ -29,14 +31,26 @@ export const homeActionIds = {
   unlock: 'home_unlock',
 } as const
 
-export interface HomeEnvironment {
+/** What there is to tell of an environment, whoever looks. */
+export interface EnvironmentFacts {
   readonly name: string
-  /** The channel in which the buttons act, and in which its commands are typed. */
-  readonly channel: string
   readonly lock: Lock | undefined
   readonly release: Release
   /** The backups, the newest first. */
   readonly backups: readonly KeptBackup[]
+  /** Under way or waiting for people, newest first. */
+  readonly open: readonly LinkedRun[]
+  /** Newest first. */
+  readonly finished: readonly LinkedRun[]
+}
+
+/** An environment as one person sees it. */
+export interface HomeEnvironment extends EnvironmentFacts {
+  /** Where this person's buttons act; undefined for somebody who is in none of its channels: they only look. */
+  readonly channel: string | undefined
+  /** Where its commands are taken. */
+  readonly channels: readonly string[]
+  readonly mayDeploy: boolean
 }
 
 export interface LinkedRun {
@@ -45,13 +59,12 @@ export interface LinkedRun {
   readonly link: string | undefined
 }
 
+/** App Home of one person: what they may see, and nothing else. */
 export interface HomeFacts {
   readonly service: string
   readonly environments: readonly HomeEnvironment[]
-  /** The runs that are under way or wait for people, the newest first. */
-  readonly open: readonly LinkedRun[]
-  /** The finished runs, the newest first. */
-  readonly finished: readonly LinkedRun[]
+  /** What could not be found out, with marks. */
+  readonly notes: readonly string[]
 }
 
 const shownRuns = 10
@@ -60,39 +73,59 @@ const shownBackups = 8
 const shownEnvironments = 20
 const dated = '{date_short_pretty} {time}'
 
-/**
- * Renders the App Home of one person; `mayDeploy` are the environments whose buttons are offered. No clock runs in it,
- * so that it only changes when something happened.
- */
-export function homeView(facts: HomeFacts, mayDeploy: readonly string[]): HomeView {
-  const left = facts.environments.length - shownEnvironments
+/** No clock runs in it, so that it only changes when something happened. */
+export function homeView({ service, environments, notes }: HomeFacts): HomeView {
+  const left = environments.length - shownEnvironments
+  const newest = (runs: readonly LinkedRun[]) =>
+    runs.toSorted((a, b) => b.run.number - a.run.number).slice(0, shownRuns)
+  const open = newest(environments.flatMap((one) => one.open))
+  const finished = newest(environments.flatMap((one) => one.finished))
   const blocks: (KnownBlock | Block)[] = [
-    header(facts.service),
-    ...facts.environments.slice(0, shownEnvironments).flatMap((one) => environment(one, mayDeploy.includes(one.name))),
+    header(service),
+    ...(notes.length === 0 ? [] : [context(...notes)]),
+    ...environments.slice(0, shownEnvironments).flatMap(environment),
     ...(left > 0 ? [context(`… and ${left} more environments: \`/billing status\``)] : []),
-    { type: 'divider' },
-    header('Running and waiting'),
-    ...(facts.open.length === 0
-      ? [paragraph('Nothing runs and nothing waits.')]
-      : paragraphs(facts.open.map((one) => `${openLine(one)}`))),
-    header('Last runs'),
-    ...(facts.finished.length === 0
-      ? [paragraph('No run has finished yet.')]
-      : paragraphs(facts.finished.slice(0, shownRuns).map(finishedLine))),
-    ...backups(facts.environments),
+    ...(environments.length === 0
+      ? [paragraph(nothingToSee(notes.length > 0))]
+      : [
+          { type: 'divider' },
+          header('Running and waiting'),
+          ...(open.length === 0 ? [paragraph('Nothing runs and nothing waits.')] : paragraphs(open.map(openLine))),
+          header('Last runs'),
+          ...(finished.length === 0 ? [paragraph('No run has finished yet.')] : paragraphs(finished.map(finishedLine))),
+          ...backups(environments),
+        ]),
     context(
-      '`/billing help` lists every command. This page follows what runs for a quarter of an hour after you open facts.',
+      '`/billing help` lists every command. This page follows what runs for a quarter of an hour after you open it.',
     ),
   ]
   return { type: 'home', blocks }
 }
 
-function environment(facts: HomeEnvironment, mayDeploy: boolean): readonly (KnownBlock | Block)[] {
+function nothingToSee(unsure: boolean): string {
+  const what = unsure ? 'of which it is known that you may see it' : 'that you may see'
+  return `There is no environment here ${what}. Each is shown to the people of its channels, or to its viewers where it has some.`
+}
+
+/** For somebody who may not use Purser: why, and nothing else. */
+export function homeOfNobody({ blocks = [] }: Message): HomeView {
+  return { type: 'home', blocks: [header('Purser'), ...blocks] }
+}
+
+function environment(facts: HomeEnvironment): readonly (KnownBlock | Block)[] {
+  const { channel, channels, mayDeploy } = facts
   const lines = [releaseLine(facts), ...unfinishedLine(facts.release), ...lockLine(facts.lock)]
+  const where =
+    channel === undefined
+      ? `Commands are taken in ${joined(
+          channels.map((id) => `<#${id}>`),
+          'or',
+        )}, where you are not.`
+      : `Commands are taken in <#${channel}>${mayDeploy ? '; what is pressed here shows there' : ''}`
   return [
     paragraph(lines.join('\n')),
-    ...actions(buttons(facts, mayDeploy)),
-    context(`Commands are taken in <#${facts.channel}>${mayDeploy ? '; what is pressed here shows there' : ''}`),
+    ...(channel === undefined ? [] : actions(buttons(facts, mayDeploy))),
+    context(where),
   ]
 }
 
