@@ -4,7 +4,7 @@ import type { Run } from '../model/run.ts'
 import type { Caller } from './command-context.ts'
 
 /** What someone wants to do, by the right that it needs. */
-export type Right = 'deploy' | 'approve' | 'view'
+export type Right = 'deploy' | 'approve' | 'view' | 'break_glass'
 
 /**
  * Whether a list of the policy has somebody in it. `unread`: it names them not by id, and Slack did not tell who is in these
@@ -17,10 +17,16 @@ export type Permit = { readonly ok: true } | { readonly ok: false; readonly deni
 /** Pure: users and groups who have a right; undefined when everybody in the channel has it. Who may more may look too. */
 export function listFor(
   right: Right,
-  { deployers, approvers, viewers }: Pick<PolicyConfig, 'deployers' | 'approvers' | 'viewers'>,
+  {
+    deployers,
+    approvers,
+    viewers,
+    breakGlass,
+  }: Pick<PolicyConfig, 'deployers' | 'approvers' | 'viewers' | 'breakGlass'>,
 ): readonly string[] | undefined {
   if (right === 'deploy') return deployers
   if (right === 'approve') return approvers
+  if (right === 'break_glass') return breakGlass
   return viewers === undefined ? undefined : [...new Set([...viewers, ...deployers, ...approvers])]
 }
 

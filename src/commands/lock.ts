@@ -1,8 +1,8 @@
-import { noReasonGiven, notEverybodyTold, unlockedMeanwhile, wasNotLocked } from '../messages/answers/refused.ts'
+import { noReasonGiven, unlockedMeanwhile, wasNotLocked } from '../messages/answers/refused.ts'
 import { inputs, lockView } from '../messages/dialogs/ask-dialogs.ts'
 import { lockAnnouncement, lockedRefusal, unlockAnnouncement } from '../messages/answers/lock.ts'
-import type { Message } from '../messages/blocks/message.ts'
-import { type Answer, silent, tell } from './respond.ts'
+import { announced } from './announce.ts'
+import { type Answer, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import type { Lock } from '../model/lock.ts'
 import { environmentOf, guard, NotAllowed, permitAnywhere } from './guards.ts'
@@ -44,7 +44,7 @@ export async function lock(
   const held = await context.locks.find(environment)
   if (held === undefined) return tell(unlockedMeanwhile(environment))
   if (!locked) return tell(lockedRefusal(held))
-  return announced(environment, lockAnnouncement(held), context)
+  return announced(environmentOf(context, environment).policy.channels, lockAnnouncement(held), context)
 }
 
 /** Answers `/billing lock` without a reason by a dialog that asks for it. */
@@ -72,7 +72,11 @@ export async function unlock(caller: Caller, asked: string | undefined, context:
   await guardUnlock(caller, environment, former, context)
   const unlocked = await context.locks.unlock(environment, caller.user, caller.channel)
   if (former === undefined || !unlocked) return tell(wasNotLocked(environment))
-  return announced(environment, unlockAnnouncement(former, caller.user), context)
+  return announced(
+    environmentOf(context, environment).policy.channels,
+    unlockAnnouncement(former, caller.user),
+    context,
+  )
 }
 
 /** Raises NotAllowed. Whoever closed an environment opens it; so does an approver, or a deployer where the policy says so. */
@@ -93,17 +97,4 @@ async function guardUnlock(
   if (!foreign || mayApprove.denial.reason !== 'right') throw new NotAllowed(mayApprove.denial)
   const ask = [...new Set([lock.lockedBy, ...policy.approvers])]
   throw new NotAllowed({ reason: 'foreign_lock', environment, by: lock.lockedBy, ask })
-}
-
-/**
- * Tells every channel in which the environment's commands are taken; where Slack does not take it, its author is told.
- */
-async function announced(environment: string, message: Message, context: CommandContext): Promise<Answer> {
-  const { channels } = environmentOf(context, environment).policy
-  const outcomes = await Promise.allSettled(channels.map((channel) => context.announce(channel, message)))
-  const failed = outcomes.flatMap((outcome, index) => (outcome.status === 'rejected' ? [channels[index] ?? ''] : []))
-  if (failed.length === 0) return silent
-  for (const outcome of outcomes)
-    if (outcome.status === 'rejected') context.log.warn({ err: outcome.reason }, 'announcing a lock')
-  return tell(notEverybodyTold(message))
 }

@@ -2,10 +2,12 @@ import { z } from 'zod'
 import { beginRollback, type RollbackDependencies, rollbackRefusal } from '../jobs/begin-rollback.ts'
 import {
   deploymentChanged,
+  noReasonGiven,
   noRevisionToGoBackTo,
   nothingToRollBack,
   rollbackRefused,
   schemaTooNew,
+  stopWatchFirst,
   undoListChanged,
   wrongNameTyped,
 } from '../messages/answers/refused.ts'
@@ -21,20 +23,23 @@ import { currentWatch } from '../model/watch.ts'
 import { hasMoved, viewWithRevisions } from './dialogs/rollback-dialog.ts'
 import { type Answer, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { CommandRefused, guard, guardLock, guardRun, guardSomewhere } from './guards.ts'
+import { announced } from './announce.ts'
+import { breakGlassAnnouncement } from '../messages/answers/break-glass.ts'
+import { CommandRefused, environmentOf, guard, guardLock, guardRun, guardSomewhere } from './guards.ts'
 import { whySchemaForbids } from './schema-guard.ts'
 import { command } from './grammar/row.ts'
-import { revision, run } from './grammar/words.ts'
+import { breakGlass, isReason, revision, run } from './grammar/words.ts'
 
 export const rollbackCommand = command('rollback', {
   does: 'shows what would be undone and what runs then, and undoes it',
-  more: 'Nothing begins before the dialog that shows it was confirmed ([revisions](kubernetes.md)).',
+  more: 'Nothing begins before the dialog that shows it was confirmed ([revisions](kubernetes.md)). `--break-glass` asks nobody for approval: it is for people whom the policy names, wants a reason, and is told to everybody ([more](operating.md#break-glass)).',
   may: 'deployers',
   approvals: 'rollbackApprovals',
   answer: 'board',
-  takes: { run: run('the newest deploy or restore that changed something'), revision },
-  examples: ['rollback', 'rollback #42', 'rollback #42 --to-revision 3'],
-  act: (caller, { run, revision }, context) => openRollbackDialog(caller, run, context, revision),
+  takes: { run: run('the newest deploy or restore that changed something'), revision, breakGlass },
+  examples: ['rollback', 'rollback #42', 'rollback #42 --to-revision 3', 'rollback #42 --break-glass'],
+  act: (caller, { run, revision, breakGlass }, context) =>
+    openRollbackDialog(caller, run, context, revision, breakGlass),
 })
 
 const Metadata = z.object({
@@ -42,6 +47,8 @@ const Metadata = z.object({
   /** The hash of what would be undone, as the dialog lists it. */
   hash: z.string(),
   channel: z.string(),
+  /** No approval is asked for. */
+  breakGlass: z.boolean().default(false),
   /** What would run, as the dialog shows it; missing when the deployment is not put back. */
   rollbackTarget: z
     .custom<RollbackTarget>((one) => z.object({ kind: z.enum(['seen', 'unseen']) }).safeParse(one).success)
@@ -57,6 +64,7 @@ export async function openRollbackDialog(
   asked: number | undefined,
   context: CommandContext,
   revision?: number,
+  breakGlass = false,
 ): Promise<Answer> {
   const environments = await guardSomewhere(context, caller, 'deploy')
   const run =
@@ -64,18 +72,21 @@ export async function openRollbackDialog(
       ? await newestDeployWithEffects(context, environments)
       : await guardRun(context, caller, 'deploy', asked)
   if (run === undefined) return tell(nothingToRollBack(environments))
+  if (breakGlass) await guard(context, caller, 'break_glass', run.environment)
+  if (breakGlass && currentWatch(run) !== undefined) return tell(stopWatchFirst(run.number))
   const refused = await rollbackRefusal(run, rollbackDependencies(context))
   if (refused !== undefined) return tell(rollbackRefused(run, refused))
   const undo = await undoOf(run, context)
   if (undo.steps.length === 0) return tell(rollbackRefused(run, { reason: 'nothing_to_put_back' }))
   const metadata = (rollbackTarget?: RollbackTarget) =>
-    JSON.stringify({ run: run.number, hash: hashOfPlan(undo), channel: caller.channel, rollbackTarget })
+    JSON.stringify({ run: run.number, hash: hashOfPlan(undo), channel: caller.channel, breakGlass, rollbackTarget })
   const image = await imageOf(undo, context)
   if (image !== undefined) {
-    const fill = () => viewWithRevisions({ run, undo, image, revision, metadata }, context)
+    const fill = () => viewWithRevisions({ run, undo, image, revision, breakGlass, metadata }, context)
     return { kind: 'open', view: rollbackLookingView(run, undo), fill }
   }
-  if (revision === undefined) return { kind: 'open', view: rollbackView(run, undo, metadata(), context.now()) }
+  if (revision === undefined)
+    return { kind: 'open', view: rollbackView(run, undo, metadata(), context.now(), breakGlass) }
   return tell(noRevisionToGoBackTo(run.number))
 }
 
@@ -94,10 +105,12 @@ export async function confirmRollback(
   context: CommandContext,
   typed = '',
 ): Promise<Answer> {
-  const { run: number, hash, channel, rollbackTarget } = Metadata.parse(JSON.parse(privateMetadata))
+  const { run: number, hash, channel, rollbackTarget, breakGlass } = Metadata.parse(JSON.parse(privateMetadata))
   const run = await context.runs.get(number)
   await guard(context, { user, channel }, 'deploy', run.environment)
+  if (breakGlass) await guard(context, { user, channel }, 'break_glass', run.environment)
   await guardLock(context, run.environment)
+  if (breakGlass && !isReason(reason ?? '')) return tell(noReasonGiven())
   if (run.kind === 'restore' && typed !== run.environment)
     return tell(wrongNameTyped(typed, run.environment, `/billing rollback #${run.number}`))
   const undo = await undoOf(run, context)
@@ -110,6 +123,7 @@ export async function confirmRollback(
   if (schema !== undefined) return tell(schemaTooNew(run.number, schema))
   const plan = rollbackTarget === undefined ? undo : withRollbackTarget(undo, rollbackTarget)
   const given = reason === undefined || reason.trim() === '' ? undefined : reason.trim()
+  if (breakGlass && currentWatch(run) !== undefined) return tell(stopWatchFirst(run.number))
   if (currentWatch(run) !== undefined) {
     // The watch holds the environment, so it ends first; then the rollback begins as a run of its own.
     await context.runs.decideWatch(
@@ -121,8 +135,17 @@ export async function confirmRollback(
     await context.jobs.publish(run.number)
     return silent
   }
-  await beginRollback({ parent: run, undo: plan, requestedBy: user, reason: given }, rollbackDependencies(context))
-  return silent
+  const begun = await beginRollback(
+    { parent: run, undo: plan, requestedBy: user, reason: given, breakGlass },
+    rollbackDependencies(context),
+  )
+  return breakGlass && begun !== undefined ? tellEverybody(begun.run, context) : silent
+}
+
+/** Breaking the glass is loud: every channel of the environment and those on call are told, by name and with the reason. */
+async function tellEverybody(run: Run, context: CommandContext): Promise<Answer> {
+  const { policy, contacts } = environmentOf(context, run.environment)
+  return announced(policy.channels, breakGlassAnnouncement(run, contacts.onCall), context)
 }
 
 /** Raises `rollback_outdated` when what a waiting rollback would undo is no longer what there is to undo. */

@@ -41,6 +41,10 @@ const policySchema = checkFields(
       .min(1)
       .default(1)
       .describe('How many approvers a fix of a diagnosis needs. The approver who presses its button is the first.'),
+    breakGlass: z
+      .array(person)
+      .default([])
+      .describe('Who may roll back without any approval (--break-glass). Nobody, unless somebody is named.'),
     unlock: z
       .enum(['approvers', 'deployers'])
       .default('approvers')

@@ -33,6 +33,8 @@ interface RollbackRequest {
   readonly undo: UndoPlan
   readonly requestedBy: string
   readonly reason: string | undefined
+  /** No approval is asked for: the policy lets this person do so in an emergency. */
+  readonly breakGlass?: boolean
 }
 
 /** The number of the newest deploys and restores among which one that came later is looked for. */
@@ -57,14 +59,14 @@ export async function rollbackRefusal(
  * it.
  */
 export async function beginRollback(
-  { parent, undo, requestedBy, reason }: RollbackRequest,
+  { parent, undo, requestedBy, reason, breakGlass = false }: RollbackRequest,
   { runs, config, enqueue, publish }: RollbackDependencies,
   create: (run: NewRun & { readonly parent: number }) => Promise<Applied | undefined> = (run) => runs.create(run),
 ): Promise<Applied | undefined> {
   const policy = config.environments[parent.environment]?.policy
   if (policy === undefined) return undefined
   const { service, environment, version, channel } = parent
-  const needed = approvalsNeeded('rollback', policy, parent.kind)
+  const needed = breakGlass ? 0 : approvalsNeeded('rollback', policy, parent.kind)
   const run = newRun('rollback', {
     service,
     environment,
@@ -75,6 +77,7 @@ export async function beginRollback(
     reason,
     plan: undo,
     approvalsNeeded: needed,
+    breakGlass,
     minutes: rollbackMinutes(parent),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })

@@ -5,7 +5,7 @@ export type Denial =
   /** The right is missing; `ask` are the users and groups who have it. */
   | {
       readonly reason: 'right'
-      readonly right: 'deploy' | 'approve' | 'view'
+      readonly right: 'deploy' | 'approve' | 'view' | 'break_glass'
       readonly environment: string
       readonly ask: readonly string[]
     }
@@ -21,7 +21,7 @@ export type Denial =
   /** The list names nobody by id who asks, and Slack did not tell who is in its groups. */
   | {
       readonly reason: 'unread_group'
-      readonly right: 'deploy' | 'approve' | 'view'
+      readonly right: 'deploy' | 'approve' | 'view' | 'break_glass'
       readonly environment: string
       readonly groups: readonly string[]
       readonly why: string

@@ -9,6 +9,7 @@ export interface NewRun {
   readonly version: string
   readonly dryRun: boolean
   readonly rotateSecret: boolean
+  readonly breakGlass: boolean
   readonly parent: number | undefined
   readonly requestedBy: string
   readonly channel: string
@@ -38,6 +39,7 @@ export function newRun(
     version: '',
     dryRun: false,
     rotateSecret: false,
+    breakGlass: false,
     parent: undefined,
     reason: undefined,
     plan: undefined,

@@ -75,6 +75,8 @@ export interface Run {
   readonly dryRun: boolean
   /** Whether a deploy also gives the webhook another signing secret. */
   readonly rotateSecret?: boolean
+  /** A rollback that somebody began without any approval, as the policy lets them in an emergency. */
+  readonly breakGlass?: boolean
   /** The run that a rollback undoes. */
   readonly parent: number | undefined
   readonly requestedBy: string

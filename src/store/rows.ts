@@ -25,6 +25,7 @@ export interface RunRow {
   version: string
   dry_run: boolean
   rotate_secret: boolean
+  break_glass: boolean
   parent: string | null
   requested_by: string
   channel: string
@@ -143,6 +144,7 @@ export function runOf(row: RunRow): Run {
     version: row.version,
     dryRun: row.dry_run,
     rotateSecret: row.rotate_secret,
+    breakGlass: row.break_glass,
     parent: row.parent === null ? undefined : Number(row.parent),
     requestedBy: row.requested_by,
     channel: row.channel,

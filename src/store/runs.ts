@@ -93,8 +93,8 @@ export class RunStore {
       run: number,
       actor: input.requestedBy,
       source: input.channel,
-      kind: 'requested',
-      text: `${input.kind} ${input.version} in ${input.environment}${input.dryRun ? ' (dry run)' : ''}`,
+      kind: input.breakGlass ? 'break_glass' : 'requested',
+      text: `${input.kind} ${input.version} in ${input.environment}${input.dryRun ? ' (dry run)' : ''}${input.breakGlass ? ` without approval: ${input.reason ?? ''}` : ''}`,
       facts: factsOf(run),
     })
     return { run, enqueue: start.enqueue }
@@ -283,8 +283,8 @@ async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promis
   const planHash = input.plan === undefined ? null : hashOfPlan(input.plan)
   const { rows } = await sql.query<{ number: string }>(
     `insert into purser.runs (kind, service, environment, status, version, dry_run, parent, requested_by, channel, reason,
-       plan, plan_hash, approvals_needed, rotate_secret, expires_at, started_at)
-     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$15, now() + make_interval(secs => $14 * 60), case when $4 = 'executing' then now() end)
+       plan, plan_hash, approvals_needed, rotate_secret, break_glass, expires_at, started_at)
+     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$15,$16, now() + make_interval(secs => $14 * 60), case when $4 = 'executing' then now() end)
      returning number`,
     [
       input.kind,
@@ -302,6 +302,7 @@ async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promis
       input.approvalsNeeded,
       input.expiresInMinutes,
       input.rotateSecret,
+      input.breakGlass,
     ],
   )
   return Number(rows[0]?.number)

@@ -340,6 +340,11 @@ const migrations: readonly Migration[] = [
       );
       create index requests_at on purser.requests (at);`,
   },
+  {
+    version: 13,
+    name: 'rollbacks without approval',
+    sql: 'alter table purser.runs add column break_glass boolean not null default false;',
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

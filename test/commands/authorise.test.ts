@@ -11,6 +11,7 @@ const policy: PolicyConfig = {
   selfApproval: false,
   rollbackApprovals: 0,
   fixApprovals: 1,
+  breakGlass: [],
   unlock: 'approvers',
   restoreApprovals: 2,
   channels: ['CDEPLOYS'],

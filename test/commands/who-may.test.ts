@@ -258,6 +258,7 @@ describe.each(Object.entries(insiders))('%s', (name, user) => {
     approve: name !== 'sam',
     deploy: name === 'dana',
     'deploy or approve': name !== 'sam',
+    break_glass: false,
   }
   const deed = {
     deploy: 'You may not start or change runs in production.',

@@ -19,6 +19,7 @@ interface Asked {
   readonly image: EffectOf<'image'>
   /** The number that was typed after `--to-revision`. */
   readonly revision: number | undefined
+  readonly breakGlass: boolean
   /** Makes the metadata that carry what is shown from the dialog's opening to its confirmation. */
   readonly metadata: (rollbackTarget: RollbackTarget) => string
 }
@@ -41,15 +42,21 @@ export async function viewWithRevisions(asked: Asked, context: CommandContext): 
     return rollbackRefusedView(run, { refusal: { reason: 'schema_too_new', schema }, choices: [] }, now)
   if (answer === undefined) return unseen(asked, context)
   const shown = fitting(answer.rollbackTarget, metadata)
-  return rollbackView(run, withRollbackTarget(undo, shown), metadata(shown), now)
+  return rollbackView(run, withRollbackTarget(undo, shown), metadata(shown), now, asked.breakGlass)
 }
 
-function unseen({ run, undo, revision, metadata }: Asked, context: CommandContext): ModalView {
+function unseen({ run, undo, revision, breakGlass, metadata }: Asked, context: CommandContext): ModalView {
   const why = noAnswerWithin(lookLimitMs / 1_000)
   if (revision !== undefined)
     return rollbackRefusedView(run, { refusal: { reason: 'revisions_unseen', why }, choices: [] }, context.now())
   const rollbackTarget = { kind: 'unseen', why } as const
-  return rollbackView(run, withRollbackTarget(undo, rollbackTarget), metadata(rollbackTarget), context.now())
+  return rollbackView(
+    run,
+    withRollbackTarget(undo, rollbackTarget),
+    metadata(rollbackTarget),
+    context.now(),
+    breakGlass,
+  )
 }
 
 /** Tells whether the deployment is known to have changed since the dialog was shown. */

@@ -134,6 +134,11 @@ export const rotateSecret = z
   .default(false)
   .register(told, { label: '--rotate-secret', does: 'gives the webhook another signing secret' })
 
+export const breakGlass = z.boolean().default(false).register(told, {
+  label: '--break-glass',
+  does: 'asks nobody for approval, for those whom `breakGlass` names; everybody is told',
+})
+
 export const revision = word(
   z
     .string()

@@ -44,6 +44,7 @@ export function denialText(denial: Denial): string {
 
 function deed({ right, environment }: Extract<Denial, { readonly right: unknown }>): string {
   if (right === 'view') return `see what runs in ${environment}`
+  if (right === 'break_glass') return `roll back ${environment} without approval`
   return `${right === 'deploy' ? 'start or change' : 'approve'} runs in ${environment}`
 }
 

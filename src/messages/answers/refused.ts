@@ -94,6 +94,13 @@ export function backupRemoved(file: string): Message {
   return refusal(`${file} has been removed since. Nothing was changed.`, listBackups)
 }
 
+export function stopWatchFirst(run: number): Message {
+  return refusal(
+    `Run #${run} is being watched, and its rollback begins with the watch. Nothing was changed.`,
+    'Press Stop watching on its board, then type it again.',
+  )
+}
+
 /** Says that what was typed is not the environment's name. `command` asks for the same again. */
 export function wrongNameTyped(typed: string, environment: string, command: string): Message {
   return refusal(`You typed “${typed}”, not “${environment}”. Nothing was changed.`, `Ask again: ${command}`)

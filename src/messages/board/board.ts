@@ -188,7 +188,9 @@ function contextLine(run: Run): string {
   return [
     `Run #${run.number}`,
     `asked by ${mention(run.requestedBy)}`,
-    ...(run.approvalsNeeded === 0 ? ['no approval needed'] : []),
+    ...(run.approvalsNeeded === 0
+      ? [run.breakGlass === true ? 'break-glass: nobody approved it' : 'no approval needed']
+      : []),
     ...(users.length > 0 ? [`approved by ${mentions(users)} (${count})`] : []),
     ...(users.length === 0 && run.approvalsNeeded > 0 && !run.dryRun ? [`approvals: ${count}`] : []),
   ].join(' · ')

@@ -20,7 +20,13 @@ import { duration, minutes } from '../../text.ts'
  * Shows exactly what a rollback will undo, in its order, what will run then, and what stays, before anyone confirms.
  * `now` is for how old what the cluster said is.
  */
-export function rollbackView(run: Run, undo: UndoPlan, privateMetadata: string, now: Date): ModalView {
+export function rollbackView(
+  run: Run,
+  undo: UndoPlan,
+  privateMetadata: string,
+  now: Date,
+  breakGlass = false,
+): ModalView {
   const nothing = undo.steps.length === 0
   return {
     ...rollbackFrame(run, nothing ? 'Close' : 'Keep it'),
@@ -28,12 +34,13 @@ export function rollbackView(run: Run, undo: UndoPlan, privateMetadata: string, 
     private_metadata: privateMetadata,
     ...(nothing ? {} : { submit: plainText('Roll back', 24) }),
     blocks: [
+      ...(breakGlass ? [paragraph(breakGlassWarning)] : []),
       ...undoneBlocks(run, undo),
       ...(undo.rollbackTarget === undefined ? [] : rollbackTargetBlocks(undo.rollbackTarget, now)),
       ...stayBlocks(undo),
       // It takes back data, as the restore did.
       ...(nothing || run.kind !== 'restore' ? [] : [typedEnvironment(run.environment, 'roll the restore back')]),
-      ...(nothing ? [] : [reasonInput()]),
+      ...(nothing ? [] : [reasonInput(breakGlass)]),
     ],
   }
 }
@@ -76,11 +83,14 @@ function stayBlocks({ stays }: UndoPlan): readonly (KnownBlock | Block)[] {
   return stays.length === 0 ? [] : list('This stays as it is:', stays, style)
 }
 
-function reasonInput(): KnownBlock {
+const breakGlassWarning =
+  ':rotating_light: *Break-glass: nobody is asked for approval.* Every channel of the environment and those on call are told that you did this, and why.'
+
+function reasonInput(required: boolean): KnownBlock {
   return {
     type: 'input',
     block_id: 'reason',
-    optional: true,
+    optional: !required,
     label: plainText('Why (stays in the record)'),
     element: {
       type: 'plain_text_input',

@@ -1,5 +1,6 @@
 import type { Block, Button, HomeView, KnownBlock, RawTextElement, TableBlock } from '@slack/types'
 import type { KeptBackup } from '../../model/backup.ts'
+import { breakGlassLine } from '../answers/break-glass.ts'
 import type { Lock } from '../../model/lock.ts'
 import { elapsed, type Run } from '../../model/run.ts'
 import type { Release } from '../../model/current-release.ts'
@@ -83,6 +84,7 @@ export function homeView({ service, environments, notes }: HomeFacts): HomeView 
   const blocks: (KnownBlock | Block)[] = [
     header(service),
     ...(notes.length === 0 ? [] : [context(...notes)]),
+    ...paragraphs(brokenGlass([...open, ...finished])),
     ...environments.slice(0, shownEnvironments).flatMap(environment),
     ...(left > 0 ? [context(`… and ${left} more environments: \`/billing status\``)] : []),
     ...(environments.length === 0
@@ -100,6 +102,11 @@ export function homeView({ service, environments, notes }: HomeFacts): HomeView 
     ),
   ]
   return { type: 'home', blocks }
+}
+
+/** A rollback without approval stays on top for as long as it is among the runs that are shown. */
+function brokenGlass(runs: readonly LinkedRun[]): readonly string[] {
+  return runs.filter(({ run }) => run.breakGlass === true).map(({ run }) => breakGlassLine(run))
 }
 
 function nothingToSee(unsure: boolean): string {

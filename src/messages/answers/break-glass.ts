@@ -1,0 +1,18 @@
+import type { Run } from '../../model/run.ts'
+import { mention, message, type Message, paragraph, words } from '../blocks/message.ts'
+
+/** Tells everybody that a rollback began without approval. */
+export function breakGlassAnnouncement(run: Run, onCall: string | undefined): Message {
+  const called = onCall === undefined || onCall === '' ? '' : ` ${mention(onCall)}, please look.`
+  const text = `${breakGlassLine(run)}${called}`
+  return message(text, [paragraph(text)])
+}
+
+/** One line that says who broke the glass, what for, and why. */
+export function breakGlassLine({ number, environment, parent, requestedBy, reason = '' }: Run): string {
+  const what = parent === undefined ? '' : ` of run *#${parent}*`
+  return (
+    `:rotating_light: *Break-glass:* ${mention(requestedBy)} began the rollback${what} in *${words(environment, 60)}* ` +
+    `without approval (run *#${number}*): ${words(reason, 300)}`
+  )
+}
