@@ -53,7 +53,7 @@ function deployOrAsk(
 }
 
 /** Carries out `/billing deploy` and `/billing plan` with a version: a run begins by planning. */
-async function deploy(caller: Caller, asked: AskedDeploy, context: CommandContext): Promise<Answer> {
+export async function deploy(caller: Caller, asked: AskedDeploy, context: CommandContext): Promise<Answer> {
   const name = asked.environment ?? context.config.defaultEnvironment
   await guard(context, caller, 'deploy', name)
   if (!asked.dryRun) await guardLock(context, name)

@@ -8,6 +8,7 @@ import { command, type Row, type Understood } from './grammar/row.ts'
 import { historyCommand } from './history.ts'
 import { lockCommand, unlockCommand } from './lock.ts'
 import { tell } from './respond.ts'
+import { promoteCommand } from './promote.ts'
 import { restoreCommand } from './restore.ts'
 import { rollbackCommand } from './rollback.ts'
 import { statusCommand } from './status.ts'
@@ -31,6 +32,7 @@ const helpCommand = command('help', {
 export const grammar: readonly Row[] = [
   deployCommand,
   planCommand,
+  promoteCommand,
   statusCommand,
   verifyCommand,
   diagnoseCommand,

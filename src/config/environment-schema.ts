@@ -51,6 +51,13 @@ const policySchema = checkFields(
       .describe('Who may open a lock that somebody else has closed. Whoever closed it may always open it.'),
     channels: z.array(channel).min(1).describe('The channels in which commands for this environment are taken.'),
     approvalExpiryMinutes: z.number().positive().default(60).describe('How long a plan waits for its approval.'),
+    after: z
+      .string()
+      .min(1)
+      .exactOptional()
+      .describe(
+        'Only releases that have succeeded in this other environment, with the same commit and image, are planned here.',
+      ),
     autoRollback: z
       .boolean()
       .default(false)

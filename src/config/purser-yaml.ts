@@ -16,7 +16,33 @@ const environments = checkFields(z.record(z.string(), environmentSchema), [], (a
       problem([name], 'the name must be lower-case letters, digits and dashes, as in production or eu-staging')
     }
   }
+  orderOf(all, problem)
 }).describe('Where the service runs: each environment with its own database, cluster, Stripe account and policy.')
+
+/** Says what is wrong with `policy.after`: an environment that there is not, or a circle. */
+function orderOf(
+  all: Readonly<Record<string, { readonly policy: { readonly after?: string } }>>,
+  problem: (path: readonly string[], message: string) => void,
+): void {
+  for (const [name, { policy }] of Object.entries(all)) {
+    const { after } = policy
+    if (after !== undefined && !Object.hasOwn(all, after)) {
+      problem(
+        [name, 'policy', 'after'],
+        `names ${after}, which does not exist; write one of: ${Object.keys(all).join(', ')}`,
+      )
+      continue
+    }
+    const passed = new Set([name])
+    for (let before = after; before !== undefined; before = all[before]?.policy.after) {
+      if (passed.has(before)) {
+        problem([name, 'policy', 'after'], `leads back to ${before}: nothing could ever be deployed first`)
+        break
+      }
+      passed.add(before)
+    }
+  }
+}
 
 /** purser.yaml: the service and its environments. Secrets are never in it, only the names of environment variables. */
 export const purserSchema = checkFields(

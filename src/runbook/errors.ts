@@ -39,6 +39,7 @@ const checkCodes = [
   'migration_twins',
   'missing_permissions',
   'no_backup',
+  'not_proven_before',
   'probe_refused',
   'restore_unhealthy',
   'rollback_unhealthy',

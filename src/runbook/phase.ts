@@ -3,6 +3,7 @@ import type { ServiceConfig } from '../config/service-schema.ts'
 import type { BackupRecord, KeptBackup } from '../model/backup.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
 import type { AfterOf, BeforeOf, Effect, EffectKind, EffectRecord } from '../model/effects/effects.ts'
+import type { EarlierDeploy } from '../model/environment-order.ts'
 import type { Json } from '../model/json.ts'
 import type { LogGroup, MetricSample, Run, RunWatch, Verification } from '../model/run.ts'
 import type { DeployPlan } from '../model/deploy-plan.ts'
@@ -68,6 +69,8 @@ export interface PhaseRecords {
   /** Reads the releases that were seen to run in this environment, the one last seen first. */
   knownReleases(): Promise<readonly KnownRelease[]>
   recordRelease(release: KnownRelease): Promise<void>
+  /** Returns the deploys that have succeeded in another environment, the newest first. */
+  succeededIn(environment: string): Promise<readonly EarlierDeploy[]>
   /** Reads what the migrations that Purser applied here did to releases that lack them. */
   schemaChanges(): Promise<readonly SchemaChange[]>
   recordSchemaChange(change: SchemaChange): Promise<void>

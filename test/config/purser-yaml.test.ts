@@ -104,6 +104,18 @@ describe('a purser.yaml with problems', () => {
       ['(billing'],
       /errors\[0\].*no valid regular expression/,
     ],
+    [
+      'an environment before that there is not',
+      'environments.production.policy.after',
+      'moon',
+      /production\.policy\.after.*names moon, which does not exist; write one of: production, staging/,
+    ],
+    [
+      'an environment that comes before itself',
+      'environments.production.policy.after',
+      'production',
+      /production\.policy\.after.*leads back to production/,
+    ],
     ['a query that writes', 'service.verify.queries.0.sql', 'DELETE FROM x', /sql.*must begin with SELECT or WITH/],
     ['two statements', 'service.verify.queries.0.sql', "SELECT ';' ; DROP TABLE x", /sql.*holds 2 statements/],
     ['an empty query', 'service.verify.queries.0.sql', ' ; -- nothing', /sql.*is empty/],

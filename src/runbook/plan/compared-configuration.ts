@@ -9,9 +9,9 @@ import { type Configuration, flattened } from '../../model/configuration.ts'
  */
 export function comparedConfiguration(service: ServiceConfig, environment: EnvironmentConfig): Configuration {
   const { contacts: _contacts, policy, ...rest } = environment
-  const { autoRollback, rollbackButtonHours } = policy
+  const { autoRollback, rollbackButtonHours, after } = policy
   return {
     ...flattened(service, 'service'),
-    ...flattened({ ...rest, policy: { autoRollback, rollbackButtonHours } }, 'environment'),
+    ...flattened({ ...rest, policy: { autoRollback, rollbackButtonHours, after } }, 'environment'),
   }
 }

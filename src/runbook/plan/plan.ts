@@ -11,6 +11,7 @@ import { schemaRisks } from '../migrate/schema-check.ts'
 import { secretAnnotation } from '../stripe/signing-secret.ts'
 import { comparedConfiguration } from './compared-configuration.ts'
 import { planCronJobs } from './cronjobs-plan.ts'
+import { requireProvenBefore } from './environment-order.ts'
 import { planMigrations } from './migrations-plan.ts'
 import { plannedEffects } from './planned-effects.ts'
 import { rollbackPreview } from './rollback-preview.ts'
@@ -31,6 +32,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
   const { world, service, environment, run, signal } = context
   const commit = await world.repository.resolveVersion(run.version, signal)
   const image = await planImage(context, commit.sha)
+  await requireProvenBefore(context, { commit, image })
   const [deployment, migrations, cronJobs, facts] = await Promise.all([
     currentDeployment(context),
     planMigrations(context, commit.sha),

@@ -1,0 +1,30 @@
+import { nothingToPromote } from '../messages/answers/promote.ts'
+import { releasedIn } from '../model/current-release.ts'
+import type { Caller, CommandContext } from './command-context.ts'
+import { deploy } from './deploy.ts'
+import { command } from './grammar/row.ts'
+import { environment } from './grammar/words.ts'
+import { environmentOf, guard } from './guards.ts'
+import { type Answer, tell } from './respond.ts'
+
+export const promoteCommand = command('promote', {
+  does: 'deploys what runs in the environment that comes before',
+  more: 'Which one that is, `policy.after` says. It is a deploy like any other: a plan, an approval, and the same checks.',
+  may: 'deployers',
+  approvals: 'approvals',
+  answer: 'board',
+  takes: { environment },
+  examples: ['promote', 'promote production'],
+  act: (caller, asked, context) => promote(caller, asked.environment, context),
+})
+
+/** Carries out `/billing promote [ENV]`: the version that stands in the environment before is deployed. */
+async function promote(caller: Caller, asked: string | undefined, context: CommandContext): Promise<Answer> {
+  const name = asked ?? context.config.defaultEnvironment
+  await guard(context, caller, 'deploy', name)
+  const { after } = environmentOf(context, name).policy
+  if (after === undefined) return tell(nothingToPromote(name, undefined))
+  const { by } = releasedIn(await context.runs.list({ environment: after, kinds: ['deploy'], limit: 20 }))
+  if (by === undefined) return tell(nothingToPromote(name, after))
+  return deploy(caller, { version: by.version, environment: name, dryRun: false, rotateSecret: false }, context)
+}
