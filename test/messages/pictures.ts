@@ -17,6 +17,7 @@ import {
   rollbackView,
 } from '../../src/messages/dialogs/dialogs.ts'
 import { homeView } from '../../src/messages/home/home.ts'
+import { breakGlassAnnouncement } from '../../src/messages/answers/break-glass.ts'
 import { lockAnnouncement, lockedRefusal } from '../../src/messages/answers/lock.ts'
 import type { Message } from '../../src/messages/blocks/message.ts'
 import { notAllowed } from '../../src/messages/answers/not-allowed.ts'
@@ -215,6 +216,25 @@ export const pictures: readonly Picture[] = [
     { kind: 'decision', user: example.alex, decision: 'approved' },
     { ...executing },
   ),
+  thread(
+    'replanned',
+    'the plan no longer holds',
+    'Everything that is not as it was approved, a line for each.',
+    {
+      kind: 'replanned',
+      phase: 'stripe',
+      failure: {
+        code: 'plan_outdated',
+        message: 'the approved plan no longer holds',
+        evidence: [
+          'Stripe endpoint we_1QzExample was disabled (planned: enabled)',
+          'the Secret holds another value (fingerprint 1f2e3d4c5b6a) (planned: 0a1b2c3d4e5f)',
+          'service.e2e.run in purser.yaml is ["true"] (planned: ["./scripts/tests/billing-e2e.sh"])',
+        ],
+      },
+    },
+    executing,
+  ),
   board(
     'running',
     'running',
@@ -382,6 +402,18 @@ export const pictures: readonly Picture[] = [
     'restore in place',
     'Where databases cannot be swapped: how long the service stands still.',
     restoreView({ ...price, strategy: { kind: 'in-place', why: state.inPlace.why } }, '{}'),
+  ),
+  dialog(
+    'rollback-break-glass',
+    'roll back by break-glass',
+    'Nobody is asked for approval; a reason is a must.',
+    rollbackView(failed, example.undo, '{}', now, true),
+  ),
+  answer(
+    'break-glass',
+    'a rollback without approval',
+    'Told in every channel of the environment.',
+    breakGlassAnnouncement({ ...rollback, breakGlass: true, reason: 'payments fail since the deploy' }, 'S01ONCALL'),
   ),
   dialog('lock', 'lock', '`/billing lock` without a reason.', lockView(['production', 'staging'], '{}')),
   dialog('details', 'details', 'The plan in full.', detailsView(executing)),
