@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { DeploymentState } from '../../src/adapters/kubernetes/deployments/port.ts'
+import type { SecretKeyState } from '../../src/adapters/kubernetes/secrets/port.ts'
 import type { EnvironmentConfig } from '../../src/config/environment-schema.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import type { ServiceConfig } from '../../src/config/service-schema.ts'
@@ -21,7 +22,7 @@ export const { service } = committed
 export const production = committed.environments['production'] as EnvironmentConfig
 
 /** The ports that a test gives, each with those of its methods that are expected to be called. */
-export type WorldParts = {
+type WorldParts = {
   readonly [Port in keyof World]?: World[Port] extends string | ((...given: never) => unknown)
     ? World[Port]
     : Partial<World[Port]>
@@ -104,6 +105,20 @@ export const asPlanned = {
     }),
   },
 } satisfies WorldParts
+
+/** The state of a Secret's key that is there and that nobody but Purser has set. */
+export function secretKeyState(more: Partial<SecretKeyState> = {}): SecretKeyState {
+  return {
+    secretExists: true,
+    keyExists: true,
+    fingerprint: 'aa',
+    fingerprints: ['aa'],
+    immutable: false,
+    keys: [service.stripe.secret.key],
+    managers: [],
+    ...more,
+  }
+}
 
 /** A Deployment that runs what the example plan found. */
 export function deploymentState(more: Partial<DeploymentState> = {}): DeploymentState {
