@@ -4,7 +4,15 @@ import type { SecretKeyState } from '../../src/adapters/kubernetes/secrets/port.
 import type { EnvironmentConfig } from '../../src/config/environment-schema.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import type { ServiceConfig } from '../../src/config/service-schema.ts'
-import type { PhaseContext, PhaseRecords } from '../../src/runbook/phase.ts'
+import {
+  type AfterOf,
+  type Effect,
+  type EffectKind,
+  type EffectRecord,
+  storedEffect,
+} from '../../src/model/effects/effects.ts'
+import type { Json } from '../../src/model/json.ts'
+import type { Change, PhaseContext, PhaseRecords } from '../../src/runbook/phase.ts'
 import type { World } from '../../src/runbook/world.ts'
 import { deploy, plan } from '../messages/example-runs.ts'
 
@@ -92,6 +100,61 @@ export function only<Port extends object>(port: string, parts: Partial<Port> = {
 
 function unexpected(what: string): never {
   throw new Error(`the test did not expect ${what}`)
+}
+
+/** What runs leave in the state database. */
+export interface Remembered {
+  /** The results of steps, by run, phase and name. */
+  readonly steps: Map<string, Json>
+  readonly effects: Effect[]
+}
+
+/**
+ * Steps, changes and effects as the executor keeps them: a finished step gives back what was stored, what stood there
+ * before a change is asked once, and a record is read back as the state database would.
+ */
+export function remembering(
+  { steps, effects }: Remembered,
+  at: { readonly run: number; readonly phase: string },
+  signal: AbortSignal,
+) {
+  async function step<T extends Json | void>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const key = `${at.run} ${at.phase} ${name}`
+    if (!steps.has(key)) steps.set(key, JSON.parse(JSON.stringify((await act(signal)) ?? null)) as Json)
+    return steps.get(key) as T
+  }
+  function known<K extends EffectKind>(kind: K, target: string): EffectRecord<K> | undefined {
+    const all: readonly EffectRecord<EffectKind>[] = effects
+    return all
+      .filter((one): one is EffectRecord<K> => one.kind === kind)
+      .find((one) => one.run === at.run && one.phase === at.phase && one.target === target)
+  }
+  function settled(id: number, more: { readonly status: Effect['status']; readonly after?: Json }): void {
+    const index = effects.findIndex((one) => one.id === id)
+    const effect = effects[index]
+    if (effect === undefined) throw new Error(`there is no effect ${id}`)
+    effects[index] = storedEffect({ ...effect, ...more })
+  }
+  async function change<K extends EffectKind, A extends AfterOf<K>>(name: string, wanted: Change<K, A>): Promise<A> {
+    const { kind, target } = wanted
+    return step<A>(name, async () => {
+      if (known(kind, target) === undefined) {
+        const facts = { ...at, id: effects.length + 1, kind, target, at: new Date(), status: 'started' } as const
+        effects.push(storedEffect({ ...facts, before: await wanted.before(signal), after: undefined }))
+      }
+      const effect = known(kind, target)
+      if (effect === undefined) throw new Error(`there is no record of ${kind} ${target}`)
+      const after = await wanted.act(effect.before, signal)
+      settled(effect.id, { status: 'applied', after })
+      return after
+    })
+  }
+  const records = {
+    effectsOf: async (of) => effects.filter(({ run }) => run === of),
+    undone: async (id) => settled(id, { status: 'undone' }),
+    settle: async ({ id }, after) => settled(id, { status: 'applied', after }),
+  } satisfies RecordsParts
+  return { step, change, records }
 }
 
 /** The repository and the registry, which say what they said when the example plan was made. */
