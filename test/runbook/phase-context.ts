@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { CronJobState } from '../../src/adapters/kubernetes/cron-jobs/port.ts'
 import type { DeploymentState } from '../../src/adapters/kubernetes/deployments/port.ts'
 import type { SecretKeyState } from '../../src/adapters/kubernetes/secrets/port.ts'
 import type { EnvironmentConfig } from '../../src/config/environment-schema.ts'
@@ -179,6 +180,24 @@ export function secretKeyState(more: Partial<SecretKeyState> = {}): SecretKeySta
     immutable: false,
     keys: [service.stripe.secret.key],
     managers: [],
+    ...more,
+  }
+}
+
+/** A CronJob that is there and does nothing at the moment. */
+export function cronJobState(more: Partial<CronJobState> = {}): CronJobState {
+  const name = 'webhook-retry'
+  return {
+    name,
+    schedule: '*/5 * * * *',
+    timeZone: undefined,
+    startingDeadlineSeconds: undefined,
+    suspended: false,
+    createdAt: undefined,
+    lastScheduleTime: undefined,
+    lastSuccessfulTime: undefined,
+    active: 0,
+    manifest: { apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name } },
     ...more,
   }
 }
