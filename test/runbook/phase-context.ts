@@ -22,7 +22,11 @@ import { deploy, plan } from '../messages/example-runs.ts'
  * else the phase asks for raises an error that names it.
  */
 
-const committed = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
+/** The committed purser.yaml. */
+export const committed = parsePurserYaml(
+  readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'),
+  'purser.yaml',
+)
 
 /** The service of the committed purser.yaml. */
 export const { service } = committed
@@ -31,7 +35,7 @@ export const { service } = committed
 export const production = committed.environments['production'] as EnvironmentConfig
 
 /** The ports that a test gives, each with those of its methods that are expected to be called. */
-type WorldParts = {
+export type WorldParts = {
   readonly [Port in keyof World]?: World[Port] extends string | ((...given: never) => unknown)
     ? World[Port]
     : Partial<World[Port]>
