@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { Repository } from '../../src/adapters/git/port.ts'
 import { openRepository } from '../../src/adapters/git/repository.ts'
 import { migrationFiles } from '../../src/runbook/migrate/migrations.ts'
-import type { World } from '../../src/runbook/world.ts'
+import { worldOf } from '../runbook/phase-context.ts'
 import { makeGitRepository } from '../support/git-repository.ts'
 
 const never = new AbortController().signal
@@ -69,9 +69,8 @@ async function started(work: () => Promise<unknown>): Promise<readonly string[]>
 describe('a repository with many files', () => {
   it('hands out 300 migrations for three starts of git', async () => {
     const config = { directory: 'db', lockTimeoutSeconds: 2, statementTimeoutMinutes: 5, needs: [], expect: [] }
-    const world = { repository } as unknown as World
     const commands = await started(async () => {
-      const files = await migrationFiles(world, { ...config, blockers: 'name' }, head, never)
+      const files = await migrationFiles(worldOf({ repository }), { ...config, blockers: 'name' }, head, never)
       expect(files.map(({ name }) => name)).toEqual(migrations)
       expect(files.map(({ sql }) => sql).slice(0, 3)).toEqual([1, 1, 2].map((one) => `create table t${one} ();\n`))
     })

@@ -14,6 +14,7 @@ import type { KubernetesObject } from '../../src/adapters/kubernetes/manifests/p
 import type { Permission } from '../../src/adapters/kubernetes/permissions/port.ts'
 import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
 import { Sensitive } from '../../src/sensitive.ts'
+import { service } from '../runbook/phase-context.ts'
 import { fakeRuntime } from './fake-runtime.ts'
 
 const NAMESPACE = 'production'
@@ -162,12 +163,7 @@ describe('a cluster whose API server has a bad day', () => {
     for (const document of parseAllDocuments(await readFile(rbac, 'utf8'))) simulator.plant(document.toJS() as object)
     const purser = await open(simulator.tokenFor('purser', 'purser'))
     const { neededPermissions } = await import('../../src/runbook/preflight/permissions.ts')
-    const service = {
-      deployment: NAME,
-      stripe: { secret: { name: 'stripe-credentials' } },
-      cronJobs: [{ name: 'webhook-retry' }],
-    }
-    const needed = neededPermissions(service as unknown as Parameters<typeof neededPermissions>[0])
+    const needed = neededPermissions({ ...service, deployment: NAME })
     expect(await purser.missingPermissions(needed, signal)).toEqual([])
     const asked = new Set<string>()
     simulator.setFault({ concerns: (request) => (asked.add(rightOf(request)), false) })

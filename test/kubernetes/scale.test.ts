@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type KubernetesSimulator, startKubernetes } from '../../sandbox/kubernetes/server.ts'
 import { openCluster } from '../../src/adapters/kubernetes/client.ts'
 import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
-import type { PhaseContext } from '../../src/runbook/phase.ts'
 import { runningReplicas, scaleBack } from '../../src/runbook/restore/replicas.ts'
+import { phaseContext } from '../runbook/phase-context.ts'
 import { fakeRuntime } from './fake-runtime.ts'
 
 const namespace = 'production'
@@ -59,12 +59,7 @@ it('stops a deployment until its last pod is gone, and brings all of them back',
 describe('a deployment that is to stand still for a restore', () => {
   const running = { deployment: 'api', container: 'api', image: 'api:v1', onProgress: quiet }
   const context = () =>
-    ({
-      world: { cluster },
-      service: { deployment: 'api', container: 'api' },
-      environment: { namespace },
-      signal,
-    }) as unknown as PhaseContext
+    phaseContext({ world: { cluster }, service: { deployment: 'api' }, environment: { namespace }, signal })
   const replicas = async () => (await cluster.deployment('api', 'api', signal))?.replicas
   const scale = (to: number) => cluster.scale({ deployment: 'api', replicas: to, onProgress: quiet }, signal)
 

@@ -9,8 +9,12 @@ const undoOfRestore = {
   ...undo,
   steps: [{ effect: 1, covers: [1], kind: 'database', target: 'valuecanvas', line: '' }],
 } as const
-const fix = (remedy: object) =>
-  ({ kind: 'fix', remedy, diagnose: { kind: 'diagnose', subject: 'webhook' } }) as unknown as Run['plan']
+type FixPlan = Extract<Run['plan'], { readonly kind: 'fix' }>
+const fix = (remedy: FixPlan['remedy']): FixPlan => ({
+  kind: 'fix',
+  remedy,
+  diagnose: { kind: 'diagnose', subject: 'webhook' },
+})
 
 it.each<[boolean, Run['plan'], PlannedEffect]>([
   [true, deploy, { kind: 'image', target: 'api' }],

@@ -23,16 +23,14 @@ const approved: DeployPlan = {
   configuration: { 'service.e2e.run': '["npm","run","e2e"]', 'service.monitor.minutes': '30' },
   effects: [],
 }
+/** What is planned of an endpoint that is not there any more. */
+function creating({ stands: _, ...rest }: DeployPlan['stripe']): DeployPlan['stripe'] {
+  return { ...rest, action: 'create' }
+}
+const { fingerprint: _, ...withoutSecret } = stripe
 const created: DeployPlan = {
   ...approved,
-  stripe: {
-    ...stripe,
-    action: 'create',
-    stands: undefined,
-    endpoint: undefined,
-    secret: 'missing',
-    fingerprint: undefined,
-  } as unknown as DeployPlan['stripe'],
+  stripe: { ...creating(withoutSecret), endpoint: undefined, secret: 'missing' },
 }
 
 let ids = 0
@@ -136,7 +134,7 @@ describe('before the first change', () => {
     ],
     [
       'an endpoint that was deleted',
-      { ...approved, stripe: { ...stripe, action: 'create', stands: undefined } as unknown as DeployPlan['stripe'] },
+      { ...approved, stripe: creating(stripe) },
       'Stripe endpoint we_1 was deleted, or has another URL (planned: keep)',
     ],
     [
@@ -219,7 +217,7 @@ describe('once the run has changed something', () => {
   it.each<[string, DeployPlan, readonly Effect[], string, DeployPlan]>([
     [
       'the endpoint that it made was deleted',
-      { ...created, stripe: { ...made, action: 'create', stands: undefined } as unknown as DeployPlan['stripe'] },
+      { ...created, stripe: creating(made) },
       [endpointMade(), secretWritten],
       'Stripe endpoint we_2 was deleted, or has another URL (planned: create)',
       created,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { consumersIn } from '../../src/adapters/kubernetes/secrets/consumers.ts'
 import { platformRisk } from '../../src/runbook/plan/cluster-risks.ts'
 import { imageBefore } from '../../src/runbook/rollout/rollout.ts'
+import { deploymentState } from './phase-context.ts'
 
 describe('the platform of the nodes', () => {
   it.each([
@@ -28,11 +29,7 @@ describe('the platform of the nodes', () => {
 
 describe('what a rollback goes back to', () => {
   const running = { name: 'api-2', uid: '2' }
-  const deployment = {
-    image: 'api:broken',
-    replicaSet: running,
-    templateHash: 'hash',
-  } as unknown as Parameters<typeof imageBefore>[0]
+  const deployment = deploymentState({ image: 'api:broken', replicaSet: running, templateHash: 'hash' })
 
   it('is what ran, when that had been rolled out completely', () => {
     const lastHealthy = { revision: '2', replicaSet: running, image: 'api:broken' }

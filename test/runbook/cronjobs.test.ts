@@ -3,16 +3,18 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type KubernetesSimulator, startKubernetes } from '../../sandbox/kubernetes/server.ts'
+import type { Repository } from '../../src/adapters/git/port.ts'
 import { openCluster } from '../../src/adapters/kubernetes/client.ts'
 import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
-import type { Change, PhaseContext } from '../../src/runbook/phase.ts'
+import type { ServiceConfig } from '../../src/config/service-schema.ts'
+import type { PhaseContext } from '../../src/runbook/phase.ts'
 import { cronjobs } from '../../src/runbook/cronjobs/cronjobs.ts'
 import { fakeRuntime } from '../kubernetes/fake-runtime.ts'
 import { deploy, phase, plan } from '../messages/example-runs.ts'
+import { asPlanned, deploymentState, phaseContext } from './phase-context.ts'
 
 const namespace = 'production'
 const signal = AbortSignal.timeout(60_000)
-const { version, commit } = plan
 
 let simulator: KubernetesSimulator
 let directory: string
@@ -49,36 +51,26 @@ spec:
       template: { spec: { restartPolicy: Never, containers: [{ name: job, image: 'job:v1' }] } }
 `
 
-const readAll = async (_: string, wanted: readonly { path: string }[]) =>
-  wanted.map((one) => ({ ...one, text: manifestOf(basename(one.path, '.yaml')) }))
+const repository: Pick<Repository, 'resolveVersion' | 'readAll'> = {
+  ...asPlanned.repository,
+  readAll: async (_, wanted) => wanted.map((one) => ({ ...one, text: manifestOf(basename(one.path, '.yaml')) })),
+}
 
-function contextOf(attempt: number): PhaseContext {
-  const run = deploy({ status: 'executing', phases: [phase('cronjobs', { status: 'running', attempt })] })
-  const step = <T>(_: string, act: (signal: AbortSignal) => Promise<T>) => act(signal)
-  return {
-    run,
-    service: {
-      deployment: 'api',
-      container: 'api',
-      image: { repository: 'valuecanvas/api', build: 'none' },
-      cronJobs: [{ name: 'webhook-retry', manifest: 'k8s/webhook-retry.yaml', tryOnce: true }],
-    },
+const retry = { name: 'webhook-retry', manifest: 'k8s/webhook-retry.yaml', tryOnce: true }
+
+function contextOf(attempt: number, cronJobs: ServiceConfig['cronJobs'] = [retry]): PhaseContext {
+  return phaseContext({
+    run: deploy({ status: 'executing', phases: [phase('cronjobs', { status: 'running', attempt })] }),
+    service: { cronJobs },
     environment: { namespace },
     signal,
-    step,
-    change: (name: string, { before, act }: Change<'cronjob'>) =>
-      step(name, async () => act(await before(signal), signal)),
-    report: async () => undefined,
-    tell: async () => undefined,
     records: { effectsOf: async () => [] },
     world: {
-      cluster: Object.assign(Object.create(cluster) as Cluster, {
-        deployment: async () => ({ image: plan.image.reference, containers: ['api'], paused: false }),
-      }),
-      repository: { resolveVersion: async () => ({ ...commit, version }), readAll },
-      registry: { resolve: async () => plan.image },
+      ...asPlanned,
+      repository,
+      cluster: { ...cluster, deployment: async () => deploymentState({ image: plan.image.reference }) },
     },
-  } as unknown as PhaseContext
+  })
 }
 
 it('tries a CronJob again when a person has the phase done again, and only then', async () => {
@@ -96,12 +88,8 @@ it('tries a CronJob again when a person has the phase done again, and only then'
 })
 
 it('reads the manifests of all CronJobs in one look', async () => {
-  const context = contextOf(1)
   const jobs = ['expire-grace', 'send-reports'].map((name) => ({ name, manifest: `k8s/${name}.yaml`, tryOnce: false }))
-  const looks = vi.fn<typeof readAll>(readAll)
-  const { world, service } = context
-  const repository = { ...world.repository, readAll: looks } as unknown as typeof world.repository
-  const both = { ...context, service: { ...service, cronJobs: jobs }, world: { ...world, repository } }
-  expect(await cronjobs(both)).toEqual({ line: 'expire-grace (5 3 * * *); send-reports (5 3 * * *)' })
+  const looks = vi.spyOn(repository, 'readAll')
+  expect(await cronjobs(contextOf(1, jobs))).toEqual({ line: 'expire-grace (5 3 * * *); send-reports (5 3 * * *)' })
   expect(looks).toHaveBeenCalledOnce()
 })

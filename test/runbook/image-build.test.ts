@@ -5,18 +5,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openRepository } from '../../src/adapters/git/repository.ts'
 import { openCommands } from '../../src/adapters/process/commands.ts'
 import { openRegistry } from '../../src/adapters/registry/client.ts'
-import type { Change, PhaseContext } from '../../src/runbook/phase.ts'
+import type { PhaseContext } from '../../src/runbook/phase.ts'
 import { imageDrift, planImage, releasedImage } from '../../src/runbook/rollout/image.ts'
 import { buildImage } from '../../src/runbook/rollout/image-build.ts'
 import type { World } from '../../src/runbook/world.ts'
-import type { EffectOf } from '../../src/model/effects/effects.ts'
-import type { PushedImage } from '../../src/model/effects/image-push.ts'
 import type { DeployPlan } from '../../src/model/deploy-plan.ts'
 import { buildServiceRepository, type ServiceRepository } from '../../sandbox/valuecanvas/repository.ts'
 import { deploy, plan as examplePlan } from '../messages/example-runs.ts'
 import { buildah, type BuildTool, buildToolsAreHere } from '../support/buildah.ts'
 import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts'
 import { commitVersion, dockerfileFromNothing } from '../valuecanvas/new-version.ts'
+import { phaseContext, type Remembered, remembering } from './phase-context.ts'
 
 const signal = AbortSignal.timeout(120_000)
 
@@ -44,11 +43,11 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
     await rm(directory, { recursive: true, force: true })
   })
 
-  let effects: EffectOf<'image-push'>[]
+  let stores: Remembered
   let told: string[]
   let nodePlatforms: readonly string[]
   beforeEach(() => {
-    effects = []
+    stores = { steps: new Map(), effects: [] }
     told = []
     nodePlatforms = ['linux/amd64', 'linux/arm64']
   })
@@ -68,32 +67,25 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
   }: Wish): Promise<PhaseContext> {
     const sha = commits.get(version) ?? ''
     const host = registry.host
-    const commands = run(tool.commands(host)).map((argv) =>
-      argv.map((word) => word.replace('valuecanvas/api', `team/${name}`)),
-    )
-    const build = { run: commands, timeoutMinutes: 2, env: tool.env, envFrom: {} }
-    const service = {
-      image: { repository: `${host}/team/${name}`, build },
-      deployment: 'valuecanvas-api',
-      stripe: { secret: { name: 'stripe-credentials', key: 'webhook-secret' } },
-    }
-    const world = {
-      registry: openRegistry(),
-      commands: openCommands(),
-      repository,
-      cluster: { nodePlatforms: async () => nodePlatforms },
-      workspaces: join(directory, 'workspaces'),
-    }
-    const context = {
+    const commands = run(tool.commands(host)).map((argv): [string, ...string[]] => {
+      const [program = '', ...more] = argv.map((word) => word.replace('valuecanvas/api', `team/${name}`))
+      return [program, ...more]
+    })
+    const build = { run: commands, timeoutMinutes: 2, env: { ...tool.env }, envFrom: {} }
+    const context = phaseContext({
       run: { ...deploy({ status: 'executing' }), version },
-      service,
-      world,
+      service: { image: { repository: `${host}/team/${name}`, build } },
+      world: {
+        registry: openRegistry(),
+        commands: openCommands(),
+        repository,
+        cluster: { nodePlatforms: async () => nodePlatforms },
+        workspaces: join(directory, 'workspaces'),
+      },
       signal,
-      records: { effectsOf: async () => effects },
-      report: async () => {},
-      tell: async (post: object) => void told.push(JSON.stringify(post)),
-      change: recorded,
-    } as unknown as PhaseContext
+      ...remembering(stores, { run: 42, phase: 'preflight' }, signal),
+      tell: async (post) => void told.push(JSON.stringify(post)),
+    })
     const plan: DeployPlan = {
       ...examplePlan,
       version,
@@ -101,21 +93,6 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
       image: await planImage(context, sha),
     }
     return { ...context, run: { ...context.run, plan } }
-  }
-
-  /** As the executor keeps effects: what stood there is asked once, what stands there now is known when it is done. */
-  async function recorded(_: string, change: Change<'image-push'>): Promise<PushedImage> {
-    const first = { id: 1, run: 42, phase: 'preflight', kind: change.kind, target: change.target, at: new Date() }
-    const known = effects[0] ?? {
-      ...first,
-      before: await change.before(signal),
-      after: undefined,
-      status: 'started' as const,
-    }
-    effects = [known]
-    const after = await change.act(known.before, signal)
-    effects = [{ ...known, after, status: 'applied' }]
-    return after
   }
 
   const digestNow = async (context: PhaseContext) =>
@@ -149,11 +126,11 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
       commands.map((argv) => argv.map((word) => word.replace('{commit}', 'f'.repeat(40))))
     const context = await planned({ name: 'other', run: stranger })
     await expect(buildImage(context)).rejects.toMatchObject({ code: 'image_of_another_commit' })
-    expect(effects[0]?.status).toBe('started')
+    expect(stores.effects[0]?.status).toBe('started')
     const again = await planned({ name: 'other' })
     const { build } = (again.run.plan as DeployPlan).image
     expect(build).toMatchObject({ replaces: await digestNow(again) })
-    effects = []
+    stores.effects.length = 0
     await buildImage(again)
     expect(told.join()).toContain(`The tag named ${typeof build === 'object' ? build?.replaces : ''} before.`)
   })

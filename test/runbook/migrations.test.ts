@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { LedgerEntry, MigrationFile } from '../../src/adapters/postgres/port.ts'
 import type { MigrationsConfig } from '../../src/config/service-schema.ts'
 import { expectedTables, migrationFiles, pendingMigrations, severity } from '../../src/runbook/migrate/migrations.ts'
-import type { World } from '../../src/runbook/world.ts'
+import { worldOf } from './phase-context.ts'
 
 const config: MigrationsConfig = {
   directory: 'supabase/migrations',
@@ -77,13 +77,12 @@ describe('pending migrations', () => {
 
 describe('migration files', () => {
   const repository = (names: readonly string[]) =>
-    ({
+    worldOf({
       repository: {
         list: async () => names,
-        readAll: async (_: string, wanted: readonly { path: string }[]) =>
-          wanted.map((one) => ({ ...one, text: `-- ${one.path}` })),
+        readAll: async (_, wanted) => wanted.map((one) => ({ ...one, text: `-- ${one.path}` })),
       },
-    }) as unknown as World
+    })
 
   it('are the numbered SQL files, oldest first by number and not by letter', async () => {
     const names = ['10_j.sql', 'README.md', '9_i.sql', 'seed.sql', '20260101091000_k.sql', '9_i.sql.bak']

@@ -1,22 +1,15 @@
-import { readFileSync } from 'node:fs'
 import Stripe from 'stripe'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { startStripe, type StripeSimulator } from '../../sandbox/stripe/server.ts'
 import { openStripe, webhookProbe } from '../../src/adapters/stripe/client.ts'
 import { STRIPE_API_VERSION } from '../../src/adapters/stripe/events.ts'
-import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
-import type { Change, PhaseContext } from '../../src/runbook/phase.ts'
+import type { PhaseContext } from '../../src/runbook/phase.ts'
 import { missedEvents, resendEvents, sameShape } from '../../src/runbook/stripe/missed-events.ts'
 import type { World } from '../../src/runbook/world.ts'
-import type { Json } from '../../src/model/json.ts'
 import { Sensitive } from '../../src/sensitive.ts'
-import { deploy } from '../messages/example-runs.ts'
 import { type Receiver, startReceiver } from '../stripe/receiver.ts'
+import { phaseContext, type Remembered, remembering, secretKeyState, service } from './phase-context.ts'
 
-const { service, environments } = parsePurserYaml(
-  readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'),
-  'purser.yaml',
-)
 const signal = AbortSignal.timeout(60_000)
 const { receivedEvents: _, ...stripeWithoutQuery } = service.stripe
 
@@ -25,14 +18,14 @@ describe('events that the service missed', () => {
   let hook: Receiver
   let signingSecret: string
   let endpointId: string
-  let steps: Map<string, Json>
+  let remembered: Remembered
   /** Ids in the service's table. */
   let table: string[]
 
   async function start(apiVersion: string): Promise<void> {
     hook = await startReceiver()
     simulator = await startStripe({ secretKey: 'sk_test_missed', retryDelaysMs: [], apiVersion })
-    steps = new Map()
+    remembered = { steps: new Map(), effects: [] }
     table = []
     const created = await stripe().createEndpoint(
       { url: hook.url, enabledEvents: ['invoice.paid'], metadata: {}, description: '', idempotencyKey: 'once' },
@@ -55,35 +48,26 @@ describe('events that the service missed', () => {
   const postedIds = () => hook.received.flatMap(({ body }) => /"id": "(evt_1\w+)"/.exec(body)?.[1] ?? [])
 
   function contextOf(options: { readonly query?: boolean } = {}): PhaseContext {
-    const world = {
-      stripe: stripe(),
-      webhook: { ...webhookProbe(), unsigned: async () => ({ status: 400, milliseconds: 1, body: '' }) },
-      cluster: {
-        readSecretKey: async () => new Sensitive(`${signingSecret},whsec_former`),
-        secretKey: async () => ({ secretExists: true, keyExists: true, fingerprint: 'aa', immutable: false }),
+    return phaseContext({
+      ...remembering(remembered, { run: 42, phase: 'stripe' }, signal),
+      service: options.query === false ? { stripe: stripeWithoutQuery } : {},
+      environment: { webhookUrl: hook.url },
+      world: {
+        stripe: stripe(),
+        webhook: { ...webhookProbe(), unsigned: async () => ({ status: 400, milliseconds: 1, body: '' }) },
+        cluster: {
+          readSecretKey: async () => new Sensitive(`${signingSecret},whsec_former`),
+          secretKey: async () => secretKeyState(),
+        },
+        database: {
+          query: async (sql) => ({
+            columns: ['event_id'],
+            rows: table.filter((id) => sql.includes(`'${id}'`)).map((id) => [id]),
+          }),
+        },
       },
-      database: {
-        query: async (sql: string) => ({
-          columns: ['event_id'],
-          rows: table.filter((id) => sql.includes(`'${id}'`)).map((id) => [id]),
-        }),
-      },
-    }
-    const context = {
-      run: deploy({ status: 'executing' }),
-      service: options.query === false ? { ...service, stripe: stripeWithoutQuery } : service,
-      environment: { ...environments['production'], webhookUrl: hook.url },
-      world: world as unknown as World,
       signal,
-      report: async () => {},
-      step: async (name: string, act: (signal: AbortSignal) => Promise<Json>) => {
-        if (!steps.has(name)) steps.set(name, await act(signal))
-        return steps.get(name)
-      },
-      change: async (name: string, { before, act }: Change<'events'>) =>
-        context.step(name, async () => act(await before(signal), signal)),
-    } as unknown as PhaseContext
-    return context
+    })
   }
 
   it('are those that Stripe made and its table lacks, whatever became of their delivery', async () => {

@@ -1,25 +1,28 @@
 import type { Claim, Fence } from '../../src/store/fence.ts'
 import { RecordedSteps } from '../../src/jobs/recorded-steps.ts'
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { LogLine } from '../../src/adapters/kubernetes/logs/port.ts'
-import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import type { MonitorConfig } from '../../src/config/service-schema.ts'
 import { ClusterError } from '../../src/adapters/kubernetes/api/errors.ts'
 import { DatabaseError } from '../../src/adapters/postgres/errors.ts'
 import { contextFor } from '../../src/jobs/phase-context.ts'
 import { beginWantedRollbacks } from '../../src/jobs/begin-rollback.ts'
-import type { PhaseContext, PhaseResult } from '../../src/runbook/phase.ts'
+import type { PhaseResult } from '../../src/runbook/phase.ts'
 import { monitor } from '../../src/runbook/monitor/monitor.ts'
-import type { World } from '../../src/runbook/world.ts'
 import type { PhaseStore } from '../../src/store/phases.ts'
 import { TransitionRefused } from '../../src/model/errors.ts'
 import type { ThreadPost } from '../../src/model/post.ts'
 import { plan } from '../messages/example-runs.ts'
+import {
+  asPlanned,
+  committed as config,
+  deploymentState,
+  production,
+  worldOf,
+  type WorldParts,
+} from './phase-context.ts'
 import { openStores, type TestStores } from '../store/stores.ts'
 
-const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
-const production = config.environments['production'] as PhaseContext['environment']
 const alex = { actor: 'UALEX', source: 'CDEPLOYS' }
 
 let stores: TestStores
@@ -47,12 +50,7 @@ interface Stage {
   readonly claim: Claim
   readonly scene: Scene
   /** Runs the phase once more, as another worker would. */
-  run(more?: {
-    signal?: AbortSignal
-    auto?: boolean
-    world?: Partial<World>
-    phases?: PhaseStore
-  }): Promise<PhaseResult>
+  run(more?: { signal?: AbortSignal; auto?: boolean; world?: WorldParts; phases?: PhaseStore }): Promise<PhaseResult>
   posts(): Promise<readonly ThreadPost[]>
 }
 
@@ -60,23 +58,13 @@ interface Stage {
 async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
   const claim = await stores.under('monitor')
   const scene: Scene = { dead: 0, lines: [], follow: () => new Promise(() => undefined) }
-  const deployment = {
-    image: plan.image.reference,
-    containers: ['api'],
-    templateHash: '',
-    paused: false,
-    replicas: 3,
-    availableReplicas: 3,
-    updatedReplicas: 3,
-  }
-  const world = {
-    repository: { resolveVersion: async () => plan.commit },
-    registry: { resolve: async () => plan.image },
+  const world: WorldParts = {
+    ...asPlanned,
     cluster: {
-      deployment: async () => deployment,
+      deployment: async () => deploymentState({ image: plan.image.reference, templateHash: '' }),
       restarts: async () => 0,
-      followLogs: async (_: unknown, onLine: (line: LogLine) => void, signal: AbortSignal) => {
-        for (const line of scene.lines) onLine(line)
+      followLogs: async (_, onLine, signal) => {
+        for (const line of scene.lines) await onLine(line)
         await Promise.race([scene.follow(), new Promise((resolve) => signal.addEventListener('abort', resolve))])
       },
     },
@@ -121,7 +109,7 @@ async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
             ...production,
             policy: { ...production.policy, autoRollback: auto },
           },
-          world: { ...world, ...other } as unknown as World,
+          world: worldOf({ ...world, ...other }),
           phases,
           publish: async () => undefined,
           signal,
@@ -251,7 +239,7 @@ describe('watching a release', () => {
   it('has no verdict when too little was seen, and that is no pass', async () => {
     const stage = await onStage()
     const away = new DatabaseError('database_unreachable', 'querying the database: gone', { transient: true })
-    const database = { query: () => Promise.reject(away) } as unknown as World['database']
+    const database = { query: () => Promise.reject(away) }
     await expect(stage.run({ world: { database } })).rejects.toMatchObject({
       code: 'monitor_inconclusive',
       evidence: [expect.stringContaining('Dead letters: no data: only 0 of 5 samples')],

@@ -1,25 +1,17 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { SecretConsumer, SecretKeyState } from '../../src/adapters/kubernetes/secrets/port.ts'
 import type { WebhookEndpoint } from '../../src/adapters/stripe/port.ts'
-import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
-import type { PhaseContext } from '../../src/runbook/phase.ts'
 import { expandedEvents } from '../../src/runbook/stripe/event-types.ts'
 import { planStripe } from '../../src/runbook/plan/stripe-plan.ts'
-import type { World } from '../../src/runbook/world.ts'
 import { deploy } from '../messages/example-runs.ts'
+import { phaseContext, production, secretKeyState, service } from './phase-context.ts'
 
-const { service, environments } = parsePurserYaml(
-  readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'),
-  'purser.yaml',
-)
-const production = environments['production']
 const events = expandedEvents({ service })
 
 function endpoint(more: Partial<WebhookEndpoint> = {}): WebhookEndpoint {
   return {
     id: 'we_1',
-    url: production?.webhookUrl ?? '',
+    url: production.webhookUrl,
     enabledEvents: events,
     status: 'enabled',
     apiVersion: service.stripe.apiVersion ?? null,
@@ -42,37 +34,25 @@ interface Facts {
 }
 
 function planned(facts: Facts) {
-  const secret: SecretKeyState = {
-    secretExists: true,
-    keyExists: true,
-    fingerprint: 'aa',
-    fingerprints: ['aa'],
-    immutable: false,
-    keys: ['webhook-secret'],
-    managers: [],
-    ...facts.secret,
-  }
-  const world = {
-    stripe: {
-      apiVersion: '2099-01-01.other',
-      endpoints: async () => facts.endpoints ?? [endpoint()],
-      account: async () => ({ id: facts.account ?? 'acct_1' }),
-    },
-    cluster: {
-      secretKey: async () => secret,
-      missingPermissions: async (needed: readonly unknown[]) => (facts.mayRestart === false ? needed : []),
-    },
-  }
-  const stripe = { ...production?.stripe, ...(facts.pinned === undefined ? {} : { account: facts.pinned }) }
-  const context = {
+  const context = phaseContext({
     run: { ...deploy({ status: 'planning' }), rotateSecret: facts.rotate === true },
-    service,
-    environment: { ...production, stripe },
-    world: world as unknown as World,
+    environment: {
+      stripe: { ...production.stripe, ...(facts.pinned === undefined ? {} : { account: facts.pinned }) },
+    },
+    world: {
+      stripe: {
+        apiVersion: '2099-01-01.other',
+        endpoints: async () => facts.endpoints ?? [endpoint()],
+        account: async () => ({ id: facts.account ?? 'acct_1', livemode: undefined }),
+      },
+      cluster: {
+        secretKey: async () => secretKeyState(facts.secret),
+        missingPermissions: async (needed) => (facts.mayRestart === false ? needed : []),
+      },
+    },
     records: { rollbackClosedUpTo: async () => 0 },
-    signal: AbortSignal.timeout(5_000),
-  }
-  return planStripe(context as unknown as PhaseContext, facts.consumers ?? [])
+  })
+  return planStripe(context, facts.consumers ?? [])
 }
 
 const missing = { keyExists: false, fingerprint: undefined, fingerprints: [] }

@@ -1,19 +1,15 @@
-import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { serviceSource } from '../../sandbox/valuecanvas/repository.ts'
 import { openDatabase } from '../../src/adapters/postgres/database.ts'
-import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import type { VerifyConfig } from '../../src/config/service-schema.ts'
 import { withinTime } from '../../src/runbook/verify/checks.ts'
-import type { PhaseContext } from '../../src/runbook/phase.ts'
 import { counts, firstRows } from '../../src/runbook/verify/query-checks.ts'
 import type { Check } from '../../src/model/run.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { ask, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
-
-const { service } = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
+import { phaseContext, service } from './phase-context.ts'
 
 let postgres: TestPostgres
 let url: string
@@ -29,9 +25,8 @@ afterAll(() => postgres.close())
 function counted(verify: Partial<VerifyConfig>): Promise<readonly Check[]> {
   const all: VerifyConfig = { queries: [], invariants: [], timeoutSeconds: 10, ...verify }
   return withinTime(all.timeoutSeconds, AbortSignal.timeout(60_000), (signal) => {
-    // What `counts` reads of its context, and nothing else.
     const world = { database: openDatabase({ url: new Sensitive(url) }) }
-    return counts({ service: { ...service, verify: all }, signal, world } as unknown as PhaseContext)
+    return counts(phaseContext({ service: { verify: all }, signal, world }))
   })
 }
 

@@ -1,13 +1,14 @@
 import { beforeEach, expect, it } from 'vitest'
-import type { Change, PhaseContext } from '../../src/runbook/phase.ts'
+import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
+import type { BackupManifest, Backups, Restores } from '../../src/adapters/postgres/port.ts'
+import type { PhaseContext } from '../../src/runbook/phase.ts'
 import { CheckFailed } from '../../src/runbook/errors.ts'
 import { prepare, swap } from '../../src/runbook/restore/restore.ts'
 import { undo } from '../../src/runbook/rollback/rollback.ts'
-import type { World } from '../../src/runbook/world.ts'
-import { type Effect, type EffectKind, storedEffect } from '../../src/model/effects/effects.ts'
-import type { Json } from '../../src/model/json.ts'
 import type { Run } from '../../src/model/run.ts'
 import { planUndo } from '../../src/model/undo-plan.ts'
+import { deploy, restorePlan } from '../messages/example-runs.ts'
+import { cronJobState, deploymentState, phaseContext, type Remembered, remembering, service } from './phase-context.ts'
 
 const never = new AbortController().signal
 const restoreRun = 7
@@ -31,7 +32,7 @@ interface Trouble {
 }
 
 let outside: Outside
-let stores: { steps: Map<string, Json>; effects: Effect[] }
+let stores: Remembered
 let writes = 0
 
 beforeEach(() => {
@@ -45,39 +46,46 @@ beforeEach(() => {
   stores = { steps: new Map(), effects: [] }
 })
 
-const cluster = {
-  deployment: async () => ({ replicas: outside.replicas, image: 'api:v1', containers: ['api'], paused: false }),
-  cronJob: async () => ({ suspended: outside.suspended, active: 0 }),
-  suspendCronJob: async (_name: string, suspended: boolean) => void (outside.suspended = suspended),
-  scale: async ({ replicas }: { replicas: number }) => {
+const cluster: Partial<Cluster> = {
+  deployment: async () => deploymentState({ replicas: outside.replicas, image: 'api:v1' }),
+  cronJob: async () => cronJobState({ suspended: outside.suspended }),
+  suspendCronJob: async (_, suspended) => void (outside.suspended = suspended),
+  scale: async ({ replicas }) => {
     outside.replicas = replicas
     if (replicas > 0) outside.content = [...outside.content, `write ${(writes += 1)}`]
   },
-  waitForRollout: async () => ({}),
+  waitForRollout: async () => ({ replicas: 3, updated: 3, ready: 3, old: 0, line: '' }),
   autoscaler: async () => 'none',
 }
-const manifestOf = (file: string) => ({
+const manifestOf = (file: string): BackupManifest => ({
   file,
+  database: 'app',
+  serverVersion: '17.0',
+  clientVersion: '17.0',
+  bytes: 1,
   sha256,
   tables: [],
   rows: [],
+  sequences: [],
   restoreTest: { outcome: 'skipped', reason: '' },
+  startedAt: '2026-01-05T14:00:00Z',
+  finishedAt: '2026-01-05T14:08:00Z',
 })
-const backups = {
-  verify: async (file: string) => manifestOf(file),
+const backups: Partial<Backups> = {
+  verify: async (file) => manifestOf(file),
   list: async () => [manifestOf('backup.dump')],
-  create: async (name: string) => {
+  create: async (name) => {
     expect(outside.replicas, 'nothing may write while the way back is dumped').toBe(0)
     const { content, marks } = outside
     if (!outside.dumps.has(`${name}.dump`)) outside.dumps.set(`${name}.dump`, { content, marks: new Map(marks) })
     return manifestOf(`${name}.dump`)
   },
 }
-const restores = {
+const restores: Partial<Restores> = {
   whyNotSwap: async () => 'purser may not create databases (CREATEDB)',
   whyNotInPlace: async () => undefined,
-  doneInPlace: async (run: number) => outside.marks.get(run),
-  inPlace: async ({ run, file, safety }: { run: number; file: string; safety: string }) => {
+  doneInPlace: async (run) => outside.marks.get(run),
+  inPlace: async ({ run, file, safety }) => {
     if (outside.marks.has(run)) return { milliseconds: 0 }
     expect(outside.replicas).toBe(0)
     expect(outside.dumps.get(safety)?.content, 'the way back holds everything that was there').toEqual(outside.content)
@@ -105,75 +113,43 @@ function contextOf(run: Run, trouble?: Trouble): PhaseContext {
         }
       },
     })
-  const { effects, steps } = stores
-  const step = async <T>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-    const key = `${run.number} ${name}`
-    if (steps.has(key)) return steps.get(key) as T
-    const result = await act(never)
-    steps.set(key, result ?? null)
-    return result
-  }
-  const context = {
+  const { records, ...remembered } = remembering(stores, { run: run.number, phase: 'swap' }, never)
+  return phaseContext({
+    ...remembered,
     run,
     service: {
       deployment: 'api',
-      container: 'api',
-      cronJobs: [{ name: 'retry' }],
-      stripe: { secret: { name: 'stripe' } },
-      rollout: { graceSeconds: 1, timeoutMinutes: 1 },
-      rollback: { strict: false },
+      cronJobs: [{ name: 'retry', manifest: 'k8s/retry.yaml', tryOnce: false }],
+      rollout: { ...service.rollout, graceSeconds: 1, timeoutMinutes: 1 },
     },
     environment: { namespace: 'production', restore: 'auto' },
-    world: { cluster: troubled(cluster), restores: troubled(restores), backups: troubled(backups) } as unknown as World,
+    world: { cluster: troubled(cluster), restores: troubled(restores), backups: troubled(backups) },
     signal: never,
-    step,
-    change: async (name: string, change: Change<EffectKind>) =>
-      step(name, async (signal) => {
-        const { kind, target } = change
-        const same = (it: Effect): boolean => it.run === run.number && it.kind === kind && it.target === target
-        if (!effects.some(same)) {
-          const before = await change.before(signal)
-          const facts = { run: run.number, phase: 'swap', kind, target, before, after: undefined, at: new Date() }
-          effects.push(storedEffect({ ...facts, id: effects.length + 1, status: 'started' }))
-        }
-        const effect = effects.find(same) as Effect
-        const after = await change.act(effect.before, signal)
-        effects[effect.id - 1] = storedEffect({ ...(effects[effect.id - 1] as Effect), after, status: 'applied' })
-        return after
-      }),
-    report: async () => undefined,
-    tell: async () => undefined,
     records: {
+      ...records,
       keptBackups: async () => [{ ...manifestOf('backup.dump'), tables: 1, run: 1, environment: 'production' }],
       recordBackup: async () => undefined,
-      effectsOf: async (of: number) => effects.filter((it) => it.run === of),
-      undone: async (id: number) => void (effects[id - 1] = { ...(effects[id - 1] as Effect), status: 'undone' }),
-      settle: async (effect: Effect, after: unknown) =>
-        void (effects[effect.id - 1] = storedEffect({ ...effect, after, status: 'applied' })),
     },
-  }
-  return context as unknown as PhaseContext
+  })
 }
 
 const restoring = (): Run =>
-  ({
+  deploy({
     number: restoreRun,
-    environment: 'production',
+    kind: 'restore',
+    status: 'executing',
     version: 'backup.dump',
     plan: {
-      kind: 'restore',
-      backup: { file: 'backup.dump', run: 1, sha256 },
+      ...restorePlan,
+      backup: { ...restorePlan.backup, file: 'backup.dump', run: 1, sha256 },
       database: { live: 'app', restored: 'app_restore_7', kept: 'app_before_7' },
       inPlace: { why: 'purser may not create databases (CREATEDB)' },
     },
-  }) as unknown as Run
+  })
 const undoing = (): Run => {
   const effects = stores.effects.filter((it) => it.run === restoreRun)
-  return {
-    number: rollbackRun,
-    environment: 'production',
-    plan: planUndo(restoreRun, effects, { strict: false }),
-  } as Run
+  const undoPlan = planUndo(restoreRun, effects, { strict: false })
+  return deploy({ number: rollbackRun, kind: 'rollback', status: 'executing', plan: undoPlan })
 }
 
 it.each(['killed', 'failing'] as const)(

@@ -5,28 +5,29 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { openBackups } from '../../src/adapters/postgres/backups/backups.ts'
 import type { BackupManifest, Restores } from '../../src/adapters/postgres/port.ts'
 import { openRestores } from '../../src/adapters/postgres/restores/restores.ts'
-import type { Change, PhaseContext } from '../../src/runbook/phase.ts'
+import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
+import type { PhaseContext } from '../../src/runbook/phase.ts'
 import { CheckFailed } from '../../src/runbook/errors.ts'
 import { prepare, swap } from '../../src/runbook/restore/restore.ts'
 import { undo } from '../../src/runbook/rollback/rollback.ts'
-import type { World } from '../../src/runbook/world.ts'
-import { type Effect, type EffectKind, storedEffect } from '../../src/model/effects/effects.ts'
-import type { Json } from '../../src/model/json.ts'
 import type { Run } from '../../src/model/run.ts'
 import type { RestorePlan } from '../../src/model/restore-plan.ts'
 import { planUndo } from '../../src/model/undo-plan.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { ask, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
+import { deploy } from '../messages/example-runs.ts'
+import {
+  cronJobState,
+  deploymentState,
+  phaseContext,
+  type Remembered,
+  remembering,
+  service as configured,
+} from './phase-context.ts'
 
 const never = new AbortController().signal
 const restoreRun = 7
 const rollbackRun = 8
-
-/** What a run leaves in the state database: steps are forgotten by a retry, effects are not. */
-interface TestStores {
-  steps: Map<string, Json>
-  effects: Effect[]
-}
 
 /** When calls to the outside go wrong: `at` the n-th, once (`failing`) or from then on (`killed`). */
 interface Trouble {
@@ -44,7 +45,7 @@ describe('a restore, broken off at every call to the outside', () => {
   let url: string
   let manifest: BackupManifest
   let restores: Restores
-  let stores: TestStores
+  let stores: Remembered
   const service = { replicas: 3, suspended: false, looks: 0 }
 
   beforeAll(async () => {
@@ -87,12 +88,12 @@ describe('a restore, broken off at every call to the outside', () => {
     }
   }
 
-  const cluster = {
-    deployment: async () => ({ replicas: service.replicas, image: 'api:v1', containers: ['api'], paused: false }),
-    cronJob: async () => ({ suspended: service.suspended, active: 0 }),
-    suspendCronJob: async (_name: string, suspended: boolean) => void (service.suspended = suspended),
-    scale: async ({ replicas }: { replicas: number }) => void (service.replicas = replicas),
-    waitForRollout: async () => ({}),
+  const cluster: Partial<Cluster> = {
+    deployment: async () => deploymentState({ replicas: service.replicas, image: 'api:v1' }),
+    cronJob: async () => cronJobState({ suspended: service.suspended }),
+    suspendCronJob: async (_, suspended) => void (service.suspended = suspended),
+    scale: async ({ replicas }) => void (service.replicas = replicas),
+    waitForRollout: async () => ({ replicas: 3, updated: 3, ready: 3, old: 0, line: '' }),
     autoscaler: async () => 'none',
   }
 
@@ -114,82 +115,36 @@ describe('a restore, broken off at every call to the outside', () => {
           }
         },
       })
-    const mine = stores.effects
-    const step = async <T>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-      const key = `${run.number} ${name}`
-      if (stores.steps.has(key)) return stores.steps.get(key) as T
-      const result = await act(never)
-      stores.steps.set(key, result ?? null)
-      return result
-    }
-    const context = {
+    const { records, ...remembered } = remembering(stores, { run: run.number, phase: 'swap' }, never)
+    return phaseContext({
+      ...remembered,
       run,
       service: {
         deployment: 'api',
-        container: 'api',
-        cronJobs: [{ name: 'retry' }],
-        stripe: { secret: { name: 'stripe' } },
-        rollout: { graceSeconds: 1, timeoutMinutes: 1 },
-        rollback: { strict: false },
+        cronJobs: [{ name: 'retry', manifest: 'k8s/retry.yaml', tryOnce: false }],
+        rollout: { ...configured.rollout, graceSeconds: 1, timeoutMinutes: 1 },
       },
       environment: { namespace: 'production' },
       world: {
         cluster: troubled(cluster),
         restores: troubled(restores),
         backups: { verify: async () => manifest, list: async () => [manifest] },
-      } as unknown as World,
-      signal: never,
-      step,
-      change: async (name: string, change: Change<EffectKind>) =>
-        step(name, async (signal) => {
-          const { kind, target } = change
-          const same = (it: Effect): boolean => it.run === run.number && it.kind === kind && it.target === target
-          if (!mine.some(same)) {
-            const before = await change.before(signal)
-            const id = mine.length + 1
-            mine.push(
-              storedEffect({
-                id,
-                run: run.number,
-                phase: 'swap',
-                kind,
-                target,
-                before,
-                after: undefined,
-                status: 'started',
-                at: new Date(),
-              }),
-            )
-          }
-          const effect = mine.find(same) as Effect
-          const after = await change.act(effect.before, signal)
-          mine[mine.indexOf(effect)] = storedEffect({ ...effect, after, status: 'applied' })
-          return after
-        }),
-      report: async () => undefined,
-      tell: async () => undefined,
-      records: {
-        keptBackups: async () => [{ ...manifest, tables: 1, run: 1, environment: 'production' }],
-        effectsOf: async (of: number) => mine.filter((it) => it.run === of),
-        undone: async (id: number) => void (mine[id - 1] = { ...(mine[id - 1] as Effect), status: 'undone' }),
-        settle: async (effect: Effect, after: unknown) =>
-          void (mine[effect.id - 1] = storedEffect({ ...effect, after, status: 'applied' })),
       },
-    }
-    return context as unknown as PhaseContext
+      signal: never,
+      records: {
+        ...records,
+        keptBackups: async () => [{ ...manifest, tables: 1, run: 1, environment: 'production' }],
+      },
+    })
   }
 
-  const restoring = (): Run => ({ number: restoreRun, kind: 'restore', version: manifest.file, plan: planned() }) as Run
-  const undoing = (): Run =>
-    ({
-      number: rollbackRun,
-      kind: 'rollback',
-      plan: planUndo(
-        restoreRun,
-        stores.effects.filter((it) => it.run === restoreRun),
-        { strict: false },
-      ),
-    }) as Run
+  const restoring = (): Run =>
+    deploy({ number: restoreRun, kind: 'restore', status: 'executing', version: manifest.file, plan: planned() })
+  function undoing(): Run {
+    const effects = stores.effects.filter((it) => it.run === restoreRun)
+    const undoPlan = planUndo(restoreRun, effects, { strict: false })
+    return deploy({ number: rollbackRun, kind: 'rollback', status: 'executing', plan: undoPlan })
+  }
 
   function expectRunning(): void {
     expect(service).toMatchObject({ replicas: 3, suspended: false })

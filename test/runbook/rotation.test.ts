@@ -1,34 +1,35 @@
-import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { startStripe, type StripeSimulator } from '../../sandbox/stripe/server.ts'
-import type { SecretWrite } from '../../src/adapters/kubernetes/secrets/port.ts'
+import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
 import { openStripe } from '../../src/adapters/stripe/client.ts'
-import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import type { ServiceConfig } from '../../src/config/service-schema.ts'
-import type { Change, Phase, PhaseContext } from '../../src/runbook/phase.ts'
+import type { Phase, PhaseContext } from '../../src/runbook/phase.ts'
 import { provideCredentials } from '../../src/runbook/stripe/credentials.ts'
 import { undo } from '../../src/runbook/rollback/rollback.ts'
 import { restart } from '../../src/runbook/stripe/signing-secret.ts'
 import { stripe as stripePhase } from '../../src/runbook/stripe/stripe.ts'
-import type { World } from '../../src/runbook/world.ts'
-import { type Effect, type EffectKind, storedEffect } from '../../src/model/effects/effects.ts'
-import type { Json } from '../../src/model/json.ts'
 import type { Run } from '../../src/model/run.ts'
 import type { DeployPlan } from '../../src/model/deploy-plan.ts'
 import { planStripe } from '../../src/runbook/plan/stripe-plan.ts'
 import { planUndo } from '../../src/model/undo-plan.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { deploy, plan } from '../messages/example-runs.ts'
+import {
+  asPlanned,
+  deploymentState,
+  phaseContext,
+  type Remembered,
+  remembering,
+  secretKeyState,
+  service as configured,
+} from './phase-context.ts'
 
-const { service: configured, environments } = parsePurserYaml(
-  readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'),
-  'purser.yaml',
-)
 const never = new AbortController().signal
 const secretKey = 'sk_test_rotation'
 const url = 'https://api.valuecanvas.com/api/billing/webhooks/stripe'
 const run = 7
 const key = 'webhook-secret'
+const changed = { outcome: 'changed', differences: [] } as const
 
 type Overlap = 'a list' | 'a key of its own' | 'no more than one'
 const secretOf: Readonly<Record<Overlap, ServiceConfig['stripe']['secret']>> = {
@@ -53,13 +54,11 @@ const rollout: Phase = async (context) => {
 }
 
 /** A service of three pods, each of which believes the secrets that it read when it started. */
-interface TestWorld {
+interface TestWorld extends Remembered {
   stripe: StripeSimulator
   secret: Map<string, string>
   template: string
   pods: { template: string; believes: readonly string[] }[]
-  steps: Map<string, Json>
-  effects: Effect[]
   /** Changes to the outside so far, and after which of them the worker dies. */
   changes: number
   diesAfter: number
@@ -116,46 +115,41 @@ describe('another signing secret', () => {
       .flatMap((value) => value?.split(',') ?? [])
       .filter((value) => value !== '')
 
-  function clusterOf({ previousKey }: ServiceConfig['stripe']['secret']) {
+  function clusterOf({ previousKey }: ServiceConfig['stripe']['secret']): Partial<Cluster> {
     return {
-      deployment: async () => ({
-        image: plan.image.reference,
-        templateHash: world.template,
-        containers: [configured.container],
-        paused: false,
-      }),
-      restart: async ({ templateAnnotations }: { templateAnnotations: object }) => {
+      deployment: async () => deploymentState({ image: plan.image.reference, templateHash: world.template }),
+      restart: async ({ templateAnnotations }) => {
         world.template = JSON.stringify(templateAnnotations)
         for (const pod of world.pods.filter(({ template }) => template !== world.template)) {
           Object.assign(pod, { template: world.template, believes: readsNow(previousKey) })
           expectNoGap()
         }
+        return changed
       },
-      secretKey: async (_: string, name: string) => {
+      secretKey: async (_, name) => {
         const value = world.secret.get(name)
-        const fingerprints = value === undefined ? [] : new Sensitive(value).parts(',').map((it) => it.fingerprint)
-        const fingerprint = value === undefined ? undefined : new Sensitive(value).fingerprint
+        const held = value === undefined ? undefined : new Sensitive(value)
         const keys = [...world.secret.keys()]
-        return {
+        return secretKeyState({
           secretExists: keys.length > 0,
-          keyExists: value !== undefined,
-          fingerprint,
-          fingerprints,
+          keyExists: held !== undefined,
+          fingerprint: held?.fingerprint,
+          fingerprints: held?.parts(',').map((it) => it.fingerprint) ?? [],
           keys,
-          managers: [],
-        }
+        })
       },
-      readSecretKey: async (_: string, name: string) => {
+      readSecretKey: async (_, name) => {
         const value = world.secret.get(name)
         return value === undefined ? undefined : new Sensitive(value)
       },
-      writeSecret: async (_: string, { keys, dryRun }: SecretWrite) => {
-        if (dryRun === true) return
+      writeSecret: async (_, { keys, dryRun }) => {
+        if (dryRun === true) return changed
         for (const [name, value] of Object.entries(keys))
           if (value === undefined) world.secret.delete(name)
           else world.secret.set(name, value.reveal())
+        return changed
       },
-      removeSecretKey: async (_: string, name: string) => void world.secret.delete(name),
+      removeSecretKey: async (_, name) => void world.secret.delete(name),
     }
   }
 
@@ -180,67 +174,28 @@ describe('another signing secret', () => {
   function contextOf(overlap: Overlap, phase: string, of: Partial<Run>, closed = 0): PhaseContext {
     const number = of.number ?? run
     const service = { ...configured, stripe: { ...configured.stripe, secret: secretOf[overlap] } }
-    const step = async <T>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-      const at = `${number} ${phase} ${name}`
-      if (!world.steps.has(at)) world.steps.set(at, JSON.parse(JSON.stringify((await act(never)) ?? null)) as Json)
-      return world.steps.get(at) as T
-    }
+    const { records, ...remembered } = remembering(world, { run: number, phase }, never)
     const accepted = (secret: Sensitive) => world.pods.every(({ believes }) => believes.includes(secret.reveal()))
-    const context = {
-      run: { ...deploy({ status: 'executing' }), rotateSecret: true, number: run, ...of },
+    return phaseContext({
+      ...remembered,
+      run: { ...deploy({ status: 'executing' }), rotateSecret: true, number, ...of },
       service,
-      environment: {
-        ...environments['production'],
-        webhookUrl: url,
-        stripe: { secretKeyEnv: 'STRIPE_SECRET_KEY', mode: 'test' },
-      },
+      environment: { webhookUrl: url, stripe: { secretKeyEnv: 'STRIPE_SECRET_KEY', mode: 'test' } },
       world: {
+        ...asPlanned,
         stripe: watched(
           openStripe({ secretKey: new Sensitive(secretKey), apiBase: world.stripe.url, retryDelayMs: 5 }),
         ),
         cluster: watched(clusterOf(service.stripe.secret)),
         webhook: {
-          signed: async (_: string, secret: Sensitive) => ({
-            status: accepted(secret) ? 200 : 400,
-            milliseconds: 1,
-            body: '',
-          }),
+          signed: async (_, secret) => ({ status: accepted(secret) ? 200 : 400, milliseconds: 1, body: '' }),
           unsigned: async () => ({ status: 400, milliseconds: 1, body: '' }),
         },
-        repository: { resolveVersion: async () => plan.commit },
-        registry: { resolve: async () => plan.image },
         database: { query: async () => ({ columns: ['event_id'], rows: [] }) },
-      } as unknown as World,
-      signal: never,
-      step,
-      change: async (name: string, change: Change<EffectKind>) =>
-        step(name, async (signal) => {
-          const { kind, target } = change
-          const same = (it: Effect) =>
-            it.run === number && it.phase === phase && it.kind === kind && it.target === target
-          if (!world.effects.some(same)) {
-            const before = await change.before(signal)
-            const id = world.effects.length + 1
-            const effect = { id, run: number, phase, kind, target, before, after: undefined, at: new Date() }
-            world.effects.push(storedEffect({ ...effect, status: 'started' }))
-          }
-          const effect = world.effects.find(same) as Effect
-          const after = await change.act(effect.before, signal)
-          world.effects[effect.id - 1] = storedEffect({ ...effect, after, status: 'applied' })
-          return after
-        }),
-      report: async () => undefined,
-      tell: async () => undefined,
-      records: {
-        effectsOf: async (number: number) => world.effects.filter((it) => it.run === number),
-        undone: async (id: number) =>
-          void (world.effects[id - 1] = { ...(world.effects[id - 1] as Effect), status: 'undone' }),
-        settle: async (effect: Effect, after: unknown) =>
-          void (world.effects[effect.id - 1] = storedEffect({ ...effect, after, status: 'applied' })),
-        rollbackClosedUpTo: async () => closed,
       },
-    }
-    return context as unknown as PhaseContext
+      signal: never,
+      records: { ...records, rollbackClosedUpTo: async () => closed },
+    })
   }
 
   interface Leg {
