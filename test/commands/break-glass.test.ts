@@ -63,7 +63,7 @@ describe('a rollback by break-glass', () => {
     expect(context.enqueued).toEqual([`#${rollback?.number} undo`])
     expect(context.announced).toEqual([
       expect.stringMatching(
-        /^CDEPLOYS :rotating_light: \*Break-glass:\* <@UDANA> began the rollback of run \*#\d+\* in \*production\* without approval \(run \*#\d+\*\): payments fail/,
+        /^CDEPLOYS :warning: \*Break-glass:\* <@UDANA> began the rollback of run \*#\d+\* in \*production\* without approval \(run \*#\d+\*\): payments fail/,
       ),
     ])
     const events = await stores.runs.events(rollback?.number ?? 0)

@@ -312,7 +312,7 @@ describe('another signing secret', () => {
     expect(world.pods.every(({ believes }) => believes.includes(current.secret))).toBe(true)
   })
 
-  it('is cleanedUp up by the first deploy after the time for a rollback: one secret, one endpoint', async () => {
+  it('is cleaned up by the first deploy after the time for a rollback: one secret, one endpoint', async () => {
     await go('a list', deployLegs)
     const current = expectRotated()
     const later = await approved('a list', { number: 9, rotateSecret: false }, 7)

@@ -12,7 +12,7 @@ export function breakGlassAnnouncement(run: Run, onCall: string | undefined): Me
 export function breakGlassLine({ number, environment, parent, requestedBy, reason = '' }: Run): string {
   const what = parent === undefined ? '' : ` of run *#${parent}*`
   return (
-    `:rotating_light: *Break-glass:* ${mention(requestedBy)} began the rollback${what} in *${words(environment, 60)}* ` +
+    `:warning: *Break-glass:* ${mention(requestedBy)} began the rollback${what} in *${words(environment, 60)}* ` +
     `without approval (run *#${number}*): ${words(reason, 300)}`
   )
 }

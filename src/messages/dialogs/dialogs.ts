@@ -84,7 +84,7 @@ function stayBlocks({ stays }: UndoPlan): readonly (KnownBlock | Block)[] {
 }
 
 const breakGlassWarning =
-  ':rotating_light: *Break-glass: nobody is asked for approval.* Every channel of the environment and those on call are told that you did this, and why.'
+  ':warning: *Break-glass: nobody is asked for approval.* Every channel of the environment and those on call are told that you did this, and why.'
 
 function reasonInput(required: boolean): KnownBlock {
   return {
