@@ -113,7 +113,7 @@ describe('what is refused with one clear answer', () => {
 
   it.each([
     ['deplyo v1.2.0', 'deploy', '/billing deploy [VERSION] [ENV] [--dry-run] [--rotate-secret]'],
-    ['rolback', 'rollback', '/billing rollback [#N] [--to-revision K]'],
+    ['rolback', 'rollback', '/billing rollback [#N] [--to-revision K] [--break-glass]'],
     ['stats', 'status', '/billing status [#N]'],
     ['halp', 'help', '/billing help'],
   ])('%s: did you mean %s?', (text, nearest, usage) => {
