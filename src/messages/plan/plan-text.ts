@@ -135,6 +135,7 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
         stripeLine(stripe),
         ...(stripe.endpoint === undefined ? [] : [`endpoint ${stripe.endpoint}`]),
         secretLine(stripe.secret),
+        ...cleanupLines(stripe),
         ...versionLine(stripe),
         ...(stripe.added.length === stripe.events.length ? [] : names('added', stripe.added)),
         ...names('removed', stripe.removed),
@@ -201,5 +202,20 @@ export function undoChapters(plan: UndoPlan): readonly Chapter[] {
     },
     ...rollbackTargetChapters(plan.rollbackTarget),
     { title: 'What stays', lines: plan.stays.length === 0 ? ['nothing'] : plan.stays },
+  ]
+}
+
+/** Lists what is switched off, removed or shortened beside the endpoint that will serve: whoever approves sees all of it. */
+function cleanupLines({
+  endsOverlap,
+  retires = [],
+  removes = [],
+  restarts = [],
+}: DeployPlan['stripe']): readonly string[] {
+  return [
+    ...(endsOverlap === true ? ['an earlier rotation ends: the service is told the new signing secret only'] : []),
+    ...retires.map((id) => `endpoint ${id} is disabled once the new one serves`),
+    ...removes.map((what) => `${what} is deleted: nothing needs it any more`),
+    ...restarts.map((name) => `Deployment ${name} is restarted, because it reads the Secret at its start`),
   ]
 }

@@ -173,14 +173,14 @@ function failed(post: Post<'failed'>, run: Run, charts: Charts): Message {
   return post.phase === 'monitor' && !judged(post, run) ? withCharts(text, blocks, charts) : message(text, blocks)
 }
 
-/** Tells everything that is not as it was approved. Nothing of the phase was done. */
+/** Tells everything that is not as it was approved. The phase may have begun before, in another worker. */
 function replanned({ phase, failure }: Post<'replanned'>, run: Run): Message {
   const what = `Before ${phaseTitle(run, phase)}: the approved plan of run #${run.number} no longer holds`
   const differences = failure.evidence.length === 0 ? [failure.message.replace(/^[^:]*: /, '')] : failure.evidence
   const style = { line: 400, cap: { lines: 30, chars: 2800, rest: 'in the audit' } }
   const next = run.phases.some(({ name }) => name === 'plan')
-    ? 'Nothing of this phase was done. The plan is made again and needs a new approval.'
-    : 'Nothing of this phase was done.'
+    ? 'Nothing more was done. The plan is made again and needs a new approval.'
+    : 'Nothing more was done.'
   return message(`${what}: ${words(differences.join('; '), 800)}. ${next}`, [
     ...list(`${what}:`, differences, style),
     paragraph(next),
