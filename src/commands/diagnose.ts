@@ -12,6 +12,7 @@ import {
 } from '../model/diagnosis.ts'
 import { approvalsNeeded } from '../jobs/approvals-needed.ts'
 import { approversOf } from '../jobs/approvers.ts'
+import { boundPlan } from '../jobs/bound-plan.ts'
 import { newRun } from '../model/new-run.ts'
 import type { Run } from '../model/run.ts'
 import { releasedIn } from '../model/current-release.ts'
@@ -141,7 +142,7 @@ export async function fix(
       channel,
       requestedBy: caller.user,
       parent: run.number,
-      plan: { kind: 'fix', remedy, diagnose: plan },
+      plan: boundPlan({ kind: 'fix', remedy, diagnose: plan }, environment, context.config),
       approvalsNeeded: needed,
       ...(needed === 0 ? {} : { expiresInMinutes: policy.approvalExpiryMinutes }),
     }),

@@ -10,6 +10,7 @@ import type { LockStore } from '../store/locks.ts'
 import type { Applied, RunStore } from '../store/runs.ts'
 import { approvalsNeeded } from './approvals-needed.ts'
 import { approversOf } from './approvers.ts'
+import { boundPlan } from './bound-plan.ts'
 
 /*
  * The one way in which a rollback begins. People confirm a dialog; while a release is watched, people or the policy
@@ -75,7 +76,7 @@ export async function beginRollback(
     parent: parent.number,
     requestedBy,
     reason,
-    plan: undo,
+    plan: boundPlan(undo, environment, config),
     approvalsNeeded: needed,
     breakGlass,
     minutes: rollbackMinutes(parent),

@@ -1,4 +1,5 @@
 import { canonicalJson, sha256 } from './json.ts'
+import type { PlanDifference } from './plan-difference.ts'
 
 /** Settings by their path in purser.yaml, each as JSON text. Long values are cut and carry a hash of the whole. */
 export type Configuration = Readonly<Record<string, string>>
@@ -20,6 +21,18 @@ export function flattened(value: unknown, path: string): Configuration {
 export function changedSettings(planned: Configuration, now: Configuration): readonly ChangedSetting[] {
   const keys = [...new Set([...Object.keys(planned), ...Object.keys(now)])].sort()
   return keys.filter((key) => planned[key] !== now[key]).map((key) => ({ key, planned: planned[key], now: now[key] }))
+}
+
+/** Pure: what differs, worded; `named` says where a setting stands. */
+export function settingsDrift(
+  planned: Configuration,
+  now: Configuration,
+  named: (key: string) => string,
+): readonly PlanDifference[] {
+  return changedSettings(planned, now).map((one) => ({
+    now: one.now === undefined ? `${named(one.key)} is gone` : `${named(one.key)} is ${one.now}`,
+    planned: one.planned ?? 'not set',
+  }))
 }
 
 function entriesOf(value: unknown, path: string): readonly (readonly [string, string])[] {

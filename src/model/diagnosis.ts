@@ -1,3 +1,5 @@
+import type { Configuration } from './configuration.ts'
+
 /** Sections of the runbook's troubleshooting. */
 export const subjects = ['webhook', 'cronjob', 'grace-period'] as const
 export type Subject = (typeof subjects)[number]
@@ -62,6 +64,8 @@ export interface FixPlan {
   readonly remedy: Remedy
   /** The diagnosis that is made again when the fix is done. */
   readonly diagnose: DiagnosePlan
+  /** The settings of purser.yaml under which it was pressed; missing in runs of earlier versions. */
+  readonly configuration?: Configuration
 }
 
 /** Lists the remedies that may be pressed: each kind once, of the most likely cause that has it. */

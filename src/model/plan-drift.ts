@@ -1,4 +1,4 @@
-import { changedSettings, type Configuration } from './configuration.ts'
+import { settingsDrift } from './configuration.ts'
 import type { DeployPlan, PlannedCronJob, SeenEndpoint } from './deploy-plan.ts'
 import type { Effect, EffectOf } from './effects/effects.ts'
 import type { PlanDifference } from './plan-difference.ts'
@@ -34,17 +34,6 @@ function commitDrift(approved: DeployPlan, now: DeployPlan): readonly PlanDiffer
       planned: approved.commit.sha.slice(0, 7),
     },
   ]
-}
-
-function settingsDrift(
-  planned: Configuration,
-  now: Configuration,
-  named: (key: string) => string,
-): readonly PlanDifference[] {
-  return changedSettings(planned, now).map((one) => ({
-    now: one.now === undefined ? `${named(one.key)} is gone` : `${named(one.key)} is ${one.now}`,
-    planned: one.planned ?? 'not set',
-  }))
 }
 
 /** What the dry run of the image would change; once the run has set its image there is nothing left to compare. */

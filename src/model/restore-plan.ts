@@ -1,3 +1,5 @@
+import type { Configuration } from './configuration.ts'
+
 /** What a restore *will* do and cost, computed read-only. Its hash is what people approve. */
 export interface RestorePlan {
   readonly kind: 'restore'
@@ -40,6 +42,8 @@ export interface RestorePlan {
   readonly cronJobs: readonly string[]
   readonly migrationsLost: readonly string[]
   readonly risks: readonly string[]
+  /** The settings of purser.yaml under which it was made; missing in plans of earlier versions. */
+  readonly configuration?: Configuration
 }
 
 export interface RestoredTable {

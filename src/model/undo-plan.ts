@@ -1,3 +1,4 @@
+import type { Configuration } from './configuration.ts'
 import type { RollbackTarget } from './rollback-target.ts'
 import {
   type AfterOf,
@@ -39,6 +40,8 @@ export interface UndoPlan {
   readonly stays: readonly string[]
   /** What will run, as far as it was seen; missing when the Deployment is not put back. */
   readonly rollbackTarget?: RollbackTarget
+  /** The settings of purser.yaml under which it was confirmed; missing in runs of earlier versions. */
+  readonly configuration?: Configuration
 }
 
 /** The table of kinds once more, typed so that a function of any kind can ask it with the records of that kind. */

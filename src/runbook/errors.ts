@@ -48,6 +48,7 @@ const checkCodes = [
   'schema_too_new',
   'secret_immutable',
   'secret_missing',
+  'settings_changed',
   'several_checks_failed',
   'stripe_endpoint_limit',
   'stripe_permission_missing',

@@ -8,6 +8,7 @@ import { monitor } from './monitor/monitor.ts'
 import type { Phase } from './phase.ts'
 import { confirmed, type ConfirmedPhase } from './plan/confirm-plan.ts'
 import { plan } from './plan/plan.ts'
+import { type SettingsBoundPhase, underSameSettings } from './plan/same-settings.ts'
 import { preflight } from './preflight/preflight.ts'
 import { checkAfterRestore, prepare, swap } from './restore/restore.ts'
 import { planRestore } from './restore/restore-plan.ts'
@@ -16,8 +17,17 @@ import { rollout } from './rollout/rollout.ts'
 import { stripe } from './stripe/stripe.ts'
 import { verify } from './verify/verify.ts'
 
-/** Every phase of a deploy but the one that plans confirms the plan first. */
-type Executed<K extends RunKind, N> = K extends 'deploy' ? (N extends 'plan' ? Phase : ConfirmedPhase) : Phase
+/**
+ * Every phase of a deploy but the one that plans confirms the plan first. What puts back and what fixes compares the settings
+ * that people decided under; a restore does so in `confirmRestorePlan`.
+ */
+type Executed<K extends RunKind, N> = K extends 'deploy'
+  ? N extends 'plan'
+    ? Phase
+    : ConfirmedPhase
+  : N extends 'undo' | 'fix'
+    ? SettingsBoundPhase
+    : Phase
 
 /**
  * The table of contents: the function of every phase of every kind of run. A phase without one does not compile, nor does a
@@ -34,11 +44,11 @@ const runbook: { readonly [K in RunKind]: { readonly [N in PhaseOf<K>]: Executed
     e2e: confirmed(e2e),
     monitor: confirmed(monitor),
   },
-  rollback: { undo, check: checkAfterRollback },
+  rollback: { undo: underSameSettings(undo), check: checkAfterRollback },
   restore: { plan: planRestore, prepare, swap, check: checkAfterRestore },
   verify: { verify },
   diagnose: { diagnose },
-  fix: { fix, diagnose },
+  fix: { fix: underSameSettings(fix), diagnose },
 }
 
 /** Finds the function of a phase. Undefined when a run of this kind has none: another version of Purser stored it. */

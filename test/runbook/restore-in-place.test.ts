@@ -3,12 +3,21 @@ import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
 import type { BackupManifest, Backups, Restores } from '../../src/adapters/postgres/port.ts'
 import type { PhaseContext } from '../../src/runbook/phase.ts'
 import { CheckFailed } from '../../src/runbook/errors.ts'
+import { comparedConfiguration } from '../../src/runbook/plan/compared-configuration.ts'
 import { prepare, swap } from '../../src/runbook/restore/restore.ts'
 import { undo } from '../../src/runbook/rollback/rollback.ts'
 import type { Run } from '../../src/model/run.ts'
 import { planUndo } from '../../src/model/undo-plan.ts'
 import { deploy, restorePlan } from '../messages/example-runs.ts'
-import { cronJobState, deploymentState, phaseContext, type Remembered, remembering, service } from './phase-context.ts'
+import {
+  cronJobState,
+  deploymentState,
+  phaseContext,
+  type Remembered,
+  remembering,
+  production,
+  service,
+} from './phase-context.ts'
 
 const never = new AbortController().signal
 const restoreRun = 7
@@ -96,6 +105,15 @@ const restores: Partial<Restores> = {
   },
 }
 
+const settings = {
+  service: {
+    deployment: 'api',
+    cronJobs: [{ name: 'retry', manifest: 'k8s/retry.yaml', tryOnce: false }],
+    rollout: { ...service.rollout, graceSeconds: 1, timeoutMinutes: 1 },
+  },
+  environment: { namespace: 'production', restore: 'auto' as const },
+}
+
 function contextOf(run: Run, trouble?: Trouble): PhaseContext {
   const troubled = <T extends object>(real: T): T =>
     new Proxy(real, {
@@ -117,12 +135,7 @@ function contextOf(run: Run, trouble?: Trouble): PhaseContext {
   return phaseContext({
     ...remembered,
     run,
-    service: {
-      deployment: 'api',
-      cronJobs: [{ name: 'retry', manifest: 'k8s/retry.yaml', tryOnce: false }],
-      rollout: { ...service.rollout, graceSeconds: 1, timeoutMinutes: 1 },
-    },
-    environment: { namespace: 'production', restore: 'auto' },
+    ...settings,
     world: { cluster: troubled(cluster), restores: troubled(restores), backups: troubled(backups) },
     signal: never,
     records: {
@@ -144,6 +157,10 @@ const restoring = (): Run =>
       backup: { ...restorePlan.backup, file: 'backup.dump', run: 1, sha256 },
       database: { live: 'app', restored: 'app_restore_7', kept: 'app_before_7' },
       inPlace: { why: 'purser may not create databases (CREATEDB)' },
+      configuration: comparedConfiguration(
+        { ...service, ...settings.service },
+        { ...production, ...settings.environment },
+      ),
     },
   })
 const undoing = (): Run => {

@@ -8,6 +8,7 @@ import { openRestores } from '../../src/adapters/postgres/restores/restores.ts'
 import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
 import type { PhaseContext } from '../../src/runbook/phase.ts'
 import { CheckFailed } from '../../src/runbook/errors.ts'
+import { comparedConfiguration } from '../../src/runbook/plan/compared-configuration.ts'
 import { prepare, swap } from '../../src/runbook/restore/restore.ts'
 import { undo } from '../../src/runbook/rollback/rollback.ts'
 import type { Run } from '../../src/model/run.ts'
@@ -20,6 +21,7 @@ import {
   cronJobState,
   deploymentState,
   phaseContext,
+  production,
   type Remembered,
   remembering,
   service as configured,
@@ -85,6 +87,10 @@ describe('a restore, broken off at every call to the outside', () => {
       cronJobs: ['retry'],
       migrationsLost: [],
       risks: [],
+      configuration: comparedConfiguration(
+        { ...configured, ...settings.service },
+        { ...production, ...settings.environment },
+      ),
     }
   }
 
@@ -97,7 +103,16 @@ describe('a restore, broken off at every call to the outside', () => {
     autoscaler: async () => 'none',
   }
 
-  function contextOf(run: Run, trouble?: Trouble): PhaseContext {
+  const settings = {
+    service: {
+      deployment: 'api',
+      cronJobs: [{ name: 'retry', manifest: 'k8s/retry.yaml', tryOnce: false }],
+      rollout: { ...configured.rollout, graceSeconds: 1, timeoutMinutes: 1 },
+    },
+    environment: { namespace: 'production' },
+  }
+
+  function contextOf(run: Run, trouble?: Trouble, environment = settings.environment): PhaseContext {
     const troubled = <T extends object>(real: T): T =>
       new Proxy(real, {
         get(target, name) {
@@ -119,12 +134,8 @@ describe('a restore, broken off at every call to the outside', () => {
     return phaseContext({
       ...remembered,
       run,
-      service: {
-        deployment: 'api',
-        cronJobs: [{ name: 'retry', manifest: 'k8s/retry.yaml', tryOnce: false }],
-        rollout: { ...configured.rollout, graceSeconds: 1, timeoutMinutes: 1 },
-      },
-      environment: { namespace: 'production' },
+      service: settings.service,
+      environment,
       world: {
         cluster: troubled(cluster),
         restores: troubled(restores),
@@ -195,5 +206,19 @@ describe('a restore, broken off at every call to the outside', () => {
     await expect(prepare(contextOf(restoring(), trouble))).rejects.toMatchObject({ code: 'probe_refused' })
     expect(await restores.swapState(restores.names(restoreRun), never)).toBe('absent')
     expect(await serving()).toBe('later')
+  })
+
+  it('asks again when purser.yaml says something else before the swap, and is finished when it does so later', async () => {
+    const elsewhere = { namespace: 'staging' }
+    const said = 'environment.namespace in purser.yaml is "staging" (planned: "production")'
+    await expect(prepare(contextOf(restoring(), undefined, elsewhere))).rejects.toThrow(said)
+    await prepare(contextOf(restoring()))
+    await expect(swap(contextOf(restoring(), undefined, elsewhere))).rejects.toThrow(said)
+    expect(await serving()).toBe('later')
+    expectRunning()
+    await swap(contextOf(restoring()))
+    await swap(contextOf(restoring(), undefined, elsewhere))
+    expect(await serving()).toBe('backup')
+    expectRunning()
   })
 })

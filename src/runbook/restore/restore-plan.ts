@@ -1,7 +1,10 @@
 import type { BackupManifest } from '../../adapters/postgres/port.ts'
+import { settingsDrift } from '../../model/configuration.ts'
+import type { PlanDifference } from '../../model/plan-difference.ts'
 import type { RestoredTable, RestorePlan } from '../../model/restore-plan.ts'
 import type { Phase, PhaseContext } from '../phase.ts'
 import { CheckFailed, PlanOutdated } from '../errors.ts'
+import { comparedConfiguration } from '../plan/compared-configuration.ts'
 import { runningReplicas } from './replicas.ts'
 import { missedEvents } from '../stripe/missed-events.ts'
 import { restoreStrategy } from './strategy.ts'
@@ -59,21 +62,38 @@ export const planRestore: Phase = async (context) => {
     cronJobs: service.cronJobs.map(({ name }) => name),
     migrationsLost,
     risks: [...risksOf(tables, migrationsLost, backup.restoreMs === undefined), ...running.risks],
+    configuration: comparedConfiguration(service, context.environment),
   }
   return { line: `${backup.file} → ${live}`, plan }
 }
 
-/** Raises PlanOutdated when what was approved is no longer possible, or the backup is another one. */
+/**
+ * Raises PlanOutdated, with every difference, when what was approved is no longer possible, the backup is another one, or
+ * purser.yaml says something else. Once the swap has begun nothing is compared: it is finished or put back. Safe to repeat.
+ */
 export async function confirmRestorePlan(context: PhaseContext, plan: RestorePlan): Promise<void> {
-  const backup = await backupOf(context)
-  if (backup.sha256 !== plan.backup.sha256)
-    throw new PlanOutdated([{ now: `backup ${backup.file} is another one now` }])
+  if ((await context.records.effectsOf(context.run.number)).length > 0) return
+  const differences = [...settingsSince(context, plan), ...(await backupDrift(context, plan))]
+  if (differences.length > 0) throw new PlanOutdated(differences)
+}
+
+function settingsSince({ service, environment }: PhaseContext, plan: RestorePlan): readonly PlanDifference[] {
+  if (plan.configuration === undefined) return [{ now: 'the plan was made by an earlier version of Purser' }]
+  const now = comparedConfiguration(service, environment)
+  return settingsDrift(plan.configuration, now, (key) => `${key} in purser.yaml`)
+}
+
+async function backupDrift(context: PhaseContext, plan: RestorePlan): Promise<readonly PlanDifference[]> {
   const { world, environment, signal } = context
+  const backup = await backupOf(context)
+  if (backup.sha256 !== plan.backup.sha256) return [{ now: `backup ${backup.file} is another one now` }]
   const manifest = (await world.backups.list(signal)).find(({ file }) => file === backup.file)
-  if (manifest === undefined) throw new PlanOutdated([{ now: `backup ${backup.file} is gone` }])
+  if (manifest === undefined) return [{ now: `backup ${backup.file} is gone` }]
   const strategy = await restoreStrategy(world, environment, manifest, signal)
-  if ((strategy === undefined) !== (plan.inPlace === undefined))
-    throw new PlanOutdated([{ now: strategy === undefined ? 'databases can be swapped now' : strategy.why }])
+  if ((strategy === undefined) === (plan.inPlace === undefined)) return []
+  return strategy === undefined
+    ? [{ now: 'databases can be swapped now', planned: `in place: ${plan.inPlace?.why ?? 'the reason is not known'}` }]
+    : [{ now: strategy.why, planned: 'a swap of names' }]
 }
 
 /**

@@ -61,6 +61,7 @@ export const prepare: Phase = async (context) => {
  */
 export const swap: Phase = async (context) => {
   const plan = restorePlanOf(context)
+  await confirmRestorePlan(context, plan)
   if (plan.inPlace !== undefined) return restoreInPlace(context, plan)
   const { world } = context
   const names = plan.database
