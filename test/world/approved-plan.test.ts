@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseDocument } from 'yaml'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { people } from '../../sandbox/people.ts'
 import { deployment, namespace } from '../../sandbox/world.ts'
 import { snapshotOf } from './snapshot.ts'
 import { startTestWorld, type TestWorld } from './test-world.ts'
@@ -55,6 +57,13 @@ async function restartWith(change: (yaml: string) => string): Promise<void> {
   await writeFile(other, change(await readFile(config, 'utf8')))
   await world.bots.at(-1)?.stop()
   await world.startBot(`purser-${world.bots.length}`, { PURSER_CONFIG: other })
+}
+
+/** The same purser.yaml with another policy of production. */
+const withPolicy = (policy: Readonly<Record<string, unknown>>) => (yaml: string) => {
+  const document = parseDocument(yaml)
+  for (const [key, value] of Object.entries(policy)) document.setIn(['environments', 'production', 'policy', key], value)
+  return document.toString()
 }
 
 const approvals = async (run: number) =>
@@ -210,12 +219,50 @@ describe('between the plan and its approval', () => {
   )
 })
 
+describe('whoever approves, by the policy as it is when the run is to start', () => {
+  const { alex, dana, sam } = people
+  const ended = (run: number) => expect.poll(() => statusOf(run), { timeout: 30_000 }).toMatch(/^(rejected|cancelled)$/)
+
+  it('waits for two when the policy has come to want two, and goes on with the second', async () => {
+    const run = await planned()
+    await restartWith(withPolicy({ approvals: 2, approvers: [alex.id, dana.id, sam.id] }))
+    await approve(run)
+    await world.waitFor('the board to say so', () => /1 of 2/.test(board()), 15_000)
+    expect(await statusOf(run)).toBe('awaiting_approval')
+    expect(await world.state(`select kind from purser.effects where run = ${run}`)).toEqual([])
+    await world.presses('sam', 'approve')
+    await expect.poll(() => statusOf(run), { timeout: 15_000 }).toBe('executing')
+    await world.waitFor('the board of the run', () => board().includes(': running'), 15_000)
+    await world.types('dana', `/billing cancel #${run}`)
+    await ended(run)
+    await restartWith((yaml) => yaml)
+  }, 120_000)
+
+  it('does not count somebody who was taken from the list after pressing', async () => {
+    await restartWith(withPolicy({ approvals: 2, approvers: [alex.id, dana.id, sam.id] }))
+    const run = await planned()
+    await world.presses('sam', 'approve')
+    await expect.poll(() => approvals(run), { timeout: 15_000 }).toBe(1)
+    await restartWith(withPolicy({ approvals: 1, approvers: [alex.id, dana.id] }))
+    await approve(run)
+    await world.waitFor('the reason in the thread', () => /The approval of .* no longer counts: they may not approve now/.test(world.threads()), 15_000)
+    expect(await statusOf(run)).toBe('awaiting_approval')
+    expect(await world.state(`select kind from purser.effects where run = ${run}`)).toEqual([])
+    await world.presses('alex', 'reject')
+    await ended(run)
+    await restartWith((yaml) => yaml)
+  }, 120_000)
+})
+
 describe('between the approval and a later phase', () => {
   let run = 0
   const between = [
+    { after: 'preflight', what: 'fewer events' },
+    { after: 'migrate', what: 'the CronJob changed' },
     { after: 'rollout', what: 'the Secret written by somebody else' },
     { after: 'stripe', what: 'the endpoint disabled' },
     { after: 'cronjobs', what: 'another setting of the Deployment' },
+    { after: 'e2e', what: 'the endpoint at another URL' },
   ].map(({ after, what }) => ({ after, ...(rows.find((row) => row.what === what) as Row) }))
 
   const succeeded = async (phase: string) =>
