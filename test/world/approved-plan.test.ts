@@ -62,7 +62,8 @@ async function restartWith(change: (yaml: string) => string): Promise<void> {
 /** The same purser.yaml with another policy of production. */
 const withPolicy = (policy: Readonly<Record<string, unknown>>) => (yaml: string) => {
   const document = parseDocument(yaml)
-  for (const [key, value] of Object.entries(policy)) document.setIn(['environments', 'production', 'policy', key], value)
+  for (const [key, value] of Object.entries(policy))
+    document.setIn(['environments', 'production', 'policy', key], value)
   return document.toString()
 }
 
@@ -245,7 +246,11 @@ describe('whoever approves, by the policy as it is when the run is to start', ()
     await expect.poll(() => approvals(run), { timeout: 15_000 }).toBe(1)
     await restartWith(withPolicy({ approvals: 1, approvers: [alex.id, dana.id] }))
     await approve(run)
-    await world.waitFor('the reason in the thread', () => /The approval of .* no longer counts: they may not approve now/.test(world.threads()), 15_000)
+    await world.waitFor(
+      'the reason in the thread',
+      () => /The approval of .* no longer counts: they may not approve now/.test(world.threads()),
+      15_000,
+    )
     expect(await statusOf(run)).toBe('awaiting_approval')
     expect(await world.state(`select kind from purser.effects where run = ${run}`)).toEqual([])
     await world.presses('alex', 'reject')
