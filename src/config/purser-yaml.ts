@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { type Document, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { ConfigError } from './config-error.ts'
 import { environmentSchema } from './environment-schema.ts'
@@ -7,6 +6,7 @@ import { checkFields } from './fields.ts'
 import { placeholdersIn } from './placeholders.ts'
 import { describeIssues } from './problems.ts'
 import { serviceSchema } from './service-schema.ts'
+import { readYaml } from './yaml-text.ts'
 
 const environments = checkFields(z.record(z.string(), environmentSchema), [], (all, problem) => {
   const names = Object.keys(all)
@@ -112,35 +112,14 @@ export function parsePurserYaml(
   fileName: string,
   alsoWrong: (file: unknown) => readonly Flaw[] = () => [],
 ): PurserConfig {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  if (document.errors.length > 0) {
-    throw new ConfigError(
-      fileName,
-      document.errors.map((error) => {
-        const { line, col } = lines.linePos(error.pos[0])
-        return `line ${line}, column ${col}: ${error.message}`
-      }),
-    )
-  }
-  const file: unknown = document.toJS() ?? {}
+  const read = readYaml(text)
+  if (!read.ok) throw new ConfigError(fileName, read.problems)
+  const file = read.value ?? {}
   const parsed = purserSchema.safeParse(file)
   const flaws = alsoWrong(file).map((flaw) => ({ code: 'custom' as const, ...flaw, path: [...flaw.path] }))
   if (parsed.success && flaws.length === 0) return parsed.data
   throw new ConfigError(
     fileName,
-    describeIssues([...(parsed.error?.issues ?? []), ...flaws], purserSchema, (path) => lineOf(document, lines, path)),
+    describeIssues([...(parsed.error?.issues ?? []), ...flaws], purserSchema, read.lineOf),
   )
-}
-
-/** Returns the line of the value at `path`, or of the nearest thing around it that is there. */
-function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number | undefined {
-  for (let length = path.length; length > 0; length--) {
-    const node = document.getIn(path.slice(0, length), true)
-    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) {
-      const start: unknown = node.range[0]
-      if (typeof start === 'number') return lines.linePos(start).line
-    }
-  }
-  return undefined
 }

@@ -1,6 +1,6 @@
-import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import type { KubernetesObject } from '../../adapters/kubernetes/manifests/port.ts'
+import { readYaml } from '../../config/yaml-text.ts'
 import { CheckFailed } from '../errors.ts'
 
 /** What a CronJob of the repository becomes in this release. */
@@ -64,15 +64,13 @@ export function cronJobManifest(
 }
 
 function readCronJob(text: string, { file, name }: { file: string; name: string }): z.infer<typeof CronJobYaml> {
-  const document = parseDocument(text)
-  const read = CronJobYaml.safeParse(document.errors.length === 0 ? document.toJS() : undefined)
+  const yaml = readYaml(text)
+  const read = CronJobYaml.safeParse(yaml.ok ? yaml.value : undefined)
   if (read.success && read.data.metadata.name === name) return read.data
-  const problems = document.errors.length > 0 ? document.errors : (read.error?.issues ?? [])
+  const unfit = read.error?.issues ?? []
   throw new CheckFailed('bad_manifest', `reading ${file}: expected the CronJob ${name}`, {
     hint: 'Correct service.cronJobs in purser.yaml, or the manifest.',
-    evidence: problems.map((problem) =>
-      'path' in problem ? `${problem.path.join('.')}: ${problem.message}` : problem.message,
-    ),
+    evidence: yaml.ok ? unfit.map(({ path, message }) => `${path.join('.')}: ${message}`) : yaml.problems,
   })
 }
 
