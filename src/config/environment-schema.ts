@@ -168,6 +168,12 @@ export const environmentSchema = checkFields(
     }),
     webhookUrl: httpUrl.describe('The URL to which Stripe delivers its events.'),
     healthUrl: httpUrl.describe('Answers 200 when the service is well.'),
+    allowLinkLocal: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether healthUrl and webhookUrl may be link-local or metadata addresses (169.254.0.0/16 and the like).',
+      ),
     baseUrl: httpUrl.describe('Where the service is reached; handed to the end-to-end tests.'),
     policy: policySchema.describe('Who may do what here, and where.'),
     contacts: z

@@ -52,6 +52,17 @@ const imageSchema = z.strictObject({
     .regex(/^[^\s@]+$/, 'must be a repository as in valuecanvas/api or ghcr.io/acme/api, without a digest')
     .regex(/^(?!.*:[^/]*$)/, 'must not carry a tag: the version of the command becomes the tag')
     .describe('As in the Deployment, without tag: valuecanvas/api, ghcr.io/acme/api, 127.0.0.1:5000/valuecanvas/api.'),
+  registryHosts: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?$/i,
+          'must be a host as in auth.example.com or *.example.com',
+        ),
+    )
+    .default([])
+    .describe("Hosts beyond the registry's own domain where it may ask for the login, or keep its blobs."),
   build: z
     .union([z.literal('none'), buildSchema], { error: 'must be none, or the commands that build and push' })
     .default('none')

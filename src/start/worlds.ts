@@ -24,14 +24,13 @@ export function worlds(
   const commands = openCommands()
   const shared = {
     lint: openMigrationLint(commands),
-    webhook: webhookProbe(),
     registry: openRegistry({
       credentials: dockerConfigCredentials(),
       mirrors: Object.fromEntries(settings.registryMirrors),
+      hosts: config.service.image.registryHosts,
     }),
     repository,
     commands,
-    health: healthProbe(),
     secret: (name: string) => settings.secrets.get(name),
     workspaces: join(settings.dataDirectory, 'workspaces'),
   }
@@ -47,8 +46,11 @@ export function worlds(
       ...backupPlace(location, s3, settings.backupDirectory),
       toolDirectories: settings.toolDirectories,
     }
+    const { allowLinkLocal } = environment
     const world: World = {
       ...shared,
+      health: healthProbe({ allowLinkLocal }),
+      webhook: webhookProbe({ allowLinkLocal }),
       cluster: openCluster({
         namespace: environment.namespace,
         ...(settings.kubeconfig === undefined ? {} : { kubeconfig: settings.kubeconfig }),

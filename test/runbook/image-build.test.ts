@@ -74,7 +74,7 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
     const build = { run: commands, timeoutMinutes: 2, env: { ...tool.env }, envFrom: {} }
     const context = phaseContext({
       run: { ...deploy({ status: 'executing' }), version },
-      service: { image: { repository: `${host}/team/${name}`, build } },
+      service: { image: { repository: `${host}/team/${name}`, registryHosts: [], build } },
       world: {
         registry: openRegistry(),
         commands: openCommands(),

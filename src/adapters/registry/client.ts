@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import { PurserError } from '../../errors.ts'
 import { retrying } from '../http/request.ts'
 import type { CredentialsOf } from './credentials.ts'
-import { ImageError, registryWords } from './errors.ts'
+import { ImageError } from './errors.ts'
 import { nearest } from '../../nearest.ts'
 import type { ImageRegistry, ResolvedImage } from './port.ts'
 import { checkTag, parseRepository } from './reference.ts'
-import { type RegistryAnswer, RegistrySession } from './session.ts'
+import { type RegistryAnswer, RegistrySession, wordsOf } from './session.ts'
 
 interface RegistryOptions {
   /** Whether registries on this machine are asked by plain http; on unless set to false, as in container engines. */
@@ -15,6 +15,8 @@ interface RegistryOptions {
   readonly credentials?: CredentialsOf
   /** For a registry the `host[:port]` or URL that answers in its place; there is no falling back to the original. */
   readonly mirrors?: Readonly<Record<string, string>>
+  /** Hosts beyond the registry's own domain to which it may send us for a login or for content. */
+  readonly hosts?: readonly string[]
   /** The time limit of one request; a resolution makes three. */
   readonly timeoutMs?: number
   /** The pause before the second attempt; it doubles with each further one. */
@@ -54,13 +56,20 @@ interface ImageConfig {
 }
 
 export function openRegistry(options: RegistryOptions = {}): ImageRegistry {
-  const { insecureLoopback = true, credentials, mirrors = {}, timeoutMs = 15_000, retryDelayMs = 500 } = options
+  const {
+    insecureLoopback = true,
+    credentials,
+    mirrors = {},
+    hosts = [],
+    timeoutMs = 15_000,
+    retryDelayMs = 500,
+  } = options
   return {
     async resolve(name, tag, signal) {
       const repository = parseRepository(name, { insecureLoopback, mirrors })
       checkTag(tag)
       const doing = `resolving ${name}:${tag}`
-      const access = { repository, credentials: credentials?.(repository.registry), timeoutMs, signal, doing }
+      const access = { repository, credentials: credentials?.(repository.registry), hosts, timeoutMs, signal, doing }
       const atLeastMs = (error: unknown) => (error instanceof ImageError ? error.retryAfterMs : undefined)
       const once = () => resolveIn(new RegistrySession(access), { name, tag, doing })
       return retrying(once, { attempts: 3, delayMs: retryDelayMs, atLeastMs, signal })
@@ -148,7 +157,7 @@ async function notFound(
   { name, tag, doing }: Wanted,
   answer: RegistryAnswer,
 ): Promise<ImageError> {
-  const words = registryWords(answer.bytes.toString())
+  const words = wordsOf(answer)
   const tags = await tagsOf(session).catch((error: unknown) => {
     // Many registries forbid listing or answer it with something else; the verdict stays "not found".
     if (error instanceof PurserError || error instanceof SyntaxError) return undefined
@@ -183,12 +192,13 @@ async function tagsOf(session: RegistrySession): Promise<readonly string[] | und
   return tags
 }
 
-function expectOk({ status, bytes }: RegistryAnswer, { doing }: Wanted): void {
+function expectOk(answer: RegistryAnswer, { doing }: Wanted): void {
+  const { status } = answer
   if (status === 200) return
   const hint = 'the registry listed something that it does not serve; try again or push the image again'
   throw new ImageError('image_registry_trouble', `${doing}: the registry answered HTTP ${status}`, {
     hint,
-    evidence: registryWords(bytes.toString()),
+    evidence: wordsOf(answer),
   })
 }
 

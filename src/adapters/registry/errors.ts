@@ -5,6 +5,7 @@ const imageCodes = [
   'image_not_found',
   'image_access_denied',
   'image_digest_mismatch',
+  'image_host_refused',
   'image_registry_limited',
   'image_registry_trouble',
   'image_name_malformed',

@@ -1,17 +1,22 @@
 import { exchange } from '../http/request.ts'
 import type { RegistryCredentials } from './credentials.ts'
 import { ImageError, registryWords } from './errors.ts'
-import { isLoopback, type Repository } from './reference.ts'
+import type { Repository } from './reference.ts'
+import { whyNotAsked } from './trusted-hosts.ts'
 
 export interface RegistryAnswer {
   readonly status: number
   readonly headers: Headers
   readonly bytes: Buffer
+  /** The host that answered in the registry's place; undefined when it was the registry itself. */
+  readonly elsewhere: string | undefined
 }
 
 interface SessionOptions {
   readonly repository: Repository
   readonly credentials: RegistryCredentials | undefined
+  /** Further hosts to which the registry may send us; see `trusted-hosts.ts`. */
+  readonly hosts: readonly string[]
   readonly timeoutMs: number
   readonly signal: AbortSignal
   /** What is being done, for errors: "resolving valuecanvas/api:v1.2.0". */
@@ -20,6 +25,7 @@ interface SessionOptions {
 
 /** The largest body that is read. Registries limit manifests to 4 MiB; configs are smaller. */
 const LARGEST_BODY = 8 * 1024 * 1024
+const MOST_REDIRECTS = 5
 
 /** Read access to one repository; proves who we are once and keeps the token for the session's life. */
 export class RegistrySession {
@@ -48,8 +54,7 @@ export class RegistrySession {
     const { repository } = this.#options
     const headers: Record<string, string> = { accept }
     if (this.#authorization) headers['authorization'] = this.#authorization
-    // Blobs are often redirected to object storage; fetch drops the authorization when the origin changes.
-    return this.#fetch(`${repository.origin}/v2/${repository.path}/${path}`, headers)
+    return this.#follow(`${repository.origin}/v2/${repository.path}/${path}`, headers, 'content')
   }
 
   async #authorize(refusal: RegistryAnswer): Promise<string> {
@@ -59,31 +64,66 @@ export class RegistrySession {
       if (!credentials) throw this.#denied(refusal)
       return basic(credentials)
     }
-    if (/^bearer\b/i.test(challenge)) return `Bearer ${await this.#token(challenge, refusal)}`
+    if (/^bearer\b/i.test(challenge)) return `Bearer ${await this.#token(challenge)}`
     throw this.#denied(refusal)
   }
 
   /** Gets a token, see https://distribution.github.io/distribution/spec/auth/token/. */
-  async #token(challenge: string, refusal: RegistryAnswer): Promise<string> {
+  async #token(challenge: string): Promise<string> {
     const { repository, credentials } = this.#options
     const parts = new Map([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value] as const))
     const realm = parts.get('realm') ?? ''
-    if (!URL.canParse(realm)) throw this.#denied(refusal)
+    this.#mayAsk(realm, 'login')
     const url = new URL(realm)
-    if (url.protocol !== 'https:' && !isLoopback(url.host)) throw this.#insecureRealm(url)
     const service = parts.get('service')
     if (service !== undefined) url.searchParams.set('service', service)
     url.searchParams.set('scope', parts.get('scope') ?? `repository:${repository.path}:pull`)
-    const answer = await this.#fetch(url.href, credentials ? { authorization: basic(credentials) } : {})
+    const answer = await this.#follow(url.href, credentials ? { authorization: basic(credentials) } : {}, 'login')
     if (answer.status === 429 || answer.status >= 500) throw this.#trouble(answer)
     const token = answer.status === 200 ? tokenIn(answer.bytes) : undefined
     if (token === undefined) throw this.#denied(answer)
     return token
   }
 
+  /**
+   * Follows redirects by hand, each to a host that may be asked only: blobs often lie in object storage. The login stays with
+   * the origin that it was meant for.
+   */
+  async #follow(
+    first: string,
+    headers: Readonly<Record<string, string>>,
+    purpose: 'login' | 'content',
+  ): Promise<RegistryAnswer> {
+    let url = first
+    for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
+      const { authorization: _login, ...without } = headers
+      const sameOrigin = new URL(url).origin === new URL(first).origin
+      const answer = await this.#fetch(url, sameOrigin ? headers : without)
+      const location = [301, 302, 303, 307, 308].includes(answer.status) ? answer.headers.get('location') : null
+      if (location === null) return answer
+      const next = URL.canParse(location, url) ? new URL(location, url).href : location
+      this.#mayAsk(next, purpose)
+      url = next
+    }
+    throw new ImageError('image_registry_trouble', `${this.#options.doing}: more than ${MOST_REDIRECTS} redirects`)
+  }
+
+  #mayAsk(url: string, purpose: 'login' | 'content'): void {
+    const { repository, hosts, doing } = this.#options
+    const why = whyNotAsked(url, purpose, { origin: repository.origin, hosts })
+    if (why === undefined) return
+    const host = URL.canParse(url) ? new URL(url).host : 'something that is not a URL'
+    const wanted = purpose === 'login' ? 'asks for the login at' : 'sends to'
+    throw new ImageError('image_host_refused', `${doing}: the registry ${wanted} ${host}, which is not asked: ${why}`, {
+      hint: `If ${host} belongs to the registry, name it in service.image.registryHosts.`,
+    })
+  }
+
   #fetch(url: string, headers: Readonly<Record<string, string>>): Promise<RegistryAnswer> {
-    const { doing, timeoutMs, signal } = this.#options
-    return exchange(url, { headers }, { doing, timeoutMs, signal }, async (response) => {
+    const { doing, timeoutMs, signal, repository } = this.#options
+    const { host, origin } = new URL(url)
+    const init: RequestInit = { headers, redirect: 'manual' }
+    return exchange(url, init, { doing, timeoutMs, signal }, async (response) => {
       const chunks: Uint8Array[] = []
       let size = 0
       for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
@@ -92,7 +132,8 @@ export class RegistrySession {
           throw new ImageError('image_registry_trouble', `${doing}: the answer is larger than a manifest can be`)
         chunks.push(chunk)
       }
-      return { status: response.status, headers: response.headers, bytes: Buffer.concat(chunks) }
+      const elsewhere = origin === repository.origin ? undefined : host
+      return { status: response.status, headers: response.headers, bytes: Buffer.concat(chunks), elsewhere }
     })
   }
 
@@ -105,16 +146,6 @@ export class RegistrySession {
       hint,
       evidence: wordsOf(answer),
     })
-  }
-
-  #insecureRealm(url: URL): ImageError {
-    return new ImageError(
-      'image_access_denied',
-      `${this.#options.doing}: the registry asks for credentials over plain http at ${url.host}`,
-      {
-        hint: 'use a registry whose token service has https',
-      },
-    )
   }
 
   #trouble(answer: RegistryAnswer): ImageError {
@@ -136,8 +167,9 @@ export class RegistrySession {
   }
 }
 
-function wordsOf(answer: RegistryAnswer): readonly string[] {
-  return registryWords(answer.bytes.toString())
+/** Gives the registry's own words. What another host answers is not passed on: it may be anything that can be reached from here. */
+export function wordsOf({ status, bytes, elsewhere }: RegistryAnswer): readonly string[] {
+  return elsewhere === undefined ? registryWords(bytes.toString()) : [`${elsewhere} answered HTTP ${status}`]
 }
 
 function basic({ user, password }: RegistryCredentials): string {

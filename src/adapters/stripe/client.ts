@@ -3,6 +3,7 @@ import Stripe from 'stripe'
 import { Sensitive } from '../../sensitive.ts'
 import { withoutCredentials } from '../http/client.ts'
 import { clockAheadMs } from '../http/clock.ts'
+import { refuseLinkLocal } from '../http/addresses.ts'
 import { exchange, retrying, startOfBody } from '../http/request.ts'
 import { rightIn, StripeTrouble, stripeTrouble } from './errors.ts'
 import { STRIPE_API_VERSION } from './events.ts'
@@ -253,7 +254,10 @@ function addressOf(apiBase: string | undefined): Pick<Stripe.StripeConfig, 'host
  * Speaks to a webhook URL. Raises `NoAnswer` when it gives none. Redirects are not followed: Stripe counts a 3xx as a
  * failed delivery.
  */
-export function webhookProbe({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}): WebhookProbe {
+export function webhookProbe({
+  timeoutMs = 10_000,
+  allowLinkLocal = false,
+}: { readonly timeoutMs?: number; readonly allowLinkLocal?: boolean } = {}): WebhookProbe {
   async function post(
     url: string,
     body: string,
@@ -267,7 +271,9 @@ export function webhookProbe({ timeoutMs = 10_000 }: { readonly timeoutMs?: numb
       headers: { 'content-type': 'application/json; charset=utf-8', 'user-agent': 'Purser webhook probe', ...headers },
       body,
     }
-    return exchange(url, init, { doing: `probing ${withoutCredentials(url)}`, timeoutMs, signal }, async (response) => {
+    const doing = `probing ${withoutCredentials(url)}`
+    if (!allowLinkLocal) await refuseLinkLocal(url, doing)
+    return exchange(url, init, { doing, timeoutMs, signal }, async (response) => {
       const ahead = clockAheadMs(response.headers.get('date'))
       const location = response.headers.get('location')
       const text = await startOfBody(response, 200)

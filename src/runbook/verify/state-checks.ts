@@ -53,7 +53,8 @@ export async function rolloutState(context: PhaseContext, image?: string): Promi
 
 export async function healthState({ world, environment, signal }: PhaseContext): Promise<CheckResult> {
   const answer = await world.health.get(environment.healthUrl, signal)
-  const value = `${answer.status} in ${Math.round(answer.milliseconds)} ms`
+  const sent = answer.location === undefined ? '' : `, sends to ${answer.location}, which was not followed`
+  const value = `${answer.status} in ${Math.round(answer.milliseconds)} ms${sent}`
   return { verdict: answer.status === 200 ? 'pass' : 'fail', value }
 }
 
