@@ -281,6 +281,24 @@ const describedService = checkFields(
       .describe(
         'User that goes with the token: x-access-token for GitHub, oauth2 for GitLab, x-token-auth for Bitbucket.',
       ),
+    forge: z
+      .enum(['github', 'gitlab', 'bitbucket', 'bitbucket-server', 'gitea'])
+      .exactOptional()
+      .describe(
+        'Kind of the host of the repository, where its name does not tell: plans link to its page of the difference.',
+      ),
+    paths: z
+      .array(
+        z
+          .string()
+          .min(1)
+          .regex(
+            /^(?![:/!])(?!.*(^|\/)\.\.(\/|$))[^\0\n]*$/,
+            'must be a glob inside the repository, as in src/billing/**',
+          ),
+      )
+      .default([])
+      .describe('Globs of files, as git reads them: a plan lists those of them that the new version changes.'),
     image: imageSchema,
     deployment: objectName.describe('Name of the Kubernetes Deployment.'),
     container: objectName.describe('Name of the container in it that gets the image.'),

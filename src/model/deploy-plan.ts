@@ -1,6 +1,7 @@
 import type { Configuration } from './configuration.ts'
 import type { EffectKind } from './effects/effects.ts'
 import { canonicalJson, sha256 } from './json.ts'
+import type { PlannedChanges } from './planned-changes.ts'
 
 export interface LintFinding {
   readonly rule: string
@@ -77,6 +78,8 @@ export interface DeployPlan {
   readonly version: string
   readonly environment: string
   readonly commit: { readonly sha: string; readonly subject: string }
+  /** What is new in it. Missing in plans of earlier versions. */
+  readonly changes?: PlannedChanges
   readonly image: PlannedImage
   readonly current: CurrentRelease
   readonly migrations: readonly PlannedMigration[]

@@ -7,7 +7,8 @@ import type { PlanDifference } from './plan-difference.ts'
  * What differs between the plan that people approved and the same plan made now, less what the run has changed itself.
  * Everything that a deploy acts upon is compared. Not compared, and why: what only follows from the rest (`rollback`,
  * `effects`, `version`, the estimates); `risks`, which tell of traffic and sizes that move all the time and are acted upon by
- * nobody; the number of replicas, which belongs to an autoscaler and which no deploy sets; `subject` of the commit.
+ * nobody; the number of replicas, which belongs to an autoscaler and which no deploy sets; `subject` of the
+ * commit and `changes`, which follow from the two commits and from what runs, all of which are compared.
  * The image and the pods of the Deployment are compared by `confirm-plan.ts`, which asks the cluster who changed them.
  */
 

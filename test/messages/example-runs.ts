@@ -23,6 +23,40 @@ export const plan: DeployPlan = {
   version: 'v1.2.0',
   environment: 'production',
   commit: { sha: 'd4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1d2e3', subject: 'Retry webhooks & keep grace periods' },
+  changes: {
+    known: true,
+    from: 'a1b2c3d4e5f60718293a4b5c6d7e8f9001122334',
+    readFrom: 'image',
+    ahead: 14,
+    behind: 0,
+    commits: [
+      {
+        sha: 'd4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1d2e3',
+        subject: 'Retry webhooks & keep grace periods',
+        author: 'Dana',
+      },
+      {
+        sha: 'c3d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1d2',
+        subject: 'Keep what Stripe sent in webhook_events',
+        author: 'Alex',
+      },
+      { sha: 'b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1', subject: 'Count dead letters', author: 'Dana' },
+      { sha: 'a2c3d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1', subject: 'Bump dependencies', author: 'renovate[bot]' },
+      {
+        sha: '92c3d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1',
+        subject: 'Write the audit log in one transaction',
+        author: 'Sam',
+      },
+      { sha: '82c3d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1', subject: 'Grace periods end at midnight UTC', author: 'Alex' },
+    ],
+    files: 41,
+    paths: {
+      matching: 3,
+      matched: ['k8s/cronjobs/webhook-retry.yaml', 'src/services/billing/grace.ts', 'src/services/billing/webhooks.ts'],
+    },
+    compareUrl:
+      'https://github.com/valuecanvas/valuecanvas/compare/a1b2c3d4e5f60718293a4b5c6d7e8f9001122334...d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1d2e3',
+  },
   image: {
     reference: `valuecanvas/api@${digest}`,
     digest,

@@ -129,6 +129,8 @@ async function refsOfOrigin(
 }
 
 export async function needCommit(origin: Origin, commit: string, signal: AbortSignal): Promise<void> {
+  // A worker whose disk is new has no mirror yet.
+  if (!(await isMade(origin))) return fetchAll(origin, signal)
   const request = origin.request(['cat-file', '-e', `${commit}^{commit}`], `looking for ${commit.slice(0, 7)}`)
   const { exitCode } = await git(request, signal)
   if (exitCode !== 0) await fetchAll(origin, signal)

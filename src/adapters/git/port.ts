@@ -11,6 +11,36 @@ export interface Tag {
   readonly createdAt: string
 }
 
+export interface ChangesWanted {
+  /** The commit that runs: at least seven hexadecimal digits, and nothing else. */
+  readonly from: string
+  readonly to: string
+  /** Globs as git reads them, `src/billing/**`. */
+  readonly paths: readonly string[]
+  readonly mostCommits: number
+  readonly mostFiles: number
+}
+
+export interface ChangedCommit {
+  readonly sha: string
+  readonly subject: string
+  readonly author: string
+}
+
+export interface Changes {
+  /** The whole id of the commit that was compared. */
+  readonly from: string
+  /** Commits that only the new version has, and that only the old one has. */
+  readonly ahead: number
+  readonly behind: number
+  /** The newest commits of those that are new. */
+  readonly commits: readonly ChangedCommit[]
+  /** How many files differ, and how many of them the globs match. */
+  readonly files: number
+  readonly matching: number
+  readonly matched: readonly string[]
+}
+
 /**
  * The service's repository. Keeps one bare mirror on disk. Raises RepositoryError (`unknown_version`, transient
  * trouble).
@@ -33,6 +63,8 @@ export interface Repository {
     wanted: readonly Wanted[],
     signal: AbortSignal,
   ): Promise<readonly (Wanted & { readonly text: string })[]>
+  /** Compares two commits; undefined when there is no commit `from`. */
+  changesBetween(wanted: ChangesWanted, signal: AbortSignal): Promise<Changes | undefined>
   /** Makes or resets a clean checkout of the commit at `directory`. Safe to repeat. */
   checkout(commit: string, directory: string, signal: AbortSignal): Promise<void>
   /** Removes a checkout; a missing one is fine. */

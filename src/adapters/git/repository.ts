@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, posix, resolve } from 'node:path'
+import { changesBetween } from './changes.ts'
 import { RepositoryError } from './errors.ts'
 import { list, readAll } from './files.ts'
 import { gitFailed, gitText } from './git.ts'
@@ -41,6 +42,7 @@ export function openRepository(options: RepositoryOptions): Repository {
       const found = await readAll(mirror, checkedCommit(commit), files, mostBytes, signal)
       return found.map(({ one, text }) => ({ ...one, text }))
     },
+    changesBetween: (wanted, signal) => changesBetween(mirror, { ...wanted, to: checkedCommit(wanted.to) }, signal),
     async checkout(commit, directory, signal) {
       await checkout(mirror, checkedCommit(commit), resolve(directory), timeoutMs, signal)
     },

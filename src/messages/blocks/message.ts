@@ -123,6 +123,12 @@ export function code(text: string, max = 150): string {
   return `\`${words(text.replaceAll('`', "'"), max) || '–'}\``
 }
 
+/** Makes a link. What Slack takes for the end of one is written in its percent form. */
+export function linkTo({ url, label }: { readonly url: string; readonly label: string }): string {
+  const target = url.replace(/[|<>]/g, (character) => encodeURIComponent(character))
+  return `<${target}|${escape(label)}>`
+}
+
 /** Names someone: a person, a user group, or any other words (a telephone number, "purser"). */
 export function mention(who: string): string {
   if (!isId(who)) return words(who, 100)

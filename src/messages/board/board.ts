@@ -6,6 +6,7 @@ import type { DeployPlan } from '../../model/deploy-plan.ts'
 import { buttonsFor } from './actions.ts'
 import { chartBlocks, type Charts, drawn } from '../blocks/charts.ts'
 import { chapters } from '../blocks/chapters.ts'
+import { changesInShort, commitLines } from '../plan/changes.ts'
 import { checkLine, checkTable } from '../thread/checks.ts'
 import { findingBlocks, fixOf } from '../thread/diagnosis.ts'
 import { list } from '../blocks/list.ts'
@@ -20,6 +21,7 @@ import {
   type Message,
   paragraph,
   words,
+  linkTo,
 } from '../blocks/message.ts'
 import { counted, duration } from '../../text.ts'
 import { phaseCards } from './phase-cards.ts'
@@ -136,9 +138,23 @@ function planSummary(plan: DeployPlan): Blocks {
   return [
     ...list(risks, plan.risks, { line: 250, cap: { lines: 8, chars: 1500, rest } }),
     paragraph(`${fromTo(plan)}\n${words(plan.commit.subject, 200)}`),
+    ...changesSummary(plan.changes),
     ...list(pending, plan.migrations.map(migrationLine), { line: 250, cap: { lines: 10, chars: 1100, rest } }),
     ...list(cronJobs, plan.cronJobs.map(cronJobLine), { line: 250, cap: { lines: 6, chars: 700, rest } }),
     paragraph(`*Stripe:* ${stripeLine(plan.stripe)}; ${secretLine(plan.stripe.secret)}\n*Estimate:* ${estimate(plan)}`),
+  ]
+}
+
+const commitsOnBoard = 5
+
+function changesSummary(changes: DeployPlan['changes']): Blocks {
+  if (changes === undefined) return []
+  const lines = commitLines(changes, commitsOnBoard)
+  const style = { line: 160, cap: { lines: commitsOnBoard + 1, chars: 900, rest: 'in the thread' } }
+  const link = changes.known && changes.compareUrl !== undefined ? changes.compareUrl : undefined
+  return [
+    ...(lines.length === 0 ? [paragraph(words(changesInShort(changes)))] : list(changesInShort(changes), lines, style)),
+    ...(link === undefined ? [] : [paragraph(linkTo({ url: link, label: `Compare on ${new URL(link).host}` }))]),
   ]
 }
 

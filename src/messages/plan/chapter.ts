@@ -6,4 +6,6 @@ export interface Chapter {
   readonly verbatim?: boolean
   /** Whether the order of the lines matters. */
   readonly ordered?: boolean
+  /** A page that tells more. */
+  readonly link?: { readonly url: string; readonly label: string }
 }

@@ -1,7 +1,7 @@
 import type { Block, KnownBlock } from '@slack/types'
 import { isDeployPlan, isRestorePlan, isUndoPlan, type Run } from '../../model/run.ts'
 import { list } from '../blocks/list.ts'
-import { capped, clip, codeBlock, paragraph, words } from '../blocks/message.ts'
+import { capped, clip, codeBlock, linkTo, paragraph, words } from '../blocks/message.ts'
 import { restoreChapters } from '../dialogs/restore.ts'
 import { fromTo, planChapters, undoChapters } from './plan-text.ts'
 import type { Chapter } from './chapter.ts'
@@ -26,7 +26,8 @@ export function rendered(chapter: Chapter, room: PlanRoom): readonly (KnownBlock
   const cap = { lines: 200, chars: room.chars, rest: room.rest }
   if (chapter.verbatim !== true) {
     const line = Math.min(room.chars, 1400)
-    return list(chapter.title, chapter.lines, { ordered: chapter.ordered ?? false, line, cap })
+    const lines = list(chapter.title, chapter.lines, { ordered: chapter.ordered ?? false, line, cap })
+    return chapter.link === undefined ? lines : [...lines, paragraph(linkTo(chapter.link))]
   }
   const lines = capped(
     chapter.lines.map((line) => clip(line, 400)),

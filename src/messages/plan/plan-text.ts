@@ -1,5 +1,6 @@
 import type { CurrentRelease, DeployPlan, PlannedCronJob, PlannedMigration } from '../../model/deploy-plan.ts'
 import type { UndoPlan } from '../../model/undo-plan.ts'
+import { changesChapters } from './changes.ts'
 import type { Chapter } from './chapter.ts'
 import { rollbackTargetChapters } from './rollback-target.ts'
 import { code, words } from '../blocks/message.ts'
@@ -124,6 +125,7 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
         ...imageLines(plan),
       ],
     },
+    ...changesChapters(plan.changes),
     {
       title: `Migrations (${plan.migrations.length} pending)`,
       lines: plan.migrations.length === 0 ? ['none'] : plan.migrations.map(migrationLine),

@@ -201,7 +201,8 @@ function chapterText(chapter: Chapter): string {
   const lines = chapter.lines.map(
     (line, index) => `${chapter.ordered === true ? `${index + 1}.` : '-'} ${inline(line)}`,
   )
-  return `${heading}\n\n${lines.join('\n')}`
+  const link = chapter.link === undefined ? '' : `\n\n${chapter.link.label}: <${chapter.link.url}>`
+  return `${heading}\n\n${lines.join('\n')}${link}`
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -9,6 +9,7 @@ import { tagOf } from '../cronjobs/manifests.ts'
 import { planStripe } from './stripe-plan.ts'
 import { schemaRisks } from '../migrate/schema-check.ts'
 import { secretAnnotation } from '../stripe/signing-secret.ts'
+import { planChanges } from './changes-plan.ts'
 import { comparedConfiguration } from './compared-configuration.ts'
 import { planCronJobs } from './cronjobs-plan.ts'
 import { requireProvenBefore } from './environment-order.ts'
@@ -42,6 +43,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
   const consumers = facts.secretConsumers.others
   const { stripe, decision: endpoint, risks: stripeRisks, podsRead } = await planStripe(context, consumers)
   const currentVersion = await versionOf(context, deployment.image)
+  const changes = await planChanges(context, { image: deployment.image, version: currentVersion }, commit.sha)
   const schema = await schemaRisks(context, migrations.schema, currentVersion)
   const dryRun = await world.cluster.setImage(
     {
@@ -59,6 +61,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
     version: run.version,
     environment: run.environment,
     commit: { sha: commit.sha, subject: commit.subject },
+    changes,
     image,
     current: {
       image: deployment.image,

@@ -1,0 +1,19 @@
+/** What is new in the version that a plan deploys, against what runs. It tells who approves; nothing is done by it. */
+export type PlannedChanges =
+  | { readonly known: false; readonly why: 'running_commit_unknown' | 'not_in_repository'; readonly commit?: string }
+  | {
+      readonly known: true
+      readonly from: string
+      /** Where the commit that runs was read: on its image, or off the tag of the version that runs. */
+      readonly readFrom: 'image' | 'tag'
+      /** Commits that only the new version has, and that only what runs has. */
+      readonly ahead: number
+      readonly behind: number
+      /** The newest of those that are new. */
+      readonly commits: readonly { readonly sha: string; readonly subject: string; readonly author: string }[]
+      /** Files that differ. */
+      readonly files: number
+      /** Those of them that `service.paths` names; missing when it names none. */
+      readonly paths?: { readonly matching: number; readonly matched: readonly string[] }
+      readonly compareUrl?: string
+    }

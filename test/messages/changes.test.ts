@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest'
+import { changesChapters, changesInShort, commitLines } from '../../src/messages/plan/changes.ts'
+import type { PlannedChanges } from '../../src/model/planned-changes.ts'
+
+const commit = (at: number) => ({ sha: String(at).repeat(40).slice(0, 40), subject: `Change ${at}`, author: 'Dana' })
+const known: Extract<PlannedChanges, { known: true }> = {
+  known: true,
+  from: 'a'.repeat(40),
+  readFrom: 'image',
+  ahead: 3,
+  behind: 0,
+  commits: [1, 2, 3].map(commit),
+  files: 212,
+  paths: { matching: 2, matched: ['src/billing/a.ts', 'src/billing/b.ts'] },
+  compareUrl: 'https://github.com/acme/api/compare/a...b',
+}
+
+describe('the commits that a plan lists', () => {
+  it.each<[PlannedChanges, string]>([
+    [known, '3 new commits; 2 of 212 changed files under service.paths'],
+    [
+      { ...known, ahead: 1, behind: 2 },
+      '1 new commit, 2 commits of what runs are not in it; 2 of 212 changed files under service.paths',
+    ],
+    [
+      { known: false, why: 'running_commit_unknown' },
+      'New commits: not known, because neither the image that runs nor a tag says which commit it is',
+    ],
+    [
+      { known: false, why: 'not_in_repository', commit: 'dead'.repeat(10) },
+      'New commits: not known, because the repository has no commit deaddeaddead, which the running image names',
+    ],
+  ])('in short: %#', (changes, words) => {
+    expect(changesInShort(changes)).toBe(words)
+  })
+
+  it('counts what a board has no room for', () => {
+    expect(commitLines({ ...known, ahead: 40 }, 2)).toEqual([
+      '1111111 Change 1 – Dana',
+      '2222222 Change 2 – Dana',
+      '… and 38 older',
+    ])
+  })
+
+  it('says what was compared, and links to the difference', () => {
+    const [commits, files] = changesChapters(known)
+    expect(commits).toMatchObject({
+      title: 'New commits (3)',
+      lines: expect.arrayContaining([
+        'compared with aaaaaaa, which runs now, as its image says',
+        '212 files changed',
+      ]) as string[],
+      link: { label: 'Compare on github.com' },
+    })
+    expect(files).toEqual({
+      title: 'Changed files under service.paths (2 of 212)',
+      lines: ['src/billing/a.ts', 'src/billing/b.ts'],
+    })
+  })
+
+  it('says none only after having looked', () => {
+    const [none] = changesChapters({ ...known, ahead: 0, commits: [] })
+    expect(none?.lines).toContain('none')
+    expect(changesChapters({ known: false, why: 'running_commit_unknown' })[0]?.lines).not.toContain('none')
+    expect(changesChapters(undefined)).toEqual([])
+  })
+
+  it('lets a subject keep to its line', () => {
+    const hostile = {
+      ...known,
+      commits: [{ sha: 'f'.repeat(40), subject: `one\ntwo ${'y'.repeat(400)}`, author: '' }],
+      ahead: 1,
+    }
+    const [line = ''] = commitLines(hostile, 5)
+    expect(line).not.toContain('\n')
+    expect(line.length).toBeLessThan(170)
+    expect(line).toContain('unknown author')
+  })
+})
