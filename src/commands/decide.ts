@@ -7,6 +7,7 @@ import {
   environmentOf,
   guard,
   guardApproval,
+  guardFreeze,
   guardLock,
   guardRun,
   guardSomewhere,
@@ -50,10 +51,11 @@ export async function approve(
   const run = await context.runs.get(ticket.run)
   await guardApproval(context, caller, run)
   await guardLock(context, run.environment)
+  if (run.kind === 'deploy' && run.freezeOverride === undefined) guardFreeze(context, run.environment, 'approve')
   if (run.kind === 'rollback') await guardUndo(run, context)
   const undone = run.parent === undefined ? undefined : (await context.runs.get(run.parent)).kind
   const { policy } = environmentOf(context, run.environment)
-  const needed = approvalsNeeded(run.kind, policy, undone)
+  const needed = approvalsNeeded(run, policy, undone)
   const entitled = await entitledToApprove(context, run)
   const event = { type: 'approved', by: caller.user, planHash: ticket.plan ?? '', needed, entitled } as const
   return decide(caller, run, event, 'approved', context)

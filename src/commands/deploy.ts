@@ -2,13 +2,13 @@ import type { PurserConfig } from '../config/purser-yaml.ts'
 import { approvalsNeeded } from '../jobs/approvals-needed.ts'
 import { newRun, type PhaseMinutes } from '../model/new-run.ts'
 import { deployPhases } from '../model/phases.ts'
-import { noVersionChosen } from '../messages/answers/refused.ts'
+import { noReasonGiven, noVersionChosen } from '../messages/answers/refused.ts'
 import { deployView, dryRunOption, inputs, readingVersionsView, rotateOption } from '../messages/dialogs/ask-dialogs.ts'
 import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { environmentOf, guard, guardLock } from './guards.ts'
+import { CommandRefused, environmentOf, freezeOf, guard, guardFreeze, guardLock } from './guards.ts'
 import { command } from './grammar/row.ts'
-import { dryRun, environment, isVersion, rotateSecret, version } from './grammar/words.ts'
+import { dryRun, environment, isReason, isVersion, overrideFreeze, rotateSecret, version } from './grammar/words.ts'
 import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
 
 export const deployCommand = command('deploy', {
@@ -17,12 +17,14 @@ export const deployCommand = command('deploy', {
   may: 'deployers',
   approvals: 'approvals',
   answer: 'board',
-  takes: { version, environment, dryRun, rotateSecret },
+  takes: { version, environment, dryRun, rotateSecret, overrideFreeze },
   examples: ['deploy', 'deploy v1.2.0', 'deploy v1.2.0 staging --dry-run', 'deploy v1.2.0 --rotate-secret'],
   refuses: (asked) =>
     asked.rotateSecret && asked.version === undefined
       ? '--rotate-secret needs a version: the one that runs will do.'
-      : undefined,
+      : asked.overrideFreeze !== undefined && asked.version === undefined
+        ? '--override-freeze needs a version before it.'
+        : undefined,
   act: deployOrAsk,
 })
 
@@ -33,7 +35,8 @@ export const planCommand = command('plan', {
   answer: 'board',
   takes: { version, environment },
   examples: ['plan v1.2.0', 'plan staging'],
-  act: (caller, asked, context) => deployOrAsk(caller, { ...asked, dryRun: true, rotateSecret: false }, context),
+  act: (caller, asked, context) =>
+    deployOrAsk(caller, { ...asked, dryRun: true, rotateSecret: false, overrideFreeze: undefined }, context),
 })
 
 interface AskedDeploy {
@@ -41,6 +44,8 @@ interface AskedDeploy {
   readonly environment?: string | undefined
   readonly dryRun: boolean
   readonly rotateSecret: boolean
+  /** Why it is deployed in spite of a freeze. */
+  readonly overrideFreeze?: string | undefined
 }
 
 function deployOrAsk(
@@ -58,6 +63,7 @@ export async function deploy(caller: Caller, asked: AskedDeploy, context: Comman
   await guard(context, caller, 'deploy', name)
   if (!asked.dryRun) await guardLock(context, name)
   const { policy } = environmentOf(context, name)
+  const freezeOverride = asked.dryRun ? undefined : overridden(context, name, asked.overrideFreeze)
   const run = newRun('deploy', {
     service: context.config.service.name,
     environment: name,
@@ -66,13 +72,30 @@ export async function deploy(caller: Caller, asked: AskedDeploy, context: Comman
     rotateSecret: asked.rotateSecret,
     requestedBy: caller.user,
     channel: caller.channel,
-    approvalsNeeded: approvalsNeeded('deploy', policy),
+    reason: asked.overrideFreeze,
+    freezeOverride,
+    approvalsNeeded: approvalsNeeded(
+      { kind: 'deploy', ...(freezeOverride === undefined ? {} : { freezeOverride }) },
+      policy,
+    ),
     minutes: deployMinutes(context.config),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })
   const applied = await context.runs.create(run)
   await publishAndEnqueue(context, applied)
   return silent
+}
+
+/** The name of the freeze that a reason was given for. Raises Frozen without a reason, and CommandRefused when nothing is frozen. */
+function overridden(context: CommandContext, name: string, reason: string | undefined): string | undefined {
+  const freeze = freezeOf(context, name)
+  if (reason === undefined) {
+    guardFreeze(context, name, 'deploy')
+    return undefined
+  }
+  if (freeze === undefined)
+    throw new CommandRefused('not_frozen', `${name} is not frozen now`, { hint: 'Deploy without --override-freeze.' })
+  return freeze.name
 }
 
 /** Answers `/billing deploy` without a version by a dialog to choose one of the repository's tags. */
@@ -97,7 +120,11 @@ export async function openDeployDialog(
     view: readingVersionsView(),
     fill: async () => {
       const versions = (await context.versions()).filter((version) => isVersion(version.name))
-      return deployView({ environments, versions, dryRun, version, rotateSecret, now: context.now() }, metadata)
+      const frozen = environments.flatMap((one) => {
+        const freeze = freezeOf(context, one)
+        return freeze === undefined ? [] : [{ environment: one, freeze }]
+      })
+      return deployView({ environments, versions, dryRun, version, rotateSecret, frozen, now: context.now() }, metadata)
     },
   }
 }
@@ -111,7 +138,11 @@ export async function confirmDeploy(dialog: Submitted, context: CommandContext):
   const dryRun = ticked.includes(dryRunOption)
   const rotateSecret = ticked.includes(rotateOption)
   const chosen = dialog.value(inputs.environment) ?? environment
-  return deploy({ user: dialog.user, channel }, { version, environment: chosen, dryRun, rotateSecret }, context)
+  const why = dialog.value(inputs.overrideFreeze)?.trim()
+  const overrideFreeze = why === undefined || why === '' ? undefined : why
+  if (overrideFreeze !== undefined && !isReason(overrideFreeze)) return tell(noReasonGiven())
+  const asked = { version, environment: chosen, dryRun, rotateSecret, overrideFreeze }
+  return deploy({ user: dialog.user, channel }, asked, context)
 }
 
 /**

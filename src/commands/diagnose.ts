@@ -134,7 +134,7 @@ export async function fix(
   const stale = whyStale(run, await context.runs.list({ environment, limit: 50 }), context.now())
   if (stale !== undefined) return tell(diagnosisStale(environment, stale))
   const { policy } = environmentOf(context, environment)
-  const needed = approvalsNeeded('fix', policy)
+  const needed = approvalsNeeded({ kind: 'fix' }, policy)
   const applied = await context.runs.create(
     newRun('fix', {
       service,

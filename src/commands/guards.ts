@@ -2,6 +2,7 @@ import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import { type ErrorFacts, PurserError } from '../errors.ts'
 import { denialText } from '../messages/answers/not-allowed.ts'
 import type { Denial } from '../model/denial.ts'
+import { type Freeze, freezeAt } from '../model/freeze.ts'
 import type { Lock } from '../model/lock.ts'
 import type { Run } from '../model/run.ts'
 import { listFor, type Permit, permit, permitApproval, permitHere, permitListed, type Right } from './authorise.ts'
@@ -49,7 +50,28 @@ export class Locked extends PurserError {
   }
 }
 
-const refusalCodes = ['unknown_environment', 'unknown_cronjob', 'taken_back', 'rollback_outdated'] as const
+/** Raised in a freeze: no deploy begins and none is approved that does not say why it may. */
+export class Frozen extends PurserError {
+  readonly code = 'environment_frozen'
+  readonly environment: string
+  readonly freeze: Freeze
+  readonly doing: 'deploy' | 'approve'
+
+  constructor(environment: string, freeze: Freeze, doing: 'deploy' | 'approve') {
+    super(`${environment} is frozen until ${freeze.until.toISOString()}: ${freeze.name}`)
+    this.environment = environment
+    this.freeze = freeze
+    this.doing = doing
+  }
+}
+
+const refusalCodes = [
+  'unknown_environment',
+  'unknown_cronjob',
+  'taken_back',
+  'rollback_outdated',
+  'not_frozen',
+] as const
 type RefusalCode = (typeof refusalCodes)[number]
 
 /** What was asked for makes no sense (any more), and nothing was begun. */
@@ -165,4 +187,19 @@ function insist(permit: Permit): void {
 export async function guardLock(context: CommandContext, environment: string): Promise<void> {
   const lock = await context.locks.find(environment)
   if (lock !== undefined) throw new Locked(lock)
+}
+
+/** The freeze of this moment; undefined when none is on. */
+export function freezeOf(
+  { config, now }: Pick<CommandContext, 'config' | 'now'>,
+  environment: string,
+): Freeze | undefined {
+  const settings = config.environments[environment]
+  return settings === undefined ? undefined : freezeAt(settings.policy.freezes, now(), settings.timeZone)
+}
+
+/** Raises Frozen while a freeze is on. */
+export function guardFreeze(context: CommandContext, environment: string, doing: 'deploy' | 'approve'): void {
+  const freeze = freezeOf(context, environment)
+  if (freeze !== undefined) throw new Frozen(environment, freeze, doing)
 }

@@ -4,7 +4,7 @@ import { openDiagnoseDialog } from './diagnose.ts'
 import { type Answer, tell } from './respond.ts'
 import { admitPerson } from './caller.ts'
 import type { Caller, CommandContext, StaleList } from './command-context.ts'
-import { environmentOf, NotAllowed, permitAnywhere } from './guards.ts'
+import { environmentOf, NotAllowed, permitAnywhere, freezeOf } from './guards.ts'
 import { openLockDialog, unlock } from './lock.ts'
 import { type Place, placeIn } from './membership.ts'
 import { verify } from './verify.ts'
@@ -52,7 +52,7 @@ async function environmentFacts(name: string, context: CommandContext): Promise<
     context.runs.list({ environment: name, statuses: openStatuses, limit: 10 }).then(linked),
     context.runs.list({ environment: name, statuses: settledStatuses, limit: 10 }).then(linked),
   ])
-  return { name, lock, release: releasedIn(deploys), backups, open, finished }
+  return { name, lock, freeze: freezeOf(context, name), release: releasedIn(deploys), backups, open, finished }
 }
 
 /** App Home as this person may see and use it. */

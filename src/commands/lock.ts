@@ -1,4 +1,4 @@
-import { noReasonGiven, unlockedMeanwhile, wasNotLocked } from '../messages/answers/refused.ts'
+import { lockNotUnderstood, noReasonGiven, unlockedMeanwhile, wasNotLocked } from '../messages/answers/refused.ts'
 import { inputs, lockView } from '../messages/dialogs/ask-dialogs.ts'
 import { lockAnnouncement, lockedRefusal, unlockAnnouncement } from '../messages/answers/lock.ts'
 import { announced } from './announce.ts'
@@ -7,7 +7,8 @@ import type { Caller, CommandContext } from './command-context.ts'
 import type { Lock } from '../model/lock.ts'
 import { environmentOf, guard, NotAllowed, permitAnywhere } from './guards.ts'
 import { command } from './grammar/row.ts'
-import { environment, isReason, reason } from './grammar/words.ts'
+import { readLockWords } from './grammar/lock-time.ts'
+import { environment, isReason, lockWords } from './grammar/words.ts'
 import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
 
 export const lockCommand = command('lock', {
@@ -15,10 +16,9 @@ export const lockCommand = command('lock', {
   more: 'Every channel of the environment is told. A run under way goes on; `verify`, `plan` and `status` work ([more](operating.md#lock)). The dialog can lock another environment too.',
   may: 'deployers',
   answer: 'announcement',
-  takes: { reason },
-  examples: ['lock', 'lock closing the books'],
-  act: (caller, { reason }, context) =>
-    reason === undefined ? openLockDialog(caller, undefined, context) : lock(caller, reason, context),
+  takes: { lockWords },
+  examples: ['lock', 'lock closing the books', 'lock until 18:00 closing the books', 'lock for 2h incident'],
+  act: (caller, { lockWords = '' }, context) => lock(caller, lockWords, context),
 })
 
 export const unlockCommand = command('unlock', {
@@ -31,38 +31,50 @@ export const unlockCommand = command('unlock', {
 })
 
 /**
- * Carries out `/billing lock REASON`: nothing may change the environment until it is unlocked, and everybody is told.
+ * Carries out `/billing lock`: nothing may change the environment until it is unlocked, or until its time is over, and everybody
+ * is told. Without a reason a dialog asks for it.
  */
 export async function lock(
   caller: Caller,
-  reason: string,
+  typed: string,
   context: CommandContext,
   environment = context.config.defaultEnvironment,
 ): Promise<Answer> {
   await guard(context, caller, 'deploy', environment)
-  const locked = await context.locks.lock(environment, reason, caller.user, caller.channel)
+  const { policy, timeZone } = environmentOf(context, environment)
+  const read = readLockWords(typed, context.now(), timeZone)
+  if (!read.ok) return tell(lockNotUnderstood(read.problem))
+  const { reason, until } = read
+  if (reason === undefined) return openLockDialog(caller, undefined, context, typed.trim())
+  const { user: by, channel: source } = caller
+  const locked = await context.locks.lock({ environment, reason, by, source, until })
   const held = await context.locks.find(environment)
   if (held === undefined) return tell(unlockedMeanwhile(environment))
   if (!locked) return tell(lockedRefusal(held))
-  return announced(environmentOf(context, environment).policy.channels, lockAnnouncement(held), context)
+  return announced(policy.channels, lockAnnouncement(held), context)
 }
 
-/** Answers `/billing lock` without a reason by a dialog that asks for it. */
+/** Answers `/billing lock` without a reason by a dialog that asks for it. `ends` is the end that was typed, if one was. */
 export async function openLockDialog(
   caller: Caller,
   asked: string | undefined,
   context: CommandContext,
+  ends = '',
 ): Promise<Answer> {
   const { environments, metadata } = await placeOf(caller, 'deploy', asked, context)
-  return { kind: 'open', view: lockView(environments, metadata) }
+  return { kind: 'open', view: lockView(environments, metadata, ends) }
 }
 
 /** Carries out the confirmed dialog as if the command had been typed. */
 export async function confirmLock(dialog: Submitted, context: CommandContext): Promise<Answer> {
   const { channel, environment } = readPlace(dialog.metadata)
   const reason = dialog.value(inputs.reason)?.trim() ?? ''
+  const ends = dialog.value(inputs.lockEnds)?.trim() ?? ''
   if (!isReason(reason)) return tell(noReasonGiven())
-  return lock({ user: dialog.user, channel }, reason, context, dialog.value(inputs.environment) ?? environment)
+  if (ends !== '' && !/^(until|for)\s/i.test(ends))
+    return tell(lockNotUnderstood('An end begins with “until” or “for”, as in “for 2h”.'))
+  const chosen = dialog.value(inputs.environment) ?? environment
+  return lock({ user: dialog.user, channel }, `${ends} ${reason}`, context, chosen)
 }
 
 /** Carries out `/billing unlock [ENV]`. */

@@ -3,7 +3,7 @@ import { releasedIn } from '../model/current-release.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { deploy } from './deploy.ts'
 import { command } from './grammar/row.ts'
-import { environment } from './grammar/words.ts'
+import { environment, overrideFreeze } from './grammar/words.ts'
 import { environmentOf, guard } from './guards.ts'
 import { type Answer, tell } from './respond.ts'
 
@@ -13,18 +13,26 @@ export const promoteCommand = command('promote', {
   may: 'deployers',
   approvals: 'approvals',
   answer: 'board',
-  takes: { environment },
+  takes: { environment, overrideFreeze },
   examples: ['promote', 'promote production'],
-  act: (caller, asked, context) => promote(caller, asked.environment, context),
+  act: (caller, asked, context) => promote(caller, asked, context),
 })
 
 /** Carries out `/billing promote [ENV]`: the version that stands in the environment before is deployed. */
-async function promote(caller: Caller, asked: string | undefined, context: CommandContext): Promise<Answer> {
-  const name = asked ?? context.config.defaultEnvironment
+async function promote(
+  caller: Caller,
+  {
+    environment,
+    overrideFreeze: why,
+  }: { readonly environment?: string | undefined; readonly overrideFreeze?: string | undefined },
+  context: CommandContext,
+): Promise<Answer> {
+  const name = environment ?? context.config.defaultEnvironment
   await guard(context, caller, 'deploy', name)
   const { after } = environmentOf(context, name).policy
   if (after === undefined) return tell(nothingToPromote(name, undefined))
   const { by } = releasedIn(await context.runs.list({ environment: after, kinds: ['deploy'], limit: 20 }))
   if (by === undefined) return tell(nothingToPromote(name, after))
-  return deploy(caller, { version: by.version, environment: name, dryRun: false, rotateSecret: false }, context)
+  const asked = { version: by.version, environment: name, dryRun: false, rotateSecret: false, overrideFreeze: why }
+  return deploy(caller, asked, context)
 }

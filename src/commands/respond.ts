@@ -2,6 +2,7 @@ import type { ModalView } from '@slack/types'
 import { PurserError } from '../errors.ts'
 import { cutBetweenWords } from '../masking.ts'
 import { refusal } from '../messages/answers/answers.ts'
+import { frozenRefusal } from '../messages/answers/freeze.ts'
 import { lockedRefusal } from '../messages/answers/lock.ts'
 import { listsCounted, onlyNotes, withNotes } from '../messages/answers/looks.ts'
 import { notAllowed } from '../messages/answers/not-allowed.ts'
@@ -12,7 +13,7 @@ import { TransitionRefused } from '../model/errors.ts'
 import { logAuditHead } from '../jobs/audit-head.ts'
 import type { Applied } from '../store/runs.ts'
 import type { Caller, CommandContext, StaleList } from './command-context.ts'
-import { Locked, NotAllowed } from './guards.ts'
+import { Frozen, Locked, NotAllowed } from './guards.ts'
 import { TooManyLooks } from './look-rate.ts'
 
 export type Answer =
@@ -86,6 +87,7 @@ async function refusing(
       if (!(error instanceof TooManyLooks)) await noteRefusal(context, caller, `${what}: ${text}`, asked.run)
       if (error instanceof NotAllowed) return tell(notAllowed(error.denial))
       if (error instanceof Locked) return tell(lockedRefusal(error.lock))
+      if (error instanceof Frozen) return tell(frozenRefusal(error))
       return tell(refusedBecause(text, error.hint))
     }
     context.log.error({ err: error, what }, 'command failed')

@@ -71,7 +71,7 @@ export async function confirmRestore(dialog: Submitted, context: CommandContext)
     requestedBy: dialog.user,
     channel,
     reason: reason === '' ? undefined : reason,
-    approvalsNeeded: approvalsNeeded('restore', policy),
+    approvalsNeeded: approvalsNeeded({ kind: 'restore' }, policy),
     minutes: restoreMinutes(backup),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })

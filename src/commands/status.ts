@@ -1,8 +1,10 @@
 import { statusMessage } from '../messages/answers/answers.ts'
+import { frozenLine } from '../messages/answers/freeze.ts'
+import { lockLine } from '../messages/answers/lock.ts'
 import { isReadOnly } from '../model/kinds.ts'
 import { type Answer, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { guardRate, guardRun, guardSomewhere } from './guards.ts'
+import { freezeOf, guardRate, guardRun, guardSomewhere } from './guards.ts'
 import { command } from './grammar/row.ts'
 import { run } from './grammar/words.ts'
 
@@ -28,5 +30,13 @@ export async function status(caller: Caller, asked: number | undefined, context:
   const open = await context.runs.list({ environments, statuses })
   // A verification or diagnosis that failed, and a plan that could not be made, wait for nobody.
   const waiting = open.filter((run) => run.status !== 'failed' || (!isReadOnly(run) && run.startedAt !== undefined))
-  return tell(statusMessage(waiting, context.now(), environments))
+  const locks = await Promise.all(environments.map((environment) => context.locks.find(environment)))
+  const closed = environments.flatMap((environment, index) => {
+    const [lock, freeze] = [locks[index], freezeOf(context, environment)]
+    return [
+      ...(lock === undefined ? [] : [`:lock: ${lockLine(lock)}`]),
+      ...(freeze === undefined ? [] : [`:snowflake: ${frozenLine(environment, freeze)}`]),
+    ]
+  })
+  return tell(statusMessage(waiting, context.now(), environments, closed))
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { checkFields, environmentVariable, minutes, objectName } from './fields.ts'
+import { checkFields, distinctBy, environmentVariable, isSchedule, minutes, objectName, timeZone } from './fields.ts'
 
 const person = z
   .string()
@@ -12,6 +12,38 @@ const channel = z
   .describe('A Slack channel id (C…).')
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL, as in https://api.example.com/health' })
+
+const localTime = z
+  .string()
+  .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$/, 'must be a local time as in 2026-12-23T18:00')
+  .refine((text) => isSchedule(`${text}:00`), 'is no day of the calendar')
+
+const freezeName = z.string().min(3).max(80).describe('Why, in a few words: whoever deploys will read it.')
+
+const freezesSchema = distinctBy(
+  z.union(
+    [
+      z.strictObject({
+        name: freezeName,
+        starts: z
+          .string()
+          .refine(
+            (text) => text.trim().split(/\s+/).length === 5 && isSchedule(text),
+            'must be five fields, as in 0 18 * * FRI',
+          )
+          .describe('When it begins, as a cron expression of five fields, by the clock of `timeZone`.'),
+        hours: z.number().positive().max(744).describe('How long it lasts.'),
+      }),
+      z
+        .strictObject({ name: freezeName, from: localTime, to: localTime })
+        .refine(({ from, to }) => from < to, { path: ['to'], error: 'must be after from' }),
+    ],
+    { error: 'must have starts and hours, or from and to' },
+  ),
+  'name',
+)
+  .default([])
+  .describe('Times in which no deploy begins or is approved, but for --override-freeze with one approval more.')
 
 const policySchema = checkFields(
   z.strictObject({
@@ -45,6 +77,11 @@ const policySchema = checkFields(
       .array(person)
       .default([])
       .describe('Who may roll back without any approval (--break-glass). Nobody, unless somebody is named.'),
+    lockAfterRollback: z
+      .union([z.boolean(), z.number().positive().max(720)], { error: 'must be true, false, or a number of hours' })
+      .default(false)
+      .describe('Whether a rollback that succeeded leaves a lock: true until somebody unlocks, or for so many hours.'),
+    freezes: freezesSchema,
     unlock: z
       .enum(['approvers', 'deployers'])
       .default('approvers')
@@ -175,6 +212,9 @@ export const environmentSchema = checkFields(
         'Whether healthUrl and webhookUrl may be link-local or metadata addresses (169.254.0.0/16 and the like).',
       ),
     baseUrl: httpUrl.describe('Where the service is reached; handed to the end-to-end tests.'),
+    timeZone: timeZone
+      .default('UTC')
+      .describe('Whose clock `/billing lock until 18:00` and `policy.freezes` mean, as in Europe/Berlin.'),
     policy: policySchema.describe('Who may do what here, and where.'),
     contacts: z
       .strictObject({

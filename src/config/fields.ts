@@ -1,3 +1,4 @@
+import { Cron } from 'croner'
 import { z } from 'zod'
 import { readOnlySqlProblem } from './read-only-sql.ts'
 
@@ -90,3 +91,20 @@ export const readOnlySql = z.string().superRefine((sql, context) => {
   const message = readOnlySqlProblem(sql)
   if (message !== undefined) context.addIssue({ code: 'custom', message })
 })
+
+/** Tells whether the text is a cron expression, or an instant, that comes some day. */
+export function isSchedule(text: string): boolean {
+  try {
+    return new Cron(text).nextRun(new Date(0)) !== null
+  } catch {
+    return false
+  }
+}
+
+export const timeZone = z.string().refine((name) => {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}, 'must be a time zone, as in Europe/Berlin')

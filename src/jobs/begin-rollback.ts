@@ -67,7 +67,7 @@ export async function beginRollback(
   const policy = config.environments[parent.environment]?.policy
   if (policy === undefined) return undefined
   const { service, environment, version, channel } = parent
-  const needed = breakGlass ? 0 : approvalsNeeded('rollback', policy, parent.kind)
+  const needed = breakGlass ? 0 : approvalsNeeded({ kind: 'rollback' }, policy, parent.kind)
   const run = newRun('rollback', {
     service,
     environment,

@@ -146,7 +146,20 @@ export class PhaseExecutor {
       ...(result.verification === undefined ? {} : { verification: result.verification }),
       ...(result.diagnosis === undefined ? {} : { diagnosis: result.diagnosis }),
       ...(planned ? this.#approvalOf(run) : {}),
+      ...this.#lockAfter(run),
     })
+  }
+
+  /** The lock that a rollback leaves when it has succeeded, where the policy says so. */
+  #lockAfter({ kind, environment, number, parent }: Run): Pick<Alongside, 'lock'> {
+    const wanted = this.#deps.config.environments[environment]?.policy.lockAfterRollback ?? false
+    if (kind !== 'rollback' || wanted === false) return {}
+    return {
+      lock: {
+        reason: `after the rollback of run #${parent ?? '?'} by run #${number}`,
+        hours: wanted === true ? undefined : wanted,
+      },
+    }
   }
 
   /** Says what goes along with a fresh plan: it is told in full, and the people who may approve it are called. */
@@ -158,7 +171,7 @@ export class PhaseExecutor {
     return {
       posts: [{ kind: 'plan' }, ...ask],
       expiresInMinutes: policy.approvalExpiryMinutes,
-      approvalsNeeded: approvalsNeeded(run.kind, policy),
+      approvalsNeeded: approvalsNeeded(run, policy),
     }
   }
 

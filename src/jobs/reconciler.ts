@@ -1,6 +1,10 @@
 import type { Logger } from 'pino'
 import type { PurserConfig } from '../config/purser-yaml.ts'
+import type { PolicyConfig } from '../config/environment-schema.ts'
 import { TransitionRefused } from '../model/errors.ts'
+import type { Lock } from '../model/lock.ts'
+import type { LockStore } from '../store/locks.ts'
+import { approversOf } from './approvers.ts'
 import type { Applied, RunStore } from '../store/runs.ts'
 import { logAuditHead } from './audit-head.ts'
 import type { Sweeps, WantedPhase } from '../store/due-work.ts'
@@ -9,6 +13,7 @@ import { staleMs } from './executor.ts'
 interface ReconcilerDependencies {
   readonly runs: RunStore
   readonly sweeps: Sweeps
+  readonly locks: LockStore
   readonly config: PurserConfig
   readonly enqueue: (wanted: WantedPhase) => Promise<void>
   readonly publish: (run: number) => Promise<void>
@@ -16,6 +21,8 @@ interface ReconcilerDependencies {
   readonly beginWantedRollbacks: () => Promise<void>
   /** Drops the database that a restore prepared, if it is there. */
   readonly discardPrepared: (run: number, environment: string) => Promise<void>
+  /** Says in the channels of its environment that a lock has ended; a message that Slack does not take is lost. */
+  readonly tellLockEnded: (lock: Lock) => Promise<void>
   readonly log: Logger
 }
 
@@ -36,8 +43,11 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
     await unlessSettled(runs.apply(run, { type: 'expired' }, who, { line: 'nobody approved in time' }), log)
   for (const { run, phase } of await sweeps.idleCancellations())
     await unlessSettled(runs.apply(run, { type: 'stopped', phase }, who), log)
-  for (const [name, environment] of Object.entries(deps.config.environments))
-    await sweeps.rollbackButtonsPast(environment.policy.rollbackButtonHours, name)
+  for (const [name, { policy }] of Object.entries(deps.config.environments)) {
+    await sweeps.rollbackButtonsPast(policy.rollbackButtonHours, name)
+    for (const run of await sweeps.halfWaited(policy.approvalExpiryMinutes, name)) await remind(deps, run, policy)
+  }
+  for (const lock of await deps.locks.clearEnded()) await deps.tellLockEnded(lock)
   await deps.beginWantedRollbacks()
   for (const run of await sweeps.unpublished()) await deps.publish(run)
   for (const { run, environment } of await sweeps.abandonedRestores()) {
@@ -48,6 +58,14 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
       log.warn({ err: error, run }, 'dropping what an abandoned restore prepared')
     }
   }
+}
+
+/** Reminds those who may approve and have not. */
+async function remind({ runs }: ReconcilerDependencies, number: number, policy: PolicyConfig): Promise<void> {
+  const run = await runs.get(number)
+  const given = run.approvals.filter(({ decision, planHash }) => decision === 'approved' && planHash === run.planHash)
+  const asked = approversOf(run, policy).filter((approver) => !given.some(({ user }) => user === approver))
+  await runs.remind(number, asked)
 }
 
 /** Passes over a change that somebody else was faster with: that is what compare-and-set is for. */

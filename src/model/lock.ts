@@ -4,4 +4,6 @@ export interface Lock {
   readonly reason: string
   readonly lockedBy: string
   readonly at: Date
+  /** When it ends by itself; undefined: when somebody unlocks. */
+  readonly until: Date | undefined
 }

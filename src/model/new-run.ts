@@ -10,6 +10,7 @@ export interface NewRun {
   readonly dryRun: boolean
   readonly rotateSecret: boolean
   readonly breakGlass: boolean
+  readonly freezeOverride: string | undefined
   readonly parent: number | undefined
   readonly requestedBy: string
   readonly channel: string
@@ -40,6 +41,7 @@ export function newRun(
     dryRun: false,
     rotateSecret: false,
     breakGlass: false,
+    freezeOverride: undefined,
     parent: undefined,
     reason: undefined,
     plan: undefined,

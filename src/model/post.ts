@@ -10,6 +10,8 @@ export type ThreadPost =
   | { readonly kind: 'plan' }
   /** A new message mentions the approvers, because edits of the board do not notify. */
   | { readonly kind: 'approval_request'; readonly approvers: readonly string[] }
+  /** Half of the time for an approval is over. */
+  | { readonly kind: 'reminder'; readonly approvers: readonly string[] }
   | {
       readonly kind: 'decision'
       readonly user: string

@@ -77,6 +77,10 @@ export interface Run {
   readonly rotateSecret?: boolean
   /** A rollback that somebody began without any approval, as the policy lets them in an emergency. */
   readonly breakGlass?: boolean
+  /** The name of the freeze that a deploy was asked for in spite of; `reason` says why. It needs one approval more. */
+  readonly freezeOverride?: string
+  /** The people who were reminded of the approval that is waited for. */
+  readonly reminded?: { readonly at: Date; readonly who: readonly string[] }
   /** The run that a rollback undoes. */
   readonly parent: number | undefined
   readonly requestedBy: string

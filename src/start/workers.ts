@@ -6,6 +6,7 @@ import type { PhaseExecutor } from '../jobs/executor.ts'
 import type { JobSystem } from '../jobs/job-system.ts'
 import { Publisher } from '../jobs/publisher.ts'
 import { reconcile } from '../jobs/reconciler.ts'
+import { lockEnded } from '../messages/answers/lock.ts'
 import type { World } from '../runbook/world.ts'
 import type { BoardStore } from '../store/boards.ts'
 import type { StateDatabase } from '../store/database.ts'
@@ -28,6 +29,7 @@ interface WorkerParts {
 }
 
 const discardLimitMs = 60_000
+const postLimitMs = 10_000
 
 /** Starts what the roles `worker` and `all` do: execute phases, publish boards, reconcile. */
 export function startWorkers(parts: WorkerParts): void {
@@ -49,6 +51,14 @@ export function startWorkers(parts: WorkerParts): void {
       enqueue: (wanted) => jobs.enqueueWanted(wanted),
       publish,
       beginWantedRollbacks: () => beginWantedRollbacks(rollbacks),
+      locks,
+      tellLockEnded: async (lock) => {
+        const message = mask(lockEnded(lock))
+        for (const channel of config.environments[lock.environment]?.policy.channels ?? [])
+          await chat
+            .post(channel, message, {}, AbortSignal.timeout(postLimitMs))
+            .catch((error: unknown) => log.warn({ err: error, channel }, 'telling that a lock has ended'))
+      },
       discardPrepared: async (run, environment) => {
         const { restores } = worldOf(environment)
         await restores.discard(restores.names(run), AbortSignal.timeout(discardLimitMs))

@@ -52,6 +52,16 @@ export class Sweeps {
     return rows.map((row) => Number(row.number))
   }
 
+  /** Finds runs of an environment that have waited for half of their time, and of which nobody was reminded. */
+  async halfWaited(minutes: number, environment: string): Promise<readonly number[]> {
+    const { rows } = await this.#db.query<{ number: string }>(
+      `select number from purser.runs where status = 'awaiting_approval' and environment = $2 and reminded is null
+         and expires_at > now() and expires_at <= now() + make_interval(secs => $1 * 30)`,
+      [minutes, environment],
+    )
+    return rows.map((row) => Number(row.number))
+  }
+
   /**
    * Finds restores that ended without having put anything in place: what they prepared is of no use to anybody. Each is
    * given out once a minute until `cleanedUp` is called for it.

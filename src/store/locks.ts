@@ -1,6 +1,26 @@
 import { recordAudit } from './audit.ts'
 import type { Lock } from '../model/lock.ts'
-import type { StateDatabase } from './database.ts'
+import type { Sql, StateDatabase } from './database.ts'
+
+interface LockRow {
+  readonly environment: string
+  readonly reason: string
+  readonly locked_by: string
+  readonly at: Date
+  readonly until: Date | null
+}
+
+const columns = 'environment, reason, locked_by, at, until'
+const purser = { run: undefined, actor: 'purser', source: 'purser' } as const
+
+/** What a lock is made of; `environment` is locked once. */
+interface NewLock {
+  readonly environment: string
+  readonly reason: string
+  readonly by: string
+  readonly source: string
+  readonly until?: Date | undefined
+}
 
 export class LockStore {
   readonly #db: StateDatabase
@@ -9,32 +29,18 @@ export class LockStore {
     this.#db = db
   }
 
+  /** Finds the lock that holds. One whose time is over holds nothing, also before it is cleared away. */
   async find(environment: string): Promise<Lock | undefined> {
-    const { rows } = await this.#db.query<{ environment: string; reason: string; locked_by: string; at: Date }>(
-      'select environment, reason, locked_by, at from purser.locks where environment = $1',
+    const { rows } = await this.#db.query<LockRow>(
+      `select ${columns} from purser.locks where environment = $1 and (until is null or until > now())`,
       [environment],
     )
-    const row = rows[0]
-    return row && { environment: row.environment, reason: row.reason, lockedBy: row.locked_by, at: row.at }
+    return rows.map(lockOf)[0]
   }
 
   /** Locks the environment. Returns false when it is locked already: the first lock stays. */
-  async lock(environment: string, reason: string, by: string, source: string): Promise<boolean> {
-    return this.#db.transaction(async (sql) => {
-      const { rowCount } = await sql.query(
-        'insert into purser.locks (environment, reason, locked_by) values ($1, $2, $3) on conflict do nothing',
-        [environment, this.#db.mask(reason), by],
-      )
-      if (rowCount === 1)
-        await recordAudit(sql, this.#db, {
-          run: undefined,
-          actor: by,
-          source,
-          kind: 'locked',
-          text: `${environment}: ${reason}`,
-        })
-      return rowCount === 1
-    })
+  async lock(lock: NewLock): Promise<boolean> {
+    return this.#db.transaction((sql) => lockIn(sql, this.#db, lock))
   }
 
   /** Unlocks the environment. Returns false when it was not locked. */
@@ -52,4 +58,44 @@ export class LockStore {
       return rowCount === 1
     })
   }
+
+  /** Clears the locks away whose time is over, each once, and returns them. */
+  async clearEnded(): Promise<readonly Lock[]> {
+    return this.#db.transaction((sql) => clearEnded(sql, this.#db))
+  }
+}
+
+/** Does what `lock` does, inside a transaction of the caller. */
+export async function lockIn(sql: Sql, db: StateDatabase, lock: NewLock): Promise<boolean> {
+  const { environment, reason, by, source, until } = lock
+  await clearEnded(sql, db, environment)
+  const { rowCount } = await sql.query(
+    'insert into purser.locks (environment, reason, locked_by, until) values ($1, $2, $3, $4) on conflict do nothing',
+    [environment, db.mask(reason), by, until ?? null],
+  )
+  const end = until === undefined ? '' : ` (until ${until.toISOString()})`
+  if (rowCount === 1)
+    await recordAudit(sql, db, {
+      run: undefined,
+      actor: by,
+      source,
+      kind: 'locked',
+      text: `${environment}: ${reason}${end}`,
+    })
+  return rowCount === 1
+}
+
+async function clearEnded(sql: Sql, db: StateDatabase, environment?: string): Promise<readonly Lock[]> {
+  const { rows } = await sql.query<LockRow>(
+    `delete from purser.locks where until <= now() and ($1::text is null or environment = $1) returning ${columns}`,
+    [environment ?? null],
+  )
+  const ended = rows.map(lockOf)
+  for (const lock of ended)
+    await recordAudit(sql, db, { ...purser, kind: 'lock_ended', text: `${lock.environment}: ${lock.reason}` })
+  return ended
+}
+
+function lockOf({ environment, reason, locked_by: lockedBy, at, until }: LockRow): Lock {
+  return { environment, reason, lockedBy, at, until: until ?? undefined }
 }

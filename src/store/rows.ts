@@ -26,6 +26,8 @@ export interface RunRow {
   dry_run: boolean
   rotate_secret: boolean
   break_glass: boolean
+  freeze_override: string | null
+  reminded: { at: string; who: string[] } | null
   parent: string | null
   requested_by: string
   channel: string
@@ -145,6 +147,8 @@ export function runOf(row: RunRow): Run {
     dryRun: row.dry_run,
     rotateSecret: row.rotate_secret,
     breakGlass: row.break_glass,
+    ...(row.freeze_override === null ? {} : { freezeOverride: row.freeze_override }),
+    ...(row.reminded === null ? {} : { reminded: { at: new Date(row.reminded.at), who: row.reminded.who } }),
     parent: row.parent === null ? undefined : Number(row.parent),
     requestedBy: row.requested_by,
     channel: row.channel,

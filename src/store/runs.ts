@@ -13,6 +13,7 @@ import type { PhaseDurations } from '../model/phase-durations.ts'
 import { decisionsOn, medianDurations } from './pace.ts'
 import { hashOfPlan } from '../model/deploy-plan.ts'
 import type { ThreadPost } from '../model/post.ts'
+import { lockIn } from './locks.ts'
 import { insertPost } from './posts.ts'
 import { releasesIn } from './set-images.ts'
 import { loadRun, runOf, type RunRow, selectRun } from './rows.ts'
@@ -94,7 +95,7 @@ export class RunStore {
       actor: input.requestedBy,
       source: input.channel,
       kind: input.breakGlass ? 'break_glass' : 'requested',
-      text: `${input.kind} ${input.version} in ${input.environment}${input.dryRun ? ' (dry run)' : ''}${input.breakGlass ? ` without approval: ${input.reason ?? ''}` : ''}`,
+      text: requestText(input),
       facts: factsOf(run),
     })
     return { run, enqueue: start.enqueue }
@@ -162,6 +163,7 @@ export class RunStore {
         ? { approval: await insertDecision(sql, run, event, told.reason) }
         : {}
     await storeTransition(sql, run, next, told)
+    if (next.status === 'succeeded' && told.lock !== undefined) await leaveLock(sql, this.#db, run, told.lock)
     await touchParent(sql, run)
     for (const post of told.posts ?? []) await insertPost(sql, number, post)
     for (const approval of lapsed)
@@ -184,6 +186,27 @@ export class RunStore {
     if (!hasEnded(after)) return { run: after, enqueue: next.enqueue }
     await insertPost(sql, number, { kind: 'audit_head', ...head })
     return { run: after, enqueue: next.enqueue, ended: head }
+  }
+
+  /** Reminds these people of an approval, once for each plan. Returns false when the run is decided, or they were told before. */
+  async remind(number: number, who: readonly string[]): Promise<boolean> {
+    return this.#db.transaction(async (sql) => {
+      const { rowCount } = await sql.query(
+        `update purser.runs set reminded = jsonb_build_object('at', now(), 'who', $2::jsonb), rev = rev + 1
+         where number = $1 and status = 'awaiting_approval' and reminded is null`,
+        [number, JSON.stringify(who)],
+      )
+      if (rowCount !== 1) return false
+      await insertPost(sql, number, { kind: 'reminder', approvers: who })
+      await recordAudit(sql, this.#db, {
+        run: number,
+        actor: 'purser',
+        source: 'reconciler',
+        kind: 'reminded',
+        text: who.join(', '),
+      })
+      return true
+    })
   }
 
   async effects(run: number): Promise<readonly Effect[]> {
@@ -279,12 +302,41 @@ export class RunStore {
   }
 }
 
+/** Locks the environment of a run that succeeded, unless it is locked already, and says so in the thread. */
+async function leaveLock(
+  sql: Sql,
+  db: StateDatabase,
+  run: Run,
+  { reason, hours }: NonNullable<Alongside['lock']>,
+): Promise<void> {
+  const until = hours === undefined ? undefined : new Date(Date.now() + hours * 3_600_000)
+  const { environment, requestedBy: by, channel: source } = run
+  if (!(await lockIn(sql, db, { environment, reason, by, source, until }))) return
+  const end =
+    until === undefined
+      ? 'until somebody unlocks it'
+      : `until ${until.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  await insertPost(sql, run.number, {
+    kind: 'note',
+    text: `${environment} is locked now, ${end}: ${reason}. /billing unlock ${environment} opens it.`,
+  })
+}
+
+function requestText({ kind, version, environment, dryRun, breakGlass, freezeOverride, reason = '' }: NewRun): string {
+  const how = breakGlass
+    ? ` without approval: ${reason}`
+    : freezeOverride === undefined
+      ? ''
+      : ` in spite of the freeze “${freezeOverride}”: ${reason}`
+  return `${kind} ${version} in ${environment}${dryRun ? ' (dry run)' : ''}${how}`
+}
+
 async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promise<number> {
   const planHash = input.plan === undefined ? null : hashOfPlan(input.plan)
   const { rows } = await sql.query<{ number: string }>(
     `insert into purser.runs (kind, service, environment, status, version, dry_run, parent, requested_by, channel, reason,
-       plan, plan_hash, approvals_needed, rotate_secret, break_glass, expires_at, started_at)
-     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$15,$16, now() + make_interval(secs => $14 * 60), case when $4 = 'executing' then now() end)
+       plan, plan_hash, approvals_needed, rotate_secret, break_glass, freeze_override, expires_at, started_at)
+     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$15,$16,$17, now() + make_interval(secs => $14 * 60), case when $4 = 'executing' then now() end)
      returning number`,
     [
       input.kind,
@@ -303,6 +355,7 @@ async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promis
       input.expiresInMinutes,
       input.rotateSecret,
       input.breakGlass,
+      input.freezeOverride ?? null,
     ],
   )
   return Number(rows[0]?.number)

@@ -345,6 +345,16 @@ const migrations: readonly Migration[] = [
     name: 'rollbacks without approval',
     sql: 'alter table purser.runs add column break_glass boolean not null default false;',
   },
+  {
+    version: 14,
+    name: 'locks that end, reminders, and freezes that are overridden',
+    sql: `
+      alter table purser.locks add column until timestamptz;
+      -- Who was reminded of the approval that is waited for, and when.
+      alter table purser.runs add column reminded jsonb;
+      -- The name of the freeze in which the deploy was asked for all the same.
+      alter table purser.runs add column freeze_override text;`,
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

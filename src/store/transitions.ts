@@ -21,6 +21,8 @@ export interface Alongside {
   readonly approvalsNeeded?: number
   readonly posts?: readonly ThreadPost[]
   readonly reason?: string | undefined
+  /** The lock that a success leaves. */
+  readonly lock?: { readonly reason: string; readonly hours: number | undefined }
 }
 
 /** Marks approvals of the current plan by people who may no longer approve; returns these rows as they are stored. */
@@ -98,6 +100,7 @@ export async function storeTransition(
        failure = case when $3 = 'awaiting_approval' then coalesce($6::jsonb, failure) else $6::jsonb end, verification = coalesce($7::jsonb, verification), reason = coalesce(reason, $9),
        diagnosis = coalesce($10::jsonb, diagnosis), approvals_needed = greatest(approvals_needed, $11),
        expires_at = case when $8::double precision is null then expires_at else now() + make_interval(secs => $8 * 60) end,
+       reminded = case when $8::double precision is null then reminded end,
        started_at = case when $3 = 'executing' then coalesce(started_at, now()) else started_at end,
        finished_at = case when $3 in ('failed','left','planned','succeeded','rejected','expired','cancelled') then now() end
      where number = $1 and rev = $2`,

@@ -11,6 +11,8 @@ const policy: PolicyConfig = {
   selfApproval: false,
   rollbackApprovals: 0,
   fixApprovals: 1,
+  lockAfterRollback: false,
+  freezes: [],
   breakGlass: [],
   unlock: 'approvers',
   restoreApprovals: 2,

@@ -17,7 +17,7 @@ describe('what is understood', () => {
     ['deploy --dry-run v1.2.0 staging', { name: 'deploy', version: 'v1.2.0', environment: 'staging', dryRun: true }],
     ['deploy', { name: 'deploy', version: undefined, environment: undefined, dryRun: false }],
     ['plan staging', { name: 'plan', version: undefined, environment: 'staging' }],
-    ['lock', { name: 'lock', reason: undefined }],
+    ['lock', { name: 'lock', lockWords: undefined }],
     ['deploy v1.3.0-badimage', { name: 'deploy', version: 'v1.3.0-badimage', environment: undefined, dryRun: false }],
     ['plan v2.0.0-rc.1', { name: 'plan', version: 'v2.0.0-rc.1', environment: undefined }],
     ['verify', { name: 'verify', environment: undefined }],
@@ -42,7 +42,7 @@ describe('what is understood', () => {
     ['retry', { name: 'retry', run: undefined }],
     ['cancel #7', { name: 'cancel', run: 7 }],
     ['history', { name: 'history', run: undefined }],
-    ['lock  release party:  do not touch ', { name: 'lock', reason: 'release party:  do not touch' }],
+    ['lock  release party:  do not touch ', { name: 'lock', lockWords: '  release party:  do not touch' }],
     ['unlock staging', { name: 'unlock', environment: 'staging' }],
     ['backups', { name: 'backups', environment: undefined }],
     ['restore', { name: 'restore', backup: undefined, environment: undefined }],
@@ -102,9 +102,9 @@ describe('what is refused with one clear answer', () => {
     ['rollback v1.1.0', 'v1.1.0 is not a run. A run has a number, as in #42.'],
     ['cancel -1', '-1 is not a run.'],
     ['retry 99999999999', 'is not a run.'],
-    ['lock x', 'Say why'],
-    ['lock x', 'Say why'],
-    [`lock ${'x'.repeat(301)}`, 'Say why'],
+    [`lock ${'x'.repeat(401)}`, 'Say why'],
+    ['deploy v1.2.0 --override-freeze', 'Say why after --override-freeze'],
+    ['promote --override-freeze x', 'Say why after --override-freeze'],
   ])('%s', (text, answer) => {
     const parsed = parse(text)
     expect(parsed).toMatchObject({ ok: false, kind: 'wrong', text: expect.stringContaining(answer) })
@@ -112,7 +112,11 @@ describe('what is refused with one clear answer', () => {
   })
 
   it.each([
-    ['deplyo v1.2.0', 'deploy', '/billing deploy [VERSION] [ENV] [--dry-run] [--rotate-secret]'],
+    [
+      'deplyo v1.2.0',
+      'deploy',
+      '/billing deploy [VERSION] [ENV] [--dry-run] [--rotate-secret] [--override-freeze REASON]',
+    ],
     ['rolback', 'rollback', '/billing rollback [#N] [--to-revision K] [--break-glass]'],
     ['stats', 'status', '/billing status [#N]'],
     ['halp', 'help', '/billing help'],

@@ -114,7 +114,7 @@ describe('a restore', () => {
         'has no backup #77',
       )
     })
-    await context.locks.lock('production', 'release party', 'UALEX', 'CDEPLOYS')
+    await context.locks.lock({ environment: 'production', reason: 'release party', by: 'UALEX', source: 'CDEPLOYS' })
     expect(await confirms(dana, metadata, 'production', context)).toContain('release party')
     expect(await stores.runs.list({ kinds: ['restore'] })).toEqual([])
   })

@@ -71,6 +71,8 @@ it('the log has the audit head of a run that expires', async () => {
     publish: nothing,
     beginWantedRollbacks: nothing,
     discardPrepared: nothing,
+    locks: stores.locks,
+    tellLockEnded: nothing,
     log,
   })
   await expectHead(run.number)

@@ -58,7 +58,12 @@ const obstacles: readonly [string, (run: Run) => Promise<unknown>, RegExp][] = [
     },
     /has changed production since/,
   ],
-  ['a lock', () => stores.locks.lock('production', 'month-end invoicing', 'UDANA', 'CDEPLOYS'), /month-end invoicing/],
+  [
+    'a lock',
+    () =>
+      stores.locks.lock({ environment: 'production', reason: 'month-end invoicing', by: 'UDANA', source: 'CDEPLOYS' }),
+    /month-end invoicing/,
+  ],
   ['a rollback that is under way', (run) => rolledBack(run, openContext()), /already being rolled back|was, by run/],
   [
     'nothing that could be put back',

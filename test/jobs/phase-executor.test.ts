@@ -20,12 +20,12 @@ const dana = { actor: 'UDANA', source: 'CDEPLOYS' }
 const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
 
 /** Executes one job of `phase` by `act`; what was enqueued after it. */
-async function execute(run: number, phase: PhaseName, act: Phase): Promise<readonly string[]> {
+async function execute(run: number, phase: PhaseName, act: Phase, under = config): Promise<readonly string[]> {
   const enqueued: string[] = []
   const executor = new PhaseExecutor({
     runs: stores.runs,
     phases: stores.phases,
-    config,
+    config: under,
     worldOf: () => ({}) as World,
     phaseOf: () => act,
     enqueue: async (_, next) => void enqueued.push(next),
@@ -139,4 +139,40 @@ it('a phase that asks for all its steps again leaves no such event', async () =>
     return { line: 'done' }
   })
   expect((await stores.runs.events(run.number)).map((event) => event.kind)).not.toContain('steps_forgotten')
+})
+
+it.each([
+  [true, undefined],
+  [2, 2],
+])('a rollback that succeeded leaves a lock where the policy says %j, in the same moment', async (wanted, hours) => {
+  const parent = await stores.failedAt('rollout')
+  const { run } = await stores.create({ kind: 'rollback', parent: parent.number, approvalsNeeded: 0 })
+  const [production] = Object.values(config.environments)
+  if (production === undefined) throw new Error('purser.yaml has an environment')
+  const policy = { ...production.policy, lockAfterRollback: wanted }
+  const locking = { ...config, environments: { production: { ...production, policy } } }
+  await execute(run.number, 'undo', async () => ({ line: 'put back' }), locking)
+  expect(await stores.locks.find('production')).toBeUndefined()
+  await execute(run.number, 'check', async () => ({ line: 'well' }), locking)
+  const lock = await stores.locks.find('production')
+  expect(lock).toMatchObject({
+    lockedBy: 'UDANA',
+    reason: `after the rollback of run #${parent.number} by run #${run.number}`,
+  })
+  const lasts = lock?.until === undefined ? undefined : (lock.until.getTime() - Date.now()) / 3_600_000
+  if (hours === undefined) expect(lasts).toBeUndefined()
+  else expect(lasts).toBeCloseTo(hours, 1)
+  const posts = (await stores.boards.waiting(run.number)).map(({ post }) => post)
+  expect(posts).toContainEqual(
+    expect.objectContaining({ text: expect.stringContaining('production is locked now') as string }),
+  )
+})
+
+it('a rollback leaves no lock where the policy does not say so, nor one that failed', async () => {
+  const parent = await stores.failedAt('rollout')
+  const { run } = await stores.create({ kind: 'rollback', parent: parent.number, approvalsNeeded: 0 })
+  await execute(run.number, 'undo', async () => ({ line: 'put back' }))
+  await execute(run.number, 'check', async () => ({ line: 'well' }))
+  expect((await stores.runs.get(run.number)).status).toBe('succeeded')
+  expect(await stores.locks.find('production')).toBeUndefined()
 })

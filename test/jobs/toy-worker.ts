@@ -19,6 +19,7 @@ import { PhaseStore } from '../../src/store/phases.ts'
 import { RunStore } from '../../src/store/runs.ts'
 import { migrateStateDatabase } from '../../src/store/schema.ts'
 import { StateDatabase, statePool } from '../../src/store/database.ts'
+import { LockStore } from '../../src/store/locks.ts'
 import { Sweeps } from '../../src/store/due-work.ts'
 import { readFileSync } from 'node:fs'
 
@@ -86,6 +87,8 @@ const sweep = () =>
     publish,
     beginWantedRollbacks: async () => {},
     discardPrepared: async () => undefined,
+    locks: new LockStore(db),
+    tellLockEnded: async () => undefined,
     log,
   })
 jobs.startWorkers({ executor, publisher, sweep })

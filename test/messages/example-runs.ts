@@ -522,6 +522,7 @@ export const lock: Lock = {
   reason: 'month-end closing until Friday noon',
   lockedBy: alex,
   at: minutesAgo(40),
+  until: undefined,
 }
 
 const backup = (run: number, minutes: number): KeptBackup => ({

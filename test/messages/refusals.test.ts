@@ -37,7 +37,7 @@ describe('a run that does not take what was pressed says why', () => {
 
 describe('a run that cannot be rolled back says why', () => {
   const run: Run = { ...executing, number: 42, environment: 'production' }
-  const lock = { environment: 'production', reason: 'audit week', lockedBy: 'UDANA', at: new Date() }
+  const lock = { environment: 'production', reason: 'audit week', lockedBy: 'UDANA', at: new Date(), until: undefined }
   it.each<[RollbackRefusal, Partial<Run>, string]>([
     [
       { reason: 'not_undoable' },

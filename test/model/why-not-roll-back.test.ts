@@ -6,7 +6,7 @@ import { deploy } from '../messages/example-runs.ts'
 
 const now = new Date('2026-01-05T14:00:00Z')
 const run: Run = { ...deploy(), number: 7, status: 'failed', hasEffects: true, rolledBackBy: undefined }
-const lock = { environment: 'production', reason: 'month-end invoicing', lockedBy: 'UDANA', at: now }
+const lock = { environment: 'production', reason: 'month-end invoicing', lockedBy: 'UDANA', at: now, until: undefined }
 const facts: RollbackFacts = { others: [], lock: undefined, hours: 24, now }
 const hoursAgo = (hours: number) => new Date(now.getTime() - hours * 3_600_000)
 

@@ -23,6 +23,8 @@ const harmless: Readonly<Record<string, string>> = {
   'policy.restoreApprovals': 'of another run',
   'policy.fixApprovals': 'of another run',
   'policy.unlock': 'of no run',
+  'policy.freezes': 'asked when somebody types or presses',
+  'policy.lockAfterRollback': 'of another run',
   'policy.breakGlass': 'asked when somebody types',
   'policy.channels': 'asked when somebody types or presses',
   'policy.approvalExpiryMinutes': 'only the time that a plan waits',

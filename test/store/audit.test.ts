@@ -505,7 +505,7 @@ describe('a secret that this process knows, and one that only looks like one', (
       tables: 1,
       finishedAt: '',
     })
-    await stores.locks.lock('staging', leak, 'UDANA', 'CDEPLOYS')
+    await stores.locks.lock({ environment: 'staging', reason: leak, by: 'UDANA', source: 'CDEPLOYS' })
     await stores.runs.audit({ run: undefined, ...dana, kind: 'refused', text: leak })
     const stored = JSON.stringify(await stores.everything())
     expect(stored).toContain('[masked]')

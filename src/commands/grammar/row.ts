@@ -111,7 +111,7 @@ interface Sorted {
 /** Sorts the words by the argument or option for which each was typed. */
 function sort(name: string, takes: Shape, rest: string, environments: readonly string[]): Sorted {
   const entries = Object.entries(takes).map(([key, schema]) => ({ key, schema, word: wordOf(schema) }))
-  const whole = entries.find(({ word }) => word.takesRest)
+  const whole = entries.find(({ word }) => word.takesRest && !word.label.startsWith('--'))
   if (whole !== undefined) return { typed: rest.trim() === '' ? {} : { [whole.key]: rest }, problems: [] }
   const options = entries.filter(({ word }) => word.label.startsWith('--'))
   const { typed, left, problems } = takeOptions(name, options, wordsIn(rest))
@@ -143,7 +143,11 @@ function takeOptions(name: string, options: readonly { key: string; word: Word }
       const { label, value } = option.word
       if (value !== undefined && option.key in typed) problems.push(`${label} is given twice.`)
       if (value === undefined) typed[option.key] = true
-      else typed[option.key] = given === label ? (words[(at += 1)] ?? '') : given.slice(label.length + 1)
+      else if (option.word.takesRest) {
+        const first = given === label ? [] : [given.slice(label.length + 1)]
+        typed[option.key] = [...first, ...words.slice(at + 1)].join(' ')
+        at = words.length
+      } else typed[option.key] = given === label ? (words[(at += 1)] ?? '') : given.slice(label.length + 1)
     } else if (/^-+[a-z]/i.test(given)) problems.push(`${name} has no option ${given}.`)
     else left.push(given)
   }

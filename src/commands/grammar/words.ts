@@ -123,9 +123,12 @@ export const cronJob = word(
   .optional()
   .register(told, { label: 'NAME', after: 'cronjob', does: 'a CronJob of purser.yaml; without it all of them' })
 
-export const reason = word(reasonText, () => 'Say why, in 3 to 300 letters: others will read it.')
-  .optional()
-  .register(told, { label: 'REASON', takesRest: true, does: 'why, in 3 to 300 letters; without it a dialog asks' })
+/** Read by `lock-time.ts`, which needs the clock of the environment. */
+export const lockWords = z.string().max(400).optional().register(told, {
+  label: 'until TIME | for DURATION] [REASON',
+  takesRest: true,
+  does: 'when it ends by itself (`until 18:00`, `until 2026-12-24 18:00`, `for 2h`), and why, in 3 to 300 letters; without a reason a dialog asks',
+})
 
 export const dryRun = z.boolean().default(false).register(told, { label: '--dry-run', does: 'ends with the plan' })
 
@@ -138,6 +141,18 @@ export const breakGlass = z.boolean().default(false).register(told, {
   label: '--break-glass',
   does: 'asks nobody for approval, for those whom `breakGlass` names; everybody is told',
 })
+
+export const overrideFreeze = word(
+  reasonText,
+  () => 'Say why after --override-freeze, in 3 to 300 letters: others will read it.',
+)
+  .optional()
+  .register(told, {
+    label: '--override-freeze',
+    value: 'REASON',
+    takesRest: true,
+    does: 'deploys in spite of a freeze, with one approval more; everything after it is the reason',
+  })
 
 export const revision = word(
   z

@@ -62,12 +62,18 @@ export function unknownCommand(typed: string, nearest: string | undefined, usage
 }
 
 /** Runs of these environments that are under way or wait for people; one run when somebody asked for it by number. */
-export function statusMessage(runs: readonly Run[], now: Date, environments: readonly string[]): Message {
+/** `closed`: a line, with marks, for each lock and freeze. */
+export function statusMessage(
+  runs: readonly Run[],
+  now: Date,
+  environments: readonly string[],
+  closed: readonly string[] = [],
+): Message {
   if (runs.length === 0) {
     const text = `Nothing runs and nothing waits in ${words(joined(environments, 'or'))}. ${code('/billing deploy VERSION')} starts a run.`
-    return message(text, [paragraph(text)])
+    return message([...closed, text].join('\n'), [...closed.map((line) => paragraph(line)), paragraph(text)])
   }
-  const lines = runs.map((run) => `${runLine(run)}${progress(run, now)}`)
+  const lines = [...closed, ...runs.map((run) => `${runLine(run)}${progress(run, now)}`)]
   return listMessage(lines, 'not listed', `${code('/billing status #N')} shows one of them.`)
 }
 

@@ -9,7 +9,7 @@ export function lockAnnouncement(lock: Lock): Message {
   const { environment, lockedBy, reason } = lock
   return said(
     `:lock: ${mention(lockedBy)} *locked ${words(environment, 60)}*: ${words(reason, 400)}\n` +
-      `No run can start or be approved there until ${unlock(environment)}. Runs under way go on.`,
+      `No run can start or be approved there until ${lock.until === undefined ? unlock(environment) : `${ended(lock.until)}, or ${unlock(environment)}`}. Runs under way go on.`,
   )
 }
 
@@ -30,8 +30,27 @@ export function lockedRefusal(lock: Lock): Message {
   )
 }
 
-function lockedSince({ lockedBy, at, reason }: Lock): string {
-  return `locked by ${mention(lockedBy)} since ${localTime(at, '{date_short_pretty} {time}')}: ${words(reason, 400)}`
+/** Tells everybody that a lock has ended by itself. */
+export function lockEnded({ environment, lockedBy, reason }: Lock): Message {
+  const text =
+    `:unlock: The lock of *${words(environment, 60)}* has ended: runs can start and be approved there again.\n` +
+    `${mention(lockedBy)} had locked it: ${words(reason, 400)}`
+  return message(text, [paragraph(text)])
+}
+
+/** "locked by @dana until 18:00: closing the books" */
+export function lockLine({ environment, lockedBy, reason, until }: Lock): string {
+  const end = until === undefined ? '' : ` until ${ended(until)}`
+  return `*${words(environment, 60)}* is locked by ${mention(lockedBy)}${end}: ${words(reason, 300)}`
+}
+
+function ended(until: Date): string {
+  return localTime(until, '{date_short_pretty} {time}')
+}
+
+function lockedSince({ lockedBy, at, reason, until }: Lock): string {
+  const end = until === undefined ? '' : ` until ${ended(until)}`
+  return `locked by ${mention(lockedBy)} since ${localTime(at, '{date_short_pretty} {time}')}${end}: ${words(reason, 400)}`
 }
 
 const said = (text: string) => message(text, [paragraph(text)])

@@ -144,6 +144,10 @@ export function noReasonGiven(): Message {
   return refusal('Say why, in 3 to 300 letters: others will read it.', 'Nothing was changed.')
 }
 
+export function lockNotUnderstood(problem: string): Message {
+  return refusal(`${problem} Nothing was locked.`)
+}
+
 export function unlockedMeanwhile(environment: string): Message {
   return refusal(`${environment} was unlocked again at this moment.`, '/billing lock REASON')
 }

@@ -79,7 +79,13 @@ function waitingLines(run: Run, view: StateView): readonly string[] {
   const who = view.approvers.length === 0 ? 'an approver' : mentions(view.approvers, 'or')
   const again = run.failure === undefined ? [] : [`Approval is asked again: ${words(run.failure.message, 400)}`]
   const what = `*Waiting for approval* (${countApprovals(run)} of ${run.approvalsNeeded})`
-  return [`${what}: ${counted(missing, 'approval')} needed from ${who}.${until}`, ...again]
+  const { reminded, freezeOverride } = run
+  const told = reminded === undefined ? [] : [`${mentions(reminded.who, 'and')} reminded at ${localTime(reminded.at)}.`]
+  const frozen =
+    freezeOverride === undefined
+      ? []
+      : [`In spite of the freeze “${words(freezeOverride, 80)}”: one approval more than usual.`]
+  return [`${what}: ${counted(missing, 'approval')} needed from ${who}.${until}`, ...told, ...frozen, ...again]
 }
 
 function runningLines(run: Run, view: StateView): readonly string[] {

@@ -1,6 +1,8 @@
 import type { Block, InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types'
 import { viewIds } from '../board/actions.ts'
 import { context, paragraph, plainText } from '../blocks/message.ts'
+import { frozenLine } from '../answers/freeze.ts'
+import type { Freeze } from '../../model/freeze.ts'
 import { ago } from '../../text.ts'
 
 /** What a dialog asks for by the block id of the input; the element in it has the same name. */
@@ -9,6 +11,8 @@ export const inputs = {
   version: 'version',
   options: 'options',
   reason: 'reason',
+  lockEnds: 'lock_ends',
+  overrideFreeze: 'override_freeze',
   subject: 'subject',
 } as const
 export const dryRunOption = 'dry_run'
@@ -39,6 +43,8 @@ interface DeployChoice {
   /** The version that is chosen from the start, when the repository has it. */
   readonly version?: string | undefined
   readonly rotateSecret?: boolean | undefined
+  /** The environments in which a freeze is on. */
+  readonly frozen?: readonly { readonly environment: string; readonly freeze: Freeze }[]
   readonly now: Date
 }
 
@@ -66,6 +72,7 @@ export function deployView(choice: DeployChoice, privateMetadata: string): Modal
       ? []
       : [context(`The newest ${mostOptions} of ${versions.length} tags; any other: \`/billing deploy VERSION\``)]),
     ...environmentSelect(choice.environments),
+    ...freezeInput(choice.frozen ?? []),
     {
       type: 'input',
       block_id: inputs.options,
@@ -144,7 +151,7 @@ export function diagnoseView(
 }
 
 /** Asks for a reason to close an environment for changes until someone opens it again. */
-export function lockView(environments: readonly string[], privateMetadata: string): ModalView {
+export function lockView(environments: readonly string[], privateMetadata: string, ends = ''): ModalView {
   return {
     type: 'modal',
     callback_id: viewIds.lock,
@@ -164,8 +171,21 @@ export function lockView(environments: readonly string[], privateMetadata: strin
           action_id: inputs.reason,
           min_length: 3,
           max_length: 300,
-          placeholder: plainText('For example: month-end closing until Friday noon'),
+          placeholder: plainText('For example: month-end closing'),
           focus_on_load: true,
+        },
+      },
+      {
+        type: 'input',
+        block_id: inputs.lockEnds,
+        optional: true,
+        label: plainText('How long'),
+        hint: plainText('“until 18:00”, “until 2026-12-24 18:00” or “for 2h”. Empty: until somebody unlocks.'),
+        element: {
+          type: 'plain_text_input',
+          action_id: inputs.lockEnds,
+          max_length: 60,
+          ...(ends === '' ? {} : { initial_value: ends.slice(0, 60) }),
         },
       },
       context(
@@ -173,6 +193,22 @@ export function lockView(environments: readonly string[], privateMetadata: strin
       ),
     ],
   }
+}
+
+/** Asks why, where a freeze is on: without a reason only a dry run is taken there. */
+function freezeInput(frozen: NonNullable<DeployChoice['frozen']>): readonly (KnownBlock | Block)[] {
+  if (frozen.length === 0) return []
+  return [
+    ...frozen.map(({ environment, freeze }) => paragraph(frozenLine(environment, freeze))),
+    {
+      type: 'input',
+      block_id: inputs.overrideFreeze,
+      optional: true,
+      label: plainText('Why in spite of the freeze'),
+      hint: plainText('It then needs one approval more. A dry run needs no reason.'),
+      element: { type: 'plain_text_input', action_id: inputs.overrideFreeze, min_length: 3, max_length: 300 },
+    },
+  ]
 }
 
 /** Asks for the environment, unless there is no choice: the one environment is in the metadata. */

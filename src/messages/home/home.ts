@@ -1,6 +1,8 @@
 import type { Block, Button, HomeView, KnownBlock, RawTextElement, TableBlock } from '@slack/types'
 import type { KeptBackup } from '../../model/backup.ts'
 import { breakGlassLine } from '../answers/break-glass.ts'
+import type { Freeze } from '../../model/freeze.ts'
+import { frozenLine } from '../answers/freeze.ts'
 import type { Lock } from '../../model/lock.ts'
 import { elapsed, type Run } from '../../model/run.ts'
 import type { Release } from '../../model/current-release.ts'
@@ -36,6 +38,8 @@ export const homeActionIds = {
 export interface EnvironmentFacts {
   readonly name: string
   readonly lock: Lock | undefined
+  /** The freeze that was on when the page was made. */
+  readonly freeze?: Freeze | undefined
   readonly release: Release
   /** The backups, the newest first. */
   readonly backups: readonly KeptBackup[]
@@ -121,7 +125,12 @@ export function homeOfNobody({ blocks = [] }: Message): HomeView {
 
 function environment(facts: HomeEnvironment): readonly (KnownBlock | Block)[] {
   const { channel, channels, mayDeploy } = facts
-  const lines = [releaseLine(facts), ...unfinishedLine(facts.release), ...lockLine(facts.lock)]
+  const lines = [
+    releaseLine(facts),
+    ...unfinishedLine(facts.release),
+    ...lockLine(facts.lock),
+    ...freezeLine(facts.name, facts.freeze),
+  ]
   const where =
     channel === undefined
       ? `Commands are taken in ${joined(
@@ -151,9 +160,16 @@ function unfinishedLine({ unfinished: run }: Release): readonly string[] {
   return [`${sign(run)} Run *#${run.number}* (${code(run.version)}) ${state}.`]
 }
 
+function freezeLine(name: string, freeze: Freeze | undefined): readonly string[] {
+  return freeze === undefined ? [] : [`:snowflake: ${frozenLine(name, freeze)}`]
+}
+
 function lockLine(lock: Lock | undefined): readonly string[] {
   if (lock === undefined) return []
-  return [`:lock: *Locked* by ${mention(lock.lockedBy)} since ${localTime(lock.at, dated)}: ${words(lock.reason, 300)}`]
+  const end = lock.until === undefined ? '' : ` until ${localTime(lock.until, dated)}`
+  return [
+    `:lock: *Locked* by ${mention(lock.lockedBy)} since ${localTime(lock.at, dated)}${end}: ${words(lock.reason, 300)}`,
+  ]
 }
 
 /** Lists the buttons: what would be refused is not offered, and looking is for everybody. */

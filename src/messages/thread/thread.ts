@@ -57,6 +57,8 @@ export function threadMessage(post: ThreadPost, run: Run, watched: Watched = unw
       return replanned(post, run)
     case 'breach':
       return breach(post, run, charts())
+    case 'reminder':
+      return reminder(post, run)
     case 'verification':
       return verification(post.verification, run, charts())
     case 'report':
@@ -96,6 +98,13 @@ function approvalRequest(post: Post<'approval_request'>, run: Run): Message {
   const style = { line: 250, cap: { lines: 5, chars: 1200, rest: 'in the plan above' } }
   const known = risks.length === 0 ? '' : ` ${counted(risks.length, 'risk')} known.`
   return message(`${text}${known}`, [paragraph(text), ...(risks.length === 0 ? [] : list('Risks', risks, style))])
+}
+
+function reminder({ approvers }: Post<'reminder'>, run: Run): Message {
+  const who = approvers.length === 0 ? 'An approver' : mentions(approvers, 'or')
+  const until = run.expiresAt === undefined ? '' : ` The plan expires at ${localTime(run.expiresAt)}.`
+  const text = `${who}: ${words(subject(run), 250)} (run #${run.number}) still waits for an approval.${until}`
+  return message(text, [paragraph(text)])
 }
 
 function decision(post: Post<'decision'>, run: Run): Message {

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { pino } from 'pino'
+import { reconcile } from '../../src/jobs/reconciler.ts'
+import type { Lock } from '../../src/model/lock.ts'
+import { alex, approves, commandContexts, configWith } from '../commands/command-context.ts'
+import { openStores, type TestStores } from '../store/stores.ts'
+
+let stores: TestStores
+beforeAll(async () => {
+  stores = await openStores()
+})
+beforeEach(() => stores.reset())
+afterAll(() => stores.close())
+
+const { openContext } = commandContexts(() => stores)
+const nothing = async () => undefined
+const config = configWith({ approvals: 2, approvers: ['UALEX', 'UOLA', 'UDANA'] })
+
+async function sweep(): Promise<readonly Lock[]> {
+  const ended: Lock[] = []
+  await reconcile({
+    runs: stores.runs,
+    sweeps: stores.sweeps,
+    locks: stores.locks,
+    config,
+    enqueue: nothing,
+    publish: nothing,
+    beginWantedRollbacks: nothing,
+    discardPrepared: nothing,
+    tellLockEnded: async (lock) => void ended.push(lock),
+    log: pino({ level: 'silent' }),
+  })
+  return ended
+}
+
+const expiresIn = (minutes: number) =>
+  stores.pool.query(`update purser.runs set expires_at = now() + make_interval(mins => $1)`, [minutes])
+const reminders = async (run: number) =>
+  (await stores.boards.waiting(run)).flatMap(({ post }) => (post.kind === 'reminder' ? [post.approvers] : []))
+
+it('reminds once, at half of the time, those who may approve and have not', async () => {
+  const run = await stores.waiting({ approvalsNeeded: 2 })
+  await expiresIn(31)
+  await sweep()
+  expect(await reminders(run.number)).toEqual([])
+  await approves(alex, run, openContext({ config }))
+  await expiresIn(29)
+  await Promise.all([sweep(), sweep()])
+  await sweep()
+  expect(await reminders(run.number)).toEqual([['UOLA']])
+  expect((await stores.runs.get(run.number)).reminded).toMatchObject({ who: ['UOLA'], at: expect.any(Date) as Date })
+  expect((await stores.runs.events(run.number)).filter(({ kind }) => kind === 'reminded')).toHaveLength(1)
+})
+
+it('reminds nobody of what is decided, or has expired', async () => {
+  const run = await stores.waiting({ approvalsNeeded: 1 })
+  await stores.runs.apply(run.number, { type: 'rejected', by: 'UALEX' }, { actor: 'UALEX', source: 'CDEPLOYS' })
+  await expiresIn(10)
+  await sweep()
+  expect(await reminders(run.number)).toEqual([])
+  const late = await stores.waiting({ approvalsNeeded: 1 })
+  await expiresIn(-1)
+  await sweep()
+  expect(await reminders(late.number)).toEqual([])
+})
+
+it('tells of a lock that has ended, once', async () => {
+  await stores.locks.lock({
+    environment: 'production',
+    reason: 'closing',
+    by: 'UDANA',
+    source: 'C',
+    until: new Date(Date.now() - 1),
+  })
+  expect(await sweep()).toEqual([expect.objectContaining({ environment: 'production', reason: 'closing' })])
+  expect(await sweep()).toEqual([])
+})
