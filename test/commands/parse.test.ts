@@ -102,7 +102,6 @@ describe('what is refused with one clear answer', () => {
     ['rollback v1.1.0', 'v1.1.0 is not a run. A run has a number, as in #42.'],
     ['cancel -1', '-1 is not a run.'],
     ['retry 99999999999', 'is not a run.'],
-    [`lock ${'x'.repeat(401)}`, 'Say why'],
     ['deploy v1.2.0 --override-freeze', 'Say why after --override-freeze'],
     ['promote --override-freeze x', 'Say why after --override-freeze'],
   ])('%s', (text, answer) => {
