@@ -118,6 +118,8 @@ export interface DeployPlan {
   readonly monitorMinutes: number
   /** The settings of purser.yaml that the plan was made with. Missing in plans of earlier versions: they are made again. */
   readonly configuration?: Configuration
+  /** What the addresses and keys of Purser's environment led to. Missing in plans of earlier versions. */
+  readonly identities?: Configuration
   /** Every change that the deploy may make. Missing in plans of earlier versions: they are made again. */
   readonly effects?: readonly PlannedEffect[]
 }

@@ -20,6 +20,9 @@ export function planDrift(approved: DeployPlan, now: DeployPlan, own: readonly E
     ...commitDrift(approved, now),
     ...settingsDrift(approved.configuration, now.configuration ?? {}, (key) => `${key} in purser.yaml`),
     ...settingsDrift(approved.current.settings ?? {}, now.current.settings ?? {}, (key) => `${key} of the Deployment`),
+    ...(approved.identities === undefined
+      ? []
+      : settingsDrift(approved.identities, now.identities ?? {}, (key) => `the ${key}`)),
     ...clusterDrift(approved, now, own),
     ...migrationDrift(approved, now, own),
     ...stripeDrift(approved, now, own),

@@ -35,6 +35,7 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
       const facts = await database.facts(never)
       expect(facts).toMatchObject({ transactionPooled: false, inRecovery: false })
       expect(facts.database).toBe(new URL(url).pathname.slice(1))
+      expect(facts.systemIdentifier ?? 'not told').toMatch(/^\d{10,}$|^not told$/)
       expect(facts.serverVersionNumber).toBeGreaterThan(130_000)
       expect(facts.sizeBytes).toBeGreaterThan(1_000_000)
     })

@@ -21,6 +21,7 @@ const approved: DeployPlan = {
   stripe,
   current: { ...example.current, settings: { 'spec.strategy.type': '"RollingUpdate"' } },
   configuration: { 'service.e2e.run': '["npm","run","e2e"]', 'service.monitor.minutes': '30' },
+  identities: { 'database server': '71', database: 'valuecanvas', Deployment: 'uid-1', 'Stripe account': 'acct_1' },
   effects: [],
 }
 /** What is planned of an endpoint that is not there any more. */
@@ -111,6 +112,26 @@ describe('before the first change', () => {
       'the strategy of the Deployment',
       { ...approved, current: { ...approved.current, settings: { 'spec.strategy.type': '"Recreate"' } } },
       'spec.strategy.type of the Deployment is "Recreate" (planned: "RollingUpdate")',
+    ],
+    [
+      'another database server',
+      { ...approved, identities: { ...approved.identities, 'database server': '72' } },
+      'the database server is 72 (planned: 71)',
+    ],
+    [
+      'another database',
+      { ...approved, identities: { ...approved.identities, database: 'other' } },
+      'the database is other (planned: valuecanvas)',
+    ],
+    [
+      'a Deployment that was made anew, or of another cluster',
+      { ...approved, identities: { ...approved.identities, Deployment: 'uid-2' } },
+      'the Deployment is uid-2 (planned: uid-1)',
+    ],
+    [
+      'another Stripe account',
+      { ...approved, identities: { ...approved.identities, 'Stripe account': 'acct_2' } },
+      'the Stripe account is acct_2 (planned: acct_1)',
     ],
     [
       'what the dry run changes',

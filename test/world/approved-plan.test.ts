@@ -51,12 +51,15 @@ const allEvents = () =>
   )
 
 /** Starts Purser anew with another purser.yaml. */
-async function restartWith(change: (yaml: string) => string): Promise<void> {
+async function restartWith(
+  change: (yaml: string) => string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const { PURSER_CONFIG: config = '' } = world.sandbox.environment
   const other = `${config}.other.yaml`
   await writeFile(other, change(await readFile(config, 'utf8')))
   await world.bots.at(-1)?.stop()
-  await world.startBot(`purser-${world.bots.length}`, { PURSER_CONFIG: other })
+  await world.startBot(`purser-${world.bots.length}`, { PURSER_CONFIG: other, ...environment })
 }
 
 /** The same purser.yaml with another policy of production. */
@@ -108,8 +111,34 @@ interface Row {
   readonly what: string
   readonly tamper: () => Promise<void>
   readonly mend: () => Promise<void>
-  readonly said: RegExp
+  /** Whether the thread says what it has to. */
+  readonly said: Pick<RegExp, 'test'>
 }
+
+const production = ['environments', 'production']
+/** A setting of every section, another value for it, and how it is named. */
+const sections: readonly (readonly [readonly (string | number)[], unknown, string])[] = [
+  [
+    ['service', 'preflight', 'commands', 0, 'run'],
+    ['true'],
+    String.raw`service\.preflight\.commands\[.*\]\.run in purser`,
+  ],
+  [['service', 'migrations', 'lockTimeoutSeconds'], 7, String.raw`service\.migrations\.lockTimeoutSeconds in purser`],
+  [['service', 'stripe', 'secret', 'acceptsList'], false, String.raw`service\.stripe\.secret\.acceptsList in purser`],
+  [['service', 'cronJobs', 0, 'tryOnce'], false, String.raw`service\.cronJobs\[webhook-retry\]\.tryOnce in purser`],
+  [['service', 'e2e', 'timeoutMinutes'], 9, String.raw`service\.e2e\.timeoutMinutes in purser`],
+  [['service', 'monitor', 'breaches'], 9, String.raw`service\.monitor\.breaches in purser`],
+  [['service', 'verify', 'timeoutSeconds'], 9, String.raw`service\.verify\.timeoutSeconds in purser`],
+  [['service', 'rollout', 'graceSeconds'], 19, String.raw`service\.rollout\.graceSeconds in purser`],
+  [['service', 'rollback', 'strict'], true, String.raw`service\.rollback\.strict in purser`],
+  [[...production, 'backups', 'keep'], 13, String.raw`environment\.backups\.keep in purser`],
+  [[...production, 'healthUrl'], 'http://127.0.0.1:1/health', String.raw`environment\.healthUrl in purser`],
+  [
+    [...production, 'policy', 'rollbackButtonHours'],
+    23,
+    String.raw`environment\.policy\.rollbackButtonHours in purser`,
+  ],
+]
 
 const git = (...args: readonly string[]) =>
   execFileSync('git', ['-C', join(world.sandbox.directory, 'repository.git'), ...args], { encoding: 'utf8' }).trim()
@@ -182,6 +211,28 @@ const rows: readonly Row[] = [
       restartWith((yaml) => yaml.replace(/run: \[ ?\.\/scripts\/tests\/billing-e2e\.sh.*\]/, "run: ['true']")),
     mend: () => restartWith((yaml) => yaml),
     said: /service\.e2e\.run in purser\.yaml is \["true"\] \(planned: \[/,
+  },
+  {
+    what: 'something in each section of purser.yaml',
+    tamper: () =>
+      restartWith((yaml) => {
+        const document = parseDocument(yaml)
+        for (const [path, value] of sections) document.setIn(path, value)
+        return document.toString()
+      }),
+    mend: () => restartWith((yaml) => yaml),
+    said: { test: (text) => sections.every(([, , named]) => new RegExp(named).test(text)) },
+  },
+  {
+    what: 'another database behind the same variable',
+    tamper: async () => {
+      await world.service('create database elsewhere')
+      const url = new URL(world.sandbox.environment['PRODUCTION_DATABASE_URL'] ?? '')
+      url.pathname = '/elsewhere'
+      await restartWith((yaml) => yaml, { PRODUCTION_DATABASE_URL: url.href })
+    },
+    mend: () => restartWith((yaml) => yaml),
+    said: /the database is elsewhere \(planned: \w+\)/,
   },
   {
     what: 'the tag',
@@ -313,4 +364,19 @@ describe('between the approval and a later phase', () => {
       ),
     ).toEqual([])
   }, 120_000)
+
+  it('an endpoint that is gone before the approval is not made anew without being asked for', async () => {
+    const other = await planned()
+    await stripe('DELETE')
+    const before = snapshotOf(world)
+    await approve(other)
+    await expect.poll(() => outdated(other), { timeout: 30_000 }).toBe(1)
+    const gone = /Stripe endpoint we_\w+ was deleted, or has another URL \(planned: keep\)/
+    await world.waitFor('the reason in the thread', () => gone.test(world.threads()), 15_000)
+    expect(snapshotOf(world)).toEqual(before)
+    expect(await world.state(`select kind from purser.effects where run = ${other}`)).toEqual([])
+    await world.waitFor('the plan to make it', () => /the endpoint will be created/.test(board()), 30_000)
+    await world.presses('alex', 'reject')
+    await expect.poll(() => statusOf(other), { timeout: 15_000 }).toBe('rejected')
+  }, 90_000)
 })

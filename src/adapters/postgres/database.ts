@@ -43,7 +43,9 @@ export function openDatabase({ url, ledgerSchema }: DatabaseOptions): ServiceDat
 }
 
 async function readFacts(session: Session, url: Sensitive, signal: AbortSignal): Promise<DatabaseFacts> {
-  const { rows } = await session.query<Omit<DatabaseFacts, 'transactionPooled' | 'sizeBytes'> & { size: string }>(`
+  const { rows } = await session.query<
+    Omit<DatabaseFacts, 'transactionPooled' | 'sizeBytes' | 'systemIdentifier'> & { size: string }
+  >(`
     select current_setting('server_version') as "serverVersion",
       current_setting('server_version_num')::int as "serverVersionNumber",
       current_database() as database, current_user::text as "user",
@@ -51,7 +53,20 @@ async function readFacts(session: Session, url: Sensitive, signal: AbortSignal):
   const [row] = rows
   if (!row) throw new Error('the server answered with no row')
   const { size, ...facts } = row
-  return { ...facts, sizeBytes: Number(size), transactionPooled: await transactionPooled(session, url, signal) }
+  return {
+    ...facts,
+    sizeBytes: Number(size),
+    systemIdentifier: await systemIdentifier(session),
+    transactionPooled: await transactionPooled(session, url, signal),
+  }
+}
+
+/** Everybody may read it, unless the server's owner has taken that right away, as some hosts do. */
+async function systemIdentifier(session: Session): Promise<string | undefined> {
+  const allowed = `select has_function_privilege('pg_catalog.pg_control_system()', 'execute') as may`
+  if ((await session.query<{ may: boolean }>(allowed)).rows[0]?.may !== true) return undefined
+  const { rows } = await session.query<{ id: string }>('select system_identifier::text as id from pg_control_system()')
+  return rows[0]?.id
 }
 
 async function missingTables(session: Session, tables: readonly string[]): Promise<readonly string[]> {

@@ -27,6 +27,8 @@ export interface DatabaseFacts {
   readonly transactionPooled: boolean
   readonly inRecovery: boolean
   readonly sizeBytes: number
+  /** What tells this server from every other one, and stays the same in its replicas; undefined when it is not told. */
+  readonly systemIdentifier: string | undefined
 }
 
 export interface MigrationOutcome {

@@ -13,6 +13,7 @@ import { planChanges } from './changes-plan.ts'
 import { comparedConfiguration } from './compared-configuration.ts'
 import { planCronJobs } from './cronjobs-plan.ts'
 import { requireProvenBefore } from './environment-order.ts'
+import { identitiesOf } from './identities.ts'
 import { planMigrations } from './migrations-plan.ts'
 import { plannedEffects } from './planned-effects.ts'
 import { rollbackPreview } from './rollback-preview.ts'
@@ -87,6 +88,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
     estimateMinutes: estimateOf(context),
     monitorMinutes: service.monitor.minutes,
     configuration: comparedConfiguration(service, environment),
+    identities: await identitiesOf(context, deployment, migrations.facts),
     effects: plannedEffects(context, { image, migrations: migrations.planned, stripe, cronJobs }),
   }
 }
