@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import { changedSettings, flattened } from '../../src/model/configuration.ts'
-import { comparedConfiguration } from '../../src/runbook/plan/compared-configuration.ts'
+import { comparedConfiguration } from '../../src/runbook/confirm/compared-configuration.ts'
 
 const { service, environments } = parsePurserYaml(
   readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'),

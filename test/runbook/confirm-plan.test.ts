@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { KnownRevision } from '../../src/adapters/kubernetes/deployments/port.ts'
 import type { EffectOf } from '../../src/model/effects/effects.ts'
-import { deploymentDrift } from '../../src/runbook/plan/confirm-plan.ts'
+import { deploymentDrift } from '../../src/runbook/confirm/confirm-plan.ts'
 import type { PhaseContext } from '../../src/runbook/phase.ts'
 import type { DeployPlan } from '../../src/model/deploy-plan.ts'
 import { deploy, plan } from '../messages/example-runs.ts'

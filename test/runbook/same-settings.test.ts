@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import { boundPlan } from '../../src/jobs/bound-plan.ts'
 import type { UndoPlan } from '../../src/model/undo-plan.ts'
-import { underSameSettings } from '../../src/runbook/plan/same-settings.ts'
+import { underSameSettings } from '../../src/runbook/confirm/same-settings.ts'
 import { deploy } from '../messages/example-runs.ts'
 import { committed, phaseContext, production, service } from './phase-context.ts'
 

@@ -2,7 +2,7 @@ import type { DeploymentState } from '../../adapters/kubernetes/deployments/port
 import type { PodState } from '../../adapters/kubernetes/pods/port.ts'
 import type { ImageAfter, ImageBefore } from '../../model/effects/image.ts'
 import { sampleBaseline } from '../monitor/baseline.ts'
-import { changedDeployment } from '../plan/confirm-plan.ts'
+import { changedDeployment } from '../confirm/confirm-plan.ts'
 import { causeOf, type Phase, type PhaseContext, planOf } from '../phase.ts'
 import { provideCredentials } from '../stripe/credentials.ts'
 import { CheckFailed, PlanOutdated } from '../errors.ts'

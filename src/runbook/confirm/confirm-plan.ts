@@ -9,7 +9,7 @@ import type { DeployPlan } from '../../model/deploy-plan.ts'
 import { type Phase, type PhaseContext, planOf } from '../phase.ts'
 import { PlanOutdated } from '../errors.ts'
 import { imageDrift, imageSoFar } from '../rollout/image.ts'
-import { currentDeployment, makePlan } from './plan.ts'
+import { currentDeployment, makePlan } from '../plan/plan.ts'
 
 /** A phase of a deploy that begins by confirming the approved plan; only `confirmed` makes one. */
 export interface ConfirmedPhase extends Phase {
