@@ -90,26 +90,6 @@ describe('masking what is shaped like a secret', () => {
   ])('leaves harmless text alone: %s', (text) => {
     expect(knowsNothing(text)).toBe(text)
   })
-
-  it('takes time in proportion to the text, also on text made to slow it down', () => {
-    const nasty = [
-      'a.',
-      'http://a:',
-      'eyJaaaaaaaa-',
-      '-----BEGIN A',
-      'PASSWORD ',
-      'postgres://',
-      'Bearer  ',
-      'sk_live_',
-    ]
-    for (const part of nasty) {
-      const text = part.repeat(Math.ceil(400_000 / part.length))
-      const begin = performance.now()
-      knowsNothing(text)
-      // Quadratic time would be minutes here.
-      expect(performance.now() - begin, part).toBeLessThan(3000)
-    }
-  })
 })
 
 describe('masking structures', () => {

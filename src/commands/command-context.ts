@@ -69,6 +69,8 @@ export interface CommandContext {
   readonly schema: (environment: string) => Promise<SchemaFacts | undefined>
   /** Says something in a channel that belongs to no run. Raises when Slack does not take it. */
   readonly announce: (channel: string, message: Message) => Promise<void>
+  /** Masks what a person is answered; what Slack alone reads stays as it is. */
+  readonly mask: <T>(value: T) => T
   /** Returns the link to a run's board in Slack; undefined while there is none. */
   readonly linkTo: (run: number) => Promise<string | undefined>
   readonly now: () => Date

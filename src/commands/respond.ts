@@ -67,7 +67,15 @@ export async function answering(
 ): Promise<Answer> {
   const staleLists: StaleList[] = []
   const answer = await refusing({ ...context, staleLists }, caller, asked, act)
-  return withNotesIn(answer, listsCounted(staleLists, context.now()))
+  return masked(withNotesIn(answer, listsCounted(staleLists, context.now())), context)
+}
+
+/** The last wall before Slack, for what only one person reads as well. */
+function masked(answer: Answer, { mask }: CommandContext): Answer {
+  if (answer.kind === 'silent') return answer
+  if (answer.kind === 'tell') return { ...answer, message: mask(answer.message) }
+  const { fill } = answer
+  return { ...answer, view: mask(answer.view), ...(fill === undefined ? {} : { fill: async () => mask(await fill()) }) }
 }
 
 async function refusing(

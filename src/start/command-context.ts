@@ -75,6 +75,7 @@ export function commandContext(parts: CommandParts): CommandContext {
     announce: async (channel, message) => {
       await chat.post(channel, mask(message), {}, AbortSignal.timeout(postLimitMs))
     },
+    mask,
     linkTo: boardLinks(boards, chat),
     now: () => new Date(),
     log,

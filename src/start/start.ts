@@ -12,7 +12,7 @@ import { HomePublisher } from '../jobs/home-publisher.ts'
 import { JobSystem } from '../jobs/job-system.ts'
 import { PhaseExecutor } from '../jobs/executor.ts'
 import { openQueues } from '../jobs/queues.ts'
-import { createMask, maskDeep } from '../masking.ts'
+import { createMask, maskDeep, slackStructure, storedStructure } from '../masking.ts'
 import { auditKey } from '../model/audit-chain.ts'
 import { phaseOf } from '../runbook/runbook.ts'
 import { BoardStore } from '../store/boards.ts'
@@ -32,13 +32,14 @@ const slashCommand = '/billing'
 /** Builds everything once, hands it down, and returns the function that ends it in good order. */
 export async function start(config: PurserConfig, settings: Settings, log: Logger): Promise<() => Promise<void>> {
   const maskText = createMask(settings.everySecret)
-  const mask = <T>(value: T): T => maskDeep(value, maskText)
+  const mask = <T>(value: T): T => maskDeep(value, maskText, slackStructure)
+  const maskStored = <T>(value: T): T => maskDeep(value, maskText, storedStructure)
   const pool = statePool(settings.stateDatabaseUrl.reveal(), (error) =>
     log.warn({ err: error }, 'state database connection lost'),
   )
   const auditKeys = settings.auditKeys.map(auditKey)
   await migrateStateDatabase(pool, auditKeys)
-  const db = new StateDatabase(pool, mask, auditKeys)
+  const db = new StateDatabase(pool, maskStored, auditKeys)
   await checkAudit(db, settings.instance, log)
   const runs = new RunStore(db)
   const phases = new PhaseStore(db, runs)

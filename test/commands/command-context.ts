@@ -15,9 +15,11 @@ import type { PolicyConfig } from '../../src/config/environment-schema.ts'
 import { parsePurserYaml, type PurserConfig } from '../../src/config/purser-yaml.ts'
 import type { DeploymentSeen, RevisionSeen } from '../../src/model/deployment-seen.ts'
 import type { PhaseName } from '../../src/model/kinds.ts'
+import { createMask, maskDeep, slackStructure } from '../../src/masking.ts'
 import type { Run } from '../../src/model/run.ts'
+import { Sensitive } from '../../src/sensitive.ts'
 import { RequestStore } from '../../src/store/requests.ts'
-import type { TestStores } from '../store/stores.ts'
+import { knownSecret, type TestStores } from '../store/stores.ts'
 
 /** People at a context of real stores and the real purser.yaml; only the queue is a list. */
 
@@ -135,6 +137,7 @@ export function commandContexts(stores: () => TestStores) {
         groupMembers: async (group) => readNow(group === 'SOPS' ? ['UOLA'] : []),
         channelMembers: async () => readNow(['UDANA', 'UALEX', 'USAM']),
       },
+      mask: (value) => maskDeep(value, createMask([new Sensitive(knownSecret)]), slackStructure),
       isFirst: (keys) => new RequestStore(stores().db).first(keys),
       lookRate: new LookRate(),
       versions: async () => [

@@ -3,7 +3,8 @@ import { approve, cancel, leave, reject, retry } from '../../src/commands/decide
 import type { Caller, CommandContext } from '../../src/commands/command-context.ts'
 import { history } from '../../src/commands/history.ts'
 import { status } from '../../src/commands/status.ts'
-import { openStores, type TestStores } from '../store/stores.ts'
+import { CommandRefused } from '../../src/commands/guards.ts'
+import { knownSecret, openStores, type TestStores } from '../store/stores.ts'
 import { alex, approves, commandContexts, configWith, dana, deploys, said, sam, ticketOf } from './command-context.ts'
 
 let stores: TestStores
@@ -229,4 +230,13 @@ it('when the database is away there is an answer all the same', async () => {
   expect(await said(context, dana, () => status(dana, 1, context))).toContain('could not do that now')
   // What cannot be recorded is not even refused: nobody would see that it was tried.
   expect(await deploys(sam, 'v1.2.0', context)).toContain('could not do that now')
+})
+
+it('an answer that only one person reads shows no secret either', async () => {
+  const context = openContext()
+  const text = await said(context, dana, () =>
+    Promise.reject(new CommandRefused('taken_back', `it holds ${knownSecret}`, { hint: `look at ${knownSecret}` })),
+  )
+  expect(text).toContain('[masked]')
+  expect(text).not.toContain(knownSecret)
 })

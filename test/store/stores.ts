@@ -3,7 +3,7 @@ import { phaseReleases } from '../../src/store/releases.ts'
 import { phaseSamples } from '../../src/store/samples.ts'
 import { phaseWatch } from '../../src/store/phase-watch.ts'
 import type { Pool } from 'pg'
-import { createMask, maskDeep } from '../../src/masking.ts'
+import { createMask, maskDeep, storedStructure } from '../../src/masking.ts'
 import { auditKey } from '../../src/model/audit-chain.ts'
 import { BoardStore } from '../../src/store/boards.ts'
 import { LockStore } from '../../src/store/locks.ts'
@@ -47,7 +47,7 @@ export class TestStores {
     const mask = createMask([new Sensitive(knownSecret), key])
     this.url = url
     this.pool = pool
-    this.db = new StateDatabase(pool, (value) => maskDeep(value, mask), [auditKey(key)])
+    this.db = new StateDatabase(pool, (value) => maskDeep(value, mask, storedStructure), [auditKey(key)])
     this.runs = new RunStore(this.db)
     this.phases = new PhaseStore(this.db, this.runs)
     this.boards = new BoardStore(this.db)

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import { endFromWord } from '../../masking.ts'
 import { runChild } from '../process/child.ts'
 import { CommandError } from '../process/errors.ts'
 import { RepositoryError } from './errors.ts'
@@ -53,7 +54,7 @@ export async function git(request: GitRequest, signal: AbortSignal): Promise<Git
     size += chunk.length
     if (size <= largestAnswer) chunks.push(chunk)
   }
-  const onStderr = (chunk: Buffer): void => void (stderr = (stderr + chunk.toString()).slice(-8_192))
+  const onStderr = (chunk: Buffer): void => void (stderr = endFromWord(stderr + chunk.toString(), 8_192))
   const { cwd, timeoutMs, streams } = request
   const env = environment(request.config)
   try {

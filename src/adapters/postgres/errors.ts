@@ -1,3 +1,4 @@
+import { cutBetweenWords } from '../../masking.ts'
 import { type ErrorFacts, PurserError } from '../../errors.ts'
 
 const databaseCodes = [
@@ -242,5 +243,8 @@ function excerpt(sql: string, position: number): readonly string[] {
   const start = before.lastIndexOf('\n') + 1
   const line = sql.slice(start).split('\n', 1)[0] ?? ''
   const label = `LINE ${before.split('\n').length}: `
-  return [`${label}${line.slice(0, 200)}`, `${' '.repeat(label.length + Math.min(before.length - start, 200))}^`]
+  return [
+    `${label}${cutBetweenWords(line, 200)}`,
+    `${' '.repeat(label.length + Math.min(before.length - start, 200))}^`,
+  ]
 }

@@ -1,4 +1,5 @@
 import { StringDecoder } from 'node:string_decoder'
+import { cutBetweenWords, pemFilter } from '../../masking.ts'
 
 /**
  * The length at which lines are cut: a test that prints a minified bundle must not end up in memory, in Postgres or in
@@ -10,6 +11,7 @@ const longestLine = 8_192
 export class LineSplitter {
   readonly #decoder = new StringDecoder('utf8')
   readonly #onLine: (line: string) => void
+  readonly #pem = pemFilter()
   #line = ''
   #cut = 0
 
@@ -46,10 +48,14 @@ export class LineSplitter {
   }
 
   #flush(): void {
-    const line = this.#cut > 0 ? `${this.#line} … (${this.#cut} more characters)` : this.#line
+    // Half of a secret would not be known as one, so a line ends with a word.
+    const kept = this.#cut > 0 ? cutBetweenWords(`${this.#line} `, longestLine) : this.#line
+    const left = this.#cut + this.#line.length - kept.length
+    const line = this.#cut > 0 ? `${kept} (${left} more characters)` : kept
     this.#line = ''
     this.#cut = 0
     const visible = line.endsWith('\r') ? line.slice(0, -1) : line
-    this.#onLine(visible.slice(visible.lastIndexOf('\r') + 1))
+    const shown = this.#pem(visible.slice(visible.lastIndexOf('\r') + 1))
+    if (shown !== undefined) this.#onLine(shown)
   }
 }

@@ -1,3 +1,4 @@
+import { cutBetweenWords } from '../../masking.ts'
 import Stripe from 'stripe'
 import { type ErrorFacts, PurserError } from '../../errors.ts'
 import { networkReason } from '../http/request.ts'
@@ -174,5 +175,5 @@ function retryAfter(error: Stripe.errors.StripeError): number | undefined {
  */
 function masked(text: string): string {
   const safe = text.replace(/\b(sk|rk|pk)_(live|test)_[\w*]+/g, '$1_$2_…').replace(/\bwhsec_\w+/g, 'whsec_…')
-  return safe.length > 400 ? `${safe.slice(0, 400)}…` : safe
+  return cutBetweenWords(safe, 400)
 }

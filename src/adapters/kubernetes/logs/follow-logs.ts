@@ -14,6 +14,7 @@ import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import { observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
+import { pemFilter } from '../../../masking.ts'
 import type { LogRange, OnLine } from './port.ts'
 
 type ContainerRange = Omit<LogRange, 'deployment'>
@@ -82,6 +83,7 @@ class PodFollower {
   readonly #connection: Connection
   readonly #path: string
   readonly #container: string
+  readonly #pem = pemFilter()
   readonly #onLine: OnLine
   pod: Pod
   gone = false
@@ -150,7 +152,10 @@ class PodFollower {
   }
 
   #hand(timestamp: string, text: string): void | Promise<void> {
-    return this.#onLine({ pod: this.pod.metadata.name, container: this.#container, timestamp, text })
+    const shown = this.#pem(text)
+    return shown === undefined
+      ? undefined
+      : this.#onLine({ pod: this.pod.metadata.name, container: this.#container, timestamp, text: shown })
   }
 
   #restartCount(): number {

@@ -2,6 +2,7 @@ import { type ApiList, type Deployment, type Pod, selectorText } from '../api/ob
 import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import type { Paths } from '../api/paths.ts'
+import { pemFilter } from '../../../masking.ts'
 import type { LogRange, OnLine } from './port.ts'
 
 type RecentLogs = Omit<LogRange, 'deployment'> & { readonly mostLines: number }
@@ -34,13 +35,15 @@ async function readPod(
 ): Promise<number> {
   const query = { container, timestamps: true, sinceTime: `${since.slice(0, 19)}Z`, tailLines: mostLines }
   let count = 0
+  const pem = pemFilter()
   try {
     const request = { method: 'GET', path: paths.log(pod), query, doing: `reading the log of ${pod}` } as const
     for await (const line of connection.lines(request, signal)) {
       count += 1
       const at = line.indexOf(' ')
       const [timestamp, text] = at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)]
-      await onLine({ pod, container, timestamp, text })
+      const shown = pem(text)
+      if (shown !== undefined) await onLine({ pod, container, timestamp, text: shown })
     }
   } catch (error) {
     // The status 400 says that the container has not started, 404 that the pod has been deleted.

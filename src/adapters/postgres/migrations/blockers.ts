@@ -1,3 +1,4 @@
+import { cutBetweenWords } from '../../../masking.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sensitive } from '../../../sensitive.ts'
 import type { BlockingSession, MigrationLock } from '../port.ts'
@@ -104,5 +105,5 @@ function shown(query: string): string {
     .replaceAll(/(?<![$\w])\d+(?:\.\d+)?\b/g, '?')
     .replaceAll(/\s+/g, ' ')
     .trim()
-  return bare.length > 80 ? `${bare.slice(0, 79)}…` : bare
+  return cutBetweenWords(bare, 80)
 }
