@@ -33,12 +33,12 @@ function counted(verify: Partial<VerifyConfig>): Promise<readonly Check[]> {
 const running = () =>
   ask(
     url,
-    `select query from pg_stat_activity where query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()`,
+    `select query from pg_stat_activity where query like '%generate_series(1, 3000000000)%' and state = 'active' and pid <> pg_backend_pid()`,
   )
 
 it('what has no answer at the time limit is cut off, on the server too: unknown, and the others are there', async () => {
   const queries = [
-    { name: 'slow', title: 'Slow', sql: 'select pg_sleep(60)' },
+    { name: 'slow', title: 'Slow', sql: 'select count(*) from generate_series(1, 3000000000)' },
     { name: 'quick', title: 'Quick', sql: 'select 7' },
   ]
   const began = performance.now()
@@ -53,7 +53,7 @@ it('no check can change anything, not even one that is made to', async () => {
   const sql = `with gone as (delete from customers returning id) select count(*) from gone`
   const [check] = await counted({ queries: [{ name: 'evil', title: 'Evil', sql }] })
   expect(check?.verdict).toBe('unknown')
-  expect(check?.value).toContain('read-only transaction')
+  expect(check?.value).toContain('not asked, as it changes rows')
 })
 
 describe('the shipped invariants', () => {

@@ -48,19 +48,22 @@ export interface Statement {
  */
 export function splitStatements(sql: string): readonly Statement[] {
   const statements: Statement[] = []
+  const lines = lineCounter(sql)
   let from = 0
   let words = ''
+  let body = new AtomicBody()
   const flush = (end: number): void => {
     const raw = sql.slice(from, end)
     const start = from + lead(raw)
     if (words.trim() !== '') {
-      statements.push({ line: lineAt(sql, start), text: sql.slice(start, end).trim(), words: tidy(words) })
+      statements.push({ line: lines(start), text: sql.slice(start, end).trim(), words: tidy(words) })
     }
     words = ''
+    body = new AtomicBody()
   }
   for (let at = 0; at < sql.length;) {
     const token = tokenAt(sql, at)
-    if (token.kind === 'separator' && !insideAtomicBody(words)) {
+    if (token.kind === 'separator' && !body.goesOn(words)) {
       flush(at)
       from = at + 1
     } else {
@@ -118,15 +121,24 @@ function endOfString(sql: string, at: number): number {
 }
 
 /**
- * Tells whether the text ends inside a function body in standard SQL (`begin atomic … end`), whose semicolons separate
- * nothing of ours.
+ * A function body in standard SQL (`begin atomic … end`), whose semicolons separate nothing of ours. It is asked at each semicolon and
+ * reads only what came since the one before.
  */
-function insideAtomicBody(words: string): boolean {
-  const body = /\bbegin\s+atomic\b([\s\S]*)$/i.exec(words)?.[1]
-  if (body === undefined) return false
-  const opened = body.match(/\bcase\b/gi)?.length ?? 0
-  const closed = body.match(/\bend\b/gi)?.length ?? 0
-  return closed <= opened
+class AtomicBody {
+  #read = 0
+  #begun = false
+  #open = 0
+
+  goesOn(words: string): boolean {
+    const fresh = words.slice(this.#read)
+    this.#read = words.length
+    const body = this.#begun ? fresh : /\bbegin\s+atomic\b([\s\S]*)$/i.exec(fresh)?.[1]
+    if (body === undefined) return false
+    if (!this.#begun) this.#open = 1
+    this.#begun = true
+    this.#open += (body.match(/\bcase\b/gi)?.length ?? 0) - (body.match(/\bend\b/gi)?.length ?? 0)
+    return this.#open > 0
+  }
 }
 
 function orEnd(sql: string, index: number, length: number): number {
@@ -137,8 +149,14 @@ function lead(raw: string): number {
   return /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/.exec(raw)?.[0].length ?? 0
 }
 
-function lineAt(sql: string, index: number): number {
-  return sql.slice(0, index).split('\n').length
+/** Tells the line of an index; asked in ascending order, it reads the text once. */
+function lineCounter(sql: string): (index: number) => number {
+  let line = 1
+  let next = sql.indexOf('\n')
+  return (index) => {
+    for (; next >= 0 && next < index; next = sql.indexOf('\n', next + 1)) line += 1
+    return line
+  }
 }
 
 function tidy(words: string): string {
