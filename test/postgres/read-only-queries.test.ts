@@ -176,6 +176,18 @@ describe('a role of its own', () => {
   })
 })
 
+it('rows that a policy hides from the role are not missing in silence', async () => {
+  await ask(
+    url,
+    'create table hidden (id int); insert into hidden values (1); alter table hidden enable row level security; grant select on hidden to reading',
+  )
+  const database = openDatabase({ url: new Sensitive(url), readOnlyUrl: new Sensitive(reader) })
+  await expect(database.query('select count(*) from hidden', { timeoutMs: 1_000 }, never)).rejects.toMatchObject({
+    code: 'permission_denied',
+    message: expect.stringContaining('row-level security'),
+  })
+})
+
 it('an error that quotes a row does not show it', async () => {
   const database = openDatabase({ url: new Sensitive(url) })
   const error: unknown = await database

@@ -16,6 +16,7 @@ import { requireProvenBefore } from './environment-order.ts'
 import { identitiesOf } from '../confirm/identities.ts'
 import { planMigrations } from './migrations-plan.ts'
 import { plannedEffects } from './planned-effects.ts'
+import { requireReadOnlyQueries } from '../verify/configured-queries.ts'
 import { rollbackPreview } from './rollback-preview.ts'
 
 /** What the deploy will do. Changes nothing. */
@@ -40,6 +41,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
     planMigrations(context, commit.sha),
     planCronJobs(context, commit.sha, image.reference),
     clusterFacts(context),
+    requireReadOnlyQueries(context),
   ])
   const consumers = facts.secretConsumers.others
   const { stripe, decision: endpoint, risks: stripeRisks, podsRead } = await planStripe(context, consumers)
