@@ -50,24 +50,32 @@ export function splitStatements(sql: string): readonly Statement[] {
   const statements: Statement[] = []
   const lines = lineCounter(sql)
   let from = 0
-  let words = ''
+  // What stands between two semicolons of the statement; joined at its end, as a long text that grows is copied again and again.
+  let parts: string[] = []
+  let part = ''
   let body = new AtomicBody()
   const flush = (end: number): void => {
     const raw = sql.slice(from, end)
     const start = from + lead(raw)
+    const words = [...parts, part].join('')
     if (words.trim() !== '') {
       statements.push({ line: lines(start), text: sql.slice(start, end).trim(), words: tidy(words) })
     }
-    words = ''
+    parts = []
+    part = ''
     body = new AtomicBody()
   }
   for (let at = 0; at < sql.length;) {
     const token = tokenAt(sql, at)
-    if (token.kind === 'separator' && !body.goesOn(words)) {
+    const separates = token.kind === 'separator'
+    if (separates && !body.goesOn(part)) {
       flush(at)
       from = at + 1
+    } else if (separates) {
+      parts.push(part, token.shown)
+      part = ''
     } else {
-      words += token.shown
+      part += token.shown
     }
     at = token.end
   }
@@ -121,17 +129,14 @@ function endOfString(sql: string, at: number): number {
 }
 
 /**
- * A function body in standard SQL (`begin atomic … end`), whose semicolons separate nothing of ours. It is asked at each semicolon and
- * reads only what came since the one before.
+ * A function body in standard SQL (`begin atomic … end`), whose semicolons separate nothing of ours. It is asked at each semicolon,
+ * with what came since the one before.
  */
 class AtomicBody {
-  #read = 0
   #begun = false
   #open = 0
 
-  goesOn(words: string): boolean {
-    const fresh = words.slice(this.#read)
-    this.#read = words.length
+  goesOn(fresh: string): boolean {
     const body = this.#begun ? fresh : /\bbegin\s+atomic\b([\s\S]*)$/i.exec(fresh)?.[1]
     if (body === undefined) return false
     if (!this.#begun) this.#open = 1
