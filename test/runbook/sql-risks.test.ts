@@ -25,6 +25,8 @@ beforeAll(async () => {
      create schema app;
      create function app.wipe() returns void language sql volatile as 'delete from customers';
      create function app.calm(n int) returns int language sql stable as 'select n';
+     create function app.odd(int, int) returns boolean language sql volatile as 'select true';
+     create operator @@@ (leftarg = int, rightarg = int, function = app.odd);
      create function evil(customers) returns int language sql volatile as 'select 1';`,
   )
 })
@@ -91,6 +93,7 @@ describe('the plan names', () => {
       'select c.evil from customers c',
       `${first}:1 calls evil(), which may change something.`,
     ],
+    ['a volatile operator', 'select 1 @@@ 2', `${first}:1 uses operator @@@, which may change something.`],
     [
       'a function that is not there yet',
       'select app.later()',

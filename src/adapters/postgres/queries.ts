@@ -32,6 +32,8 @@ export function whyRefused(asker: Asker, sql: string, signal: AbortSignal): Prom
 async function reading<T>(session: Session, timeoutMs: number, work: () => Promise<T>): Promise<T> {
   await session.query('begin read only')
   await session.query(`set local statement_timeout = ${Math.round(timeoutMs)}`)
+  // The text was read with this setting, which a role or a database may have otherwise.
+  await session.query('set local standard_conforming_strings = on')
   // Rows that a policy hides would be missing in silence; so the server refuses instead.
   await session.query('set local row_security = off')
   try {

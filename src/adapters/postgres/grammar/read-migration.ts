@@ -7,6 +7,7 @@ import { type NodeOf, partKinds, type StatementKind } from './node-kinds.ts'
 import { readPlpgsql } from './plpgsql.ts'
 import { type MigrationText, type Place, Reading } from './reading.ts'
 import { isMild } from './rights.ts'
+import type { Used } from './catalog.ts'
 import { isInside, type Visited, walk } from './walk.ts'
 
 /** The most texts within texts that are read; no honest migration nests so deep. */
@@ -116,8 +117,8 @@ async function readStatement(
     else if (!partKinds.has(kind))
       reading.add({ weight: 'unreadable', what: `holds ${kind}, which cannot be judged` }, place)
     if (kind === 'AlterTableCmd' && 'subtype' in node && node.subtype === 'AT_ColumnDefault') return false
-    const called = calledBy(visited)
-    if (called !== undefined) calls = true
+    const called = usedBy(visited)
+    if (called?.how === 'call') calls = true
     if (called !== undefined && !isInside(visited, definitions)) reading.call(called.name, called.how, place)
     return true
   })
@@ -135,24 +136,26 @@ function judged<K extends StatementKind>(kind: K, node: object, around: Earlier)
   return judges[kind](node as NodeOf<K>, around)
 }
 
-/** The function that a node calls by name. */
-function calledBy({
-  kind,
-  node,
-  above,
-}: Visited): { readonly name: readonly string[]; readonly how: 'call' | 'attribute' } | undefined {
-  if (kind === 'FuncCall' && above?.kind !== 'CallStmt' && 'funcname' in node)
-    return { name: partsOf(node.funcname as readonly Node[]), how: 'call' }
-  const parts =
-    kind === 'ColumnRef' && 'fields' in node
-      ? node.fields
-      : kind === 'A_Indirection' && 'indirection' in node
-        ? node.indirection
-        : undefined
-  const names = partsOf((parts ?? []) as readonly Node[])
+/** What a node uses by name: a function, also one that is written as a column, an operator, a cast. */
+function usedBy({ kind, node, above }: Visited): Used | undefined {
+  if (kind === 'FuncCall' && 'funcname' in node)
+    return above?.kind === 'CallStmt' ? undefined : used('call', node.funcname)
+  if (kind === 'A_Expr' && 'name' in node) return used('operator', node.name)
+  if (kind === 'TypeName' && above?.kind === 'TypeCast' && 'names' in node) return used('type', node.names)
+  if (kind === 'ColumnRef' && 'fields' in node) return attribute(node.fields, 2)
+  return kind === 'A_Indirection' && 'indirection' in node ? attribute(node.indirection, 1) : undefined
+}
+
+function used(how: Used['how'], nodes: unknown): Used | undefined {
+  const name = partsOf((nodes ?? []) as readonly Node[])
+  return name.length === 0 ? undefined : { how, name }
+}
+
+/** `row.name` calls the function `name(row)` where the row has no such column. */
+function attribute(nodes: unknown, least: number): Used | undefined {
+  const names = partsOf((nodes ?? []) as readonly Node[])
   const last = names.at(-1)
-  const wanted = kind === 'ColumnRef' ? 2 : 1
-  return last !== undefined && names.length >= wanted ? { name: [last], how: 'attribute' } : undefined
+  return last === undefined || names.length < least ? undefined : { how: 'attribute', name: [last] }
 }
 
 /** Keeps what the text has made, and forgets it as soon as a name could mean something else. */

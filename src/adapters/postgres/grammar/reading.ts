@@ -1,4 +1,5 @@
 import type { RiskWeight } from '../port.ts'
+import type { Used } from './catalog.ts'
 import type { Judgement } from './judgement.ts'
 
 /** Where something stands: its line, and the function whose body it is, if it is not done at once. */
@@ -18,12 +19,11 @@ export interface Found {
   readonly within?: string
 }
 
-/** A function that is called by name; what it does is told by the catalog. */
+/** What is used by name; what that does is told by the catalog. */
 export interface Call {
   /** One part, or schema and name. */
   readonly name: readonly string[]
-  /** `attribute`: written as `row.name`, which calls the function `name(row)` where there is no such column. */
-  readonly how: 'call' | 'attribute'
+  readonly how: Used['how']
   readonly line: number
   readonly more: number
   readonly within?: string

@@ -1,6 +1,6 @@
 import type { Session } from '../connection/session.ts'
 import { type MigrationReading, riskWeights, type StatementRisk } from '../port.ts'
-import { lookUp } from './catalog.ts'
+import { lookUp, type Used } from './catalog.ts'
 import type { Call, Found, MigrationText } from './reading.ts'
 
 /** The most risks that are named of one file; the rest, less dangerous, is counted. */
@@ -31,11 +31,17 @@ async function callsThatMatter(session: Session, calls: readonly Call[]): Promis
   const inCatalog = await lookUp(session, calls)
   return calls.flatMap(({ name, how, ...place }, index): readonly Found[] => {
     const { volatile, known } = inCatalog[index] ?? { volatile: false, known: false }
-    // A column is no call: only a function that there is counts.
-    if (how === 'attribute' ? !volatile : known && !volatile) return []
+    // What is written as a column mostly is one, and operators and types of the file are named where they are defined.
+    if (how === 'call' ? known && !volatile : !volatile) return []
     const why = known ? 'may change something' : 'the database does not have yet'
-    return [{ ...place, weight: 'unreadable', what: `calls ${name.join('.')}(), which ${why}` }]
+    return [{ ...place, weight: 'unreadable', what: `${useInWords({ how, name })}, which ${why}` }]
   })
+}
+
+function useInWords({ how, name }: Used): string {
+  const full = name.join('.')
+  if (how === 'operator') return `uses operator ${full}`
+  return how === 'type' ? `casts to ${full}` : `calls ${full}()`
 }
 
 /** The server's estimates of the rows of these tables; null where it was never told to count. */

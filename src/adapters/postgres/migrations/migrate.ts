@@ -28,6 +28,8 @@ export async function applyMigration(
   const outside = await refuseForbidden(file, signal)
   return withSession(url, doing, signal, async (session) => {
     await refusePooled(session, url, signal)
+    // The plan read the file with this setting, which a role or a database may have otherwise.
+    await session.query('set standard_conforming_strings = on')
     const retry = { doing, signal, onRetry: migration.onRetry }
     await withRetries(retry, () => takeMigrationLock(session, doing))
     const known = await ledger.find(session, file.version)
