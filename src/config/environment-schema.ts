@@ -187,6 +187,11 @@ export const environmentSchema = checkFields(
     namespace: objectName.describe('Kubernetes namespace of the service.'),
     clusterContext: z.string().min(1).exactOptional().describe('Context of the kubeconfig. Default: its current one.'),
     databaseUrlEnv: environmentVariable.describe("Environment variable that holds the service's database URL."),
+    readOnlyDatabaseUrlEnv: environmentVariable
+      .exactOptional()
+      .describe(
+        'Environment variable with the address of a role that may only read: the queries of verify, monitor and diagnose are asked as it. Default: they are asked as the role of databaseUrlEnv, and may call no volatile function.',
+      ),
     backups: backupsSchema,
     restore: z
       .enum(['auto', 'swap', 'in-place'], { error: 'must be auto, swap or in-place' })

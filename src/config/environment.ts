@@ -253,11 +253,19 @@ interface NamedVariable {
 
 function namedVariables({ service, environments }: PurserConfig): NamedVariable[] {
   const all: NamedVariable[] = []
-  for (const [environment, { databaseUrlEnv, stripe, backups }] of Object.entries(environments)) {
+  for (const [environment, { databaseUrlEnv, readOnlyDatabaseUrlEnv, stripe, backups }] of Object.entries(
+    environments,
+  )) {
     all.push(
       { name: databaseUrlEnv, required: true, usedBy: `environments.${environment}.databaseUrlEnv` },
       { name: stripe.secretKeyEnv, required: true, usedBy: `environments.${environment}.stripe.secretKeyEnv` },
     )
+    if (readOnlyDatabaseUrlEnv !== undefined)
+      all.push({
+        name: readOnlyDatabaseUrlEnv,
+        required: true,
+        usedBy: `environments.${environment}.readOnlyDatabaseUrlEnv`,
+      })
     const { databaseUrlEnv: testServer, enabled } = backups.testRestore
     if (testServer !== undefined)
       all.push({

@@ -95,12 +95,22 @@ export const monitorSchema = z.strictObject({
     .describe('More events that Stripe could not deliver for a minute than this are a breach.'),
 })
 
+const shownColumns = z
+  .array(z.string().min(1))
+  .default([])
+  .describe(
+    'Columns whose values people are shown. Of every other column only the number of different values is told, as it may hold what belongs to a customer.',
+  )
+
 export const verifySchema = z.strictObject({
   queries: distinctBy(
     z.strictObject({
       name: shortName,
       title: z.string().min(1),
-      sql: readOnlySql.describe('One SELECT; its rows are shown as they are.'),
+      sql: readOnlySql.describe(
+        'One SELECT. Its column count is shown, or the number that is all of its answer, and the columns named below.',
+      ),
+      columns: shownColumns,
       ...limits,
     }),
     'name',
@@ -110,8 +120,9 @@ export const verifySchema = z.strictObject({
       name: shortName,
       title: z.string().min(1).describe('What must hold.'),
       sql: readOnlySql.describe(
-        'One SELECT that finds what breaks it: the id first. Any row is a failure; only their number and the first ids are shown.',
+        'One SELECT that finds what breaks it. Any row is a failure; only their number is shown, and of the first few the columns named below.',
       ),
+      columns: shownColumns,
     }),
     'name',
   ).default([]),

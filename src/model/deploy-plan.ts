@@ -7,6 +7,8 @@ export interface LintFinding {
   readonly rule: string
   readonly message: string
   readonly line: number
+  /** How many more lines have it. */
+  readonly more?: number
   /** `block` says that it takes a heavy lock or destroys something; `advise` says that it is worth knowing. */
   readonly severity: 'block' | 'advise'
 }
@@ -15,7 +17,14 @@ export interface PlannedMigration {
   readonly file: string
   readonly version: string
   readonly sha256: string
+  /** Those that lock or destroy come first. */
   readonly findings: readonly LintFinding[]
+}
+
+/** How much SQL was read in search of risks. */
+export interface SqlRead {
+  readonly files: number
+  readonly statements: number
 }
 
 export interface PlannedCronJob {
@@ -114,6 +123,8 @@ export interface DeployPlan {
   /** What a rollback would do, in its order. */
   readonly rollback: readonly string[]
   readonly risks: readonly string[]
+  /** Missing in plans of earlier versions, which did not read everything, and when the linter or the grammar could not read a file. */
+  readonly read?: SqlRead
   readonly estimateMinutes: number
   readonly monitorMinutes: number
   /** The settings of purser.yaml that the plan was made with. Missing in plans of earlier versions: they are made again. */

@@ -40,6 +40,7 @@ const checkCodes = [
   'missing_permissions',
   'no_backup',
   'not_proven_before',
+  'not_read_only',
   'probe_refused',
   'restore_unhealthy',
   'rollback_unhealthy',

@@ -24,6 +24,7 @@ import { migrateStateDatabase } from '../store/schema.ts'
 import { StateDatabase, statePool } from '../store/database.ts'
 import { checkAudit } from './audit.ts'
 import { commandContext } from './command-context.ts'
+import { refuseWritingQueries } from './queries.ts'
 import { startWorkers } from './workers.ts'
 import { worlds } from './worlds.ts'
 
@@ -79,8 +80,10 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
 
   const locks = new LockStore(db)
 
-  if (settings.role !== 'bot')
+  if (settings.role !== 'bot') {
+    await refuseWritingQueries(config, worldOf, log)
     startWorkers({ config, db, runs, locks, boards, chat, worldOf, jobs, executor, mask, log })
+  }
   const context = commandContext({
     config,
     db,

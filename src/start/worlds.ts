@@ -23,7 +23,7 @@ export function worlds(
 ): (environment: string) => World {
   const commands = openCommands()
   const shared = {
-    lint: openMigrationLint(commands),
+    lint: openMigrationLint(),
     registry: openRegistry({
       credentials: dockerConfigCredentials(),
       mirrors: Object.fromEntries(settings.registryMirrors),
@@ -56,7 +56,12 @@ export function worlds(
         ...(settings.kubeconfig === undefined ? {} : { kubeconfig: settings.kubeconfig }),
         ...(environment.clusterContext === undefined ? {} : { context: environment.clusterContext }),
       }),
-      database: openDatabase({ url: database }),
+      database: openDatabase({
+        url: database,
+        ...(environment.readOnlyDatabaseUrlEnv === undefined
+          ? {}
+          : { readOnlyUrl: secretOf(settings, environment.readOnlyDatabaseUrlEnv) }),
+      }),
       backups: openBackups({
         url: database,
         ...kept,

@@ -64,6 +64,21 @@ describe('reading the environment', () => {
     expect(problems.join()).toContain('environments.production.databaseUrlEnv in purser.yaml names it')
   })
 
+  it('wants the address of the role that only reads, where one is named, and masks it', () => {
+    const production = config.environments['production']
+    if (production === undefined) throw new Error('purser.yaml has production')
+    const environments = {
+      ...config.environments,
+      production: { ...production, readOnlyDatabaseUrlEnv: 'READING_URL' },
+    }
+    const reading = { ...config, environments }
+    expect(() => readSettings(complete, reading)).toThrow(
+      /READING_URL: is not set; environments.production.readOnlyDatabaseUrlEnv/,
+    )
+    const settings = readSettings({ ...complete, READING_URL: 'postgres://reads:s3cretword@db/app' }, reading)
+    expect(settings.everySecret.map((one) => one.reveal())).toContain('postgres://reads:s3cretword@db/app')
+  })
+
   it('reads the keys of the audit, the newest first, masks each, and shows none that is too short', () => {
     const [key, older] = ['k'.repeat(32), 'o'.repeat(40)]
     const settings = readSettings({ ...complete, PURSER_AUDIT_KEY: `${key},${older}` }, config)

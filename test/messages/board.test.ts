@@ -163,6 +163,19 @@ describe('the board', () => {
     expect(seen).toContain('… and 22 more in the thread')
   })
 
+  it.each([
+    [{ files: 2, statements: 12 }, 'No risks found (12 statements in 2 files read)'],
+    [{ files: 0, statements: 0 }, 'No risks found (no migrations to read)'],
+    [undefined, 'No risks noted; not everything was read'],
+  ])('says that there is no risk only with what was read: %j', (read, words) => {
+    const { read: _, ...plan } = example.plan
+    const { seen } = board({
+      ...example.waiting,
+      plan: { ...plan, risks: [], ...(read === undefined ? {} : { read }) },
+    })
+    expect(seen).toContain(words)
+  })
+
   it('shows text from outside as it is: it mentions nobody, and its asterisks stay', () => {
     const reason = '<!channel> & <https://evil.example|press here> *loud* _low_ `x` :fire:'
     const { message, seen } = board({ ...example.failed, reason, failure: undefined })

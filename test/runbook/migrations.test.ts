@@ -114,6 +114,7 @@ it('findings block when they lock for long or destroy, and advise otherwise; set
     rule,
     message: '',
     line: 1,
+    more: 0,
   }))
   expect(severity(found).map((it) => `${it.rule}: ${it.severity}`)).toEqual([
     'ban-drop-column: block',

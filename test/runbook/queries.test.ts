@@ -6,6 +6,7 @@ import { openDatabase } from '../../src/adapters/postgres/database.ts'
 import type { VerifyConfig } from '../../src/config/service-schema.ts'
 import { withinTime } from '../../src/runbook/verify/checks.ts'
 import { counts, firstRows } from '../../src/runbook/verify/query-checks.ts'
+import { refusedQueries } from '../../src/runbook/verify/configured-queries.ts'
 import type { Check } from '../../src/model/run.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { ask, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
@@ -33,13 +34,13 @@ function counted(verify: Partial<VerifyConfig>): Promise<readonly Check[]> {
 const running = () =>
   ask(
     url,
-    `select query from pg_stat_activity where query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()`,
+    `select query from pg_stat_activity where query like '%generate_series(1, 3000000000)%' and state = 'active' and pid <> pg_backend_pid()`,
   )
 
 it('what has no answer at the time limit is cut off, on the server too: unknown, and the others are there', async () => {
   const queries = [
-    { name: 'slow', title: 'Slow', sql: 'select pg_sleep(60)' },
-    { name: 'quick', title: 'Quick', sql: 'select 7' },
+    { name: 'slow', title: 'Slow', sql: 'select count(*) from generate_series(1, 3000000000)', columns: [] },
+    { name: 'quick', title: 'Quick', sql: 'select 7', columns: [] },
   ]
   const began = performance.now()
   const [slow, quick] = await counted({ queries, timeoutSeconds: 0.5 })
@@ -51,9 +52,9 @@ it('what has no answer at the time limit is cut off, on the server too: unknown,
 
 it('no check can change anything, not even one that is made to', async () => {
   const sql = `with gone as (delete from customers returning id) select count(*) from gone`
-  const [check] = await counted({ queries: [{ name: 'evil', title: 'Evil', sql }] })
+  const [check] = await counted({ queries: [{ name: 'evil', title: 'Evil', sql, columns: [] }] })
   expect(check?.verdict).toBe('unknown')
-  expect(check?.value).toContain('read-only transaction')
+  expect(check?.value).toContain('not asked, as it changes rows')
 })
 
 describe('the shipped invariants', () => {
@@ -91,12 +92,23 @@ describe('the shipped invariants', () => {
     ])
   })
 
-  it('show the first ids of many, and nothing that is no id', async () => {
-    const named = (sql: string) => counted({ invariants: [{ name: 'one', title: 'One', sql }] })
-    const many = await named(`select 'in_' || n from generate_series(1, 5000) n -- all of them;`)
-    expect(many[0]?.value).toBe('more than 1000: in_1, in_2, in_3, …')
-    const emails = await named('select email, id from customers;')
-    expect(emails[0]?.value).toBe('2: not an id: not shown, not an id: not shown')
+  it('and every other query that is shipped may be asked, as it only reads', async () => {
+    const database = openDatabase({ url: new Sensitive(url) })
+    expect(await refusedQueries(service, database, AbortSignal.timeout(10_000))).toEqual([])
+  })
+
+  it('show the first of many in the columns that are named, and of the others how many different values there are', async () => {
+    const shown = async (sql: string, columns: string[] = []) =>
+      (await counted({ invariants: [{ name: 'one', title: 'One', sql, columns }] }))[0]?.value
+    const many = `select 'in_' || n as invoice from generate_series(1, 5000) n -- all of them;`
+    expect(await shown(many, ['invoice'])).toBe('more than 1000: in_1, in_2, in_3, …')
+    expect(await shown(many)).toBe('more than 1000 (invoice: 1001 different values)')
+    expect(await shown('select email, id from customers;')).toBe(
+      '2 (email: 2 different values, id: 2 different values)',
+    )
+    expect(await shown('select email, id from customers order by 2', ['id'])).toBe(
+      '2: cus_1, cus_2 (email: 2 different values)',
+    )
   })
 })
 

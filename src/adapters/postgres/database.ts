@@ -1,18 +1,20 @@
 import pg from 'pg'
 import type { Sensitive } from '../../sensitive.ts'
 import { blockingSessions } from './migrations/blockers.ts'
-import { explain } from './errors.ts'
+import { risksOf } from './grammar/risks.ts'
 import { defaultLedgerSchema, ledgerIn } from './migrations/ledger.ts'
 import { applyMigration } from './migrations/migrate.ts'
 import { transactionPooled } from './connection/pooling.ts'
-import { locksOf } from './migrations/locks.ts'
+import { offThread } from '../off-thread/off-thread.ts'
 import { invalidIndexes } from './migrations/outside-transaction.ts'
-import type { DatabaseFacts, MigrationLock, QueryAnswer, ServiceDatabase } from './port.ts'
-import { schemaChangesOf } from './migrations/schema-changes.ts'
+import type { DatabaseFacts, MigrationLock, ServiceDatabase } from './port.ts'
+import { runQuery, whyRefused } from './queries.ts'
 import { type Session, withSession } from './connection/session.ts'
 
 interface DatabaseOptions {
   readonly url: Sensitive
+  /** The address of a role that may only read, as which configured queries are asked. */
+  readonly readOnlyUrl?: Sensitive
   /** The schema of Purser's own tables in the service's database; `purser` by default. */
   readonly ledgerSchema?: string
 }
@@ -21,7 +23,8 @@ interface DatabaseOptions {
  * Opens the service's database with one connection for each call, so nothing is left open and a server restart between
  * two calls goes unnoticed.
  */
-export function openDatabase({ url, ledgerSchema }: DatabaseOptions): ServiceDatabase {
+export function openDatabase({ url, readOnlyUrl, ledgerSchema }: DatabaseOptions): ServiceDatabase {
+  const asker = { url: readOnlyUrl ?? url, readsOnly: readOnlyUrl !== undefined }
   const ledger = ledgerIn(ledgerSchema ?? defaultLedgerSchema)
   return {
     facts: (signal) =>
@@ -29,16 +32,23 @@ export function openDatabase({ url, ledgerSchema }: DatabaseOptions): ServiceDat
     ledger: (signal) => withSession(url, 'reading the migration ledger', signal, (session) => ledger.entries(session)),
     apply: (migration, signal) => applyMigration(url, ledger, migration, signal),
     invalidIndexes: (signal) => withSession(url, 'looking for invalid indexes', signal, invalidIndexes),
-    locks: (sql, signal) => withSession(url, 'measuring tables', signal, (session) => locks(session, sql)),
+    async locks(sql, signal) {
+      const taken = await offThread('locks', sql, signal)
+      return withSession(url, 'measuring tables', signal, (session) => measured(session, taken))
+    },
     blocking: (wanted, signal) =>
       withSession(url, 'looking for blocking sessions', signal, (session) => blockingSessions(session, wanted)),
-    changes: schemaChangesOf,
+    async risks(sql, signal) {
+      const text = await offThread('migration', sql, signal)
+      return withSession(url, 'looking at what a migration calls', signal, (session) => risksOf(session, text))
+    },
+    changes: (sql, signal) => offThread('changes', sql, signal),
     missing: (objects, signal) =>
       withSession(url, 'looking for what the migrations bring', signal, (session) => missing(session, objects)),
     missingTables: (tables, signal) =>
       withSession(url, 'looking for tables', signal, (session) => missingTables(session, tables)),
-    query: (sql, { timeoutMs }, signal) =>
-      withSession(url, 'querying the database', signal, (session) => readOnlyQuery(session, sql, timeoutMs)),
+    query: (sql, { timeoutMs }, signal) => runQuery(asker, sql, timeoutMs, signal),
+    whyNotReadOnly: (sql, signal) => whyRefused(asker, sql, signal),
   }
 }
 
@@ -104,14 +114,17 @@ async function missing(session: Session, objects: readonly string[]): Promise<re
   return rows.map(({ object }) => object)
 }
 
-async function locks(session: Session, sql: string): Promise<readonly MigrationLock[]> {
-  const taken = locksOf(sql)
+async function measured(
+  session: Session,
+  taken: readonly Omit<MigrationLock, 'bytes' | 'rows'>[],
+): Promise<readonly MigrationLock[]> {
   const sizes = await tableSizes(
     session,
     taken.map(({ table }) => table),
   )
+  const known = new Map(sizes.map((size) => [size.table, size]))
   return taken.flatMap((lock) => {
-    const size = sizes.find(({ table }) => table === lock.table)
+    const size = known.get(lock.table)
     return size === undefined ? [] : [{ ...lock, bytes: size.bytes, rows: size.rows }]
   })
 }
@@ -125,24 +138,4 @@ async function tableSizes(session: Session, tables: readonly string[]) {
     [tables],
   )
   return rows.map(({ table, bytes, rows: count }) => ({ table, bytes: Number(bytes), rows: Math.round(Number(count)) }))
-}
-
-async function readOnlyQuery(session: Session, sql: string, timeoutMs: number): Promise<QueryAnswer> {
-  await session.query('begin read only')
-  await session.query(`set local statement_timeout = ${Math.round(timeoutMs)}`)
-  try {
-    const request = {
-      text: sql,
-      rowMode: 'array' as const,
-      // The server takes exactly one statement in the extended protocol, so nothing can follow a `commit`.
-      queryMode: 'extended',
-      types: { getTypeParser: () => (value: string) => value },
-    }
-    const answer = await session.query<(string | null)[]>(request)
-    return { columns: answer.fields.map((field) => field.name), rows: answer.rows }
-  } catch (error) {
-    throw explain('querying the database', error, sql)
-  } finally {
-    await session.query('rollback').catch(() => {})
-  }
 }

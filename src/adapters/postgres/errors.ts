@@ -23,6 +23,7 @@ const databaseCodes = [
   'migration_not_repeatable',
   'migration_not_transactional',
   'not_in_transaction',
+  'not_read_only',
   'not_null_violation',
   'operator_intervention',
   'permission_denied',

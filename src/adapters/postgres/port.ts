@@ -97,6 +97,35 @@ export interface SchemaChanges {
   readonly needs?: string
 }
 
+/**
+ * How dangerous a statement of a migration is, the most dangerous first: rows are lost; nobody can tell what it does; rows are changed;
+ * somebody may do more or less than before; something is defined otherwise; others wait for it.
+ */
+export type RiskWeight = (typeof riskWeights)[number]
+export const riskWeights = ['lost', 'unreadable', 'changes', 'access', 'structure', 'load'] as const
+
+/** What whoever approves a migration has to know of it. */
+export interface StatementRisk {
+  readonly weight: RiskWeight
+  /** The line of the first statement that does it, from 1. */
+  readonly line: number
+  /** How many more statements do the same. */
+  readonly more: number
+  /** In words that follow the place: "drops table customers". */
+  readonly what: string
+  /** The server's estimate of the rows of the table concerned; null when it has none, undefined when it is about no rows. */
+  readonly rows?: number | null
+}
+
+/** A migration as PostgreSQL's own grammar reads it. */
+export interface MigrationReading {
+  readonly statements: number
+  /** The most dangerous first. */
+  readonly risks: readonly StatementRisk[]
+  /** How many risks, less dangerous than those, are left out. */
+  readonly left: number
+}
+
 /** The answer of a read-only query, one row or many; every value is text, as psql shows it. */
 export interface QueryAnswer {
   readonly columns: readonly string[]
@@ -133,8 +162,13 @@ export interface ServiceDatabase {
     locks: readonly Pick<MigrationLock, 'table' | 'mode'>[],
     signal: AbortSignal,
   ): Promise<readonly BlockingSession[]>
+  /**
+   * Reads a migration by PostgreSQL's own grammar, whatever its statements are nested in, and names each that is a risk. What cannot be
+   * read is a risk. Functions that it calls are looked up in the catalog.
+   */
+  risks(sql: string, signal: AbortSignal): Promise<MigrationReading>
   /** Tells what a migration takes away and brings, read off its text. */
-  changes(sql: string): Promise<SchemaChanges>
+  changes(sql: string, signal: AbortSignal): Promise<SchemaChanges>
   /**
    * Tells which of these (`table t`, `column t.c`, `policy s.t.p`, as `changes` names them) do not exist; odd names are
    * not looked for.
@@ -142,8 +176,13 @@ export interface ServiceDatabase {
   missing(objects: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /** Tells which of these tables do not exist (search_path aware, `schema.table` allowed). */
   missingTables(tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
-  /** Runs a query in a read-only transaction with a statement time-out. */
+  /**
+   * Runs a query in a read-only transaction with a statement time-out. Raises `not_read_only` when it could change something all the same:
+   * a read-only transaction stops neither `pg_terminate_backend` nor what a function does elsewhere.
+   */
   query(sql: string, options: { readonly timeoutMs: number }, signal: AbortSignal): Promise<QueryAnswer>
+  /** Tells why `query` would refuse this one; undefined when it would not. */
+  whyNotReadOnly(sql: string, signal: AbortSignal): Promise<string | undefined>
 }
 
 export interface TableRows {

@@ -3,23 +3,30 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { PurserError } from '../../errors.ts'
-import type { Commands } from '../process/port.ts'
-import type { MigrationFinding, MigrationLint } from './port.ts'
+import { offThread } from '../off-thread/off-thread.ts'
+import { runChild } from '../process/child.ts'
+import { withoutIgnoreComments } from './ignore-comments.ts'
+import type { LintReport, MigrationFinding, MigrationLint } from './port.ts'
 
-const timeoutMs = 20_000
+const timeoutMs = 30_000
+/** The most that the linter may say of one file. */
+const mostBytes = 64_000_000
 
 class LintFailed extends PurserError {
   readonly code = 'lint_failed'
 }
 
 /** Runs squawk, as its npm package ships it. It exits with 1 when it has findings. */
-export function openMigrationLint(commands: Commands): MigrationLint {
+export function openMigrationLint(): MigrationLint {
   return {
-    async check(sql, serverVersion, signal) {
+    async check(sql, serverVersion, signal): Promise<LintReport> {
+      const { text, ignored } = withoutIgnoreComments(sql)
       const directory = await mkdtemp(join(tmpdir(), 'purser-lint-'))
       try {
-        await writeFile(join(directory, 'migration.sql'), sql)
-        return await lint(commands, directory, serverVersion, signal)
+        await writeFile(join(directory, 'migration.sql'), text)
+        // Without one of its own squawk heeds a configuration in any directory above.
+        await writeFile(join(directory, '.squawk.toml'), '')
+        return { findings: await lint(directory, serverVersion, signal), ignored }
       } finally {
         await rm(directory, { recursive: true, force: true })
       }
@@ -28,39 +35,56 @@ export function openMigrationLint(commands: Commands): MigrationLint {
 }
 
 async function lint(
-  commands: Commands,
   directory: string,
   serverVersion: string,
   signal: AbortSignal,
 ): Promise<readonly MigrationFinding[]> {
   const version = /^\d+(\.\d+)?/.exec(serverVersion)?.[0] ?? '15.0'
   const options = [
+    '--config',
+    '.squawk.toml',
     '--reporter',
-    'gcc',
+    'json',
     '--assume-in-transaction',
     '--pg-version',
     version.includes('.') ? version : `${version}.0`,
   ]
-  const outcome = await commands.run(
+  const stdout: Buffer[] = []
+  let bytes = 0
+  let stderr = ''
+  const { exitCode } = await runChild(
     {
       argv: [process.execPath, squawkScript(), ...options, 'migration.sql'],
       cwd: directory,
       env: {},
       timeoutMs,
+      onStdout: (chunk) => {
+        bytes += chunk.length
+        if (bytes <= mostBytes) stdout.push(chunk)
+      },
+      onStderr: (chunk) => {
+        stderr = (stderr + chunk.toString()).slice(-2_000)
+      },
     },
     signal,
   )
-  // Each finding is one line, and its lines count from 0: https://squawkhq.com/docs/cli
-  const findings = outcome.tail.flatMap((line) => {
-    const found = /^migration\.sql:(\d+):\d+: \w+: (\S+) (.*)$/.exec(line)
-    return found === null ? [] : [{ line: Number(found[1]) + 1, rule: found[2] ?? '', message: found[3] ?? '' }]
+  if (bytes > mostBytes) throw failed('squawk says more than can be read', stderr)
+  const report = Buffer.concat(stdout).toString()
+  if (exitCode > 1) throw failed(`squawk exited with ${exitCode}`, stderr)
+  try {
+    return await offThread('findings', report, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    throw failed(`squawk exited with ${exitCode}, and its report cannot be read`, stderr, error)
+  }
+}
+
+function failed(why: string, stderr: string, cause?: unknown): LintFailed {
+  return new LintFailed(`linting a migration: ${why}`, {
+    evidence: stderr.split('\n').filter((line) => line !== ''),
+    hint: 'Check that squawk-cli is installed for this platform.',
+    ...(cause === undefined ? {} : { cause }),
   })
-  if (outcome.exitCode > 1 || (outcome.exitCode === 1 && findings.length === 0))
-    throw new LintFailed(`linting a migration: squawk exited with ${outcome.exitCode}`, {
-      evidence: outcome.tail.slice(-10),
-      hint: 'Check that squawk-cli is installed for this platform.',
-    })
-  return findings
 }
 
 function squawkScript(): string {

@@ -30,6 +30,7 @@ import {
   estimate,
   fromTo,
   migrationLine,
+  noRisks,
   secretLine,
   stripeInShort,
   stripeLine,
@@ -130,7 +131,7 @@ function rollbackBody(run: Run, view: StateView): Blocks {
 
 /** Shows the plan while people decide: risks first, then what changes. */
 function planSummary(plan: DeployPlan): Blocks {
-  const risks = plan.risks.length === 0 ? 'No risks found' : counted(plan.risks.length, 'risk')
+  const risks = plan.risks.length === 0 ? noRisks(plan) : counted(plan.risks.length, 'risk')
   const pending =
     plan.migrations.length === 0 ? 'No migrations pending' : `Migrations: ${plan.migrations.length} pending`
   const cronJobs = plan.cronJobs.length === 0 ? 'No CronJobs' : 'CronJobs'

@@ -33,12 +33,23 @@ function fromWords(current: CurrentRelease): string {
   return `*${words(current.version, 60)}*${digest === undefined ? '' : ` (${code(digest)})`}`
 }
 
+const findingsInLine = 10
+
 export function migrationLine(migration: PlannedMigration): string {
-  const flags = migration.findings.map((finding) => {
+  const flags = migration.findings.slice(0, findingsInLine).map((finding) => {
     const weight = finding.severity === 'block' ? 'flagged' : 'worth knowing'
-    return `${weight}: ${finding.message} (${finding.rule}, line ${finding.line})`
+    const more = finding.more === undefined ? '' : ` and ${finding.more} more`
+    return `${weight}: ${finding.message} (${finding.rule}, line ${finding.line}${more})`
   })
-  return [migration.file, ...flags].join(' – ')
+  const left = migration.findings.length - flags.length
+  return [migration.file, ...flags, ...(left === 0 ? [] : [`and ${counted(left, 'more finding')}`])].join(' – ')
+}
+
+/** Says that nothing was found only where everything was read, and how much that was. */
+export function noRisks({ read }: DeployPlan): string {
+  if (read === undefined) return 'No risks noted; not everything was read'
+  if (read.files === 0) return 'No risks found (no migrations to read)'
+  return `No risks found (${counted(read.statements, 'statement')} in ${counted(read.files, 'file')} read)`
 }
 
 export function stripeLine(stripe: DeployPlan['stripe']): string {
@@ -115,7 +126,7 @@ export function estimate(plan: DeployPlan): string {
 export function planChapters(plan: DeployPlan): readonly Chapter[] {
   const { stripe } = plan
   return [
-    { title: 'Risks', lines: plan.risks.length === 0 ? ['none found'] : plan.risks },
+    { title: 'Risks', lines: plan.risks.length === 0 ? [noRisks(plan)] : plan.risks },
     {
       title: 'Version',
       lines: [

@@ -81,7 +81,7 @@ async function effectsSincePlan({ records, run }: PhaseContext): Promise<readonl
 async function tellNewRisks(context: PhaseContext, approved: DeployPlan, now: DeployPlan): Promise<void> {
   const fresh = now.risks.filter((risk) => !approved.risks.includes(risk))
   if (fresh.length > 0)
-    await context.tell({ kind: 'note', text: `New since the plan was made: ${fresh.join(' ')}` }, 'new risks')
+    await context.tell({ kind: 'note', text: ['New since the plan was made:', ...fresh].join('\n') }, 'new risks')
 }
 
 /** Tells what differs between the approved image or pods and those of the Deployment, if anything. */

@@ -51,7 +51,7 @@ async function recordWhatOlderReleasesLose(context: PhaseContext, files: readonl
       await records.recordRelease({ ...release, image, ...(schema === undefined ? {} : { schema }) })
     }
     for (const file of files.filter(({ name }) => migrations.some((migration) => migration.file === name)))
-      await records.recordSchemaChange(await changeOf(world, file, service.migrations))
+      await records.recordSchemaChange(await changeOf(world, file, service.migrations, signal))
   })
 }
 
@@ -115,7 +115,7 @@ async function verifyBrought(context: PhaseContext, files: readonly File[]): Pro
   const { world, signal } = context
   const { migrations } = planOf(context.run)
   const pending = files.filter(({ name }) => migrations.some(({ file }) => file === name))
-  const missing = await world.database.missing(await broughtBy(world, pending), signal)
+  const missing = await world.database.missing(await broughtBy(world, pending, signal), signal)
   if (missing.length > 0)
     throw new CheckFailed('schema_incomplete', `verifying migrations: ${missing.join(', ')} do not exist`, {
       hint: 'The files ran, but what they create is not there: look for a trigger or a statement that removed it.',

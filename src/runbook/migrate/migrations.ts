@@ -91,10 +91,11 @@ export function expectedTables(
 export async function broughtBy(
   world: Pick<World, 'database'>,
   files: readonly MigrationFile[],
+  signal: AbortSignal,
 ): Promise<readonly string[]> {
   const brought = new Set<string>()
   for (const { sql } of files) {
-    const { makes, takes } = await world.database.changes(sql)
+    const { makes, takes } = await world.database.changes(sql, signal)
     const odd = /\bsearch_path\b|\bdrop\b[^;]*\bcascade\b|\bexecute\b|\bdo\s+(language\s+\w+\s+)?\$/i.test(sql)
     if (odd) brought.clear()
     else for (const object of makes) if (/^(table|column|policy) /.test(object)) brought.add(object)
@@ -137,9 +138,14 @@ const settled = new Set([
 ])
 
 export function severity(findings: readonly MigrationFinding[]): readonly LintFinding[] {
-  return findings
+  const judged = findings
     .filter((finding) => !settled.has(finding.rule))
-    .map((finding) => ({ ...finding, severity: blocking.has(finding.rule) ? 'block' : 'advise' }))
+    .map(({ more, ...finding }): LintFinding => ({
+      ...finding,
+      ...(more === 0 ? {} : { more }),
+      severity: blocking.has(finding.rule) ? 'block' : 'advise',
+    }))
+  return judged.toSorted((a, b) => Number(b.severity === 'block') - Number(a.severity === 'block'))
 }
 
 export function versionOf(name: string): string {

@@ -46,7 +46,7 @@ export async function schemaRisks(
         ]
   const running = current === undefined ? undefined : await releaseOf(context, { version: current })
   if (running === undefined || current === run.version) return unknown
-  const changes = await Promise.all(pending.map((file) => changeOf(world, file, service.migrations)))
+  const changes = await Promise.all(pending.map((file) => changeOf(world, file, service.migrations, context.signal)))
   const after: SchemaNow = {
     applied: [...now.applied, ...pending.map(({ version, name }) => ({ version, name, appliedAt: '' }))],
     changes: [...now.changes, ...changes],
@@ -85,8 +85,14 @@ async function ledgerUnlessAway(context: PhaseContext, version: string): Promise
 }
 
 /** Tells what a migration does to older releases: it is read off its text and corrected by purser.yaml. */
-export async function changeOf(world: World, file: MigrationFile, config: MigrationsConfig): Promise<SchemaChange> {
-  const change: SchemaChange = { migration: file.version, name: file.name, ...(await world.database.changes(file.sql)) }
+export async function changeOf(
+  world: World,
+  file: MigrationFile,
+  config: MigrationsConfig,
+  signal: AbortSignal,
+): Promise<SchemaChange> {
+  const read = await world.database.changes(file.sql, signal)
+  const change: SchemaChange = { migration: file.version, name: file.name, ...read }
   return withDeclared([change], config.needs)[0] ?? change
 }
 

@@ -1,8 +1,11 @@
 import type { BlockingSession, DatabaseFacts, MigrationFile, MigrationLock } from '../../adapters/postgres/port.ts'
-import type { PlannedMigration } from '../../model/deploy-plan.ts'
+import { PurserError } from '../../errors.ts'
+import type { PlannedMigration, SqlRead } from '../../model/deploy-plan.ts'
 import { migrationFiles, pendingMigrations, severity } from '../migrate/migrations.ts'
 import type { PlannedSchema } from '../migrate/schema-check.ts'
 import type { PhaseContext } from '../phase.ts'
+import type { World } from '../world.ts'
+import { sqlRead, sqlRisks, type SqlSeen } from './sql-risks.ts'
 
 /** What chapter 1 will apply: the pending files with their findings, the locks that they take, and who is in their way. */
 export async function planMigrations(
@@ -10,7 +13,10 @@ export async function planMigrations(
   commit: string,
 ): Promise<{
   readonly planned: readonly PlannedMigration[]
+  /** The most dangerous first. */
   readonly risks: readonly string[]
+  /** Undefined when something could not be read. */
+  readonly read: SqlRead | undefined
   readonly schema: PlannedSchema
   readonly facts: DatabaseFacts
 }> {
@@ -24,18 +30,15 @@ export async function planMigrations(
     world.backups.clientVersion(signal),
   ])
   const pending = pendingMigrations(files, ledger, service.migrations)
-  const lint = async (file: MigrationFile): Promise<PlannedMigration> => ({
-    file: file.name,
-    version: file.version,
-    sha256: file.sha256,
-    findings: severity(await world.lint.check(file.sql, facts.serverVersion, signal)),
-  })
-  const locks = await Promise.all(
-    pending.map(async (file) => ({ file, taken: await world.database.locks(file.sql, signal) })),
-  )
+  // One after the other: a linter and a thread for each of a hundred files at once would be more than the machine has.
+  const seen: SqlSeen[] = []
+  for (const file of pending) seen.push(await seenOf(world, file, facts.serverVersion, signal))
+  const locks: { readonly file: MigrationFile; readonly taken: readonly MigrationLock[] }[] = []
+  for (const file of pending) locks.push({ file, taken: await world.database.locks(file.sql, signal) })
   const locked = locks.flatMap(({ taken }) => taken)
   const blocking = locked.length === 0 ? [] : await world.database.blocking(locked, signal)
   const risks = [
+    ...sqlRisks(seen),
     ...locks.flatMap(({ file, taken }) => taken.flatMap((lock) => lockRisk(file, lock))),
     ...blocking.map((one) => blockingRisk(one, service.migrations.blockers)),
     ...invalid.map(
@@ -43,7 +46,33 @@ export async function planMigrations(
     ),
     ...(untried === undefined ? [] : [`The backup will not be tried out by a restore: ${untried}.`]),
   ]
-  return { planned: await Promise.all(pending.map(lint)), risks, schema: { files, ledger, pending }, facts }
+  const planned = pending.map(({ name, version, sha256 }, index): PlannedMigration => {
+    const lint = seen[index]?.lint
+    return { file: name, version, sha256, findings: lint === undefined || 'failed' in lint ? [] : lint.findings }
+  })
+  return { planned, risks, read: sqlRead(seen), schema: { files, ledger, pending }, facts }
+}
+
+/** Reads a file and lints it. What cannot be done is said on the plan; it must not keep anybody from seeing the rest. */
+async function seenOf(world: World, file: MigrationFile, serverVersion: string, signal: AbortSignal): Promise<SqlSeen> {
+  const orWhy = async <T>(look: Promise<T>): Promise<T | { readonly failed: string }> => {
+    try {
+      return await look
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof PurserError) || error.transient) throw error
+      return { failed: error.message }
+    }
+  }
+  const [reading, lint] = await Promise.all([
+    orWhy(world.database.risks(file.sql, signal)),
+    orWhy(world.lint.check(file.sql, serverVersion, signal)),
+  ])
+  return {
+    file: file.name,
+    reading,
+    lint: 'failed' in lint ? lint : { findings: severity(lint.findings), ignored: lint.ignored },
+  }
 }
 
 /** Ages are rounded as well. */

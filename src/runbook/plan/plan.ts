@@ -1,6 +1,6 @@
 import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import { flattened } from '../../model/configuration.ts'
-import type { DeployPlan, PlannedImage, PlannedMigration } from '../../model/deploy-plan.ts'
+import type { DeployPlan, PlannedImage } from '../../model/deploy-plan.ts'
 import { clusterFacts, clusterRisks } from './cluster-risks.ts'
 import { causeOf, type Phase, type PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
@@ -16,6 +16,7 @@ import { requireProvenBefore } from './environment-order.ts'
 import { identitiesOf } from '../confirm/identities.ts'
 import { planMigrations } from './migrations-plan.ts'
 import { plannedEffects } from './planned-effects.ts'
+import { requireReadOnlyQueries } from '../verify/configured-queries.ts'
 import { rollbackPreview } from './rollback-preview.ts'
 
 /** What the deploy will do. Changes nothing. */
@@ -40,6 +41,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
     planMigrations(context, commit.sha),
     planCronJobs(context, commit.sha, image.reference),
     clusterFacts(context),
+    requireReadOnlyQueries(context),
   ])
   const consumers = facts.secretConsumers.others
   const { stripe, decision: endpoint, risks: stripeRisks, podsRead } = await planStripe(context, consumers)
@@ -82,9 +84,10 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
       ...migrations.risks,
       ...clusterRisks(context, deployment, image.platforms, facts),
       ...imageRisks(image, dryRun.outcome === 'unchanged'),
-      ...risksOf(deployment, migrations.planned),
+      ...risksOf(deployment),
       ...stripeRisks,
     ],
+    ...(migrations.read === undefined ? {} : { read: migrations.read }),
     estimateMinutes: estimateOf(context),
     monitorMinutes: service.monitor.minutes,
     configuration: comparedConfiguration(service, environment),
@@ -147,14 +150,8 @@ function imageRisks({ build, reference, revision }: PlannedImage, sameImage: boo
   ]
 }
 
-function risksOf(deployment: DeploymentState, migrations: readonly PlannedMigration[]): readonly string[] {
-  const locks = migrations.flatMap((migration) =>
-    migration.findings
-      .filter((finding) => finding.severity === 'block')
-      .map((finding) => `${migration.file}:${finding.line} ${finding.rule}: ${finding.message}`),
-  )
+function risksOf(deployment: DeploymentState): readonly string[] {
   return [
-    ...locks,
     ...(deployment.revisionHistoryLimit === 0 ? ['revisionHistoryLimit is 0: the former ReplicaSet is not kept.'] : []),
     ...(deployment.availableReplicas < deployment.replicas
       ? [`Only ${deployment.availableReplicas} of ${deployment.replicas} pods are available now.`]

@@ -1,6 +1,7 @@
 import type { QueryAnswer } from '../../adapters/postgres/port.ts'
 import type { InvariantConfig, VerifyQueryConfig } from '../../config/service-schema.ts'
 import type { Check, Verdict } from '../../model/run.ts'
+import { answerInWords, isNumber, violationsInWords } from './answer-words.ts'
 import { check, type CheckResult } from './checks.ts'
 import type { PhaseContext } from '../phase.ts'
 
@@ -18,17 +19,15 @@ function countCheck(context: PhaseContext, query: VerifyQueryConfig): Promise<Ch
   return check(about, context.signal, async () => {
     const answer = await asked(context, query.sql)
     const total = totalOf(answer)
-    return { verdict: withinLimits(total, query), value: rowsInWords(answer), ...numbered(total) }
+    return { verdict: withinLimits(total, query), value: answerInWords(answer, query.columns), ...numbered(total) }
   })
 }
 
 const mostRows = 1_000
-const shownIds = 3
 
-function invariantCheck(context: PhaseContext, { name, title, sql }: InvariantConfig): Promise<Check> {
+function invariantCheck(context: PhaseContext, { name, title, sql, columns }: InvariantConfig): Promise<Check> {
   return check({ name, title, threshold: 'no rows' }, context.signal, async () => {
-    const { rows } = await asked(context, firstRows(sql, mostRows + 1))
-    return violations(rows)
+    return violations(await asked(context, firstRows(sql, mostRows + 1)), columns)
   })
 }
 
@@ -38,18 +37,12 @@ export function firstRows(sql: string, most: number): string {
   return `select * from (${sql.trim().replace(/;\s*$/, '')}\n) as broken limit ${most}`
 }
 
-/** Tells how many rows break the invariant, and the first column of the first few. */
-function violations(rows: QueryAnswer['rows']): CheckResult {
+/** Tells how many rows break the invariant, and what is shown of the first few. */
+function violations(answer: QueryAnswer, named: readonly string[]): CheckResult {
+  const { rows } = answer
   if (rows.length === 0) return { verdict: 'pass', value: 'none', number: 0 }
   const count = rows.length > mostRows ? `more than ${mostRows}` : String(rows.length)
-  const ids = rows.slice(0, shownIds).map(([id]) => (isId(id) ? id : 'not an id: not shown'))
-  const rest = rows.length > shownIds ? ', …' : ''
-  return { verdict: 'fail', value: `${count}: ${ids.join(', ')}${rest}`, number: Math.min(rows.length, mostRows) }
-}
-
-/** Tells `in_1NG8Du`, a number or a UUID from a name, an address or an amount: customers' data stays where it is. */
-function isId(value: string | null | undefined): value is string {
-  return typeof value === 'string' && /^(?=.*\d)[A-Za-z0-9][\w-]{0,63}$/.test(value)
+  return { verdict: 'fail', value: violationsInWords(answer, count, named), number: Math.min(rows.length, mostRows) }
 }
 
 function asked(context: PhaseContext, sql: string): Promise<QueryAnswer> {
@@ -87,27 +80,4 @@ export function totalOf({ columns, rows }: QueryAnswer): number | undefined {
   const column = named >= 0 ? named : columns.findIndex((_, index) => holdsNumbers(index))
   if (column < 0 || !holdsNumbers(column)) return undefined
   return rows.reduce((sum, row) => sum + Number(row[column]), 0)
-}
-
-/** Words the answer: one row of one column is the value, grouped rows are "12 (processed t), 1 (processed f)". */
-function rowsInWords({ columns, rows }: QueryAnswer): string {
-  if (rows.length === 0) return '0'
-  const count = Math.max(0, columns.indexOf('count'))
-  return rows
-    .slice(0, 10)
-    .map((row) => {
-      const others = columns.flatMap((column, index) => (index === count ? [] : [`${column} ${inWords(row[index])}`]))
-      return others.length === 0 ? String(row[count]) : `${row[count]} (${others.join(', ')})`
-    })
-    .join(', ')
-}
-
-/** Words a value as people say it: psql's `t` and `f` are true and false. */
-function inWords(value: string | null | undefined): string {
-  if (value === 't') return 'true'
-  return value === 'f' ? 'false' : (value ?? 'null')
-}
-
-function isNumber(text: string | null | undefined): boolean {
-  return text !== null && text !== undefined && /^-?\d+(\.\d+)?(e[+-]?\d+)?$/.test(text)
 }

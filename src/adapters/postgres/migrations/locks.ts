@@ -56,15 +56,16 @@ const created = rule(String.raw`^create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+
 /** Reads the locks off the statements; what a function or a `do` block does stays unseen. */
 export function locksOf(sql: string): readonly TableLock[] {
   const fresh = new Set<string>()
-  const locks: TableLock[] = []
+  const locks = new Map<string, TableLock>()
   for (const { line, text } of splitStatements(sql).map(onOneLine)) {
     const made = created.exec(text)?.[1]
     if (made !== undefined) fresh.add(key(made))
-    for (const lock of locksOfOne(line, text)) if (!fresh.has(key(lock.table))) locks.push(lock)
+    for (const lock of locksOfOne(line, text)) {
+      const known = `${lock.mode} ${key(lock.table)}`
+      if (!fresh.has(key(lock.table)) && !locks.has(known)) locks.set(known, lock)
+    }
   }
-  return locks.filter(
-    (lock, index) => locks.findIndex((one) => key(one.table) === key(lock.table) && one.mode === lock.mode) === index,
-  )
+  return [...locks.values()]
 }
 
 function locksOfOne(line: number, text: string): readonly TableLock[] {

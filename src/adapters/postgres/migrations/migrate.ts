@@ -7,7 +7,7 @@ import { applyOutsideTransaction } from './outside-transaction.ts'
 import { refusePooled } from '../connection/pooling.ts'
 import type { ApplyMigration, MigrationFile, MigrationOutcome } from '../port.ts'
 import { type Session, withSession } from '../connection/session.ts'
-import { forbiddenStatements } from './statements.ts'
+import { offThread } from '../../off-thread/off-thread.ts'
 
 const tries = 5
 const firstPauseMs = 500
@@ -25,9 +25,11 @@ export async function applyMigration(
 ): Promise<MigrationOutcome> {
   const { file } = migration
   const doing = `applying ${file.name}`
-  const outside = refuseForbidden(file)
+  const outside = await refuseForbidden(file, signal)
   return withSession(url, doing, signal, async (session) => {
     await refusePooled(session, url, signal)
+    // The plan read the file with this setting, which a role or a database may have otherwise.
+    await session.query('set standard_conforming_strings = on')
     const retry = { doing, signal, onRetry: migration.onRetry }
     await withRetries(retry, () => takeMigrationLock(session, doing))
     const known = await ledger.find(session, file.version)
@@ -47,8 +49,8 @@ export async function applyMigration(
 }
 
 /** Returns true when the file has to run outside a transaction. Raises for what cannot be run at all. */
-function refuseForbidden(file: MigrationFile): boolean {
-  const forbidden = forbiddenStatements(file.sql)
+async function refuseForbidden(file: MigrationFile, signal: AbortSignal): Promise<boolean> {
+  const forbidden = await offThread('forbidden', file.sql, signal)
   const [first, ...others] = forbidden.filter(({ why }) => why !== 'cannot run in a transaction')
   if (!first) return forbidden.length > 0
   const hint = {

@@ -1,4 +1,5 @@
-import { type AlterTableCmd, type ColumnDef, type Node, parse, type RangeVar } from 'libpg-query'
+import { type AlterTableCmd, type ColumnDef, type Node, parse } from 'libpg-query'
+import { dotted, nameOf, objectName } from '../grammar/names.ts'
 import type { SchemaChanges, TakenObject } from '../port.ts'
 
 /**
@@ -136,25 +137,4 @@ function moved(stmt: Extract<Node, { AlterObjectSchemaStmt: unknown }>['AlterObj
   const is = nameOf({ ...stmt.relation, schemaname: stmt.newschema ?? '' })
   const what = `moves ${relation} ${was} to schema ${stmt.newschema ?? ''}`
   return [{ takes: [{ object: `table ${was}`, what }], makes: [`table ${is}`] }]
-}
-
-function objectName(object: Node): string {
-  if ('List' in object) return dotted(object.List.items ?? [])
-  if ('ObjectWithArgs' in object) return dotted(object.ObjectWithArgs.objname ?? [])
-  if ('TypeName' in object) return dotted(object.TypeName.names ?? [])
-  return 'String' in object ? (object.String.sval ?? '') : ''
-}
-
-function nameOf(relation: RangeVar | undefined): string {
-  return joined([relation?.schemaname, relation?.relname])
-}
-
-function dotted(parts: readonly Node[]): string {
-  return joined(parts.map((part) => ('String' in part ? part.String.sval : undefined)))
-}
-
-/** Joins the parts of a name without `public`: migrations name it or not as they please. */
-function joined(parts: readonly (string | undefined)[]): string {
-  const given = parts.filter((part) => part !== undefined && part !== '')
-  return (given.length > 1 && given[0] === 'public' ? given.slice(1) : given).join('.')
 }

@@ -49,23 +49,34 @@ export interface Statement {
  */
 export function splitStatements(sql: string): readonly Statement[] {
   const statements: Statement[] = []
+  const lines = lineCounter(sql)
   let from = 0
-  let words = ''
+  // What stands between two semicolons of the statement; joined at its end, as a long text that grows is copied again and again.
+  let parts: string[] = []
+  let part = ''
+  let body = new AtomicBody()
   const flush = (end: number): void => {
     const raw = sql.slice(from, end)
     const start = from + lead(raw)
+    const words = [...parts, part].join('')
     if (words.trim() !== '') {
-      statements.push({ line: lineAt(sql, start), text: sql.slice(start, end).trim(), words: tidy(words) })
+      statements.push({ line: lines(start), text: sql.slice(start, end).trim(), words: tidy(words) })
     }
-    words = ''
+    parts = []
+    part = ''
+    body = new AtomicBody()
   }
   for (let at = 0; at < sql.length;) {
     const token = tokenAt(sql, at)
-    if (token.kind === 'separator' && !insideAtomicBody(words)) {
+    const separates = token.kind === 'separator'
+    if (separates && !body.goesOn(part)) {
       flush(at)
       from = at + 1
+    } else if (separates) {
+      parts.push(part, token.shown)
+      part = ''
     } else {
-      words += token.shown
+      part += token.shown
     }
     at = token.end
   }
@@ -119,15 +130,21 @@ function endOfString(sql: string, at: number): number {
 }
 
 /**
- * Tells whether the text ends inside a function body in standard SQL (`begin atomic … end`), whose semicolons separate
- * nothing of ours.
+ * A function body in standard SQL (`begin atomic … end`), whose semicolons separate nothing of ours. It is asked at each semicolon,
+ * with what came since the one before.
  */
-function insideAtomicBody(words: string): boolean {
-  const body = /\bbegin\s+atomic\b([\s\S]*)$/i.exec(words)?.[1]
-  if (body === undefined) return false
-  const opened = body.match(/\bcase\b/gi)?.length ?? 0
-  const closed = body.match(/\bend\b/gi)?.length ?? 0
-  return closed <= opened
+class AtomicBody {
+  #begun = false
+  #open = 0
+
+  goesOn(fresh: string): boolean {
+    const body = this.#begun ? fresh : /\bbegin\s+atomic\b([\s\S]*)$/i.exec(fresh)?.[1]
+    if (body === undefined) return false
+    if (!this.#begun) this.#open = 1
+    this.#begun = true
+    this.#open += (body.match(/\bcase\b/gi)?.length ?? 0) - (body.match(/\bend\b/gi)?.length ?? 0)
+    return this.#open > 0
+  }
 }
 
 function orEnd(sql: string, index: number, length: number): number {
@@ -138,8 +155,14 @@ function lead(raw: string): number {
   return /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/.exec(raw)?.[0].length ?? 0
 }
 
-function lineAt(sql: string, index: number): number {
-  return sql.slice(0, index).split('\n').length
+/** Tells the line of an index; asked in ascending order, it reads the text once. */
+function lineCounter(sql: string): (index: number) => number {
+  let line = 1
+  let next = sql.indexOf('\n')
+  return (index) => {
+    for (; next >= 0 && next < index; next = sql.indexOf('\n', next + 1)) line += 1
+    return line
+  }
 }
 
 function tidy(words: string): string {
