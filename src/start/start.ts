@@ -8,6 +8,7 @@ import { homeFacts, homeOf } from '../commands/home.ts'
 import { connect } from '../commands/slack-app.ts'
 import { secretOf, type Settings } from '../config/environment.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
+import { placeOf, sharedUses } from '../config/shared-variables.ts'
 import { HomePublisher } from '../jobs/home-publisher.ts'
 import { JobSystem } from '../jobs/job-system.ts'
 import { PhaseExecutor } from '../jobs/executor.ts'
@@ -31,6 +32,10 @@ const slashCommand = '/billing'
 
 /** Builds everything once, hands it down, and returns the function that ends it in good order. */
 export async function start(config: PurserConfig, settings: Settings, log: Logger): Promise<() => Promise<void>> {
+  for (const use of sharedUses(config.environments))
+    log.warn(
+      `${use.variable} is shared: it is the ${use.owner.as} of ${use.owner.environment}, and ${placeOf(use)} names it too`,
+    )
   const maskText = createMask(settings.everySecret)
   const mask = <T>(value: T): T => maskDeep(value, maskText, slackStructure)
   const maskStored = <T>(value: T): T => maskDeep(value, maskText, storedStructure)

@@ -71,7 +71,7 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
       const [program = '', ...more] = argv.map((word) => word.replace('valuecanvas/api', `team/${name}`))
       return [program, ...more]
     })
-    const build = { run: commands, timeoutMinutes: 2, env: { ...tool.env }, envFrom: {} }
+    const build = { run: commands, timeoutMinutes: 2, env: { ...tool.env } }
     const context = phaseContext({
       run: { ...deploy({ status: 'executing' }), version },
       service: { image: { repository: `${host}/team/${name}`, registryHosts: [], build } },

@@ -15,11 +15,12 @@ export const e2e: Phase = async (context) => {
 
 async function runScript(context: PhaseContext, argv: readonly [string, ...string[]], workspace: string) {
   const { e2e } = context.service
+  const { envFrom } = context.environment.e2e
   const { milliseconds } = await runInWorkspace(context, {
     argv,
     workspace,
     title: 'End-to-end tests',
-    env: environmentFor(context, e2e, (text) => filled(context, text)),
+    env: environmentFor(context, { env: e2e.env, envFrom }, (text) => filled(context, text)),
     timeoutMs: e2e.timeoutMinutes * 60_000,
     failure: { code: 'e2e_failed', hint: 'Retry the phase if the failure was passing; otherwise roll back.' },
   })
