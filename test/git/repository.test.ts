@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect, promisify } from 'node:util'
@@ -126,6 +126,58 @@ describe('the service’s repository', () => {
     await tag('v3', commitOf('v1.1.0'))
     expect((await repository.resolveVersion('v3', never)).sha).toBe(commitOf('v1.1.0'))
     await tag('--delete', 'v3')
+  })
+
+  it('obeys nothing that somebody else wrote into its mirror, and nothing of the machine or of a person', async () => {
+    const mirror = join(directory, 'tampered.git')
+    const tampered = openRepository({ url: origin.url, mirrorDirectory: mirror })
+    await tampered.tags(never)
+    const traces = join(directory, 'obeyed')
+    const program = join(directory, 'program.sh')
+    await writeFile(program, `#!/bin/sh\necho "$0 $@" >> ${traces}\nexec git-upload-pack "$@"\n`, { mode: 0o755 })
+    const orders = [
+      `[remote "origin"]\n\tuploadpack = ${program}`,
+      `[core]\n\tsshCommand = ${program}\n\tfsmonitor = ${program}\n\tgitProxy = ${program}`,
+      `[credential]\n\thelper = !${program}`,
+      `[url "ext::${program} "]\n\tinsteadOf = ${origin.url}`,
+    ].join('\n')
+    const home = await mkdtemp(join(directory, 'home-'))
+    await writeFile(join(home, '.gitconfig'), orders)
+    vi.stubEnv('HOME', home)
+    for (const [name, text] of [
+      [
+        'config',
+        `[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tworktreeConfig = true\n${orders}\n`,
+      ],
+      ['config.worktree', orders],
+      ['objects/info/alternates', `${directory}\n`],
+    ] as const)
+      await writeFile(join(mirror, name), text)
+    await mkdir(join(mirror, 'hooks'))
+    await writeFile(join(mirror, 'hooks', 'reference-transaction'), `#!/bin/sh\necho hook >> ${traces}\n`, {
+      mode: 0o755,
+    })
+    const commit = await addTag('v2.1.0-tampered')
+    expect((await tampered.resolveVersion('v2.1.0-tampered', never)).sha).toBe(commit)
+    expect((await tampered.tags(never)).map(({ name }) => name)).toContain('v2.1.0-tampered')
+    vi.unstubAllEnvs()
+    await run('git', ['--git-dir', origin.url, 'tag', '--delete', 'v2.1.0-tampered'])
+    await expect(access(traces)).rejects.toMatchObject({ code: 'ENOENT' })
+    expect(await readFile(join(mirror, 'config'), 'utf8')).not.toMatch(/remote|program/)
+    expect((await stat(mirror)).mode & 0o777).toBe(0o700)
+  })
+
+  it('goes to its origin by one way only', async () => {
+    const mirrorDirectory = join(directory, 'elsewhere.git')
+    for (const url of [
+      `ext://sh -c touch% ${directory}/ran`,
+      `ext::sh -c touch% ${directory}/ran`,
+      'ftp://127.0.0.1/x',
+    ])
+      await expect(openRepository({ url, mirrorDirectory }).tags(never)).rejects.toMatchObject({
+        name: 'RepositoryError',
+      })
+    await expect(access(join(directory, 'ran'))).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   it('makes a clean checkout, and makes it clean again', async () => {

@@ -99,10 +99,11 @@ async function checkout(
   const doing = `checking out ${commit.slice(0, 7)}`
   const aside = `${directory}.${randomBytes(4).toString('hex')}.partial`
   await mirror.need(commit, signal)
-  await mkdir(dirname(directory), { recursive: true })
+  await mkdir(dirname(directory), { recursive: true, mode: 0o700 })
   try {
     const clone = ['clone', '--quiet', '--shared', '--no-checkout', '--template=', '--', mirror.directory, aside]
-    await gitText({ args: clone, cwd: dirname(directory), doing, timeoutMs }, signal)
+    const config = { 'protocol.file.allow': 'always', 'safe.directory': mirror.directory }
+    await gitText({ args: clone, cwd: dirname(directory), doing, timeoutMs, config }, signal)
     const args = ['checkout', '--quiet', '--force', '--detach', commit, '--']
     await gitText({ args, cwd: aside, doing, timeoutMs }, signal)
     await rm(directory, { recursive: true, force: true, maxRetries: 3 })
