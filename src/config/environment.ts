@@ -44,6 +44,10 @@ const environmentSchema = z.object({
     .default(3000),
   STRIPE_API_BASE: url(/^https?$/, 'https://api.stripe.com').optional(),
   KUBECONFIG: z.string().optional(),
+  PURSER_RUNNER: z
+    .string()
+    .regex(/^(bubblewrap|none|\/.+)$/, 'must be the absolute path of a socket, bubblewrap or none')
+    .optional(),
   PURSER_DATA_DIR: z.string().default('./data'),
   PURSER_BACKUP_DIR: z.string().optional(),
   PURSER_PG_BIN: z.string().optional(),
@@ -87,6 +91,8 @@ export interface Settings {
   readonly port: number
   readonly stripeApiBase: string | undefined
   readonly kubeconfig: string | undefined
+  /** Where commands of a version run: a socket's path, or how Purser runs them itself; undefined for the best that works. */
+  readonly runner: string | undefined
   /** The absolute directory of backups, mirror and workspaces. */
   readonly dataDirectory: string
   readonly backupDirectory: string
@@ -152,6 +158,7 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
     port: values.PORT,
     stripeApiBase: values.STRIPE_API_BASE,
     kubeconfig: values.KUBECONFIG,
+    runner: values.PURSER_RUNNER,
     dataDirectory,
     backupDirectory: resolve(values.PURSER_BACKUP_DIR ?? join(dataDirectory, 'backups')),
     toolDirectories: values.PURSER_PG_BIN?.split(delimiter).filter((directory) => directory !== ''),

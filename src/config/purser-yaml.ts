@@ -52,6 +52,12 @@ const describedFile = checkFields(
   z.strictObject({
     service: serviceSchema,
     environments,
+    runner: z
+      .enum(['required', 'optional'], { error: 'must be required or optional' })
+      .default('optional')
+      .describe(
+        "Whether Purser starts only where a version's commands are kept apart from it. optional: it also runs them as its own user, and says so.",
+      ),
     sharedEnv: z
       .array(environmentVariable)
       .default([])

@@ -25,6 +25,7 @@ import { migrateStateDatabase } from '../store/schema.ts'
 import { StateDatabase, statePool } from '../store/database.ts'
 import { checkAudit } from './audit.ts'
 import { commandContext } from './command-context.ts'
+import { chooseRunner } from './runner.ts'
 import { startWorkers } from './workers.ts'
 import { worlds } from './worlds.ts'
 
@@ -36,6 +37,7 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
     log.warn(
       `${use.variable} is shared: it is the ${use.owner.as} of ${use.owner.environment}, and ${placeOf(use)} names it too`,
     )
+  const runner = await chooseRunner(config, settings, log)
   const maskText = createMask(settings.everySecret)
   const mask = <T>(value: T): T => maskDeep(value, maskText, slackStructure)
   const maskStored = <T>(value: T): T => maskDeep(value, maskText, storedStructure)
@@ -69,7 +71,7 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
   })
   const jobs = new JobSystem(queues, log)
   const publish = (run: number) => jobs.publish(run)
-  const worldOf = worlds(config, settings, repository)
+  const worldOf = worlds(config, settings, repository, runner)
   const executor = new PhaseExecutor({
     runs,
     phases,

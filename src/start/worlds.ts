@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { healthProbe } from '../adapters/http/client.ts'
 import { openCluster } from '../adapters/kubernetes/client.ts'
 import { backupPlace } from '../adapters/object-storage/backup-storage.ts'
@@ -20,19 +19,18 @@ export function worlds(
   config: PurserConfig,
   settings: Settings,
   repository: World['repository'],
+  runner: World['runner'],
 ): (environment: string) => World {
-  const commands = openCommands()
   const shared = {
-    lint: openMigrationLint(commands),
+    lint: openMigrationLint(openCommands()),
     registry: openRegistry({
       credentials: dockerConfigCredentials(),
       mirrors: Object.fromEntries(settings.registryMirrors),
       hosts: config.service.image.registryHosts,
     }),
     repository,
-    commands,
+    runner,
     secret: (name: string) => settings.secrets.get(name),
-    workspaces: join(settings.dataDirectory, 'workspaces'),
   }
   const built = new Map<string, World>()
   return (name) => {

@@ -17,7 +17,7 @@ export interface GitRequest {
 }
 
 export interface GitStreams {
-  readonly stdin: Readable
+  readonly stdin?: Readable
   /** Gets the output, however much it is, instead of the answer's `stdout`, which stays empty. It is not ended. */
   readonly stdoutTo: Writable
 }

@@ -5,7 +5,6 @@ import { keepSettings } from './settings.ts'
 import { git, type GitAnswer, type GitRequest, type GitStreams } from './git.ts'
 
 export interface Mirror {
-  readonly directory: string
   /** Brings branches and tags to what the origin has now. */
   fetch(signal: AbortSignal): Promise<void>
   /** Brings one tag to what the origin has now, whatever else there is; false when the origin has no such tag. */
@@ -57,7 +56,6 @@ export function openMirror({ url, mirrorDirectory, login, timeoutMs }: MirrorOpt
     return act()
   }
   return {
-    directory,
     fetch: (signal) => after(() => fetchChanges(origin, signal)),
     fetchTag: (name, signal) => after(() => fetchTag(origin, name, signal)),
     originTags: (signal) => after(() => tagsOfOrigin(origin, signal)),
