@@ -8,6 +8,7 @@ interface ConfigurationFacts {
   readonly publicUrl: string
   /** Length of the monitor phase, seconds. */
   readonly monitorSeconds: number
+  /** `service.image.build`, and with `envFrom` what its commands get of Purser's variables. */
   readonly imageBuild?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -21,7 +22,11 @@ export async function writeConfiguration(path: string, facts: ConfigurationFacts
   yaml.setIn(['service', 'repository'], facts.repository)
   yaml.setIn(['service', 'monitor', 'minutes'], facts.monitorSeconds / 60)
   yaml.setIn(['service', 'monitor', 'everySeconds'], 2)
-  if (facts.imageBuild !== undefined) yaml.setIn(['service', 'image', 'build'], facts.imageBuild)
+  if (facts.imageBuild !== undefined) {
+    const { envFrom = {}, ...build } = facts.imageBuild
+    yaml.setIn(['service', 'image', 'build'], build)
+    yaml.setIn([...production, 'build'], { envFrom })
+  }
   yaml.setIn([...production, 'stripe', 'mode'], 'test')
   yaml.setIn([...production, 'webhookUrl'], `${facts.publicUrl}/api/billing/webhooks/stripe`)
   yaml.setIn([...production, 'healthUrl'], `${facts.publicUrl}/health`)

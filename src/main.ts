@@ -1,10 +1,9 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import { ConfigError } from './config/config-error.ts'
 import { configPath, readSettings } from './config/environment.ts'
 import { readPurserYaml } from './config/purser-yaml.ts'
 import { createMask } from './masking.ts'
+import { closeDataDirectories } from './start/data-directories.ts'
 import { start } from './start/start.ts'
 
 /** Ends the process at a signal. npm and terminals may each deliver one: the second one changes nothing. */
@@ -27,13 +26,13 @@ function endWith(close: () => Promise<void>, log: Logger): void {
 try {
   const config = readPurserYaml(configPath(process.env))
   const settings = readSettings(process.env, config)
-  await mkdir(join(settings.dataDirectory, 'workspaces'), { recursive: true })
   const maskLine = createMask(settings.everySecret)
   const log = pino(
     { level: settings.logLevel, base: { instance: settings.instance } },
     // This is the last exit for secrets: whatever is logged leaves masked.
     { write: (line: string) => void process.stdout.write(maskLine(line)) },
   )
+  await closeDataDirectories(settings, log)
   endWith(await start(config, settings, log), log)
 } catch (error) {
   process.stderr.write(

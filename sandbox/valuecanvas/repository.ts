@@ -38,6 +38,7 @@ const versions: readonly Version[] = [
   },
   { tag: 'v1.3.0-e2efail', parent: ancestor, date: '2025-12-08T13:00:00Z', message: 'Serve the plan catalogue' },
   { tag: 'v1.3.0-noisy', parent: ancestor, date: '2025-12-08T14:00:00Z', message: 'Refresh currency rates' },
+  { tag: 'v1.5.0-hostile', parent: ancestor, date: '2025-12-08T15:00:00Z', message: 'Speed the tests up' },
   { tag: 'v1.4.0-dropscolumn', parent: ancestor, date: '2025-12-09T10:00:00Z', message: 'Bill everything in dollars' },
 ]
 

@@ -1,5 +1,14 @@
 import { z } from 'zod'
-import { checkFields, distinctBy, environmentVariable, isSchedule, minutes, objectName, timeZone } from './fields.ts'
+import {
+  checkFields,
+  distinctBy,
+  environmentVariable,
+  isSchedule,
+  minutes,
+  objectName,
+  timeZone,
+  variablesFor,
+} from './fields.ts'
 
 const person = z
   .string()
@@ -220,6 +229,8 @@ export const environmentSchema = checkFields(
     timeZone: timeZone
       .default('UTC')
       .describe('Whose clock `/billing lock until 18:00` and `policy.freezes` mean, as in Europe/Berlin.'),
+    build: variablesFor('the build of the image'),
+    e2e: variablesFor('the end-to-end script'),
     policy: policySchema.describe('Who may do what here, and where.'),
     contacts: z
       .strictObject({

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { Sensitive } from '../sensitive.ts'
 import { ConfigError } from './config-error.ts'
 import type { PurserConfig } from './purser-yaml.ts'
+import { placeOf, sharedValues } from './shared-variables.ts'
 
 const url = (protocols: RegExp, example: string) =>
   z.url({ protocol: protocols, error: `must be a URL as in ${example}` })
@@ -43,6 +44,10 @@ const environmentSchema = z.object({
     .default(3000),
   STRIPE_API_BASE: url(/^https?$/, 'https://api.stripe.com').optional(),
   KUBECONFIG: z.string().optional(),
+  PURSER_RUNNER: z
+    .string()
+    .regex(/^(bubblewrap|none|\/.+)$/, 'must be the absolute path of a socket, bubblewrap or none')
+    .optional(),
   PURSER_DATA_DIR: z.string().default('./data'),
   PURSER_BACKUP_DIR: z.string().optional(),
   PURSER_PG_BIN: z.string().optional(),
@@ -86,6 +91,8 @@ export interface Settings {
   readonly port: number
   readonly stripeApiBase: string | undefined
   readonly kubeconfig: string | undefined
+  /** Where commands of a version run: a socket's path, or how Purser runs them itself; undefined for the best that works. */
+  readonly runner: string | undefined
   /** The absolute directory of backups, mirror and workspaces. */
   readonly dataDirectory: string
   readonly backupDirectory: string
@@ -119,6 +126,7 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
     ...namedVariables(config)
       .filter(({ name, required }) => required && given[name] === undefined)
       .map(({ name, usedBy }) => `${name}: is not set; ${usedBy} in purser.yaml names it`),
+    ...sameValueProblems(given, config),
   ]
   if (!read.success || problems.length > 0) {
     throw new ConfigError('the environment', problems, 'Set these environment variables and start again.')
@@ -150,6 +158,7 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
     port: values.PORT,
     stripeApiBase: values.STRIPE_API_BASE,
     kubeconfig: values.KUBECONFIG,
+    runner: values.PURSER_RUNNER,
     dataDirectory,
     backupDirectory: resolve(values.PURSER_BACKUP_DIR ?? join(dataDirectory, 'backups')),
     toolDirectories: values.PURSER_PG_BIN?.split(delimiter).filter((directory) => directory !== ''),
@@ -244,6 +253,15 @@ function mirrorsOf(text: string | undefined): ReadonlyMap<string, string> {
   return new Map(pairs.map((pair) => pair.split('=') as [string, string]))
 }
 
+/** A command's variable that holds another environment's database or key is as bad as that variable's name would be. */
+function sameValueProblems(given: Readonly<Record<string, string>>, config: PurserConfig): string[] {
+  return sharedValues(config.environments, (name) => given[name]).map(
+    (use) =>
+      `${use.variable}: holds the same value as ${use.owner.variable}, the ${use.owner.as} of ${use.owner.environment}, and ` +
+      `${placeOf(use)} in purser.yaml hands it to a command; correct the value, or name one variable in both places and in sharedEnv`,
+  )
+}
+
 interface NamedVariable {
   readonly name: string
   /** Whether the start needs it. The phase `preflight` tells missing credentials, which it checks one by one. */
@@ -253,7 +271,7 @@ interface NamedVariable {
 
 function namedVariables({ service, environments }: PurserConfig): NamedVariable[] {
   const all: NamedVariable[] = []
-  for (const [environment, { databaseUrlEnv, readOnlyDatabaseUrlEnv, stripe, backups }] of Object.entries(
+  for (const [environment, { databaseUrlEnv, readOnlyDatabaseUrlEnv, stripe, backups, build, e2e }] of Object.entries(
     environments,
   )) {
     all.push(
@@ -273,16 +291,13 @@ function namedVariables({ service, environments }: PurserConfig): NamedVariable[
         required: enabled,
         usedBy: `environments.${environment}.backups.testRestore.databaseUrlEnv`,
       })
+    for (const [part, { envFrom }] of Object.entries({ build, e2e }))
+      for (const [child, name] of Object.entries(envFrom))
+        all.push({ name, required: true, usedBy: `environments.${environment}.${part}.envFrom.${child}` })
   }
   const { repositoryTokenEnv } = service
   if (repositoryTokenEnv !== undefined)
     all.push({ name: repositoryTokenEnv, required: true, usedBy: 'service.repositoryTokenEnv' })
-  if (service.image.build !== 'none')
-    for (const [child, name] of Object.entries(service.image.build.envFrom))
-      all.push({ name, required: true, usedBy: `service.image.build.envFrom.${child}` })
-  for (const [child, name] of Object.entries(service.e2e.envFrom)) {
-    all.push({ name, required: true, usedBy: `service.e2e.envFrom.${child}` })
-  }
   for (const { env } of service.credentials) all.push({ name: env, required: false, usedBy: 'service.credentials' })
   // A variable gets one line, however many places name it.
   return all.filter((variable, index) => all.findIndex(({ name }) => name === variable.name) === index)

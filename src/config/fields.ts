@@ -60,6 +60,26 @@ export const environmentVariable = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the NAME of an environment variable, never the secret itself')
 
+/** What of Purser's variables a command gets: the command's name for it, and Purser's. */
+export const variablesFor = (commands: string) =>
+  z
+    .strictObject({
+      envFrom: z
+        .record(environmentVariable, environmentVariable)
+        .default({})
+        .describe(`Environment of ${commands} taken from Purser's: NAME_IN_THE_COMMAND: NAME_IN_PURSER. For secrets.`),
+    })
+    .prefault({})
+    .describe(`What of Purser's variables ${commands} gets in this environment.`)
+
+/** A place where `envFrom` once was: one for all environments, which handed production's secrets to staging's commands. */
+export const movedVariables = (part: 'e2e' | 'build') =>
+  z
+    .never({
+      error: `is given by each environment now: write it as environments.NAME.${part}.envFrom, in each environment with its own variables`,
+    })
+    .exactOptional()
+
 /** A path below the top of the service's repository, never outside it. */
 export const repositoryPath = z
   .string()

@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { ConfigError } from './config-error.ts'
 import { environmentSchema } from './environment-schema.ts'
-import { checkFields } from './fields.ts'
+import { checkFields, environmentVariable } from './fields.ts'
 import { placeholdersIn } from './placeholders.ts'
 import { describeIssues } from './problems.ts'
 import { serviceSchema } from './service-schema.ts'
+import { placeOf, sharedUses } from './shared-variables.ts'
 import { readYaml } from './yaml-text.ts'
 
 const environments = checkFields(z.record(z.string(), environmentSchema), [], (all, problem) => {
@@ -44,11 +45,23 @@ function orderOf(
   }
 }
 
-/** purser.yaml: the service and its environments. Secrets are never in it, only the names of environment variables. */
-export const purserSchema = checkFields(
+/** What Purser itself needs to be who it is: no command of a service gets it. */
+const ownVariables = /^(PURSER_|SLACK_|AWS_)|^(STATE_DATABASE_URL|REDIS_URL|KUBECONFIG)$/
+
+const describedFile = checkFields(
   z.strictObject({
     service: serviceSchema,
     environments,
+    runner: z
+      .enum(['required', 'optional'], { error: 'must be required or optional' })
+      .default('optional')
+      .describe(
+        "Whether Purser starts only where a version's commands are kept apart from it. optional: it also runs them as its own user, and says so.",
+      ),
+    sharedEnv: z
+      .array(environmentVariable)
+      .default([])
+      .describe('Variables that may be the database or the key of one environment and be used by another one too.'),
     defaultEnvironment: z
       .string()
       .exactOptional()
@@ -67,6 +80,39 @@ export const purserSchema = checkFields(
     if (defaultEnvironment === undefined && names.length > 1 && !names.includes('production')) {
       problem(['defaultEnvironment'], `is missing and there is no production; write one of: ${names.join(', ')}`)
     }
+  },
+)
+
+/** purser.yaml: the service and its environments. Secrets are never in it, only the names of environment variables. */
+export const purserSchema = checkFields(
+  describedFile,
+  ['service', 'environments', 'sharedEnv'],
+  ({ service, environments: all, sharedEnv }, problem) => {
+    const shared = sharedUses(all)
+    for (const use of shared.filter(({ variable }) => !sharedEnv.includes(variable)))
+      problem(
+        ['environments', use.environment, ...use.path],
+        `names ${use.variable}, which is the ${use.owner.as} of ${use.owner.environment} (${placeOf(use.owner)}); ` +
+          `give ${use.environment} a variable of its own, or write sharedEnv: [${use.variable}]`,
+      )
+    for (const [index, name] of sharedEnv.entries())
+      if (!shared.some(({ variable }) => variable === name))
+        problem(['sharedEnv', index], `names ${name}, which no two environments use; remove it`)
+    const { build } = service.image
+    const plain = { build: build === 'none' ? undefined : build.env, e2e: service.e2e.env }
+    for (const [name, environment] of Object.entries(all))
+      for (const part of ['build', 'e2e'] as const)
+        for (const [child, variable] of Object.entries(environment[part].envFrom)) {
+          const path = ['environments', name, part, 'envFrom', child]
+          if (ownVariables.test(variable))
+            problem(path, `names ${variable}, which is Purser's own; give the command a variable of its own`)
+          if (plain[part] === undefined) problem(path, 'is for a build, and service.image.build is none; remove it')
+          else if (Object.hasOwn(plain[part], child))
+            problem(
+              path,
+              `is set in ${part === 'e2e' ? 'service.e2e.env' : 'service.image.build.env'} too; remove one of them`,
+            )
+        }
   },
 ).transform((file) => ({
   ...file,

@@ -6,6 +6,7 @@ import {
   distinctBy,
   environmentVariable,
   minutes,
+  movedVariables,
   objectName,
   readOnlySql,
   repositoryPath,
@@ -29,19 +30,15 @@ const buildSchema = checkFields(
       .record(environmentVariable, z.string())
       .default({})
       .describe('Environment of the commands, beside PATH, HOME, LANG and TMPDIR; the same words are filled in.'),
-    envFrom: z
-      .record(environmentVariable, environmentVariable)
-      .default({})
-      .describe("Environment of the commands taken from Purser's: NAME_IN_THE_COMMAND: NAME_IN_PURSER. For secrets."),
+    envFrom: movedVariables('build'),
   }),
-  ['run', 'env', 'envFrom'],
-  ({ run, env, envFrom }, problem) => {
+  ['run', 'env'],
+  ({ run, env }, problem) => {
     for (const [at, words] of run.entries())
       for (const [index, word] of words.entries())
         unknownPlaceholders(word, buildPlaceholders).forEach((text) => problem(['run', at, index], text))
     for (const [name, value] of Object.entries(env)) {
       unknownPlaceholders(value, buildPlaceholders).forEach((text) => problem(['env', name], text))
-      if (name in envFrom) problem(['envFrom', name], 'is set in env too; remove one of them')
     }
   },
 )
@@ -232,19 +229,15 @@ const e2eSchema = checkFields(
       .record(environmentVariable, z.string())
       .default({})
       .describe('Environment of the script; {environment}, {version}, {webhookUrl} and {baseUrl} are filled in.'),
-    envFrom: z
-      .record(environmentVariable, environmentVariable)
-      .default({})
-      .describe('Environment of the script taken from Purser: NAME_IN_THE_SCRIPT: NAME_IN_PURSER. For secrets.'),
+    envFrom: movedVariables('e2e'),
   }),
-  ['run', 'env', 'envFrom'],
-  ({ run, env, envFrom }, problem) => {
+  ['run', 'env'],
+  ({ run, env }, problem) => {
     for (const [index, word] of run.entries()) {
       unknownPlaceholders(word, commandPlaceholders).forEach((text) => problem(['run', index], text))
     }
     for (const [name, value] of Object.entries(env)) {
       unknownPlaceholders(value, valuePlaceholders).forEach((text) => problem(['env', name], text))
-      if (name in envFrom) problem(['envFrom', name], 'is set in env too; remove one of them')
     }
   },
 )

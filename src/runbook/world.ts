@@ -3,8 +3,8 @@ import type { HealthProbe } from '../adapters/http/port.ts'
 import type { Cluster } from '../adapters/kubernetes/port.ts'
 import type { Backups, Restores, ServiceDatabase } from '../adapters/postgres/port.ts'
 import type { MigrationLint } from '../adapters/squawk/port.ts'
-import type { Commands } from '../adapters/process/port.ts'
 import type { ImageRegistry } from '../adapters/registry/port.ts'
+import type { Runner } from '../adapters/runner/port.ts'
 import type { StripeAccount, WebhookProbe } from '../adapters/stripe/port.ts'
 import type { Sensitive } from '../sensitive.ts'
 
@@ -19,10 +19,8 @@ export interface World {
   readonly webhook: WebhookProbe
   readonly registry: ImageRegistry
   readonly repository: Repository
-  readonly commands: Commands
+  readonly runner: Runner
   readonly health: HealthProbe
   /** Reads a variable of Purser's own environment that purser.yaml names. */
   readonly secret: (name: string) => Sensitive | undefined
-  /** The absolute directory in which each run gets its workspace. */
-  readonly workspaces: string
 }

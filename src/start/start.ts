@@ -8,6 +8,7 @@ import { homeFacts, homeOf } from '../commands/home.ts'
 import { connect } from '../commands/slack-app.ts'
 import { secretOf, type Settings } from '../config/environment.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
+import { placeOf, sharedUses } from '../config/shared-variables.ts'
 import { HomePublisher } from '../jobs/home-publisher.ts'
 import { JobSystem } from '../jobs/job-system.ts'
 import { PhaseExecutor } from '../jobs/executor.ts'
@@ -25,6 +26,7 @@ import { StateDatabase, statePool } from '../store/database.ts'
 import { checkAudit } from './audit.ts'
 import { commandContext } from './command-context.ts'
 import { refuseWritingQueries } from './queries.ts'
+import { chooseRunner } from './runner.ts'
 import { startWorkers } from './workers.ts'
 import { worlds } from './worlds.ts'
 
@@ -32,6 +34,11 @@ const slashCommand = '/billing'
 
 /** Builds everything once, hands it down, and returns the function that ends it in good order. */
 export async function start(config: PurserConfig, settings: Settings, log: Logger): Promise<() => Promise<void>> {
+  for (const use of sharedUses(config.environments))
+    log.warn(
+      `${use.variable} is shared: it is the ${use.owner.as} of ${use.owner.environment}, and ${placeOf(use)} names it too`,
+    )
+  const runner = await chooseRunner(config, settings, log)
   const maskText = createMask(settings.everySecret)
   const mask = <T>(value: T): T => maskDeep(value, maskText, slackStructure)
   const maskStored = <T>(value: T): T => maskDeep(value, maskText, storedStructure)
@@ -65,7 +72,7 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
   })
   const jobs = new JobSystem(queues, log)
   const publish = (run: number) => jobs.publish(run)
-  const worldOf = worlds(config, settings, repository)
+  const worldOf = worlds(config, settings, repository, runner)
   const executor = new PhaseExecutor({
     runs,
     phases,

@@ -1,11 +1,9 @@
-import { join } from 'node:path'
 import { healthProbe } from '../adapters/http/client.ts'
 import { openCluster } from '../adapters/kubernetes/client.ts'
 import { backupPlace } from '../adapters/object-storage/backup-storage.ts'
 import { openBackups } from '../adapters/postgres/backups/backups.ts'
 import { openDatabase } from '../adapters/postgres/database.ts'
 import { openRestores } from '../adapters/postgres/restores/restores.ts'
-import { openCommands } from '../adapters/process/commands.ts'
 import { openRegistry } from '../adapters/registry/client.ts'
 import { dockerConfigCredentials } from '../adapters/registry/credentials.ts'
 import { openMigrationLint } from '../adapters/squawk/client.ts'
@@ -20,8 +18,8 @@ export function worlds(
   config: PurserConfig,
   settings: Settings,
   repository: World['repository'],
+  runner: World['runner'],
 ): (environment: string) => World {
-  const commands = openCommands()
   const shared = {
     lint: openMigrationLint(),
     registry: openRegistry({
@@ -30,9 +28,8 @@ export function worlds(
       hosts: config.service.image.registryHosts,
     }),
     repository,
-    commands,
+    runner,
     secret: (name: string) => settings.secrets.get(name),
-    workspaces: join(settings.dataDirectory, 'workspaces'),
   }
   const built = new Map<string, World>()
   return (name) => {

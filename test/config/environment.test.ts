@@ -79,6 +79,18 @@ describe('reading the environment', () => {
     expect(settings.everySecret.map((one) => one.reveal())).toContain('postgres://reads:s3cretword@db/app')
   })
 
+  it('hands no command the database of another environment, by whatever name', () => {
+    const problems = problemsOf({ ...complete, STAGING_DATABASE_URL: complete.PRODUCTION_DATABASE_URL })
+    expect(problems).toContainEqual(
+      expect.stringMatching(
+        /^STAGING_DATABASE_URL: holds the same value as PRODUCTION_DATABASE_URL, the database of production, and environments\.staging\.e2e/,
+      ),
+    )
+    // Told of production's script too: it would be handed staging's database.
+    expect(problems).toHaveLength(2)
+    expect(problems.join()).not.toContain('livepassword')
+  })
+
   it('reads the keys of the audit, the newest first, masks each, and shows none that is too short', () => {
     const [key, older] = ['k'.repeat(32), 'o'.repeat(40)]
     const settings = readSettings({ ...complete, PURSER_AUDIT_KEY: `${key},${older}` }, config)

@@ -181,6 +181,72 @@ describe('a purser.yaml with problems', () => {
     expect(problemsOf(withValue([path, value])).join('\n')).toMatch(message)
   })
 
+  it.each<[string, [string, unknown][], RegExp]>([
+    [
+      'production’s database for a script of staging',
+      [['environments.staging.e2e', { envFrom: { DATABASE_URL: 'PRODUCTION_DATABASE_URL' } }]],
+      /^environments\.staging\.e2e\.envFrom\.DATABASE_URL.*names PRODUCTION_DATABASE_URL, which is the database of production \(environments\.production\.databaseUrlEnv\).*sharedEnv: \[PRODUCTION_DATABASE_URL\]/,
+    ],
+    [
+      'production’s key for a build of staging',
+      [
+        ['service.image.build', { run: [['make']] }],
+        ['environments.staging.build', { envFrom: { KEY: 'STRIPE_SECRET_KEY' } }],
+      ],
+      /staging\.build\.envFrom\.KEY.*which is the key of production/,
+    ],
+    [
+      'one key for two environments',
+      [['environments.staging.stripe.secretKeyEnv', 'STRIPE_SECRET_KEY']],
+      /staging\.stripe\.secretKeyEnv.*which is the key of production/,
+    ],
+    [
+      'production’s database for the scratch databases of staging',
+      [['environments.staging.backups', { testRestore: { databaseUrlEnv: 'PRODUCTION_DATABASE_URL' } }]],
+      /staging\.backups\.testRestore\.databaseUrlEnv.*the database of production/,
+    ],
+    [
+      'Purser’s own secrets for a command',
+      [['environments.staging.e2e', { envFrom: { TOKEN: 'SLACK_BOT_TOKEN' } }]],
+      /staging\.e2e\.envFrom\.TOKEN.*names SLACK_BOT_TOKEN, which is Purser's own/,
+    ],
+    [
+      'a variable that is set twice',
+      [['environments.staging.e2e', { envFrom: { BILLING_API_URL: 'A' } }]],
+      /staging\.e2e\.envFrom\.BILLING_API_URL.*is set in service\.e2e\.env too/,
+    ],
+    [
+      'a secret for a build that there is not',
+      [['environments.staging.build', { envFrom: { TOKEN: 'A' } }]],
+      /staging\.build\.envFrom\.TOKEN.*service\.image\.build is none/,
+    ],
+    ['a shared variable that nobody shares', [['sharedEnv', ['A']]], /sharedEnv\[0\].*names A, which no two/],
+    [
+      'the one list for all environments that there once was, and says where it goes',
+      [['service.e2e.envFrom', { DATABASE_URL: 'PRODUCTION_DATABASE_URL' }]],
+      /service\.e2e\.envFrom.*write it as environments\.NAME\.e2e\.envFrom, in each environment/,
+    ],
+    [
+      'the same of a build',
+      [['service.image.build', { run: [['make']], envFrom: { A: 'B' } }]],
+      /service\.image\.build\.envFrom.*write it as environments\.NAME\.build\.envFrom/,
+    ],
+  ])('refuses %s', (_, edits, message) => {
+    expect(problemsOf(withValue(...edits)).join('\n')).toMatch(message)
+  })
+
+  it('lets two environments share what is named as shared, and servers for scratch databases without that', () => {
+    const shared = withValue(
+      ['environments.staging.e2e', { envFrom: { DATABASE_URL: 'PRODUCTION_DATABASE_URL' } }],
+      ['sharedEnv', ['PRODUCTION_DATABASE_URL']],
+    )
+    expect(problemsOf(shared)).toEqual([])
+    const scratch = { testRestore: { databaseUrlEnv: 'SCRATCH_DATABASE_URL' } }
+    expect(
+      problemsOf(withValue(['environments.staging.backups', scratch], ['environments.production.backups', scratch])),
+    ).toEqual([])
+  })
+
   it('refuses a quorum that can never be reached, by anyone or by one deployer', () => {
     const policy = 'environments.production.policy'
     const people = (approvals: number, restoreApprovals = 1): string =>

@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process'
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { inspect, promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { nearest } from '../../src/nearest.ts'
 import type { Repository } from '../../src/adapters/git/port.ts'
 import { openRepository } from '../../src/adapters/git/repository.ts'
 import { Sensitive } from '../../src/sensitive.ts'
+import { checkOut } from '../support/checkout.ts'
 import { startPrivateGitHost } from './private-host.ts'
 import { buildServiceRepository, type ServiceRepository } from '../../sandbox/valuecanvas/repository.ts'
 
@@ -102,13 +104,13 @@ describe('the service’s repository', () => {
 
   it('finds a commit that another worker has fetched since into a mirror of its own', async () => {
     const open = (name: string) => openRepository({ url: origin.url, mirrorDirectory: join(directory, name) })
-    for (const use of ['list', 'readAll', 'checkout'] as const) {
+    for (const use of ['list', 'readAll', 'archive'] as const) {
       const late = open(`late-${use}.git`)
       await late.tags(never)
       const commit = await addTag(`v2.0.0-${use}`)
       if (use === 'list') expect(await late.list(commit, '', never)).toContain('package.json')
       if (use === 'readAll') expect(await late.readAll(commit, [{ path: 'package.json' }], never)).toHaveLength(1)
-      if (use === 'checkout') await late.checkout(commit, join(directory, 'late'), never)
+      if (use === 'archive') await checkOut(late, commit, join(directory, 'late'))
       await run('git', ['--git-dir', origin.url, 'tag', '--delete', `v2.0.0-${use}`])
     }
     expect(await readFile(join(directory, 'late', 'package.json'), 'utf8')).toContain('"1.2.0"')
@@ -128,19 +130,89 @@ describe('the service’s repository', () => {
     await tag('--delete', 'v3')
   })
 
-  it('makes a clean checkout, and makes it clean again', async () => {
-    const workspace = join(directory, 'workspaces', 'run-42')
-    await repository.checkout(commitOf('v1.2.0'), workspace, never)
-    await writeFile(join(workspace, 'package.json'), 'changed')
-    await writeFile(join(workspace, 'left-over.txt'), 'x')
-    await repository.checkout(commitOf('v1.2.0'), workspace, never)
-    expect(await readFile(join(workspace, 'package.json'), 'utf8')).toContain('"1.2.0"')
-    await expect(access(join(workspace, 'left-over.txt'))).rejects.toThrow('ENOENT')
-    const { stdout } = await run('git', ['rev-parse', 'HEAD'], { cwd: workspace })
-    expect(stdout.trim()).toBe(commitOf('v1.2.0'))
-    await repository.discard(workspace)
-    await repository.discard(workspace)
-    await expect(access(workspace)).rejects.toThrow('ENOENT')
+  it('obeys nothing that somebody else wrote into its mirror, and nothing of the machine or of a person', async () => {
+    const mirror = join(directory, 'tampered.git')
+    const tampered = openRepository({ url: origin.url, mirrorDirectory: mirror })
+    await tampered.tags(never)
+    const traces = join(directory, 'obeyed')
+    const program = join(directory, 'program.sh')
+    await writeFile(program, `#!/bin/sh\necho "$0 $@" >> ${traces}\nexec git-upload-pack "$@"\n`, { mode: 0o755 })
+    const orders = [
+      `[remote "origin"]\n\tuploadpack = ${program}`,
+      `[core]\n\tsshCommand = ${program}\n\tfsmonitor = ${program}\n\tgitProxy = ${program}`,
+      `[credential]\n\thelper = !${program}`,
+      `[url "ext::${program} "]\n\tinsteadOf = ${origin.url}`,
+    ].join('\n')
+    const home = await mkdtemp(join(directory, 'home-'))
+    await writeFile(join(home, '.gitconfig'), orders)
+    vi.stubEnv('HOME', home)
+    for (const [name, text] of [
+      [
+        'config',
+        `[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tworktreeConfig = true\n${orders}\n`,
+      ],
+      ['config.worktree', orders],
+      ['objects/info/alternates', `${directory}\n`],
+    ] as const)
+      await writeFile(join(mirror, name), text)
+    await mkdir(join(mirror, 'hooks'))
+    await writeFile(join(mirror, 'hooks', 'reference-transaction'), `#!/bin/sh\necho hook >> ${traces}\n`, {
+      mode: 0o755,
+    })
+    const commit = await addTag('v2.1.0-tampered')
+    expect((await tampered.resolveVersion('v2.1.0-tampered', never)).sha).toBe(commit)
+    expect((await tampered.tags(never)).map(({ name }) => name)).toContain('v2.1.0-tampered')
+    vi.unstubAllEnvs()
+    await run('git', ['--git-dir', origin.url, 'tag', '--delete', 'v2.1.0-tampered'])
+    await expect(access(traces)).rejects.toMatchObject({ code: 'ENOENT' })
+    expect(await readFile(join(mirror, 'config'), 'utf8')).not.toMatch(/remote|program/)
+    expect((await stat(mirror)).mode & 0o777).toBe(0o700)
+  })
+
+  it('goes to its origin by one way only', async () => {
+    const mirrorDirectory = join(directory, 'elsewhere.git')
+    for (const url of [
+      `ext://sh -c touch% ${directory}/ran`,
+      `ext::sh -c touch% ${directory}/ran`,
+      'ftp://127.0.0.1/x',
+    ])
+      await expect(openRepository({ url, mirrorDirectory }).tags(never)).rejects.toMatchObject({
+        name: 'RepositoryError',
+      })
+    await expect(access(join(directory, 'ran'))).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  it('hands out all files of a commit, with modes and links, and nothing of its own', async () => {
+    const work = await mkdtemp(join(directory, 'work-'))
+    const git = async (...args: string[]) => (await run('git', ['-C', work, ...args])).stdout.trim()
+    await git('init', '--quiet')
+    const substituted = '$Format:%H$\n'
+    const attributes = 'tests export-ignore\nversion.txt export-subst\n'
+    for (const [name, text, mode] of [
+      ['.gitattributes', attributes, 0o644],
+      ['version.txt', substituted, 0o644],
+      ['run.sh', '#!/bin/sh\n', 0o755],
+      ['tests/one.test.ts', 'x', 0o644],
+    ] as const) {
+      await mkdir(join(work, name, '..'), { recursive: true })
+      await writeFile(join(work, name), text, { mode })
+    }
+    await symlink('run.sh', join(work, 'link'))
+    await git('add', '--all')
+    await git('-c', 'user.name=Dana', '-c', 'user.email=dana@example.com', 'commit', '--quiet', '-m', 'x')
+    const url = `${work}/.git`
+    const whole = openRepository({ url, mirrorDirectory: join(directory, 'whole.git') })
+    await whole.tags(never)
+    const out = join(directory, 'out')
+    await checkOut(whole, await git('rev-parse', 'HEAD'), out)
+    expect((await readdir(out)).toSorted()).toEqual(['.gitattributes', 'link', 'run.sh', 'tests', 'version.txt'])
+    expect(await readFile(join(out, 'version.txt'), 'utf8')).toBe(substituted)
+    expect(await readFile(join(out, 'tests/one.test.ts'), 'utf8')).toBe('x')
+    expect(await readlink(join(out, 'link'))).toBe('run.sh')
+    expect((await stat(join(out, 'run.sh'))).mode & 0o777).toBe(0o755)
+    await expect(whole.archive('--output=x', new PassThrough(), never)).rejects.toMatchObject({
+      code: 'unknown_commit',
+    })
   })
 
   it('lets several workers use the same mirror at once', async () => {

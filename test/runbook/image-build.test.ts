@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openRepository } from '../../src/adapters/git/repository.ts'
-import { openCommands } from '../../src/adapters/process/commands.ts'
 import { openRegistry } from '../../src/adapters/registry/client.ts'
+import { sharedRunner } from '../../src/adapters/runner/local.ts'
 import type { PhaseContext } from '../../src/runbook/phase.ts'
 import { imageDrift, planImage, releasedImage } from '../../src/runbook/rollout/image.ts'
 import { buildImage } from '../../src/runbook/rollout/image-build.ts'
@@ -71,16 +71,16 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
       const [program = '', ...more] = argv.map((word) => word.replace('valuecanvas/api', `team/${name}`))
       return [program, ...more]
     })
-    const build = { run: commands, timeoutMinutes: 2, env: { ...tool.env }, envFrom: {} }
+    const build = { run: commands, timeoutMinutes: 2, env: { ...tool.env } }
     const context = phaseContext({
       run: { ...deploy({ status: 'executing' }), version },
       service: { image: { repository: `${host}/team/${name}`, registryHosts: [], build } },
       world: {
         registry: openRegistry(),
-        commands: openCommands(),
+        // buildah keeps its images outside of the workspace, and needs rights that a confined command has not.
+        runner: sharedRunner({ workspaces: join(directory, 'workspaces'), secret: [] }, 'the test says so'),
         repository,
         cluster: { nodePlatforms: async () => nodePlatforms },
-        workspaces: join(directory, 'workspaces'),
       },
       signal,
       ...remembering(stores, { run: 42, phase: 'preflight' }, signal),

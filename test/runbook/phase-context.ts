@@ -82,11 +82,9 @@ export function worldOf(parts: WorldParts = {}): World {
     webhook: only('webhook', parts.webhook),
     registry: only('registry', parts.registry),
     repository: only('repository', parts.repository),
-    commands: only('commands', parts.commands),
+    runner: only('runner', { isolation: { kind: 'bubblewrap', sentence: '' }, ...parts.runner }),
     health: only('health', parts.health),
     secret: parts.secret ?? ((name) => unexpected(`secret ${name}`)),
-    // Nothing can be made below a device, so a test that did not expect a workspace fails.
-    workspaces: parts.workspaces ?? '/dev/null/workspaces',
   }
 }
 

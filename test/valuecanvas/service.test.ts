@@ -15,6 +15,7 @@ import { seedDatabase, seedManifests } from '../../sandbox/valuecanvas/seed.ts'
 import type { ContainerRuntime, RunningContainer } from '../../sandbox/kubernetes/runtime.ts'
 import { migrationFile } from '../contract/database.ts'
 import { ask, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
+import { checkOut } from '../support/checkout.ts'
 
 const never = new AbortController().signal
 const secret = 'whsec_test_only'
@@ -216,7 +217,7 @@ describe('the sample service', () => {
   it('passes its own tests and builds in a bare checkout', async () => {
     const workspace = join(directory, 'workspace')
     const source = openRepository({ url: repository.url, mirrorDirectory: join(directory, 'mirror.git') })
-    await source.checkout(repository.commits['v1.2.0'] ?? '', workspace, never)
+    await checkOut(source, repository.commits['v1.2.0'] ?? '', workspace)
     const commands = openCommands()
     for (const argv of [
       ['npm', 'test', '--', '--run', 'src/services/billing/__tests__/'],
@@ -246,7 +247,7 @@ describe('the sample service', () => {
 async function e2eOf(tag: string, pod: Pod) {
   const workspace = join(directory, `e2e-${tag}`)
   const source = openRepository({ url: repository.url, mirrorDirectory: join(directory, 'mirror.git') })
-  await source.checkout(repository.commits[tag] ?? '', workspace, never)
+  await checkOut(source, repository.commits[tag] ?? '', workspace)
   const env = { BILLING_API_URL: pod.base, DATABASE_URL: url, STRIPE_WEBHOOK_SECRET: secret }
   const argv = ['./scripts/tests/billing-e2e.sh', '--env=production'] as const
   return openCommands().run({ argv, cwd: workspace, env, timeoutMs: 60_000 }, never)

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RepositoryError } from './errors.ts'
+import { keepSettings } from './settings.ts'
 import { git, type GitAnswer, type GitRequest, gitText, lines } from './git.ts'
 
 /** The place from which a mirror gets its commits, and the place where it is. */
@@ -144,9 +145,11 @@ async function isMade({ directory }: Origin): Promise<boolean> {
 async function make(origin: Origin, signal: AbortSignal): Promise<void> {
   const { directory, timeoutMs } = origin
   const aside = `${directory}.${randomBytes(4).toString('hex')}.partial`
-  await mkdir(dirname(directory), { recursive: true })
+  await mkdir(dirname(directory), { recursive: true, mode: 0o700 })
   const args = ['init', '--quiet', '--bare', '--template=', '--', aside]
   await gitText({ args, cwd: dirname(directory), doing: 'making the mirror of the repository', timeoutMs }, signal)
+  await chmod(aside, 0o700)
+  await keepSettings(aside)
   await rename(aside, directory).catch(async (error: unknown) => {
     await rm(aside, { recursive: true, force: true })
     if (!(await isMade(origin))) throw error

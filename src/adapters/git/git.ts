@@ -17,7 +17,7 @@ export interface GitRequest {
 }
 
 export interface GitStreams {
-  readonly stdin: Readable
+  readonly stdin?: Readable
   /** Gets the output, however much it is, instead of the answer's `stdout`, which stays empty. It is not ended. */
   readonly stdoutTo: Writable
 }
@@ -31,16 +31,21 @@ export interface GitAnswer {
 const largestAnswer = 64 * 1024 * 1024
 
 /**
- * The settings by which nothing in a repository or in the machine's templates can run programs or ask a person for a
- * password.
+ * The settings by which nothing in a repository or on the machine can run programs, lead git elsewhere or ask a person
+ * for a password. They come by the environment, which outranks every file.
  */
 const safeguards: Readonly<Record<string, string>> = {
   'core.hooksPath': '/dev/null',
   'core.fsmonitor': 'false',
+  'core.attributesFile': '/dev/null',
   'gc.autoDetach': 'false',
-  'protocol.ext.allow': 'never',
+  // The mirror allows the one protocol of its origin; whatever else an address or a redirect may name is refused.
+  'protocol.allow': 'never',
   'advice.detachedHead': 'false',
   'submodule.recurse': 'false',
+  'fetch.recurseSubmodules': 'false',
+  // Modes in an archive as a checkout would have them, whatever the umask.
+  'tar.umask': '0022',
 }
 
 /** The variables that people set for git to reach a private repository. */
@@ -113,6 +118,10 @@ function environment(config: Readonly<Record<string, string>> = {}): Record<stri
     GIT_NO_REPLACE_OBJECTS: '1',
     GIT_LITERAL_PATHSPECS: '1',
     GIT_OPTIONAL_LOCKS: '0',
+    // Neither the machine's configuration nor a person's: what git does must be known from here alone.
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ATTR_NOSYSTEM: '1',
     LC_ALL: 'C',
   }
   for (const name of passedOn) {

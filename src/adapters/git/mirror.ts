@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import type { Sensitive } from '../../sensitive.ts'
 import { fetchChanges, fetchTag, needCommit, type Origin, tagsOfOrigin } from './fetch.ts'
+import { keepSettings } from './settings.ts'
 import { git, type GitAnswer, type GitRequest, type GitStreams } from './git.ts'
 
 export interface Mirror {
-  readonly directory: string
   /** Brings branches and tags to what the origin has now. */
   fetch(signal: AbortSignal): Promise<void>
   /** Brings one tag to what the origin has now, whatever else there is; false when the origin has no such tag. */
@@ -41,19 +41,34 @@ export function openMirror({ url, mirrorDirectory, login, timeoutMs }: MirrorOpt
     // The address goes by the environment: it may hold a token, which must not be in argv or on disk.
     config: {
       'remote.origin.url': url,
+      ...allowedProtocol(url),
+      // The volume may belong to the orchestrator's user; only the process itself may say that this is fine.
+      'safe.directory': directory,
       // The header is for this host alone: a redirect elsewhere must not carry the token along.
       ...(proof === undefined ? {} : { [`http.${new URL(url).origin}/.extraHeader`]: `Authorization: Basic ${proof}` }),
     },
     masked: [url, ...secrets],
   })
   const origin: Origin = { directory, timeoutMs, request }
-  return {
-    directory,
-    fetch: (signal) => fetchChanges(origin, signal),
-    fetchTag: (name, signal) => fetchTag(origin, name, signal),
-    originTags: (signal) => tagsOfOrigin(origin, signal),
-    need: (commit, signal) => needCommit(origin, commit, signal),
-    ask: (args, doing, signal, streams) =>
-      git({ ...request(args, doing), ...(streams === undefined ? {} : { streams }) }, signal),
+  /** Nothing is asked of the mirror before its settings are known to be ours. */
+  const after = async <T>(act: () => Promise<T>): Promise<T> => {
+    await keepSettings(directory)
+    return act()
   }
+  return {
+    fetch: (signal) => after(() => fetchChanges(origin, signal)),
+    fetchTag: (name, signal) => after(() => fetchTag(origin, name, signal)),
+    originTags: (signal) => after(() => tagsOfOrigin(origin, signal)),
+    need: (commit, signal) => after(() => needCommit(origin, commit, signal)),
+    ask: (args, doing, signal, streams) =>
+      after(() => git({ ...request(args, doing), ...(streams === undefined ? {} : { streams }) }, signal)),
+  }
+}
+
+/** The one protocol that reaches the origin. An address without a scheme is a path, or `user@host:path` for ssh. */
+function allowedProtocol(url: string): Readonly<Record<string, string>> {
+  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url) ?? []
+  const protocol = scheme?.toLowerCase() ?? (/^[^/]*:/.test(url) ? 'ssh' : 'file')
+  // Others are programs that git starts, as `ext` does.
+  return ['https', 'http', 'ssh', 'git', 'file'].includes(protocol) ? { [`protocol.${protocol}.allow`]: 'always' } : {}
 }

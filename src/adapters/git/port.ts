@@ -1,3 +1,5 @@
+import type { Writable } from 'node:stream'
+
 export interface Commit {
   readonly sha: string
   /** The first line of the message. */
@@ -65,8 +67,9 @@ export interface Repository {
   ): Promise<readonly (Wanted & { readonly text: string })[]>
   /** Compares two commits; undefined when there is no commit `from`. */
   changesBetween(wanted: ChangesWanted, signal: AbortSignal): Promise<Changes | undefined>
-  /** Makes or resets a clean checkout of the commit at `directory`. Safe to repeat. */
-  checkout(commit: string, directory: string, signal: AbortSignal): Promise<void>
-  /** Removes a checkout; a missing one is fine. */
-  discard(directory: string): Promise<void>
+  /**
+   * Writes all files of the commit as a tar archive, `export-ignore` or not; the stream is not ended. Nothing of the mirror is in
+   * it, and nothing that is unpacked from it is ever read by our git.
+   */
+  archive(commit: string, to: Writable, signal: AbortSignal): Promise<void>
 }

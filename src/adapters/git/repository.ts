@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, rename, rm } from 'node:fs/promises'
-import { dirname, posix, resolve } from 'node:path'
+import { posix } from 'node:path'
+import type { Writable } from 'node:stream'
 import { changesBetween } from './changes.ts'
 import { RepositoryError } from './errors.ts'
 import { list, readAll } from './files.ts'
-import { gitFailed, gitText } from './git.ts'
+import { gitFailed } from './git.ts'
 import { type Mirror, openMirror, type RepositoryLogin } from './mirror.ts'
 import { nearest } from '../../nearest.ts'
 import type { Commit, Repository, Tag } from './port.ts'
@@ -43,10 +42,9 @@ export function openRepository(options: RepositoryOptions): Repository {
       return found.map(({ one, text }) => ({ ...one, text }))
     },
     changesBetween: (wanted, signal) => changesBetween(mirror, { ...wanted, to: checkedCommit(wanted.to) }, signal),
-    async checkout(commit, directory, signal) {
-      await checkout(mirror, checkedCommit(commit), resolve(directory), timeoutMs, signal)
+    async archive(commit, to, signal) {
+      await archive(mirror, checkedCommit(commit), to, signal)
     },
-    discard: (directory) => rm(directory, { recursive: true, force: true, maxRetries: 3 }),
   }
 }
 
@@ -85,32 +83,11 @@ async function listTags(mirror: Mirror, signal: AbortSignal): Promise<readonly T
     })
 }
 
-/**
- * Makes a clone that borrows the mirror's objects, so it costs one checkout. It is made aside and then moved into
- * place: a half-made one is never taken for a whole one.
- */
-async function checkout(
-  mirror: Mirror,
-  commit: string,
-  directory: string,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const doing = `checking out ${commit.slice(0, 7)}`
-  const aside = `${directory}.${randomBytes(4).toString('hex')}.partial`
+async function archive(mirror: Mirror, commit: string, to: Writable, signal: AbortSignal): Promise<void> {
+  const doing = `reading ${commit.slice(0, 7)}`
   await mirror.need(commit, signal)
-  await mkdir(dirname(directory), { recursive: true })
-  try {
-    const clone = ['clone', '--quiet', '--shared', '--no-checkout', '--template=', '--', mirror.directory, aside]
-    await gitText({ args: clone, cwd: dirname(directory), doing, timeoutMs }, signal)
-    const args = ['checkout', '--quiet', '--force', '--detach', commit, '--']
-    await gitText({ args, cwd: aside, doing, timeoutMs }, signal)
-    await rm(directory, { recursive: true, force: true, maxRetries: 3 })
-    await rename(aside, directory)
-  } catch (error) {
-    await rm(aside, { recursive: true, force: true })
-    throw error
-  }
+  const answer = await mirror.ask(['archive', '--format=tar', commit], doing, signal, { stdoutTo: to })
+  if (answer.exitCode !== 0) throw gitFailed({ doing }, answer)
 }
 
 function checkedCommit(commit: string): string {

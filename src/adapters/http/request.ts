@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { PurserError } from '../../errors.ts'
 import { cutBetweenWords } from '../../masking.ts'
 import { NoAnswer, type NoAnswerReason } from './errors.ts'
+import { timeLimit } from '../../time-limit.ts'
 
 interface RequestLimits {
   /** What is being done, for the error: "asking https://…/health". */
@@ -22,7 +23,7 @@ export async function exchange<T>(
   read: (response: Response) => Promise<T>,
 ): Promise<T> {
   limits.signal.throwIfAborted()
-  const timeout = AbortSignal.timeout(limits.timeoutMs)
+  const timeout = timeLimit(limits.timeoutMs)
   try {
     return await read(await fetch(url, { ...init, signal: AbortSignal.any([limits.signal, timeout]) }))
   } catch (error) {

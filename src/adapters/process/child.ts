@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CommandError } from './errors.ts'
 import { endGroup } from './group.ts'
+import { timeLimit } from '../../time-limit.ts'
 
 /*
  * One program, from its start to its end. Phases run commands of the service's repository by it, and the adapters git,
@@ -67,7 +68,7 @@ export async function runChild(request: ChildRequest, signal: AbortSignal): Prom
   // A program that has ended reads no more: its exit code tells why.
   child.stdin?.on('error', () => undefined)
   if (child.stdin !== null) request.stdin?.pipe(child.stdin)
-  const limit = AbortSignal.timeout(Math.ceil(request.timeoutMs))
+  const limit = timeLimit(request.timeoutMs)
   const stop = AbortSignal.any([signal, limit])
   const exitCode = await whenOver(child, stop, request.stdoutTo !== undefined).catch(async (error: unknown) => {
     throw await notStarted(program, request.cwd, error)

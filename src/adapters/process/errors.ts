@@ -12,3 +12,13 @@ export class CommandError extends PurserError {
     this.code = code
   }
 }
+
+/** Of a program that took too long: what it said last. */
+export function withEvidence(error: unknown, lines: readonly string[]): unknown {
+  if (!(error instanceof CommandError) || error.code !== 'command_timed_out') return error
+  return new CommandError(error.code, error.message, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    evidence: lines.slice(-50),
+    cause: error,
+  })
+}

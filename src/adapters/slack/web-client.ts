@@ -1,5 +1,6 @@
 import { type FetchFunction, type Logger, LogLevel, WebClient } from '@slack/web-api'
 import { slackTrouble } from './slack-trouble.ts'
+import { timeLimit } from '../../time-limit.ts'
 
 export interface SlackAccess {
   readonly token: string
@@ -31,7 +32,7 @@ export function slackCalls(access: SlackAccess): SlackCall {
 function clientFor(access: SlackAccess, signal: AbortSignal): WebClient {
   const timeoutMs = access.requestTimeoutMs ?? 10_000
   const fetchWithSignal: FetchFunction = (url, init) =>
-    fetch(url, { ...init, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) })
+    fetch(url, { ...init, signal: AbortSignal.any([signal, timeLimit(timeoutMs)]) })
   return new WebClient(access.token, {
     ...(access.apiUrl === undefined ? {} : { slackApiUrl: access.apiUrl }),
     rejectRateLimitedCalls: true,

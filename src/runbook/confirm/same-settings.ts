@@ -23,7 +23,7 @@ export function underSameSettings(phase: Phase): SettingsBoundPhase {
  * that is run before a deploy, must not stand in its way.
  */
 const immaterial =
-  /^(?:service\.(?:credentials|e2e|image\.build|monitor|phases|preflight|verify)|environment\.policy)(?:[.[]|$)/
+  /^(?:service\.(?:credentials|e2e|image\.build|monitor|phases|preflight|verify)|environment\.(?:build|e2e|policy))(?:[.[]|$)/
 
 function confirmSettings({ run, service, environment }: PhaseContext): void {
   const { plan } = run

@@ -1,6 +1,7 @@
 import { cutBetweenWords } from '../../masking.ts'
 import type { Finding } from '../../model/diagnosis.ts'
 import type { PhaseContext } from '../phase.ts'
+import { timeLimit } from '../../time-limit.ts'
 
 /** What a look at one thing brought: the fact, or why there is none. */
 export type Seen<T> =
@@ -14,7 +15,7 @@ export interface Looking {
 }
 
 export function lookingWithin(context: PhaseContext, seconds: number): Looking {
-  const limit = AbortSignal.timeout(seconds * 1_000)
+  const limit = timeLimit(seconds * 1_000)
   const signal = AbortSignal.any([context.signal, limit])
   return {
     context: { ...context, signal },

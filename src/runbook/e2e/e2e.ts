@@ -1,3 +1,4 @@
+import type { Workspace } from '../../adapters/runner/port.ts'
 import type { Phase, PhaseContext } from '../phase.ts'
 import { environmentFor, fillIn, runInWorkspace } from '../workspace/workspace-command.ts'
 import { inWorkspace } from '../workspace/workspace.ts'
@@ -13,13 +14,14 @@ export const e2e: Phase = async (context) => {
   return { line: `${argv[0]} passed in ${Math.round(outcome.milliseconds / 1_000)} s` }
 }
 
-async function runScript(context: PhaseContext, argv: readonly [string, ...string[]], workspace: string) {
+async function runScript(context: PhaseContext, argv: readonly [string, ...string[]], workspace: Workspace) {
   const { e2e } = context.service
+  const { envFrom } = context.environment.e2e
   const { milliseconds } = await runInWorkspace(context, {
     argv,
     workspace,
     title: 'End-to-end tests',
-    env: environmentFor(context, e2e, (text) => filled(context, text)),
+    env: environmentFor(context, { env: e2e.env, envFrom }, (text) => filled(context, text)),
     timeoutMs: e2e.timeoutMinutes * 60_000,
     failure: { code: 'e2e_failed', hint: 'Retry the phase if the failure was passing; otherwise roll back.' },
   })

@@ -80,6 +80,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
     cronJobs,
     rollback: rollbackPreview(context, deployment, endpoint, cronJobs, image),
     risks: [
+      ...isolationRisk(context),
       ...schema,
       ...migrations.risks,
       ...clusterRisks(context, deployment, image.platforms, facts),
@@ -148,6 +149,12 @@ function imageRisks({ build, reference, revision }: PlannedImage, sameImage: boo
     ...(sameImage ? ['The deployment already runs this image: no pod will be replaced.'] : []),
     ...(revision === undefined ? ['The image does not say which commit it was built from.'] : []),
   ]
+}
+
+/** Whoever approves a version lets its commands run; where they run beside Purser's secrets, that is to be known before. */
+function isolationRisk({ world: { runner }, run }: PhaseContext): readonly string[] {
+  const { kind, sentence } = runner.isolation
+  return kind === 'none' ? [`Nothing keeps the commands of ${run.version} apart from Purser. ${sentence}`] : []
 }
 
 function risksOf(deployment: DeploymentState): readonly string[] {

@@ -1,4 +1,5 @@
 import type { BackupManifest } from '../../adapters/postgres/port.ts'
+import type { Workspace } from '../../adapters/runner/port.ts'
 import type { CredentialConfig, PreflightCommandConfig } from '../../config/service-schema.ts'
 import type { BackupRecord } from '../../model/backup.ts'
 import { sampleBaseline } from '../monitor/baseline.ts'
@@ -44,13 +45,13 @@ function proven(backup: BackupRecord | undefined): string {
 async function runCommands(
   context: PhaseContext,
   commands: readonly PreflightCommandConfig[],
-  workspace: string,
+  workspace: Workspace,
 ): Promise<void> {
   for (const command of commands)
     await context.step(`run: ${command.name}`, () => runCommand(context, command, workspace))
 }
 
-async function runCommand(context: PhaseContext, command: PreflightCommandConfig, workspace: string) {
+async function runCommand(context: PhaseContext, command: PreflightCommandConfig, workspace: Workspace) {
   const { milliseconds } = await runInWorkspace(context, {
     argv: command.run,
     workspace,

@@ -8,6 +8,7 @@ import { CheckFailed } from '../errors.ts'
 import { currentDeployment } from '../plan/plan.ts'
 import { runningReplicas, scaleBack } from './replicas.ts'
 import { watchRollout } from '../rollout/watch-rollout.ts'
+import { timeLimit } from '../../time-limit.ts'
 
 /** What ran before the application was stopped; it is recorded before anything is stopped. */
 export interface ServiceSnapshot extends ReplicasBefore {
@@ -121,7 +122,7 @@ const putBackLimitMs = 3 * 60_000
  * this very work (shutdown, lost contact to the state database) and everything is left to it.
  */
 export function signalToPutBack(signal: AbortSignal): AbortSignal | undefined {
-  if (!signal.aborted) return AbortSignal.any([signal, AbortSignal.timeout(putBackLimitMs)])
+  if (!signal.aborted) return AbortSignal.any([signal, timeLimit(putBackLimitMs)])
   const why = signal.reason instanceof Stopped ? signal.reason.code : undefined
-  return why === 'cancelled' || why === 'time_limit' ? AbortSignal.timeout(putBackLimitMs) : undefined
+  return why === 'cancelled' || why === 'time_limit' ? timeLimit(putBackLimitMs) : undefined
 }

@@ -51,7 +51,10 @@ async function alreadyPushed(
 async function runBuild(context: PhaseContext, { commands }: PlannedBuild, signal: AbortSignal): Promise<number> {
   const { build } = context.service.image
   if (build === 'none') throw new Error('the plan has a build and the configuration has none')
-  const env = environmentFor(context, build, (text) => filled(context, planOf(context.run).commit.sha, text))
+  const { envFrom } = context.environment.build
+  const env = environmentFor(context, { env: build.env, envFrom }, (text) =>
+    filled(context, planOf(context.run).commit.sha, text),
+  )
   const deadline = performance.now() + build.timeoutMinutes * 60_000
   return inWorkspace(context, async (workspace) => {
     let spent = 0

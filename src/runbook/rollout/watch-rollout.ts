@@ -1,11 +1,12 @@
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
+import { timeLimit } from '../../time-limit.ts'
 
 /** Waits until the image runs everywhere. Raises `rollout_timeout` when service.rollout.timeoutMinutes are over. */
 export async function watchRollout(context: PhaseContext, image: string, signal: AbortSignal): Promise<void> {
   const { world, service } = context
   const { deployment, container, rollout } = service
-  const limit = AbortSignal.timeout(rollout.timeoutMinutes * 60_000)
+  const limit = timeLimit(rollout.timeoutMinutes * 60_000)
   let last = 'nothing was seen of it'
   const wait = {
     deployment,

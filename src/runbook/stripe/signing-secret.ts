@@ -2,6 +2,7 @@ import type { SecretKeyState } from '../../adapters/kubernetes/secrets/port.ts'
 import { joined, type Sensitive } from '../../sensitive.ts'
 import type { SecretBefore } from '../../model/effects/secret-key.ts'
 import { causeOf, type PhaseContext, planOf } from '../phase.ts'
+import { timeLimit } from '../../time-limit.ts'
 
 /*
  * The signing secret on its way into the cluster, which it never leaves again: the former value is copied under another
@@ -150,7 +151,7 @@ export async function restart(context: PhaseContext, deployment: string, signal:
       changeCause: causeOf(context),
       onProgress: (line) => void context.report(line).catch(() => undefined),
     },
-    AbortSignal.any([signal, AbortSignal.timeout(service.rollout.timeoutMinutes * 60_000)]),
+    AbortSignal.any([signal, timeLimit(service.rollout.timeoutMinutes * 60_000)]),
   )
   return null
 }

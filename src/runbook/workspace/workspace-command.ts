@@ -1,4 +1,5 @@
 import type { CommandOutcome } from '../../adapters/process/port.ts'
+import type { Workspace } from '../../adapters/runner/port.ts'
 import type { PhaseContext } from '../phase.ts'
 import { type CheckCode, CheckFailed } from '../errors.ts'
 import { OutputStream } from './output-stream.ts'
@@ -6,12 +7,12 @@ import { OutputStream } from './output-stream.ts'
 /*
  * A command of the service's repository: an argv in a checkout of the planned commit, with the variables that
  * purser.yaml names and nothing else. Its output goes to the thread as it comes and is masked on the way; its last
- * lines are the evidence when it fails. The process and its group end with the signal or with the time limit.
+ * lines are the evidence when it fails. It and all that it started end with the signal or with the time limit.
  */
 
 interface WorkspaceCommand {
   readonly argv: readonly [string, ...string[]]
-  readonly workspace: string
+  readonly workspace: Workspace
   /** The title over its lines in the thread. */
   readonly title: string
   readonly env: Readonly<Record<string, string>>
@@ -29,10 +30,7 @@ export async function runInWorkspace(
   const { argv, workspace, title, env, timeoutMs, failure } = command
   const output = new OutputStream(context, title)
   try {
-    const outcome = await context.world.commands.run(
-      { argv, cwd: workspace, env, timeoutMs, onLine: output.line },
-      signal,
-    )
+    const outcome = await workspace.run({ argv, env, timeoutMs, onLine: output.line }, signal)
     if (outcome.exitCode === 0) return outcome
     const doing = failure.doing === undefined ? '' : `${failure.doing}: `
     throw new CheckFailed(failure.code, `${doing}${argv.join(' ')} exited with ${outcome.exitCode}`, {

@@ -21,6 +21,7 @@ import { cutBetweenWords } from '../../../masking.ts'
 import { clockAheadMs } from '../../http/clock.ts'
 import { isMap, type JsonMap } from './objects.ts'
 import { ClusterError } from './errors.ts'
+import { timeLimit } from '../../../time-limit.ts'
 
 interface ConnectionOptions {
   readonly kubeconfig?: string
@@ -94,7 +95,7 @@ export class Connection {
   }
 
   async #once(request: ApiRequest, signal: AbortSignal): Promise<string> {
-    const timeout = AbortSignal.timeout(this.#timeoutMs)
+    const timeout = timeLimit(this.#timeoutMs)
     const both = AbortSignal.any([signal, timeout])
     try {
       const response = await this.#send(request, both)
@@ -108,7 +109,7 @@ export class Connection {
 
   async clockAheadMs(signal: AbortSignal): Promise<number | undefined> {
     const request = { method: 'GET', path: '/version', doing: "reading the cluster's clock" } as const
-    const timeout = AbortSignal.timeout(this.#timeoutMs)
+    const timeout = timeLimit(this.#timeoutMs)
     try {
       const response = await this.#send(request, AbortSignal.any([signal, timeout]))
       const ahead = clockAheadMs(response.headers.date)
@@ -124,7 +125,7 @@ export class Connection {
    * breaks or the signal fires. The half line before a broken end is never given.
    */
   async *lines(request: ApiRequest, signal: AbortSignal): AsyncGenerator<string> {
-    const timeout = AbortSignal.timeout(request.openingMs ?? this.#timeoutMs)
+    const timeout = timeLimit(request.openingMs ?? this.#timeoutMs)
     const opening = new AbortController()
     const giveUp = () => opening.abort(timeout.reason)
     timeout.addEventListener('abort', giveUp, { once: true })
