@@ -21,9 +21,15 @@ import { rollbackPreview } from './rollback-preview.ts'
 /** What the deploy will do. Changes nothing. */
 export const plan: Phase = async (context) => {
   await context.report('looking at the repository, the registry, the cluster, the database and Stripe')
-  const made = await makePlan(context)
+  const made = await readablePlan(context)
   const line = `${made.current.version ?? made.current.image} → ${made.version} in ${context.environment.namespace}`
   return { line, plan: made }
+}
+
+/** The plan with what is only for reading: it is not made again with the rest, so nothing of it can void an approval. */
+async function readablePlan(context: PhaseContext): Promise<DeployPlan> {
+  const made = await makePlan(context)
+  return { ...made, changes: await planChanges(context, made.current, made.commit.sha) }
 }
 
 /**
@@ -44,7 +50,6 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
   const consumers = facts.secretConsumers.others
   const { stripe, decision: endpoint, risks: stripeRisks, podsRead } = await planStripe(context, consumers)
   const currentVersion = await versionOf(context, deployment.image)
-  const changes = await planChanges(context, { image: deployment.image, version: currentVersion }, commit.sha)
   const schema = await schemaRisks(context, migrations.schema, currentVersion)
   const dryRun = await world.cluster.setImage(
     {
@@ -62,7 +67,6 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
     version: run.version,
     environment: run.environment,
     commit: { sha: commit.sha, subject: commit.subject },
-    changes,
     image,
     current: {
       image: deployment.image,
