@@ -1,4 +1,4 @@
-import type { BlockingSession, DatabaseFacts, MigrationFile, MigrationLock } from '../../adapters/postgres/port.ts'
+import type { BlockingSession, MigrationFile, MigrationLock } from '../../adapters/postgres/port.ts'
 import type { PlannedMigration } from '../../model/deploy-plan.ts'
 import { migrationFiles, pendingMigrations, severity } from '../migrate/migrations.ts'
 import type { PlannedSchema } from '../migrate/schema-check.ts'
@@ -12,7 +12,6 @@ export async function planMigrations(
   readonly planned: readonly PlannedMigration[]
   readonly risks: readonly string[]
   readonly schema: PlannedSchema
-  readonly facts: DatabaseFacts
 }> {
   const [files, ledger, facts, untried, invalid] = await Promise.all([
     migrationFiles(world, service.migrations, commit, signal),
@@ -43,7 +42,7 @@ export async function planMigrations(
     ),
     ...(untried === undefined ? [] : [`The backup will not be tried out by a restore: ${untried}.`]),
   ]
-  return { planned: await Promise.all(pending.map(lint)), risks, schema: { files, ledger, pending }, facts }
+  return { planned: await Promise.all(pending.map(lint)), risks, schema: { files, ledger, pending } }
 }
 
 /** Ages are rounded as well. */

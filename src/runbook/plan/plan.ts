@@ -13,7 +13,7 @@ import { planChanges } from './changes-plan.ts'
 import { comparedConfiguration } from '../confirm/compared-configuration.ts'
 import { planCronJobs } from './cronjobs-plan.ts'
 import { requireProvenBefore } from './environment-order.ts'
-import { identitiesOf } from '../confirm/identities.ts'
+import { readIdentities } from '../confirm/identities.ts'
 import { planMigrations } from './migrations-plan.ts'
 import { plannedEffects } from './planned-effects.ts'
 import { rollbackPreview } from './rollback-preview.ts'
@@ -50,6 +50,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
   const consumers = facts.secretConsumers.others
   const { stripe, decision: endpoint, risks: stripeRisks, podsRead } = await planStripe(context, consumers)
   const currentVersion = await versionOf(context, deployment.image)
+  const leadsTo = await readIdentities(context, deployment)
   const schema = await schemaRisks(context, migrations.schema, currentVersion)
   const dryRun = await world.cluster.setImage(
     {
@@ -88,11 +89,12 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
       ...imageRisks(image, dryRun.outcome === 'unchanged'),
       ...risksOf(deployment, migrations.planned),
       ...stripeRisks,
+      ...leadsTo.risks,
     ],
     estimateMinutes: estimateOf(context),
     monitorMinutes: service.monitor.minutes,
     configuration: comparedConfiguration(service, environment),
-    identities: await identitiesOf(context, deployment, migrations.facts),
+    identities: leadsTo.identities,
     effects: plannedEffects(context, { image, migrations: migrations.planned, stripe, cronJobs }),
   }
 }
