@@ -295,6 +295,7 @@ describe('between the plan and its approval', () => {
       await expect.poll(() => statusOf(run), { timeout: 30_000 }).toMatch(/^(awaiting_approval|failed)$/)
       // The moved tag is not the image's commit: then there is no plan to approve.
       if ((await statusOf(run)) === 'failed') return world.presses('dana', 'leave')
+      await world.waitFor('the question', waiting, 15_000)
       await world.presses('alex', 'reject')
       await expect.poll(() => statusOf(run), { timeout: 15_000 }).toBe('rejected')
     },
