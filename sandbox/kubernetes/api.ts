@@ -19,7 +19,7 @@ import {
   targetOf,
   verbOf,
 } from './requests.ts'
-import { discovery, openapi, OPENAPI_V2, type Resource } from './resources.ts'
+import { discovery, namespaces, openapi, OPENAPI_V2, type Resource } from './resources.ts'
 import { serveScale } from './scale-endpoint.ts'
 import { methodNotAllowed, noSuchResource, notFound, StatusError, unauthorized } from './status.ts'
 import type { Store } from './store.ts'
@@ -113,7 +113,9 @@ export class Api {
     const verb = verbOf(request.method ?? 'GET', target.name !== undefined, watching)
     if (verb === undefined) throw methodNotAllowed()
     const name = target.name ?? (['list', 'watch'].includes(verb) ? namedBySelector(query) : undefined)
-    this.#access.require(call.user, { ...target, name, verb })
+    // A namespace is asked for in itself: a Role of its own can grant it.
+    const namespace = target.resource === namespaces ? target.name : target.namespace
+    this.#access.require(call.user, { ...target, namespace, name, verb })
     if (target.subresource !== undefined) return this.#serveSubresource(call, target, verb)
     switch (verb) {
       case 'get':

@@ -81,7 +81,7 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
   const url = await listen(server)
   const ingressUrl = ingress && (await listen(ingress))
   createNode(store)
-  for (const name of options.namespaces) createNamespace(store, name)
+  for (const name of new Set([...bornWith, ...options.namespaces])) createNamespace(store, name)
   for (const manifest of options.seed ?? []) plant(api, manifest)
   return {
     url,
@@ -120,6 +120,9 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
     },
   }
 }
+
+/** The namespaces that a cluster makes for itself. */
+const bornWith = ['default', 'kube-node-lease', 'kube-public', 'kube-system']
 
 function createNamespace(store: Store, name: string): void {
   store.create(namespaces, {

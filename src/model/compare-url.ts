@@ -11,6 +11,13 @@ const known: Readonly<Record<string, Forge>> = {
 /** What a host of one's own is called by convention; Forgejo has Gitea's addresses. */
 const byName: Readonly<Record<string, Forge>> = { github: 'github', gitlab: 'gitlab', gitea: 'gitea', forgejo: 'gitea' }
 
+/** Where these hosts take ssh through port 443; their pages are elsewhere. */
+const pagesOf: Readonly<Record<string, string>> = {
+  'ssh.github.com': 'github.com',
+  'altssh.gitlab.com': 'gitlab.com',
+  'altssh.bitbucket.org': 'bitbucket.org',
+}
+
 /**
  * The page that compares two commits; undefined where the host is not known and purser.yaml does not tell its kind. Pure.
  * Addresses are read off GitHub's, GitLab's, Bitbucket's and Gitea's own pages.
@@ -68,8 +75,9 @@ function placeOf(repository: string): Place | undefined {
     .filter(Boolean)
     .map((part) => decoded(part))
   // The port of ssh says nothing of the pages', which are at https.
-  const origin = protocol === 'http:' || protocol === 'https:' ? `${protocol}//${host}` : `https://${hostname}`
-  return { origin, host: hostname.toLowerCase(), path }
+  const pages = pagesOf[hostname.toLowerCase()] ?? hostname.toLowerCase()
+  const origin = protocol === 'http:' || protocol === 'https:' ? `${protocol}//${host}` : `https://${pages}`
+  return { origin, host: pages, path }
 }
 
 function decoded(part: string): string {

@@ -1,5 +1,6 @@
 import type { Configuration } from './configuration.ts'
 import type { EffectKind } from './effects/effects.ts'
+import type { Identities } from './identities.ts'
 import { canonicalJson, sha256 } from './json.ts'
 import type { PlannedChanges } from './planned-changes.ts'
 
@@ -129,8 +130,8 @@ export interface DeployPlan {
   readonly monitorMinutes: number
   /** The settings of purser.yaml that the plan was made with. Missing in plans of earlier versions: they are made again. */
   readonly configuration?: Configuration
-  /** What the addresses and keys of Purser's environment led to. Missing in plans of earlier versions. */
-  readonly identities?: Configuration
+  /** What the environment of Purser led to. Missing in plans of earlier versions: they are made again. */
+  readonly identities?: Identities
   /** Every change that the deploy may make. Missing in plans of earlier versions: they are made again. */
   readonly effects?: readonly PlannedEffect[]
 }

@@ -1,6 +1,7 @@
 import { settingsDrift } from './configuration.ts'
 import type { DeployPlan, PlannedCronJob, SeenEndpoint } from './deploy-plan.ts'
 import type { Effect, EffectOf } from './effects/effects.ts'
+import { identityDrift } from './identities.ts'
 import type { PlanDifference } from './plan-difference.ts'
 
 /*
@@ -14,15 +15,14 @@ import type { PlanDifference } from './plan-difference.ts'
 
 /** Pure. `own`: the effects of the run, oldest first. */
 export function planDrift(approved: DeployPlan, now: DeployPlan, own: readonly Effect[]): readonly PlanDifference[] {
-  if (approved.configuration === undefined || approved.effects === undefined)
+  const [planned, found] = [approved.identities, now.identities]
+  if (approved.configuration === undefined || approved.effects === undefined || planned === undefined || !found)
     return [{ now: 'the plan was made by an earlier version of Purser' }]
   return [
+    ...identityDrift(planned, found),
     ...commitDrift(approved, now),
     ...settingsDrift(approved.configuration, now.configuration ?? {}, (key) => `${key} in purser.yaml`),
     ...settingsDrift(approved.current.settings ?? {}, now.current.settings ?? {}, (key) => `${key} of the Deployment`),
-    ...(approved.identities === undefined
-      ? []
-      : settingsDrift(approved.identities, now.identities ?? {}, (key) => `the ${key}`)),
     ...clusterDrift(approved, now, own),
     ...migrationDrift(approved, now, own),
     ...stripeDrift(approved, now, own),

@@ -1,4 +1,5 @@
 import type { Configuration } from './configuration.ts'
+import type { Identities } from './identities.ts'
 
 /** What a restore *will* do and cost, computed read-only. Its hash is what people approve. */
 export interface RestorePlan {
@@ -44,6 +45,8 @@ export interface RestorePlan {
   readonly risks: readonly string[]
   /** The settings of purser.yaml under which it was made; missing in plans of earlier versions. */
   readonly configuration?: Configuration
+  /** What the environment of Purser led to; missing in plans of earlier versions. */
+  readonly identities?: Identities
 }
 
 export interface RestoredTable {

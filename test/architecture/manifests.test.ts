@@ -24,8 +24,9 @@ interface Manifest {
 }
 
 const rbac = parseAllDocuments(readFileSync(path('deploy/rbac.yaml'), 'utf8')).map((it) => it.toJS() as Manifest)
-const only = (kind: string) => {
-  const found = rbac.filter((it) => it.kind === kind)
+const ofCluster = 'kube-system'
+const only = (kind: string, inCluster = false) => {
+  const found = rbac.filter((it) => it.kind === kind && (it.metadata.namespace === ofCluster) === inCluster)
   expect(found, kind).toHaveLength(1)
   return found[0]!
 }
@@ -49,6 +50,12 @@ describe('deploy/rbac.yaml', () => {
   it('grants exactly what the pre-flight phase asks for, and grants nothing twice', () => {
     const granted = (only('Role').rules ?? []).flatMap(rightsOf)
     expect(granted.toSorted()).toEqual(neededPermissions(config.service).map(describePermission).toSorted())
+  })
+
+  it('grants one right outside of it, to the same account: to tell this cluster from another one', () => {
+    expect((only('Role', true).rules ?? []).flatMap(rightsOf)).toEqual(['get namespaces/kube-system'])
+    expect(only('RoleBinding', true).roleRef?.name).toBe(only('Role', true).metadata.name)
+    expect(only('RoleBinding', true).subjects).toEqual(only('RoleBinding').subjects)
   })
 
   it('grants it in the namespace of production, to the account that Purser runs as', () => {

@@ -58,6 +58,21 @@ describe("the committed purser.yaml is the runbook's case", () => {
   })
 })
 
+describe('service.paths', () => {
+  it.each(['src/billing/**', '*.sql', 'a..b/..c', 'docs/a b*', '[ab]/x', '-v'])('takes %j', (glob) => {
+    expect(problemsOf(withValue(['service.paths', [glob]]))).toEqual([])
+  })
+
+  it.each([':(attr:x)a', ':!a', '!a', '/etc/passwd', '..', '../a', 'a/../b', 'a/..', '', 'a\nb', 'a\0b', 7])(
+    'refuses %j',
+    (glob) => {
+      const problems = problemsOf(withValue(['service.paths', [glob]]))
+      expect(problems).toHaveLength(1)
+      expect(problems[0]).toMatch(/^service\.paths\[0\] \(line /)
+    },
+  )
+})
+
 describe('a purser.yaml with problems', () => {
   it('tells all of them at once, each with its path, its line and the fix', () => {
     const yaml = withValue(

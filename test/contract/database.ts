@@ -35,9 +35,37 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
       const facts = await database.facts(never)
       expect(facts).toMatchObject({ transactionPooled: false, inRecovery: false })
       expect(facts.database).toBe(new URL(url).pathname.slice(1))
-      expect(facts.systemIdentifier ?? 'not told').toMatch(/^\d{10,}$|^not told$/)
       expect(facts.serverVersionNumber).toBeGreaterThan(130_000)
       expect(facts.sizeBytes).toBeGreaterThan(1_000_000)
+    })
+
+    it('tells the database from every other one, and the server by what its databases share', async () => {
+      const [here, again] = [await database.identity(never), await open(url).identity(never)]
+      expect(here).toEqual(again)
+      expect(here.database).toBe(new URL(url).pathname.slice(1))
+      expect(here.address).toBe(new URL(url).host)
+      expect(here.systemIdentifier).toMatch(/^\d{10,}$/)
+      const beside = await open(await postgres.database()).identity(never)
+      expect(beside.systemIdentifier).toBe(here.systemIdentifier)
+      expect(beside.oid).not.toBe(here.oid)
+    })
+
+    it('says nothing of the server to whoever may not ask, and fails at nothing', async () => {
+      const revoked = 'revoke execute on function pg_control_system() from public'
+      const granted = 'grant execute on function pg_control_system() to public'
+      const role = `stranger_${Date.now()}`
+      await ask(url, `${revoked}; create role ${role} login password 'x'`)
+      try {
+        const as = new URL(url)
+        as.username = role
+        as.password = 'x'
+        expect(await open(as.href).identity(never)).toEqual({
+          ...(await database.identity(never)),
+          systemIdentifier: undefined,
+        })
+      } finally {
+        await ask(url, `${granted}; drop role ${role}`)
+      }
     })
 
     it('applies a migration once, with its row in the ledger', async () => {

@@ -56,6 +56,13 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
       expect(await cluster.missingPermissions(needed, signal)).toEqual([])
     })
 
+    it('tells this cluster from every other one, and shows no login', async () => {
+      const { uid, server } = await cluster.identity(signal)
+      expect(uid).toMatch(/^[0-9a-f-]{36}$/)
+      expect(server).toMatch(/^https?:\/\/[^/@]+(?:\/… \(sha256 [0-9a-f]{12}\))?$/)
+      expect(await cluster.identity(signal)).toEqual({ uid, server })
+    })
+
     it('knows nothing of what does not exist', async () => {
       expect(await cluster.deployment('nobody', CONTAINER, signal)).toBeUndefined()
       expect(await cluster.cronJob('nobody', signal)).toBeUndefined()

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -122,6 +122,52 @@ describe('files that the globs name', () => {
     expect(await changes(first, newest, ['src/**'], 1)).toMatchObject({
       matching: 3,
       matched: ['src/billing/deep/one.ts'],
+    })
+  })
+})
+
+describe('what a repository may hold', () => {
+  /** A commit object of any bytes, as no porcelain of git would write it. */
+  function raw(message: Buffer): string {
+    const who = 'Dana <dana@example.com> 1767225600 +0000'
+    const head = Buffer.from(
+      `tree ${git('rev-parse', `${newest}^{tree}`)}\nparent ${newest}\nauthor ${who}\ncommitter ${who}\n\n`,
+    )
+    const input = Buffer.concat([head, message])
+    const options = { cwd: join(directory, 'work'), input, encoding: 'utf8' } as const
+    const sha = execFileSync('git', ['hash-object', '-t', 'commit', '-w', '--stdin', '--literally'], options).trim()
+    git('branch', `raw-${sha.slice(0, 12)}`, sha)
+    return sha
+  }
+
+  it.each<[string, Buffer, RegExp]>([
+    ['a NUL', Buffer.from('before\0after'), /^before/],
+    ['bytes that are no UTF-8', Buffer.from([0x61, 0xff, 0xfe, 0x62]), /^a.*b$/],
+    ['characters that take no room', Buffer.from(`a${'\u0301'.repeat(100_000)}`), /^a\u0301{0,299}$/],
+    ['half a megabyte of a subject', Buffer.from('x'.repeat(500_000)), /^x{298}\.\.$/],
+    ['nothing', Buffer.alloc(0), /^$/],
+    ['what looks like more fields', Buffer.from('%H%x00%an%s'), /^%H%x00%an%s$/],
+    ['a turned direction', Buffer.from('\u202Eabc\u2066\u200Fdef\u0007\u001B[31m'), /^abcdef\[31m$/],
+    ['tabs', Buffer.from('one\ttwo'), /^one two$/],
+  ])('%s in a subject', async (_, message, subject) => {
+    const sha = raw(message)
+    const seen = await changes(newest, sha)
+    expect(seen?.commits.map((one) => one.sha)).toEqual([sha])
+    expect(seen?.commits[0]?.subject).toMatch(subject)
+    expect(seen?.commits[0]?.author).toBe('Dana')
+  })
+
+  it('submodules and symbolic links are files, as git says, and none is followed', async () => {
+    git('checkout', '--quiet', '-b', 'links', newest)
+    symlinkSync('/etc', join(directory, 'work/src/billing/link'))
+    git('add', '-A')
+    git('update-index', '--add', '--cacheinfo', `160000,${first},vendor/module`)
+    git('commit', '--quiet', '-m', 'Links')
+    const sha = git('rev-parse', 'HEAD')
+    git('checkout', '--quiet', '--force', 'main')
+    expect(await changes(newest, sha, ['src/**', 'vendor/**'])).toMatchObject({
+      files: 2,
+      matched: ['src/billing/link', 'vendor/module'],
     })
   })
 })

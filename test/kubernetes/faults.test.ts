@@ -185,6 +185,7 @@ describe('a cluster whose API server has a bad day', () => {
     await purser.examineCronJob('webhook-retry', signal)
     expect(await purser.autoscaler(NAME, signal)).toBe('none')
     expect(await purser.nodePlatforms(signal)).toBe('unknown')
+    expect(await purser.identity(signal)).toMatchObject({ uid: (await cluster.identity(signal)).uid })
     await purser.secretConsumers({ deployment: NAME, secret: 'stripe-credentials', cronJobs: [] }, signal)
     const abort = new AbortController()
     const heard = new Promise((resolve) => {
@@ -207,6 +208,9 @@ describe('a cluster whose API server has a bad day', () => {
     const unused = needed.map(rightIn).filter((right) => !asked.has(right))
     // What an apply needs beside patch, when there is no such object yet.
     expect(unused).toEqual(['create secrets', 'create cronjobs'])
+
+    const withoutRight = await open(simulator.tokenFor('purser', 'stranger'))
+    expect((await withoutRight.identity(signal)).uid).toBeUndefined()
 
     const refused = [
       purser.deployment('another', 'api', signal),

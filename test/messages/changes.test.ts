@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { changesChapters, changesInShort, commitLines } from '../../src/messages/plan/changes.ts'
+import { rendered } from '../../src/messages/plan/plan-sections.ts'
 import type { PlannedChanges } from '../../src/model/planned-changes.ts'
 
 const commit = (at: number) => ({ sha: String(at).repeat(40).slice(0, 40), subject: `Change ${at}`, author: 'Dana' })
@@ -20,7 +21,15 @@ describe('the commits that a plan lists', () => {
     [known, '3 new commits; 2 of 212 changed files under service.paths'],
     [
       { ...known, ahead: 1, behind: 2 },
-      '1 new commit, 2 commits of what runs are not in it; 2 of 212 changed files under service.paths',
+      'What runs (aaaaaaa) is not an ancestor: 2 commits only there, 1 only here; 2 of 212 changed files under service.paths',
+    ],
+    [
+      { ...known, ahead: 0, behind: 0, files: 0, paths: { matching: 0, matched: [] } },
+      'No new commits: what runs is this commit; 0 of 0 changed files under service.paths',
+    ],
+    [
+      { known: false, why: 'not_compared', because: 'comparing what runs with the new version: git exited 128' },
+      'New commits: not known: comparing what runs with the new version: git exited 128',
     ],
     [
       { known: false, why: 'running_commit_unknown' },
@@ -75,5 +84,17 @@ describe('the commits that a plan lists', () => {
     expect(line).not.toContain('\n')
     expect(line.length).toBeLessThan(170)
     expect(line).toContain('unknown author')
+  })
+
+  it('are text and nothing else: nobody is mentioned, and no mark is read', () => {
+    const subject = '<!channel> <@U01ALEX00> *bold* `code` <https://evil.example|here>'
+    const [chapter] = changesChapters({
+      ...known,
+      commits: [{ sha: 'f'.repeat(40), subject, author: '<!here>' }],
+      ahead: 1,
+    })
+    const blocks = JSON.stringify(rendered(chapter ?? { title: '', lines: [] }, { chars: 2_000, rest: '' }))
+    expect(blocks).toContain(`{"type":"text","text":"fffffff ${subject} – <!here>"}`)
+    expect(blocks).not.toMatch(/"type":"(?:broadcast|user|mrkdwn)"/)
   })
 })

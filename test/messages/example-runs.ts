@@ -8,6 +8,7 @@ import { releasedIn } from '../../src/model/current-release.ts'
 import type { DeployPlan } from '../../src/model/deploy-plan.ts'
 import type { HomeEnvironment, HomeFacts, LinkedRun } from '../../src/messages/home/home.ts'
 import type { Watched } from '../../src/messages/blocks/charts.ts'
+import type { Identities } from '../../src/model/identities.ts'
 import type { UndoPlan } from '../../src/model/undo-plan.ts'
 
 /** Runs in their typical states, as people meet them. */
@@ -17,6 +18,17 @@ export const dana = 'U01DANA00'
 export const alex = 'U02ALEX00'
 
 const digest = `sha256:${'4f'.repeat(32)}`
+
+/** What Purser's environment led to. */
+const identities: Identities = {
+  database: {
+    id: 'system identifier 7451234567890123456, database valuecanvas with oid 16403',
+    address: 'db.internal:5432/valuecanvas',
+  },
+  cluster: { id: 'uid 3f0e9c1a-6d0b-4a59-9d0e-2b8f5f1d7c11 of kube-system', address: 'https://10.96.0.1' },
+  deployment: { id: 'uid 8d5f1c60-0c0e-4a86-8f6a-55a1c1b1b2a7', address: 'production/valuecanvas-api' },
+  stripe: { id: 'acct_1PurserExample00 in live mode', address: 'live mode' },
+}
 
 export const plan: DeployPlan = {
   kind: 'deploy',
@@ -57,6 +69,7 @@ export const plan: DeployPlan = {
     compareUrl:
       'https://github.com/valuecanvas/valuecanvas/compare/a1b2c3d4e5f60718293a4b5c6d7e8f9001122334...d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1d2e3',
   },
+  identities,
   image: {
     reference: `valuecanvas/api@${digest}`,
     digest,
@@ -310,6 +323,7 @@ export const verify = deploy({
 export const restorePlan: RestorePlan = {
   kind: 'restore',
   environment: 'production',
+  identities,
   backup: {
     file: 'valuecanvas-run-42.dump',
     run: 42,

@@ -11,6 +11,8 @@ describe('the page that compares two commits', () => {
     ['https://github.com/acme/api/', 'https://github.com/acme/api/compare/A...B'],
     ['git@github.com:acme/api.git', 'https://github.com/acme/api/compare/A...B'],
     ['ssh://git@github.com:22/acme/api.git', 'https://github.com/acme/api/compare/A...B'],
+    ['ssh://git@ssh.github.com:443/acme/api.git', 'https://github.com/acme/api/compare/A...B'],
+    ['ssh://git@altssh.bitbucket.org:443/team/api.git', 'https://bitbucket.org/team/api/branches/compare/B%0DA'],
     ['git+ssh://git@github.com/acme/api', 'https://github.com/acme/api/compare/A...B'],
     ['https://GitHub.com/acme/api', 'https://github.com/acme/api/compare/A...B'],
     ['https://github.example.com/acme/api', 'https://github.example.com/acme/api/compare/A...B'],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Identities } from '../../src/model/identities.ts'
 import type { DeployPlan, SeenEndpoint } from '../../src/model/deploy-plan.ts'
 import { type Effect, type EffectKind, storedEffect } from '../../src/model/effects/effects.ts'
 import { differenceWords } from '../../src/model/plan-difference.ts'
@@ -16,14 +17,25 @@ const stripe: DeployPlan['stripe'] = {
   fingerprint: 'aaaa',
   apiVersion: { stands: '2024-06-20', wanted: '2024-06-20' },
 }
+const identities: Identities = {
+  database: { id: 'system identifier 71, database valuecanvas with oid 5', address: 'db:5432/valuecanvas' },
+  cluster: { address: 'https://10.0.0.1' },
+  deployment: { id: 'uid 1', address: 'production/valuecanvas-api' },
+  stripe: { id: 'acct_1 in live mode', address: 'live mode' },
+}
 const approved: DeployPlan = {
   ...example,
   stripe,
   current: { ...example.current, settings: { 'spec.strategy.type': '"RollingUpdate"' } },
   configuration: { 'service.e2e.run': '["npm","run","e2e"]', 'service.monitor.minutes': '30' },
-  identities: { 'database server': '71', database: 'valuecanvas', Deployment: 'uid-1', 'Stripe account': 'acct_1' },
+  identities,
   effects: [],
 }
+/** The approved plan, made where Purser's environment leads elsewhere. */
+const leading = (elsewhere: Partial<Identities>): DeployPlan => ({
+  ...approved,
+  identities: { ...identities, ...elsewhere },
+})
 /** What is planned of an endpoint that is not there any more. */
 function creating({ stands: _, ...rest }: DeployPlan['stripe']): DeployPlan['stripe'] {
   return { ...rest, action: 'create' }
@@ -114,24 +126,39 @@ describe('before the first change', () => {
       'spec.strategy.type of the Deployment is "Recreate" (planned: "RollingUpdate")',
     ],
     [
-      'another database server',
-      { ...approved, identities: { ...approved.identities, 'database server': '72' } },
-      'the database server is 72 (planned: 71)',
+      'the database server',
+      leading({ database: { ...identities.database, id: 'system identifier 72, database valuecanvas with oid 5' } }),
+      'the database is another one (system identifier 72, database valuecanvas with oid 5) (planned: system identifier 71, database valuecanvas with oid 5)',
     ],
     [
-      'another database',
-      { ...approved, identities: { ...approved.identities, database: 'other' } },
-      'the database is other (planned: valuecanvas)',
+      'the database that has the name, as after a restore',
+      leading({ database: { ...identities.database, id: 'system identifier 71, database valuecanvas with oid 6' } }),
+      'the database is another one (system identifier 71, database valuecanvas with oid 6) (planned: system identifier 71, database valuecanvas with oid 5)',
     ],
     [
-      'a Deployment that was made anew, or of another cluster',
-      { ...approved, identities: { ...approved.identities, Deployment: 'uid-2' } },
-      'the Deployment is uid-2 (planned: uid-1)',
+      'a database that does not tell any more which one it is',
+      leading({ database: { address: 'db:5432/valuecanvas' } }),
+      'which database it is can no longer be read (db:5432/valuecanvas) (planned: system identifier 71, database valuecanvas with oid 5)',
     ],
     [
-      'another Stripe account',
-      { ...approved, identities: { ...approved.identities, 'Stripe account': 'acct_2' } },
-      'the Stripe account is acct_2 (planned: acct_1)',
+      'the API server, where the cluster does not tell which one it is',
+      leading({ cluster: { address: 'https://10.0.0.2' } }),
+      'the cluster is another one (https://10.0.0.2) (planned: https://10.0.0.1)',
+    ],
+    [
+      'the same API server’s Deployment, made anew',
+      leading({ deployment: { ...identities.deployment, id: 'uid 2' } }),
+      'the Deployment is another one (uid 2) (planned: uid 1)',
+    ],
+    [
+      'the Stripe account',
+      leading({ stripe: { id: 'acct_2 in live mode', address: 'live mode' } }),
+      'the Stripe account is another one (acct_2 in live mode) (planned: acct_1 in live mode)',
+    ],
+    [
+      'the mode of the Stripe account',
+      leading({ stripe: { id: 'acct_1 in test mode', address: 'test mode' } }),
+      'the Stripe account is another one (acct_1 in test mode) (planned: acct_1 in live mode)',
     ],
     [
       'what the dry run changes',
@@ -194,6 +221,22 @@ describe('before the first change', () => {
   it('asks again for a plan of a version that did not list what it does', () => {
     const { effects: _, ...old } = approved
     expect(drift(approved, [], old)).toEqual(['the plan was made by an earlier version of Purser'])
+  })
+
+  it('and for one that did not tell what it acts upon', () => {
+    const { identities: _, ...old } = approved
+    expect(drift(approved, [], old)).toEqual(['the plan was made by an earlier version of Purser'])
+  })
+
+  it('takes another way to the same database, cluster or account for what it is', () => {
+    const database = { ...identities.database, address: 'replica-promoted:6543/valuecanvas' }
+    expect(drift(leading({ database }))).toEqual([])
+  })
+
+  it('compares the address until both plans tell an identity', () => {
+    const cluster = { id: 'uid 7 of kube-system', address: 'https://10.0.0.1' }
+    expect(drift(leading({ cluster }))).toEqual([])
+    expect(drift(leading({ cluster: { ...cluster, address: 'https://10.0.0.2' } }))).toHaveLength(1)
   })
 })
 

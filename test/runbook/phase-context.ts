@@ -12,6 +12,7 @@ import {
   type EffectRecord,
   storedEffect,
 } from '../../src/model/effects/effects.ts'
+import type { Identities } from '../../src/model/identities.ts'
 import type { Json } from '../../src/model/json.ts'
 import type { Change, PhaseContext, PhaseRecords } from '../../src/runbook/phase.ts'
 import type { World } from '../../src/runbook/world.ts'
@@ -172,6 +173,23 @@ export const asPlanned = {
   },
 } satisfies WorldParts
 
+const uid = 'uid-of-the-deployment'
+
+/** What Purser's environment leads to in a test: the answers, and how a plan has them. */
+export const leadsTo = {
+  database: {
+    identity: async () => ({ systemIdentifier: '71', database: 'valuecanvas', oid: '5', address: 'db:5432' }),
+  },
+  cluster: { identity: async () => ({ uid: 'k-1', server: 'https://10.0.0.1' }) },
+  stripe: { keyMode: 'live', account: async () => ({ id: 'acct_1', livemode: undefined }) },
+} as const satisfies WorldParts
+export const identitiesOf = (deployment: string, namespace = 'production'): Identities => ({
+  database: { id: 'system identifier 71, database valuecanvas with oid 5', address: 'db:5432/valuecanvas' },
+  cluster: { id: 'uid k-1 of kube-system', address: 'https://10.0.0.1' },
+  deployment: { id: `uid ${uid}`, address: `${namespace}/${deployment}` },
+  stripe: { id: 'acct_1 in live mode', address: 'live mode' },
+})
+
 /** The state of a Secret's key that is there and that nobody but Purser has set. */
 export function secretKeyState(more: Partial<SecretKeyState> = {}): SecretKeyState {
   return {
@@ -208,7 +226,7 @@ export function cronJobState(more: Partial<CronJobState> = {}): CronJobState {
 export function deploymentState(more: Partial<DeploymentState> = {}): DeploymentState {
   return {
     name: service.deployment,
-    uid: 'uid-of-the-deployment',
+    uid,
     generation: 1,
     resourceVersion: '1',
     image: plan.current.image,

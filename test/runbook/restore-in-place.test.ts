@@ -12,6 +12,8 @@ import { deploy, restorePlan } from '../messages/example-runs.ts'
 import {
   cronJobState,
   deploymentState,
+  identitiesOf,
+  leadsTo,
   phaseContext,
   type Remembered,
   remembering,
@@ -136,7 +138,12 @@ function contextOf(run: Run, trouble?: Trouble): PhaseContext {
     ...remembered,
     run,
     ...settings,
-    world: { cluster: troubled(cluster), restores: troubled(restores), backups: troubled(backups) },
+    world: {
+      ...leadsTo,
+      cluster: troubled({ ...cluster, ...leadsTo.cluster }),
+      restores: troubled(restores),
+      backups: troubled(backups),
+    },
     signal: never,
     records: {
       ...records,
@@ -157,6 +164,7 @@ const restoring = (): Run =>
       backup: { ...restorePlan.backup, file: 'backup.dump', run: 1, sha256 },
       database: { live: 'app', restored: 'app_restore_7', kept: 'app_before_7' },
       inPlace: { why: 'purser may not create databases (CREATEDB)' },
+      identities: identitiesOf('api'),
       configuration: comparedConfiguration(
         { ...service, ...settings.service },
         { ...production, ...settings.environment },

@@ -20,11 +20,14 @@ import { deploy } from '../messages/example-runs.ts'
 import {
   cronJobState,
   deploymentState,
+  identitiesOf,
+  leadsTo,
   phaseContext,
   production,
   type Remembered,
   remembering,
   service as configured,
+  type WorldParts,
 } from './phase-context.ts'
 
 const never = new AbortController().signal
@@ -87,6 +90,7 @@ describe('a restore, broken off at every call to the outside', () => {
       cronJobs: ['retry'],
       migrationsLost: [],
       risks: [],
+      identities: identitiesOf('api'),
       configuration: comparedConfiguration(
         { ...configured, ...settings.service },
         { ...production, ...settings.environment },
@@ -95,6 +99,7 @@ describe('a restore, broken off at every call to the outside', () => {
   }
 
   const cluster: Partial<Cluster> = {
+    ...leadsTo.cluster,
     deployment: async () => deploymentState({ replicas: service.replicas, image: 'api:v1' }),
     cronJob: async () => cronJobState({ suspended: service.suspended }),
     suspendCronJob: async (_, suspended) => void (service.suspended = suspended),
@@ -112,7 +117,12 @@ describe('a restore, broken off at every call to the outside', () => {
     environment: { namespace: 'production' },
   }
 
-  function contextOf(run: Run, trouble?: Trouble, environment = settings.environment): PhaseContext {
+  function contextOf(
+    run: Run,
+    trouble?: Trouble,
+    environment = settings.environment,
+    world: WorldParts = {},
+  ): PhaseContext {
     const troubled = <T extends object>(real: T): T =>
       new Proxy(real, {
         get(target, name) {
@@ -137,6 +147,8 @@ describe('a restore, broken off at every call to the outside', () => {
       service: settings.service,
       environment,
       world: {
+        ...leadsTo,
+        ...world,
         cluster: troubled(cluster),
         restores: troubled(restores),
         backups: { verify: async () => manifest, list: async () => [manifest] },
@@ -202,7 +214,7 @@ describe('a restore, broken off at every call to the outside', () => {
     }, 120_000)
 
   it('keeps serving when the backup cannot be restored, and leaves no database behind', async () => {
-    const trouble: Trouble = { how: 'failing', at: 1, moment: 'before', calls: 0 }
+    const trouble: Trouble = { how: 'failing', at: 3, moment: 'before', calls: 0 }
     await expect(prepare(contextOf(restoring(), trouble))).rejects.toMatchObject({ code: 'probe_refused' })
     expect(await restores.swapState(restores.names(restoreRun), never)).toBe('absent')
     expect(await serving()).toBe('later')
@@ -219,6 +231,23 @@ describe('a restore, broken off at every call to the outside', () => {
     await swap(contextOf(restoring()))
     await swap(contextOf(restoring(), undefined, elsewhere))
     expect(await serving()).toBe('backup')
+    expectRunning()
+  })
+
+  it('asks again when the environment leads to another database or account before the swap', async () => {
+    const other = { ...(await leadsTo.database.identity()), systemIdentifier: '72' }
+    const here = (world: WorldParts) => contextOf(restoring(), undefined, settings.environment, world)
+    const elsewhere = here({ database: { identity: async () => other } })
+    const said = 'the database is another one (system identifier 72, database valuecanvas with oid 5)'
+    await expect(prepare(elsewhere)).rejects.toThrow(said)
+    expect(await restores.swapState(restores.names(restoreRun), never)).toBe('absent')
+    await prepare(here({}))
+    await expect(swap(elsewhere)).rejects.toThrow(said)
+    const account = { ...leadsTo.stripe, account: async () => ({ id: 'acct_2', livemode: undefined }) }
+    await expect(swap(here({ stripe: account }))).rejects.toThrow(
+      'the Stripe account is another one (acct_2 in live mode)',
+    )
+    expect(await serving()).toBe('later')
     expectRunning()
   })
 })

@@ -3,8 +3,11 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseDocument } from 'yaml'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startKubernetes } from '../../sandbox/kubernetes/server.ts'
 import { people } from '../../sandbox/people.ts'
+import { startStripe } from '../../sandbox/stripe/server.ts'
 import { deployment, namespace } from '../../sandbox/world.ts'
+import { fakeRuntime } from '../kubernetes/fake-runtime.ts'
 import { snapshotOf } from './snapshot.ts'
 import { startTestWorld, type TestWorld } from './test-world.ts'
 
@@ -15,7 +18,12 @@ beforeAll(async () => {
   const [first] = await world.plays('deploy v1.2.0')
   if (first?.ok !== true) throw new Error(first?.why)
 }, 120_000)
-afterAll(() => world.close())
+/** What a row has started beside the sandbox. */
+const elsewhere: { close(): Promise<void> }[] = []
+afterAll(async () => {
+  await world.close()
+  await Promise.all(elsewhere.map((one) => one.close()))
+})
 
 const board = () => world.seenBy('dana').findLast((it) => it.includes('→')) ?? ''
 const waiting = () => board().includes('waiting for approval')
@@ -232,7 +240,30 @@ const rows: readonly Row[] = [
       await restartWith((yaml) => yaml, { PRODUCTION_DATABASE_URL: url.href })
     },
     mend: () => restartWith((yaml) => yaml),
-    said: /the database is elsewhere \(planned: \w+\)/,
+    said: /the database is another one \(system identifier \d+, database elsewhere with oid \d+\) \(planned: system identifier \d+, database \w+ with oid \d+\)/,
+  },
+  {
+    what: 'another Stripe account behind the same variables',
+    tamper: async () => {
+      const { STRIPE_SECRET_KEY: secretKey = '' } = world.sandbox.environment
+      const account = await startStripe({ secretKey, accountId: 'acct_Elsewhere' })
+      elsewhere.push(account)
+      await restartWith((yaml) => yaml, { STRIPE_API_BASE: account.url })
+    },
+    mend: () => restartWith((yaml) => yaml),
+    said: /the Stripe account is another one \(acct_Elsewhere in test mode\) \(planned: acct_\w+ in test mode\)/,
+  },
+  {
+    what: 'another cluster behind the same variable, where no plan can be made at all',
+    tamper: async () => {
+      const cluster = await startKubernetes({ runtime: fakeRuntime(), namespaces: [namespace] })
+      elsewhere.push(cluster)
+      const kubeconfig = join(world.sandbox.directory, 'kubeconfig-elsewhere')
+      await writeFile(kubeconfig, cluster.kubeconfig(namespace))
+      await restartWith((yaml) => yaml, { KUBECONFIG: kubeconfig })
+    },
+    mend: () => restartWith((yaml) => yaml),
+    said: /the cluster is another one \(uid [0-9a-f-]{36} of kube-system\) \(planned: uid [0-9a-f-]{36} of kube-system\)/,
   },
   {
     what: 'the tag',
@@ -264,6 +295,7 @@ describe('between the plan and its approval', () => {
       await expect.poll(() => statusOf(run), { timeout: 30_000 }).toMatch(/^(awaiting_approval|failed)$/)
       // The moved tag is not the image's commit: then there is no plan to approve.
       if ((await statusOf(run)) === 'failed') return world.presses('dana', 'leave')
+      await world.waitFor('the question', waiting, 15_000)
       await world.presses('alex', 'reject')
       await expect.poll(() => statusOf(run), { timeout: 15_000 }).toBe('rejected')
     },

@@ -7,7 +7,7 @@ const doing = 'comparing what runs with the new version'
 const longestSubject = 300
 const longestAuthor = 80
 
-/** Compares two commits in four calls of git; undefined when the repository has no commit `from`. Changes nothing. */
+/** Compares two commits in a handful of calls of git, however many commits lie between them; undefined when the repository has no commit `from`. Changes nothing. */
 export async function changesBetween(
   mirror: Mirror,
   { from, to, paths, mostCommits, mostFiles }: ChangesWanted,
@@ -63,14 +63,22 @@ async function commitsOf(
   const commits: ChangedCommit[] = []
   for (let at = 0; at + 2 < fields.length; at += 3) {
     const [sha = '', author = '', subject = ''] = fields.slice(at, at + 3)
-    commits.push({ sha, author: visible(author), subject: visible(subject) })
+    commits.push({ sha, author: visible(author, longestAuthor), subject: visible(subject, longestSubject) })
   }
   return commits
 }
 
-/** Takes out what steers a terminal or turns the direction of the text: a subject is whatever somebody typed. */
-function visible(text: string): string {
-  return text.replace(/\p{C}/gu, '').trim()
+/**
+ * Takes out what steers a terminal or turns the direction of the text: a subject is whatever somebody typed. Git cuts by
+ * columns, and characters that take none are as many as one likes: so it is cut once more.
+ */
+function visible(text: string, most: number): string {
+  const seen = text
+    .slice(0, most * 4)
+    .replace(/[\t\n\v\f\r]+/g, ' ')
+    .replace(/\p{C}/gu, '')
+    .trim()
+  return Array.from(seen).slice(0, most).join('')
 }
 
 /** Lists the files that differ, as git itself matches them; a renamed one is both of its names. */

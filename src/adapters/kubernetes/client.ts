@@ -9,6 +9,7 @@ import type { Deployments } from './deployments/port.ts'
 import { restart } from './deployments/restart.ts'
 import { scale } from './deployments/scale.ts'
 import { waitForRollout } from './deployments/wait-for-rollout.ts'
+import { clusterIdentity } from './identity.ts'
 import { followLogs } from './logs/follow-logs.ts'
 import type { Logs } from './logs/port.ts'
 import { readLog } from './logs/read-log.ts'
@@ -50,6 +51,7 @@ export function openCluster(options: ClusterOptions): Cluster {
       const request = { method: 'GET', path: '/version', doing: "reading the cluster's version" } as const
       return (await connection.json<{ gitVersion: string }>(request, signal)).gitVersion
     },
+    identity: (signal) => clusterIdentity(connection, signal),
     clockAheadMs: (signal) => connection.clockAheadMs(signal),
     missingPermissions: (needed, signal) => missingPermissions(connection, namespace, needed, signal),
     nodePlatforms: (signal) => nodePlatforms(connection, signal),

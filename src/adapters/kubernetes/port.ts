@@ -15,8 +15,17 @@ import type { Secrets } from './secrets/port.ts'
 export interface Cluster extends Deployments, Pods, Secrets, CronJobs, Manifests, Logs, Nodes, Permissions {
   readonly namespace: string
   serverVersion(signal: AbortSignal): Promise<string>
+  /** Tells this cluster from every other one. */
+  identity(signal: AbortSignal): Promise<ClusterIdentity>
   /**
    * Tells how far the API server's clock is ahead of this machine's, to a second or so; undefined when it does not say.
    */
   clockAheadMs(signal: AbortSignal): Promise<number | undefined>
+}
+
+export interface ClusterIdentity {
+  /** The uid of the namespace kube-system; undefined where Purser may not read it. */
+  readonly uid: string | undefined
+  /** The address of the API server, without a login; a path below it is shown as a hash. */
+  readonly server: string
 }

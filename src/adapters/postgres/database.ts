@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Sensitive } from '../../sensitive.ts'
+import { databaseIdentity } from './connection/identity.ts'
 import { blockingSessions } from './migrations/blockers.ts'
 import { risksOf } from './grammar/risks.ts'
 import { defaultLedgerSchema, ledgerIn } from './migrations/ledger.ts'
@@ -29,6 +30,7 @@ export function openDatabase({ url, readOnlyUrl, ledgerSchema }: DatabaseOptions
   return {
     facts: (signal) =>
       withSession(url, 'reading the facts of the database', signal, (session) => readFacts(session, url, signal)),
+    identity: (signal) => withSession(url, 'reading which database it is', signal, databaseIdentity),
     ledger: (signal) => withSession(url, 'reading the migration ledger', signal, (session) => ledger.entries(session)),
     apply: (migration, signal) => applyMigration(url, ledger, migration, signal),
     invalidIndexes: (signal) => withSession(url, 'looking for invalid indexes', signal, invalidIndexes),
@@ -53,9 +55,7 @@ export function openDatabase({ url, readOnlyUrl, ledgerSchema }: DatabaseOptions
 }
 
 async function readFacts(session: Session, url: Sensitive, signal: AbortSignal): Promise<DatabaseFacts> {
-  const { rows } = await session.query<
-    Omit<DatabaseFacts, 'transactionPooled' | 'sizeBytes' | 'systemIdentifier'> & { size: string }
-  >(`
+  const { rows } = await session.query<Omit<DatabaseFacts, 'transactionPooled' | 'sizeBytes'> & { size: string }>(`
     select current_setting('server_version') as "serverVersion",
       current_setting('server_version_num')::int as "serverVersionNumber",
       current_database() as database, current_user::text as "user",
@@ -66,17 +66,8 @@ async function readFacts(session: Session, url: Sensitive, signal: AbortSignal):
   return {
     ...facts,
     sizeBytes: Number(size),
-    systemIdentifier: await systemIdentifier(session),
     transactionPooled: await transactionPooled(session, url, signal),
   }
-}
-
-/** Everybody may read it, unless the server's owner has taken that right away, as some hosts do. */
-async function systemIdentifier(session: Session): Promise<string | undefined> {
-  const allowed = `select has_function_privilege('pg_catalog.pg_control_system()', 'execute') as may`
-  if ((await session.query<{ may: boolean }>(allowed)).rows[0]?.may !== true) return undefined
-  const { rows } = await session.query<{ id: string }>('select system_identifier::text as id from pg_control_system()')
-  return rows[0]?.id
 }
 
 async function missingTables(session: Session, tables: readonly string[]): Promise<readonly string[]> {

@@ -27,8 +27,16 @@ export interface DatabaseFacts {
   readonly transactionPooled: boolean
   readonly inRecovery: boolean
   readonly sizeBytes: number
-  /** What tells this server from every other one, and stays the same in its replicas; undefined when it is not told. */
+}
+
+export interface DatabaseIdentity {
+  /** What tells this server from every other one, and stays the same in its replicas; undefined where it is not told. */
   readonly systemIdentifier: string | undefined
+  /** The name of the database on the server, and its number, which no other database there ever has. */
+  readonly database: string
+  readonly oid: string
+  /** Host and port as the address names them. */
+  readonly address: string
 }
 
 export interface MigrationOutcome {
@@ -138,6 +146,8 @@ export interface QueryAnswer {
  */
 export interface ServiceDatabase {
   facts(signal: AbortSignal): Promise<DatabaseFacts>
+  /** Tells this database from every other one. Changes nothing. */
+  identity(signal: AbortSignal): Promise<DatabaseIdentity>
   /**
    * Reads Purser's ledger in the service's database (schema `purser`) and Supabase's beside it; empty without. Creates
    * nothing.

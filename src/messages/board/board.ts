@@ -146,7 +146,7 @@ function planSummary(plan: DeployPlan): Blocks {
   ]
 }
 
-const commitsOnBoard = 5
+const commitsOnBoard = 8
 
 function changesSummary(changes: DeployPlan['changes']): Blocks {
   if (changes === undefined) return []

@@ -7,6 +7,7 @@ import { list } from '../blocks/list.ts'
 import { code, context, message, type Message, paragraph, paragraphs, plainText, words } from '../blocks/message.ts'
 import { ago, counted, duration, sizeOf } from '../../text.ts'
 import type { Chapter } from '../plan/chapter.ts'
+import { leadsToChapters } from '../plan/plan-text.ts'
 
 /** What a restore costs, as far as it is known when the dialog opens. */
 export interface RestorePrice {
@@ -172,6 +173,7 @@ export function restoreChapters(plan: RestorePlan): readonly Chapter[] {
       lines: lines.length === 0 ? ['no table has another number of rows'] : lines,
     },
     ...(plan.inPlace === undefined ? swapChapters(plan) : inPlaceChapters(plan, plan.inPlace)),
+    ...leadsToChapters(plan.identities),
   ]
 }
 

@@ -3,15 +3,20 @@ import { counted, oneLine } from '../../text.ts'
 import { clip } from '../blocks/message.ts'
 import type { Chapter } from './chapter.ts'
 
-/** "12 new commits (3 files under the watched paths, of 40 changed)", also when none could be told. */
+/** "12 new commits; 3 of 40 changed files under service.paths", also when none could be told. */
 export function changesInShort(changes: PlannedChanges): string {
   if (!changes.known) return `New commits: ${whyUnknown(changes)}`
-  const { ahead, behind, files, paths } = changes
-  const back =
-    behind === 0 ? '' : `, ${counted(behind, 'commit')} of what runs ${behind === 1 ? 'is' : 'are'} not in it`
+  const { files, paths } = changes
   const watched =
     paths === undefined ? '' : `; ${paths.matching} of ${counted(files, 'changed file')} under service.paths`
-  return `${counted(ahead, 'new commit')}${back}${watched}`
+  return `${relation(changes)}${watched}`
+}
+
+/** How the new version stands to what runs. A version that lacks commits of what runs takes them back. */
+function relation({ from, ahead, behind }: Extract<PlannedChanges, { known: true }>): string {
+  if (behind > 0)
+    return `What runs (${from.slice(0, 7)}) is not an ancestor: ${counted(behind, 'commit')} only there, ${ahead} only here`
+  return ahead === 0 ? 'No new commits: what runs is this commit' : counted(ahead, 'new commit')
 }
 
 /** The newest commits, a line each, for a board: short enough for a phone. */
@@ -24,18 +29,21 @@ export function commitLines(changes: PlannedChanges, most: number): readonly str
   return more > 0 ? [...shown, `… and ${more} older`] : shown
 }
 
+const readFromWords = {
+  image: 'as its image says',
+  'tagged image': 'as the image says that its tag names in the registry today',
+  tag: 'as its tag says; its image does not tell',
+} as const
+
 export function changesChapters(changes: PlannedChanges | undefined): readonly Chapter[] {
   if (changes === undefined) return []
   if (!changes.known) return [{ title: 'New commits', lines: [whyUnknown(changes)] }]
   const { from, readFrom, ahead, behind, files, paths, compareUrl } = changes
-  const read = readFrom === 'image' ? 'as its image says' : 'as its tag says; its image does not tell'
   const commits: Chapter = {
     title: `New commits (${ahead})`,
     lines: [
-      `compared with ${from.slice(0, 7)}, which runs now, ${read}`,
-      ...(behind === 0
-        ? []
-        : [`${counted(behind, 'commit')} of what runs ${behind === 1 ? 'is' : 'are'} not in this version`]),
+      `compared with ${from.slice(0, 7)}, which runs now, ${readFromWords[readFrom]}`,
+      ...(behind === 0 ? [] : [relation(changes)]),
       ...(ahead === 0 ? ['none'] : commitLines(changes, changes.commits.length)),
       `${counted(files, 'file')} changed`,
     ],
@@ -53,7 +61,12 @@ function watchedFiles({ matching, matched }: { matching: number; matched: readon
 }
 
 function whyUnknown(changes: Extract<PlannedChanges, { known: false }>): string {
-  return changes.why === 'running_commit_unknown'
-    ? 'not known, because neither the image that runs nor a tag says which commit it is'
-    : `not known, because the repository has no commit ${changes.commit?.slice(0, 12) ?? ''}, which the running image names`
+  switch (changes.why) {
+    case 'running_commit_unknown':
+      return 'not known, because neither the image that runs nor a tag says which commit it is'
+    case 'not_in_repository':
+      return `not known, because the repository has no commit ${changes.commit.slice(0, 12)}, which the running image names`
+    case 'not_compared':
+      return `not known: ${clip(oneLine(changes.because), 200)}`
+  }
 }

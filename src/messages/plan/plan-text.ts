@@ -1,4 +1,5 @@
 import type { CurrentRelease, DeployPlan, PlannedCronJob, PlannedMigration } from '../../model/deploy-plan.ts'
+import { type Identities, identityKeys, identityNames } from '../../model/identities.ts'
 import type { UndoPlan } from '../../model/undo-plan.ts'
 import { changesChapters } from './changes.ts'
 import type { Chapter } from './chapter.ts'
@@ -161,8 +162,19 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
       lines: plan.rollback.length === 0 ? ['undo nothing'] : plan.rollback,
       ordered: plan.rollback.length > 0,
     },
+    ...leadsToChapters(plan.identities),
     { title: 'Estimate', lines: [estimate(plan)] },
   ]
+}
+
+/** What was found behind the names and addresses; a plan of an earlier version does not tell. */
+export function leadsToChapters(identities: Identities | undefined): readonly Chapter[] {
+  if (identities === undefined) return []
+  const lines = identityKeys.map((key) => {
+    const { id, address } = identities[key]
+    return `${identityNames[key]}: ${id === undefined ? '' : `${id}, `}${address}`
+  })
+  return [{ title: 'Where it goes', lines }]
 }
 
 /** Words the image, so that it is true before the build and after it: a plan is read at any time. */

@@ -3,6 +3,7 @@ import type { DeploymentState } from '../../adapters/kubernetes/deployments/port
 import { changeSince } from '../../model/foreign-change.ts'
 import { foreignChangeSentence } from '../../model/shared-sentences.ts'
 import type { Effect, EffectOf } from '../../model/effects/effects.ts'
+import { identityDrift } from '../../model/identities.ts'
 import type { PlanDifference } from '../../model/plan-difference.ts'
 import { planDrift } from '../../model/plan-drift.ts'
 import type { DeployPlan } from '../../model/deploy-plan.ts'
@@ -10,6 +11,7 @@ import { type Phase, type PhaseContext, planOf } from '../phase.ts'
 import { PlanOutdated } from '../errors.ts'
 import { imageDrift, imageSoFar } from '../rollout/image.ts'
 import { currentDeployment, makePlan } from '../plan/plan.ts'
+import { identitiesNow } from './identities.ts'
 
 /** A phase of a deploy that begins by confirming the approved plan; only `confirmed` makes one. */
 export interface ConfirmedPhase extends Phase {
@@ -33,20 +35,36 @@ async function confirmPlan(context: PhaseContext): Promise<void> {
   const approved = planOf(context.run)
   const early = await earlyDrift(context, approved)
   if (early.length > 0) throw new PlanOutdated(early)
-  const [now, own] = await Promise.all([makePlanAgain(context), effectsSincePlan(context)])
+  const [now, own] = await Promise.all([makePlanAgain(context, approved), effectsSincePlan(context)])
   const differences = [...(await deploymentDrift(context, approved)), ...planDrift(approved, now, own)]
   if (differences.length > 0) throw new PlanOutdated(differences)
   if (own.length === 0) await tellNewRisks(context, approved, now)
 }
 
 /** Where a plan cannot even be made any more, what was approved does not hold either. A temporary error is none of that. */
-async function makePlanAgain(context: PhaseContext): Promise<DeployPlan> {
+async function makePlanAgain(context: PhaseContext, approved: DeployPlan): Promise<DeployPlan> {
   try {
     return await makePlan(context)
   } catch (error) {
     context.signal.throwIfAborted()
     if (!(error instanceof PurserError) || error.transient) throw error
-    throw new PlanOutdated([{ now: `it cannot be made any more: ${error.message}` }])
+    const leadsElsewhere = await identityDriftUnlessAway(context, approved)
+    throw new PlanOutdated([...leadsElsewhere, { now: `it cannot be made any more: ${error.message}` }])
+  }
+}
+
+/** On another server or in another account a plan often cannot be made at all: then that is the reason to be told. */
+async function identityDriftUnlessAway(
+  context: PhaseContext,
+  approved: DeployPlan,
+): Promise<readonly PlanDifference[]> {
+  if (approved.identities === undefined) return []
+  try {
+    return identityDrift(approved.identities, await identitiesNow(context))
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof PurserError)) throw error
+    return []
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Tag } from '../../adapters/git/port.ts'
+import { PurserError } from '../../errors.ts'
 import { compareUrl } from '../../model/compare-url.ts'
 import type { PlannedChanges } from '../../model/planned-changes.ts'
 import type { PhaseContext } from '../phase.ts'
@@ -13,9 +14,23 @@ interface Running {
 
 /** Tells what is new in the commit against what runs. What cannot be told is said, and keeps no plan from being made. */
 export async function planChanges(context: PhaseContext, running: Running, to: string): Promise<PlannedChanges> {
+  try {
+    const found = await runningCommit(context, running)
+    return found === undefined ? { known: false, why: 'running_commit_unknown' } : await compared(context, found, to)
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof PurserError)) throw error
+    return { known: false, why: 'not_compared', because: error.message }
+  }
+}
+
+interface RunningCommit {
+  readonly commit: string
+  readonly readFrom: Extract<PlannedChanges, { known: true }>['readFrom']
+}
+
+async function compared(context: PhaseContext, found: RunningCommit, to: string): Promise<PlannedChanges> {
   const { world, service, signal } = context
-  const found = await runningCommit(context, running)
-  if (found === undefined) return { known: false, why: 'running_commit_unknown' }
   const wanted = { from: found.commit, to, paths: service.paths, mostCommits, mostFiles }
   const changes = await world.repository.changesBetween(wanted, signal)
   if (changes === undefined) return { known: false, why: 'not_in_repository', commit: found.commit }
@@ -34,31 +49,36 @@ export async function planChanges(context: PhaseContext, running: Running, to: s
   }
 }
 
-interface RunningCommit {
-  readonly commit: string
-  readonly readFrom: 'image' | 'tag'
-}
-
 /** The image knows best what it was built from: its tag may have moved since. */
 async function runningCommit(context: PhaseContext, { image, version }: Running): Promise<RunningCommit | undefined> {
-  const revision = await revisionOf(context, image)
-  if (revision !== undefined) return { commit: revision, readFrom: 'image' }
+  const labelled = await commitOfImage(context, image)
+  if (labelled !== undefined) return labelled
   if (version === undefined) return undefined
   const tags: readonly Tag[] = await context.world.repository.tags(context.signal)
   const tag = tags.find(({ name }) => name === version)
   return tag === undefined ? undefined : { commit: tag.sha, readFrom: 'tag' }
 }
 
-async function revisionOf({ world, service, signal }: PhaseContext, image: string): Promise<string | undefined> {
-  const named = /(?:@(?<digest>sha256:[0-9a-f]{64})|:(?<tag>[\w.-]+))$/.exec(image)?.groups
+async function commitOfImage(context: PhaseContext, image: string): Promise<RunningCommit | undefined> {
+  const { world, service, signal } = context
+  const named = /^(?<repository>.+?)(?::(?<tag>[\w.-]+))?(?:@(?<digest>sha256:[0-9a-f]{64}))?$/.exec(image)?.groups
   const reference = named?.['digest'] ?? named?.['tag']
-  if (reference === undefined) return undefined
+  // What another repository has under the same tag says nothing of what runs.
+  if (reference === undefined || nameInHub(named?.['repository']) !== nameInHub(service.image.repository))
+    return undefined
   try {
     const { revision } = await world.registry.resolve(service.image.repository, reference, signal)
-    return revision !== undefined && /^[0-9a-f]{7,64}$/.test(revision) ? revision : undefined
-  } catch {
+    if (revision === undefined || !/^[0-9a-f]{7,64}$/.test(revision)) return undefined
+    return { commit: revision, readFrom: named?.['digest'] === undefined ? 'tagged image' : 'image' }
+  } catch (error) {
     signal.throwIfAborted()
+    if (!(error instanceof PurserError)) throw error
     // The registry may have removed what runs; its tag in the repository still tells.
     return undefined
   }
+}
+
+/** Docker Hub's images have several names. */
+function nameInHub(repository = ''): string {
+  return repository.replace(/^(?:(?:index|registry-1)\.)?docker\.io\//, '').replace(/^library\//, '')
 }

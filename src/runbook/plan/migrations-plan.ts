@@ -1,4 +1,4 @@
-import type { BlockingSession, DatabaseFacts, MigrationFile, MigrationLock } from '../../adapters/postgres/port.ts'
+import type { BlockingSession, MigrationFile, MigrationLock } from '../../adapters/postgres/port.ts'
 import { PurserError } from '../../errors.ts'
 import type { PlannedMigration, SqlRead } from '../../model/deploy-plan.ts'
 import { migrationFiles, pendingMigrations, severity } from '../migrate/migrations.ts'
@@ -18,7 +18,6 @@ export async function planMigrations(
   /** Undefined when something could not be read. */
   readonly read: SqlRead | undefined
   readonly schema: PlannedSchema
-  readonly facts: DatabaseFacts
 }> {
   const [files, ledger, facts, untried, invalid] = await Promise.all([
     migrationFiles(world, service.migrations, commit, signal),
@@ -50,7 +49,7 @@ export async function planMigrations(
     const lint = seen[index]?.lint
     return { file: name, version, sha256, findings: lint === undefined || 'failed' in lint ? [] : lint.findings }
   })
-  return { planned, risks, read: sqlRead(seen), schema: { files, ledger, pending }, facts }
+  return { planned, risks, read: sqlRead(seen), schema: { files, ledger, pending } }
 }
 
 /** Reads a file and lints it. What cannot be done is said on the plan; it must not keep anybody from seeing the rest. */

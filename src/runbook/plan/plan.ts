@@ -13,7 +13,7 @@ import { planChanges } from './changes-plan.ts'
 import { comparedConfiguration } from '../confirm/compared-configuration.ts'
 import { planCronJobs } from './cronjobs-plan.ts'
 import { requireProvenBefore } from './environment-order.ts'
-import { identitiesOf } from '../confirm/identities.ts'
+import { readIdentities } from '../confirm/identities.ts'
 import { planMigrations } from './migrations-plan.ts'
 import { plannedEffects } from './planned-effects.ts'
 import { requireReadOnlyQueries } from '../verify/configured-queries.ts'
@@ -22,9 +22,15 @@ import { rollbackPreview } from './rollback-preview.ts'
 /** What the deploy will do. Changes nothing. */
 export const plan: Phase = async (context) => {
   await context.report('looking at the repository, the registry, the cluster, the database and Stripe')
-  const made = await makePlan(context)
+  const made = await readablePlan(context)
   const line = `${made.current.version ?? made.current.image} → ${made.version} in ${context.environment.namespace}`
   return { line, plan: made }
+}
+
+/** The plan with what is only for reading: it is not made again with the rest, so nothing of it can void an approval. */
+async function readablePlan(context: PhaseContext): Promise<DeployPlan> {
+  const made = await makePlan(context)
+  return { ...made, changes: await planChanges(context, made.current, made.commit.sha) }
 }
 
 /**
@@ -46,7 +52,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
   const consumers = facts.secretConsumers.others
   const { stripe, decision: endpoint, risks: stripeRisks, podsRead } = await planStripe(context, consumers)
   const currentVersion = await versionOf(context, deployment.image)
-  const changes = await planChanges(context, { image: deployment.image, version: currentVersion }, commit.sha)
+  const leadsTo = await readIdentities(context, deployment)
   const schema = await schemaRisks(context, migrations.schema, currentVersion)
   const dryRun = await world.cluster.setImage(
     {
@@ -64,7 +70,6 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
     version: run.version,
     environment: run.environment,
     commit: { sha: commit.sha, subject: commit.subject },
-    changes,
     image,
     current: {
       image: deployment.image,
@@ -87,12 +92,13 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
       ...imageRisks(image, dryRun.outcome === 'unchanged'),
       ...risksOf(deployment),
       ...stripeRisks,
+      ...leadsTo.risks,
     ],
     ...(migrations.read === undefined ? {} : { read: migrations.read }),
     estimateMinutes: estimateOf(context),
     monitorMinutes: service.monitor.minutes,
     configuration: comparedConfiguration(service, environment),
-    identities: await identitiesOf(context, deployment, migrations.facts),
+    identities: leadsTo.identities,
     effects: plannedEffects(context, { image, migrations: migrations.planned, stripe, cronJobs }),
   }
 }

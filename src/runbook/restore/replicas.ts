@@ -7,6 +7,7 @@ import { currentDeployment } from '../plan/plan.ts'
 /** What will run again after the restore has stopped the service, and what a plan has to say of it. */
 interface RunningReplicas {
   readonly before: ReplicasBefore
+  readonly deployment: DeploymentState
   readonly risks: readonly string[]
 }
 
@@ -21,6 +22,7 @@ export async function runningReplicas(context: PhaseContext, signal: AbortSignal
   const autoscaler = await world.cluster.autoscaler(service.deployment, signal)
   const { replicas } = deployment
   return {
+    deployment,
     before: typeof autoscaler === 'string' ? { replicas } : { replicas, autoscaler },
     risks: [...pausedRisk(deployment), ...autoscalerRisk(replicas, autoscaler)],
   }

@@ -1,10 +1,12 @@
 import type { BackupManifest } from '../../adapters/postgres/port.ts'
 import { settingsDrift } from '../../model/configuration.ts'
+import { identityDrift } from '../../model/identities.ts'
 import type { PlanDifference } from '../../model/plan-difference.ts'
 import type { RestoredTable, RestorePlan } from '../../model/restore-plan.ts'
 import type { Phase, PhaseContext } from '../phase.ts'
 import { CheckFailed, PlanOutdated } from '../errors.ts'
 import { comparedConfiguration } from '../confirm/compared-configuration.ts'
+import { identitiesNow, readIdentities } from '../confirm/identities.ts'
 import { runningReplicas } from './replicas.ts'
 import { missedEvents } from '../stripe/missed-events.ts'
 import { restoreStrategy } from './strategy.ts'
@@ -25,6 +27,7 @@ export const planRestore: Phase = async (context) => {
   const strategy = await restoreStrategy(world, context.environment, manifest, signal)
   const { live, restored, kept } = world.restores.names(run.number)
   const running = await runningReplicas(context, signal)
+  const leadsTo = await readIdentities(context, running.deployment)
   await context.report('counting what was written since')
   const now = await world.restores.countNow(
     manifest.rows.slice(0, mostTables).map(({ table }) => table),
@@ -61,26 +64,38 @@ export const planRestore: Phase = async (context) => {
     deployment: { name: service.deployment, replicas: running.before.replicas },
     cronJobs: service.cronJobs.map(({ name }) => name),
     migrationsLost,
-    risks: [...risksOf(tables, migrationsLost, backup.restoreMs === undefined), ...running.risks],
+    risks: [...risksOf(tables, migrationsLost, backup.restoreMs === undefined), ...running.risks, ...leadsTo.risks],
     configuration: comparedConfiguration(service, context.environment),
+    identities: leadsTo.identities,
   }
   return { line: `${backup.file} → ${live}`, plan }
 }
 
 /**
- * Raises PlanOutdated, with every difference, when what was approved is no longer possible, the backup is another one, or
- * purser.yaml says something else. Once the swap has begun nothing is compared: it is finished or put back. Safe to repeat.
+ * Raises PlanOutdated, with every difference, when what was approved is no longer possible, the backup is another one,
+ * purser.yaml says something else, or the environment leads elsewhere. Once the swap has begun nothing is compared: it is
+ * finished or put back. Safe to repeat.
  */
 export async function confirmRestorePlan(context: PhaseContext, plan: RestorePlan): Promise<void> {
   if ((await context.records.effectsOf(context.run.number)).length > 0) return
-  const differences = [...settingsSince(context, plan), ...(await backupDrift(context, plan))]
+  const differences = [
+    ...(await identitiesSince(context, plan)),
+    ...settingsSince(context, plan),
+    ...(await backupDrift(context, plan)),
+  ]
   if (differences.length > 0) throw new PlanOutdated(differences)
 }
 
 function settingsSince({ service, environment }: PhaseContext, plan: RestorePlan): readonly PlanDifference[] {
-  if (plan.configuration === undefined) return [{ now: 'the plan was made by an earlier version of Purser' }]
+  if (plan.configuration === undefined || plan.identities === undefined)
+    return [{ now: 'the plan was made by an earlier version of Purser' }]
   const now = comparedConfiguration(service, environment)
   return settingsDrift(plan.configuration, now, (key) => `${key} in purser.yaml`)
+}
+
+/** That a plan of an earlier version has none is told by `settingsSince`. */
+async function identitiesSince(context: PhaseContext, { identities }: RestorePlan): Promise<readonly PlanDifference[]> {
+  return identities === undefined ? [] : identityDrift(identities, await identitiesNow(context))
 }
 
 async function backupDrift(context: PhaseContext, plan: RestorePlan): Promise<readonly PlanDifference[]> {

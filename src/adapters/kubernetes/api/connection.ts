@@ -66,6 +66,10 @@ export class Connection {
     this.#timeoutMs = options.requestTimeoutMs
   }
 
+  get server(): string {
+    return this.#server
+  }
+
   async json<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
     const body = await this.text(request, signal)
     return JSON.parse(body) as T
