@@ -6,6 +6,30 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npx tsc -p tsconfig.build.json && npm prune --no-save --omit=dev --no-audit --no-fund
 
+# The runner of a version's commands, without anything of Purser but that program: docker build --target runner .
+# Teams extend it with their toolchain (docs/runner.md).
+FROM node:24-bookworm-slim AS runner
+# A program that its user may start but not read shows its memory to none of that user's other processes. So no command can
+# look into the runner, or into process 1, and be there for the next one.
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends ca-certificates git tini \
+  && rm -rf /var/lib/apt/lists/* \
+  && cp /usr/local/bin/node /usr/local/bin/purser-runner \
+  && chmod 0711 /usr/local/bin/purser-runner /usr/bin/tini \
+  && mkdir /workspace && chown 64110:64110 /workspace
+WORKDIR /opt/purser-runner
+COPY --from=build /app/node_modules/zod ./node_modules/zod
+COPY --from=build /app/dist/runner ./dist/runner
+COPY --from=build /app/dist/adapters/runner ./dist/adapters/runner
+COPY --from=build /app/dist/adapters/process ./dist/adapters/process
+COPY --from=build /app/dist/errors.js /app/dist/time-limit.js ./dist/
+COPY package.json ./
+# Nobody else's: the runner ends every process of its user.
+USER 64110:64110
+# tini collects what commands leave behind. When the runner goes, the container goes, and with it whatever runs in it.
+ENTRYPOINT ["tini", "--", "purser-runner", "/opt/purser-runner/dist/runner/main.js"]
+CMD ["--socket", "/run/purser-runner/socket", "--workspace", "/workspace", "--scratch", "/tmp", "--scratch", "/dev/shm"]
+
 FROM node:24-bookworm-slim
 # Each server gets the client tools of its own major, from PostgreSQL's own archive: older ones cannot dump it, and an older server
 # does not understand all that a newer pg_restore says.

@@ -19,6 +19,8 @@ export async function writeConfiguration(path: string, facts: ConfigurationFacts
   const yaml = parseDocument(await readFile(committed, 'utf8'))
   const production = ['environments', 'production']
   yaml.deleteIn(['environments', 'staging'])
+  // A laptop may have no bubblewrap; every plan says so then.
+  yaml.setIn(['runner'], 'optional')
   yaml.setIn(['service', 'repository'], facts.repository)
   yaml.setIn(['service', 'monitor', 'minutes'], facts.monitorSeconds / 60)
   yaml.setIn(['service', 'monitor', 'everySeconds'], 2)

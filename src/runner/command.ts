@@ -92,10 +92,11 @@ async function whenOver(child: ChildProcess, command: Command, stop: AbortSignal
   })
   const printed = Promise.allSettled([pump(child.stdout, 'stdout', command), pump(child.stderr, 'stderr', command)])
   const group = child.pid
+  let ending: Promise<unknown> | undefined
   const end = (): void => {
     if (group === undefined) return
     // The program itself may have left its group.
-    void endGroup(group, graceMs).then(() => (command.alone ? endOthers() : child.kill('SIGKILL')))
+    ending ??= endGroup(group, graceMs).then(() => (command.alone ? endOthers() : child.kill('SIGKILL')))
   }
   if (stop.aborted) end()
   else stop.addEventListener('abort', end, { once: true })
@@ -106,6 +107,8 @@ async function whenOver(child: ChildProcess, command: Command, stop: AbortSignal
     return code
   } finally {
     stop.removeEventListener('abort', end)
+    // Were it still under way, it would end the next command too.
+    await ending
     if (command.alone) await endTree()
     // What has escaped from the group keeps the output open; what was printed before is taken all the same.
     await Promise.race([printed, sleep(command.alone ? drainMs : lingerMs, undefined, { ref: false })])

@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, rm, stat } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { empty } from './workspace-directory.ts'
@@ -20,10 +20,17 @@ export async function listen(options: ListenOptions): Promise<void> {
   const { socket, log } = options
   await mkdir(dirname(socket), { recursive: true, mode: 0o750 })
   await rm(socket, { force: true })
+  let inode: number | undefined
   let last: Promise<void> = Promise.resolve()
   const server = createServer((connection) => {
     const before = last
     last = turn(connection, before, options)
+      .then(() => requireSocket(socket, inode))
+      .catch((error: unknown) => {
+        // Something of a command may still be here: nothing else may be run beside it.
+        log(`ending: ${error instanceof Error ? error.message : String(error)}`)
+        process.exit(70)
+      })
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -31,23 +38,26 @@ export async function listen(options: ListenOptions): Promise<void> {
   })
   // The group of the directory is the one that Purser is in.
   await chmod(socket, 0o660)
+  inode = (await stat(socket)).ino
   log(`listening at ${socket}`)
 }
 
 async function turn(connection: Socket, before: Promise<void>, options: ListenOptions): Promise<void> {
-  const { directory, scratch, log } = options
-  const ready = before.then(async () => {
-    for (const place of [directory, ...scratch]) await empty(place)
-  })
-  try {
-    await serve(connection, options, ready)
-  } catch (error) {
-    // Something of a command may still run here: nothing else may be run beside it.
-    log(`ending: ${error instanceof Error ? error.message : String(error)}`)
-    process.exit(70)
-  }
+  const places = [options.directory, ...options.scratch]
+  const ready = before.then(() => emptyAll(places))
+  await serve(connection, options, ready)
   // Also of a connection that was closed before its turn.
   await ready
-  if (!(await endOthers())) process.exit(70)
-  for (const place of [directory, ...scratch]) await empty(place)
+  if (!(await endOthers())) throw new Error('a process of a command cannot be ended')
+  await emptyAll(places)
+}
+
+async function emptyAll(places: readonly string[]): Promise<void> {
+  for (const place of places) await empty(place)
+}
+
+/** A command may write where the socket is. Nobody may be left to speak to another one in its place. */
+async function requireSocket(socket: string, inode: number | undefined): Promise<void> {
+  const there = await stat(socket).catch(() => undefined)
+  if (there?.ino !== inode) throw new Error('a command has taken the socket away')
 }

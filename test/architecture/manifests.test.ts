@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
@@ -72,6 +73,91 @@ describe('deploy/rbac.yaml', () => {
       .find((it) => it.kind === 'Deployment')
     expect(purser?.metadata.namespace).toBe(account.namespace)
     expect(purser?.spec.template.spec.serviceAccountName).toBe(account.name)
+  })
+})
+
+interface Container {
+  readonly name: string
+  readonly env?: readonly { readonly name: string; readonly value?: string }[]
+  readonly envFrom?: unknown
+  readonly resources: { readonly limits: Readonly<Record<string, string>> }
+  readonly securityContext: Readonly<Record<string, unknown>>
+  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[]
+}
+
+interface Pod {
+  readonly automountServiceAccountToken: boolean
+  readonly shareProcessNamespace?: boolean
+  readonly hostPID?: boolean
+  readonly hostNetwork?: boolean
+  readonly containers: readonly Container[]
+  readonly volumes: readonly { readonly name: string; readonly emptyDir?: { readonly sizeLimit?: string } }[]
+}
+
+describe('deploy/purser.yaml', () => {
+  const deployment = parseAllDocuments(readFileSync(path('deploy/purser.yaml'), 'utf8'))
+    .map((it) => it.toJS() as { kind: string; spec: { template: { spec: Pod } } })
+    .find((it) => it.kind === 'Deployment')
+  const pod = deployment?.spec.template.spec as Pod
+  const container = (name: string) => pod.containers.find((it) => it.name === name) as Container
+
+  it('gives the runner nothing of Purser: no secret, no token, no volume but the one with the socket', () => {
+    const [purser, runner] = [container('purser'), container('runner')]
+    expect(runner.envFrom).toBeUndefined()
+    expect(runner.env).toBeUndefined()
+    const names = ({ volumeMounts }: Container) => volumeMounts.map(({ name }) => name)
+    expect(names(runner).filter((name) => names(purser).includes(name))).toEqual(['runner-socket'])
+    const own = pod.volumes.filter(({ name }) => names(runner).includes(name))
+    expect(own.every(({ emptyDir }) => emptyDir?.sizeLimit !== undefined)).toBe(true)
+    // The kubelet would mount the token into every container.
+    expect(pod.automountServiceAccountToken).toBe(false)
+    expect(names(purser)).toContain('kubernetes-api')
+    expect(pod).not.toHaveProperty('shareProcessNamespace')
+    expect(pod).not.toHaveProperty('hostPID')
+    expect(pod).not.toHaveProperty('hostNetwork')
+  })
+
+  it('runs each container as a user of its own who can gain no right, with a root that nobody writes', () => {
+    const users = pod.containers.map(({ securityContext }) => securityContext['runAsUser'])
+    expect(new Set(users).size).toBe(2)
+    for (const { securityContext, resources } of pod.containers) {
+      expect(securityContext).toMatchObject({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      })
+      expect(resources.limits['memory']).toBeDefined()
+    }
+  })
+
+  it('and the Dockerfile agree on the runner’s user, socket and workspace, and purser.yaml wants a runner', () => {
+    const dockerfile = readFileSync(path('Dockerfile'), 'utf8')
+    const { runAsUser, runAsGroup } = container('runner').securityContext
+    expect(dockerfile).toContain(`USER ${String(runAsUser)}:${String(runAsGroup)}`)
+    const socket = container('purser').env?.find(({ name }) => name === 'PURSER_RUNNER')?.value
+    expect(dockerfile).toContain(`"--socket", "${socket}"`)
+    for (const { mountPath } of container('runner').volumeMounts) expect(dockerfile).toContain(mountPath)
+    expect(config.runner).toBe('required')
+  })
+
+  it('the runner’s image has every module that its program imports', () => {
+    const stage = readFileSync(path('Dockerfile'), 'utf8').split('AS runner')[1]?.split('\nFROM ')[0] ?? ''
+    const copied = [...stage.matchAll(/\/app\/(dist\/[\w./-]+|node_modules\/\w+)/g)].map(([, it = '']) => it)
+    const needed = new Set<string>()
+    const visit = (file: string): void => {
+      if (needed.has(file)) return
+      needed.add(file)
+      for (const [, specifier = ''] of readFileSync(path(file), 'utf8').matchAll(
+        /^import (?!type ).*? from '([^']+)'/gms,
+      ))
+        if (specifier.startsWith('.')) visit(join(dirname(file), specifier))
+        else if (!specifier.startsWith('node:')) needed.add(`node_modules/${specifier}`)
+    }
+    visit('src/runner/main.ts')
+    const inImage = [...needed].map((file) => file.replace(/^src/, 'dist').replace(/\.ts$/, '.js'))
+    expect(inImage.filter((file) => !copied.some((place) => file === place || file.startsWith(`${place}/`)))).toEqual(
+      [],
+    )
   })
 })
 

@@ -246,6 +246,15 @@ describe.runIf(isRoot)('a runner that listens', () => {
     await workspace.close()
   })
 
+  it('ends when a command has put another socket in its place, so that nobody speaks to that', async () => {
+    const own = await startRunner([], { beside: true })
+    const workspace = await opened(runnerAt(own.socket))
+    await workspace.run(script(`rm ${own.socket}; touch ${own.socket}`), never)
+    await workspace.close()
+    expect(await own.exited).toBe(70)
+    await own.close()
+  })
+
   it('says why a checkout cannot be unpacked', async () => {
     const broken = (to: Writable) =>
       new Promise<void>((resolve) => to.write(Buffer.alloc(300_000, 'no tar'), () => resolve()))

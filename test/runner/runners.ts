@@ -24,8 +24,8 @@ function skipped(why: string): void {
   process.stderr.write(`skipped: ${why}\n`)
 }
 
-/** A user of whom this machine has nothing. */
-const user = 64_111
+/** Users of whom this machine has nothing. */
+const [stranger, anotherStranger] = [64_111, 64_112]
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 export interface RunnerProcess {
@@ -41,7 +41,8 @@ export interface RunnerProcess {
 }
 
 /** The runner as its container runs it: another user, no new rights, a Node that its commands cannot read the memory of. */
-export async function startRunner(options: readonly string[] = []): Promise<RunnerProcess> {
+export async function startRunner(options: readonly string[] = [], { beside = false } = {}): Promise<RunnerProcess> {
+  const user = beside ? anotherStranger : stranger
   const directory = await mkdtemp(join(tmpdir(), 'purser-runner-'))
   await chmod(directory, 0o755)
   const program = await bundled(directory)
