@@ -311,14 +311,16 @@ async function leaveLock(
 ): Promise<void> {
   const until = hours === undefined ? undefined : new Date(Date.now() + hours * 3_600_000)
   const { environment, requestedBy: by, channel: source } = run
-  if (!(await lockIn(sql, db, { environment, reason, by, source, until }))) return
+  const { locked, ended } = await lockIn(sql, db, { environment, reason, by, source, until })
+  if (!locked) return
+  const former = ended === undefined ? '' : `The lock “${ended.reason}” has ended. `
   const end =
     until === undefined
       ? 'until somebody unlocks it'
       : `until ${until.toISOString().slice(0, 16).replace('T', ' ')} UTC`
   await insertPost(sql, run.number, {
     kind: 'note',
-    text: `${environment} is locked now, ${end}: ${reason}. /billing unlock ${environment} opens it.`,
+    text: `${former}${environment} is locked now, ${end}: ${reason}. /billing unlock ${environment} opens it.`,
   })
 }
 
