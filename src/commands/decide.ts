@@ -51,7 +51,7 @@ export async function approve(
   const run = await context.runs.get(ticket.run)
   await guardApproval(context, caller, run)
   await guardLock(context, run.environment)
-  if (run.kind === 'deploy' && run.freezeOverride === undefined) guardFreeze(context, run.environment, 'approve')
+  if (isFrozen(run)) guardFreeze(context, run.environment, 'approve')
   if (run.kind === 'rollback') await guardUndo(run, context)
   const undone = run.parent === undefined ? undefined : (await context.runs.get(run.parent)).kind
   const { policy } = environmentOf(context, run.environment)
@@ -59,6 +59,11 @@ export async function approve(
   const entitled = await entitledToApprove(context, run)
   const event = { type: 'approved', by: caller.user, planHash: ticket.plan ?? '', needed, entitled } as const
   return decide(caller, run, event, 'approved', context)
+}
+
+/** Tells whether a freeze stops the run: what mends or only looks goes on, and so does what was asked for in spite of one. */
+function isFrozen({ kind, dryRun, freezeOverride }: Run): boolean {
+  return kind === 'deploy' && !dryRun && freezeOverride === undefined
 }
 
 /** Carries out the Reject button. Whoever asked for the run may take it back too. */
@@ -75,6 +80,7 @@ export async function retry(caller: Caller, asked: number | undefined, context: 
     asked === undefined ? await newestFailed(context, environments) : await guardRun(context, caller, 'deploy', asked)
   if (run === undefined) return tell(nothingHasFailed(environments))
   if (!isReadOnly(run)) await guardLock(context, run.environment)
+  if (isFrozen(run)) guardFreeze(context, run.environment, 'retry')
   if ((await context.runs.effects(run.number)).some((effect) => effect.status === 'undone'))
     throw new CommandRefused(
       'taken_back',
