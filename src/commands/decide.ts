@@ -14,6 +14,7 @@ import {
 } from './guards.ts'
 import { approvalsNeeded } from '../jobs/approvals-needed.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
+import { isFrozen } from '../model/freeze.ts'
 import { isReadOnly } from '../model/kinds.ts'
 import type { Run } from '../model/run.ts'
 import type { ThreadPost } from '../model/post.ts'
@@ -59,11 +60,6 @@ export async function approve(
   const entitled = await entitledToApprove(context, run)
   const event = { type: 'approved', by: caller.user, planHash: ticket.plan ?? '', needed, entitled } as const
   return decide(caller, run, event, 'approved', context)
-}
-
-/** Tells whether a freeze stops the run: what mends or only looks goes on, and so does what was asked for in spite of one. */
-function isFrozen({ kind, dryRun, freezeOverride }: Run): boolean {
-  return kind === 'deploy' && !dryRun && freezeOverride === undefined
 }
 
 /** Carries out the Reject button. Whoever asked for the run may take it back too. */

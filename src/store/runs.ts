@@ -188,13 +188,16 @@ export class RunStore {
     return { run: after, enqueue: next.enqueue, ended: head }
   }
 
-  /** Reminds these people of an approval, once for each plan. Returns false when the run is decided, or they were told before. */
-  async remind(number: number, who: readonly string[]): Promise<boolean> {
+  /**
+   * Reminds these people of an approval, once for each plan. Returns false when the run is another one than it was when they were
+   * chosen: somebody may have approved or decided.
+   */
+  async remind({ number, rev }: Pick<Run, 'number' | 'rev'>, who: readonly string[]): Promise<boolean> {
     return this.#db.transaction(async (sql) => {
       const { rowCount } = await sql.query(
         `update purser.runs set reminded = jsonb_build_object('at', now(), 'who', $2::jsonb), rev = rev + 1
-         where number = $1 and status = 'awaiting_approval' and reminded is null`,
-        [number, JSON.stringify(who)],
+         where number = $1 and status = 'awaiting_approval' and reminded is null and rev = $3`,
+        [number, JSON.stringify(who), rev],
       )
       if (rowCount !== 1) return false
       await insertPost(sql, number, { kind: 'reminder', approvers: who })
