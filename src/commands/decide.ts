@@ -14,6 +14,7 @@ import {
 } from './guards.ts'
 import { approvalsNeeded } from '../jobs/approvals-needed.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
+import { isFrozen } from '../model/freeze.ts'
 import { isReadOnly } from '../model/kinds.ts'
 import type { Run } from '../model/run.ts'
 import type { ThreadPost } from '../model/post.ts'
@@ -51,7 +52,7 @@ export async function approve(
   const run = await context.runs.get(ticket.run)
   await guardApproval(context, caller, run)
   await guardLock(context, run.environment)
-  if (run.kind === 'deploy' && run.freezeOverride === undefined) guardFreeze(context, run.environment, 'approve')
+  if (isFrozen(run)) guardFreeze(context, run.environment, 'approve')
   if (run.kind === 'rollback') await guardUndo(run, context)
   const undone = run.parent === undefined ? undefined : (await context.runs.get(run.parent)).kind
   const { policy } = environmentOf(context, run.environment)
@@ -75,6 +76,7 @@ export async function retry(caller: Caller, asked: number | undefined, context: 
     asked === undefined ? await newestFailed(context, environments) : await guardRun(context, caller, 'deploy', asked)
   if (run === undefined) return tell(nothingHasFailed(environments))
   if (!isReadOnly(run)) await guardLock(context, run.environment)
+  if (isFrozen(run)) guardFreeze(context, run.environment, 'retry')
   if ((await context.runs.effects(run.number)).some((effect) => effect.status === 'undone'))
     throw new CommandRefused(
       'taken_back',

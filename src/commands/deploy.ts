@@ -1,5 +1,7 @@
 import type { PurserConfig } from '../config/purser-yaml.ts'
+import type { PolicyConfig } from '../config/environment-schema.ts'
 import { approvalsNeeded } from '../jobs/approvals-needed.ts'
+import { approversOf } from '../jobs/approvers.ts'
 import { newRun, type PhaseMinutes } from '../model/new-run.ts'
 import { deployPhases } from '../model/phases.ts'
 import { noReasonGiven, noVersionChosen } from '../messages/answers/refused.ts'
@@ -64,6 +66,11 @@ export async function deploy(caller: Caller, asked: AskedDeploy, context: Comman
   if (!asked.dryRun) await guardLock(context, name)
   const { policy } = environmentOf(context, name)
   const freezeOverride = asked.dryRun ? undefined : overridden(context, name, asked.overrideFreeze)
+  const needed = approvalsNeeded(
+    { kind: 'deploy', ...(freezeOverride === undefined ? {} : { freezeOverride }) },
+    policy,
+  )
+  if (freezeOverride !== undefined) guardEnoughApprovers(caller, needed, policy)
   const run = newRun('deploy', {
     service: context.config.service.name,
     environment: name,
@@ -74,16 +81,26 @@ export async function deploy(caller: Caller, asked: AskedDeploy, context: Comman
     channel: caller.channel,
     reason: asked.overrideFreeze,
     freezeOverride,
-    approvalsNeeded: approvalsNeeded(
-      { kind: 'deploy', ...(freezeOverride === undefined ? {} : { freezeOverride }) },
-      policy,
-    ),
+    approvalsNeeded: needed,
     minutes: deployMinutes(context.config),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })
   const applied = await context.runs.create(run)
   await publishAndEnqueue(context, applied)
   return silent
+}
+
+/** Raises CommandRefused when one approval more than usual could never come together. How large a group is, is unknown here. */
+function guardEnoughApprovers({ user }: Caller, needed: number, policy: PolicyConfig): void {
+  const people = new Set(approversOf({ requestedBy: user }, policy))
+  if (needed <= people.size || [...people].some((id) => id.startsWith('S'))) return
+  throw new CommandRefused(
+    'too_few_approvers',
+    `it needs ${needed} approvals, and only ${people.size} may approve it`,
+    {
+      hint: 'Add an approver to policy.approvers, or wait for the end of the freeze.',
+    },
+  )
 }
 
 /** The name of the freeze that a reason was given for. Raises Frozen without a reason, and CommandRefused when nothing is frozen. */

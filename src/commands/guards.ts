@@ -55,9 +55,9 @@ export class Frozen extends PurserError {
   readonly code = 'environment_frozen'
   readonly environment: string
   readonly freeze: Freeze
-  readonly doing: 'deploy' | 'approve'
+  readonly doing: 'deploy' | 'approve' | 'retry'
 
-  constructor(environment: string, freeze: Freeze, doing: 'deploy' | 'approve') {
+  constructor(environment: string, freeze: Freeze, doing: Frozen['doing']) {
     super(`${environment} is frozen until ${freeze.until.toISOString()}: ${freeze.name}`)
     this.environment = environment
     this.freeze = freeze
@@ -71,6 +71,7 @@ const refusalCodes = [
   'taken_back',
   'rollback_outdated',
   'not_frozen',
+  'too_few_approvers',
 ] as const
 type RefusalCode = (typeof refusalCodes)[number]
 
@@ -199,7 +200,7 @@ export function freezeOf(
 }
 
 /** Raises Frozen while a freeze is on. */
-export function guardFreeze(context: CommandContext, environment: string, doing: 'deploy' | 'approve'): void {
+export function guardFreeze(context: CommandContext, environment: string, doing: Frozen['doing']): void {
   const freeze = freezeOf(context, environment)
   if (freeze !== undefined) throw new Frozen(environment, freeze, doing)
 }

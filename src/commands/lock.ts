@@ -1,13 +1,13 @@
 import { lockNotUnderstood, noReasonGiven, unlockedMeanwhile, wasNotLocked } from '../messages/answers/refused.ts'
 import { inputs, lockView } from '../messages/dialogs/ask-dialogs.ts'
-import { lockAnnouncement, lockedRefusal, unlockAnnouncement } from '../messages/answers/lock.ts'
+import { lockAnnouncement, lockedRefusal, lockEnded, unlockAnnouncement } from '../messages/answers/lock.ts'
 import { announced } from './announce.ts'
 import { type Answer, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import type { Lock } from '../model/lock.ts'
 import { environmentOf, guard, NotAllowed, permitAnywhere } from './guards.ts'
 import { command } from './grammar/row.ts'
-import { readLockWords } from './grammar/lock-time.ts'
+import { endProblem, readLockWords } from './grammar/lock-time.ts'
 import { environment, isReason, lockWords } from './grammar/words.ts'
 import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
 
@@ -47,7 +47,8 @@ export async function lock(
   const { reason, until } = read
   if (reason === undefined) return openLockDialog(caller, undefined, context, typed.trim())
   const { user: by, channel: source } = caller
-  const locked = await context.locks.lock({ environment, reason, by, source, until })
+  const { locked, ended } = await context.locks.lock({ environment, reason, by, source, until })
+  if (ended !== undefined) await announced(policy.channels, lockEnded(ended), context)
   const held = await context.locks.find(environment)
   if (held === undefined) return tell(unlockedMeanwhile(environment))
   if (!locked) return tell(lockedRefusal(held))
@@ -74,6 +75,8 @@ export async function confirmLock(dialog: Submitted, context: CommandContext): P
   if (ends !== '' && !/^(until|for)\s/i.test(ends))
     return tell(lockNotUnderstood('An end begins with “until” or “for”, as in “for 2h”.'))
   const chosen = dialog.value(inputs.environment) ?? environment
+  const problem = ends === '' ? undefined : endProblem(ends, context.now(), environmentOf(context, chosen).timeZone)
+  if (problem !== undefined) return tell(lockNotUnderstood(problem))
   return lock({ user: dialog.user, channel }, `${ends} ${reason}`, context, chosen)
 }
 

@@ -147,7 +147,9 @@ export class Publisher {
     // yet.
     const told = await this.#deps.runs.get(run.number)
     try {
-      await this.#say(told, batch.post, { channel: board.channel, threadTs: board.ts }, signal)
+      // Somebody decided after it was stored: nobody is called for that any more.
+      if (batch.post.kind !== 'reminder' || told.status === 'awaiting_approval')
+        await this.#say(told, batch.post, { channel: board.channel, threadTs: board.ts }, signal)
     } catch (error) {
       if (pauseAfter(error) !== undefined) throw error
       // This one will never be taken; those behind it may be.

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
 import type { PurserConfig } from '../config/purser-yaml.ts'
-import type { PolicyConfig } from '../config/environment-schema.ts'
+import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import { TransitionRefused } from '../model/errors.ts'
+import { freezeAt, isFrozen } from '../model/freeze.ts'
 import type { Lock } from '../model/lock.ts'
 import type { LockStore } from '../store/locks.ts'
 import { approversOf } from './approvers.ts'
@@ -43,9 +44,10 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
     await unlessSettled(runs.apply(run, { type: 'expired' }, who, { line: 'nobody approved in time' }), log)
   for (const { run, phase } of await sweeps.idleCancellations())
     await unlessSettled(runs.apply(run, { type: 'stopped', phase }, who), log)
-  for (const [name, { policy }] of Object.entries(deps.config.environments)) {
+  for (const [name, environment] of Object.entries(deps.config.environments)) {
+    const { policy } = environment
     await sweeps.rollbackButtonsPast(policy.rollbackButtonHours, name)
-    for (const run of await sweeps.halfWaited(policy.approvalExpiryMinutes, name)) await remind(deps, run, policy)
+    for (const run of await sweeps.halfWaited(policy.approvalExpiryMinutes, name)) await remind(deps, run, environment)
   }
   for (const lock of await deps.locks.clearEnded()) await deps.tellLockEnded(lock)
   await deps.beginWantedRollbacks()
@@ -60,12 +62,18 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
   }
 }
 
-/** Reminds those who may approve and have not. */
-async function remind({ runs }: ReconcilerDependencies, number: number, policy: PolicyConfig): Promise<void> {
+/** Reminds those who may approve and have not. While they would be refused they are not called: it is done once they can. */
+async function remind(
+  { runs, locks }: ReconcilerDependencies,
+  number: number,
+  { policy, timeZone }: Pick<EnvironmentConfig, 'policy' | 'timeZone'>,
+): Promise<void> {
   const run = await runs.get(number)
+  const frozen = isFrozen(run) && freezeAt(policy.freezes, new Date(), timeZone) !== undefined
+  if (frozen || (await locks.find(run.environment)) !== undefined) return
   const given = run.approvals.filter(({ decision, planHash }) => decision === 'approved' && planHash === run.planHash)
   const asked = approversOf(run, policy).filter((approver) => !given.some(({ user }) => user === approver))
-  await runs.remind(number, asked)
+  await runs.remind(run, asked)
 }
 
 /** Passes over a change that somebody else was faster with: that is what compare-and-set is for. */

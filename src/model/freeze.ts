@@ -1,4 +1,5 @@
 import { Cron } from 'croner'
+import type { Run } from './run.ts'
 
 /** A time in which nothing is deployed, as purser.yaml has it: again and again, or once. Local times of the environment. */
 export type FreezeWindow =
@@ -56,4 +57,9 @@ function endOf(window: FreezeWindow, at: Date, timeZone: string): Date | undefin
 
 function instant(local: string, timeZone: string): Date | undefined {
   return new Cron(`${local}:00`, { timezone: timeZone }).nextRun(new Date(0)) ?? undefined
+}
+
+/** Tells whether a freeze stops the run, if one is on: what mends or only looks goes on, and so does what was asked for in spite of one. */
+export function isFrozen({ kind, dryRun, freezeOverride }: Pick<Run, 'kind' | 'dryRun' | 'freezeOverride'>): boolean {
+  return kind === 'deploy' && !dryRun && freezeOverride === undefined
 }

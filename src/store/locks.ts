@@ -22,6 +22,12 @@ interface NewLock {
   readonly until?: Date | undefined
 }
 
+interface Locking {
+  readonly locked: boolean
+  /** The former lock, whose time was over and which made way: whoever locks says that it has ended. */
+  readonly ended: Lock | undefined
+}
+
 export class LockStore {
   readonly #db: StateDatabase
 
@@ -38,15 +44,18 @@ export class LockStore {
     return rows.map(lockOf)[0]
   }
 
-  /** Locks the environment. Returns false when it is locked already: the first lock stays. */
-  async lock(lock: NewLock): Promise<boolean> {
+  /** Locks the environment, unless it is locked already: the first lock stays. */
+  async lock(lock: NewLock): Promise<Locking> {
     return this.#db.transaction((sql) => lockIn(sql, this.#db, lock))
   }
 
-  /** Unlocks the environment. Returns false when it was not locked. */
+  /** Unlocks the environment. Returns false when it was not locked. A lock whose time is over stays for `clearEnded`. */
   async unlock(environment: string, by: string, source: string): Promise<boolean> {
     return this.#db.transaction(async (sql) => {
-      const { rowCount } = await sql.query('delete from purser.locks where environment = $1', [environment])
+      const { rowCount } = await sql.query(
+        'delete from purser.locks where environment = $1 and (until is null or until > now())',
+        [environment],
+      )
       if (rowCount === 1)
         await recordAudit(sql, this.#db, {
           run: undefined,
@@ -66,9 +75,9 @@ export class LockStore {
 }
 
 /** Does what `lock` does, inside a transaction of the caller. */
-export async function lockIn(sql: Sql, db: StateDatabase, lock: NewLock): Promise<boolean> {
+export async function lockIn(sql: Sql, db: StateDatabase, lock: NewLock): Promise<Locking> {
   const { environment, reason, by, source, until } = lock
-  await clearEnded(sql, db, environment)
+  const [ended] = await clearEnded(sql, db, environment)
   const { rowCount } = await sql.query(
     'insert into purser.locks (environment, reason, locked_by, until) values ($1, $2, $3, $4) on conflict do nothing',
     [environment, db.mask(reason), by, until ?? null],
@@ -82,7 +91,7 @@ export async function lockIn(sql: Sql, db: StateDatabase, lock: NewLock): Promis
       kind: 'locked',
       text: `${environment}: ${reason}${end}`,
     })
-  return rowCount === 1
+  return { locked: rowCount === 1, ended }
 }
 
 async function clearEnded(sql: Sql, db: StateDatabase, environment?: string): Promise<readonly Lock[]> {

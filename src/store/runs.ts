@@ -188,13 +188,16 @@ export class RunStore {
     return { run: after, enqueue: next.enqueue, ended: head }
   }
 
-  /** Reminds these people of an approval, once for each plan. Returns false when the run is decided, or they were told before. */
-  async remind(number: number, who: readonly string[]): Promise<boolean> {
+  /**
+   * Reminds these people of an approval, once for each plan. Returns false when the run is another one than it was when they were
+   * chosen: somebody may have approved or decided.
+   */
+  async remind({ number, rev }: Pick<Run, 'number' | 'rev'>, who: readonly string[]): Promise<boolean> {
     return this.#db.transaction(async (sql) => {
       const { rowCount } = await sql.query(
         `update purser.runs set reminded = jsonb_build_object('at', now(), 'who', $2::jsonb), rev = rev + 1
-         where number = $1 and status = 'awaiting_approval' and reminded is null`,
-        [number, JSON.stringify(who)],
+         where number = $1 and status = 'awaiting_approval' and reminded is null and rev = $3`,
+        [number, JSON.stringify(who), rev],
       )
       if (rowCount !== 1) return false
       await insertPost(sql, number, { kind: 'reminder', approvers: who })
@@ -311,14 +314,16 @@ async function leaveLock(
 ): Promise<void> {
   const until = hours === undefined ? undefined : new Date(Date.now() + hours * 3_600_000)
   const { environment, requestedBy: by, channel: source } = run
-  if (!(await lockIn(sql, db, { environment, reason, by, source, until }))) return
+  const { locked, ended } = await lockIn(sql, db, { environment, reason, by, source, until })
+  if (!locked) return
+  const former = ended === undefined ? '' : `The lock “${ended.reason}” has ended. `
   const end =
     until === undefined
       ? 'until somebody unlocks it'
       : `until ${until.toISOString().slice(0, 16).replace('T', ' ')} UTC`
   await insertPost(sql, run.number, {
     kind: 'note',
-    text: `${environment} is locked now, ${end}: ${reason}. /billing unlock ${environment} opens it.`,
+    text: `${former}${environment} is locked now, ${end}: ${reason}. /billing unlock ${environment} opens it.`,
   })
 }
 

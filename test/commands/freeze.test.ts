@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { confirmDeploy, openDeployDialog } from '../../src/commands/deploy.ts'
 import { submitted } from '../../src/commands/dialogs/submitted.ts'
+import { retry } from '../../src/commands/decide.ts'
 import { status } from '../../src/commands/status.ts'
 import { parseCommand } from '../../src/commands/grammar.ts'
 import type { PolicyConfig } from '../../src/config/environment-schema.ts'
@@ -67,6 +68,32 @@ describe('in a freeze', () => {
     expect(await approves(alex, run, context)).toMatch(/is frozen until .*Nothing was approved\. Reject it/)
     expect((await stores.runs.get(run.number)).status).toBe('awaiting_approval')
     expect((await stores.runs.get(run.number)).approvals).toEqual([])
+  })
+
+  it('a failed deploy is not retried; the answer says that a rollback is free', async () => {
+    const run = await failedWithEffects()
+    await changesNothing(async () => {
+      expect(await said(frozen(), dana, (noting) => retry(dana, run.number, noting))).toMatch(
+        /is frozen until .*The run stays as it is.*Rolling back, restoring and looking are not frozen/,
+      )
+    })
+    expect(await said(open(), dana, (noting) => retry(dana, run.number, noting))).toBe('')
+  })
+
+  it('a deploy that was asked for in spite of it is retried', async () => {
+    const run = await stores.failedAt('e2e', { freezeOverride: 'Month end', reason: 'urgent' })
+    expect(await said(frozen(), dana, (noting) => retry(dana, run.number, noting))).toBe('')
+  })
+
+  it('an override that nobody could approve is refused at once', async () => {
+    await changesNothing(async () => {
+      expect(await deploys(dana, 'v1.2.0 --override-freeze urgent fix', frozen())).toMatch(
+        /needs 2 approvals, and only 1 may approve it.*Add an approver/s,
+      )
+    })
+    expect(await deploys(dana, 'v1.2.0 --override-freeze urgent fix', frozen({ approvers: ['UALEX', 'SOPS'] }))).toBe(
+      '',
+    )
   })
 
   it('two approve what was asked for in spite of it', async () => {

@@ -64,6 +64,27 @@ describe('a lock that ends by itself', () => {
     expect(await audit()).toContain('lock_ended production: closing the books')
   })
 
+  it('is told of in the channels also when the next lock clears it away', async () => {
+    await locks('for 2h closing the books')
+    await timePasses()
+    const context = openContext()
+    await locks('another reason', context)
+    expect(context.announced).toEqual([
+      expect.stringMatching(/The lock of \*production\* has ended.*\n<@UDANA> had locked it: closing the books/),
+      expect.stringMatching(/locked production\*: another reason/),
+    ])
+    expect(await stores.locks.clearEnded()).toEqual([])
+  })
+
+  it('is not unlocked by anybody once its time is over: its end is still to be told and recorded', async () => {
+    await locks('for 2h closing the books')
+    await timePasses()
+    const unlocked = await said(openContext(), alex, async (noting) => typed('unlock').act(alex, noting))
+    expect(unlocked).toContain('was not locked. Nothing was changed.')
+    expect((await audit()).filter((line) => line.startsWith('unlocked'))).toEqual([])
+    expect(await stores.locks.clearEnded()).toEqual([expect.objectContaining({ reason: 'closing the books' })])
+  })
+
   it.each([
     ['until 25:00 closing', /“until 25:00 closing” is not a time: say until when .*Nothing was locked/],
     ['for 31d closing', /within 30 days.*Nothing was locked/],
@@ -88,6 +109,9 @@ describe('a lock that ends by itself', () => {
         ),
       )
     expect(await confirm('2h')).toMatch(/begins with “until” or “for”/)
+    for (const ends of ['for ever', 'until Friday noon', 'for 2h or so'])
+      expect(await confirm(ends)).toMatch(/“.*” is not a time: say until when .*Nothing was locked/)
+    expect(await stores.locks.find('production')).toBeUndefined()
     expect(await confirm('for 2h')).toBe('')
     expect(await stores.locks.find('production')).toMatchObject({ until: expect.any(Date) as Date })
   })

@@ -133,6 +133,23 @@ async function published() {
   return claim
 }
 
+it('posts a reminder while the run waits, and none once it was decided', async () => {
+  const run = await stores.waiting()
+  await publishAll(run.number)
+  await stores.runs.remind(await stores.runs.get(run.number), ['U02ALEX00'])
+  await publishAll(run.number)
+  expect(slack.thread.at(-1)).toContain('still waits for an approval')
+  const decided = await stores.waiting()
+  await publishAll(decided.number)
+  await stores.runs.remind(await stores.runs.get(decided.number), ['U02ALEX00'])
+  const who = { actor: 'UALEX', source: 'CDEPLOYS' }
+  await stores.runs.apply(decided.number, { type: 'rejected', by: 'UALEX' }, who)
+  slack.thread.length = 0
+  await publishAll(decided.number)
+  expect(slack.thread.join()).not.toContain('still waits for an approval')
+  expect(await stores.boards.waiting(decided.number)).toEqual([])
+})
+
 it('posts a verification without charts where Slack takes none, and says the same in words', async () => {
   const claim = await stores.under('monitor')
   for (const [at, value] of [0, 4, 9].entries())

@@ -16,13 +16,13 @@ const { openContext } = commandContexts(() => stores)
 const nothing = async () => undefined
 const config = configWith({ approvals: 2, approvers: ['UALEX', 'UOLA', 'UDANA'] })
 
-async function sweep(): Promise<readonly Lock[]> {
+async function sweep(now = config): Promise<readonly Lock[]> {
   const ended: Lock[] = []
   await reconcile({
     runs: stores.runs,
     sweeps: stores.sweeps,
     locks: stores.locks,
-    config,
+    config: now,
     enqueue: nothing,
     publish: nothing,
     beginWantedRollbacks: nothing,
@@ -50,6 +50,29 @@ it('reminds once, at half of the time, those who may approve and have not', asyn
   expect(await reminders(run.number)).toEqual([['UOLA']])
   expect((await stores.runs.get(run.number)).reminded).toMatchObject({ who: ['UOLA'], at: expect.any(Date) as Date })
   expect((await stores.runs.events(run.number)).filter(({ kind }) => kind === 'reminded')).toHaveLength(1)
+})
+
+it('reminds nobody while nothing can be approved, and does so once it can', async () => {
+  const run = await stores.waiting({ approvalsNeeded: 2 })
+  await expiresIn(20)
+  await stores.locks.lock({ environment: 'production', reason: 'closing', by: 'UDANA', source: 'C' })
+  await sweep()
+  expect(await reminders(run.number)).toEqual([])
+  await stores.locks.unlock('production', 'UDANA', 'C')
+  const local = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString().slice(0, 16)
+  const freezes = [{ name: 'Month end', from: local(-60), to: local(60) }]
+  await sweep(configWith({ approvals: 2, approvers: ['UALEX', 'UOLA'], freezes }))
+  expect(await reminders(run.number)).toEqual([])
+  await sweep()
+  expect(await reminders(run.number)).toEqual([['UALEX', 'UOLA']])
+})
+
+it('reminds nobody by facts that are no longer true: somebody approved in between', async () => {
+  const run = await stores.waiting({ approvalsNeeded: 2 })
+  await approves(alex, run, openContext({ config }))
+  expect(await stores.runs.remind(run, ['UALEX', 'UOLA'])).toBe(false)
+  expect(await stores.runs.remind(await stores.runs.get(run.number), ['UOLA'])).toBe(true)
+  expect(await reminders(run.number)).toEqual([['UOLA']])
 })
 
 it('reminds nobody of what is decided, or has expired', async () => {

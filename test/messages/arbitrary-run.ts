@@ -251,6 +251,7 @@ export const arbitraryRun: fc.Arbitrary<Run> = fc
       phases: fc.tuple(...phasesOf(kind).map((name) => fc.record({ name: fc.constant(name), ...phaseFields }))),
       failure: maybe(failure),
       verification: maybe(arbitraryVerification),
+      ...(kind === 'deploy' ? { freezeOverride: text, reminded: fc.record({ at, who: many(id, 30) }) } : {}),
       ...(kind === 'diagnose' || kind === 'fix' ? { diagnosis: arbitraryDiagnosis } : {}),
       rolledBackBy: maybe(count),
       hasEffects: fc.boolean(),
@@ -265,6 +266,7 @@ export const arbitraryRun: fc.Arbitrary<Run> = fc
 export const arbitraryPost: fc.Arbitrary<ThreadPost> = fc.oneof(
   fc.constant({ kind: 'plan' } as const),
   fc.record({ kind: fc.constant('approval_request' as const), approvers: many(id, 30) }),
+  fc.record({ kind: fc.constant('reminder' as const), approvers: many(id, 30) }),
   fc.record({
     kind: fc.constant('decision' as const),
     user: id,

@@ -35,6 +35,14 @@ describe('the board', () => {
     expect(text).toContain('2026-01-05 15:20 UTC')
   })
 
+  it('says for as long as it stands who overrode a freeze, and why', () => {
+    for (const run of [example.planning, example.waiting, example.executing]) {
+      const { seen } = board({ ...run, freezeOverride: 'Month end', reason: 'double charges' })
+      expect(seen).toContain('overrides the freeze “Month end”: double charges')
+      expect(seen).not.toContain('*Why:*')
+    }
+  })
+
   it('shows each chapter with its time against its budget and one line', () => {
     const plan = board(example.executing).message.blocks?.find((block) => block.type === 'plan')
     const tasks = plan !== undefined && 'tasks' in plan ? (plan.tasks ?? []) : []

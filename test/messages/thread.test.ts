@@ -34,6 +34,16 @@ describe('a post in the thread', () => {
     expect(seen).toContain('ACCESS EXCLUSIVE')
   })
 
+  it('tells with the plan and the request who overrides a freeze, and why', () => {
+    const run = { ...example.waiting, freezeOverride: 'Month end', reason: 'double *charges*', approvalsNeeded: 2 }
+    const line = `<@${run.requestedBy}> overrides the freeze “Month end”: double *charges*`
+    for (const it of [{ kind: 'plan' as const }, { kind: 'approval_request' as const, approvers: ['U02ALEX00'] }]) {
+      expect(post(it, run).text).toContain(line)
+      expect(post(it, run).seen).toContain('overrides the freeze “Month end”')
+    }
+    expect(post({ kind: 'plan' }).text).not.toContain('freeze')
+  })
+
   it('tells a decision, its reason and what happens next', () => {
     const rejected = { ...example.waiting, status: 'rejected' as const }
     const { text } = post({ kind: 'decision', user: 'U02ALEX00', decision: 'rejected', reason: 'a <b> day' }, rejected)

@@ -9,6 +9,7 @@ type LockWords =
 const minuteMs = 60_000
 const longestMs = 30 * 24 * 60 * minuteMs
 const units: Readonly<Record<string, number>> = { m: 1, min: 1, h: 60, d: 24 * 60 }
+const noReason = 'Say why, in 3 to 300 letters: others will read it.'
 const examples = 'as in “until 18:00”, “until tomorrow 09:00”, “until 2026-12-24 18:00” or “for 2h”'
 
 /**
@@ -32,9 +33,21 @@ export function readLockWords(text: string, now: Date, timeZone: string): LockWo
   return withReason(until, left)
 }
 
+/**
+ * Says what is wrong with an end that stands by itself, as a dialog asks for it: whatever is no time would be taken for a part
+ * of the reason, and the lock would have no end. Pure.
+ */
+export function endProblem(text: string, now: Date, timeZone: string): string | undefined {
+  const read = readLockWords(text, now, timeZone)
+  if (!read.ok && read.problem !== noReason) return read.problem
+  return read.ok && read.until !== undefined && read.reason === undefined
+    ? undefined
+    : `“${text.slice(0, 60)}” is not a time: say until when ${examples}.`
+}
+
 function withReason(until: Date | undefined, text: string): LockWords {
   if (text === '') return { ok: true, until, reason: undefined }
-  if (!isReason(text)) return { ok: false, problem: 'Say why, in 3 to 300 letters: others will read it.' }
+  if (!isReason(text)) return { ok: false, problem: noReason }
   return { ok: true, until, reason: text }
 }
 

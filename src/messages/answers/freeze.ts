@@ -1,11 +1,20 @@
 import type { Freeze } from '../../model/freeze.ts'
+import type { Run } from '../../model/run.ts'
 import { localTime } from '../blocks/marks.ts'
-import { code, message, type Message, paragraph, words } from '../blocks/message.ts'
+import { code, mention, message, type Message, paragraph, words } from '../blocks/message.ts'
 
 /** "production is frozen until Dec 28, 10:00: Holidays" */
 export function frozenLine(environment: string, { name, until }: Freeze): string {
   const end = localTime(until, '{date_short_pretty} {time}')
   return `*${words(environment, 60)}* is frozen until ${end}: ${words(name, 80)}`
+}
+
+/** Says that a deploy was asked for in spite of a freeze, by whom and why; nothing for any other run. */
+export function overrideLine({ freezeOverride, requestedBy, reason = '' }: Run): readonly string[] {
+  if (freezeOverride === undefined) return []
+  return [
+    `:snowflake: ${mention(requestedBy)} overrides the freeze “${words(freezeOverride, 80)}”: ${words(reason, 300)}`,
+  ]
 }
 
 /** Refuses a deploy, or its approval, because of a freeze, and says how it is done all the same. */
@@ -16,13 +25,13 @@ export function frozenRefusal({
 }: {
   readonly environment: string
   readonly freeze: Freeze
-  readonly doing: 'deploy' | 'approve'
+  readonly doing: 'deploy' | 'approve' | 'retry'
 }): Message {
   const how = code('/billing deploy VERSION --override-freeze REASON')
-  const next =
-    doing === 'deploy'
-      ? `If it cannot wait: ${how}, which needs one approval more.`
-      : `Nothing was approved. Reject it; if it cannot wait: ${how}, which needs one approval more.`
+  const first = { deploy: '', approve: 'Nothing was approved. Reject it; if', retry: 'The run stays as it is. If' }[
+    doing
+  ]
+  const next = `${first === '' ? 'If' : first} it cannot wait: ${how}, which needs one approval more.`
   const text = `${frozenLine(environment, freeze)}. ${next} Rolling back, restoring and looking are not frozen.`
   return message(text, [paragraph(text)])
 }

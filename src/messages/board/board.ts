@@ -24,6 +24,7 @@ import {
   linkTo,
 } from '../blocks/message.ts'
 import { counted, duration } from '../../text.ts'
+import { overrideLine } from '../answers/freeze.ts'
 import { phaseCards } from './phase-cards.ts'
 import {
   cronJobLine,
@@ -193,6 +194,7 @@ function verificationTable(run: Run, whole: boolean): Blocks {
 }
 
 function whyAsked(run: Run): readonly string[] {
+  if (run.freezeOverride !== undefined) return overrideLine(run)
   return run.reason === undefined || run.reason === '' ? [] : [`*Why:* ${words(run.reason, 300)}`]
 }
 

@@ -81,10 +81,7 @@ function waitingLines(run: Run, view: StateView): readonly string[] {
   const what = `*Waiting for approval* (${countApprovals(run)} of ${run.approvalsNeeded})`
   const { reminded, freezeOverride } = run
   const told = reminded === undefined ? [] : [`${mentions(reminded.who, 'and')} reminded at ${localTime(reminded.at)}.`]
-  const frozen =
-    freezeOverride === undefined
-      ? []
-      : [`In spite of the freeze “${words(freezeOverride, 80)}”: one approval more than usual.`]
+  const frozen = freezeOverride === undefined ? [] : ['Because of the freeze it needs one approval more than usual.']
   return [`${what}: ${counted(missing, 'approval')} needed from ${who}.${until}`, ...told, ...frozen, ...again]
 }
 

@@ -23,6 +23,7 @@ import {
   words,
 } from '../blocks/message.ts'
 import { counted, sentence } from '../../text.ts'
+import { overrideLine } from '../answers/freeze.ts'
 import { planSections } from '../plan/plan-sections.ts'
 import { choices, soFar } from '../board/so-far.ts'
 import { subject, tally } from '../board/status-words.ts'
@@ -81,8 +82,9 @@ function planPost(run: Run): Message {
   const risks = isDeployPlan(run.plan) ? `, ${counted(run.plan.risks.length, 'risk')}` : ''
   // Eight chapters of 1,150 characters and their headings stay within the budget of a message.
   const room = { chars: 1150, rest: 'under Details on the board' }
-  return message(`${head}${risks}. Nothing outside was changed to make it.`, [
-    paragraph(`*${head}*`),
+  const override = overrideLine(run)
+  return message([`${head}${risks}. Nothing outside was changed to make it.`, ...override].join('\n'), [
+    paragraph([`*${head}*`, ...override].join('\n')),
     ...planSections(run, room),
   ])
 }
@@ -97,7 +99,11 @@ function approvalRequest(post: Post<'approval_request'>, run: Run): Message {
   const risks = isDeployPlan(run.plan) ? run.plan.risks : []
   const style = { line: 250, cap: { lines: 5, chars: 1200, rest: 'in the plan above' } }
   const known = risks.length === 0 ? '' : ` ${counted(risks.length, 'risk')} known.`
-  return message(`${text}${known}`, [paragraph(text), ...(risks.length === 0 ? [] : list('Risks', risks, style))])
+  const override = overrideLine(run)
+  return message([`${text}${known}`, ...override].join('\n'), [
+    paragraph([text, ...override].join('\n')),
+    ...(risks.length === 0 ? [] : list('Risks', risks, style)),
+  ])
 }
 
 function reminder({ approvers }: Post<'reminder'>, run: Run): Message {
