@@ -209,8 +209,16 @@ describe('a cluster whose API server has a bad day', () => {
     // What an apply needs beside patch, when there is no such object yet.
     expect(unused).toEqual(['create secrets', 'create cronjobs'])
 
-    const withoutRight = await open(simulator.tokenFor('purser', 'stranger'))
-    expect((await withoutRight.identity(signal)).uid).toBeUndefined()
+    const stranger = simulator.tokenFor('purser', 'stranger')
+    expect((await (await open(stranger)).identity(signal)).uid).toBeUndefined()
+    // A real API server looks for the right to read a namespace in that namespace.
+    const headers = { authorization: `Bearer ${stranger}` }
+    const answer = await fetch(`${simulator.url}/api/v1/namespaces/kube-system`, { headers })
+    expect(await answer.json()).toMatchObject({
+      code: 403,
+      message:
+        'namespaces "kube-system" is forbidden: User "system:serviceaccount:purser:stranger" cannot get resource "namespaces" in API group "" in the namespace "kube-system"',
+    })
 
     const refused = [
       purser.deployment('another', 'api', signal),

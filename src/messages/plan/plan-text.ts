@@ -172,7 +172,8 @@ export function leadsToChapters(identities: Identities | undefined): readonly Ch
   if (identities === undefined) return []
   const lines = identityKeys.map((key) => {
     const { id, address } = identities[key]
-    return `${identityNames[key]}: ${id === undefined ? '' : `${id}, `}${address}`
+    const told = id === undefined ? [address] : id.includes(address) ? [id] : [id, address]
+    return `${identityNames[key]}: ${told.join(', ')}`
   })
   return [{ title: 'Where it goes', lines }]
 }
