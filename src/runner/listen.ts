@@ -1,5 +1,5 @@
 import { chmod, mkdir, rm, stat } from 'node:fs/promises'
-import { createServer, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { empty } from './workspace-directory.ts'
 import { endOthers } from './processes.ts'
@@ -20,26 +20,30 @@ export async function listen(options: ListenOptions): Promise<void> {
   const { socket, log } = options
   await mkdir(dirname(socket), { recursive: true, mode: 0o750 })
   await rm(socket, { force: true })
-  let inode: number | undefined
   let last: Promise<void> = Promise.resolve()
   const server = createServer((connection) => {
     const before = last
     last = turn(connection, before, options)
-      .then(() => requireSocket(socket, inode))
+      .then(async () => requireSocket(socket, await inode))
       .catch((error: unknown) => {
         // Something of a command may still be here: nothing else may be run beside it.
         log(`ending: ${error instanceof Error ? error.message : String(error)}`)
         process.exit(70)
       })
   })
+  const inode = openSocket(server, socket)
+  await inode
+  log(`listening at ${socket}`)
+}
+
+async function openSocket(server: Server, socket: string): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(socket, resolve)
   })
   // The group of the directory is the one that Purser is in.
   await chmod(socket, 0o660)
-  inode = (await stat(socket)).ino
-  log(`listening at ${socket}`)
+  return (await stat(socket)).ino
 }
 
 async function turn(connection: Socket, before: Promise<void>, options: ListenOptions): Promise<void> {
@@ -57,7 +61,7 @@ async function emptyAll(places: readonly string[]): Promise<void> {
 }
 
 /** A command may write where the socket is. Nobody may be left to speak to another one in its place. */
-async function requireSocket(socket: string, inode: number | undefined): Promise<void> {
+async function requireSocket(socket: string, inode: number): Promise<void> {
   const there = await stat(socket).catch(() => undefined)
   if (there?.ino !== inode) throw new Error('a command has taken the socket away')
 }
