@@ -44,9 +44,10 @@ WORKDIR /app
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json ./
+COPY scripts/start.sh ./scripts/start.sh
 RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
 EXPOSE 3000
-# Not through npm: signals must reach the program, which then finishes what it holds.
-CMD ["node", "--enable-source-maps", "dist/main.js"]
+# Not through npm: signals must reach the program, which then finishes what it holds, and npm would keep the environment.
+CMD ["sh", "scripts/start.sh"]

@@ -4,6 +4,7 @@ import { configPath, readSettings } from './config/environment.ts'
 import { readPurserYaml } from './config/purser-yaml.ts'
 import { createMask } from './masking.ts'
 import { closeDataDirectories } from './start/data-directories.ts'
+import { ownEnvironment, visibleSecrets } from './start/own-environment.ts'
 import { start } from './start/start.ts'
 
 /** Ends the process at a signal. npm and terminals may each deliver one: the second one changes nothing. */
@@ -24,14 +25,21 @@ function endWith(close: () => Promise<void>, log: Logger): void {
 }
 
 try {
-  const config = readPurserYaml(configPath(process.env))
-  const settings = readSettings(process.env, config)
+  const env = ownEnvironment(process.env)
+  const config = readPurserYaml(configPath(env))
+  const settings = readSettings(env, config)
   const maskLine = createMask(settings.everySecret)
   const log = pino(
     { level: settings.logLevel, base: { instance: settings.instance } },
     // This is the last exit for secrets: whatever is logged leaves masked.
     { write: (line: string) => void process.stdout.write(maskLine(line)) },
   )
+  const visible = visibleSecrets(settings.everySecret)
+  if (visible.length > 0)
+    log.warn(
+      `secrets stand in the environment that /proc shows to processes of Purser's user (${visible.join(', ')}): ` +
+        'give each as NAME_FILE, or start by scripts/start.sh',
+    )
   await closeDataDirectories(settings, log)
   endWith(await start(config, settings, log), log)
 } catch (error) {

@@ -3,6 +3,7 @@ import { delimiter, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { Sensitive } from '../sensitive.ts'
 import { ConfigError } from './config-error.ts'
+import { withFiles } from './environment-files.ts'
 import type { PurserConfig } from './purser-yaml.ts'
 import { placeOf, sharedValues } from './shared-variables.ts'
 
@@ -51,6 +52,7 @@ const environmentSchema = z.object({
   PURSER_DATA_DIR: z.string().default('./data'),
   PURSER_BACKUP_DIR: z.string().optional(),
   PURSER_PG_BIN: z.string().optional(),
+  AWS_ACCESS_KEY_ID: z.string().optional(),
   AWS_SECRET_ACCESS_KEY: z.string().optional(),
   AWS_SESSION_TOKEN: z.string().optional(),
   LOG_LEVEL: z
@@ -64,12 +66,21 @@ const environmentSchema = z.object({
     .optional(),
 })
 
+/** PURSER_CONFIG is asked for before anything else is known. */
+const ownNames = Object.keys(environmentSchema.shape).filter((name) => name !== 'PURSER_CONFIG')
+
 type Role = 'bot' | 'worker' | 'all'
 
 /** The way by which Slack's commands and button presses reach Purser. */
 type SlackReceiving =
   | { readonly mode: 'socket'; readonly appToken: Sensitive }
   | { readonly mode: 'http'; readonly signingSecret: Sensitive }
+
+export interface StorageCredentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: Sensitive
+  readonly sessionToken: Sensitive | undefined
+}
 
 /** What the environment variables say, read once. Secrets are Sensitive; everything unset is `undefined`. */
 export interface Settings {
@@ -100,9 +111,13 @@ export interface Settings {
    * Directories with PostgreSQL client tools, one of each version. Undefined for the PATH and the places of packages.
    */
   readonly toolDirectories: readonly string[] | undefined
+  /** The login of backups in a bucket; undefined where the SDK finds one itself (a role, a profile). */
+  readonly storageCredentials: StorageCredentials | undefined
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
   /** For each registry's host the host that is asked instead. */
   readonly registryMirrors: ReadonlyMap<string, string>
+  /** Files that hold secrets: those of `X_FILE`, and of other tools. */
+  readonly secretFiles: readonly string[]
   /** The values of the variables that purser.yaml names. Optional credentials that are not set are absent. */
   readonly secrets: ReadonlyMap<string, Sensitive>
   /** Everything secret that this process knows, for masking. */
@@ -118,13 +133,19 @@ export function configPath(env: Environment): string {
 
 /** Reads the settings. Raises ConfigError listing every problem; values never appear in it. */
 export function readSettings(env: Environment, config: PurserConfig): Settings {
-  const given = withoutEmpty(env)
+  const names = [...ownNames, ...namedVariables(config).map(({ name }) => name)]
+  const { given, problems: unreadable } = withFiles(withoutEmpty(env), names)
   const read = environmentSchema.safeParse(given)
+  const notRead = unreadable.map((problem) => problem.replace(/_FILE:.*/s, ''))
   const problems = [
-    ...(read.success ? [] : read.error.issues.map(describeIssue)),
-    ...receivingProblems(given),
+    ...unreadable,
+    ...(read.success ? [] : read.error.issues)
+      // That it is not set has been said by its file.
+      .filter(({ path: [name] }) => !notRead.includes(String(name)))
+      .map(describeIssue),
+    ...receivingProblems(given, notRead),
     ...namedVariables(config)
-      .filter(({ name, required }) => required && given[name] === undefined)
+      .filter(({ name, required }) => required && given[name] === undefined && !notRead.includes(name))
       .map(({ name, usedBy }) => `${name}: is not set; ${usedBy} in purser.yaml names it`),
     ...sameValueProblems(given, config),
   ]
@@ -144,7 +165,7 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
   const redisUrl = optional(values.REDIS_URL)
   const botToken = new Sensitive(values.SLACK_BOT_TOKEN)
   const slackSecrets = [optional(values.SLACK_APP_TOKEN), optional(values.SLACK_SIGNING_SECRET)]
-  // The SDK of the storage reads them itself; they are here only so that they are masked.
+  const storageCredentials = storageCredentialsOf(values)
   const storageSecrets = [optional(values.AWS_SECRET_ACCESS_KEY), optional(values.AWS_SESSION_TOKEN)]
   const dataDirectory = resolve(values.PURSER_DATA_DIR)
 
@@ -162,8 +183,10 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
     dataDirectory,
     backupDirectory: resolve(values.PURSER_BACKUP_DIR ?? join(dataDirectory, 'backups')),
     toolDirectories: values.PURSER_PG_BIN?.split(delimiter).filter((directory) => directory !== ''),
+    storageCredentials,
     logLevel: values.LOG_LEVEL,
     registryMirrors: mirrorsOf(values.REGISTRY_MIRRORS),
+    secretFiles: secretFilesOf(given, names),
     secrets,
     everySecret: [
       stateDatabaseUrl,
@@ -185,9 +208,13 @@ interface AuditSettings {
 
 /** Reads the environment. Raises ConfigError that lists every problem; values never appear in it. */
 export function readAuditSettings(env: Environment): AuditSettings {
-  const read = environmentSchema.pick({ STATE_DATABASE_URL: true, PURSER_AUDIT_KEY: true }).safeParse(withoutEmpty(env))
-  if (!read.success)
-    throw new ConfigError('the environment', read.error.issues.map(describeIssue), 'Set them as for npm start.')
+  const needed = environmentSchema.pick({ STATE_DATABASE_URL: true, PURSER_AUDIT_KEY: true })
+  const { given, problems } = withFiles(withoutEmpty(env), Object.keys(needed.shape))
+  const read = needed.safeParse(given)
+  if (!read.success || problems.length > 0) {
+    const all = [...problems, ...(read.error?.issues ?? []).map(describeIssue)]
+    throw new ConfigError('the environment', all, 'Set them as for npm start.')
+  }
   return {
     stateDatabaseUrl: new Sensitive(read.data.STATE_DATABASE_URL),
     auditKeys: auditKeysOf(read.data.PURSER_AUDIT_KEY),
@@ -228,13 +255,13 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   return `${name}: ${issue.message}`
 }
 
-function receivingProblems(given: Readonly<Record<string, string>>): string[] {
+function receivingProblems(given: Readonly<Record<string, string>>, notRead: readonly string[]): string[] {
   if (given['PURSER_ROLE'] === 'worker') return []
   const http = given['SLACK_MODE'] === 'http'
-  if (http && given['SLACK_SIGNING_SECRET'] === undefined) {
+  if (http && given['SLACK_SIGNING_SECRET'] === undefined && !notRead.includes('SLACK_SIGNING_SECRET')) {
     return ['SLACK_SIGNING_SECRET: is not set; SLACK_MODE=http needs it (Slack app, Basic Information)']
   }
-  if (!http && given['SLACK_APP_TOKEN'] === undefined) {
+  if (!http && given['SLACK_APP_TOKEN'] === undefined && !notRead.includes('SLACK_APP_TOKEN')) {
     return ['SLACK_APP_TOKEN: is not set; socket mode needs it (xapp-…, or set SLACK_MODE=http)']
   }
   return []
@@ -246,6 +273,24 @@ function receivingOf(values: z.infer<typeof environmentSchema>): SlackReceiving 
     return { mode: 'http', signingSecret: new Sensitive(values.SLACK_SIGNING_SECRET ?? '') }
   }
   return { mode: 'socket', appToken: new Sensitive(values.SLACK_APP_TOKEN ?? '') }
+}
+
+function secretFilesOf(given: Readonly<Record<string, string>>, names: readonly string[]): readonly string[] {
+  const variables = [
+    ...names.map((name) => `${name}_FILE`),
+    'DOCKER_CONFIG',
+    'AWS_SHARED_CREDENTIALS_FILE',
+    'AWS_CONFIG_FILE',
+  ]
+  const lists = [...variables, 'AWS_WEB_IDENTITY_TOKEN_FILE', 'KUBECONFIG'].map((name) => given[name] ?? '')
+  return lists.flatMap((list) => list.split(delimiter)).filter((path) => path !== '')
+}
+
+function storageCredentialsOf(values: z.infer<typeof environmentSchema>): StorageCredentials | undefined {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: key, AWS_SESSION_TOKEN: token } = values
+  if (accessKeyId === undefined || key === undefined) return undefined
+  const sessionToken = token === undefined ? undefined : new Sensitive(token)
+  return { accessKeyId, secretAccessKey: new Sensitive(key), sessionToken }
 }
 
 function mirrorsOf(text: string | undefined): ReadonlyMap<string, string> {

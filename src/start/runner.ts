@@ -8,7 +8,7 @@ import type { Settings } from '../config/environment.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 
 /** The parts of the settings that say where commands run. */
-type RunnerSettings = Pick<Settings, 'runner' | 'dataDirectory' | 'backupDirectory' | 'kubeconfig'>
+type RunnerSettings = Pick<Settings, 'runner' | 'dataDirectory' | 'backupDirectory' | 'secretFiles'>
 
 /**
  * Chooses where commands of a version run: in the runner that PURSER_RUNNER names, else under bubblewrap where that works,
@@ -37,11 +37,11 @@ export async function chooseRunner(
 
 async function bestRunner(
   { environments }: Pick<PurserConfig, 'environments'>,
-  { runner, dataDirectory, backupDirectory, kubeconfig }: RunnerSettings,
+  { runner, dataDirectory, backupDirectory, secretFiles }: RunnerSettings,
 ): Promise<Runner> {
   if (runner?.startsWith('/') === true) return runnerAt(runner)
   const backups = Object.values(environments).flatMap(({ backups: { location } }) => location ?? [])
-  const secret = [dataDirectory, backupDirectory, ...backups, ...(kubeconfig === undefined ? [] : [kubeconfig])]
+  const secret = [dataDirectory, backupDirectory, ...backups, ...secretFiles]
   const options = { workspaces: join(dataDirectory, 'workspaces'), secret }
   if (runner === 'none') return sharedRunner(options, 'PURSER_RUNNER=none says so')
   const found = await bubblewrapRunner(options)

@@ -40,7 +40,7 @@ export function worlds(
     const database = secretOf(settings, environment.databaseUrlEnv)
     const { testRestore, location, s3, schemas } = environment.backups
     const kept = {
-      ...backupPlace(location, s3, settings.backupDirectory),
+      ...backupPlace(location, { ...s3, credentials: settings.storageCredentials }, settings.backupDirectory),
       toolDirectories: settings.toolDirectories,
     }
     const { allowLinkLocal } = environment

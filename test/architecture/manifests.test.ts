@@ -117,6 +117,24 @@ describe('deploy/purser.yaml', () => {
     expect(pod).not.toHaveProperty('hostNetwork')
   })
 
+  it('hands Purser its secrets as files, each that the committed purser.yaml names, and none by the environment', () => {
+    const { env = [], envFrom } = container('purser')
+    expect(envFrom).toBeUndefined()
+    const named = Object.values(config.environments).flatMap(({ databaseUrlEnv, stripe, e2e, build }) => [
+      databaseUrlEnv,
+      stripe.secretKeyEnv,
+      ...Object.values(e2e.envFrom),
+      ...Object.values(build.envFrom),
+    ])
+    const own = ['STATE_DATABASE_URL', 'PURSER_AUDIT_KEY', 'SLACK_BOT_TOKEN', 'SLACK_APP_TOKEN']
+    const secrets = env.filter(({ name }) => name.endsWith('_FILE'))
+    expect(secrets.map(({ name }) => name.replace(/_FILE$/, '')).toSorted()).toEqual(
+      [...new Set([...own, ...named])].toSorted(),
+    )
+    const directory = container('purser').volumeMounts.find(({ name }) => name === 'secrets')?.mountPath
+    for (const { name, value } of secrets) expect(value).toBe(`${directory}/${name.replace(/_FILE$/, '')}`)
+  })
+
   it('runs each container as a user of its own who can gain no right, with a root that nobody writes', () => {
     const users = pod.containers.map(({ securityContext }) => securityContext['runAsUser'])
     expect(new Set(users).size).toBe(2)

@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/config/config-error.ts'
-import { readSettings, secretOf } from '../../src/config/environment.ts'
+import { readAuditSettings, readSettings, secretOf } from '../../src/config/environment.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 
 const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
@@ -25,6 +27,10 @@ function problemsOf(env: Record<string, string>): readonly string[] {
     throw error
   }
   return []
+}
+
+function only(env: Record<string, string>, name: string): Record<string, string> {
+  return { [name]: env[name] ?? '' }
 }
 
 describe('reading the environment', () => {
@@ -77,6 +83,54 @@ describe('reading the environment', () => {
     )
     const settings = readSettings({ ...complete, READING_URL: 'postgres://reads:s3cretword@db/app' }, reading)
     expect(settings.everySecret.map((one) => one.reveal())).toContain('postgres://reads:s3cretword@db/app')
+  })
+
+  it('takes each variable from the file that its _FILE names, without one line end', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'purser-files-'))
+    const files = Object.entries({
+      ...complete,
+      PURSER_AUDIT_KEY: 'k'.repeat(32),
+      AWS_ACCESS_KEY_ID: 'AKIA',
+      AWS_SECRET_ACCESS_KEY: ' s ',
+    })
+    const env = Object.fromEntries(
+      files.map(([name, value]) => {
+        writeFileSync(join(directory, name), `${value}\n`)
+        return [`${name}_FILE`, join(directory, name)]
+      }),
+    )
+    const settings = readSettings(env, config)
+    expect(secretOf(settings, 'PRODUCTION_DATABASE_URL').reveal()).toBe(complete.PRODUCTION_DATABASE_URL)
+    expect(settings.slack.botToken.reveal()).toBe(complete.SLACK_BOT_TOKEN)
+    expect(settings.auditKeys.map((key) => key.reveal())).toEqual(['k'.repeat(32)])
+    // What else is in a file belongs to the value.
+    expect(settings.storageCredentials?.secretAccessKey.reveal()).toBe(' s ')
+    expect(readAuditSettings(env).stateDatabaseUrl.reveal()).toBe(complete.STATE_DATABASE_URL)
+
+    writeFileSync(join(directory, 'empty'), '\n')
+    writeFileSync(join(directory, 'two'), 'xoxb-two\n\n')
+    const { SLACK_BOT_TOKEN_FILE: _bot, STRIPE_SECRET_KEY_FILE: _key, ...rest } = env
+    const problems = problemsOf({
+      ...rest,
+      STRIPE_SECRET_KEY: 'sk_live_123456789',
+      STRIPE_SECRET_KEY_FILE: join(directory, 'STRIPE_SECRET_KEY'),
+      SLACK_BOT_TOKEN_FILE: join(directory, 'gone'),
+      SLACK_APP_TOKEN_FILE: join(directory, 'empty'),
+      STATE_DATABASE_URL_FILE: directory,
+    })
+    expect(problems).toEqual([
+      expect.stringMatching(/^STATE_DATABASE_URL_FILE: names .* which is a directory/),
+      expect.stringMatching(/^SLACK_BOT_TOKEN_FILE: .*gone cannot be read: ENOENT/),
+      expect.stringMatching(/^SLACK_APP_TOKEN_FILE: names .* which is empty/),
+      'STRIPE_SECRET_KEY_FILE: is set, and STRIPE_SECRET_KEY too; remove one of them',
+    ])
+    expect(
+      readSettings(
+        { ...rest, ...only(env, 'STRIPE_SECRET_KEY_FILE'), SLACK_BOT_TOKEN_FILE: join(directory, 'two') },
+        config,
+      ).slack.botToken.reveal(),
+    ).toBe('xoxb-two\n')
+    rmSync(directory, { recursive: true })
   })
 
   it('hands no command the database of another environment, by whatever name', () => {

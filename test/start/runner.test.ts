@@ -22,7 +22,7 @@ async function chosen(runner: string | undefined, wanted: 'required' | 'optional
     runner,
     dataDirectory: directory,
     backupDirectory: join(directory, 'backups'),
-    kubeconfig: undefined,
+    secretFiles: [],
   }
   const { isolation } = await chooseRunner({ ...committed, runner: wanted }, settings, log)
   return { kind: isolation.kind, said: said.join() }

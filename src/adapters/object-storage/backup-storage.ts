@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import type { StorageCredentials } from '../../config/environment.ts'
 import { requireSpace } from '../postgres/backups/disk-space.ts'
 import { BackupError } from '../postgres/errors.ts'
 import {
@@ -25,13 +26,21 @@ const progressStep = 0.05
  */
 export function backupPlace(
   location: string | undefined,
-  s3: { readonly region?: string; readonly endpoint?: string; readonly forcePathStyle: boolean },
+  s3: {
+    readonly region?: string
+    readonly endpoint?: string
+    readonly forcePathStyle: boolean
+    readonly credentials?: StorageCredentials | undefined
+  },
   usual: string,
 ): { readonly directory: string; readonly storage: BackupStorage } {
   const [, bucket = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*?)\/?$/.exec(location ?? '') ?? []
   if (bucket === '') return { directory: location ?? usual, storage: directoryStorage(location ?? usual) }
-  const { region, endpoint, forcePathStyle } = s3
-  return { directory: usual, storage: s3Storage({ bucket, prefix, region, endpoint, forcePathStyle }, usual) }
+  const { region, endpoint, forcePathStyle, credentials } = s3
+  return {
+    directory: usual,
+    storage: s3Storage({ bucket, prefix, region, endpoint, forcePathStyle, credentials }, usual),
+  }
 }
 
 /**

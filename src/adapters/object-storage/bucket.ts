@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import type * as Sdk from '@aws-sdk/client-s3'
+import type { StorageCredentials } from '../../config/environment.ts'
 import { explainS3 } from './errors.ts'
 
 export interface S3Location {
@@ -13,6 +14,8 @@ export interface S3Location {
   /** The address of a storage that is not Amazon's. */
   readonly endpoint: string | undefined
   readonly forcePathStyle: boolean
+  /** Undefined where the SDK finds some itself: a role, a profile, the environment. */
+  readonly credentials?: StorageCredentials | undefined
 }
 
 export interface StoredObject {
@@ -35,7 +38,7 @@ interface Call {
   readonly options: { readonly abortSignal: AbortSignal }
 }
 
-/** The few operations of S3 that backups need. Credentials come from the environment, as the SDK finds them. */
+/** The few operations of S3 that backups need. */
 export class S3Bucket {
   readonly location: S3Location
   readonly #limits: typeof usual
@@ -56,6 +59,7 @@ export class S3Bucket {
       region: location.region ?? process.env['AWS_REGION'] ?? 'us-east-1',
       ...(location.endpoint === undefined ? {} : { endpoint: location.endpoint }),
       forcePathStyle: location.forcePathStyle,
+      ...(location.credentials === undefined ? {} : { credentials: revealed(location.credentials) }),
       maxAttempts: this.#limits.attempts,
       // The SDK's own `requestTimeout` would count the transfer of a whole file, and only warn.
       requestHandler: { connectionTimeout: connectLimitMs, socketTimeout: this.#limits.silenceMs },
@@ -193,5 +197,13 @@ export class S3Bucket {
       signal.throwIfAborted()
       throw explainS3(`${doing} in s3://${this.location.bucket}`, error)
     }
+  }
+}
+
+function revealed({ accessKeyId, secretAccessKey, sessionToken }: StorageCredentials) {
+  return {
+    accessKeyId,
+    secretAccessKey: secretAccessKey.reveal(),
+    ...(sessionToken === undefined ? {} : { sessionToken: sessionToken.reveal() }),
   }
 }
