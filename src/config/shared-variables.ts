@@ -10,6 +10,7 @@ interface CommandVariables {
 
 interface EnvironmentVariables {
   readonly databaseUrlEnv: string
+  readonly readOnlyDatabaseUrlEnv?: string
   readonly stripe: { readonly secretKeyEnv: string }
   readonly backups: { readonly testRestore: { readonly databaseUrlEnv?: string } }
   readonly build: CommandVariables
@@ -70,11 +71,13 @@ function usesIn(environments: Environments): readonly Use[] {
   return Object.entries(environments).flatMap(([environment, one]) => {
     const use = (as: Use['as'], variable: string, ...path: string[]): Use => ({ environment, path, variable, as })
     const { databaseUrlEnv: scratch } = one.backups.testRestore
+    const { readOnlyDatabaseUrlEnv: reading } = one
     const commands = (['build', 'e2e'] as const).flatMap((part) =>
       Object.entries(one[part].envFrom).map(([name, variable]) => use('command', variable, part, 'envFrom', name)),
     )
     return [
       use('database', one.databaseUrlEnv, 'databaseUrlEnv'),
+      ...(reading === undefined ? [] : [use('database', reading, 'readOnlyDatabaseUrlEnv')]),
       use('key', one.stripe.secretKeyEnv, 'stripe', 'secretKeyEnv'),
       ...(scratch === undefined ? [] : [use('scratch server', scratch, 'backups', 'testRestore', 'databaseUrlEnv')]),
       ...commands,

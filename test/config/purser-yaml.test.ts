@@ -203,6 +203,14 @@ describe('a purser.yaml with problems', () => {
       /^environments\.staging\.e2e\.envFrom\.DATABASE_URL.*names PRODUCTION_DATABASE_URL, which is the database of production \(environments\.production\.databaseUrlEnv\).*sharedEnv: \[PRODUCTION_DATABASE_URL\]/,
     ],
     [
+      'the role that reads production for a script of staging',
+      [
+        ['environments.production.readOnlyDatabaseUrlEnv', 'READING_URL'],
+        ['environments.staging.e2e', { envFrom: { DATABASE_URL: 'READING_URL' } }],
+      ],
+      /staging\.e2e\.envFrom\.DATABASE_URL.*which is the database of production \(environments\.production\.readOnly/,
+    ],
+    [
       'production’s key for a build of staging',
       [
         ['service.image.build', { run: [['make']] }],

@@ -8,7 +8,7 @@ import { bubblewrapRunner } from '../../src/adapters/runner/local.ts'
 
 /*
  * What keeps commands apart needs rights that not every machine gives: another user needs root, bubblewrap needs
- * namespaces. Where neither is, the tests of it are skipped, with the reason; on CI that is an error.
+ * namespaces. What cannot be tried is skipped, with the reason; on CI one of them must be there.
  */
 
 export const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
@@ -17,8 +17,8 @@ export const bubblewrapWorks = !('why' in probe)
 
 if (!isRoot) skipped('a runner with another user needs root')
 if ('why' in probe) skipped(probe.why)
-if (process.env['CI'] !== undefined && !(isRoot && bubblewrapWorks))
-  throw new Error('CI must have root and bubblewrap: see .ci/run')
+if (process.env['CI'] !== undefined && !isRoot && !bubblewrapWorks)
+  throw new Error('CI must have root or a bubblewrap that works: see .ci/run')
 
 function skipped(why: string): void {
   process.stderr.write(`skipped: ${why}\n`)
