@@ -194,7 +194,7 @@ describe('what a run carries', () => {
     const { run } = await stores.phases.finish(claim, { type: 'phase_failed', phase: 'e2e' }, { failure })
     expect(run.phases.find((phase) => phase.name === 'e2e')?.failure).toEqual({
       code: 'e2e_failed',
-      message: 'nul \ufffd byte',
+      message: 'nul  byte',
       evidence: ['half a smile \ufffd', 'fine 😀'],
     })
   })

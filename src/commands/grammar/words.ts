@@ -11,6 +11,8 @@ export interface Word {
   readonly label: string
   /** A phrase that says what the word is for. */
   readonly does: string
+  /** How the usage text writes it between brackets, where that is more than the label. */
+  readonly usage?: string
   /** The usage text's name for the value that an option takes; an option without one is on or off. */
   readonly value?: string
   /** The words that an argument may be: the usage text lists them in place of the label. */
