@@ -92,7 +92,8 @@ export function command<S extends Shape>(
   }
 }
 
-function inBrackets({ label, value, choices }: Word, words: readonly Word[]): string {
+function inBrackets({ label, usage, value, choices }: Word, words: readonly Word[]): string {
+  if (usage !== undefined) return usage
   if (choices === undefined) return value === undefined ? label : `${label} ${value}`
   const withName = (choice: string) => {
     const name = words.find(({ after }) => after === choice)

@@ -126,10 +126,11 @@ export const cronJob = word(
   .register(told, { label: 'NAME', after: 'cronjob', does: 'a CronJob of purser.yaml; without it all of them' })
 
 /** Read by `lock-time.ts`, which needs the clock of the environment. */
-export const lockWords = z.string().max(400).optional().register(told, {
-  label: 'until TIME | for DURATION] [REASON',
+export const lockWords = z.string().optional().register(told, {
+  label: 'REASON',
+  usage: 'until TIME | for DURATION] [REASON',
   takesRest: true,
-  does: 'when it ends by itself (`until 18:00`, `until 2026-12-24 18:00`, `for 2h`), and why, in 3 to 300 letters; without a reason a dialog asks',
+  does: 'why, in 3 to 300 letters, after the time at which it ends by itself, if it does (`until 18:00`, `until 2026-12-24 18:00`, `for 2h`); without a reason a dialog asks',
 })
 
 export const dryRun = z.boolean().default(false).register(told, { label: '--dry-run', does: 'ends with the plan' })
