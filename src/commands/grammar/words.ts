@@ -130,7 +130,7 @@ export const lockWords = z.string().optional().register(told, {
   label: 'REASON',
   usage: 'until TIME | for DURATION] [REASON',
   takesRest: true,
-  does: 'why, in 3 to 300 letters, after the time at which it ends by itself, if it does (`until 18:00`, `until 2026-12-24 18:00`, `for 2h`); without a reason a dialog asks',
+  does: 'why, in 3 to 300 letters, after the time at which it ends by itself, if it does, as in `until 18:00`, `until 2026-12-24 18:00` or `for 2h`; without a reason a dialog asks',
 })
 
 export const dryRun = z.boolean().default(false).register(told, { label: '--dry-run', does: 'ends with the plan' })
