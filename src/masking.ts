@@ -40,11 +40,9 @@ export function visible(given: string): string {
 const sequences =
   // eslint-disable-next-line no-control-regex -- These are the characters that are looked for.
   /(?:\u001b\[|\u009b)[0-?]{0,64}[ -/]{0,8}[@-~]?|(?:\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\u0007\u001b\u009c]{0,2048}(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]{0,8}[0-~]?/g
-/** Control characters but tab and line ends; zero-width and direction marks; the soft hyphen; the byte order mark. */
-const invisible =
-  // eslint-disable-next-line no-control-regex, no-misleading-character-class -- As above.
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g
-const steering = new RegExp(invisible.source)
+/** Unicode's control and format characters (direction, no width, soft hyphen, byte order mark) but tab and line ends. */
+const invisible = /(?![\t\n\r])[\p{Cc}\p{Cf}]/gu
+const steering = new RegExp(invisible.source, 'u')
 
 /** Cuts text between words before it is masked: half of a secret would not be known as one. */
 export function cutBetweenWords(text: string, most: number): string {
@@ -324,23 +322,26 @@ function maskShapes(text: string): string {
 
 const pemBegin = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----/
 const pemEnd = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----/
-/** A key has fewer lines; what follows a beginning without an end is not swallowed for ever. */
-const mostPemLines = 200
+/** A line inside of a key: base64, in quotes or behind a mark perhaps, a header of an encrypted one, or nothing. */
+const pemBody =
+  /^[\s>|"'-]{0,40}(?:[A-Za-z0-9+/]+={0,2}|(?:Proc-Type|DEK-Info): [A-Za-z0-9,-]*)?(?:[\s"',;\\][\s"',;\\+nr]*)?$/
 
 /**
  * Masks lines that come one by one: the lines of a private key say nothing by themselves, so everything from its first to its last
- * line becomes one word. Give each stream a filter of its own.
+ * line becomes one word. A line that is none of a key ends it: whatever a key that was cut off is followed by has to be seen. Give
+ * each stream a filter of its own.
  */
 export function pemFilter(): (line: string) => string | undefined {
-  let inside = 0
+  let inside = false
   return (line) => {
     const text = visible(line)
-    if (inside > 0) {
-      inside = pemEnd.test(text) || inside >= mostPemLines ? 0 : inside + 1
-      return undefined
+    if (inside) {
+      const over = pemEnd.test(text)
+      inside = !over && pemBody.test(text)
+      if (over || inside) return undefined
     }
     if (!pemBegin.test(text)) return line
-    if (!pemEnd.test(text)) inside = 1
+    inside = !pemEnd.test(text)
     return `${text.slice(0, text.search(pemBegin))}-----BEGIN PRIVATE KEY-----${masked}`
   }
 }

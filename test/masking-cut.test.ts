@@ -91,14 +91,30 @@ describe('a private key that comes line by line', () => {
     expect(shown).toEqual(['before', '-----BEGIN PRIVATE KEY-----[masked]', 'after'])
   })
 
-  it('that has no end is not shown, and what follows much later is', () => {
+  it.each([
+    ['its beginning alone', [pem[0] ?? '']],
+    ['some of its lines', pem.slice(0, 5)],
+    ['a header and some lines', [pem[0] ?? '', 'Proc-Type: 4,ENCRYPTED', '', ...body.slice(0, 2)]],
+  ])('that was cut off, %s: nothing of it is shown, and the error after it is', (_, lines) => {
     const filter = pemFilter()
-    const shown = [pem[0] ?? '', ...Array.from({ length: 300 }, (_, at) => `line ${at}`)].flatMap(
-      (line) => filter(line) ?? [],
-    )
-    expect(shown[0]).toContain('[masked]')
-    expect(shown).not.toContain('line 100')
-    expect(shown).toContain('line 250')
+    const after = ['ERROR billing: charging failed', '{"level":"error"}', 'fine']
+    expect([...lines, ...after].flatMap((line) => filter(line) ?? [])).toEqual([
+      '-----BEGIN PRIVATE KEY-----[masked]',
+      ...after,
+    ])
+  })
+
+  it.each(['+', '"', '\\n', 'a', '-', '='])('%j a hundred thousand times behind a beginning is read once', (part) => {
+    const filter = pemFilter()
+    filter(pem[0] ?? '')
+    const line = `${part.repeat(100_000)}!`
+    expect(filter(line)).toBe(line)
+  })
+
+  it('in quotes, as YAML and source code have it, is not shown either', () => {
+    const filter = pemFilter()
+    const shown = pem.map((line) => `    "${line}\\n" +`).flatMap((line) => filter(line) ?? [])
+    expect(shown).toEqual(['    "-----BEGIN PRIVATE KEY-----[masked]'])
   })
 
   it('is known by each of its lines, wherever one turns up', () => {

@@ -147,7 +147,7 @@ describe('what a repository may hold', () => {
     ['half a megabyte of a subject', Buffer.from('x'.repeat(500_000)), /^x{298}\.\.$/],
     ['nothing', Buffer.alloc(0), /^$/],
     ['what looks like more fields', Buffer.from('%H%x00%an%s'), /^%H%x00%an%s$/],
-    ['a turned direction', Buffer.from('\u202Eabc\u2066\u200Fdef\u0007\u001B[31m'), /^abcdef\[31m$/],
+    ['a turned direction', Buffer.from('\u202Eabc\u2066\u200Fdef\u0007\u001B[31m'), /^abcdef$/],
     ['tabs', Buffer.from('one\ttwo'), /^one two$/],
   ])('%s in a subject', async (_, message, subject) => {
     const sha = raw(message)

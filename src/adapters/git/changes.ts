@@ -1,3 +1,5 @@
+import { visible } from '../../masking.ts'
+import { oneLine } from '../../text.ts'
 import { gitFailed } from './git.ts'
 import type { Mirror } from './mirror.ts'
 import type { ChangedCommit, Changes, ChangesWanted } from './port.ts'
@@ -63,22 +65,16 @@ async function commitsOf(
   const commits: ChangedCommit[] = []
   for (let at = 0; at + 2 < fields.length; at += 3) {
     const [sha = '', author = '', subject = ''] = fields.slice(at, at + 3)
-    commits.push({ sha, author: visible(author, longestAuthor), subject: visible(subject, longestSubject) })
+    commits.push({ sha, author: shown(author, longestAuthor), subject: shown(subject, longestSubject) })
   }
   return commits
 }
 
-/**
- * Takes out what steers a terminal or turns the direction of the text: a subject is whatever somebody typed. Git cuts by
- * columns, and characters that take none are as many as one likes: so it is cut once more.
- */
-function visible(text: string, most: number): string {
-  const seen = text
-    .slice(0, most * 4)
-    .replace(/[\t\n\v\f\r]+/g, ' ')
-    .replace(/\p{C}/gu, '')
-    .trim()
-  return Array.from(seen).slice(0, most).join('')
+/** Git cuts by columns, and characters that take none are as many as one likes: so it is cut once more. */
+function shown(text: string, most: number): string {
+  return Array.from(oneLine(visible(text.slice(0, most * 4))))
+    .slice(0, most)
+    .join('')
 }
 
 /** Lists the files that differ, as git itself matches them; a renamed one is both of its names. */
