@@ -54,10 +54,12 @@ export function whyNotAsked(address: string, purpose: Purpose, { origin, hosts }
 }
 
 function isOwn(target: string, registry: string): boolean {
-  if (target.endsWith(`.${registry}`) || registry.endsWith(`.${target}`)) return true
-  if (shared.test(registry)) return false
-  const domain = getDomain(registry, { allowPrivateDomains: true })
-  return domain !== null && domain === getDomain(target, { allowPrivateDomains: true })
+  if (target.endsWith(`.${registry}`)) return true
+  // A public suffix, as in `com` or `co.uk`, is above every registry there and belongs to none.
+  const domain = getDomain(target, { allowPrivateDomains: true })
+  if (domain === null) return false
+  if (registry.endsWith(`.${target}`)) return true
+  return !shared.test(registry) && domain === getDomain(registry, { allowPrivateDomains: true })
 }
 
 function isHost({ host, hostname }: URL, configured: string): boolean {
