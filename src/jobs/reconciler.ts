@@ -64,7 +64,7 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
 
 /** Reminds those who may approve and have not. While they would be refused they are not called: it is done once they can. */
 async function remind(
-  { runs, locks }: ReconcilerDependencies,
+  { runs, sweeps, locks }: ReconcilerDependencies,
   number: number,
   { policy, timeZone }: Pick<EnvironmentConfig, 'policy' | 'timeZone'>,
 ): Promise<void> {
@@ -73,7 +73,7 @@ async function remind(
   if (frozen || (await locks.find(run.environment)) !== undefined) return
   const given = run.approvals.filter(({ decision, planHash }) => decision === 'approved' && planHash === run.planHash)
   const asked = approversOf(run, policy).filter((approver) => !given.some(({ user }) => user === approver))
-  await runs.remind(run, asked)
+  await sweeps.remind(run, asked)
 }
 
 /** Passes over a change that somebody else was faster with: that is what compare-and-set is for. */

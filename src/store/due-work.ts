@@ -1,5 +1,8 @@
 import type { PhaseName, RunKind } from '../model/kinds.ts'
+import type { Run } from '../model/run.ts'
+import { recordAudit } from './audit.ts'
 import type { StateDatabase } from './database.ts'
+import { insertPost } from './posts.ts'
 
 /** A phase that the state database says is wanted: the queue may have lost its job, or its worker may have died. */
 export interface WantedPhase {
@@ -10,7 +13,7 @@ export interface WantedPhase {
   readonly epoch: number
 }
 
-/** The questions the reconciler asks the state database. */
+/** What the reconciler asks of the state database, and the little that it changes there itself. */
 export class Sweeps {
   readonly #db: StateDatabase
 
@@ -60,6 +63,25 @@ export class Sweeps {
       [minutes, environment],
     )
     return rows.map((row) => Number(row.number))
+  }
+
+  /**
+   * Reminds these people of an approval, once for each plan. Returns false when the run is another one than it was when they were
+   * chosen: somebody may have approved or decided.
+   */
+  async remind({ number, rev }: Pick<Run, 'number' | 'rev'>, who: readonly string[]): Promise<boolean> {
+    return this.#db.transaction(async (sql) => {
+      const { rowCount } = await sql.query(
+        `update purser.runs set reminded = jsonb_build_object('at', now(), 'who', $2::jsonb), rev = rev + 1
+         where number = $1 and status = 'awaiting_approval' and reminded is null and rev = $3`,
+        [number, JSON.stringify(who), rev],
+      )
+      if (rowCount !== 1) return false
+      await insertPost(sql, number, { kind: 'reminder', approvers: who })
+      const reminded = { run: number, actor: 'purser', source: 'reconciler', kind: 'reminded', text: who.join(', ') }
+      await recordAudit(sql, this.#db, reminded)
+      return true
+    })
   }
 
   /**

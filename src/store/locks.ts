@@ -1,6 +1,9 @@
 import { recordAudit } from './audit.ts'
 import type { Lock } from '../model/lock.ts'
+import type { Run } from '../model/run.ts'
+import { utc } from '../text.ts'
 import type { Sql, StateDatabase } from './database.ts'
+import { insertPost } from './posts.ts'
 
 interface LockRow {
   readonly environment: string
@@ -74,8 +77,14 @@ export class LockStore {
   }
 }
 
+/** The lock that a success leaves: for so many hours, or until somebody unlocks. */
+export interface LeftLock {
+  readonly reason: string
+  readonly hours: number | undefined
+}
+
 /** Does what `lock` does, inside a transaction of the caller. */
-export async function lockIn(sql: Sql, db: StateDatabase, lock: NewLock): Promise<Locking> {
+async function lockIn(sql: Sql, db: StateDatabase, lock: NewLock): Promise<Locking> {
   const { environment, reason, by, source, until } = lock
   const [ended] = await clearEnded(sql, db, environment)
   const { rowCount } = await sql.query(
@@ -92,6 +101,28 @@ export async function lockIn(sql: Sql, db: StateDatabase, lock: NewLock): Promis
       text: `${environment}: ${reason}${end}`,
     })
   return { locked: rowCount === 1, ended }
+}
+
+/** Locks the environment of a run that succeeded, unless it is locked already, and says so in its thread. */
+export async function leaveLock(
+  sql: Sql,
+  db: StateDatabase,
+  { number, environment, requestedBy: by, channel: source }: Run,
+  { reason, hours }: LeftLock,
+): Promise<void> {
+  const until = hours === undefined ? undefined : await timeIn(sql, hours)
+  const { locked, ended } = await lockIn(sql, db, { environment, reason, by, source, until })
+  if (!locked) return
+  const former = ended === undefined ? '' : `The lock “${ended.reason}” has ended. `
+  const end = until === undefined ? 'until somebody unlocks it' : `until ${utc(until)}`
+  const text = `${former}${environment} is locked now, ${end}: ${reason}. /billing unlock ${environment} opens it.`
+  await insertPost(sql, number, { kind: 'note', text })
+}
+
+/** By the clock of the database, which also says when it is over. */
+async function timeIn(sql: Sql, hours: number): Promise<Date | undefined> {
+  const { rows } = await sql.query<{ at: Date }>('select now() + make_interval(secs => $1 * 3600) as at', [hours])
+  return rows[0]?.at
 }
 
 async function clearEnded(sql: Sql, db: StateDatabase, environment?: string): Promise<readonly Lock[]> {

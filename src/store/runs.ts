@@ -13,7 +13,7 @@ import type { PhaseDurations } from '../model/phase-durations.ts'
 import { decisionsOn, medianDurations } from './pace.ts'
 import { hashOfPlan } from '../model/deploy-plan.ts'
 import type { ThreadPost } from '../model/post.ts'
-import { lockIn } from './locks.ts'
+import { leaveLock } from './locks.ts'
 import { insertPost } from './posts.ts'
 import { releasesIn } from './set-images.ts'
 import { loadRun, runOf, type RunRow, selectRun } from './rows.ts'
@@ -188,30 +188,6 @@ export class RunStore {
     return { run: after, enqueue: next.enqueue, ended: head }
   }
 
-  /**
-   * Reminds these people of an approval, once for each plan. Returns false when the run is another one than it was when they were
-   * chosen: somebody may have approved or decided.
-   */
-  async remind({ number, rev }: Pick<Run, 'number' | 'rev'>, who: readonly string[]): Promise<boolean> {
-    return this.#db.transaction(async (sql) => {
-      const { rowCount } = await sql.query(
-        `update purser.runs set reminded = jsonb_build_object('at', now(), 'who', $2::jsonb), rev = rev + 1
-         where number = $1 and status = 'awaiting_approval' and reminded is null and rev = $3`,
-        [number, JSON.stringify(who), rev],
-      )
-      if (rowCount !== 1) return false
-      await insertPost(sql, number, { kind: 'reminder', approvers: who })
-      await recordAudit(sql, this.#db, {
-        run: number,
-        actor: 'purser',
-        source: 'reconciler',
-        kind: 'reminded',
-        text: who.join(', '),
-      })
-      return true
-    })
-  }
-
   async effects(run: number): Promise<readonly Effect[]> {
     return effectsOf(this.#db, run)
   }
@@ -303,28 +279,6 @@ export class RunStore {
       throw new EnvironmentBusy(environment, holders.find((run) => !isReadOnly(run))?.number)
     }
   }
-}
-
-/** Locks the environment of a run that succeeded, unless it is locked already, and says so in the thread. */
-async function leaveLock(
-  sql: Sql,
-  db: StateDatabase,
-  run: Run,
-  { reason, hours }: NonNullable<Alongside['lock']>,
-): Promise<void> {
-  const until = hours === undefined ? undefined : new Date(Date.now() + hours * 3_600_000)
-  const { environment, requestedBy: by, channel: source } = run
-  const { locked, ended } = await lockIn(sql, db, { environment, reason, by, source, until })
-  if (!locked) return
-  const former = ended === undefined ? '' : `The lock “${ended.reason}” has ended. `
-  const end =
-    until === undefined
-      ? 'until somebody unlocks it'
-      : `until ${until.toISOString().slice(0, 16).replace('T', ' ')} UTC`
-  await insertPost(sql, run.number, {
-    kind: 'note',
-    text: `${former}${environment} is locked now, ${end}: ${reason}. /billing unlock ${environment} opens it.`,
-  })
 }
 
 function requestText({ kind, version, environment, dryRun, breakGlass, freezeOverride, reason = '' }: NewRun): string {

@@ -6,6 +6,7 @@ import type { ThreadPost } from '../model/post.ts'
 import type { Failure, Run, Verification } from '../model/run.ts'
 import { approvalColumns, approvalFacts, type StoredApproval } from './audit-records.ts'
 import type { Sql } from './database.ts'
+import type { LeftLock } from './locks.ts'
 
 /** The rows that a transition of a run changes. */
 
@@ -22,7 +23,7 @@ export interface Alongside {
   readonly posts?: readonly ThreadPost[]
   readonly reason?: string | undefined
   /** The lock that a success leaves. */
-  readonly lock?: { readonly reason: string; readonly hours: number | undefined }
+  readonly lock?: LeftLock
 }
 
 /** Marks approvals of the current plan by people who may no longer approve; returns these rows as they are stored. */

@@ -136,12 +136,12 @@ async function published() {
 it('posts a reminder while the run waits, and none once it was decided', async () => {
   const run = await stores.waiting()
   await publishAll(run.number)
-  await stores.runs.remind(await stores.runs.get(run.number), ['U02ALEX00'])
+  await stores.sweeps.remind(await stores.runs.get(run.number), ['U02ALEX00'])
   await publishAll(run.number)
   expect(slack.thread.at(-1)).toContain('still waits for an approval')
   const decided = await stores.waiting()
   await publishAll(decided.number)
-  await stores.runs.remind(await stores.runs.get(decided.number), ['U02ALEX00'])
+  await stores.sweeps.remind(await stores.runs.get(decided.number), ['U02ALEX00'])
   const who = { actor: 'UALEX', source: 'CDEPLOYS' }
   await stores.runs.apply(decided.number, { type: 'rejected', by: 'UALEX' }, who)
   slack.thread.length = 0

@@ -70,8 +70,8 @@ it('reminds nobody while nothing can be approved, and does so once it can', asyn
 it('reminds nobody by facts that are no longer true: somebody approved in between', async () => {
   const run = await stores.waiting({ approvalsNeeded: 2 })
   await approves(alex, run, openContext({ config }))
-  expect(await stores.runs.remind(run, ['UALEX', 'UOLA'])).toBe(false)
-  expect(await stores.runs.remind(await stores.runs.get(run.number), ['UOLA'])).toBe(true)
+  expect(await stores.sweeps.remind(run, ['UALEX', 'UOLA'])).toBe(false)
+  expect(await stores.sweeps.remind(await stores.runs.get(run.number), ['UOLA'])).toBe(true)
   expect(await reminders(run.number)).toEqual([['UOLA']])
 })
 
