@@ -17,7 +17,7 @@ exec 3<<EOF
 $(NODE_OPTIONS='' node -e 'process.stdout.write(Buffer.from(JSON.stringify(process.env)).toString("base64"))')
 EOF
 
-# What other programs and libraries read, and what is no secret.
+# What other programs and libraries read, and what is no secret; a proxy's address must not have a password in it.
 kept='PATH HOME LANG LC_ALL TZ TMPDIR NODE_ENV NODE_OPTIONS NODE_EXTRA_CA_CERTS HTTPS_PROXY https_proxy HTTP_PROXY http_proxy
 NO_PROXY no_proxy GIT_SSH_COMMAND GIT_SSL_CAINFO SSH_AUTH_SOCK DOCKER_CONFIG KUBECONFIG KUBERNETES_SERVICE_HOST
 KUBERNETES_SERVICE_PORT AWS_REGION AWS_PROFILE AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_ROLE_ARN AWS_ROLE_SESSION_NAME

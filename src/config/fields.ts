@@ -128,3 +128,11 @@ export const timeZone = z.string().refine((name) => {
     return false
   }
 }, 'must be a time zone, as in Europe/Berlin')
+
+/** Says of each `{word}` in a text that nobody fills in what there is instead. */
+export function unknownPlaceholders(text: string, known: readonly string[]): string[] {
+  return [...text.matchAll(/\{(\w+)\}/g)]
+    .map((match) => match[1] ?? '')
+    .filter((name) => !known.includes(name))
+    .map((name) => `has an unknown placeholder {${name}}; known: ${known.map((each) => `{${each}}`).join(', ')}`)
+}

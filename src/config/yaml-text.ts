@@ -25,7 +25,7 @@ export function readYaml(text: string): ReadYaml {
     return wrong([`it has ${Math.ceil(text.length / 1024)} KiB; at most ${mostCharacters / 1024} KiB are read`])
   const lines = new LineCounter()
   try {
-    // The library compares each key with every other one; `repeatedKeys` does so in one pass.
+    // The library compares each key with every other one; `found` does so in one pass.
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false })
     const problems = [
       ...document.errors.map(({ pos, message }) => at(lines, pos[0], message)),

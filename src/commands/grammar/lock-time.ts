@@ -8,7 +8,7 @@ type LockWords =
 
 const minuteMs = 60_000
 const longestMs = 30 * 24 * 60 * minuteMs
-const units: Readonly<Record<string, number>> = { m: 1, min: 1, h: 60, d: 24 * 60 }
+const units: Readonly<Record<string, number>> = { m: 1, h: 60, d: 24 * 60 }
 const noReason = 'Say why, in 3 to 300 letters: others will read it.'
 const examples = 'as in “until 18:00”, “until tomorrow 09:00”, “until 2026-12-24 18:00” or “for 2h”'
 

@@ -5,7 +5,7 @@ import { type Configuration, flattened } from '../../model/configuration.ts'
 /**
  * The settings that a plan is bound to. Two parts of an environment are not: whom to call changes nothing of what is done
  * (`contacts`), and who may ask and approve, where, and how many of them, is asked anew whenever somebody presses and when
- * the run takes its slot (`jobs/approvals-now.ts`), so a person who may no longer approve does not count, whatever the plan says.
+ * the run takes its slot (`jobs/approvals-needed.ts`), so a person who may no longer approve does not count, whatever the plan says.
  */
 export function comparedConfiguration(service: ServiceConfig, environment: EnvironmentConfig): Configuration {
   const { contacts: _contacts, policy, ...rest } = environment
