@@ -17,7 +17,7 @@ beforeAll(async () => {
   await world.startBot('purser')
   const [first] = await world.plays('deploy v1.2.0')
   if (first?.ok !== true) throw new Error(first?.why)
-}, 120_000)
+}, 360_000)
 /** What a row has started beside the sandbox. */
 const elsewhere: { close(): Promise<void> }[] = []
 afterAll(async () => {
@@ -91,7 +91,7 @@ async function approve(run: number): Promise<void> {
         await world.presses('alex', 'approve').catch(() => undefined)
         return (await approvals(run)) > before
       },
-      { timeout: 30_000, interval: 1_000 },
+      { timeout: 90_000, interval: 1_000 },
     )
     .toBe(true)
 }
@@ -99,7 +99,7 @@ async function approve(run: number): Promise<void> {
 async function planned(): Promise<number> {
   const known = board()
   await world.types('dana', '/billing deploy v1.2.0')
-  await world.waitFor('the plan', () => board() !== known && waiting(), 30_000)
+  await world.waitFor('the plan', () => board() !== known && waiting(), 90_000)
   const [run] = await world.state('select max(number)::int as number from purser.runs')
   return Number(run?.['number'])
 }
@@ -285,48 +285,48 @@ describe('between the plan and its approval', () => {
       const before = snapshotOf(world)
       await approve(run)
       try {
-        await expect.poll(() => outdated(run), { timeout: 30_000 }).toBe(1)
-        await world.waitFor('the reason in the thread', () => said.test(world.threads()), 15_000)
+        await expect.poll(() => outdated(run), { timeout: 90_000 }).toBe(1)
+        await world.waitFor('the reason in the thread', () => said.test(world.threads()), 45_000)
         expect(snapshotOf(world)).toEqual(before)
         expect(await world.state(`select kind, target from purser.effects where run = ${run}`)).toEqual([])
       } finally {
         await mend()
       }
-      await expect.poll(() => statusOf(run), { timeout: 30_000 }).toMatch(/^(awaiting_approval|failed)$/)
+      await expect.poll(() => statusOf(run), { timeout: 90_000 }).toMatch(/^(awaiting_approval|failed)$/)
       // The moved tag is not the image's commit: then there is no plan to approve.
       if ((await statusOf(run)) === 'failed') return world.presses('dana', 'leave')
-      await world.waitFor('the question', waiting, 15_000)
+      await world.waitFor('the question', waiting, 45_000)
       await world.presses('alex', 'reject')
-      await expect.poll(() => statusOf(run), { timeout: 15_000 }).toBe('rejected')
+      await expect.poll(() => statusOf(run), { timeout: 45_000 }).toBe('rejected')
     },
-    90_000,
+    270_000,
   )
 })
 
 describe('whoever approves, by the policy as it is when the run is to start', () => {
   const { alex, dana, sam } = people
-  const ended = (run: number) => expect.poll(() => statusOf(run), { timeout: 30_000 }).toMatch(/^(rejected|cancelled)$/)
+  const ended = (run: number) => expect.poll(() => statusOf(run), { timeout: 90_000 }).toMatch(/^(rejected|cancelled)$/)
 
   it('waits for two when the policy has come to want two, and goes on with the second', async () => {
     const run = await planned()
     await restartWith(withPolicy({ approvals: 2, approvers: [alex.id, dana.id, sam.id] }))
     await approve(run)
-    await world.waitFor('the board to say so', () => /1 of 2/.test(board()), 15_000)
+    await world.waitFor('the board to say so', () => /1 of 2/.test(board()), 45_000)
     expect(await statusOf(run)).toBe('awaiting_approval')
     expect(await world.state(`select kind from purser.effects where run = ${run}`)).toEqual([])
     await world.presses('sam', 'approve')
-    await expect.poll(() => statusOf(run), { timeout: 15_000 }).toBe('executing')
-    await world.waitFor('the board of the run', () => board().includes(': running'), 15_000)
+    await expect.poll(() => statusOf(run), { timeout: 45_000 }).toBe('executing')
+    await world.waitFor('the board of the run', () => board().includes(': running'), 45_000)
     await world.types('dana', `/billing cancel #${run}`)
     await ended(run)
     await restartWith((yaml) => yaml)
-  }, 120_000)
+  }, 360_000)
 
   it('does not count somebody who was taken from the list after pressing', async () => {
     await restartWith(withPolicy({ approvals: 2, approvers: [alex.id, dana.id, sam.id] }))
     const run = await planned()
     await world.presses('sam', 'approve')
-    await expect.poll(() => approvals(run), { timeout: 15_000 }).toBe(1)
+    await expect.poll(() => approvals(run), { timeout: 45_000 }).toBe(1)
     await restartWith(withPolicy({ approvals: 1, approvers: [alex.id, dana.id] }))
     await approve(run)
     await world.waitFor(
@@ -339,7 +339,7 @@ describe('whoever approves, by the policy as it is when the run is to start', ()
     await world.presses('alex', 'reject')
     await ended(run)
     await restartWith((yaml) => yaml)
-  }, 120_000)
+  }, 360_000)
 })
 
 describe('between the approval and a later phase', () => {
@@ -364,30 +364,30 @@ describe('between the approval and a later phase', () => {
       const times = await outdated(run)
       const told = world.threads().length
       await approve(run)
-      await expect.poll(() => succeeded(after), { timeout: 90_000, interval: 50 }).toBe(true)
+      await expect.poll(() => succeeded(after), { timeout: 270_000, interval: 50 }).toBe(true)
       // Purser is away while somebody else works; the next process takes the run up.
       await world.bots.at(-1)?.stop()
       await tamper()
       await world.startBot(`purser-${world.bots.length}`)
-      await expect.poll(() => outdated(run), { timeout: 60_000 }).toBe(times + 1)
-      await world.waitFor('the reason in the thread', () => said.test(world.threads().slice(told)), 15_000)
+      await expect.poll(() => outdated(run), { timeout: 180_000 }).toBe(times + 1)
+      await world.waitFor('the reason in the thread', () => said.test(world.threads().slice(told)), 45_000)
       await mend()
       // What was asked again saw the tampered world: its plan is outdated as soon as it is approved, so it is made anew.
-      await expect.poll(() => statusOf(run), { timeout: 30_000 }).toMatch(/^(awaiting_approval|failed)$/)
+      await expect.poll(() => statusOf(run), { timeout: 90_000 }).toMatch(/^(awaiting_approval|failed)$/)
       if ((await statusOf(run)) === 'failed') await world.presses('dana', 'retry_phase')
       else {
         await approve(run)
-        await expect.poll(() => outdated(run), { timeout: 30_000 }).toBe(times + 2)
+        await expect.poll(() => outdated(run), { timeout: 90_000 }).toBe(times + 2)
       }
-      await expect.poll(() => statusOf(run), { timeout: 30_000 }).toBe('awaiting_approval')
-      await world.waitFor('the question', waiting, 15_000)
+      await expect.poll(() => statusOf(run), { timeout: 90_000 }).toBe('awaiting_approval')
+      await world.waitFor('the question', waiting, 45_000)
     },
-    180_000,
+    540_000,
   )
 
   it('goes through once nobody changes anything, and did nothing that its plans did not list', async () => {
     await approve(run)
-    await expect.poll(() => statusOf(run), { timeout: 90_000 }).toBe('succeeded')
+    await expect.poll(() => statusOf(run), { timeout: 270_000 }).toBe('succeeded')
     expect(
       await world.state(
         `select e.kind, e.target from purser.effects e join purser.runs r on r.number = e.run
@@ -395,20 +395,20 @@ describe('between the approval and a later phase', () => {
            select from jsonb_array_elements(r.plan -> 'effects') p where p ->> 'kind' = e.kind and p ->> 'target' = e.target)`,
       ),
     ).toEqual([])
-  }, 120_000)
+  }, 360_000)
 
   it('an endpoint that is gone before the approval is not made anew without being asked for', async () => {
     const other = await planned()
     await stripe('DELETE')
     const before = snapshotOf(world)
     await approve(other)
-    await expect.poll(() => outdated(other), { timeout: 30_000 }).toBe(1)
+    await expect.poll(() => outdated(other), { timeout: 90_000 }).toBe(1)
     const gone = /Stripe endpoint we_\w+ was deleted, or has another URL \(planned: keep\)/
-    await world.waitFor('the reason in the thread', () => gone.test(world.threads()), 15_000)
+    await world.waitFor('the reason in the thread', () => gone.test(world.threads()), 45_000)
     expect(snapshotOf(world)).toEqual(before)
     expect(await world.state(`select kind from purser.effects where run = ${other}`)).toEqual([])
-    await world.waitFor('the plan to make it', () => /the endpoint will be created/.test(board()), 30_000)
+    await world.waitFor('the plan to make it', () => /the endpoint will be created/.test(board()), 90_000)
     await world.presses('alex', 'reject')
-    await expect.poll(() => statusOf(other), { timeout: 15_000 }).toBe('rejected')
-  }, 90_000)
+    await expect.poll(() => statusOf(other), { timeout: 45_000 }).toBe('rejected')
+  }, 270_000)
 })

@@ -50,7 +50,7 @@ describe('a broken version', () => {
     // Its first statement had succeeded before the second failed: it is gone too.
     expect(await world.service(`select 1 from pg_tables where tablename = 'invoice_totals'`)).toEqual([])
     expect(snapshotOf(world).image).toBe('valuecanvas/api:v1.1.0')
-  }, 60_000)
+  }, 180_000)
 
   it('with an image that cannot be pulled fails within seconds, with the registry’s own words', async () => {
     const before = Date.now()
@@ -61,7 +61,7 @@ describe('a broken version', () => {
     expect(board).toMatch(/\[Retry phase\].*\[Roll back\].*\[Leave it\]/)
     expect(thread).toContain('@billing-oncall')
     await rollBack()
-  }, 90_000)
+  }, 270_000)
 
   it('that crashes shows the last lines of the crashed container', async () => {
     const { board, phases, thread } = await failsAt('v1.3.0-crash')
@@ -69,7 +69,7 @@ describe('a broken version', () => {
     expect(board).toContain('CrashLoopBackOff')
     expect(thread).toMatch(/Error|Cannot|not found/)
     await rollBack()
-  }, 90_000)
+  }, 270_000)
 
   it('whose end-to-end test fails shows the failing check', async () => {
     const { board, phases, thread } = await failsAt('v1.3.0-e2efail')
@@ -77,7 +77,7 @@ describe('a broken version', () => {
     expect(board).toContain('exited with 1')
     expect(thread).toContain('not ok')
     await rollBack()
-  }, 90_000)
+  }, 270_000)
 
   it('that takes a column away names its price first and who is in its way, and no older version may follow it', async () => {
     const report = await sessionWith(
@@ -124,7 +124,7 @@ describe('a broken version', () => {
     expect(snapshotOf(world)).toEqual(before)
     const releases = await world.state(`select version, schema from purser.releases order by at desc limit 1`)
     expect(releases).toEqual([{ version: 'v1.4.0-dropscolumn', schema: '20260401090000' }])
-  }, 120_000)
+  }, 360_000)
 
   it('with an applied migration that was edited since stops at its plan', async () => {
     await world.service(`update purser.migrations set sha256 = repeat('0', 64) where version = '20260101092000'`)
@@ -133,7 +133,7 @@ describe('a broken version', () => {
     expect(world.threads()).toContain('20260101092000_grace_periods.sql changed after being applied')
     const [last] = await world.state('select status, failure from purser.runs order by number desc limit 1')
     expect(last).toMatchObject({ status: 'failed', failure: { code: 'migration_drift' } })
-  }, 60_000)
+  }, 180_000)
 
   async function rollBack(): Promise<void> {
     const [outcome] = await world.plays('rollback')

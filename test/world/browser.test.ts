@@ -22,7 +22,7 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
     troubles = troublesOf(page)
     await page.goto(world.sandbox.slack.pageUrl)
-  }, 90_000)
+  }, 270_000)
   afterAll(async () => {
     await browser?.close()
     await world?.close()
@@ -64,7 +64,7 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
     await page.getByText('success criteria are met').first().waitFor({ timeout: runMs })
     expect(await page.getByRole('button', { name: /^Approve/ }).count()).toBe(0)
     expect(await barriers()).toEqual([])
-  }, 180_000)
+  }, 540_000)
 
   it('reads the thread of the run', async () => {
     await page
@@ -76,7 +76,7 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
     expect(await barriers()).toEqual([])
     await thread.press('Escape')
     await thread.waitFor({ state: 'detached' })
-  }, 60_000)
+  }, 180_000)
 
   it('rolls back through the dialog', async () => {
     await become('Dana')
@@ -93,7 +93,7 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
     await page.getByRole('heading', { name: /roll.*: succeeded/i }).waitFor({ timeout: runMs })
     await page.getByText('The schema is not rolled back').last().waitFor()
     expect(snapshotOf(world)).toMatchObject({ ...before, endpoints: [{ status: 'disabled' }] })
-  }, 180_000)
+  }, 540_000)
 
   it('opens App Home', async () => {
     await page
@@ -103,5 +103,5 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
     await page.getByRole('region', { name: 'App Home' }).waitFor()
     expect(await barriers()).toEqual([])
     expect(troubles).toEqual([])
-  }, 60_000)
+  }, 180_000)
 })

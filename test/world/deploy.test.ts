@@ -51,7 +51,7 @@ function story(open: () => Promise<TestWorld>): void {
         (it) => `${it} succeeded`,
       ),
     )
-  }, 120_000)
+  }, 360_000)
 
   it('needs few messages for it: at most one a second, 120 in all, and shows what was watched', () => {
     const calls = ['chat.postMessage', 'chat.update'].flatMap((method) => world.sandbox.slack.control.apiCalls(method))
@@ -77,7 +77,7 @@ function story(open: () => Promise<TestWorld>): void {
       expect(view).not.toBe(shown[index - 1]?.view)
       expect(at - (shown[index - 1]?.at ?? 0)).toBeGreaterThanOrEqual(2_900)
     }
-  }, 60_000)
+  }, 180_000)
 
   it('asks for the version in a dialog when none was typed, and makes a plan of the one that is chosen', async () => {
     const { control } = world.sandbox.slack
@@ -89,7 +89,7 @@ function story(open: () => Promise<TestWorld>): void {
     await world.waitFor('the plan', () =>
       /v1\.2\.0 → production: dry run, plan ready/.test(world.seenBy('dana').at(-1) ?? ''),
     )
-  }, 60_000)
+  }, 180_000)
 
   it('leaves the tables, the image by digest, one endpoint with its secret in the cluster, and a flowing webhook', async () => {
     const found = await world.service(
@@ -135,7 +135,7 @@ function story(open: () => Promise<TestWorld>): void {
     const board = world.seenBy('dana').at(-1) ?? ''
     expect(board).toMatch(/Webhook events of the last hour\s+[1-9]\d* \(processed true\).*ms/)
     expect(board).toMatch(/CronJob webhook-retry/)
-  }, 60_000)
+  }, 180_000)
 
   it('rolls back to what stood there before, and says that the schema stays', async () => {
     const [outcome] = await world.plays('rollback')
@@ -144,13 +144,13 @@ function story(open: () => Promise<TestWorld>): void {
     expect(after).toEqual({ ...before, endpoints: [expect.objectContaining({ status: 'disabled' })] })
     expect(world.seenBy('dana').at(-1)).toContain('The schema is not rolled back')
     expect(await world.service(`select 1 from pg_tables where tablename = 'grace_periods'`)).toHaveLength(1)
-  }, 60_000)
+  }, 180_000)
 
   it('deploys again after the rollback, still with one endpoint', async () => {
     const [outcome] = await world.plays('deploy v1.2.0')
     expect(outcome).toMatchObject({ ok: true })
     expect(snapshotOf(world).endpoints).toEqual([expect.objectContaining({ status: 'enabled', events: 38 })])
-  }, 120_000)
+  }, 360_000)
 
   it('sends every board edit for a reason: none twice, none faster than one a second', () => {
     const latest = new Map<string, { readonly at: number; readonly blocks: unknown }>()

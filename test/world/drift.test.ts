@@ -29,7 +29,7 @@ describe('when the world has changed since the plan was approved', () => {
           (
             await world.state('select count(*)::int as count from purser.audit_events where kind = $$plan_outdated$$')
           )[0]?.['count'],
-        { timeout: 30_000 },
+        { timeout: 90_000 },
       )
       .toBeGreaterThan(0)
     await world.waitFor('the question', () => board().includes('waiting for approval') && why.test(board()))
@@ -52,7 +52,7 @@ describe('when the world has changed since the plan was approved', () => {
     await askedAgain(/image tag v1\.2\.0 moved/)
     await world.presses('alex', 'reject')
     await world.waitFor('the end', () => board().includes('rejected'))
-  }, 60_000)
+  }, 180_000)
 
   it('somebody else changing the deployment stops the run, and it asks again', async () => {
     await planned()
@@ -67,13 +67,13 @@ describe('when the world has changed since the plan was approved', () => {
     await askedAgain(
       /changed deployment valuecanvas-api at \d\d:\d\d UTC, since the plan was made: metadata\.annotations.*somebody\/else/,
     )
-  }, 60_000)
+  }, 180_000)
 
   it('the new plan can be approved, by the same person, and goes through', async () => {
     await world.presses('alex', 'approve')
-    await world.waitFor('the end', () => /: (succeeded|failed)/.test(board()), 90_000)
+    await world.waitFor('the end', () => /: (succeeded|failed)/.test(board()), 270_000)
     expect(board()).toContain(': succeeded')
-  }, 120_000)
+  }, 360_000)
 
   it('a rollback shows what will run, and stops before it changes anything when somebody else was there', async () => {
     const { control } = world.sandbox.slack
@@ -107,10 +107,10 @@ describe('when the world has changed since the plan was approved', () => {
     await control.closeView(people.dana.id, true)
     await setImage(ours.image, 'kubectl-set')
     await world.presses('dana', 'retry_phase')
-    await world.waitFor('the end', () => / roll back .*: succeeded/.test(newest()), 90_000)
+    await world.waitFor('the end', () => / roll back .*: succeeded/.test(newest()), 270_000)
     expect(snapshotOf(world)).toMatchObject({ ...before, endpoints: [{ status: 'disabled' }] })
     expect((await world.audit()).lines).toContain('Nothing is wrong with what was looked at.')
-  }, 120_000)
+  }, 360_000)
 
   const newest = () => world.seenBy('dana').at(-1) ?? ''
 

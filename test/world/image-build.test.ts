@@ -58,7 +58,7 @@ describe.runIf(buildToolsAreHere)('with Purser building the image', () => {
     expect(pushes()).toBe(0)
     // This Purser runs the build as its own user: whoever approves is told first.
     expect(board()).toContain(`Nothing keeps the commands of ${version} apart from Purser`)
-  }, 60_000)
+  }, 180_000)
 
   it('killed after its push it finds the image in the registry, builds nothing twice, and rolls out that digest', async () => {
     await world.presses('alex', 'approve')
@@ -68,7 +68,7 @@ describe.runIf(buildToolsAreHere)('with Purser building the image', () => {
     first?.kill('SIGKILL')
     await first?.exited
     await bot('second')
-    await world.waitFor('the end', () => /: (succeeded|failed)/.test(board()), 120_000)
+    await world.waitFor('the end', () => /: (succeeded|failed)/.test(board()), 360_000)
     expect(board()).toContain(': succeeded')
     expect(pushes()).toBe(1)
     const digest = world.sandbox.registry.digestOf('valuecanvas/api', version)
@@ -76,7 +76,7 @@ describe.runIf(buildToolsAreHere)('with Purser building the image', () => {
     expect(board()).toContain(`3 of 3 pods run ${version} (${digest.slice(0, 19)}…)`)
     expect(world.threads()).toContain('pushed by this run: nothing is built again')
     expect(await (await fetch(`${world.sandbox.publicUrl}/health`)).text()).toContain('1.4.0')
-  }, 180_000)
+  }, 540_000)
 
   it('keeps the registry’s password out of the streamed output, the log and the state database', async () => {
     expect(world.threads()).toContain('came with [masked]')
@@ -89,7 +89,7 @@ describe.runIf(buildToolsAreHere)('with Purser building the image', () => {
     const planned = () => world.seenBy('dana').findLast((it) => it.includes('dry run')) ?? ''
     await world.waitFor('the plan', () => planned().includes('plan ready'))
     await world.waitFor('its thread', () => world.threads().includes('built from this commit: nothing is built'))
-  }, 60_000)
+  }, 180_000)
 
   it('says that a rollback leaves the pushed image in the registry', async () => {
     const [outcome] = await world.plays('rollback')
@@ -99,5 +99,5 @@ describe.runIf(buildToolsAreHere)('with Purser building the image', () => {
     )
     expect(snapshotOf(world).image).toBe('valuecanvas/api:v1.1.0')
     expect(pushes()).toBe(1)
-  }, 60_000)
+  }, 180_000)
 })

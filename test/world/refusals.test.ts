@@ -79,7 +79,7 @@ describe('what Purser refuses', () => {
       (world.seenBy('dana').findLast((it) => it.includes('→')) ?? '').includes('rejected'),
     )
     expect(snapshotOf(world)).toEqual(before)
-  }, 60_000)
+  }, 180_000)
 
   it('a dry run plans, offers no approval, and changes nothing', async () => {
     const [outcome] = await world.plays('deploy v1.2.0 --dry-run')
@@ -88,7 +88,7 @@ describe('what Purser refuses', () => {
     expect(world.seenBy('dana').at(-1)).not.toContain('[Approve]')
     expect(snapshotOf(world)).toEqual(before)
     expect(await world.service(`select 1 from pg_tables where tablename = 'grace_periods'`)).toEqual([])
-  }, 60_000)
+  }, 180_000)
 
   it('no migration starts with a backup that is too old, nor with one that is not what was proven', async () => {
     const { PURSER_CONFIG: config = '', PURSER_BACKUP_DIR: directory = '' } = world.sandbox.environment
@@ -117,7 +117,7 @@ describe('what Purser refuses', () => {
     const tables = `select 1 from pg_tables where tablename in ('billing_audit_log', 'grace_periods')`
     expect(await world.service(tables)).toEqual([])
     expect(await world.state('select 1 from purser.effects')).toEqual([])
-  }, 120_000)
+  }, 360_000)
 
   it('a paused deployment takes no deploy, and the plan says how to resume it', async () => {
     await pause(true)
@@ -128,7 +128,7 @@ describe('what Purser refuses', () => {
     )
     await pause(false)
     expect(snapshotOf(world)).toEqual(before)
-  }, 60_000)
+  }, 180_000)
 
   async function pause(paused: boolean): Promise<void> {
     const { url, token } = world.sandbox.kubernetes

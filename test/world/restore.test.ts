@@ -13,7 +13,7 @@ describe('a restore after the database was damaged', () => {
   beforeAll(async () => {
     world = await startTestWorld()
     await world.startBot('purser')
-  }, 60_000)
+  }, 180_000)
   afterAll(() => world.close())
 
   it('lists the backup that a deploy made, tried out by a restore', async () => {
@@ -25,7 +25,7 @@ describe('a restore after the database was damaged', () => {
     await world.waitFor('the list', () =>
       /backup_\S+_production_run1\.dump.*test restore took/.test(world.toldOnly('dana') ?? ''),
     )
-  }, 120_000)
+  }, 360_000)
 
   it('tells the price, waits for another person, and brings the content of the backup back', async () => {
     const expected = await dumpOf(world, await backupAsDatabase(world))
@@ -56,7 +56,7 @@ describe('a restore after the database was damaged', () => {
     expect(await dumpOf(world, 'valuecanvas')).toBe(expected)
     expect(snapshotOf(world)).toEqual(before)
     expect((await world.service('select count(*)::int as n from webhook_events'))[0]?.['n']).toBeGreaterThan(0)
-  }, 120_000)
+  }, 360_000)
 
   it('is rolled back by putting the former database in place again', async () => {
     const [outcome] = await world.plays('rollback')
@@ -66,7 +66,7 @@ describe('a restore after the database was damaged', () => {
     expect(names.map((row) => row['datname'])).toEqual(['valuecanvas', 'valuecanvas_restore_2'])
     const spec = world.sandbox.kubernetes.read('Deployment', namespace, deployment)?.['spec'] as { replicas: number }
     expect(spec.replicas).toBe(3)
-  }, 120_000)
+  }, 360_000)
 
   it('ends well when Purser is killed with kill -9 while the service stands still', async () => {
     const playing = world.plays('restore #1')
@@ -84,7 +84,7 @@ describe('a restore after the database was damaged', () => {
     expect((await world.service('select count(*)::int as n from customers'))[0]?.['n']).toBeGreaterThan(0)
     const swaps = await world.state(`select status from purser.effects where run = 4 and kind = 'database'`)
     expect(swaps).toEqual([{ status: 'applied' }])
-  }, 120_000)
+  }, 360_000)
 
   it('is done in place where names cannot be swapped, and leads back to what was there', async () => {
     await world.bots.at(-1)?.stop()
@@ -109,7 +109,7 @@ describe('a restore after the database was damaged', () => {
     expect(await databases()).toEqual(names)
     const spec = world.sandbox.kubernetes.read('Deployment', namespace, deployment)?.['spec']
     expect(spec).toMatchObject({ replicas: 3 })
-  }, 180_000)
+  }, 540_000)
 
   it('refuses a wrong name, a backup that is not there, and who may not', async () => {
     await world.types('dana', '/billing restore #99')
@@ -117,7 +117,7 @@ describe('a restore after the database was damaged', () => {
     await world.types('sam', '/billing restore')
     await world.waitFor('a refusal', () => (world.toldOnly('sam') ?? '').includes('may not'))
     expect(await world.state(`select count(*)::int as n from purser.runs where kind = 'restore'`)).toEqual([{ n: 3 }])
-  }, 60_000)
+  }, 180_000)
 
   it('leaves a record in which nothing is wrong, with every audit head that Slack has', async () => {
     const { code, lines } = await world.audit()

@@ -44,7 +44,7 @@ describe.runIf(process.platform === 'linux')('the environment that others of Pur
     )
     expect(world.logs()).toMatch(/secrets stand in the environment.*SLACK_BOT_TOKEN.*give each as NAME_FILE/)
     await bot.stop()
-  }, 60_000)
+  }, 180_000)
 
   it('holds none when scripts/start.sh hands them over, and signals reach Purser all the same', async () => {
     const log = join(world.sandbox.directory, 'handed-over.log')
@@ -61,7 +61,7 @@ describe.runIf(process.platform === 'linux')('the environment that others of Pur
     expect(await shown(bot.pid)).toEqual([])
     bot.kill('SIGTERM')
     expect(await bot.exited).toBe(0)
-  }, 60_000)
+  }, 180_000)
 
   it('holds none when each comes as a file', async () => {
     const directory = join(world.sandbox.directory, 'secrets')
@@ -76,5 +76,5 @@ describe.runIf(process.platform === 'linux')('the environment that others of Pur
     expect(await shown(bot.pid)).toEqual([])
     expect(await readFile(log, 'utf8')).not.toContain('secrets stand in the environment')
     await bot.stop()
-  }, 60_000)
+  }, 180_000)
 })

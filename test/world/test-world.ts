@@ -76,7 +76,7 @@ export async function startTestWorld(options: TestWorldOptions = {}): Promise<Te
       const message = seen(who).findLast((it) => it.is_ephemeral === true)
       return message === undefined ? undefined : control.plainText(message)
     },
-    waitFor: async (what, find, timeoutMs = 60_000) => {
+    waitFor: async (what, find, timeoutMs = 180_000) => {
       await control.waitFor(() => find() || undefined, timeoutMs, what)
     },
     state: (sql) => ask(sandbox.stateDatabaseUrl, sql),
