@@ -22,7 +22,8 @@ COPY --from=build /app/node_modules/zod ./node_modules/zod
 COPY --from=build /app/dist/runner ./dist/runner
 COPY --from=build /app/dist/adapters/runner ./dist/adapters/runner
 COPY --from=build /app/dist/adapters/process ./dist/adapters/process
-COPY --from=build /app/dist/errors.js /app/dist/time-limit.js ./dist/
+COPY --from=build /app/dist/outside-text ./dist/outside-text
+COPY --from=build /app/dist/errors.js /app/dist/sensitive.js /app/dist/time-limit.js ./dist/
 COPY package.json ./
 # Nobody else's: the runner ends every process of its user.
 USER 64110:64110

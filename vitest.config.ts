@@ -18,6 +18,7 @@ class SlowestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: process.env['PURSER_FUZZ_RUNS'] === undefined ? [] : ['test/fuzz/setup.ts'],
     // Processes, not threads: tests start servers and children of their own, and a crash must not take others along.
     pool: 'forks',
     // A slow one uses two thirds of a core. The default leaves one core idle, which on two cores is one file at a time.

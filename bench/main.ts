@@ -12,6 +12,7 @@ import { measureCounts } from './counts.ts'
 import { fillBilling } from './database.ts'
 import { measureGit } from './git.ts'
 import { measureJobHop } from './job-hop.ts'
+import { measureOutsideText } from './outside-text.ts'
 import { measureRestore } from './restore.ts'
 import { type Result, tableOf } from './measure.ts'
 import { type BenchOptions, benchOptions, usage } from './options.ts'
@@ -84,6 +85,7 @@ function benchmarks(
   if (!redisIsHere) say('job hops: skipped, there is no redis-server (apt-get install redis-server)')
   return [
     { name: 'a large repository', measure: () => measureGit(join(directory, 'git'), options.quick) },
+    { name: 'text from outside', measure: () => measureOutsideText(options.quick, options.runs) },
     { name: 'counts', measure: () => measureCounts(billing, service, options.countRuns) },
     {
       name: 'verifications in the sandbox',

@@ -2,7 +2,8 @@ import { type Logger, pino } from 'pino'
 import { ConfigError } from './config/config-error.ts'
 import { configPath, readSettings } from './config/environment.ts'
 import { readPurserYaml } from './config/purser-yaml.ts'
-import { createMask } from './masking.ts'
+import { knownSecrets } from './outside-text/known-secrets.ts'
+import { maskOf } from './outside-text/mask.ts'
 import { closeDataDirectories } from './start/data-directories.ts'
 import { ownEnvironment, visibleSecrets } from './start/own-environment.ts'
 import { start } from './start/start.ts'
@@ -24,15 +25,16 @@ function endWith(close: () => Promise<void>, log: Logger): void {
     })
 }
 
+const mask = maskOf()
 try {
   const env = ownEnvironment(process.env)
   const config = readPurserYaml(configPath(env))
   const settings = readSettings(env, config)
-  const maskLine = createMask(settings.everySecret)
+  knownSecrets.learn(...settings.everySecret)
   const log = pino(
     { level: settings.logLevel, base: { instance: settings.instance } },
     // This is the last exit for secrets: whatever is logged leaves masked.
-    { write: (line: string) => void process.stdout.write(maskLine(line)) },
+    { write: (line: string) => void process.stdout.write(mask(line)) },
   )
   const visible = visibleSecrets(settings.everySecret)
   if (visible.length > 0)
@@ -43,9 +45,8 @@ try {
   await closeDataDirectories(settings, log)
   endWith(await start(config, settings, log), log)
 } catch (error) {
-  process.stderr.write(
-    `${error instanceof ConfigError ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
-  )
+  const words = error instanceof ConfigError ? error.message : String(error instanceof Error ? error.stack : error)
+  process.stderr.write(`${mask(words)}\n`)
   if (error instanceof ConfigError && error.hint !== undefined) process.stderr.write(`${error.hint}\n`)
   process.exit(1)
 }

@@ -1,6 +1,6 @@
 import type { ModalView } from '@slack/types'
 import { PurserError } from '../errors.ts'
-import { cutBetweenWords } from '../masking.ts'
+import { excerpt } from '../outside-text/excerpt.ts'
 import { refusal } from '../messages/answers/answers.ts'
 import { frozenRefusal } from '../messages/answers/freeze.ts'
 import { lockedRefusal } from '../messages/answers/lock.ts'
@@ -84,7 +84,7 @@ async function refusing(
   asked: Received,
   act: (context: CommandContext) => Promise<Answer>,
 ): Promise<Answer> {
-  const what = cutBetweenWords(asked.text, longestWhat)
+  const what = excerpt(asked.text, longestWhat)
   try {
     await context.runs.audit({ ...asked, run: asked.run, actor: caller.user, source: caller.channel })
     return await act(context)

@@ -206,7 +206,18 @@ const phasesSchema = z.strictObject(
 const describedService = checkFields(
   z.strictObject({
     name: objectName.describe('What people call it; shown in every message.'),
-    repository: z.string().min(1).describe('Git URL or path of the repository. Versions are its tags.'),
+    repository: z
+      .string()
+      .min(1)
+      // A user alone belongs to ssh; where it is a token, or a password follows, everybody who lists processes can read it.
+      .refine(
+        (address) =>
+          !/^(?:https?:\/\/[^/]*@|[a-z][a-z0-9+.-]*:\/\/[^/@]*:[^/]*@|[^/]*(?:ghp_|github_pat_|glpat-))/i.test(address),
+        {
+          error: 'must not hold a user, a password or a token: name the variable of the token in repositoryTokenEnv',
+        },
+      )
+      .describe('Git URL or path of the repository, without a login. Versions are its tags.'),
     repositoryTokenEnv: environmentVariable
       .exactOptional()
       .describe('Environment variable that holds a token for a private https repository.'),

@@ -1,6 +1,7 @@
 import { type Duplex, PassThrough } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { clip } from '../outside-text/cut.ts'
 import {
   messagesOfPurser,
   pieces,
@@ -129,7 +130,7 @@ async function takeCheckout(
   archive.end()
   const problem = await unpacking
   if (problem !== undefined) {
-    await conversation.say({ type: 'not-unpacked', message: problem.slice(0, 4_000) })
+    await conversation.say({ type: 'not-unpacked', message: clip(problem, 4_000) })
     return undefined
   }
   await conversation.say({ type: 'ready' })

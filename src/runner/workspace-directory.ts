@@ -2,6 +2,7 @@ import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { runChild } from '../adapters/process/child.ts'
+import { LastWords } from '../outside-text/excerpt.ts'
 
 /** The parts of a workspace: commands begin in the checkout. */
 export interface WorkspaceDirectory {
@@ -24,7 +25,7 @@ export async function makeWorkspace(directory: string): Promise<WorkspaceDirecto
 
 /** Unpacks a tar archive. Raises with the words of tar when it is none, or when the disk is full. */
 export async function unpack(archive: Readable, directory: string, signal: AbortSignal): Promise<void> {
-  let words = ''
+  const words = new LastWords(2_000)
   const { exitCode } = await runChild(
     {
       argv: ['tar', '-x', '-f', '-', '--no-same-owner', '-C', directory],
@@ -33,11 +34,11 @@ export async function unpack(archive: Readable, directory: string, signal: Abort
       timeoutMs: unpackLimitMs,
       stdin: archive,
       onStdout: () => undefined,
-      onStderr: (chunk) => void (words = (words + chunk.toString()).slice(-2_000)),
+      onStderr: words.push,
     },
     signal,
   )
-  if (exitCode !== 0) throw new Error(`tar exited with ${exitCode}: ${words.trim()}`)
+  if (exitCode !== 0) throw new Error(`tar exited with ${exitCode}: ${words.text().trim()}`)
 }
 
 /** Removes what is in a directory, also what a command has closed to its own user. What belongs to others stays. */

@@ -1,6 +1,7 @@
 import { ConfigError } from '../config/config-error.ts'
 import { readAuditSettings } from '../config/environment.ts'
-import { createMask } from '../masking.ts'
+import { knownSecrets } from '../outside-text/known-secrets.ts'
+import { maskOf } from '../outside-text/mask.ts'
 import { reportLines } from '../messages/audit/audit-report.ts'
 import { type AuditHead, auditKey } from '../model/audit-chain.ts'
 import { type AuditScope, verifyAudit } from '../store/audit-verification.ts'
@@ -53,7 +54,8 @@ async function verify(
   print: Print,
 ): Promise<0 | 1 | 2> {
   const settings = readAuditSettings(env)
-  const mask = createMask([settings.stateDatabaseUrl, ...settings.auditKeys])
+  knownSecrets.learn(settings.stateDatabaseUrl, ...settings.auditKeys)
+  const mask = maskOf()
   const pool = statePool(settings.stateDatabaseUrl.reveal(), () => undefined)
   try {
     const db = new StateDatabase(pool, (value) => value, settings.auditKeys.map(auditKey))

@@ -13,7 +13,8 @@ import { HomePublisher } from '../jobs/home-publisher.ts'
 import { JobSystem } from '../jobs/job-system.ts'
 import { PhaseExecutor } from '../jobs/executor.ts'
 import { openQueues } from '../jobs/queues.ts'
-import { createMask, maskDeep, slackStructure, storedStructure } from '../masking.ts'
+import { maskDeep, slackStructure, storedStructure } from '../outside-text/mask-deep.ts'
+import { maskOf } from '../outside-text/mask.ts'
 import { auditKey } from '../model/audit-chain.ts'
 import { phaseOf } from '../runbook/runbook.ts'
 import { BoardStore } from '../store/boards.ts'
@@ -27,6 +28,7 @@ import { checkAudit } from './audit.ts'
 import { commandContext } from './command-context.ts'
 import { refuseWritingQueries } from './queries.ts'
 import { chooseRunner } from './runner.ts'
+import { learnSecrets, wordsOf } from './secrets.ts'
 import { startWorkers } from './workers.ts'
 import { worlds } from './worlds.ts'
 
@@ -39,9 +41,11 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
       `${use.variable} is shared: it is the ${use.owner.as} of ${use.owner.environment}, and ${placeOf(use)} names it too`,
     )
   const runner = await chooseRunner(config, settings, log)
-  const maskText = createMask(settings.everySecret)
+  for (const weakness of learnSecrets(settings, config)) log.warn(weakness)
+  const maskText = maskOf()
   const mask = <T>(value: T): T => maskDeep(value, maskText, slackStructure)
-  const maskStored = <T>(value: T): T => maskDeep(value, maskText, storedStructure)
+  const words = new Set(wordsOf(config))
+  const maskStored = <T>(value: T): T => maskDeep(value, maskText, storedStructure, words)
   const pool = statePool(settings.stateDatabaseUrl.reveal(), (error) =>
     log.warn({ err: error }, 'state database connection lost'),
   )

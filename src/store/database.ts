@@ -1,5 +1,5 @@
 import pg, { type Pool, type PoolClient, type QueryResultRow } from 'pg'
-import { maskDeep } from '../masking.ts'
+import { maskDeep } from '../outside-text/mask-deep.ts'
 import type { AuditKeys } from '../model/audit-chain.ts'
 
 /** Masks every secret in anything that is about to be stored. */

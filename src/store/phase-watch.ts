@@ -1,6 +1,7 @@
 import type { ThreadPost } from '../model/post.ts'
 import type { LogCounts } from '../model/watch.ts'
 import type { RunWatch } from '../model/run.ts'
+import { clip } from '../outside-text/cut.ts'
 import type { Sql } from './database.ts'
 import type { Fence } from './fence.ts'
 import { insertPost } from './posts.ts'
@@ -17,7 +18,7 @@ export function phaseWatch({ claim, read, mask, auditKeys, write }: Fence) {
   // A secret has to be masked whole: cut through, its half would not be recognised.
   const masked = (counts: LogCounts): LogCounts => ({
     pods: counts.pods,
-    groups: counts.groups.map((group) => ({ ...group, example: mask(group.example).slice(0, longestExample) })),
+    groups: counts.groups.map((group) => ({ ...group, example: clip(mask(group.example), longestExample) })),
   })
   const shown = <T>(work: (sql: Sql) => Promise<T>): Promise<T> =>
     write(async (sql) => {

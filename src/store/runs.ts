@@ -16,6 +16,7 @@ import type { ThreadPost } from '../model/post.ts'
 import { leaveLock } from './locks.ts'
 import { insertPost } from './posts.ts'
 import { releasesIn } from './set-images.ts'
+import { clip } from '../outside-text/cut.ts'
 import { loadRun, runOf, type RunRow, selectRun } from './rows.ts'
 import { effectsOf } from './effects.ts'
 import { samplesOf } from './samples.ts'
@@ -255,9 +256,12 @@ export class RunStore {
   async audit(event: NewAuditEvent): Promise<void> {
     // A secret is masked whole: cut through, its half would not be recognised.
     const { text, facts } = this.#db.mask({ text: event.text, facts: event.facts })
-    const cut = text.length > longestText ? `${text.slice(0, longestText - 1)}…` : text
     await this.#db.transaction((sql) =>
-      recordAudit(sql, this.#db, { ...event, text: cut, ...(facts === undefined ? {} : { facts }) }),
+      recordAudit(sql, this.#db, {
+        ...event,
+        text: clip(text, longestText),
+        ...(facts === undefined ? {} : { facts }),
+      }),
     )
   }
 

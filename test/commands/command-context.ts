@@ -15,7 +15,9 @@ import type { PolicyConfig } from '../../src/config/environment-schema.ts'
 import { parsePurserYaml, type PurserConfig } from '../../src/config/purser-yaml.ts'
 import type { DeploymentSeen, RevisionSeen } from '../../src/model/deployment-seen.ts'
 import type { PhaseName } from '../../src/model/kinds.ts'
-import { createMask, maskDeep, slackStructure } from '../../src/masking.ts'
+import { KnownSecrets } from '../../src/outside-text/known-secrets.ts'
+import { maskDeep, slackStructure } from '../../src/outside-text/mask-deep.ts'
+import { maskOf } from '../../src/outside-text/mask.ts'
 import type { Run } from '../../src/model/run.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { RequestStore } from '../../src/store/requests.ts'
@@ -137,7 +139,7 @@ export function commandContexts(stores: () => TestStores) {
         groupMembers: async (group) => readNow(group === 'SOPS' ? ['UOLA'] : []),
         channelMembers: async () => readNow(['UDANA', 'UALEX', 'USAM']),
       },
-      mask: (value) => maskDeep(value, createMask([new Sensitive(knownSecret)]), slackStructure),
+      mask: (value) => maskDeep(value, maskOf(new KnownSecrets([new Sensitive(knownSecret)])), slackStructure),
       isFirst: (keys) => new RequestStore(stores().db).first(keys),
       lookRate: new LookRate(),
       versions: async () => [

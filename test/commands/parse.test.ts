@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { runs } from '../fuzz/runs.ts'
 import { parseCommand } from '../../src/commands/grammar.ts'
 
 const environments = ['production', 'staging']
@@ -167,7 +168,7 @@ describe('whatever is typed', () => {
         if (run !== undefined) expect(run).toSatisfy(Number.isSafeInteger)
         expect(String(reason ?? '').length).toBeLessThanOrEqual(300)
       }),
-      { numRuns: 3_000 },
+      runs(3_000),
     )
   })
 })

@@ -165,6 +165,14 @@ describe('a purser.yaml with problems', () => {
       /repositoryTokenEnv.*https/,
     ],
     [
+      'a token in the address of the repository',
+      'service.repository',
+      'https://x-access-token:ghp_abcdef@github.com/acme/api.git',
+      /service\.repository .*must not hold a user, a password or a token: name the variable/,
+    ],
+    ['a token as its user', 'service.repository', 'https://ghp_abcdef@github.com/acme/api', /must not hold a user/],
+    ['a password for ssh', 'service.repository', 'ssh://git:hunter2@git.example/api.git', /must not hold a user/],
+    [
       'a build by shell',
       'service.image.build',
       { run: ['docker build .'] },

@@ -3,7 +3,9 @@ import { phaseReleases } from '../../src/store/releases.ts'
 import { phaseSamples } from '../../src/store/samples.ts'
 import { phaseWatch } from '../../src/store/phase-watch.ts'
 import type { Pool } from 'pg'
-import { createMask, maskDeep, storedStructure } from '../../src/masking.ts'
+import { KnownSecrets } from '../../src/outside-text/known-secrets.ts'
+import { maskDeep, storedStructure } from '../../src/outside-text/mask-deep.ts'
+import { maskOf } from '../../src/outside-text/mask.ts'
 import { auditKey } from '../../src/model/audit-chain.ts'
 import { BoardStore } from '../../src/store/boards.ts'
 import { LockStore } from '../../src/store/locks.ts'
@@ -44,7 +46,7 @@ export class TestStores {
 
   constructor(url: string, pool: Pool, close: () => Promise<void>) {
     const key = new Sensitive(knownAuditKey)
-    const mask = createMask([new Sensitive(knownSecret), key])
+    const mask = maskOf(new KnownSecrets([new Sensitive(knownSecret), key]))
     this.url = url
     this.pool = pool
     this.db = new StateDatabase(pool, (value) => maskDeep(value, mask, storedStructure), [auditKey(key)])

@@ -1,11 +1,13 @@
-import { visible } from '../../masking.ts'
-import { oneLine } from '../../text.ts'
+import { firstOf } from '../../outside-text/excerpt.ts'
 import { gitFailed } from './git.ts'
 import type { Mirror } from './mirror.ts'
 import type { ChangedCommit, Changes, ChangesWanted } from './port.ts'
 
 const doing = 'comparing what runs with the new version'
-/** The most characters of a subject and of a name that git prints: it cuts them itself, however long they are. */
+/**
+ * The most characters of a subject and of a name that git prints: it cuts them itself, however long they are. It does so by columns, and
+ * characters that take none are as many as one likes: so they are cut once more.
+ */
 const longestSubject = 300
 const longestAuthor = 80
 
@@ -65,16 +67,9 @@ async function commitsOf(
   const commits: ChangedCommit[] = []
   for (let at = 0; at + 2 < fields.length; at += 3) {
     const [sha = '', author = '', subject = ''] = fields.slice(at, at + 3)
-    commits.push({ sha, author: shown(author, longestAuthor), subject: shown(subject, longestSubject) })
+    commits.push({ sha, author: firstOf(author, longestAuthor), subject: firstOf(subject, longestSubject) })
   }
   return commits
-}
-
-/** Git cuts by columns, and characters that take none are as many as one likes: so it is cut once more. */
-function shown(text: string, most: number): string {
-  return Array.from(oneLine(visible(text.slice(0, most * 4))))
-    .slice(0, most)
-    .join('')
 }
 
 /** Lists the files that differ, as git itself matches them; a renamed one is both of its names. */

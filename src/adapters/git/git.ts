@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import { endFromWord } from '../../masking.ts'
+import { LastWords } from '../../outside-text/excerpt.ts'
 import { runChild } from '../process/child.ts'
 import { CommandError } from '../process/errors.ts'
 import { RepositoryError } from './errors.ts'
@@ -54,28 +54,27 @@ const passedOn = ['SSH_AUTH_SOCK', 'GIT_SSL_CAINFO', 'HTTPS_PROXY', 'https_proxy
 export async function git(request: GitRequest, signal: AbortSignal): Promise<GitAnswer> {
   const chunks: Buffer[] = []
   let size = 0
-  let stderr = ''
+  const stderr = new LastWords(8_192)
   const onStdout = (chunk: Buffer): void => {
     size += chunk.length
     if (size <= largestAnswer) chunks.push(chunk)
   }
-  const onStderr = (chunk: Buffer): void => void (stderr = endFromWord(stderr + chunk.toString(), 8_192))
   const { cwd, timeoutMs, streams } = request
   const env = environment(request.config)
   try {
     const outcome = await runChild(
-      { argv: ['git', ...request.args], cwd, env, timeoutMs, onStdout, onStderr, ...streams },
+      { argv: ['git', ...request.args], cwd, env, timeoutMs, onStdout, onStderr: stderr.push, ...streams },
       signal,
     )
     if (size > largestAnswer) {
       throw new RepositoryError('file_too_large', `${request.doing}: more than ${largestAnswer} bytes`)
     }
-    return { exitCode: outcome.exitCode, stdout: Buffer.concat(chunks), stderr }
+    return { exitCode: outcome.exitCode, stdout: Buffer.concat(chunks), stderr: stderr.text() }
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
     const transient = error.code === 'command_timed_out'
     const hint = error.code === 'command_not_found' ? 'Install git: apt-get install git.' : error.hint
-    const facts = { evidence: lines(stderr, request.masked), transient, cause: error }
+    const facts = { evidence: lines(stderr.text(), request.masked), transient, cause: error }
     throw new RepositoryError(
       error.code,
       `${request.doing}: ${error.message}`,

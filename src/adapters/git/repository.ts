@@ -6,6 +6,7 @@ import { list, readAll } from './files.ts'
 import { gitFailed } from './git.ts'
 import { type Mirror, openMirror, type RepositoryLogin } from './mirror.ts'
 import { nearest } from '../../nearest.ts'
+import { firstOf } from '../../outside-text/excerpt.ts'
 import type { Commit, Repository, Tag } from './port.ts'
 
 interface RepositoryOptions {
@@ -20,6 +21,8 @@ interface RepositoryOptions {
   readonly mostBytes?: number
 }
 
+/** The most characters of a commit's subject. */
+const longestSubject = 300
 const defaultTimeoutMs = 60_000
 const defaultMostBytes = 256 * 1024 * 1024
 
@@ -57,7 +60,7 @@ async function resolveTag(mirror: Mirror, version: string, signal: AbortSignal):
     const answer = await mirror.ask(['log', '-1', format, `refs/tags/${version}^{commit}`, '--'], doing, signal)
     if (answer.exitCode === 0) {
       const [sha = '', committedAt = '', subject = ''] = answer.stdout.toString().trimEnd().split('\0')
-      return { sha, subject, committedAt }
+      return { sha, subject: firstOf(subject, longestSubject), committedAt }
     }
   }
   const near = nearest(version, await mirror.originTags(signal))

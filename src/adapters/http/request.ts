@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PurserError } from '../../errors.ts'
-import { cutBetweenWords } from '../../masking.ts'
+import { startOf } from '../../outside-text/excerpt.ts'
 import { NoAnswer, type NoAnswerReason } from './errors.ts'
 import { timeLimit } from '../../time-limit.ts'
 
@@ -41,13 +41,7 @@ export async function exchange<T>(
 /** Reads the first characters of a body and leaves the rest unread: a wrong address may answer with anything. */
 export async function startOfBody(response: Response, characters: number): Promise<string> {
   if (!response.body) return ''
-  const decoder = new TextDecoder()
-  let text = ''
-  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-    text += decoder.decode(chunk, { stream: true })
-    if (text.length > characters) break // leaving the loop cancels the rest
-  }
-  return cutBetweenWords(text, characters)
+  return startOf(response.body as AsyncIterable<Uint8Array>, characters)
 }
 
 /**

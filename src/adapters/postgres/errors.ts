@@ -1,4 +1,4 @@
-import { cutBetweenWords } from '../../masking.ts'
+import { excerpt } from '../../outside-text/excerpt.ts'
 import { type ErrorFacts, PurserError } from '../../errors.ts'
 
 const databaseCodes = [
@@ -233,19 +233,16 @@ function evidenceOf(server: ServerMessage, sql: string | undefined): readonly st
   if (server.detail)
     lines.push(`DETAIL: ${server.detail.replaceAll(/\)=\(.*?\)(?= |$)/g, ')=(…)').replaceAll(/\(.*\)\.$/g, '(…).')}`)
   if (server.hint) lines.push(`HINT: ${server.hint}`)
-  if (sql !== undefined && server.position !== undefined) lines.push(...excerpt(sql, Number(server.position)))
+  if (sql !== undefined && server.position !== undefined) lines.push(...placeIn(sql, Number(server.position)))
   return lines
 }
 
 /** Shows the line of SQL at a character position that counts from 1, with a mark below it as psql makes it. */
-function excerpt(sql: string, position: number): readonly string[] {
+function placeIn(sql: string, position: number): readonly string[] {
   // The server counts characters, JavaScript UTF-16 units.
   const before = [...sql].slice(0, position - 1).join('')
   const start = before.lastIndexOf('\n') + 1
   const line = sql.slice(start).split('\n', 1)[0] ?? ''
   const label = `LINE ${before.split('\n').length}: `
-  return [
-    `${label}${cutBetweenWords(line, 200)}`,
-    `${' '.repeat(label.length + Math.min(before.length - start, 200))}^`,
-  ]
+  return [`${label}${excerpt(line, 200)}`, `${' '.repeat(label.length + Math.min(before.length - start, 200))}^`]
 }

@@ -1,4 +1,4 @@
-import { LineSplitter } from './lines.ts'
+import { LineSplitter } from '../../outside-text/lines.ts'
 
 const longestTail = 200
 

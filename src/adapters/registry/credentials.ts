@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { ImageError } from './errors.ts'
-import { Sensitive } from '../../sensitive.ts'
+import { learned } from '../../outside-text/known-secrets.ts'
+import type { Sensitive } from '../../sensitive.ts'
 
 export interface RegistryCredentials {
   readonly user: string
@@ -11,11 +13,17 @@ export interface RegistryCredentials {
 
 export type CredentialsOf = (registry: string) => RegistryCredentials | undefined
 
-interface DockerConfig {
-  readonly auths?: Readonly<
-    Record<string, { readonly auth?: string; readonly username?: string; readonly password?: string }>
-  >
+interface Login {
+  readonly auth?: string
+  readonly username?: string
+  readonly password?: string
 }
+
+interface DockerConfig {
+  readonly auths?: Readonly<Record<string, Login>>
+}
+
+const tokens = z.object({ identitytoken: z.string().optional(), registrytoken: z.string().optional() })
 
 /**
  * Reads what `docker login` (or a mounted `kubernetes.io/dockerconfigjson` Secret) left in `config.json`. A missing
@@ -24,7 +32,7 @@ interface DockerConfig {
 export function dockerConfigCredentials(path: string = defaultPath()): CredentialsOf {
   let config: DockerConfig | undefined
   return (registry) => {
-    config ??= readConfig(path)
+    config ??= learnedConfig(path)
     const login = Object.entries(config.auths ?? {}).find(([key]) => registryOf(key) === registryOf(registry))?.[1]
     return login && credentialsIn(login)
   }
@@ -32,6 +40,18 @@ export function dockerConfigCredentials(path: string = defaultPath()): Credentia
 
 function defaultPath(): string {
   return join(process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json')
+}
+
+/** Every login of the file is a secret, also of registries that are never asked. */
+function learnedConfig(path: string): DockerConfig {
+  const config = readConfig(path)
+  for (const login of Object.values(config.auths ?? {})) {
+    credentialsIn(login)
+    if (login.auth !== undefined) learned(login.auth)
+    const more = tokens.safeParse(login)
+    for (const token of Object.values(more.data ?? {})) if (token !== undefined) learned(token)
+  }
+  return config
 }
 
 function readConfig(path: string): DockerConfig {
@@ -58,15 +78,11 @@ function registryOf(key: string): string {
   return /^(index\.|registry-1\.)?docker\.io$/.test(host) ? 'docker.io' : host
 }
 
-function credentialsIn(login: {
-  readonly auth?: string
-  readonly username?: string
-  readonly password?: string
-}): RegistryCredentials | undefined {
+function credentialsIn(login: Login): RegistryCredentials | undefined {
   if (login.username !== undefined && login.password !== undefined)
-    return { user: login.username, password: new Sensitive(login.password) }
+    return { user: login.username, password: learned(login.password) }
   if (!login.auth) return undefined
   const pair = Buffer.from(login.auth, 'base64').toString()
   const colon = pair.indexOf(':')
-  return colon < 0 ? undefined : { user: pair.slice(0, colon), password: new Sensitive(pair.slice(colon + 1)) }
+  return colon < 0 ? undefined : { user: pair.slice(0, colon), password: learned(pair.slice(colon + 1)) }
 }

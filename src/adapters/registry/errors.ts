@@ -1,5 +1,5 @@
 import { type ErrorFacts, PurserError } from '../../errors.ts'
-import { cutBetweenWords } from '../../masking.ts'
+import { excerpt } from '../../outside-text/excerpt.ts'
 
 const imageCodes = [
   'image_not_found',
@@ -40,5 +40,5 @@ export function registryWords(body: string): readonly string[] {
   } catch {
     // The body may be a proxy's HTML page, for instance.
   }
-  return body.trim() === '' ? [] : [cutBetweenWords(body.trim(), 200)]
+  return body.trim() === '' ? [] : [excerpt(body.trim(), 200)]
 }

@@ -1,3 +1,5 @@
+import { knownSecrets } from '../../outside-text/known-secrets.ts'
+import { Sensitive } from '../../sensitive.ts'
 import { exchange } from '../http/request.ts'
 import type { RegistryCredentials } from './credentials.ts'
 import { ImageError, registryWords } from './errors.ts'
@@ -82,6 +84,7 @@ export class RegistrySession {
     if (answer.status === 429 || answer.status >= 500) throw this.#trouble(answer)
     const token = answer.status === 200 ? tokenIn(answer.bytes) : undefined
     if (token === undefined) throw this.#denied(answer)
+    knownSecrets.learnRenewed(`registry ${repository.origin}`, new Sensitive(token))
     return token
   }
 

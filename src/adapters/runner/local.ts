@@ -5,6 +5,7 @@ import { dirname, extname, join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { confinedArgv, seenProgram, type View, viewOfMachine, workspacePath } from './bubblewrap.ts'
+import { LastWords } from '../../outside-text/excerpt.ts'
 import { RunnerError } from './errors.ts'
 import type { Runner, WorkspaceRequest } from './port.ts'
 import { type Connection, openSession } from './session.ts'
@@ -174,16 +175,12 @@ function start({ argv: [program, ...args], cwd, env }: Start): {
   readonly words: () => readonly string[]
 } {
   const child = spawn(program, args, { cwd, env: { ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
-  let words = ''
-  child.stderr?.on('data', (chunk: Buffer) => void (words = (words + chunk.toString()).slice(-4_000)))
+  const words = new LastWords(4_000)
+  child.stderr?.on('data', words.push)
   child.stdin?.on('error', () => undefined)
   return {
     child,
-    words: () =>
-      words
-        .split('\n')
-        .filter((line) => line.trim() !== '')
-        .slice(-20),
+    words: () => words.lines().slice(-20),
   }
 }
 

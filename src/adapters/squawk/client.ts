@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { PurserError } from '../../errors.ts'
 import { offThread } from '../off-thread/off-thread.ts'
 import { runChild } from '../process/child.ts'
+import { LastWords } from '../../outside-text/excerpt.ts'
 import { withoutIgnoreComments } from './ignore-comments.ts'
 import type { LintReport, MigrationFinding, MigrationLint } from './port.ts'
 
@@ -51,7 +52,7 @@ async function lint(
   ]
   const stdout: Buffer[] = []
   let bytes = 0
-  let stderr = ''
+  const stderr = new LastWords(2_000)
   const { exitCode } = await runChild(
     {
       argv: [process.execPath, squawkScript(), ...options, 'migration.sql'],
@@ -62,9 +63,7 @@ async function lint(
         bytes += chunk.length
         if (bytes <= mostBytes) stdout.push(chunk)
       },
-      onStderr: (chunk) => {
-        stderr = (stderr + chunk.toString()).slice(-2_000)
-      },
+      onStderr: stderr.push,
     },
     signal,
   )
@@ -79,9 +78,9 @@ async function lint(
   }
 }
 
-function failed(why: string, stderr: string, cause?: unknown): LintFailed {
+function failed(why: string, stderr: LastWords, cause?: unknown): LintFailed {
   return new LintFailed(`linting a migration: ${why}`, {
-    evidence: stderr.split('\n').filter((line) => line !== ''),
+    evidence: stderr.lines(),
     hint: 'Check that squawk-cli is installed for this platform.',
     ...(cause === undefined ? {} : { cause }),
   })

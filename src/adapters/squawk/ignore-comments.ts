@@ -1,3 +1,4 @@
+import { excerpt } from '../../outside-text/excerpt.ts'
 import type { IgnoreComment } from './port.ts'
 
 /**
@@ -17,12 +18,8 @@ export function withoutIgnoreComments(sql: string): {
   const ignored = sql.split('\n').flatMap((line, index) => {
     const [first, ...more] = [...line.matchAll(ignoreMark)]
     if (first === undefined) return []
-    const text = shortened(line.slice(first.index).trim())
+    const text = excerpt(line.slice(first.index).trim(), 80)
     return [first, ...more].map(() => ({ line: index + 1, text }))
   })
   return { text: sql.replaceAll(mark, (found) => found.replace('-', '_')), ignored }
-}
-
-function shortened(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text
 }

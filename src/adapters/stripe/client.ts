@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import Stripe from 'stripe'
-import { Sensitive } from '../../sensitive.ts'
+import { learned } from '../../outside-text/known-secrets.ts'
+import type { Sensitive } from '../../sensitive.ts'
 import { withoutCredentials } from '../http/client.ts'
 import { clockAheadMs } from '../http/clock.ts'
 import { refuseLinkLocal } from '../http/addresses.ts'
@@ -170,7 +171,7 @@ async function create(sdk: Stripe, endpoint: NewWebhookEndpoint) {
       },
     )
   }
-  return { endpoint: asEndpoint(created), signingSecret: new Sensitive(created.secret) }
+  return { endpoint: asEndpoint(created), signingSecret: learned(created.secret) }
 }
 
 function updateParams({

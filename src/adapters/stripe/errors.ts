@@ -1,4 +1,4 @@
-import { cutBetweenWords } from '../../masking.ts'
+import { excerpt } from '../../outside-text/excerpt.ts'
 import Stripe from 'stripe'
 import { type ErrorFacts, PurserError } from '../../errors.ts'
 import { networkReason } from '../http/request.ts'
@@ -175,5 +175,5 @@ function retryAfter(error: Stripe.errors.StripeError): number | undefined {
  */
 function masked(text: string): string {
   const safe = text.replace(/\b(sk|rk|pk)_(live|test)_[\w*]+/g, '$1_$2_…').replace(/\bwhsec_\w+/g, 'whsec_…')
-  return cutBetweenWords(safe, 400)
+  return excerpt(safe, 400)
 }

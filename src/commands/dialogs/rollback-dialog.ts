@@ -5,6 +5,7 @@ import { type RollbackTarget, rollbackTargetOf, targetOf } from '../../model/rol
 import type { EffectOf } from '../../model/effects/effects.ts'
 import type { Run } from '../../model/run.ts'
 import { type UndoPlan, withRollbackTarget } from '../../model/undo-plan.ts'
+import { clipped } from '../../outside-text/excerpt.ts'
 import type { CommandContext } from '../command-context.ts'
 import { whySchemaForbids } from '../schema-guard.ts'
 
@@ -78,9 +79,7 @@ const longestLine = 200
  * Shortens what a dialog carries, which is limited: differences that do not fit are counted, here and in what is shown.
  */
 function fitting(rollbackTarget: Extract<RollbackTarget, { kind: 'seen' }>, metadata: Asked['metadata']) {
-  const lines = rollbackTarget.differences.map((line) =>
-    line.length > longestLine ? `${line.slice(0, longestLine)}…` : line,
-  )
+  const lines = rollbackTarget.differences.map((line) => clipped(line, longestLine))
   for (let kept = lines.length; ; kept -= 1) {
     const shown = { ...rollbackTarget, differences: lines.slice(0, kept), more: lines.length - kept }
     if (kept === 0 || metadata(shown).length <= longestMetadata) return shown

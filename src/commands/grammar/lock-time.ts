@@ -1,4 +1,5 @@
 import { Cron } from 'croner'
+import { clip } from '../../outside-text/cut.ts'
 import { isReason } from './words.ts'
 
 /** What stands behind `/billing lock`: until when, and why; or one sentence that says what is wrong with it. */
@@ -42,7 +43,7 @@ export function endProblem(text: string, now: Date, timeZone: string): string | 
   if (!read.ok && read.problem !== noReason) return read.problem
   return read.ok && read.until !== undefined && read.reason === undefined
     ? undefined
-    : `“${text.slice(0, 60)}” is not a time: say until when ${examples}.`
+    : `“${clip(text, 60)}” is not a time: say until when ${examples}.`
 }
 
 function withReason(until: Date | undefined, text: string): LockWords {
@@ -102,5 +103,5 @@ function dayAfter(now: Date, timeZone: string): string {
 }
 
 function firstWords(text: string): string {
-  return text.split(/\s+/).slice(0, 2).join(' ').slice(0, 40)
+  return clip(text.split(/\s+/).slice(0, 2).join(' '), 40)
 }

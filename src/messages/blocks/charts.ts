@@ -1,6 +1,7 @@
 import type { Block, KnownBlock } from '@slack/types'
 import type { MetricSample } from '../../model/run.ts'
-import { clip, context } from './message.ts'
+import { clip } from '../../outside-text/cut.ts'
+import { context } from './message.ts'
 import { oneLine } from '../../text.ts'
 
 /** The block that @slack/types 3.2 lacks: https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block */

@@ -1,5 +1,6 @@
 import type { RichTextBlock, RichTextList } from '@slack/types'
-import { type Cap, clip } from './message.ts'
+import { clip } from '../../outside-text/cut.ts'
+import type { Cap } from './message.ts'
 import { oneLine } from '../../text.ts'
 
 interface ListStyle {

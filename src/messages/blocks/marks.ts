@@ -1,4 +1,5 @@
 import type { RichTextBlock, RichTextElement } from '@slack/types'
+import { clip } from '../../outside-text/cut.ts'
 import { utc } from '../../text.ts'
 
 /**
@@ -115,8 +116,7 @@ function cut(pieces: readonly RichTextElement[], room: number): RichTextElement[
   for (const piece of pieces) {
     const length = piece.type === 'text' ? piece.text.length : 0
     if (piece.type === 'text' && length > left) {
-      const text = piece.text.slice(0, Math.max(0, left - 1)).replace(/[\uD800-\uDBFF]$/, '')
-      return [...kept, { ...piece, text: `${text}…` }]
+      return [...kept, { ...piece, text: clip(piece.text, Math.max(1, left)) }]
     }
     left -= length
     kept.push(piece)

@@ -8,6 +8,7 @@ import type {
   PlainTextElement,
   RichTextBlock,
 } from '@slack/types'
+import { clip } from '../../outside-text/cut.ts'
 import { oneLine } from '../../text.ts'
 import { escape, mrkdwn, richText } from './marks.ts'
 
@@ -181,17 +182,6 @@ export function paragraphs(lines: readonly string[]): readonly RichTextBlock[] {
     else packed.push(line)
   }
   return packed.map(paragraph)
-}
-
-/** Shortens plain text; it is not escaped. */
-export function clip(text: string, max: number): string {
-  if (text.length <= max) return text
-  let kept = ''
-  for (const character of text) {
-    if (kept.length + character.length > max - 1) break
-    kept += character
-  }
-  return `${kept.trimEnd()}…`
 }
 
 function keepEnd(text: string, max: number): string {

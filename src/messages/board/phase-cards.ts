@@ -1,6 +1,7 @@
 import type { PlanBlock, RichTextBlock, RichTextList, TaskCardBlock } from '@slack/types'
 import { elapsed, isUndoPlan, type PhaseState, type Run, settledStatuses } from '../../model/run.ts'
-import { capped, clip } from '../blocks/message.ts'
+import { clip } from '../../outside-text/cut.ts'
+import { capped } from '../blocks/message.ts'
 import { counted, duration, minutes, oneLine } from '../../text.ts'
 import { chapters, phaseTitle } from '../blocks/chapters.ts'
 import { lateness } from './eta.ts'

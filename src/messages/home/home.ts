@@ -7,10 +7,10 @@ import type { Lock } from '../../model/lock.ts'
 import { elapsed, type Run } from '../../model/run.ts'
 import type { Release } from '../../model/current-release.ts'
 import { chapters, currentPhase, failedPhase, phaseTitle } from '../blocks/chapters.ts'
+import { clip } from '../../outside-text/cut.ts'
 import {
   actions,
   button,
-  clip,
   code,
   context,
   header,

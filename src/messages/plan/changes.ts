@@ -1,6 +1,6 @@
 import type { PlannedChanges } from '../../model/planned-changes.ts'
 import { counted, oneLine } from '../../text.ts'
-import { clip } from '../blocks/message.ts'
+import { clip } from '../../outside-text/cut.ts'
 import type { Chapter } from './chapter.ts'
 
 /** "12 new commits; 3 of 40 changed files under service.paths", also when none could be told. */

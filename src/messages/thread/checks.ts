@@ -1,6 +1,7 @@
 import type { RawTextElement, TableBlock } from '@slack/types'
 import type { Check, Verdict } from '../../model/run.ts'
-import { clip, words } from '../blocks/message.ts'
+import { clip } from '../../outside-text/cut.ts'
+import { words } from '../blocks/message.ts'
 import { ago, milliseconds, oneLine } from '../../text.ts'
 
 /** Words a verdict: a sign is never alone, a word is beside it. */

@@ -1,5 +1,6 @@
 import type { Block, KnownBlock } from '@slack/types'
 import { countApprovals } from '../../model/lifecycle.ts'
+import { clip } from '../../outside-text/cut.ts'
 import { monitorCodeOf } from '../../model/monitor-codes.ts'
 import { isDeployPlan, type Run, type Verification } from '../../model/run.ts'
 import type { ThreadPost } from '../../model/post.ts'
@@ -238,7 +239,7 @@ const telling = /\b(error|fatal|panic|exception|failed|failure|denied|refused|ti
 export function tellingFirst(evidence: readonly string[]): readonly string[] {
   const whole = evidence.join('\n')
   if (evidence.length <= 12 && whole.length <= 2700) return evidence
-  const cut = (line: string) => (line.length > 300 ? `${line.slice(0, 299)}…` : line)
+  const cut = (line: string) => clip(line, 300)
   const first = evidence
     .filter((line) => telling.test(line))
     .slice(0, 5)

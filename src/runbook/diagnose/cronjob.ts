@@ -1,5 +1,5 @@
 import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/cron-jobs/port.ts'
-import { cutBetweenWords } from '../../masking.ts'
+import { excerpt } from '../../outside-text/excerpt.ts'
 import type { Cause, Finding, Remedy } from '../../model/diagnosis.ts'
 import { type CronJobFacts, newestFailure, tellingLine } from './cronjob-facts.ts'
 import { judged, known, readable } from './seen.ts'
@@ -186,7 +186,7 @@ function failing({ name, log }: CronJobFacts, found: CronJobExamination): Cause 
   const lines = known(log) ?? []
   const telling = tellingLine(lines)
   const how = pod?.exitCode === undefined ? (failed.reason ?? 'it failed') : `exit code ${pod.exitCode}`
-  const said = telling === undefined ? '' : `; it says: ${cutBetweenWords(telling, 160)}`
+  const said = telling === undefined ? '' : `; it says: ${excerpt(telling, 160)}`
   return {
     code: 'job_failing',
     sentence: `CronJob ${name} starts, but its newest Job ${failed.name} failed (${how})${said}.`,

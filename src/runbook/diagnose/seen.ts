@@ -1,4 +1,4 @@
-import { cutBetweenWords } from '../../masking.ts'
+import { excerpt } from '../../outside-text/excerpt.ts'
 import type { Finding } from '../../model/diagnosis.ts'
 import type { PhaseContext } from '../phase.ts'
 import { timeLimit } from '../../time-limit.ts'
@@ -55,7 +55,7 @@ export function judged<T>(name: string, title: string, seen: Seen<T>, judge: (fa
   const { evidence = [], ...verdict } = seen.ok
     ? judge(seen.value)
     : ({ verdict: 'unknown', seen: seen.why } satisfies Judged as Judged)
-  const short = evidence.slice(-mostLines).map((line) => cutBetweenWords(line, longestLine))
+  const short = evidence.slice(-mostLines).map((line) => excerpt(line, longestLine))
   return { name, title, ...verdict, evidence: short, milliseconds: seen.milliseconds }
 }
 

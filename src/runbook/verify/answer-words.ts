@@ -1,4 +1,5 @@
 import type { QueryAnswer } from '../../adapters/postgres/port.ts'
+import { clipped } from '../../outside-text/excerpt.ts'
 import { counted } from '../../text.ts'
 
 /**
@@ -77,8 +78,7 @@ function aside({ columns, rows }: QueryAnswer, named: readonly string[], count: 
 function inWords(value: string | null | undefined): string {
   if (value === 't') return 'true'
   if (value === 'f') return 'false'
-  const text = value ?? 'null'
-  return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text
+  return clipped(value ?? 'null', longestValue)
 }
 
 export function isNumber(text: string | null | undefined): boolean {

@@ -1,5 +1,5 @@
 import type { LogLine } from '../../adapters/kubernetes/logs/port.ts'
-import { cutBetweenWords } from '../../masking.ts'
+import { excerpt } from '../../outside-text/excerpt.ts'
 import { type Check, isDeployPlan } from '../../model/run.ts'
 import { check, type CheckResult } from './checks.ts'
 import type { PhaseContext } from '../phase.ts'
@@ -132,7 +132,7 @@ async function logState(context: PhaseContext): Promise<CheckResult> {
   const rate = Math.round((errors / logs.windowMinutes) * 10) / 10
   const span = `${cut.length > 0 ? 'at least ' : ''}${rate} per minute over ${logs.windowMinutes} min in ${pods.length} pods`
   const [worst] = [...kinds.values()].sort((a, b) => b.count - a.count)
-  const value = worst === undefined ? span : `${span}; ${worst.count} × ${cutBetweenWords(worst.example, 200)}`
+  const value = worst === undefined ? span : `${span}; ${worst.count} × ${excerpt(worst.example, 200)}`
   if (pods.length === 0) return { verdict: 'unknown', value: 'there are no pods whose logs could be read' }
   return { verdict: rate <= logs.maxErrorsPerMinute ? 'pass' : 'fail', value, number: rate }
 }

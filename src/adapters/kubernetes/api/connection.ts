@@ -17,8 +17,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { KubeConfig } from '@kubernetes/client-node'
 
-import { cutBetweenWords } from '../../../masking.ts'
+import { excerpt } from '../../../outside-text/excerpt.ts'
+import type { RawLine } from '../../../outside-text/lines.ts'
 import { clockAheadMs } from '../../http/clock.ts'
+import { learnCredentials } from './credentials.ts'
+import { boundedLines, wholeLines } from './lines.ts'
 import { isMap, type JsonMap } from './objects.ts'
 import { ClusterError } from './errors.ts'
 import { timeLimit } from '../../../time-limit.ts'
@@ -124,11 +127,24 @@ export class Connection {
     }
   }
 
+  /** Gives the lines of a watch, whole. Ends and raises as `logLines` does. */
+  lines(request: ApiRequest, signal: AbortSignal): AsyncGenerator<string> {
+    return this.#stream(request, wholeLines, signal)
+  }
+
   /**
-   * Gives the lines of a watch or a followed log. Ends when the server ends the stream; raises when the connection
-   * breaks or the signal fires. The half line before a broken end is never given.
+   * Gives the lines of a log, of which a long one has its beginning only. Ends when the server ends the stream; raises when the
+   * connection breaks or the signal fires. The half line before a broken end is never given.
    */
-  async *lines(request: ApiRequest, signal: AbortSignal): AsyncGenerator<string> {
+  logLines(request: ApiRequest, signal: AbortSignal): AsyncGenerator<RawLine> {
+    return this.#stream(request, boundedLines, signal)
+  }
+
+  async *#stream<Line>(
+    request: ApiRequest,
+    linesOf: (response: http.IncomingMessage) => AsyncGenerator<Line>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Line> {
     const timeout = timeLimit(request.openingMs ?? this.#timeoutMs)
     const opening = new AbortController()
     const giveUp = () => opening.abort(timeout.reason)
@@ -140,7 +156,7 @@ export class Connection {
       if (request.idleMs !== undefined)
         response.setTimeout(request.idleMs, () => response.destroy(new Error('the connection went silent')))
       try {
-        yield* wholeLines(response)
+        yield* linesOf(response)
       } finally {
         response.destroy()
       }
@@ -169,6 +185,7 @@ export class Connection {
       },
     }
     await this.#config.applyToHTTPSOptions(options)
+    learnCredentials(this.#server, options)
     keepAlive(options.agent)
     const { request: open } = url.protocol === 'https:' ? https : http
     return new Promise((resolve, reject) => open(url, options, resolve).on('error', reject).end(payload))
@@ -187,19 +204,6 @@ export class Connection {
       hint: 'The cluster did not answer; check that its API server is reachable from here.',
     })
   }
-}
-
-/** Reads no faster than the lines are taken, so that a slow reader leaves the rest in the socket and not in memory. */
-async function* wholeLines(response: http.IncomingMessage): AsyncGenerator<string> {
-  response.setEncoding('utf8')
-  let rest = ''
-  for await (const chunk of response as AsyncIterable<string>) {
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() ?? ''
-    yield* lines
-  }
-  // A broken stream raises above. One that ended in order may lack the newline after its last line.
-  if (rest !== '' && response.complete) yield rest
 }
 
 /** Lets many requests share one connection: the agents that client-node makes close theirs after each request. */
@@ -265,8 +269,7 @@ function refusal(request: ApiRequest, response: http.IncomingMessage, body: stri
   const status = response.statusCode ?? 0
   const answer = statusOf(body)
   const retryAfterMs = retryAfterOf(response, answer.details)
-  const message =
-    typeof answer.message === 'string' ? answer.message : cutBetweenWords(body.trim(), 300) || `HTTP ${status}`
+  const message = typeof answer.message === 'string' ? answer.message : excerpt(body.trim(), 300) || `HTTP ${status}`
   const reason = typeof answer.reason === 'string' ? answer.reason : undefined
   const causes = isMap(answer.details) && Array.isArray(answer.details.causes) ? answer.details.causes : []
   const evidence = causes

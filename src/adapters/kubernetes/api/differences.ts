@@ -1,4 +1,4 @@
-import { cutBetweenWords } from '../../../masking.ts'
+import { excerpt } from '../../../outside-text/excerpt.ts'
 import { canonicalJson, isMap } from './objects.ts'
 
 /** The server changes these fields with every write, so they tell a person nothing. */
@@ -60,7 +60,7 @@ function compareLists(before: readonly unknown[], after: readonly unknown[], at:
 
 function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value, withoutSecrets)
-  return cutBetweenWords(text, mostShown)
+  return excerpt(text, mostShown)
 }
 
 function withoutSecrets(_key: string, value: unknown): unknown {

@@ -4,6 +4,7 @@ import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import { byName, observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
+import { shownLines } from '../../../outside-text/lines.ts'
 import type { CronJobState, JobOutcome } from './port.ts'
 import type { KubernetesObject } from '../manifests/port.ts'
 import { podSigns } from '../deployments/rollout-verdict.ts'
@@ -161,7 +162,7 @@ export class CronJobsApi {
           if (error instanceof ClusterError && (error.status === 400 || error.status === 404)) return ''
           throw error
         })
-      lines.push(...text.split('\n').filter((line) => line !== ''))
+      lines.push(...shownLines(text))
     }
     return lines.slice(-mostLogLines)
   }

@@ -14,8 +14,9 @@ import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import { observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
-import { pemFilter } from '../../../masking.ts'
+import { type RawLine, ShownLines } from '../../../outside-text/lines.ts'
 import type { LogRange, OnLine } from './port.ts'
+import { stamped } from './stamped.ts'
 
 type ContainerRange = Omit<LogRange, 'deployment'>
 
@@ -83,7 +84,7 @@ class PodFollower {
   readonly #connection: Connection
   readonly #path: string
   readonly #container: string
-  readonly #pem = pemFilter()
+  readonly #shown = new ShownLines()
   readonly #onLine: OnLine
   pod: Pod
   gone = false
@@ -131,7 +132,7 @@ class PodFollower {
     const boundary = this.#newest
     const request = { method: 'GET', path: this.#path, query, doing, openingMs: longestOpeningMs } as const
     try {
-      for await (const line of this.#connection.lines(request, signal)) {
+      for await (const line of this.#connection.logLines(request, signal)) {
         const taken = this.#emit(line, boundary)
         if (taken !== undefined) await taken
       }
@@ -141,18 +142,17 @@ class PodFollower {
     }
   }
 
-  #emit(line: string, boundary: string): void | Promise<void> {
-    const at = line.indexOf(' ')
-    const timestamp = at < 0 ? line : line.slice(0, at)
+  #emit(line: RawLine, boundary: string): void | Promise<void> {
+    const { timestamp, rest } = stamped(line)
     if (!stampPattern.test(timestamp)) return this.#hand(new Date().toISOString(), line)
     const stamp = sortable(timestamp)
     if (stamp <= boundary) return undefined
     if (stamp > this.#newest) this.#newest = stamp
-    return this.#hand(timestamp, at < 0 ? '' : line.slice(at + 1))
+    return this.#hand(timestamp, rest)
   }
 
-  #hand(timestamp: string, text: string): void | Promise<void> {
-    const shown = this.#pem(text)
+  #hand(timestamp: string, line: RawLine): void | Promise<void> {
+    const shown = this.#shown.of(line)
     return shown === undefined
       ? undefined
       : this.#onLine({ pod: this.pod.metadata.name, container: this.#container, timestamp, text: shown })

@@ -1,8 +1,9 @@
 import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import type { Paths } from '../api/paths.ts'
-import { pemFilter } from '../../../masking.ts'
+import { ShownLines } from '../../../outside-text/lines.ts'
 import type { LogLine, LogPart } from './port.ts'
+import { stamped } from './stamped.ts'
 
 /**
  * The bytes that are asked for each line wanted: lines are seldom longer, and the API limits the start of a log by
@@ -27,15 +28,14 @@ export async function readLog(
     const text = await connection.text(request, signal)
     // The limit of bytes may have cut the last line in two.
     const whole = from === 'start' && !text.endsWith('\n') ? text.slice(0, text.lastIndexOf('\n') + 1) : text
-    const pem = pemFilter()
+    const shown = new ShownLines()
     return whole
       .split('\n')
       .filter((line) => line !== '')
       .slice(0, lines)
       .map((line) => {
-        const space = line.indexOf(' ')
-        const [timestamp, rest] = space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1)]
-        return { pod, container: container ?? '', timestamp, text: pem(rest) }
+        const { timestamp, rest } = stamped({ text: line, left: 0 })
+        return { pod, container: container ?? '', timestamp, text: shown.of(rest) }
       })
       .filter((line): line is LogLine => line.text !== undefined)
   } catch (error) {

@@ -2,8 +2,9 @@ import { type ApiList, type Deployment, type Pod, selectorText } from '../api/ob
 import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import type { Paths } from '../api/paths.ts'
-import { pemFilter } from '../../../masking.ts'
+import { ShownLines } from '../../../outside-text/lines.ts'
 import type { LogRange, OnLine } from './port.ts'
+import { stamped } from './stamped.ts'
 
 type RecentLogs = Omit<LogRange, 'deployment'> & { readonly mostLines: number }
 
@@ -35,14 +36,13 @@ async function readPod(
 ): Promise<number> {
   const query = { container, timestamps: true, sinceTime: `${since.slice(0, 19)}Z`, tailLines: mostLines }
   let count = 0
-  const pem = pemFilter()
+  const lines = new ShownLines()
   try {
     const request = { method: 'GET', path: paths.log(pod), query, doing: `reading the log of ${pod}` } as const
-    for await (const line of connection.lines(request, signal)) {
+    for await (const line of connection.logLines(request, signal)) {
       count += 1
-      const at = line.indexOf(' ')
-      const [timestamp, text] = at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)]
-      const shown = pem(text)
+      const { timestamp, rest } = stamped(line)
+      const shown = lines.of(rest)
       if (shown !== undefined) await onLine({ pod, container, timestamp, text: shown })
     }
   } catch (error) {

@@ -8,7 +8,8 @@
  * decided anew.
  */
 
-import { fingerprintOf, Sensitive } from '../../../sensitive.ts'
+import { learned } from '../../../outside-text/known-secrets.ts'
+import { fingerprintOf, type Sensitive } from '../../../sensitive.ts'
 import type { Secret } from '../api/objects.ts'
 import { conflictingManagers, fieldManager } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
@@ -37,7 +38,12 @@ export class SecretsApi {
       secretExists: secret !== undefined,
       keyExists: value !== undefined,
       fingerprint: value === undefined ? undefined : fingerprintOf(value),
-      fingerprints: value === undefined ? [] : new Sensitive(value).parts(',').map((part) => part.fingerprint),
+      fingerprints:
+        value === undefined
+          ? []
+          : learned(value)
+              .parts(',')
+              .map((part) => part.fingerprint),
       immutable: secret?.immutable === true,
       keys: Object.keys(secret?.data ?? {}).sort(),
       managers: managersOf(secret, key),
@@ -47,7 +53,7 @@ export class SecretsApi {
 
   async read(name: string, key: string, signal: AbortSignal): Promise<Sensitive | undefined> {
     const value = valueIn(await this.#find(name, signal), key)
-    return value === undefined ? undefined : new Sensitive(value)
+    return value === undefined ? undefined : learned(value)
   }
 
   async write(name: string, write: SecretWrite, signal: AbortSignal): Promise<ApplyOutcome> {

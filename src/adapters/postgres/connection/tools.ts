@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { runChild } from '../../process/child.ts'
 import { CommandError } from '../../process/errors.ts'
-import { LineSplitter } from '../../process/lines.ts'
+import { LineReader, LineSplitter, type RawLine } from '../../../outside-text/lines.ts'
 import { BackupError } from '../errors.ts'
 
 export interface ToolRun {
@@ -14,9 +14,11 @@ export interface ToolRun {
   readonly cwd: string
   readonly env?: Readonly<Record<string, string>>
   readonly timeoutMs: number
+  /** Gets the lines as they are, for a program to read. */
   readonly onStdoutLine?: (line: string) => void
   readonly stdoutTo?: Writable
   readonly stdin?: Readable
+  /** Gets the lines as people may see them. */
   readonly onStderrLine?: (line: string) => void
 }
 
@@ -29,7 +31,9 @@ interface ToolOutcome {
 /** Runs a client program of PostgreSQL with messages in English, so that they can be understood. */
 export async function runTool(tool: ToolRun, signal: AbortSignal): Promise<ToolOutcome> {
   const complaints: string[] = []
-  const stdout = new LineSplitter((line) => tool.onStdoutLine?.(line))
+  // What is read by a program stays as it is: a table may have the name of a secret.
+  const stdout = new LineReader()
+  const hand = (lines: readonly RawLine[]): void => lines.forEach(({ text }) => tool.onStdoutLine?.(text))
   const stderr = new LineSplitter((line) => {
     tool.onStderrLine?.(line)
     if (!/: (error|warning|detail|hint|fatal)\b/i.test(line)) return
@@ -43,14 +47,14 @@ export async function runTool(tool: ToolRun, signal: AbortSignal): Promise<ToolO
         cwd: tool.cwd,
         env: { ...tool.env, LC_ALL: 'C' },
         timeoutMs: tool.timeoutMs,
-        onStdout: (chunk) => stdout.push(chunk),
+        onStdout: (chunk) => hand(stdout.push(chunk)),
         stdoutTo: tool.stdoutTo,
         stdin: tool.stdin,
         onStderr: (chunk) => stderr.push(chunk),
       },
       signal,
     )
-    stdout.end()
+    hand(stdout.end())
     stderr.end()
     return { exitCode, complaints }
   } catch (error) {

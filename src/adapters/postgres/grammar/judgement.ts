@@ -1,3 +1,4 @@
+import { clipped } from '../../../outside-text/excerpt.ts'
 import type { RiskWeight } from '../port.ts'
 
 /** What a statement does that whoever approves it has to know. */
@@ -26,6 +27,5 @@ export const is = (weight: RiskWeight, what: string, rowsOf?: string): Judgement
 
 /** Shortens what a statement quotes: a risk is a sentence. */
 export function quoted(text: string, most = 80): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim()
-  return `“${line.length > most ? `${line.slice(0, most)}…` : line}”`
+  return `“${clipped(text.replaceAll(/\s+/g, ' ').trim(), most)}”`
 }

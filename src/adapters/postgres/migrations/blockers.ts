@@ -1,4 +1,4 @@
-import { cutBetweenWords } from '../../../masking.ts'
+import { excerpt } from '../../../outside-text/excerpt.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sensitive } from '../../../sensitive.ts'
 import type { BlockingSession, MigrationLock } from '../port.ts'
@@ -105,5 +105,5 @@ function shown(query: string): string {
     .replaceAll(/(?<![$\w])\d+(?:\.\d+)?\b/g, '?')
     .replaceAll(/\s+/g, ' ')
     .trim()
-  return cutBetweenWords(bare, 80)
+  return excerpt(bare, 80)
 }

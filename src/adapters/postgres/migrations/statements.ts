@@ -1,4 +1,4 @@
-import { cutBetweenWords } from '../../../masking.ts'
+import { excerpt } from '../../../outside-text/excerpt.ts'
 /** What a migration must not contain, because it would end or escape the transaction that makes it safe. */
 interface ForbiddenStatement {
   readonly line: number
@@ -20,7 +20,7 @@ const outsidePatterns = [
 export function forbiddenStatements(sql: string): readonly ForbiddenStatement[] {
   return splitStatements(sql).flatMap(({ line, text, words }) => {
     const why = verdict(words)
-    return why === undefined ? [] : [{ line, text: cutBetweenWords(text, 120), why }]
+    return why === undefined ? [] : [{ line, text: excerpt(text, 120), why }]
   })
 }
 

@@ -1,11 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { DatabaseError } from '../src/adapters/postgres/errors.ts'
-import { createMask, cutBetweenWords, maskDeep } from '../src/masking.ts'
-import { Sensitive } from '../src/sensitive.ts'
+import { DatabaseError } from '../../src/adapters/postgres/errors.ts'
+import { cutBetweenWords } from '../../src/outside-text/cut.ts'
+import { KnownSecrets } from '../../src/outside-text/known-secrets.ts'
+import { maskDeep } from '../../src/outside-text/mask-deep.ts'
+import { maskOf } from '../../src/outside-text/mask.ts'
+import { Sensitive } from '../../src/sensitive.ts'
 
-const knows = (...values: string[]) => createMask(values.map((value) => new Sensitive(value)))
-const knowsNothing = createMask([])
+const knows = (...values: string[]) => maskOf(new KnownSecrets(values.map((value) => new Sensitive(value))))
+const knowsNothing = maskOf(new KnownSecrets())
 
 describe('masking what this process knows', () => {
   const secretText = fc

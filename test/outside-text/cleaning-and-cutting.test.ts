@@ -1,25 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LineSplitter } from '../src/adapters/process/lines.ts'
-import {
-  createMask,
-  cutBetweenWords,
-  endFromWord,
-  maskDeep,
-  pemFilter,
-  slackStructure,
-  storedStructure,
-  visible,
-} from '../src/masking.ts'
-import { Sensitive } from '../src/sensitive.ts'
+import { cutBetweenWords, endFromWord } from '../../src/outside-text/cut.ts'
+import { KnownSecrets } from '../../src/outside-text/known-secrets.ts'
+import { LineSplitter } from '../../src/outside-text/lines.ts'
+import { maskDeep, slackStructure, storedStructure } from '../../src/outside-text/mask-deep.ts'
+import { LineMask, maskOf } from '../../src/outside-text/mask.ts'
+import { visible } from '../../src/outside-text/visible.ts'
+import { Sensitive } from '../../src/sensitive.ts'
 
 const body = Array.from({ length: 12 }, (_, at) =>
   Buffer.from(`line ${at} of a private key, forty-eight bytes long`).toString('base64').slice(0, 64),
 )
 const pem = ['-----BEGIN RSA PRIVATE KEY-----', ...body, '-----END RSA PRIVATE KEY-----']
 const password = 'correct-horse-battery'
-const mask = createMask([new Sensitive(password), new Sensitive(pem.join('\n'))])
-const shapes = createMask([])
+const known = new KnownSecrets([new Sensitive(password), new Sensitive(pem.join('\n'))])
+const mask = maskOf(known)
+const shapes = maskOf(new KnownSecrets())
 
 /** What a program that prints this chunk by chunk leaves of it, masked as every exit does. */
 function printed(chunks: readonly string[]): string {
@@ -83,12 +79,13 @@ describe('what is written under a key that says so', () => {
 
 describe('a private key that comes line by line', () => {
   it.each([
-    ['known', mask],
-    ['unknown', shapes],
+    ['known', known],
+    ['unknown', new KnownSecrets()],
   ] as const)('%s: nothing of it is left', (_, by) => {
-    const filter = pemFilter()
-    const shown = ['before', ...pem, 'after'].flatMap((line) => filter(line) ?? []).map(by)
-    expect(shown).toEqual(['before', '-----BEGIN PRIVATE KEY-----[masked]', 'after'])
+    const stream = new LineMask(by)
+    const shown = ['before', ...pem, 'after'].flatMap((line) => stream.of(line) ?? [])
+    expect(shown).toEqual(['before', '-----BEGIN RSA PRIVATE KEY-----[masked]', 'after'])
+    expect(maskOf(by)(['before', ...pem, 'after'].join('\n'))).toBe(shown.join('\n'))
   })
 
   it.each([
@@ -96,25 +93,25 @@ describe('a private key that comes line by line', () => {
     ['some of its lines', pem.slice(0, 5)],
     ['a header and some lines', [pem[0] ?? '', 'Proc-Type: 4,ENCRYPTED', '', ...body.slice(0, 2)]],
   ])('that was cut off, %s: nothing of it is shown, and the error after it is', (_, lines) => {
-    const filter = pemFilter()
+    const stream = new LineMask(new KnownSecrets())
     const after = ['ERROR billing: charging failed', '{"level":"error"}', 'fine']
-    expect([...lines, ...after].flatMap((line) => filter(line) ?? [])).toEqual([
-      '-----BEGIN PRIVATE KEY-----[masked]',
+    expect([...lines, ...after].flatMap((line) => stream.of(line) ?? [])).toEqual([
+      '-----BEGIN RSA PRIVATE KEY-----[masked]',
       ...after,
     ])
   })
 
   it.each(['+', '"', '\\n', 'a', '-', '='])('%j a hundred thousand times behind a beginning is read once', (part) => {
-    const filter = pemFilter()
-    filter(pem[0] ?? '')
+    const stream = new LineMask(new KnownSecrets())
+    stream.of(pem[0] ?? '')
     const line = `${part.repeat(100_000)}!`
-    expect(filter(line)).toBe(line)
+    expect(stream.of(line)).toBe(line)
   })
 
   it('in quotes, as YAML and source code have it, is not shown either', () => {
-    const filter = pemFilter()
-    const shown = pem.map((line) => `    "${line}\\n" +`).flatMap((line) => filter(line) ?? [])
-    expect(shown).toEqual(['    "-----BEGIN PRIVATE KEY-----[masked]'])
+    const stream = new LineMask(new KnownSecrets())
+    const shown = pem.map((line) => `    "${line}\\n" +`).flatMap((line) => stream.of(line) ?? [])
+    expect(shown).toEqual(['    "-----BEGIN RSA PRIVATE KEY-----[masked]'])
   })
 
   it('is known by each of its lines, wherever one turns up', () => {
@@ -169,11 +166,21 @@ it('a token is masked however long it is', () => {
 })
 
 describe('what decides is never masked', () => {
-  const words = createMask([new Sensitive('production'), new Sensitive('deploy-it')])
+  const words = maskOf(new KnownSecrets([new Sensitive('production'), new Sensitive('deploy-it')]))
 
   it('in the state database: a password that is the name of an environment renames none', () => {
     const run = { kind: 'deploy-it', environment: 'production', reason: 'production is down' }
     expect(maskDeep(run, words, storedStructure)).toEqual({ ...run, reason: '[masked] is down' })
+  })
+
+  it('nor an id or a digest, in which the digits of a secret may stand by chance', () => {
+    const digits = maskOf(new KnownSecrets([new Sensitive('key-0123456789-of-nothing')]))
+    const plan = {
+      identities: { database: { id: 'system identifier 7451234567890' } },
+      commit: { sha: '0123456789'.repeat(4) },
+    }
+    expect(maskDeep(plan, digits, storedStructure)).toEqual(plan)
+    expect(digits('order 12345678')).toBe('order [masked]')
   })
 
   it('in a message: what Slack reads stays, what people read does not', () => {
