@@ -152,6 +152,8 @@ export function commandContexts(stores: () => TestStores) {
       keptDatabases: async () => [],
       restoreStrategy: async () => ({ kind: 'swap' }),
       announce: async (channel, message) => void announced.push(`${channel} ${message.text}`),
+      boardRefused: async () => undefined,
+      refusedBySlack: (environments) => stores().boards.refusals(environments),
       linkTo: async (run) => `https://example.slack.com/archives/CDEPLOYS/p${run}`,
       now: () => new Date(),
       log: pino({ level: 'silent' }),
