@@ -50,6 +50,7 @@ const pauseMs = 1_000
 const runningPauseMs = 2_000
 const troublePauseMs = 2_000
 const requestTimeoutMs = 20_000
+const plainest = rungs.length - 1
 /** Where a workspace allows no edits, a board is posted anew no more often than this. */
 const youngBoardMs = 60_000
 
@@ -99,15 +100,22 @@ export class Publisher {
       if (board.shownRev !== run.rev) await boards.unchanged(run.number, run.rev)
       return board
     }
-    const { sent, rung } = await offer(
-      message,
-      isRetry ? 0 : (board.refusal?.rung ?? 0),
-      (form) => this.#send(run, board, form, signal),
-      (refused) => this.#note(run, refused, 'board'),
-    )
-    await boards.shown(run.number, { ...sent, hash, rev: run.rev })
-    if (rung === 0) await boards.taken(run.number)
-    return { ...board, ...sent }
+    try {
+      const { sent, rung } = await offer(
+        message,
+        isRetry ? 0 : (board.refusal?.rung ?? 0),
+        (form) => this.#send(run, board, form, signal),
+        (refused) => this.#note(run, refused, 'board'),
+      )
+      await boards.shown(run.number, { ...sent, hash, rev: run.rev })
+      if (rung === 0) await boards.taken(run.number)
+      return { ...board, ...sent }
+    } catch (error) {
+      if (board.ts === undefined || refusalOf(error) !== 'message') throw error
+      // The edit is refused in every form. What waits for the thread is told all the same.
+      await this.#note(run, { error, rung: plainest, next: plainest }, 'board')
+      return board
+    }
   }
 
   /** A fault in drawing the board must not silence the run: then its state is said in words. */
@@ -187,7 +195,7 @@ export class Publisher {
       }
       // This one is refused in every form; those behind it may be taken.
       log.error({ err: error, run: run.number, post: batch.post.kind }, 'Slack refuses a post for good')
-      await this.#note(run, { error, rung: rungs.length - 1, next: 0 }, 'post')
+      await this.#note(run, { error, rung: plainest, next: 0 }, 'post')
     }
     await boards.posted(batch.ids)
     return waiting.length > batch.ids.length

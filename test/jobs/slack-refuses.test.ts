@@ -102,6 +102,20 @@ describe('a board that Slack does not take', () => {
     expect(await stores.sweeps.unpublished()).toEqual([])
   })
 
+  it('and whose every edit is refused leaves the thread to tell, and catches up', async () => {
+    const claim = await publishing.published()
+    publishing.slack.refuses = (_, way) => (way === 'update' ? refusal('msg_blocks_too_long') : undefined)
+    await stores.phases.post(claim, failure)
+    await stores.phases.finish(claim, { type: 'phase_failed', phase: 'migrate' }, {})
+    await publishing.publish(claim.run)
+    expect(publishing.slack.thread).toEqual([expect.stringContaining('<!subteam^S01ONCALL>')])
+    expect(await stores.boards.refusals(['production'])).toMatchObject([{ refusal: { of: 'message' } }])
+    publishing.slack.refuses = () => undefined
+    await publishing.pausePasses(15)
+    await publishing.publishAll(claim.run)
+    expect(publishing.slack.boards.at(-1)).toContain('Failed')
+  })
+
   it('is offered from where it was taken, not from the top with every edit', async () => {
     const claim = await publishing.published()
     let refused = 0
