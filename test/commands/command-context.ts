@@ -59,6 +59,7 @@ export async function said(
 ): Promise<string> {
   const answer = await answering(context, caller, { kind: 'command', text: '/billing test' }, act)
   if (answer.kind === 'open') return JSON.stringify(answer.view)
+  if (answer.kind === 'board') return answer.beside?.text ?? ''
   return answer.kind === 'tell' ? answer.message.text : ''
 }
 
