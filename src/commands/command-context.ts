@@ -2,11 +2,13 @@ import type { Logger } from 'pino'
 import type { Remembered, SlackPerson, SlackWorkspace } from '../adapters/slack/port.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { Message } from '../messages/blocks/message.ts'
+import type { BoardRefusal } from '../model/board-refusal.ts'
 import type { KeptBackup, KeptDatabase } from '../model/backup.ts'
 import type { PhaseName } from '../model/kinds.ts'
 import type { DeploymentSeen } from '../model/deployment-seen.ts'
 import type { Run } from '../model/run.ts'
 import type { KnownRelease, SchemaNow } from '../model/schema-compatibility.ts'
+import type { BoardStore } from '../store/boards.ts'
 import type { LockStore } from '../store/locks.ts'
 import type { RunStore } from '../store/runs.ts'
 import type { LookRate } from './look-rate.ts'
@@ -71,6 +73,13 @@ export interface CommandContext {
   readonly announce: (channel: string, message: Message) => Promise<void>
   /** Masks what a person is answered; what Slack alone reads stays as it is. */
   readonly mask: <T>(value: T) => T
+  /**
+   * Waits until the board of a new run stands in Slack, for so many milliseconds at most. Returns what Slack refused when it lets
+   * nothing be posted there; undefined when the board stands, and when nothing is known by then.
+   */
+  readonly boardRefused: (run: number, withinMs: number) => Promise<BoardRefusal | undefined>
+  /** What Slack refuses of the messages of runs in these environments. */
+  readonly refusedBySlack: BoardStore['refusals']
   /** Returns the link to a run's board in Slack; undefined while there is none. */
   readonly linkTo: (run: number) => Promise<string | undefined>
   readonly now: () => Date

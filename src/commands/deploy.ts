@@ -6,7 +6,7 @@ import { newRun, type PhaseMinutes } from '../model/new-run.ts'
 import { deployPhases } from '../model/phases.ts'
 import { noReasonGiven, noVersionChosen } from '../messages/answers/refused.ts'
 import { deployView, dryRunOption, inputs, readingVersionsView, rotateOption } from '../messages/dialogs/ask-dialogs.ts'
-import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
+import { type Answer, onBoard, publishAndEnqueue, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { CommandRefused, environmentOf, freezeOf, guard, guardFreeze, guardLock } from './guards.ts'
 import { command } from './grammar/row.ts'
@@ -87,7 +87,7 @@ export async function deploy(caller: Caller, asked: AskedDeploy, context: Comman
   })
   const applied = await context.runs.create(run)
   await publishAndEnqueue(context, applied)
-  return silent
+  return onBoard(applied.run)
 }
 
 /** Raises CommandRefused when one approval more than usual could never come together. How large a group is, is unknown here. */

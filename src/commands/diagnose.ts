@@ -18,7 +18,7 @@ import type { Run } from '../model/run.ts'
 import { releasedIn } from '../model/current-release.ts'
 import { whyStale } from '../model/stale-diagnosis.ts'
 import { openDeployDialog } from './deploy.ts'
-import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
+import { type Answer, onBoard, publishAndEnqueue, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { CommandRefused, environmentOf, guard, guardLock } from './guards.ts'
 import { beginLook } from './looks.ts'
@@ -154,7 +154,7 @@ export async function fix(
     })
   await publishAndEnqueue(context, applied)
   await context.jobs.publish(run.number)
-  return silent
+  return onBoard(applied.run)
 }
 
 /** Opens the dialog of a deploy and does no more, as the deploy has a plan and approvals of its own. */

@@ -123,7 +123,7 @@ export const homePresses: Readonly<
     openDeployDialog(caller, { environment, dryRun: false }, context),
   [homeActionIds.verify]: async (caller, environment, context) => {
     const answer = await verify(caller, environment, context)
-    return answer.kind === 'silent' ? tell(beingVerified(environment, caller.channel)) : answer
+    return answer.kind === 'board' ? tell(beingVerified(environment, caller.channel)) : answer
   },
   [homeActionIds.diagnose]: openDiagnoseDialog,
   [homeActionIds.rollBack]: async (caller, environment, context) => {

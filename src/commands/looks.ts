@@ -2,7 +2,7 @@ import { lookUnderWay } from '../messages/answers/looks.ts'
 import type { NewRun } from '../model/new-run.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { guardRate } from './guards.ts'
-import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
+import { type Answer, onBoard, publishAndEnqueue, tell } from './respond.ts'
 
 /**
  * Begins a verification or a diagnosis. One of a kind looks at an environment at a time: whoever asks meanwhile is led to it.
@@ -13,7 +13,7 @@ export async function beginLook(caller: Caller, run: NewRun, context: CommandCon
   const begun = await context.runs.createLook(run)
   if ('underWay' in begun) return tell(lookUnderWay(run, begun.underWay, await linkTo(begun.underWay, context)))
   await publishAndEnqueue(context, begun)
-  return silent
+  return onBoard(begun.run)
 }
 
 /** The answer does not fail for want of a link. */

@@ -10,6 +10,7 @@ import { notNow, refusedBecause } from '../messages/answers/refused.ts'
 import { context as contextBlock, type Message } from '../messages/blocks/message.ts'
 import { transitionRefusalText } from '../messages/refusals.ts'
 import { TransitionRefused } from '../model/errors.ts'
+import type { Run } from '../model/run.ts'
 import { logAuditHead } from '../jobs/audit-head.ts'
 import type { Applied } from '../store/runs.ts'
 import type { Caller, CommandContext, StaleList } from './command-context.ts'
@@ -17,14 +18,20 @@ import { Frozen, Locked, NotAllowed } from './guards.ts'
 import { TooManyLooks } from './look-rate.ts'
 
 export type Answer =
-  /** There is no answer, because the board or the thread tells. */
+  /** There is no answer, because a board or the thread that stands already tells. */
   | { readonly kind: 'silent' }
+  /** The board of a new run tells. Only where Slack does not let it be posted, the person who asked is told why. */
+  | { readonly kind: 'board'; readonly run: number; readonly beside?: Message }
   /** The answer is seen only by the person who asked. */
   | { readonly kind: 'tell'; readonly message: Message }
   /** A dialog opens within the three seconds that Slack gives; `fill` puts in what takes longer to know. */
   | { readonly kind: 'open'; readonly view: ModalView; readonly fill?: () => Promise<ModalView> }
 
 export const silent: Answer = { kind: 'silent' }
+
+export function onBoard({ number }: Pick<Run, 'number'>): Answer {
+  return { kind: 'board', run: number }
+}
 
 export function tell(message: Message): Answer {
   return { kind: 'tell', message }
@@ -73,6 +80,7 @@ export async function answering(
 /** The last wall before Slack, for what only one person reads as well. */
 function masked(answer: Answer, { mask }: CommandContext): Answer {
   if (answer.kind === 'silent') return answer
+  if (answer.kind === 'board') return answer.beside === undefined ? answer : { ...answer, beside: mask(answer.beside) }
   if (answer.kind === 'tell') return { ...answer, message: mask(answer.message) }
   const { fill } = answer
   return { ...answer, view: mask(answer.view), ...(fill === undefined ? {} : { fill: async () => mask(await fill()) }) }
@@ -106,6 +114,7 @@ async function refusing(
 function withNotesIn(answer: Answer, notes: readonly string[]): Answer {
   if (notes.length === 0) return answer
   if (answer.kind === 'silent') return tell(onlyNotes(notes))
+  if (answer.kind === 'board') return { ...answer, beside: onlyNotes(notes) }
   if (answer.kind === 'tell') return tell(withNotes(answer.message, notes))
   const { fill } = answer
   const noted = (view: ModalView): ModalView => ({ ...view, blocks: [...view.blocks, contextBlock(...notes)] })

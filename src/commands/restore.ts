@@ -5,7 +5,7 @@ import { type RestorePrice, restoreView } from '../messages/dialogs/restore.ts'
 import type { KeptBackup } from '../model/backup.ts'
 import { approvalsNeeded } from '../jobs/approvals-needed.ts'
 import { newRun, type PhaseMinutes } from '../model/new-run.ts'
-import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
+import { type Answer, onBoard, publishAndEnqueue, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { environmentOf, guard, guardLock } from './guards.ts'
 import type { Submitted } from './dialogs/submitted.ts'
@@ -77,7 +77,7 @@ export async function confirmRestore(dialog: Submitted, context: CommandContext)
   })
   const applied = await context.runs.create(run)
   await publishAndEnqueue(context, applied)
-  return silent
+  return onBoard(applied.run)
 }
 
 /** Finds the newest backup, the one that a run made (`#42`), or one by its name. */

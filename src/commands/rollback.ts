@@ -21,7 +21,7 @@ import { hashOfPlan } from '../model/deploy-plan.ts'
 import { planUndo, type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
 import { currentWatch } from '../model/watch.ts'
 import { hasMoved, viewWithRevisions } from './dialogs/rollback-dialog.ts'
-import { type Answer, silent, tell } from './respond.ts'
+import { type Answer, onBoard, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { announced } from './announce.ts'
 import { breakGlassAnnouncement } from '../messages/answers/break-glass.ts'
@@ -139,7 +139,8 @@ export async function confirmRollback(
     { parent: run, undo: plan, requestedBy: user, reason: given, breakGlass },
     rollbackDependencies(context),
   )
-  return breakGlass && begun !== undefined ? tellEverybody(begun.run, context) : silent
+  if (begun === undefined) return silent
+  return breakGlass ? tellEverybody(begun.run, context) : onBoard(begun.run)
 }
 
 /** Breaking the glass is loud: every channel of the environment and those on call are told, by name and with the reason. */

@@ -1,10 +1,11 @@
 import type { App } from '@slack/bolt'
-import type { HomeView, ModalView } from '@slack/types'
+import type { HomeView } from '@slack/types'
 import { refusal, unknownCommand } from '../messages/answers/answers.ts'
 import type { Message } from '../messages/blocks/message.ts'
 import { readTicket } from '../messages/board/actions.ts'
 import { homeOfNobody } from '../messages/home/home.ts'
 import type { Caller, CommandContext } from './command-context.ts'
+import { deliver, inDialog, whyNoBoard } from './deliver.ts'
 import { received } from './front-door.ts'
 import { parseCommand } from './grammar.ts'
 import { dialogs, presses } from './interactions.ts'
@@ -12,7 +13,9 @@ import { homeCaller, homePresses } from './home.ts'
 import { type Answer, type Received, refuse, silent } from './respond.ts'
 import { submitted, submittedText } from './dialogs/submitted.ts'
 
-type Opens = Extract<Answer, { kind: 'open' }>
+/** A dialog is answered within Slack's three seconds; most boards stand by then. */
+const dialogBoardLimitMs = 1_500
+
 type WebClient = App['client']
 
 interface Home {
@@ -36,10 +39,8 @@ function connectCommand(app: App, slashCommand: string, context: CommandContext)
       context,
       (caller, noting) => parseAndDispatch(caller, body.text, noting),
     )
-    await deliver(answer, {
-      tell: (message) => respond({ response_type: 'ephemeral', text: message.text, ...blocksOf(message) }),
-      open: (one) => open(client, body.trigger_id, one, context),
-    })
+    const tell = (message: Message) => respond({ response_type: 'ephemeral', text: message.text, ...blocksOf(message) })
+    await deliver(answer, { tell, client, triggerId: body.trigger_id }, context)
   })
 }
 
@@ -55,11 +56,9 @@ function connectPresses(app: App, context: CommandContext): void {
             ? refuse('This button is too old to be understood.', '/billing status')
             : press(caller, ticket, noting),
         )
-        await deliver(answer, {
-          tell: (message) =>
-            respond({ response_type: 'ephemeral', replace_original: false, text: message.text, ...blocksOf(message) }),
-          open: (one) => open(client, body.trigger_id, one, context),
-        })
+        const tell = (message: Message) =>
+          respond({ response_type: 'ephemeral', replace_original: false, text: message.text, ...blocksOf(message) })
+        await deliver(answer, { tell, client, triggerId: body.trigger_id }, context)
       },
     )
 }
@@ -93,11 +92,10 @@ function connectHome(app: App, context: CommandContext, home: Home): void {
           return press(await homeCaller(user, environment, noting), environment, noting)
         }
         const answer = await received({ body, signature, place: 'home' }, asked, context, act)
-        await deliver(answer, {
-          // Home has no place for an answer but a dialog.
-          tell: (message) => client.views.open({ trigger_id: body.trigger_id, view: inDialog('Purser', message) }),
-          open: (one) => open(client, body.trigger_id, one, context),
-        })
+        // Home has no place for an answer but a dialog.
+        const tell = (message: Message) =>
+          client.views.open({ trigger_id: body.trigger_id, view: inDialog('Purser', message) })
+        await deliver(answer, { tell, client, triggerId: body.trigger_id }, context)
         if (known !== undefined) await home.opened(known)
       },
     )
@@ -110,9 +108,15 @@ function connectDialogs(app: App, context: CommandContext): void {
       const answer = await received({ body, signature }, { kind: 'dialog', text }, context, ({ user }, noting) =>
         confirm(submitted(user, view.private_metadata, view.state.values), noting),
       )
-      if (answer?.kind !== 'tell') return ack()
-      await ack({ response_action: 'update', view: inDialog(title, answer.message) })
+      const message =
+        answer?.kind === 'board' ? await whyNoBoard(answer.run, dialogBoardLimitMs, context) : toldBy(answer)
+      if (message === undefined) return ack()
+      await ack({ response_action: 'update', view: inDialog(title, message) })
     })
+}
+
+function toldBy(answer: Answer | undefined): Message | undefined {
+  return answer?.kind === 'tell' ? answer.message : undefined
 }
 
 /** What the audit keeps of a press: the run, and the plan that its button showed. */
@@ -133,23 +137,6 @@ async function publish(client: WebClient, user: string, view: HomeView, { log }:
     .catch((error: unknown) => log.debug({ err: error, user }, 'App Home of somebody who may not use Purser'))
 }
 
-/** Opens a dialog within the three seconds that Slack gives; what takes longer to know is put in afterwards. */
-async function open(client: WebClient, triggerId: string, answer: Opens, context: CommandContext): Promise<void> {
-  const opened = await client.views.open({ trigger_id: triggerId, view: answer.view })
-  const viewId = opened.view?.id
-  if (answer.fill === undefined || viewId === undefined) return
-  const view = await answer.fill().catch((error: unknown) => {
-    context.log.error({ err: error }, 'filling a dialog')
-    return inDialog(
-      answer.view.title.text,
-      refusal('Purser could not read that now; nothing was changed.', 'Try again.'),
-    )
-  })
-  await client.views
-    .update({ view_id: viewId, view })
-    .catch((error: unknown) => context.log.debug({ err: error }, 'the dialog was closed meanwhile'))
-}
-
 function parseAndDispatch(caller: Caller, text: string, context: CommandContext): Promise<Answer> | Answer {
   const parsed = parseCommand(text, Object.keys(context.config.environments))
   if (parsed.ok) return parsed.act(caller, context)
@@ -158,24 +145,6 @@ function parseAndDispatch(caller: Caller, text: string, context: CommandContext)
   return { kind: 'tell', message: refusal(`${parsed.text} Nothing was changed.`, `Usage: ${parsed.usage}`) }
 }
 
-async function deliver(
-  answer: Answer | undefined,
-  ways: { readonly tell: (message: Message) => Promise<unknown>; readonly open: (answer: Opens) => Promise<unknown> },
-): Promise<void> {
-  if (answer?.kind === 'tell') await ways.tell(answer.message)
-  if (answer?.kind === 'open') await ways.open(answer)
-}
-
 function blocksOf(message: Message) {
   return message.blocks === undefined ? {} : { blocks: [...message.blocks] }
-}
-
-/** A dialog can only be answered in the dialog. */
-function inDialog(title: string, message: Message): ModalView {
-  return {
-    type: 'modal',
-    title: { type: 'plain_text', text: title },
-    close: { type: 'plain_text', text: 'Close' },
-    blocks: [...(message.blocks ?? [])],
-  }
 }

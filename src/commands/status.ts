@@ -1,6 +1,7 @@
 import { statusMessage } from '../messages/answers/answers.ts'
 import { frozenLine } from '../messages/answers/freeze.ts'
 import { lockLine } from '../messages/answers/lock.ts'
+import { refusedLine } from '../messages/answers/not-shown.ts'
 import { isReadOnly } from '../model/kinds.ts'
 import { type Answer, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
@@ -38,5 +39,7 @@ export async function status(caller: Caller, asked: number | undefined, context:
       ...(freeze === undefined ? [] : [`:snowflake: ${frozenLine(environment, freeze)}`]),
     ]
   })
-  return tell(statusMessage(waiting, context.now(), environments, closed))
+  const refused = await context.refusedBySlack(environments)
+  const above = [...closed, ...refused.map(({ run, refusal }) => refusedLine(run, refusal))]
+  return tell(statusMessage(waiting, context.now(), environments, above))
 }

@@ -1,21 +1,29 @@
 import type { Logger } from 'pino'
-import { type Chat, type OutgoingMessage, SlackRateLimited, SlackTrouble } from '../adapters/slack/port.ts'
+import { type Chat, type OutgoingMessage, refusalOf, SlackRateLimited, SlackTrouble } from '../adapters/slack/port.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { PurserError } from '../errors.ts'
 import { boardMessage } from '../messages/board/board.ts'
 import type { Watched } from '../messages/blocks/charts.ts'
+import { rungs } from '../messages/blocks/ladder.ts'
 import type { Message } from '../messages/blocks/message.ts'
+import { boardInShort, postInShort } from '../messages/board/in-short.ts'
 import { reportMarkdown } from '../messages/report/report.ts'
 import { threadMessage } from '../messages/thread/thread.ts'
-import { chartedRules } from '../runbook/monitor/monitor-rules.ts'
-import type { BoardState, BoardStore, WaitingPost } from '../store/boards.ts'
+import { type BoardRefusal, nextTryMs } from '../model/board-refusal.ts'
+import { TransitionRefused } from '../model/errors.ts'
 import { canonicalJson, sha256 } from '../model/json.ts'
+import { isReadOnly } from '../model/kinds.ts'
+import { can } from '../model/lifecycle.ts'
 import type { Run } from '../model/run.ts'
-import type { RunStore } from '../store/runs.ts'
 import { rollbackUntil } from '../model/rollback-window.ts'
 import { currentWatch } from '../model/watch.ts'
+import { chartedRules } from '../runbook/monitor/monitor-rules.ts'
+import type { BoardState, BoardStore } from '../store/boards.ts'
+import type { RunStore } from '../store/runs.ts'
 import { approversOf } from './approvers.ts'
+import { offer, type Refused } from './offer.ts'
 import type { TakenJob } from './queues.ts'
+import { type Batch, isUrgent, nextBatch } from './thread-batch.ts'
 
 export type PublishJob = { readonly run: number }
 
@@ -28,6 +36,11 @@ interface PublisherDependencies {
   readonly log: Logger
 }
 
+interface Thread {
+  readonly channel: string
+  readonly threadTs: string
+}
+
 /** Slack allows one message a second in a channel. */
 const pauseMs = 1_000
 /**
@@ -37,17 +50,19 @@ const pauseMs = 1_000
 const runningPauseMs = 2_000
 const troublePauseMs = 2_000
 const requestTimeoutMs = 20_000
+const plainest = rungs.length - 1
+/** Where a workspace allows no edits, a board is posted anew no more often than this. */
+const youngBoardMs = 60_000
 
 /**
  * Renders the board and the thread of a run from the state database and sends what differs from what was sent. Jobs
  * call it, whatever became of the jobs before: it may run at any time and again. It sends at most one post and one edit
- * a second for a run, sends no unchanged board, waits a rate limit out, and the last state always arrives. A crash
- * between Slack's answer and its record sends that one message once more.
+ * a second for a run, sends no unchanged board, waits a rate limit out, and the last state always arrives. What Slack
+ * refuses is offered in a plainer form; what it refuses because of the channel waits, and is tried again on a slow
+ * timer. A crash between Slack's answer and its record sends that one message once more.
  */
 export class Publisher {
   readonly #deps: PublisherDependencies
-  /** Whether the workspace has refused a board with charts; it is not asked again with every edit. */
-  #takesNoCharts = false
 
   constructor(deps: PublisherDependencies) {
     this.#deps = deps
@@ -57,6 +72,8 @@ export class Publisher {
     const { runs, boards, log } = this.#deps
     const run = await runs.get(job.data.run)
     const board = await boards.board(run.number)
+    // Nothing can be said there now. The sweep brings the run back when the next try is due.
+    if (board.refusal?.of === 'channel' && !board.isRetryDue) return
     const due = dueOf(board, run) - Date.now()
     const signal = AbortSignal.timeout(requestTimeoutMs)
     try {
@@ -66,56 +83,73 @@ export class Publisher {
     } catch (error) {
       const again = pauseAfter(error)
       log.warn({ err: error, run: run.number, again }, 'publishing to Slack')
-      if (again === undefined) return this.#giveUp(run)
+      if (again === undefined) return this.#waitForTheChannel(run, error)
       return job.defer(again)
     }
     return job.defer(due > 0 ? Math.min(due, pauseMs) : pauseMs)
   }
 
-  /** Posts or edits the board when its message differs from the one sent last. */
+  /** Posts or edits the board when its message differs from the one sent last, or the whole of it is to be tried again. */
   async #publishBoard(run: Run, board: BoardState, signal: AbortSignal): Promise<BoardState> {
-    if (board.ts !== undefined && board.shownRev === run.rev) return board
-    const policy = this.#deps.config.environments[run.environment]
-    const message = this.#deps.mask(
-      boardMessage(run, {
-        now: new Date(),
-        rollbackUntil: policy === undefined ? undefined : rollbackUntil(run, policy.policy.rollbackButtonHours),
-        // Nobody is called out of bed for a plan that could not be made.
-        onCall: run.phases.some((phase) => phase.name === 'plan' && phase.status === 'failed')
-          ? undefined
-          : policy?.contacts.onCall,
-        approvers: policy === undefined ? [] : approversOf(run, policy.policy),
-        pace: run.status === 'executing' ? await this.#deps.runs.medianDurations(run.environment) : {},
-        decisions: await this.#deps.runs.decisions(run.number),
-        ...(currentWatch(run) === undefined ? {} : { watched: await this.#watched(run) }),
-      }),
-    )
+    const { boards } = this.#deps
+    const isRetry = board.refusal !== undefined && board.isRetryDue
+    if (board.ts !== undefined && board.shownRev === run.rev && !isRetry) return board
+    const message = await this.#board(run)
     const hash = hashOf(message)
-    if (hash === board.hash) {
-      if (board.shownRev !== run.rev) await this.#deps.boards.unchanged(run.number, run.rev)
+    if (hash === board.hash && !isRetry) {
+      if (board.shownRev !== run.rev) await boards.unchanged(run.number, run.rev)
       return board
     }
-    const posted = await this.#send(run, board, message, signal)
-    await this.#deps.boards.shown(run.number, { ...posted, hash, rev: run.rev })
-    return { ...board, ...posted }
-  }
-
-  async #send(run: Run, board: BoardState, message: Message, signal: AbortSignal) {
-    const { withoutCharts, ...whole } = message
-    const plain = withoutCharts === undefined ? undefined : { text: whole.text, blocks: withoutCharts }
-    if (plain === undefined) return this.#sendPlain(run, board, whole, signal)
-    if (this.#takesNoCharts) return this.#sendPlain(run, board, plain, signal)
     try {
-      return await this.#sendPlain(run, board, whole, signal)
+      const { sent, rung } = await offer(
+        message,
+        isRetry ? 0 : (board.refusal?.rung ?? 0),
+        (form) => this.#send(run, board, form, signal),
+        (refused) => this.#note(run, refused, 'board'),
+      )
+      await boards.shown(run.number, { ...sent, hash, rev: run.rev })
+      if (rung === 0) await boards.taken(run.number)
+      return { ...board, ...sent }
     } catch (error) {
-      if (!(error instanceof SlackTrouble && error.code === 'invalid_blocks')) throw error
-      this.#deps.log.warn({ err: error }, 'Slack takes no charts here')
-      this.#takesNoCharts = true
-      return this.#sendPlain(run, board, plain, signal)
+      if (board.ts === undefined || refusalOf(error) !== 'message') throw error
+      // The edit is refused in every form. What waits for the thread is told all the same.
+      await this.#note(run, { error, rung: plainest, next: plainest }, 'board')
+      return board
     }
   }
 
-  async #sendPlain(run: Run, board: BoardState, message: OutgoingMessage, signal: AbortSignal) {
+  /** A fault in drawing the board must not silence the run: then its state is said in words. */
+  async #board(run: Run): Promise<Message> {
+    const policy = this.#deps.config.environments[run.environment]
+    const view = {
+      now: new Date(),
+      rollbackUntil: policy === undefined ? undefined : rollbackUntil(run, policy.policy.rollbackButtonHours),
+      // Nobody is called out of bed for a plan that could not be made.
+      onCall: run.phases.some((phase) => phase.name === 'plan' && phase.status === 'failed')
+        ? undefined
+        : policy?.contacts.onCall,
+      approvers: policy === undefined ? [] : approversOf(run, policy.policy),
+      pace: run.status === 'executing' ? await this.#deps.runs.medianDurations(run.environment) : {},
+      decisions: await this.#deps.runs.decisions(run.number),
+      ...(currentWatch(run) === undefined ? {} : { watched: await this.#watched(run) }),
+    }
+    return this.#drawn(
+      run,
+      () => boardMessage(run, view),
+      () => boardInShort(run, view),
+    )
+  }
+
+  #drawn(run: Run, whole: () => Message, short: () => Message): Message {
+    try {
+      return this.#deps.mask(whole())
+    } catch (error) {
+      this.#deps.log.error({ err: error, run: run.number }, 'drawing a message')
+      return this.#deps.mask(short())
+    }
+  }
+
+  async #send(run: Run, board: BoardState, message: OutgoingMessage, signal: AbortSignal) {
     if (board.channel === undefined || board.ts === undefined)
       return this.#deps.chat.post(run.channel, message, {}, signal)
     const posted = { channel: board.channel, ts: board.ts }
@@ -123,8 +157,10 @@ export class Publisher {
       await this.#deps.chat.update(posted, message, signal)
       return posted
     } catch (error) {
-      if (!(error instanceof SlackTrouble && error.code === 'message_not_found')) throw error
-      // The run needs a board even when somebody has deleted it.
+      if (refusalOf(error) !== 'edit') throw error
+      if (isYoung(posted.ts) && !(error instanceof SlackTrouble && error.code === 'message_not_found'))
+        throw new SlackRateLimited('posting the board anew', youngBoardMs, { cause: error })
+      // The run needs a board that shows its state.
       return this.#deps.chat.post(board.channel, message, {}, signal)
     }
   }
@@ -136,49 +172,60 @@ export class Publisher {
     signal: AbortSignal,
     { afterPost }: { readonly afterPost: boolean },
   ): Promise<boolean> {
-    const waiting = await this.#deps.boards.waiting(run.number)
-    const batch = joined(waiting)
+    const { boards, runs, log } = this.#deps
+    const waiting = await boards.waiting(run.number)
+    const batch = nextBatch(waiting)
     if (batch === undefined || board.channel === undefined || board.ts === undefined) return false
     // The pause counts from Slack's answer to the last post, whichever job sent it, so a slow machine brings no two
     // closer together.
-    const ago = await this.#deps.boards.sinceLastPost(run.number)
+    const ago = await boards.sinceLastPost(run.number)
     if (afterPost || (ago !== undefined && ago < pauseMs)) return true
     // A post is stored together with what it tells of, so a run that was read before the post may not have its plan
     // yet.
-    const told = await this.#deps.runs.get(run.number)
+    const told = await runs.get(run.number)
     try {
       // Somebody decided after it was stored: nobody is called for that any more.
       if (batch.post.kind !== 'reminder' || told.status === 'awaiting_approval')
-        await this.#say(told, batch.post, { channel: board.channel, threadTs: board.ts }, signal)
+        await this.#say(told, batch, { channel: board.channel, threadTs: board.ts }, signal)
     } catch (error) {
-      if (pauseAfter(error) !== undefined) throw error
-      // This one will never be taken; those behind it may be.
-      this.#deps.log.error({ err: error, run: run.number, post: batch.post.kind }, 'Slack refuses a post for good')
+      if (pauseAfter(error) !== undefined || refusalOf(error) !== 'message') throw error
+      if (isUrgent(batch.post)) {
+        await boards.offerNext(batch.ids, 0)
+        throw error
+      }
+      // This one is refused in every form; those behind it may be taken.
+      log.error({ err: error, run: run.number, post: batch.post.kind }, 'Slack refuses a post for good')
+      await this.#note(run, { error, rung: plainest, next: 0 }, 'post')
     }
-    await this.#deps.boards.posted(batch.ids)
+    await boards.posted(batch.ids)
     return waiting.length > batch.ids.length
   }
 
-  async #say(
-    run: Run,
-    post: WaitingPost['post'],
-    where: { readonly channel: string; readonly threadTs: string },
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (post.kind === 'report') {
-      const { fileName } = post
-      const { runs, mask } = this.#deps
-      const [samples, errors, head] = await Promise.all([
-        runs.samples(run.number),
-        runs.logGroups(run),
-        runs.auditHead(),
-      ])
-      const content = mask(reportMarkdown(run, samples, errors, head))
-      await this.#deps.chat.uploadText(where, { name: fileName, title: fileName, content }, signal)
-      return
-    }
+  async #say(run: Run, { ids, post, rung }: Batch, where: Thread, signal: AbortSignal): Promise<void> {
+    if (post.kind === 'report') return this.#upload(run, post.fileName, where, signal)
+    const { chat, boards } = this.#deps
     const watched = ['verification', 'failed', 'breach'].includes(post.kind) ? await this.#watched(run) : undefined
-    await this.#reply(where, this.#deps.mask(threadMessage(post, run, watched)), signal)
+    const message = this.#drawn(
+      run,
+      () => threadMessage(post, run, watched),
+      () => postInShort(post, run),
+    )
+    await offer(
+      message,
+      rung,
+      (form) => chat.post(where.channel, form, { threadTs: where.threadTs }, signal),
+      async (refused) => {
+        await boards.offerNext(ids, refused.next)
+        await this.#note(run, refused, 'post')
+      },
+    )
+  }
+
+  async #upload(run: Run, fileName: string, where: Thread, signal: AbortSignal): Promise<void> {
+    const { runs, chat, mask } = this.#deps
+    const [samples, errors, head] = await Promise.all([runs.samples(run.number), runs.logGroups(run), runs.auditHead()])
+    const content = mask(reportMarkdown(run, samples, errors, head))
+    await chat.uploadText(where, { name: fileName, title: fileName, content }, signal)
   }
 
   async #watched(run: Run): Promise<Watched> {
@@ -188,52 +235,74 @@ export class Publisher {
     }
   }
 
-  /** Replies in the thread. A workspace that does not take charts yet refuses the blocks and gets the same in words. */
-  async #reply(
-    where: { readonly channel: string; readonly threadTs: string },
-    { withoutCharts, ...message }: Message,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { chat, log } = this.#deps
-    const thread = { threadTs: where.threadTs }
-    try {
-      await chat.post(where.channel, message, thread, signal)
-    } catch (error) {
-      const refused = error instanceof SlackTrouble && error.code === 'invalid_blocks'
-      if (!refused || withoutCharts === undefined) throw error
-      log.warn({ err: error }, 'Slack takes no charts here')
-      await chat.post(where.channel, { text: message.text, blocks: withoutCharts }, thread, signal)
+  /** Logs and counts a form that Slack refused. The board is offered in the next form until the whole of it is tried again. */
+  async #note(run: Run, { error, rung, next }: Refused, of: 'board' | 'post'): Promise<void> {
+    const { boards, log } = this.#deps
+    log.warn({ err: error, run: run.number, next: rungs[next] }, 'Slack refuses a form of a message')
+    const { refusal: before } = await boards.board(run.number)
+    const noted = this.#refusal(error, before)
+    const isNewTry = before === undefined || (of === 'board' && rung === 0)
+    const refusal = {
+      ...noted,
+      of: 'message' as const,
+      rung: of === 'board' ? next : noted.rung,
+      tries: isNewTry ? noted.tries : before.tries,
     }
+    await boards.refused(run.number, refusal, nextTryMs(refusal.tries, endedAgo(run)))
   }
 
   /**
-   * Gives up what Slack refuses for good (channel gone, not a member): the run goes on, and nothing is tried for ever.
+   * Slack lets Purser say nothing there: what waits goes on waiting. A run that nobody has ever seen, and that waits for somebody
+   * or only looks, ends: it would be invisible.
    */
-  async #giveUp(run: Run): Promise<void> {
-    const waiting = await this.#deps.boards.waiting(run.number)
-    await this.#deps.boards.posted(waiting.map((one) => one.id))
-    await this.#deps.boards.unchanged(run.number, run.rev)
+  async #waitForTheChannel(run: Run, error: unknown): Promise<void> {
+    const { boards } = this.#deps
+    const board = await boards.board(run.number)
+    const refusal = { ...this.#refusal(error, board.refusal), of: 'channel' as const }
+    const hasEnded = board.ts === undefined && (await this.#endUnseen(run, refusal))
+    await boards.refused(run.number, refusal, hasEnded ? undefined : nextTryMs(refusal.tries, endedAgo(run)))
+  }
+
+  #refusal(error: unknown, before: BoardRefusal | undefined): Omit<BoardRefusal, 'of'> {
+    const code = error instanceof SlackTrouble ? error.code : 'slack_refused'
+    const { message, hint, evidence } =
+      error instanceof PurserError ? error : { message: String(error), hint: undefined, evidence: [] }
+    return {
+      ...this.#deps.mask({ code, message, hint, details: evidence.slice(0, 5) }),
+      rung: before?.rung ?? 0,
+      times: (before?.times ?? 0) + 1,
+      tries: (before?.tries ?? 0) + 1,
+    }
+  }
+
+  async #endUnseen(run: Run, { message }: Pick<BoardRefusal, 'message'>): Promise<boolean> {
+    const { runs, log } = this.#deps
+    const waits = run.status === 'planning' || run.status === 'awaiting_approval'
+    if (!(waits || isReadOnly(run)) || !can('cancel', run)) return false
+    try {
+      const reason = `Slack shows it to nobody: ${message}`
+      await runs.apply(
+        run.number,
+        { type: 'cancel', by: 'purser' },
+        { actor: 'purser', source: 'publisher' },
+        { reason },
+      )
+      log.warn({ run: run.number, message }, 'ended a run that nobody can see')
+      return true
+    } catch (error) {
+      if (error instanceof TransitionRefused) return false
+      throw error
+    }
   }
 }
 
-const mostJoinedLines = 40
+function endedAgo({ finishedAt }: Run): number | undefined {
+  return finishedAt === undefined ? undefined : Date.now() - finishedAt.getTime()
+}
 
-/** Takes the first waiting post; output with the same title that follows it directly is joined to it. */
-export function joined(
-  waiting: readonly WaitingPost[],
-): { readonly ids: readonly number[]; readonly post: WaitingPost['post'] } | undefined {
-  const first = waiting[0]
-  if (first === undefined) return undefined
-  if (first.post.kind !== 'output') return { ids: [first.id], post: first.post }
-  const ids: number[] = []
-  const lines: string[] = []
-  for (const { id, post } of waiting) {
-    if (post.kind !== 'output' || post.title !== first.post.title) break
-    if (lines.length > 0 && lines.length + post.lines.length > mostJoinedLines) break
-    ids.push(id)
-    lines.push(...post.lines)
-  }
-  return { ids, post: { ...first.post, lines } }
+/** The timestamp of a message is when it was posted, in seconds. */
+function isYoung(ts: string): boolean {
+  return Date.now() - Number(ts) * 1_000 < youngBoardMs
 }
 
 /** Returns when the board may be sent again, in milliseconds since the epoch. */

@@ -1,9 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Repository } from '../adapters/git/port.ts'
 import type { Chat, Directory } from '../adapters/slack/port.ts'
 import type { CommandContext, RestoreStrategy, SchemaFacts } from '../commands/command-context.ts'
 import { LookRate } from '../commands/look-rate.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
+import type { BoardRefusal } from '../model/board-refusal.ts'
 import { withDeclared } from '../model/schema-compatibility.ts'
 import { CheckFailed } from '../runbook/errors.ts'
 import { restoreStrategy } from '../runbook/restore/strategy.ts'
@@ -44,6 +46,7 @@ const countLimitMs = 10_000
 const databaseLimitMs = 5_000
 const ledgerLimitMs = 2_000
 const postLimitMs = 10_000
+const boardPauseMs = 200
 
 /** Makes what commands are handed: stores, the queue, and questions that change nothing. */
 export function commandContext(parts: CommandParts): CommandContext {
@@ -76,6 +79,8 @@ export function commandContext(parts: CommandParts): CommandContext {
       await chat.post(channel, mask(message), {}, AbortSignal.timeout(postLimitMs))
     },
     mask,
+    boardRefused: (run, withinMs) => boardRefused(boards, run, withinMs),
+    refusedBySlack: (environments) => boards.refusals(environments),
     linkTo: boardLinks(boards, chat),
     now: () => new Date(),
     log,
@@ -123,6 +128,18 @@ async function schemaFacts(
   ])
   if (ledger === undefined) return undefined
   return { now: { applied: ledger, changes: withDeclared(changes, config.service.migrations.needs) }, releases }
+}
+
+/** Looks until the board stands, or Slack has refused to have it there; the publisher may be another process. */
+async function boardRefused(boards: BoardStore, run: number, withinMs: number): Promise<BoardRefusal | undefined> {
+  const until = Date.now() + withinMs
+  while (Date.now() < until) {
+    const { ts, refusal } = await boards.board(run)
+    if (ts !== undefined) return undefined
+    if (refusal?.of === 'channel') return refusal
+    await delay(boardPauseMs)
+  }
+  return undefined
 }
 
 /** Asks Slack for the address of each board once, as it never changes. */

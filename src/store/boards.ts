@@ -1,3 +1,4 @@
+import type { BoardRefusal } from '../model/board-refusal.ts'
 import type { ThreadPost } from '../model/post.ts'
 import type { StateDatabase } from './database.ts'
 
@@ -10,11 +11,27 @@ export interface BoardState {
   readonly postedAt: Date | undefined
   /** The run's `rev` that was shown last. */
   readonly shownRev: number
+  /** What Slack refused, while it has not taken the whole of it since. */
+  readonly refusal: BoardRefusal | undefined
+  /** Whether the time has come to try the whole of it again, by the database's clock. */
+  readonly isRetryDue: boolean
 }
 
 export interface WaitingPost {
   readonly id: number
   readonly post: ThreadPost
+  /** How many forms of it Slack has refused. */
+  readonly rung: number
+}
+
+interface BoardRow {
+  board_channel: string | null
+  board_ts: string | null
+  board_hash: string | null
+  board_posted_at: Date | null
+  board_rev: string
+  board_refusal: BoardRefusal | null
+  is_retry_due: boolean
 }
 
 /** Remembers for the publisher, between two posts, what it has shown, where, and what waits. */
@@ -26,15 +43,12 @@ export class BoardStore {
   }
 
   async board(run: number): Promise<BoardState> {
-    const { rows } = await this.#db.query<{
-      board_channel: string | null
-      board_ts: string | null
-      board_hash: string | null
-      board_posted_at: Date | null
-      board_rev: string
-    }>('select board_channel, board_ts, board_hash, board_posted_at, board_rev from purser.runs where number = $1', [
-      run,
-    ])
+    const { rows } = await this.#db.query<BoardRow>(
+      `select board_channel, board_ts, board_hash, board_posted_at, board_rev, board_refusal,
+         coalesce(board_retry_at <= now(), true) as is_retry_due
+       from purser.runs where number = $1`,
+      [run],
+    )
     const row = rows[0]
     return {
       channel: row?.board_channel ?? undefined,
@@ -42,6 +56,8 @@ export class BoardStore {
       hash: row?.board_hash ?? undefined,
       postedAt: row?.board_posted_at ?? undefined,
       shownRev: Number(row?.board_rev ?? 0),
+      refusal: row?.board_refusal ?? undefined,
+      isRetryDue: row?.is_retry_due ?? true,
     }
   }
 
@@ -56,6 +72,37 @@ export class BoardStore {
     )
   }
 
+  /** Notes what Slack refused; the whole of it is tried again after so many milliseconds, or never again. */
+  async refused(run: number, refusal: BoardRefusal, retryInMs: number | undefined): Promise<void> {
+    await this.#db.query(
+      `update purser.runs set board_refusal = $2,
+         board_retry_at = case when $3::double precision is null then 'infinity' else now() + make_interval(secs => $3 / 1000.0) end
+       where number = $1`,
+      [run, JSON.stringify(refusal), retryInMs ?? null],
+    )
+  }
+
+  /** Notes that Slack takes everything again. */
+  async taken(run: number): Promise<void> {
+    await this.#db.query(
+      'update purser.runs set board_refusal = null, board_retry_at = null where number = $1 and board_refusal is not null',
+      [run],
+    )
+  }
+
+  /** Runs of these environments of which Slack refuses something, the newest first. */
+  async refusals(
+    environments: readonly string[],
+  ): Promise<readonly { readonly run: number; readonly refusal: BoardRefusal }[]> {
+    const { rows } = await this.#db.query<{ number: string; board_refusal: BoardRefusal }>(
+      `select number, board_refusal from purser.runs where environment = any($1) and board_refusal is not null
+         and (finished_at is null or finished_at > now() - interval '1 day')
+       order by number desc limit 10`,
+      [environments],
+    )
+    return rows.map((row) => ({ run: Number(row.number), refusal: row.board_refusal }))
+  }
+
   /** Notes that the state changed but not the message. For a finished run that is as good as posting it again. */
   async unchanged(run: number, rev: number): Promise<void> {
     await this.#db.query(
@@ -68,11 +115,11 @@ export class BoardStore {
 
   /** Reads the waiting posts of the thread, the oldest first. */
   async waiting(run: number): Promise<readonly WaitingPost[]> {
-    const { rows } = await this.#db.query<{ id: string; post: ThreadPost }>(
-      'select id, post from purser.posts where run = $1 and posted_at is null order by id limit 200',
+    const { rows } = await this.#db.query<{ id: string; post: ThreadPost; rung: number }>(
+      'select id, post, rung from purser.posts where run = $1 and posted_at is null order by id limit 200',
       [run],
     )
-    return rows.map((row) => ({ id: Number(row.id), post: row.post }))
+    return rows.map(({ id, post, rung }) => ({ id: Number(id), post, rung }))
   }
 
   /**
@@ -90,5 +137,10 @@ export class BoardStore {
 
   async posted(posts: readonly number[]): Promise<void> {
     await this.#db.query('update purser.posts set posted_at = now() where id = any($1)', [posts])
+  }
+
+  /** Notes the form in which these posts are offered next. */
+  async offerNext(posts: readonly number[], rung: number): Promise<void> {
+    await this.#db.query('update purser.posts set rung = $2 where id = any($1)', [posts, rung])
   }
 }

@@ -103,11 +103,12 @@ export class Sweeps {
     await this.#db.query(`update purser.runs set cleanup_at = 'infinity' where number = $1`, [run])
   }
 
-  /** Finds runs whose board or thread lags behind the state database. */
+  /** Finds runs whose board or thread lags behind the state database. What Slack refused waits for its next try. */
   async unpublished(): Promise<readonly number[]> {
     const { rows } = await this.#db.query<{ number: string }>(
-      `select r.number from purser.runs r where r.board_rev < r.rev
-         or exists (select 1 from purser.posts p where p.run = r.number and p.posted_at is null)`,
+      `select r.number from purser.runs r where coalesce(r.board_retry_at <= now(), true)
+         and (r.board_rev < r.rev or r.board_refusal is not null
+           or exists (select 1 from purser.posts p where p.run = r.number and p.posted_at is null))`,
     )
     return rows.map((row) => Number(row.number))
   }

@@ -355,6 +355,16 @@ const migrations: readonly Migration[] = [
       -- The name of the freeze in which the deploy was asked for all the same.
       alter table purser.runs add column freeze_override text;`,
   },
+  {
+    version: 15,
+    name: 'what Slack refused',
+    sql: `
+      -- What Slack refused of the run's messages, and when the whole of it is tried again.
+      alter table purser.runs add column board_refusal jsonb;
+      alter table purser.runs add column board_retry_at timestamptz;
+      -- How many forms of the post Slack has refused.
+      alter table purser.posts add column rung integer not null default 0;`,
+  },
 ]
 
 /** Brings the schema `purser` up to date; many processes may start at once. Safe to repeat. */

@@ -302,7 +302,7 @@ describe('a flood of looks', () => {
     await expect.poll(waiting).toBe(3)
     await holder.query(`select pg_advisory_unlock(hashtextextended('purser:audit', 0))`)
     holder.release()
-    expect((await all).map(({ kind }) => kind).toSorted()).toEqual(['silent', 'tell', 'tell'])
+    expect((await all).map(({ kind }) => kind).toSorted()).toEqual(['board', 'tell', 'tell'])
     expect(await stores.runs.list({ kinds: ['verify'] })).toHaveLength(1)
   })
 

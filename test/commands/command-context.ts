@@ -61,6 +61,7 @@ export async function said(
 ): Promise<string> {
   const answer = await answering(context, caller, { kind: 'command', text: '/billing test' }, act)
   if (answer.kind === 'open') return JSON.stringify(answer.view)
+  if (answer.kind === 'board') return answer.beside?.text ?? ''
   return answer.kind === 'tell' ? answer.message.text : ''
 }
 
@@ -154,6 +155,8 @@ export function commandContexts(stores: () => TestStores) {
       keptDatabases: async () => [],
       restoreStrategy: async () => ({ kind: 'swap' }),
       announce: async (channel, message) => void announced.push(`${channel} ${message.text}`),
+      boardRefused: async () => undefined,
+      refusedBySlack: (environments) => stores().boards.refusals(environments),
       linkTo: async (run) => `https://example.slack.com/archives/CDEPLOYS/p${run}`,
       now: () => new Date(),
       log: pino({ level: 'silent' }),

@@ -43,19 +43,14 @@ describe('the board', () => {
     }
   })
 
-  it('shows each chapter with its time against its budget and one line', () => {
-    const plan = board(example.executing).message.blocks?.find((block) => block.type === 'plan')
-    const tasks = plan !== undefined && 'tasks' in plan ? (plan.tasks ?? []) : []
-    expect(tasks.map((task) => task.status)).toEqual([
-      'complete',
-      'complete',
-      'in_progress',
-      'pending',
-      'pending',
-      'pending',
-      'pending',
-    ])
-    expect(shown(tasks[2])).toContain('running, 1m 12s of 10 min: 2 of 3 pods updated')
+  it('shows what is done with its time, what runs against its budget with one line, and what is to come', () => {
+    const { seen } = board(example.executing)
+    expect(seen).toMatch(
+      /\*Done \(2 of 7\):\* Pre-flight checks and backup [\dms ]+ · Apply database migrations [\dms ]+/,
+    )
+    expect(seen).toContain('*Deploy application code:* running, 1m 12s of 10 min: 2 of 3 pods updated')
+    expect(seen).toContain('*To come:* ')
+    expect(board(example.waiting).seen).not.toContain('Done')
     expect(board(example.executing).text).toContain('phase 3 of 7: Deploy application code')
   })
 

@@ -11,6 +11,7 @@ export const slackCodes = [
   'channel_not_found',
   'not_in_channel',
   'is_archived',
+  'restricted_action',
   'invalid_auth',
   'not_authed',
   'token_revoked',
@@ -20,9 +21,15 @@ export const slackCodes = [
   'user_not_found',
   'user_not_visible',
   'not_enabled',
+  'plan_upgrade_required',
+  'expired_trigger_id',
   'message_not_found',
+  'cant_update_message',
+  'edit_window_closed',
   'invalid_blocks',
+  'invalid_blocks_format',
   'msg_blocks_too_long',
+  'msg_too_long',
   'slack_refused',
   'slack_unreachable',
   'slack_http_error',
@@ -53,4 +60,35 @@ export class SlackRateLimited extends SlackTrouble {
     })
     this.retryAfterMs = retryAfterMs
   }
+}
+
+/** Slack shows Purser nothing in that channel, or lets it post nothing there, whatever the message is. */
+const aboutThePlace: ReadonlySet<SlackCode> = new Set<SlackCode>([
+  'channel_not_found',
+  'not_in_channel',
+  'is_archived',
+  'restricted_action',
+  'invalid_auth',
+  'not_authed',
+  'token_revoked',
+  'account_inactive',
+  'missing_scope',
+])
+
+/** The message of before cannot be edited any more, or is gone. A new one can be posted. */
+const aboutTheEdit: ReadonlySet<SlackCode> = new Set<SlackCode>([
+  'message_not_found',
+  'cant_update_message',
+  'edit_window_closed',
+])
+
+/**
+ * Tells what a refusal for good is about, because that decides what helps: another form of the `message`, a new message in the
+ * place of the `edit`, or nothing but a person who mends the `place`. Undefined for what passes by itself, and for what is no
+ * refusal of Slack's. An error that Slack may have added since is taken for one about the message: a plainer form is then tried.
+ */
+export function refusalOf(error: unknown): 'message' | 'edit' | 'place' | undefined {
+  if (!(error instanceof SlackTrouble) || error.transient) return undefined
+  if (aboutThePlace.has(error.code)) return 'place'
+  return aboutTheEdit.has(error.code) ? 'edit' : 'message'
 }

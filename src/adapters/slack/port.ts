@@ -1,7 +1,7 @@
 import type { Block, HomeView, KnownBlock, View } from '@slack/types'
 import type { Remembered } from './answer-memory.ts'
 
-export { SlackRateLimited, SlackTrouble } from './errors.ts'
+export { refusalOf, SlackRateLimited, SlackTrouble } from './errors.ts'
 export type { Remembered } from './answer-memory.ts'
 export { whyNot } from './slack-trouble.ts'
 

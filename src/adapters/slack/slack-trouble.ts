@@ -14,6 +14,9 @@ const passing: ReadonlySet<SlackCode> = new Set<SlackCode>([
 const hints: Readonly<Partial<Record<SlackCode, string>>> = {
   channel_not_found: 'Check the channel id in purser.yaml; invite the bot if the channel is private.',
   not_in_channel: 'Invite the bot to the channel with /invite.',
+  restricted_action: 'Let Purser post in the channel (its posting permissions), or name another one in purser.yaml.',
+  plan_upgrade_required: 'User groups need a paid plan of Slack: name people (U…) in purser.yaml instead.',
+  expired_trigger_id: 'Try again: Slack gives an app three seconds to open a dialog.',
   is_archived: 'Unarchive the channel or name another one in purser.yaml.',
   invalid_auth: 'Set SLACK_BOT_TOKEN to the bot token (xoxb-…) of the installed app.',
   not_authed: 'Set SLACK_BOT_TOKEN to the bot token (xoxb-…) of the installed app.',
@@ -22,8 +25,10 @@ const hints: Readonly<Partial<Record<SlackCode, string>>> = {
   missing_scope: 'Add the scope to the app, install it again and set SLACK_BOT_TOKEN to its new bot token.',
   not_enabled: 'Switch on the Home tab of the app (App Home in its settings).',
   no_such_subteam: 'Check the id of the user group (S…) in purser.yaml.',
-  invalid_blocks: 'This is a mistake in Purser: please report it with the lines below.',
-  msg_blocks_too_long: 'This is a mistake in Purser: please report which message was too long.',
+  invalid_blocks: 'This is a bug in Purser: please report it with the lines below.',
+  invalid_blocks_format: 'This is a bug in Purser: please report it.',
+  msg_blocks_too_long: 'This is a bug in Purser: please report which message was too long.',
+  msg_too_long: 'This is a bug in Purser: please report which message was too long.',
 }
 
 /** Translates what the SDK raises; `doing` says what was being done, in lower case. */
@@ -56,7 +61,7 @@ function refused(doing: string, error: WebAPIPlatformError): SlackTrouble {
     needed?: string
   }
   if (said === 'ratelimited' || said === 'rate_limited') return new SlackRateLimited(doing, 1000, { cause: error })
-  const code = slackCodes.find((known) => known === said) ?? 'slack_refused'
+  const code = codeOf(said)
   const hint = hints[code]
   return new SlackTrouble(code, `${doing}: Slack says ${said}${needed === undefined ? '' : ` (needs ${needed})`}`, {
     ...(hint === undefined ? {} : { hint }),
@@ -64,6 +69,12 @@ function refused(doing: string, error: WebAPIPlatformError): SlackTrouble {
     transient: passing.has(code),
     cause: error,
   })
+}
+
+/** The channel's posting permissions have several errors, one for each kind: `restricted_action_read_only_channel`, … */
+function codeOf(said: string): SlackCode {
+  if (said.startsWith('restricted_action') || said.startsWith('posting_to_')) return 'restricted_action'
+  return slackCodes.find((known) => known === said) ?? 'slack_refused'
 }
 
 function reachability(reason: unknown): string {

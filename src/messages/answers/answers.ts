@@ -61,19 +61,21 @@ export function unknownCommand(typed: string, nearest: string | undefined, usage
   return message(text, [paragraph(text)])
 }
 
-/** Runs of these environments that are under way or wait for people; one run when somebody asked for it by number. */
-/** `closed`: a line, with marks, for each lock and freeze. */
+/**
+ * Runs of these environments that are under way or wait for people; one run when somebody asked for it by number. `above`: a
+ * line, with marks, for each lock and freeze, and for what Slack refuses.
+ */
 export function statusMessage(
   runs: readonly Run[],
   now: Date,
   environments: readonly string[],
-  closed: readonly string[] = [],
+  above: readonly string[] = [],
 ): Message {
   if (runs.length === 0) {
     const text = `Nothing runs and nothing waits in ${words(joined(environments, 'or'))}. ${code('/billing deploy VERSION')} starts a run.`
-    return message([...closed, text].join('\n'), [...closed.map((line) => paragraph(line)), paragraph(text)])
+    return message([...above, text].join('\n'), [...above.map((line) => paragraph(line)), paragraph(text)])
   }
-  const lines = [...closed, ...runs.map((run) => `${runLine(run)}${progress(run, now)}`)]
+  const lines = [...above, ...runs.map((run) => `${runLine(run)}${progress(run, now)}`)]
   return listMessage(lines, 'not listed', `${code('/billing status #N')} shows one of them.`)
 }
 

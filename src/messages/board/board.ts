@@ -25,7 +25,7 @@ import {
 } from '../blocks/message.ts'
 import { counted, duration } from '../../text.ts'
 import { overrideLine } from '../answers/freeze.ts'
-import { phaseCards } from './phase-cards.ts'
+import { phaseLines } from './phase-lines.ts'
 import {
   cronJobLine,
   estimate,
@@ -112,7 +112,7 @@ function phaseBlocks(run: Run, view: StateView): Blocks {
   const all = chapters(run)
   const begun = all.some((phase) => phase.status !== 'pending')
   const toCome = run.status === 'awaiting_approval' || run.status === 'executing'
-  return all.length > 0 && (begun || toCome) ? [phaseCards(run, view)] : []
+  return all.length > 0 && (begun || toCome) ? [phaseLines(run, view)] : []
 }
 
 function rollbackBody(run: Run, view: StateView): Blocks {
