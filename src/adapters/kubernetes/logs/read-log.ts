@@ -1,7 +1,7 @@
 import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import type { Paths } from '../api/paths.ts'
-import { pemFilter } from '../../../masking.ts'
+import { LineReader } from './line-reader.ts'
 import type { LogLine, LogPart } from './port.ts'
 
 /**
@@ -27,17 +27,16 @@ export async function readLog(
     const text = await connection.text(request, signal)
     // The limit of bytes may have cut the last line in two.
     const whole = from === 'start' && !text.endsWith('\n') ? text.slice(0, text.lastIndexOf('\n') + 1) : text
-    const pem = pemFilter()
+    const reader = new LineReader()
     return whole
       .split('\n')
-      .filter((line) => line !== '')
       .slice(0, lines)
-      .map((line) => {
-        const space = line.indexOf(' ')
-        const [timestamp, rest] = space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1)]
-        return { pod, container: container ?? '', timestamp, text: pem(rest) }
+      .flatMap((line): readonly LogLine[] => {
+        const read = reader.read(line)
+        return read?.kind === 'line'
+          ? [{ pod, container: container ?? '', timestamp: read.stamp, text: read.text }]
+          : []
       })
-      .filter((line): line is LogLine => line.text !== undefined)
   } catch (error) {
     // The status 400 says that the container has not started or has had no run before this one, 404 that the pod was
     // deleted.
