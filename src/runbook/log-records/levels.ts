@@ -1,5 +1,5 @@
 /** The levels that loggers know, each by one name; `spellings` lists what they write for it. */
-export type Level =
+type Level =
   'trace' | 'debug' | 'info' | 'notice' | 'warn' | 'error' | 'critical' | 'fatal' | 'alert' | 'emergency' | 'panic'
 
 /**

@@ -2,7 +2,7 @@
  * Reads the outer fields of an object as loggers write it: JSON, JSON that was cut off, several lines of it, and what
  * JavaScript's console makes of an object (`{ level: 'error' }`). One pass, whatever the text is.
  */
-export interface ObjectFields {
+interface ObjectFields {
   /** The values of the fields, cut short, by name; those of objects inside by both names, "log.level". */
   readonly fields: ReadonlyMap<string, string>
   /** The end of the object; undefined when the text ends inside of it. */

@@ -1,7 +1,7 @@
 import { levelOfNumber, levelOfWord } from './levels.ts'
 
 /** What a line of pairs says about its level. */
-export interface PairLevel {
+interface PairLevel {
   readonly level: string
   /** Whether nothing but pairs, times and names stands before it; in prose `level=info` may be about anything. */
   readonly leads: boolean

@@ -38,7 +38,7 @@ export function beginsTraceback(line: string): boolean {
 }
 
 /** What is known of the record to which a line may belong. */
-export interface Before {
+interface Before {
   readonly first: string
   readonly last: string
   /** Whether the record tells of a warning or worse. */

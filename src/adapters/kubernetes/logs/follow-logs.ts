@@ -14,6 +14,7 @@ import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import { observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
+import { ownSignal } from '../../../time-limit.ts'
 import { LineReader } from './line-reader.ts'
 import type { LogRange, OnGap, OnLine } from './port.ts'
 
@@ -55,7 +56,7 @@ export async function followLogs(
   const adopt = (pod: Pod) => {
     const follower = new PodFollower(connection, paths, pod, range, { onLine, onGap })
     followers.set(pod.metadata.uid, follower)
-    const run = follower.run(inside).catch((error: unknown) => {
+    const run = follower.run(ownSignal(inside)).catch((error: unknown) => {
       problem ??= error instanceof Error ? error : new Error(String(error))
       over.abort()
     })

@@ -1,7 +1,7 @@
 import { pemFilter, visible } from '../../../masking.ts'
 
 /** What stands in one line of the answer: a line of the container, or words of the kubelet in place of its log. */
-export type ReadLine =
+type ReadLine =
   | { readonly kind: 'line'; readonly stamp: string; readonly text: string }
   | { readonly kind: 'notice'; readonly text: string }
 
