@@ -33,6 +33,13 @@ export function serveLog(
   const wantsPrevious = query.get('previous') === 'true'
   const log = wantsPrevious ? previous : current
   if (log === undefined) throw wantsPrevious ? noPrevious(pod, container) : notStarted(pod, container)
+  // The kubelet has sent its head before it asks the runtime, so it can only say in the body that there is no log.
+  if (log.lost) {
+    response
+      .writeHead(200, { 'content-type': 'text/plain' })
+      .end(`unable to retrieve container logs for ${log.container}`)
+    return
+  }
   const sinceTime = since(query)
   const recent = log.lines.filter((line) => sinceTime === undefined || Date.parse(line.at) >= sinceTime)
   const shown = tailLines === undefined ? recent : tailLines === 0 ? [] : recent.slice(-tailLines)

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+
 export interface Line {
   /** RFC 3339 with nanoseconds, strictly rising within a container. */
   readonly at: string
@@ -8,7 +10,11 @@ const KEPT = 20_000
 
 /** What one run of a container has written, and who is listening. */
 export class ContainerLog {
+  /** The run of the container, as its runtime names it. */
+  readonly container = `containerd://${randomBytes(32).toString('hex')}`
   readonly lines: Line[] = []
+  /** Whether the runtime has removed the ended container and its log, as under disk pressure; its status stays. */
+  lost = false
   readonly #listeners = new Set<(line: Line | undefined) => void>()
   #ended = false
   #last = 0n

@@ -56,6 +56,8 @@ export interface KubernetesSimulator {
   plant(manifest: object): void
   /** Adds a line to the log of a running container. */
   writeLog(namespace: string, pod: string, container: string, text: string): void
+  /** Has the runtime forget a run of a container; the kubelet cannot tell its log from then on. */
+  loseLog(namespace: string, pod: string, container: string, run: 'current' | 'previous'): void
   /** Stops every container and closes every connection. */
   close(): Promise<void>
 }
@@ -103,6 +105,14 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
     writeLog: (namespace, name, container, text) => {
       const pod = store.get<Pod>(pods, namespace, name)
       if (pod !== undefined) kubelet.logs(pod, container).current?.write(text)
+    },
+    loseLog: (namespace, name, container, run) => {
+      const pod = store.get<Pod>(pods, namespace, name)
+      const log = pod === undefined ? undefined : kubelet.logs(pod, container)[run]
+      if (log === undefined) throw new Error(`there is no ${run} log of ${container} in ${name}`)
+      log.lost = true
+      // Whoever follows it is cut off, and asks again.
+      log.end()
     },
     setFault: (fault) => faults.set(fault),
     dropConnections: () => server.closeAllConnections(),

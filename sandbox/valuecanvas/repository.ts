@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -38,6 +38,8 @@ const versions: readonly Version[] = [
   },
   { tag: 'v1.3.0-e2efail', parent: ancestor, date: '2025-12-08T13:00:00Z', message: 'Serve the plan catalogue' },
   { tag: 'v1.3.0-noisy', parent: ancestor, date: '2025-12-08T14:00:00Z', message: 'Refresh currency rates' },
+  { tag: 'v1.3.0-coloured', parent: ancestor, date: '2025-12-08T14:10:00Z', message: 'Log for people' },
+  { tag: 'v1.3.0-moved', parent: ancestor, date: '2025-12-08T14:20:00Z', message: 'Keep the database in one place' },
   { tag: 'v1.5.0-hostile', parent: ancestor, date: '2025-12-08T15:00:00Z', message: 'Speed the tests up' },
   { tag: 'v1.4.0-dropscolumn', parent: ancestor, date: '2025-12-09T10:00:00Z', message: 'Bill everything in dollars' },
 ]
@@ -97,7 +99,12 @@ async function layOut(tag: string, tree: string): Promise<void> {
     await edit(join(tree, 'k8s/deployment.yaml'), (text) => text.replace(/ {12}# Optional[\s\S]*?optional: true\n/, ''))
   }
   await cp(join(here, 'versions', tag), tree, { recursive: true }).catch(unlessMissing)
-  if (tag === 'v1.3.0-noisy') await edit(join(tree, 'src/server.mjs'), (text) => `import './noise.mjs'\n${text}`)
+  if (tag === 'v1.3.0-noisy' || tag === 'v1.3.0-coloured')
+    await edit(join(tree, 'src/server.mjs'), (text) => `import './noise.mjs'\n${text}`)
+  if (tag === 'v1.3.0-moved') {
+    await mkdir(join(tree, 'database'))
+    await rename(join(tree, 'supabase/migrations'), join(tree, 'database/migrations'))
+  }
   await edit(join(tree, 'package.json'), (text) => text.replace('"1.2.0"', `"${tag.slice(1)}"`))
   for (const file of ['deployment.yaml', 'cronjobs/webhook-retry.yaml', 'cronjobs/grace-period-cleanup.yaml']) {
     await edit(join(tree, 'k8s', file), (text) => text.replaceAll('api:v1.2.0', `api:${tag}`)).catch(unlessMissing)

@@ -39,6 +39,7 @@ const checkCodes = [
   'migration_twins',
   'missing_permissions',
   'no_backup',
+  'no_pods',
   'not_proven_before',
   'not_read_only',
   'probe_refused',

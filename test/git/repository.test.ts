@@ -86,10 +86,10 @@ describe('the service’s repository', () => {
   })
 
   it('lists and reads files at a commit', async () => {
-    const names = await repository.list(commitOf('v1.2.0'), 'supabase/migrations/', never)
+    const { files: names, path } = await repository.list(commitOf('v1.2.0'), 'supabase/migrations/', never)
+    expect(path).toBe('supabase/migrations')
     expect(names).toHaveLength(6)
     expect(names.at(-1)).toBe('20260101093000_webhook_retry.sql')
-    expect(await repository.list(commitOf('v1.2.0'), 'no/such', never)).toEqual([])
     const wanted = [{ path: './package.json' }, { path: `supabase/migrations/${names[0]}` }]
     const [manifest, migration] = await repository.readAll(commitOf('v1.1.0'), wanted, never)
     expect(manifest?.text).toContain('"1.1.0"')
@@ -108,7 +108,7 @@ describe('the service’s repository', () => {
       const late = open(`late-${use}.git`)
       await late.tags(never)
       const commit = await addTag(`v2.0.0-${use}`)
-      if (use === 'list') expect(await late.list(commit, '', never)).toContain('package.json')
+      if (use === 'list') expect((await late.list(commit, '', never)).files).toContain('package.json')
       if (use === 'readAll') expect(await late.readAll(commit, [{ path: 'package.json' }], never)).toHaveLength(1)
       if (use === 'archive') await checkOut(late, commit, join(directory, 'late'))
       await run('git', ['--git-dir', origin.url, 'tag', '--delete', `v2.0.0-${use}`])

@@ -15,6 +15,7 @@ describe('the platform of the nodes', () => {
       [expect.stringContaining('linux/arm64 nodes')],
     ],
     ['may not be looked at', ['linux/amd64'], 'unknown' as const, [expect.stringContaining('may not list nodes')]],
+    ['is nowhere, because there are no nodes', ['linux/amd64'], [], [expect.stringContaining('no nodes')]],
     ['is not told by the image', [], ['linux/amd64'], []],
   ])('%s', (_, image, nodes, risks) => {
     expect(platformRisk(image, nodes)).toEqual(risks)

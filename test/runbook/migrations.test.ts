@@ -79,7 +79,7 @@ describe('migration files', () => {
   const repository = (names: readonly string[]) =>
     worldOf({
       repository: {
-        list: async () => names,
+        list: async () => ({ path: 'supabase/migrations', files: names, submodules: [] }),
         readAll: async (_, wanted) => wanted.map((one) => ({ ...one, text: `-- ${one.path}` })),
       },
     })

@@ -36,7 +36,7 @@ async function planned(texts: readonly string[], lint: MigrationLint = openMigra
   const context = phaseContext({
     world: {
       repository: {
-        list: async () => names,
+        list: async () => ({ path: 'supabase/migrations', files: names, submodules: [] }),
         readAll: async (_, wanted) => wanted.map((one, index) => ({ ...one, text: texts[index] ?? '' })),
       },
       database: openDatabase({ url: new Sensitive(url) }),
@@ -166,7 +166,10 @@ describe('“no risks” is said only of what was read', () => {
       risks: [],
       read: { files: 2, statements: 12 },
     })
-    expect(await planned([])).toMatchObject({ risks: [], read: { files: 0, statements: 0 } })
+    expect(await planned([])).toMatchObject({
+      risks: ['supabase/migrations has no migration at all at this version.'],
+      read: { files: 0, statements: 0 },
+    })
   })
 
   it('and not when the linter failed: that is a risk, and the rest is there', async () => {

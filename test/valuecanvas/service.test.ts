@@ -86,7 +86,7 @@ async function applyMigrations(tag: string): Promise<void> {
   const source = openRepository({ url: repository.url, mirrorDirectory: join(directory, 'mirror.git') })
   const { sha } = await source.resolveVersion(tag, never)
   const database = openDatabase({ url: new Sensitive(url) })
-  const names = await source.list(sha, 'supabase/migrations', never)
+  const { files: names } = await source.list(sha, 'supabase/migrations', never)
   const wanted = names.map((name) => ({ name, path: `supabase/migrations/${name}` }))
   for (const { name, text } of await source.readAll(sha, wanted, never)) {
     const file = migrationFile(name, text)
@@ -127,7 +127,7 @@ describe('the sample service', () => {
     const known = new Set((await database.ledger(never)).map((entry) => entry.version))
     const source = openRepository({ url: repository.url, mirrorDirectory: join(directory, 'mirror.git') })
     const { sha } = await source.resolveVersion('v1.2.0', never)
-    const pending = (await source.list(sha, 'supabase/migrations', never)).filter(
+    const pending = (await source.list(sha, 'supabase/migrations', never)).files.filter(
       (name) => !known.has(name.split('_')[0] ?? ''),
     )
     expect(pending).toEqual([

@@ -3,6 +3,9 @@ import { type ErrorFacts, PurserError, unknownVersion } from '../../errors.ts'
 const repositoryCodes = [
   unknownVersion,
   'unknown_commit',
+  'directory_missing',
+  'in_submodule',
+  'link_unreadable',
   'file_missing',
   'file_too_large',
   'git_failed',

@@ -43,6 +43,14 @@ export interface Changes {
   readonly matched: readonly string[]
 }
 
+/** What is in a directory of a commit. The names begin below it, and are sorted. */
+export interface Directory {
+  /** Where it is, once links are followed. */
+  readonly path: string
+  readonly files: readonly string[]
+  readonly submodules: readonly string[]
+}
+
 /**
  * The service's repository. Keeps one bare mirror on disk. Raises RepositoryError (`unknown_version`, transient
  * trouble).
@@ -53,11 +61,13 @@ export interface Repository {
   /** Lists the tags, the newest first. */
   tags(signal: AbortSignal): Promise<readonly Tag[]>
   /**
-   * Lists the names of the files directly in `directory` at the commit, sorted; empty when there is no such directory.
+   * Lists what is in `directory` at the commit, at any depth. Symbolic links inside of the repository are followed.
+   * Raises `directory_missing`, which names the nearest ones, and `in_submodule`.
    */
-  list(commit: string, directory: string, signal: AbortSignal): Promise<readonly string[]>
+  list(commit: string, directory: string, signal: AbortSignal): Promise<Directory>
   /**
-   * Reads the text of every file that is wanted, beside what wants it and in that order, by one look for all of them.
+   * Reads the text of every file that is wanted, beside what wants it and in that order, by one look for all of them;
+   * those at the end of symbolic links take a look each.
    * Raises `file_missing`, and `file_too_large` when they are too many bytes together.
    */
   readAll<Wanted extends { readonly path: string }>(

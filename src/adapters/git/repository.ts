@@ -2,7 +2,8 @@ import { posix } from 'node:path'
 import type { Writable } from 'node:stream'
 import { changesBetween } from './changes.ts'
 import { RepositoryError } from './errors.ts'
-import { list, readAll } from './files.ts'
+import { list } from './directory.ts'
+import { readAll } from './files.ts'
 import { gitFailed } from './git.ts'
 import { type Mirror, openMirror, type RepositoryLogin } from './mirror.ts'
 import { nearest } from '../../nearest.ts'
@@ -28,6 +29,7 @@ const defaultMostBytes = 256 * 1024 * 1024
 
 export function openRepository(options: RepositoryOptions): Repository {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  const mostBytes = options.mostBytes ?? defaultMostBytes
   const mirror = openMirror({ ...options, timeoutMs })
   return {
     resolveVersion: (version, signal) => resolveTag(mirror, version, signal),
@@ -36,11 +38,11 @@ export function openRepository(options: RepositoryOptions): Repository {
       return listTags(mirror, signal)
     },
     async list(commit, directory, signal) {
-      return list(mirror, checkedCommit(commit), checkedPath(directory), signal)
+      const doing = `listing ${directory || '.'} at ${checkedCommit(commit).slice(0, 7)}`
+      return list({ mirror, commit, doing, mostBytes }, checkedPath(directory), signal)
     },
     async readAll(commit, wanted, signal) {
       const files = wanted.map((one) => ({ one, path: checkedPath(one.path) }))
-      const mostBytes = options.mostBytes ?? defaultMostBytes
       const found = await readAll(mirror, checkedCommit(commit), files, mostBytes, signal)
       return found.map(({ one, text }) => ({ ...one, text }))
     },

@@ -130,10 +130,10 @@ function logsOf({ connection, paths, deployments }: Api): Logs {
       const deployment = await deployments.require(name, 'reading the logs of', signal)
       return recentLogs(connection, paths, deployment, read, onLine, signal)
     },
-    followLogs: async ({ deployment: name, ...range }, onLine, signal) => {
+    followLogs: async ({ deployment: name, ...range }, onLine, signal, onGap = () => undefined) => {
       try {
         const deployment = await deployments.require(name, 'following the logs of', signal)
-        await followLogs(connection, paths, deployment, range, onLine, signal)
+        await followLogs(connection, paths, deployment, range, { onLine, onGap }, signal)
       } catch (error) {
         if (!signal.aborted) throw error
       }

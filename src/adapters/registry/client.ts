@@ -3,6 +3,7 @@ import { PurserError } from '../../errors.ts'
 import { retrying } from '../http/request.ts'
 import type { CredentialsOf } from './credentials.ts'
 import { ImageError } from './errors.ts'
+import { type Descriptor, type Manifest, manifestIn, noImage, parse, requireImage, type Wanted } from './manifest.ts'
 import { nearest } from '../../nearest.ts'
 import type { ImageRegistry, ResolvedImage } from './port.ts'
 import { checkTag, parseRepository } from './reference.ts'
@@ -38,16 +39,6 @@ const REVISION_LABEL = 'org.opencontainers.image.revision'
 /** The pages of `tags/list` that are read for a suggestion; a registry may hold tens of thousands. */
 const SUGGESTION_PAGES = 5
 
-interface Descriptor {
-  readonly digest: string
-  readonly platform?: { readonly os?: string; readonly architecture?: string; readonly variant?: string }
-}
-
-interface Manifest {
-  readonly manifests?: readonly Descriptor[]
-  readonly config?: Descriptor
-}
-
 interface ImageConfig {
   readonly os?: string
   readonly architecture?: string
@@ -77,20 +68,15 @@ export function openRegistry(options: RegistryOptions = {}): ImageRegistry {
   }
 }
 
-interface Wanted {
-  readonly name: string
-  readonly tag: string
-  readonly doing: string
-}
-
 async function resolveIn(session: RegistrySession, wanted: Wanted): Promise<ResolvedImage> {
   const answer = await session.get(`manifests/${wanted.tag}`, MANIFEST_TYPES)
   if (answer.status === 404) throw await notFound(session, wanted, answer)
   expectOk(answer, wanted)
   const digest = verifiedDigest(answer, wanted)
-  const top = parse<Manifest>(answer, wanted)
+  const top = manifestIn(answer, wanted)
   // buildx adds attestations as manifests of the platform unknown/unknown; nobody can run these.
   const images = top.manifests?.filter(({ platform }) => platform?.os !== 'unknown')
+  if (images?.length === 0) throw noImage(wanted, 'an index without an image in it')
   const platforms = (images ?? []).flatMap(({ platform }) => (platform ? [platformName(platform)] : []))
   const config = await configOf(session, images ? await manifestOf(session, images[0], wanted) : top, wanted)
   return {
@@ -107,7 +93,7 @@ async function manifestOf(
   wanted: Wanted,
 ): Promise<Manifest | undefined> {
   if (!descriptor) return undefined
-  return parse<Manifest>(await content(session, `manifests/${descriptor.digest}`, descriptor.digest, wanted), wanted)
+  return manifestIn(await content(session, `manifests/${descriptor.digest}`, descriptor.digest, wanted), wanted)
 }
 
 async function configOf(
@@ -116,6 +102,7 @@ async function configOf(
   wanted: Wanted,
 ): Promise<ImageConfig | undefined> {
   if (!manifest?.config) return undefined
+  requireImage(manifest, wanted)
   return parse<ImageConfig>(
     await content(session, `blobs/${manifest.config.digest}`, manifest.config.digest, wanted),
     wanted,
@@ -200,15 +187,6 @@ function expectOk(answer: RegistryAnswer, { doing }: Wanted): void {
     hint,
     evidence: wordsOf(answer),
   })
-}
-
-function parse<T>({ bytes }: RegistryAnswer, { doing }: Wanted): T {
-  try {
-    return JSON.parse(bytes.toString()) as T
-  } catch (error) {
-    const hint = 'check the registry’s address: something else seems to answer there'
-    throw new ImageError('image_registry_trouble', `${doing}: the answer is not a manifest`, { hint, cause: error })
-  }
 }
 
 function platformName({ os, architecture, variant }: NonNullable<Descriptor['platform']>): string {

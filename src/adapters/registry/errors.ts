@@ -6,6 +6,7 @@ const imageCodes = [
   'image_access_denied',
   'image_digest_mismatch',
   'image_host_refused',
+  'image_not_runnable',
   'image_registry_limited',
   'image_registry_trouble',
   'image_name_malformed',

@@ -36,7 +36,7 @@ export const migrate: Phase = async (context) => {
   await context.step('verify indexes', () => verifyIndexes(context, before))
   const count = plan.migrations.length
   const applied = count === 0 ? 'nothing pending' : `${count} migration${count === 1 ? '' : 's'} applied`
-  return { line: `${applied}, ${tables.length} expected tables exist` }
+  return { line: tables.length === 0 ? applied : `${applied}, ${tables.length} expected tables exist` }
 }
 
 /** Records what the running version will lack, before anything is applied: a rollback has to know it afterwards. */

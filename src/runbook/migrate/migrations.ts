@@ -3,8 +3,17 @@ import type { LedgerEntry, MigrationFile } from '../../adapters/postgres/port.ts
 import type { MigrationFinding } from '../../adapters/squawk/port.ts'
 import type { MigrationsConfig } from '../../config/service-schema.ts'
 import type { LintFinding } from '../../model/deploy-plan.ts'
+import { counted } from '../../text.ts'
 import { CheckFailed } from '../errors.ts'
 import type { World } from '../world.ts'
+
+/** What a commit has in the directory of its migrations. */
+interface CommittedMigrations {
+  /** The oldest first. */
+  readonly files: readonly MigrationFile[]
+  /** What else is there, and is never applied. */
+  readonly ignored: readonly string[]
+}
 
 /** Reads the migration files of a commit, the oldest first. */
 export async function migrationFiles(
@@ -13,13 +22,29 @@ export async function migrationFiles(
   commit: string,
   signal: AbortSignal,
 ): Promise<readonly MigrationFile[]> {
-  const names = await migrationNames(world, config, commit, signal)
-  const wanted = names.map((name) => ({ name, path: `${config.directory}/${name}` }))
+  return (await readMigrations(world, config, commit, signal)).files
+}
+
+export async function readMigrations(
+  world: World,
+  config: MigrationsConfig,
+  commit: string,
+  signal: AbortSignal,
+): Promise<CommittedMigrations> {
+  const { path, files: all, submodules } = await world.repository.list(commit, config.directory, signal)
+  const names = all.filter(isMigration).sort(byVersion)
+  const wanted = names.map((name) => ({ name, path: path === '' ? name : `${path}/${name}` }))
   const files = await world.repository.readAll(commit, wanted, signal)
-  return files.map(({ name, text }) => {
-    const sha256 = createHash('sha256').update(text).digest('hex')
-    return { version: versionOf(name), name, sql: text, sha256 }
-  })
+  return {
+    files: files.map(({ name, text }) => {
+      const sha256 = createHash('sha256').update(text).digest('hex')
+      return { version: versionOf(name), name, sql: text, sha256 }
+    }),
+    ignored: [
+      ...all.filter((name) => !isMigration(name) && !isBeside(name)),
+      ...submodules.map((name) => `${name} (a submodule)`),
+    ],
+  }
 }
 
 export async function migrationNames(
@@ -28,8 +53,34 @@ export async function migrationNames(
   commit: string,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const names = await world.repository.list(commit, config.directory, signal)
-  return names.filter((name) => /^\d+.*\.sql$/.test(name)).sort(byVersion)
+  const { files } = await world.repository.list(commit, config.directory, signal)
+  return files.filter(isMigration).sort(byVersion)
+}
+
+/** A migration is a file `<digits>_<name>.sql`, or a folder `<digits>_<name>` with its `migration.sql`, as Prisma has it. */
+function isMigration(name: string): boolean {
+  return /^\d+[^/]*\.sql$/.test(name) || /^\d+[^/]*\/migration\.sql$/.test(name)
+}
+
+/** What tools and people keep beside migrations, and nobody would expect to be applied. */
+function isBeside(name: string): boolean {
+  return /(?:^|\/)(?:\.[^/]+|[^/]+\.(?:md|txt|toml|json|sum|lock))$/i.test(name)
+}
+
+const mostIgnoredNamed = 5
+
+/** Says what stands in the directory and is not applied; a name that fits no pattern may be a slip. Pure. */
+export function ignoredRisk(directory: string, { files, ignored }: CommittedMigrations): readonly string[] {
+  const [named, more] = [ignored.slice(0, mostIgnoredNamed), Math.max(0, ignored.length - mostIgnoredNamed)]
+  const list = `${named.join(', ')}${more === 0 ? '' : ` and ${more} more`}`
+  const shape = '<digits>_<name>.sql or <digits>_<name>/migration.sql'
+  const left =
+    ignored.length === 0
+      ? []
+      : [
+          `${directory} has ${counted(ignored.length, 'file')} that will not be applied, being named otherwise than ${shape}: ${list}.`,
+        ]
+  return files.length > 0 ? left : [`${directory} has no migration at all at this version.`, ...left]
 }
 
 /**

@@ -106,9 +106,18 @@ export async function releaseOf(
   )
   if (known !== undefined || wanted.version === null) return known
   const tag = (await world.repository.tags(signal)).find(({ name }) => name === wanted.version)
-  if (tag === undefined) return undefined
-  const names = await migrationNames(world, service.migrations, tag.sha, signal)
-  return { version: tag.name, migrations: names.map(versionOf) }
+  const names = tag === undefined ? undefined : await namesIfThere(world, service.migrations, tag.sha, signal)
+  return tag === undefined || names === undefined ? undefined : { version: tag.name, migrations: names.map(versionOf) }
+}
+
+/** An older commit may have had its migrations elsewhere: then nobody can tell which it has, and none is not the answer. */
+async function namesIfThere(world: World, config: MigrationsConfig, commit: string, signal: AbortSignal) {
+  try {
+    return await migrationNames(world, config, commit, signal)
+  } catch (error) {
+    if (error instanceof PurserError && error.code === 'directory_missing') return undefined
+    throw error
+  }
 }
 
 /** Returns the digits of the newest applied migration. */

@@ -3,8 +3,8 @@ import { PurserError } from '../../errors.ts'
 import type { MetricSample } from '../../model/run.ts'
 import type { BaselineSample } from '../../model/watch.ts'
 import type { PhaseContext } from '../phase.ts'
-import { errorTest } from './log-lines.ts'
-import { ErrorCounter } from './log-watch.ts'
+import { errorLine } from '../log-records/error-records.ts'
+import { ErrorCounter } from './error-counter.ts'
 import { type Baseline, perMinute, type Rule } from './monitor-rules.ts'
 import { totalOf } from '../verify/query-checks.ts'
 
@@ -44,17 +44,17 @@ export async function metricValue({ world, service, signal }: PhaseContext, sql:
 const mostLogLines = 20_000
 
 /**
- * Counts the error lines of the last minutes, per minute, and remembers their kinds as those that were there before.
+ * Counts the errors in the logs of the last minutes, per minute, and remembers their kinds as those that were there before.
  */
 async function errorRate({ world, service, records, signal }: PhaseContext): Promise<number | undefined> {
   const { windowMinutes } = service.monitor.logs
-  const counter = new ErrorCounter(errorTest(service.monitor), [], [])
+  const counter = new ErrorCounter(errorLine(service.monitor), [], [])
   const since = new Date(Date.now() - windowMinutes * 60_000).toISOString()
   const { deployment, container } = service
   const read = { deployment, container, since, mostLines: mostLogLines }
-  const { pods } = await world.cluster.recentLogs(read, (line) => counter.take(line), signal)
-  if (pods.length === 0) return undefined
-  const { groups } = counter.drain()
+  const { pods, unreadable } = await world.cluster.recentLogs(read, (line) => counter.take(line), signal)
+  if (pods.length === 0 || unreadable.length > 0) return undefined
+  const { groups } = counter.drain({ all: true })
   await records.watch.addLogsBefore(groups)
   return groups.reduce((sum, { count }) => sum + count, 0) / windowMinutes
 }

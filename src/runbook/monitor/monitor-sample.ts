@@ -8,10 +8,15 @@ import type { LogWatch } from './log-watch.ts'
 import { type Beginning, sources } from './sources.ts'
 
 /** Looks once at everything that is watched and writes it down together. A look that fails leaves a gap. */
-export async function sample(context: PhaseContext, beginning: Beginning, logs: LogWatch): Promise<void> {
+export async function sample(
+  context: PhaseContext,
+  beginning: Beginning,
+  logs: LogWatch,
+  { last }: { readonly last: boolean },
+): Promise<void> {
   const { service, records, signal } = context
   const at = new Date()
-  await logs.write()
+  await logs.write({ last })
   const looks: readonly (readonly [string, () => Promise<number | undefined>])[] = [
     ...service.monitor.metrics.map(({ name, sql }) => [name, () => metricValue(context, sql)] as const),
     ...builtInMetrics.flatMap((name) => {

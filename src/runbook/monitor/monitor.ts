@@ -74,7 +74,7 @@ async function watchUntil(context: PhaseContext, beginning: Beginning, ends: Dat
   const latest = new Date(ends.getTime() + patienceMs(service.monitor.minutes, everyMs))
   for (;;) {
     const began = Date.now()
-    await sample(context, beginning, logs)
+    await sample(context, beginning, logs, { last: began >= ends.getTime() })
     const watch = { samples: await records.samples(new Date(beginning.at)), planned, baseline }
     const judged = judge(rules, watch)
     await tellNewErrors(context)

@@ -47,5 +47,7 @@ async function restartsSince({ world, service, signal }: PhaseContext, beginning
 
 async function replicasNotReady({ world, service, signal }: PhaseContext): Promise<number | undefined> {
   const deployment = await world.cluster.deployment(service.deployment, service.container, signal)
-  return deployment && Math.max(0, deployment.replicas - deployment.availableReplicas)
+  // Of a deployment that is scaled to zero no pod is ready, and none is not: that says nothing.
+  if (deployment === undefined || deployment.replicas === 0) return undefined
+  return Math.max(0, deployment.replicas - deployment.availableReplicas)
 }

@@ -42,6 +42,7 @@ export function clusterRisks(
 
 export function platformRisk(image: readonly string[], nodes: readonly string[] | 'unknown'): readonly string[] {
   if (nodes === 'unknown') return ['Unknown whether the nodes can run the image: Purser may not list nodes.']
+  if (nodes.length === 0) return ['The cluster has no nodes: nothing can run the image.']
   // An image for linux/arm64/v8 runs on a node of linux/arm64.
   const missing = nodes.filter((node) => !image.some((one) => one === node || one.startsWith(`${node}/`)))
   if (image.length === 0 || missing.length === 0) return []

@@ -1,7 +1,7 @@
 import type { BlockingSession, MigrationFile, MigrationLock } from '../../adapters/postgres/port.ts'
 import { PurserError } from '../../errors.ts'
 import type { PlannedMigration, SqlRead } from '../../model/deploy-plan.ts'
-import { migrationFiles, pendingMigrations, severity } from '../migrate/migrations.ts'
+import { ignoredRisk, pendingMigrations, readMigrations, severity } from '../migrate/migrations.ts'
 import type { PlannedSchema } from '../migrate/schema-check.ts'
 import type { PhaseContext } from '../phase.ts'
 import type { World } from '../world.ts'
@@ -19,8 +19,8 @@ export async function planMigrations(
   readonly read: SqlRead | undefined
   readonly schema: PlannedSchema
 }> {
-  const [files, ledger, facts, untried, invalid] = await Promise.all([
-    migrationFiles(world, service.migrations, commit, signal),
+  const [committed, ledger, facts, untried, invalid] = await Promise.all([
+    readMigrations(world, service.migrations, commit, signal),
     world.database.ledger(signal),
     world.database.facts(signal),
     world.backups.whyNoTestRestore(signal),
@@ -28,6 +28,7 @@ export async function planMigrations(
     // Refused now rather than after the approval: without tools for this server there will be no backup.
     world.backups.clientVersion(signal),
   ])
+  const { files } = committed
   const pending = pendingMigrations(files, ledger, service.migrations)
   // One after the other: a linter and a thread for each of a hundred files at once would be more than the machine has.
   const seen: SqlSeen[] = []
@@ -38,6 +39,7 @@ export async function planMigrations(
   const blocking = locked.length === 0 ? [] : await world.database.blocking(locked, signal)
   const risks = [
     ...sqlRisks(seen),
+    ...ignoredRisk(service.migrations.directory, committed),
     ...locks.flatMap(({ file, taken }) => taken.flatMap((lock) => lockRisk(file, lock))),
     ...blocking.map((one) => blockingRisk(one, service.migrations.blockers)),
     ...invalid.map(

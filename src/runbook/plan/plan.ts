@@ -90,7 +90,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
       ...migrations.risks,
       ...clusterRisks(context, deployment, image.platforms, facts),
       ...imageRisks(image, dryRun.outcome === 'unchanged'),
-      ...risksOf(deployment),
+      ...risksOf(context, deployment),
       ...stripeRisks,
       ...leadsTo.risks,
     ],
@@ -163,8 +163,13 @@ function isolationRisk({ world: { runner }, run }: PhaseContext): readonly strin
   return kind === 'none' ? [`Nothing keeps the commands of ${run.version} apart from Purser. ${sentence}`] : []
 }
 
-function risksOf(deployment: DeploymentState): readonly string[] {
+function risksOf({ run, service }: PhaseContext, deployment: DeploymentState): readonly string[] {
   return [
+    ...(deployment.replicas === 0
+      ? [
+          `Deployment ${service.deployment} is scaled to zero: no pod will run ${run.version}, and the deploy stops at its rollout until somebody scales it up.`,
+        ]
+      : []),
     ...(deployment.revisionHistoryLimit === 0 ? ['revisionHistoryLimit is 0: the former ReplicaSet is not kept.'] : []),
     ...(deployment.availableReplicas < deployment.replicas
       ? [`Only ${deployment.availableReplicas} of ${deployment.replicas} pods are available now.`]

@@ -34,6 +34,7 @@ export const rollout: Phase = async (context) => {
   })
   await restartConsumers(context)
   const pods = await world.cluster.currentPods(service.deployment, service.container, context.signal)
+  requirePods(pods, context)
   requireDigest(pods, image.digest, image.platforms.length > 1)
   await context.step('record that it runs on this schema', () =>
     recordThatItRuns(context, { version: run.version, image: image.reference, commit: plan.commit.sha }),
@@ -83,6 +84,18 @@ export function imageBefore(deployment: DeploymentState, version: string | undef
     return { image: lastHealthy.image, replicaSet: lastHealthy.replicaSet, templateHash, version: null, proven: true }
   const proven = lastHealthy !== undefined
   return { image, replicaSet: replicaSet ?? null, templateHash, version: version ?? null, proven }
+}
+
+/** Raises when there is no pod: then nothing shows that the version runs, and it must not be recorded that it does. */
+function requirePods(pods: readonly PodState[], { run, service, environment }: PhaseContext): void {
+  if (pods.length > 0) return
+  throw new CheckFailed(
+    'no_pods',
+    `checking pods: deployment ${service.deployment} has none, so ${run.version} runs nowhere`,
+    {
+      hint: `Its image is set. Scale it up (kubectl scale deployment/${service.deployment} --replicas=1 -n ${environment.namespace}), then retry the phase.`,
+    },
+  )
 }
 
 /**

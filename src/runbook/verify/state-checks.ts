@@ -1,11 +1,11 @@
-import type { LogLine } from '../../adapters/kubernetes/logs/port.ts'
 import { excerpt } from '../../outside-text/excerpt.ts'
 import { type Check, isDeployPlan } from '../../model/run.ts'
 import { check, type CheckResult } from './checks.ts'
 import type { PhaseContext } from '../phase.ts'
 import { cronHealth } from '../cronjobs/cron-health.ts'
 import { releasedImage } from '../rollout/image.ts'
-import { errorTest, fingerprintOf } from '../monitor/log-lines.ts'
+import { errorLine } from '../log-records/error-records.ts'
+import { ErrorCounter } from '../monitor/error-counter.ts'
 import { expandedEvents } from '../stripe/event-types.ts'
 import { probe } from '../stripe/probe.ts'
 import { decideEndpoint } from '../stripe/webhook-endpoint.ts'
@@ -108,33 +108,27 @@ async function cronJobState({ world, signal }: PhaseContext, name: string): Prom
 
 /** The number of lines that are read of each pod; beyond it the rate is a lower bound, and said to be one. */
 const mostLogLines = 20_000
-const mostKinds = 200
 
-/** Counts the error lines of the last minutes over all pods, per minute, and shows the most frequent one. */
+/** Counts the errors of the last minutes over all pods, per minute, and shows the most frequent one. */
 async function logState(context: PhaseContext): Promise<CheckResult> {
   const { world, service, signal } = context
   const { logs } = service.monitor
-  const isError = errorTest(service.monitor)
-  const kinds = new Map<string, { readonly example: string; count: number }>()
-  let errors = 0
-  const onLine = ({ text }: LogLine) => {
-    if (!isError(text)) return
-    errors += 1
-    const fingerprint = fingerprintOf(text)
-    const kind = kinds.get(fingerprint)
-    if (kind !== undefined) kind.count += 1
-    else if (kinds.size < mostKinds) kinds.set(fingerprint, { example: text, count: 1 })
-  }
+  const counter = new ErrorCounter(errorLine(service.monitor), [], [])
   const since = new Date(Date.now() - logs.windowMinutes * 60_000).toISOString()
   const { deployment, container } = service
   const read = { deployment, container, since, mostLines: mostLogLines }
-  const { pods, cut } = await world.cluster.recentLogs(read, onLine, signal)
-  const rate = Math.round((errors / logs.windowMinutes) * 10) / 10
-  const span = `${cut.length > 0 ? 'at least ' : ''}${rate} per minute over ${logs.windowMinutes} min in ${pods.length} pods`
-  const [worst] = [...kinds.values()].sort((a, b) => b.count - a.count)
-  const value = worst === undefined ? span : `${span}; ${worst.count} × ${excerpt(worst.example, 200)}`
+  const { pods, cut, unreadable } = await world.cluster.recentLogs(read, (line) => counter.take(line), signal)
   if (pods.length === 0) return { verdict: 'unknown', value: 'there are no pods whose logs could be read' }
-  return { verdict: rate <= logs.maxErrorsPerMinute ? 'pass' : 'fail', value, number: rate }
+  const { groups } = counter.drain({ all: true })
+  const errors = groups.reduce((sum, { count }) => sum + count, 0)
+  const rate = Math.round((errors / logs.windowMinutes) * 10) / 10
+  const atLeast = cut.length + unreadable.length > 0 ? 'at least ' : ''
+  const span = `${atLeast}${rate} per minute over ${logs.windowMinutes} min in ${pods.length} pods`
+  const [worst] = groups.toSorted((a, b) => b.count - a.count)
+  const told = worst === undefined ? span : `${span}; ${worst.count} × ${excerpt(worst.example, 200)}`
+  const value = [told, ...unreadable.map((what) => `not read: ${what}`)].join('; ')
+  if (rate > logs.maxErrorsPerMinute) return { verdict: 'fail', value, number: rate }
+  return { verdict: unreadable.length > 0 ? 'unknown' : 'pass', value, number: rate }
 }
 
 function shortImage(image: string): string {

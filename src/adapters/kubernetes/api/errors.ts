@@ -9,6 +9,7 @@ const clusterCodes = [
   'cluster_conflict',
   'cluster_refused',
   'cluster_server_error',
+  'cluster_no_log',
   'apply_conflict',
   'container_missing',
   'deployment_changed',

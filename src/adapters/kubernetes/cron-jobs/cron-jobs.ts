@@ -4,7 +4,7 @@ import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import { byName, observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
-import { shownLines } from '../../../outside-text/lines.ts'
+import { readLog } from '../logs/read-log.ts'
 import type { CronJobState, JobOutcome } from './port.ts'
 import type { KubernetesObject } from '../manifests/port.ts'
 import { podSigns } from '../deployments/rollout-verdict.ts'
@@ -154,15 +154,10 @@ export class CronJobsApi {
     )
     const lines: string[] = []
     for (const pod of byAge) {
-      const path = this.#paths.log(pod.metadata.name)
       const container = pod.spec.containers[0]?.name
-      const text = await this.#connection
-        .text({ method: 'GET', path, query: { tailLines: mostLogLines, container }, doing }, signal)
-        .catch((error: unknown) => {
-          if (error instanceof ClusterError && (error.status === 400 || error.status === 404)) return ''
-          throw error
-        })
-      lines.push(...shownLines(text))
+      const part = { pod: pod.metadata.name, from: 'end', lines: mostLogLines } as const
+      const read = container === undefined ? part : { ...part, container }
+      lines.push(...(await readLog(this.#connection, this.#paths, read, signal)).map(({ text }) => text))
     }
     return lines.slice(-mostLogLines)
   }

@@ -19,6 +19,7 @@ import type { Connection } from '../api/connection.ts'
 import { ClusterError, RolloutFailed } from '../api/errors.ts'
 import { byName, observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
+import { readLog } from '../logs/read-log.ts'
 import type { RolloutProgress, RolloutWait } from './port.ts'
 import {
   currentPodsOf,
@@ -231,14 +232,13 @@ class RolloutWatcher {
    * started.
    */
   async #logsOf(pod: string, container: string | undefined, signal: AbortSignal): Promise<string[]> {
-    const doing = `reading the log of ${pod}`
-    const shared = { container, tailLines: evidenceLines }
-    for (const query of [{ ...shared, previous: true }, shared]) {
-      const text = await this.#connection
-        .text({ method: 'GET', path: this.#paths.log(pod), query, doing }, signal)
-        .catch(ignoreRefusal)
-      const lines = text.split('\n').filter((line) => line !== '')
-      if (lines.length > 0) return lines
+    const part = { pod, ...(container === undefined ? {} : { container }), from: 'end', lines: evidenceLines } as const
+    for (const which of [{ ...part, previous: true }, part]) {
+      const lines = await readLog(this.#connection, this.#paths, which, signal).catch((error: unknown) => {
+        ignoreRefusal(error)
+        return []
+      })
+      if (lines.length > 0) return lines.map(({ text }) => text)
     }
     return []
   }

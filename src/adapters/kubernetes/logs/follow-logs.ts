@@ -14,11 +14,16 @@ import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import { observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
-import { type RawLine, ShownLines } from '../../../outside-text/lines.ts'
-import type { LogRange, OnLine } from './port.ts'
-import { stamped } from './stamped.ts'
+import { ownSignal } from '../../../time-limit.ts'
+import { LogLineReader } from './line-reader.ts'
+import type { LogRange, OnGap, OnLine } from './port.ts'
 
 type ContainerRange = Omit<LogRange, 'deployment'>
+
+interface Listener {
+  readonly onLine: OnLine
+  readonly onGap: OnGap
+}
 
 /**
  * The time for the head of an answer, which a kubelet sends together with the first line: a quiet container keeps even
@@ -35,7 +40,7 @@ export async function followLogs(
   paths: Paths,
   deployment: Deployment,
   range: ContainerRange,
-  onLine: OnLine,
+  { onLine, onGap }: Listener,
   signal: AbortSignal,
 ): Promise<void> {
   const over = new AbortController()
@@ -49,14 +54,17 @@ export async function followLogs(
   }
   let problem: Error | undefined
   const adopt = (pod: Pod) => {
-    const follower = new PodFollower(connection, paths, pod, range, onLine)
+    const follower = new PodFollower(connection, paths, pod, range, { onLine, onGap })
     followers.set(pod.metadata.uid, follower)
-    const run = follower.run(inside).catch((error: unknown) => {
+    const run = follower.run(ownSignal(inside)).catch((error: unknown) => {
       problem ??= error instanceof Error ? error : new Error(String(error))
       over.abort()
     })
     running.add(run)
-    void run.finally(() => running.delete(run))
+    void run.finally(() => {
+      running.delete(run)
+      onGap(pod.metadata.name, undefined)
+    })
   }
   const sees = (pods: readonly Pod[]) => {
     for (const pod of pods) {
@@ -84,20 +92,22 @@ class PodFollower {
   readonly #connection: Connection
   readonly #path: string
   readonly #container: string
-  readonly #shown = new ShownLines()
-  readonly #onLine: OnLine
+  readonly #reader = new LogLineReader()
+  readonly #listener: Listener
   pod: Pod
   gone = false
   /** The stamp of the newest line handed on. */
   #newest: string
+  /** Why the log cannot be read for the moment. */
+  #why: string | undefined
   /** How often the container had been restarted when the last stream was opened; undefined before the first stream. */
   #restarts: number | undefined
 
-  constructor(connection: Connection, paths: Paths, pod: Pod, range: ContainerRange, onLine: OnLine) {
+  constructor(connection: Connection, paths: Paths, pod: Pod, range: ContainerRange, listener: Listener) {
     this.#connection = connection
     this.#path = paths.log(pod.metadata.name)
     this.#container = range.container
-    this.#onLine = onLine
+    this.#listener = listener
     this.#newest = sortable(range.since)
     this.pod = pod
   }
@@ -118,6 +128,8 @@ class PodFollower {
         if (error.status === 404) return
         // The status 400 says that the container has not started, or not started again.
         if (error.status !== 400 && !error.transient) throw error
+        // A quiet container sends nothing for minutes, so that nobody answered in time is no sign of trouble.
+        if (error.status !== 400 && !error.timedOut) this.#gap(error.message)
         if (this.#newest !== before || error.timedOut) broken = 0
         if (error.status !== 400) wait = Math.min(longestWaitMs, firstWaitMs * 2 ** broken++)
       }
@@ -133,29 +145,32 @@ class PodFollower {
     const request = { method: 'GET', path: this.#path, query, doing, openingMs: longestOpeningMs } as const
     try {
       for await (const line of this.#connection.logLines(request, signal)) {
-        const taken = this.#emit(line, boundary)
+        const read = this.#reader.read(line)
+        if (read === undefined) continue
+        if (read.kind === 'notice') throw noLog(doing, read.text)
+        const taken = this.#take(read.stamp, read.text, boundary)
         if (taken !== undefined) await taken
       }
+      this.#gap(undefined)
     } catch (error) {
-      const noPrevious = 'previous' in how && error instanceof ClusterError && error.status === 400
-      if (!noPrevious) throw error
+      // There was no former run, or its log is gone by now: the present run tells the rest.
+      if (!('previous' in how) || !(error instanceof ClusterError)) throw error
+      if (error.status !== 400 && error.code !== 'cluster_no_log') throw error
     }
   }
 
-  #emit(line: RawLine, boundary: string): void | Promise<void> {
-    const { timestamp, rest } = stamped(line)
-    if (!stampPattern.test(timestamp)) return this.#hand(new Date().toISOString(), line)
+  #take(timestamp: string, text: string, boundary: string): void | Promise<void> {
+    this.#gap(undefined)
     const stamp = sortable(timestamp)
     if (stamp <= boundary) return undefined
     if (stamp > this.#newest) this.#newest = stamp
-    return this.#hand(timestamp, rest)
+    return this.#listener.onLine({ pod: this.pod.metadata.name, container: this.#container, timestamp, text })
   }
 
-  #hand(timestamp: string, line: RawLine): void | Promise<void> {
-    const shown = this.#shown.of(line)
-    return shown === undefined
-      ? undefined
-      : this.#onLine({ pod: this.pod.metadata.name, container: this.#container, timestamp, text: shown })
+  #gap(why: string | undefined): void {
+    if (this.gone || why === this.#why) return
+    this.#why = why
+    this.#listener.onGap(this.pod.metadata.name, why)
   }
 
   #restartCount(): number {
@@ -169,10 +184,10 @@ class PodFollower {
   }
 }
 
-/**
- * Lines of a container start with a stamp; messages of the kubelet ("unable to retrieve container logs") do not always.
- */
-const stampPattern = /^\d{4}-\d\d-\d\dT/
+/** The kubelet may find the log a moment later: it says the same while a container is made anew. */
+function noLog(doing: string, notice: string): ClusterError {
+  return new ClusterError('cluster_no_log', `${doing}: ${notice}`, { transient: true })
+}
 
 /**
  * Writes the stamp in UTC with nine digits of fraction, so that stamps compare as text: kubelets leave out trailing

@@ -5,17 +5,23 @@ export interface Logs {
    * Reads once what every pod of the Deployment has logged since then. A pod whose container has not started has no
    * lines. A pod that logged more than `mostLines` gives the last ones, and is named in `cut`.
    */
-  recentLogs(
-    read: LogRange & { readonly mostLines: number },
-    onLine: OnLine,
-    signal: AbortSignal,
-  ): Promise<{ readonly pods: readonly string[]; readonly cut: readonly string[] }>
+  recentLogs(read: LogRange & { readonly mostLines: number }, onLine: OnLine, signal: AbortSignal): Promise<RecentLogs>
   /**
    * Follows every pod of the Deployment, across restarts and new pods, until the signal fires; then it returns
-   * normally. No line comes twice after a reconnect.
+   * normally. No line comes twice after a reconnect. A log that cannot be read for the moment is tried again, and
+   * `onGap` told why; it is told undefined as soon as that log is read again, or its pod is gone.
    */
-  followLogs(range: LogRange, onLine: OnLine, signal: AbortSignal): Promise<void>
+  followLogs(range: LogRange, onLine: OnLine, signal: AbortSignal, onGap?: OnGap): Promise<void>
 }
+
+export interface RecentLogs {
+  readonly pods: readonly string[]
+  readonly cut: readonly string[]
+  /** What kubelets said in place of logs that they could not read, each with its pod. */
+  readonly unreadable: readonly string[]
+}
+
+export type OnGap = (pod: string, why: string | undefined) => void
 
 export interface LogLine {
   readonly pod: string

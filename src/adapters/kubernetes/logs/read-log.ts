@@ -1,9 +1,8 @@
 import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import type { Paths } from '../api/paths.ts'
-import { ShownLines } from '../../../outside-text/lines.ts'
+import { LogLineReader } from './line-reader.ts'
 import type { LogLine, LogPart } from './port.ts'
-import { stamped } from './stamped.ts'
 
 /**
  * The bytes that are asked for each line wanted: lines are seldom longer, and the API limits the start of a log by
@@ -28,16 +27,16 @@ export async function readLog(
     const text = await connection.text(request, signal)
     // The limit of bytes may have cut the last line in two.
     const whole = from === 'start' && !text.endsWith('\n') ? text.slice(0, text.lastIndexOf('\n') + 1) : text
-    const shown = new ShownLines()
+    const reader = new LogLineReader()
     return whole
       .split('\n')
-      .filter((line) => line !== '')
       .slice(0, lines)
-      .map((line) => {
-        const { timestamp, rest } = stamped({ text: line, left: 0 })
-        return { pod, container: container ?? '', timestamp, text: shown.of(rest) }
+      .flatMap((line): readonly LogLine[] => {
+        const read = reader.read({ text: line, left: 0 })
+        return read?.kind === 'line'
+          ? [{ pod, container: container ?? '', timestamp: read.stamp, text: read.text }]
+          : []
       })
-      .filter((line): line is LogLine => line.text !== undefined)
   } catch (error) {
     // The status 400 says that the container has not started or has had no run before this one, 404 that the pod was
     // deleted.
