@@ -2,8 +2,8 @@ import { type Logger, pino } from 'pino'
 import { ConfigError } from './config/config-error.ts'
 import { configPath, readSettings } from './config/environment.ts'
 import { readPurserYaml } from './config/purser-yaml.ts'
-import { createMask } from './masking.ts'
 import { closeDataDirectories } from './start/data-directories.ts'
+import { liveMask } from './start/live-mask.ts'
 import { ownEnvironment, visibleSecrets } from './start/own-environment.ts'
 import { start } from './start/start.ts'
 
@@ -28,7 +28,7 @@ try {
   const env = ownEnvironment(process.env)
   const config = readPurserYaml(configPath(env))
   const settings = readSettings(env, config)
-  const maskLine = createMask(settings.everySecret)
+  const maskLine = liveMask(settings.everySecret)
   const log = pino(
     { level: settings.logLevel, base: { instance: settings.instance } },
     // This is the last exit for secrets: whatever is logged leaves masked.

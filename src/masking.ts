@@ -16,7 +16,7 @@ const longLine = 16
  * forms, and the password inside a URL) and for everything that is shaped like a key, a token or a connection string.
  */
 export function createMask(secrets: readonly Sensitive[]): Mask {
-  const replacements = replacementsOf(secrets.map((secret) => secret.reveal()))
+  const replacements = replacementsOf(secrets.flatMap((secret) => secret.values))
   if (replacements.size === 0) return (text) => maskShapes(visible(text))
   // The longest come first: of two secrets that begin alike, the whole one must go.
   const forms = [...replacements.keys()].sort((a, b) => b.length - a.length)

@@ -13,7 +13,7 @@ import { HomePublisher } from '../jobs/home-publisher.ts'
 import { JobSystem } from '../jobs/job-system.ts'
 import { PhaseExecutor } from '../jobs/executor.ts'
 import { openQueues } from '../jobs/queues.ts'
-import { createMask, maskDeep, slackStructure, storedStructure } from '../masking.ts'
+import { maskDeep, slackStructure, storedStructure } from '../masking.ts'
 import { auditKey } from '../model/audit-chain.ts'
 import { phaseOf } from '../runbook/runbook.ts'
 import { BoardStore } from '../store/boards.ts'
@@ -25,6 +25,7 @@ import { migrateStateDatabase } from '../store/schema.ts'
 import { StateDatabase, statePool } from '../store/database.ts'
 import { checkAudit } from './audit.ts'
 import { commandContext } from './command-context.ts'
+import { liveMask } from './live-mask.ts'
 import { refuseWritingQueries } from './queries.ts'
 import { chooseRunner } from './runner.ts'
 import { startWorkers } from './workers.ts'
@@ -39,7 +40,7 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
       `${use.variable} is shared: it is the ${use.owner.as} of ${use.owner.environment}, and ${placeOf(use)} names it too`,
     )
   const runner = await chooseRunner(config, settings, log)
-  const maskText = createMask(settings.everySecret)
+  const maskText = liveMask(settings.everySecret)
   const mask = <T>(value: T): T => maskDeep(value, maskText, slackStructure)
   const maskStored = <T>(value: T): T => maskDeep(value, maskText, storedStructure)
   const pool = statePool(settings.stateDatabaseUrl.reveal(), (error) =>
@@ -53,7 +54,7 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
   const phases = new PhaseStore(db, runs)
   const boards = new BoardStore(db)
   const access = {
-    token: settings.slack.botToken.reveal(),
+    token: settings.slack.botToken,
     ...(settings.slack.apiUrl === undefined ? {} : { apiUrl: settings.slack.apiUrl }),
   }
   const chat = openChat(access)

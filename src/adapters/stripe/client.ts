@@ -38,7 +38,8 @@ export function openStripe({
   timeoutMs = 20_000,
   retryDelayMs = 500,
 }: StripeOptions): StripeAccount {
-  const keyMode = modeOf(secretKey)
+  // A key that is none ends the start.
+  modeOf(secretKey)
   const address = addressOf(apiBase)
 
   /**
@@ -78,7 +79,9 @@ export function openStripe({
   }
 
   return {
-    keyMode,
+    get keyMode() {
+      return modeOf(secretKey)
+    },
     apiVersion: STRIPE_API_VERSION,
     async missingRights(signal) {
       const ask = (right: string, probe: (sdk: Stripe) => Promise<unknown>) =>
