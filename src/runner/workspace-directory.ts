@@ -27,7 +27,8 @@ export async function unpack(archive: Readable, directory: string, signal: Abort
   let words = ''
   const { exitCode } = await runChild(
     {
-      argv: ['tar', '-x', '-f', '-', '--no-same-owner', '-C', directory],
+      // A checkout with submodules is several archives, one behind the other.
+      argv: ['tar', '-x', '-f', '-', '--ignore-zeros', '--no-same-owner', '-C', directory],
       cwd: directory,
       env: {},
       timeoutMs: unpackLimitMs,

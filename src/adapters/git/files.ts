@@ -3,6 +3,7 @@ import { Readable, Writable } from 'node:stream'
 import { BatchReader } from './batch.ts'
 import { RepositoryError } from './errors.ts'
 import { gitFailed } from './git.ts'
+import { isPointer } from './lfs-pointer.ts'
 import type { Mirror } from './mirror.ts'
 
 interface Entry {
@@ -49,6 +50,7 @@ export async function readAll<Wanted extends { readonly path: string }>(
   return wanted.map((one) => {
     const text = texts.get(objects.get(one.path) ?? '')
     if (text === undefined) throw new RepositoryError('git_failed', `${doing}: git gave nothing of ${one.path}`)
+    if (isPointer(text)) throw notHere(`reading ${one.path} ${at}`)
     return { ...one, text }
   })
 }
@@ -77,7 +79,8 @@ async function entriesOf(
     })
 }
 
-async function contents(
+/** Reads the contents of objects by their ids, in one look. */
+export async function contents(
   mirror: Mirror,
   objects: ReadonlySet<string>,
   options: { readonly doing: string; readonly mostBytes: number },
@@ -106,6 +109,16 @@ async function contents(
   if (answer.exitCode !== 0) throw gitFailed({ doing: options.doing }, answer)
   reader.end()
   return texts
+}
+
+function notHere(doing: string): RepositoryError {
+  return new RepositoryError(
+    'git_lfs_pointer',
+    `${doing}: it is kept in Git LFS, and the repository has its pointer only`,
+    {
+      hint: 'Take migrations and manifests out of Git LFS: they are read from the repository itself.',
+    },
+  )
 }
 
 function notThere(doing: string, evidence: readonly string[]): RepositoryError {
