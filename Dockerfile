@@ -1,4 +1,8 @@
-FROM node:24-bookworm-slim AS build
+# The one image of others that everything here is built on. `npm run pin-base-images` writes the digest that the registry has
+# for the tag behind it, as in node:24-bookworm-slim@sha256:…; without one it is whatever the tag names on the day of the build.
+ARG BASE_IMAGE=node:24-bookworm-slim
+
+FROM ${BASE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
@@ -8,7 +12,7 @@ RUN npx tsc -p tsconfig.build.json && npm prune --no-save --omit=dev --no-audit 
 
 # The runner of a version's commands, without anything of Purser but that program: docker build --target runner .
 # Teams extend it with their toolchain (docs/runner.md).
-FROM node:24-bookworm-slim AS runner
+FROM ${BASE_IMAGE} AS runner
 # A program that its user may start but not read shows its memory to none of that user's other processes. So no command can
 # look into the runner, or into process 1, and be there for the next one.
 RUN apt-get update \
@@ -31,15 +35,18 @@ USER 64110:64110
 ENTRYPOINT ["tini", "--", "purser-runner", "/opt/purser-runner/dist/runner/main.js"]
 CMD ["--socket", "/run/purser-runner/socket", "--workspace", "/workspace", "--scratch", "/tmp", "--scratch", "/dev/shm"]
 
-FROM node:24-bookworm-slim
+FROM ${BASE_IMAGE}
 # Each server gets the client tools of its own major, from PostgreSQL's own archive: older ones cannot dump it, and an older server
 # does not understand all that a newer pg_restore says.
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends ca-certificates git postgresql-common \
+  && apt-get install -y --no-install-recommends ca-certificates git git-lfs postgresql-common tini \
   && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
   && apt-get install -y --no-install-recommends postgresql-client-14 postgresql-client-15 postgresql-client-16 postgresql-client-17 \
        postgresql-client-18 \
-  && rm -rf /var/lib/apt/lists/*
+  && rm -rf /var/lib/apt/lists/* \
+  # A program that its user may start but not read shows that user nothing of itself: /proc/1/environ keeps what the container
+  # was started with.
+  && chmod 0711 /usr/bin/tini
 ENV NODE_ENV=production PURSER_DATA_DIR=/data PURSER_CONFIG=/etc/purser/purser.yaml
 WORKDIR /app
 COPY --from=build /app/node_modules ./node_modules
@@ -50,5 +57,7 @@ RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
 EXPOSE 3000
+# tini collects what git, the tools of PostgreSQL and login helpers leave behind when they are ended, and hands signals on.
+ENTRYPOINT ["tini", "--"]
 # Not through npm: signals must reach the program, which then finishes what it holds, and npm would keep the environment.
 CMD ["sh", "scripts/start.sh"]

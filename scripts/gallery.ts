@@ -9,6 +9,7 @@ import { type SlackSimulator, startSlack } from '../sandbox/slack/simulator.ts'
 import { openChat } from '../src/adapters/slack/client.ts'
 import type { Chat } from '../src/adapters/slack/port.ts'
 import type { Message } from '../src/messages/blocks/message.ts'
+import { Sensitive } from '../src/sensitive.ts'
 import { smallPng } from './small-png.ts'
 import * as example from '../test/messages/example-runs.ts'
 import { people, type Picture, pictures } from '../test/messages/pictures.ts'
@@ -59,7 +60,7 @@ async function main(): Promise<void> {
   })
   try {
     await mkdir(wanted.directory, { recursive: true })
-    const chat = openChat({ token: tokens.botToken, apiUrl: slack.apiUrl })
+    const chat = openChat({ token: new Sensitive(tokens.botToken), apiUrl: slack.apiUrl })
     for (const [index, picture] of pictures.entries()) {
       if (!wanted.pictures.includes(picture)) continue
       await take({ slack, chat, browser, channel: channelOf(index) }, picture)

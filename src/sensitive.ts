@@ -18,12 +18,12 @@ export class Sensitive {
 
   /** The first 12 hex digits of the SHA-256: enough to compare two secrets, useless to guess one. */
   get fingerprint(): string {
-    return fingerprintOf(this.#value)
+    return fingerprintOf(this.reveal())
   }
 
   /** Splits a list such as `new,old`; each value is as secret as the whole. */
   parts(separator: string): readonly Sensitive[] {
-    return this.#value
+    return this.reveal()
       .split(separator)
       .map((part) => part.trim())
       .filter((part) => part !== '')

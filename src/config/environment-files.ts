@@ -8,14 +8,15 @@ const longest = 64 * 1024
 /**
  * Takes each variable `X` that is not set from the file that `X_FILE` names, as Secrets are mounted. Exactly one line end is
  * taken off its end, since editors and `echo` leave one; whatever else is in it belongs to the value. Problems tell
- * names and paths, never what a file holds.
+ * names and paths, never what a file holds. `files` has the path of each variable that came so.
  */
 export function withFiles(
   given: Given,
   names: readonly string[],
-): { readonly given: Given; readonly problems: string[] } {
+): { readonly given: Given; readonly problems: string[]; readonly files: ReadonlyMap<string, string> } {
   const found: Record<string, string> = { ...given }
   const problems: string[] = []
+  const files = new Map<string, string>()
   for (const name of names) {
     const variable = `${name}_FILE`
     const path = given[variable]
@@ -26,13 +27,16 @@ export function withFiles(
       continue
     }
     const read = contentOf(path)
-    if (typeof read === 'string') found[name] = read
-    else problems.push(`${variable}: ${read.problem}`)
+    if (typeof read === 'string') {
+      found[name] = read
+      files.set(name, path)
+    } else problems.push(`${variable}: ${read.problem}`)
   }
-  return { given: found, problems }
+  return { given: found, problems, files }
 }
 
-function contentOf(path: string): string | { readonly problem: string } {
+/** Reads a secret from its file, or tells why that cannot be. */
+export function contentOf(path: string): string | { readonly problem: string } {
   try {
     const facts = statSync(path)
     if (facts.isDirectory()) return { problem: `names ${path}, which is a directory` }

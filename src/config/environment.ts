@@ -5,6 +5,7 @@ import { Sensitive } from '../sensitive.ts'
 import { ConfigError } from './config-error.ts'
 import { withFiles } from './environment-files.ts'
 import type { PurserConfig } from './purser-yaml.ts'
+import { SensitiveFile } from './sensitive-file.ts'
 import { placeOf, sharedValues } from './shared-variables.ts'
 
 const url = (protocols: RegExp, example: string) =>
@@ -134,7 +135,7 @@ export function configPath(env: Environment): string {
 /** Reads the settings. Raises ConfigError listing every problem; values never appear in it. */
 export function readSettings(env: Environment, config: PurserConfig): Settings {
   const names = [...ownNames, ...namedVariables(config).map(({ name }) => name)]
-  const { given, problems: unreadable } = withFiles(withoutEmpty(env), names)
+  const { given, problems: unreadable, files } = withFiles(withoutEmpty(env), names)
   const read = environmentSchema.safeParse(given)
   const notRead = unreadable.map((problem) => problem.replace(/_FILE:.*/s, ''))
   const problems = [
@@ -154,16 +155,21 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
   }
 
   const values = read.data
+  /** What is used again and again is read again when its file changes; what is used once, at the start, is not. */
+  const renewed = (name: string, value: string, mayBe?: (now: string) => boolean): Sensitive => {
+    const path = files.get(name)
+    return path === undefined ? new Sensitive(value) : new SensitiveFile(path, value, mayBe)
+  }
   const secrets = new Map<string, Sensitive>()
   for (const { name } of namedVariables(config)) {
     const value = given[name]
-    if (value !== undefined) secrets.set(name, new Sensitive(value))
+    if (value !== undefined) secrets.set(name, renewed(name, value))
   }
   const optional = (value: string | undefined) => (value === undefined ? undefined : new Sensitive(value))
   const stateDatabaseUrl = new Sensitive(values.STATE_DATABASE_URL)
   const auditKeys = auditKeysOf(values.PURSER_AUDIT_KEY)
   const redisUrl = optional(values.REDIS_URL)
-  const botToken = new Sensitive(values.SLACK_BOT_TOKEN)
+  const botToken = renewed('SLACK_BOT_TOKEN', values.SLACK_BOT_TOKEN, (now) => now.startsWith('xoxb-'))
   const slackSecrets = [optional(values.SLACK_APP_TOKEN), optional(values.SLACK_SIGNING_SECRET)]
   const storageCredentials = storageCredentialsOf(values)
   const storageSecrets = [optional(values.AWS_SECRET_ACCESS_KEY), optional(values.AWS_SESSION_TOKEN)]

@@ -28,7 +28,8 @@ export async function unpack(archive: Readable, directory: string, signal: Abort
   const words = new LastWords(2_000)
   const { exitCode } = await runChild(
     {
-      argv: ['tar', '-x', '-f', '-', '--no-same-owner', '-C', directory],
+      // A checkout with submodules is several archives, one behind the other.
+      argv: ['tar', '-x', '-f', '-', '--ignore-zeros', '--no-same-owner', '-C', directory],
       cwd: directory,
       env: {},
       timeoutMs: unpackLimitMs,

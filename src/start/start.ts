@@ -57,7 +57,7 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
   const phases = new PhaseStore(db, runs)
   const boards = new BoardStore(db)
   const access = {
-    token: settings.slack.botToken.reveal(),
+    token: settings.slack.botToken,
     ...(settings.slack.apiUrl === undefined ? {} : { apiUrl: settings.slack.apiUrl }),
   }
   const chat = openChat(access)

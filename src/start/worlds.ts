@@ -5,7 +5,7 @@ import { openBackups } from '../adapters/postgres/backups/backups.ts'
 import { openDatabase } from '../adapters/postgres/database.ts'
 import { openRestores } from '../adapters/postgres/restores/restores.ts'
 import { openRegistry } from '../adapters/registry/client.ts'
-import { dockerConfigCredentials } from '../adapters/registry/credentials.ts'
+import { dockerCredentials } from '../adapters/registry/login/credentials.ts'
 import { openMigrationLint } from '../adapters/squawk/client.ts'
 import { openStripe, webhookProbe } from '../adapters/stripe/client.ts'
 import { ConfigError } from '../config/config-error.ts'
@@ -23,7 +23,7 @@ export function worlds(
   const shared = {
     lint: openMigrationLint(),
     registry: openRegistry({
-      credentials: dockerConfigCredentials(),
+      credentials: dockerCredentials(),
       mirrors: Object.fromEntries(settings.registryMirrors),
       hosts: config.service.image.registryHosts,
     }),

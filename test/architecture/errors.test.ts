@@ -98,7 +98,7 @@ describe('error codes', () => {
     // Errors of Node and of pg have no class of their own that could be imported.
     expect(shapes.toSorted()).toEqual([
       'src/adapters/process/child.ts: code',
-      'src/adapters/registry/credentials.ts: code',
+      'src/adapters/registry/login/docker-config.ts: code',
       'src/jobs/failures.ts: code',
       'src/store/runs.ts: constraint',
     ])

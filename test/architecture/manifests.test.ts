@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { dumpYaml, loadYaml } from '@kubernetes/client-node'
 import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
@@ -76,6 +77,18 @@ describe('deploy/rbac.yaml', () => {
   })
 })
 
+const documents = ['deploy/rbac.yaml', 'deploy/purser.yaml'].flatMap((file) =>
+  parseAllDocuments(readFileSync(path(file), 'utf8')).map((document) => {
+    const { kind, metadata } = document.toJS() as Manifest
+    return { name: `${kind} ${metadata.name} in ${metadata.namespace}`, text: document.toString() }
+  }),
+)
+
+it.each(documents)('$name has no field that Kubernetes does not know', ({ text }) => {
+  // The client's models know every field of the API; whatever else is written does not survive them.
+  expect(parse(dumpYaml(loadYaml(text)))).toEqual(parse(text))
+})
+
 interface Container {
   readonly name: string
   readonly env?: readonly { readonly name: string; readonly value?: string }[]
@@ -90,13 +103,27 @@ interface Pod {
   readonly shareProcessNamespace?: boolean
   readonly hostPID?: boolean
   readonly hostNetwork?: boolean
+  readonly securityContext: Readonly<Record<string, unknown>>
   readonly containers: readonly Container[]
-  readonly volumes: readonly { readonly name: string; readonly emptyDir?: { readonly sizeLimit?: string } }[]
+  readonly volumes: readonly ({ readonly name: string; readonly emptyDir?: { readonly sizeLimit?: string } } & Readonly<
+    Record<string, unknown>
+  >)[]
+}
+
+interface Policy {
+  readonly kind: string
+  readonly spec: {
+    readonly podSelector: { readonly matchLabels: unknown }
+    readonly egress: readonly {
+      readonly to: readonly { readonly ipBlock?: { readonly cidr: string; readonly except: readonly string[] } }[]
+      readonly ports: readonly { readonly port: number }[]
+    }[]
+  }
 }
 
 describe('deploy/purser.yaml', () => {
   const deployment = parseAllDocuments(readFileSync(path('deploy/purser.yaml'), 'utf8'))
-    .map((it) => it.toJS() as { kind: string; spec: { template: { spec: Pod } } })
+    .map((it) => it.toJS() as { kind: string; spec: { template: { metadata: { labels: unknown }; spec: Pod } } })
     .find((it) => it.kind === 'Deployment')
   const pod = deployment?.spec.template.spec as Pod
   const container = (name: string) => pod.containers.find((it) => it.name === name) as Container
@@ -146,6 +173,66 @@ describe('deploy/purser.yaml', () => {
       })
       expect(resources.limits['memory']).toBeDefined()
     }
+  })
+
+  it('fits the restricted Pod Security Standard', () => {
+    // https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted, beyond what each container has above.
+    expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } })
+    const kinds = new Set(pod.volumes.flatMap(({ name: _name, ...source }) => Object.keys(source)))
+    const allowed = [
+      'configMap',
+      'csi',
+      'downwardAPI',
+      'emptyDir',
+      'ephemeral',
+      'persistentVolumeClaim',
+      'projected',
+      'secret',
+    ]
+    expect([...kinds].filter((kind) => !allowed.includes(kind))).toEqual([])
+    for (const { securityContext } of pod.containers) {
+      expect(securityContext['runAsUser']).not.toBe(0)
+      expect(securityContext).not.toHaveProperty('privileged')
+      expect(securityContext).not.toHaveProperty('seccompProfile')
+    }
+  })
+
+  it('gives each container a place for everything that it writes, and no other', () => {
+    const writable = ({ volumeMounts }: Container) =>
+      volumeMounts.filter((mount) => !('readOnly' in mount)).map(({ mountPath }) => mountPath)
+    // test/world/read-only.test.ts starts Purser with these and nothing else.
+    expect(writable(container('purser'))).toEqual(['/data', '/run/purser-runner', '/tmp'])
+    // The container's runtime gives it /dev/shm beside them.
+    expect(writable(container('runner'))).toEqual(['/run/purser-runner', '/workspace', '/tmp'])
+  })
+
+  it('starts both programs under a process 1 that collects what they leave behind', () => {
+    const stages = readFileSync(path('Dockerfile'), 'utf8').split(/^FROM /m)
+    for (const stage of stages.slice(-2)) {
+      expect(stage).toMatch(/^ENTRYPOINT \["tini", "--"/m)
+      expect(stage).toMatch(/apt-get install[^&]* tini\b/)
+      expect(stage).toMatch(/chmod 0711 .*\/usr\/bin\/tini/)
+    }
+    for (const { name } of pod.containers) expect(container(name)).not.toHaveProperty('command')
+  })
+
+  it('lets nothing in, and out only to names, HTTPS, the API server and databases, never to a metadata service', () => {
+    const policy = parseAllDocuments(readFileSync(path('deploy/purser.yaml'), 'utf8'))
+      .map((it) => it.toJS() as Policy)
+      .find((it) => it.kind === 'NetworkPolicy')
+    expect(policy?.spec).toMatchObject({ policyTypes: ['Ingress', 'Egress'], ingress: [] })
+    expect(policy?.spec.podSelector.matchLabels).toEqual(deployment?.spec.template.metadata.labels)
+    const rules = policy?.spec.egress ?? []
+    expect(rules.map(({ ports }) => ports.map(({ port }) => port))).toEqual([
+      [53, 53],
+      [443, 6443, 5432, 6379],
+    ])
+    const blocks = rules.flatMap(({ to }) => to).flatMap(({ ipBlock }) => ipBlock ?? [])
+    expect(blocks.map(({ cidr }) => cidr)).toEqual(['0.0.0.0/0', '::/0'])
+    const kept = blocks.flatMap(({ except }) => except).map((range) => range.replace(/\/(32|128)$/, ''))
+    // Those that Purser itself does not ask, whatever a URL names.
+    const refused = readFileSync(path('src/adapters/http/addresses.ts'), 'utf8')
+    for (const address of kept) expect(refused).toContain(address.replace(/\/\d+$/, ''))
   })
 
   it('and the Dockerfile agree on the runner’s user, socket and workspace, and purser.yaml wants a runner', () => {

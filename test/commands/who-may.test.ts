@@ -10,6 +10,7 @@ import { actionIds, ticket, viewIds } from '../../src/messages/board/actions.ts'
 import { inputs } from '../../src/messages/dialogs/ask-dialogs.ts'
 import { homeActionIds } from '../../src/messages/home/home.ts'
 import type { Run } from '../../src/model/run.ts'
+import { Sensitive } from '../../src/sensitive.ts'
 import { openStores, type TestStores } from '../store/stores.ts'
 import { commandContexts, configWith } from './command-context.ts'
 import {
@@ -95,7 +96,7 @@ const { openContext, changesNothing } = commandContexts(() => stores)
 
 /** The lists name the outsiders too: it must not help them. */
 function contextOf(more: Partial<CommandContext> = {}): CommandContext {
-  const directory = openDirectory({ token: tokens.botToken, apiUrl: slack.apiUrl })
+  const directory = openDirectory({ token: new Sensitive(tokens.botToken), apiUrl: slack.apiUrl })
   const signal = () => AbortSignal.timeout(5_000)
   const listed = outsiders.map(({ doer }) => doer.user).filter((user) => user !== insiders.dana)
   const config = configWith({

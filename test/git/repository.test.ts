@@ -43,7 +43,25 @@ describe('the service’s repository', () => {
       sha: commitOf('v1.2.0'),
       subject: 'Take billing events from Stripe',
       committedAt: '2025-12-05T14:30:00+00:00',
+      tagObject: expect.stringMatching(/^[0-9a-f]{40}$/),
     })
+  })
+
+  it('tells the object of an annotated tag beside its commit, fetched and known, and of a plain one none', async () => {
+    const git = async (...args: string[]) => (await run('git', ['--git-dir', origin.url, ...args])).stdout.trim()
+    const who = ['-c', 'user.name=Dana', '-c', 'user.email=dana@example.com']
+    await git(...who, 'tag', '--annotate', '--message', 'Release', 'v4.0.0', commitOf('v1.2.0'))
+    await git(...who, 'tag', '--annotate', '--message', 'A tag of a tag', 'v4.0.1', 'v4.0.0')
+    for (const version of ['v4.0.0', 'v4.0.0', 'v4.0.1']) {
+      const commit = await repository.resolveVersion(version, never)
+      expect(commit).toMatchObject({ sha: commitOf('v1.2.0'), tagObject: await git('rev-parse', version) })
+      expect(commit.tagObject).not.toBe(commit.sha)
+    }
+    const fresh = openRepository({ url: origin.url, mirrorDirectory: join(directory, 'fresh.git') })
+    expect(await fresh.resolveVersion('v4.0.0', never)).toHaveProperty('tagObject', await git('rev-parse', 'v4.0.0'))
+    await git('tag', 'v4.0.2', commitOf('v1.2.0'))
+    expect(await repository.resolveVersion('v4.0.2', never)).not.toHaveProperty('tagObject')
+    await git('tag', '--delete', 'v4.0.0', 'v4.0.1', 'v4.0.2')
   })
 
   it.each([

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openCluster } from '../../src/adapters/kubernetes/client.ts'
-import { dockerConfigCredentials } from '../../src/adapters/registry/credentials.ts'
+import { dockerCredentials } from '../../src/adapters/registry/login/credentials.ts'
 import { openStripe } from '../../src/adapters/stripe/client.ts'
 import { maskOf } from '../../src/outside-text/mask.ts'
 import { Sensitive } from '../../src/sensitive.ts'
@@ -61,7 +61,7 @@ describe('docker', () => {
     const auths = { 'ghcr.io': { auth }, 'other.example': { auth: '', identitytoken: 'opaque-identity-4711' } }
     const path = join(directory, 'config.json')
     await writeFile(path, JSON.stringify({ auths }))
-    dockerConfigCredentials(path)('docker.io')
+    await dockerCredentials({ path })({ registry: 'docker.io', path: 'library/redis' }, signal)
     expect(mask('login opaque-registry-password')).toBe('login [masked]')
     expect(mask(`header ${auth}`)).toBe('header [masked]')
     expect(mask('token opaque-identity-4711')).toBe('token [masked]')

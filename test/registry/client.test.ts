@@ -1,10 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type RegistrySimulator, type RegistrySimulatorOptions, startRegistry } from '../../sandbox/registry/server.ts'
 import { openRegistry } from '../../src/adapters/registry/client.ts'
-import { dockerConfigCredentials } from '../../src/adapters/registry/credentials.ts'
+import type { CredentialsOf } from '../../src/adapters/registry/login/credentials.ts'
 import { parseRepository } from '../../src/adapters/registry/reference.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 
@@ -138,7 +135,10 @@ describe('where an image name leads', () => {
 
 describe('a registry that wants to know who we are', () => {
   const auth = { user: 'purser', password: 'pull-only-please' }
-  const credentials = () => ({ user: auth.user, password: new Sensitive(auth.password) })
+  const withPassword =
+    (password: string): CredentialsOf =>
+    async () => ({ credentials: { kind: 'password', user: auth.user, password: new Sensitive(password) } })
+  const credentials = withPassword(auth.password)
 
   it.each(['bearer', 'basic'] as const)('is satisfied by credentials (%s)', async (scheme) => {
     const registry = await registryWith({ auth: { ...auth, scheme } })
@@ -153,31 +153,10 @@ describe('a registry that wants to know who we are', () => {
       transient: false,
       hint: expect.stringContaining('docker login'),
     })
-    const wrong = openRegistry({ credentials: () => ({ user: 'purser', password: new Sensitive('not-the-password') }) })
+    const wrong = openRegistry({ credentials: withPassword('not-the-password') })
     const refused = await failureOf(wrong.resolve(nameIn(registry), 'v1.2.0', signal))
     expect(refused).toMatchObject({ code: 'image_access_denied' })
     expect(JSON.stringify(refused) + String(refused)).not.toContain('not-the-password')
-  })
-
-  it('takes what docker login left behind', async () => {
-    const registry = await registryWith({ auth })
-    const folder = await mkdtemp(join(tmpdir(), 'purser-registry-'))
-    const file = join(folder, 'config.json')
-    const basic = Buffer.from(`${auth.user}:${auth.password}`).toString('base64')
-    await writeFile(
-      file,
-      JSON.stringify({
-        auths: { [registry.host]: { auth: basic }, 'https://index.docker.io/v1/': { auth: 'aHViOnM=' } },
-      }),
-    )
-    const login = dockerConfigCredentials(file)
-    expect((await openRegistry({ credentials: login }).resolve(nameIn(registry), 'v1.2.0', signal)).revision).toBe(
-      commit,
-    )
-    expect(login('docker.io')?.user).toBe('hub')
-    expect(login('ghcr.io')).toBeUndefined()
-    await rm(folder, { recursive: true })
-    expect(dockerConfigCredentials(file)('docker.io')).toBeUndefined()
   })
 })
 

@@ -123,9 +123,9 @@ async function listening(answer: RequestListener): Promise<Listener> {
   return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
 }
 
-const login = { user: 'purser', password: new Sensitive('pull-only-please') }
+const login = { kind: 'password', user: 'purser', password: new Sensitive('pull-only-please') } as const
 const failureOf = (registry: Listener) =>
-  openRegistry({ credentials: () => login, retryDelayMs: 1 })
+  openRegistry({ credentials: async () => ({ credentials: login }), retryDelayMs: 1 })
     .resolve(`${registry.host}/team/api`, 'v1', AbortSignal.timeout(10_000))
     .then(
       () => undefined,

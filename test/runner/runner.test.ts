@@ -229,14 +229,14 @@ describe.runIf(isRoot)('a runner that listens', () => {
 
   it.each<[string, string, RegExp]>([
     ['no hello', '{"type":"checkout-end"}\n', /no hello/],
-    ['another version', '{"type":"hello","version":7}\n', /speaks version 1, and Purser 7/],
+    ['another version', '{"type":"hello","version":7}\n', /speaks version 2, and Purser 7/],
     ['no JSON', 'GET / HTTP/1.1\n', /no JSON/],
     ['a message that there is not', '{"type":"shell","command":"id"}\n', /a message is none/],
-    ['a field too many', '{"type":"hello","version":1,"uid":0}\n', /a message is none/],
+    ['a field too many', '{"type":"hello","version":2,"uid":0}\n', /a message is none/],
     ['a line without an end', 'x'.repeat(longestLine + 2), /more than 262144 bytes/],
     [
       'a command before its checkout',
-      '{"type":"hello","version":1}\n{"type":"run","argv":["id"],"env":{},"timeoutMs":1}\n',
+      '{"type":"hello","version":2}\n{"type":"run","argv":["id"],"env":{},"timeoutMs":1}\n',
       /out of turn/,
     ],
   ])('refuses %s, and serves the next', async (_, text, message) => {

@@ -2,13 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openChat } from '../../src/adapters/slack/client.ts'
 import { openDirectory } from '../../src/adapters/slack/directory.ts'
 import { SlackRateLimited } from '../../src/adapters/slack/errors.ts'
+import { Sensitive } from '../../src/sensitive.ts'
 import type { SlackSimulator } from '../../sandbox/slack/simulator.ts'
 import { chatContract } from '../contract/slack.ts'
 import { approvers, channel, dana, openRoom, tokens } from './room.ts'
 
 let slack: SlackSimulator
 const signal = AbortSignal.timeout(60_000)
-const open = () => openChat({ token: tokens.botToken, apiUrl: slack.apiUrl, requestTimeoutMs: 2000 })
+const open = () => openChat({ token: new Sensitive(tokens.botToken), apiUrl: slack.apiUrl, requestTimeoutMs: 2000 })
 
 beforeAll(async () => {
   slack = await openRoom({ rateLimits: { messageBurst: 50 } })
@@ -17,7 +18,7 @@ afterAll(() => slack.close())
 
 chatContract('the sandbox', async () => ({
   chat: open(),
-  directory: openDirectory({ token: tokens.botToken, apiUrl: slack.apiUrl }),
+  directory: openDirectory({ token: new Sensitive(tokens.botToken), apiUrl: slack.apiUrl }),
   channel,
   group: approvers,
   person: dana,
@@ -26,8 +27,8 @@ chatContract('the sandbox', async () => ({
 const { TEST_SLACK_API_URL: apiUrl, TEST_SLACK_BOT_TOKEN: token, TEST_SLACK_CHANNEL: realChannel } = process.env
 if (apiUrl !== undefined && token !== undefined && realChannel !== undefined) {
   chatContract(apiUrl, async () => ({
-    chat: openChat({ token, apiUrl }),
-    directory: openDirectory({ token, apiUrl }),
+    chat: openChat({ token: new Sensitive(token), apiUrl }),
+    directory: openDirectory({ token: new Sensitive(token), apiUrl }),
     channel: realChannel,
     group: undefined,
     person: undefined,
@@ -59,7 +60,7 @@ describe('when Slack is in trouble', () => {
   it('gives up on an answer that does not come, and at once when cancelled', async () => {
     const undo = slack.control.setFault({ method: 'chat.update', delayMs: 60_000 })
     const posted = await open().post(channel, { text: 'x' }, {}, signal)
-    const hasty = openChat({ token: tokens.botToken, apiUrl: slack.apiUrl, requestTimeoutMs: 50 })
+    const hasty = openChat({ token: new Sensitive(tokens.botToken), apiUrl: slack.apiUrl, requestTimeoutMs: 50 })
     await expect(hasty.update(posted, { text: 'y' }, signal)).rejects.toMatchObject({
       code: 'slack_unreachable',
       message: expect.stringContaining('no answer in time'),
@@ -73,7 +74,7 @@ describe('when Slack is in trouble', () => {
   })
 
   it('never shows the token', async () => {
-    const chat = openChat({ token: 'xoxb-wrong-secret', apiUrl: slack.apiUrl })
+    const chat = openChat({ token: new Sensitive('xoxb-wrong-secret'), apiUrl: slack.apiUrl })
     const error = await chat.post(channel, { text: 'x' }, {}, signal).catch((caught: unknown) => caught)
     expect(error).toMatchObject({ code: 'invalid_auth', hint: expect.stringContaining('SLACK_BOT_TOKEN') })
     expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain('wrong-secret')

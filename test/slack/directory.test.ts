@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openDirectory } from '../../src/adapters/slack/directory.ts'
+import { Sensitive } from '../../src/sensitive.ts'
 import type { SlackSimulator } from '../../sandbox/slack/simulator.ts'
 import { alex, approvers, channel, dana, openRoom, tokens } from './room.ts'
 
@@ -16,7 +17,8 @@ afterEach(async () => {
   await slack.close()
 })
 
-const open = () => openDirectory({ token: tokens.botToken, apiUrl: slack.apiUrl, requestTimeoutMs: 2_000 })
+const open = () =>
+  openDirectory({ token: new Sensitive(tokens.botToken), apiUrl: slack.apiUrl, requestTimeoutMs: 2_000 })
 const asked = (method: string) => slack.control.apiCalls(method).length
 const later = (ms: number) => vi.setSystemTime(Date.now() + ms)
 

@@ -6,7 +6,7 @@ import type { Repository } from '../../src/adapters/git/port.ts'
 export async function checkOut(repository: Repository, commit: string, directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true })
   await mkdir(directory, { recursive: true })
-  const tar = spawn('tar', ['-x', '-C', directory], { stdio: ['pipe', 'ignore', 'inherit'] })
+  const tar = spawn('tar', ['-x', '--ignore-zeros', '-C', directory], { stdio: ['pipe', 'ignore', 'inherit'] })
   const ended = new Promise<number | null>((resolve) => tar.once('close', resolve))
   await repository.archive(commit, tar.stdin, AbortSignal.timeout(60_000))
   tar.stdin.end()

@@ -59,29 +59,30 @@ async function fetchAll(origin: Origin, signal: AbortSignal): Promise<void> {
 /**
  * Fetches one tag into a repository that shares the mirror's objects, but has no other tag. Git reads every tag of the
  * repository that it fetches into, to see what of the origin's is there already: most of a second when they are twenty
- * thousand.
+ * thousand. Returns the object that the tag names: the commit, or the tag's own when it is annotated; undefined without such
+ * a tag.
  */
-export async function fetchTag(origin: Origin, name: string, signal: AbortSignal): Promise<boolean> {
+export async function fetchTag(origin: Origin, name: string, signal: AbortSignal): Promise<string | undefined> {
   const tag = `refs/tags/${name}`
   if (await isMade(origin)) {
     const found = await askForTag(origin, tag, signal)
-    if (found === 'missing') return false
-    if (found === 'unchanged') return true
+    if (found === 'missing') return undefined
+    if (!found.changed) return found.object
     const { exitCode } = await git(origin.request(['update-ref', tag, found.object], doing), signal)
     // A failure says that another worker is at it, or that a tag is in the way that the origin no longer has (`v1` of
     // `v1/x`).
-    if (exitCode === 0) return true
+    if (exitCode === 0) return found.object
   }
   await fetchAll(origin, signal)
-  const { exitCode } = await git(origin.request(['rev-parse', '--verify', '--quiet', tag], doing), signal)
-  return exitCode === 0
+  const { exitCode, stdout } = await git(origin.request(['rev-parse', '--verify', '--quiet', tag], doing), signal)
+  return exitCode === 0 ? stdout.toString().trim() : undefined
 }
 
 async function askForTag(
   origin: Origin,
   tag: string,
   signal: AbortSignal,
-): Promise<'missing' | 'unchanged' | { readonly object: string }> {
+): Promise<'missing' | { readonly object: string; readonly changed: boolean }> {
   const known = await refsFor(origin, tag, signal)
   const directory = await mkdtemp(join(tmpdir(), 'purser-tag-'))
   try {
@@ -96,8 +97,14 @@ async function askForTag(
     if (noSuchTag.test(answer.stderr)) return 'missing'
     if (answer.exitCode !== 0) throw fetchFailed(request, answer)
     // Git writes a ref of its own beside the packed ones when it is new, or another than before.
-    const object = await readFile(join(directory, tag), 'utf8').catch(() => undefined)
-    return object === undefined ? 'unchanged' : { object: object.trim() }
+    const written = await readFile(join(directory, tag), 'utf8').catch(() => undefined)
+    if (written !== undefined) return { object: written.trim(), changed: true }
+    const [object = ''] =
+      known
+        .split('\n')
+        .find((line) => line.endsWith(` ${tag}`))
+        ?.split(' ') ?? []
+    return { object, changed: false }
   } finally {
     await rm(directory, { recursive: true, force: true })
   }

@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import { contents } from './contents.ts'
 import { RepositoryError } from './errors.ts'
+import { isPointer } from './lfs-pointer.ts'
 import type { Mirror } from './mirror.ts'
 import { followed, type Reach } from './links.ts'
 import { treeEntries } from './tree.ts'
@@ -43,8 +44,19 @@ export async function readAll<Wanted extends { readonly path: string }>(
   return wanted.map((one) => {
     const text = texts.get(objects.get(one.path) ?? '')
     if (text === undefined) throw new RepositoryError('git_failed', `${doing}: git gave nothing of ${one.path}`)
+    if (isPointer(text)) throw notHere(`reading ${one.path} ${at}`)
     return { ...one, text }
   })
+}
+
+function notHere(doing: string): RepositoryError {
+  return new RepositoryError(
+    'git_lfs_pointer',
+    `${doing}: it is kept in Git LFS, and the repository has its pointer only`,
+    {
+      hint: 'Take migrations and manifests out of Git LFS: they are read from the repository itself.',
+    },
+  )
 }
 
 function notThere(doing: string, evidence: readonly string[]): RepositoryError {

@@ -5,12 +5,38 @@ export interface Commit {
   /** The first line of the message. */
   readonly subject: string
   readonly committedAt: string
+  /** The object of its own that an annotated or signed tag has, when a tag was asked for. */
+  readonly tagObject?: string
 }
 
 export interface Tag {
   readonly name: string
   readonly sha: string
   readonly createdAt: string
+}
+
+/** What is no plain file of a commit: a checkout has it only where it is fetched from elsewhere. */
+export interface FilesElsewhere {
+  /** Files of which the commit has a pointer into Git LFS. */
+  readonly lfs: readonly string[]
+  /** Whether git-lfs is installed, where it is needed: `service.git.lfs` is on and there are such files. */
+  readonly lfsInstalled: boolean
+  readonly submodules: readonly Submodule[]
+}
+
+export interface Submodule {
+  readonly path: string
+  readonly commit: string
+  /** Its address, as far as `.gitmodules` tells one. */
+  readonly url?: string
+  /** Why it is not fetched, whatever the configuration says. */
+  readonly why?: string
+}
+
+/** What of it is fetched into a checkout. */
+export interface FetchedBeside {
+  readonly lfs: boolean
+  readonly submodules: boolean
 }
 
 export interface ChangesWanted {
@@ -77,9 +103,12 @@ export interface Repository {
   ): Promise<readonly (Wanted & { readonly text: string })[]>
   /** Compares two commits; undefined when there is no commit `from`. */
   changesBetween(wanted: ChangesWanted, signal: AbortSignal): Promise<Changes | undefined>
+  /** Tells what a checkout of the commit lacks, or has from elsewhere. */
+  elsewhere(commit: string, signal: AbortSignal): Promise<FilesElsewhere>
   /**
    * Writes all files of the commit as a tar archive, `export-ignore` or not; the stream is not ended. Nothing of the mirror is in
-   * it, and nothing that is unpacked from it is ever read by our git.
+   * it, and nothing that is unpacked from it is ever read by our git. Behind it comes an archive for each submodule, where they
+   * are fetched: tar wants `--ignore-zeros`.
    */
   archive(commit: string, to: Writable, signal: AbortSignal): Promise<void>
 }

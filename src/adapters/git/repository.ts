@@ -1,14 +1,16 @@
 import { posix } from 'node:path'
-import type { Writable } from 'node:stream'
+import { archive } from './archive.ts'
 import { changesBetween } from './changes.ts'
 import { RepositoryError } from './errors.ts'
 import { list } from './directory.ts'
 import { readAll } from './files.ts'
 import { gitFailed } from './git.ts'
+import { hasLfs, lfsFiles } from './lfs.ts'
 import { type Mirror, openMirror, type RepositoryLogin } from './mirror.ts'
 import { nearest } from '../../nearest.ts'
 import { firstOf } from '../../outside-text/excerpt.ts'
-import type { Commit, Repository, Tag } from './port.ts'
+import type { Commit, FetchedBeside, Repository, Tag } from './port.ts'
+import { submodulesOf } from './submodules.ts'
 
 interface RepositoryOptions {
   readonly url: string
@@ -20,6 +22,8 @@ interface RepositoryOptions {
   readonly timeoutMs?: number
   /** The most bytes of all files that one look reads. */
   readonly mostBytes?: number
+  /** What a checkout gets beside the files of the commit; nothing by default. */
+  readonly fetched?: FetchedBeside
 }
 
 /** The most characters of a commit's subject. */
@@ -31,6 +35,7 @@ export function openRepository(options: RepositoryOptions): Repository {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   const mostBytes = options.mostBytes ?? defaultMostBytes
   const mirror = openMirror({ ...options, timeoutMs })
+  const { fetched = { lfs: false, submodules: false } } = options
   return {
     resolveVersion: (version, signal) => resolveTag(mirror, version, signal),
     async tags(signal) {
@@ -47,8 +52,21 @@ export function openRepository(options: RepositoryOptions): Repository {
       return found.map(({ one, text }) => ({ ...one, text }))
     },
     changesBetween: (wanted, signal) => changesBetween(mirror, { ...wanted, to: checkedCommit(wanted.to) }, signal),
+    async elsewhere(commit, signal) {
+      await mirror.need(checkedCommit(commit), signal)
+      const [lfs, submodules] = await Promise.all([
+        lfsFiles(mirror, commit, signal),
+        submodulesOf(mirror, commit, options.url, signal),
+      ])
+      return { lfs, submodules, lfsInstalled: fetched.lfs && lfs.length > 0 && (await hasLfs(signal)) }
+    },
     async archive(commit, to, signal) {
-      await archive(mirror, checkedCommit(commit), to, signal)
+      const { url, mirrorDirectory } = options
+      const place = { mirror, url, mirrorDirectory, prefix: '' }
+      // The login is the host's, and submodules of other hosts are refused.
+      const open = (address: string, directory: string) =>
+        openMirror({ ...options, url: address, mirrorDirectory: directory, timeoutMs })
+      await archive(place, checkedCommit(commit), { fetched, open }, to, signal)
     },
   }
 }
@@ -57,12 +75,14 @@ async function resolveTag(mirror: Mirror, version: string, signal: AbortSignal):
   const doing = `looking for version ${JSON.stringify(version)}`
   // A tag's name may not look like an option, a range or a path upwards; git refuses most of it too.
   const plausible = /^[A-Za-z0-9][\w.+/-]{0,199}$/.test(version) && !version.includes('..')
-  if (plausible && (await mirror.fetchTag(version, signal))) {
+  const object = plausible ? await mirror.fetchTag(version, signal) : undefined
+  if (object !== undefined) {
     const format = '--format=%H%x00%cI%x00%s'
     const answer = await mirror.ask(['log', '-1', format, `refs/tags/${version}^{commit}`, '--'], doing, signal)
     if (answer.exitCode === 0) {
       const [sha = '', committedAt = '', subject = ''] = answer.stdout.toString().trimEnd().split('\0')
-      return { sha, subject: firstOf(subject, longestSubject), committedAt }
+      const subjectShown = firstOf(subject, longestSubject)
+      return { sha, subject: subjectShown, committedAt, ...(object === sha ? {} : { tagObject: object }) }
     }
   }
   const near = nearest(version, await mirror.originTags(signal))
@@ -86,13 +106,6 @@ async function listTags(mirror: Mirror, signal: AbortSignal): Promise<readonly T
       const [name = '', sha = '', createdAt = ''] = line.split('\0')
       return { name, sha, createdAt }
     })
-}
-
-async function archive(mirror: Mirror, commit: string, to: Writable, signal: AbortSignal): Promise<void> {
-  const doing = `reading ${commit.slice(0, 7)}`
-  await mirror.need(commit, signal)
-  const answer = await mirror.ask(['archive', '--format=tar', commit], doing, signal, { stdoutTo: to })
-  if (answer.exitCode !== 0) throw gitFailed({ doing }, answer)
 }
 
 function checkedCommit(commit: string): string {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { PurserError } from '../../errors.ts'
 import { retrying } from '../http/request.ts'
-import type { CredentialsOf } from './credentials.ts'
 import { ImageError } from './errors.ts'
+import type { CredentialsOf } from './login/credentials.ts'
 import { type Descriptor, type Manifest, manifestIn, noImage, parse, requireImage, type Wanted } from './manifest.ts'
 import { nearest } from '../../nearest.ts'
 import type { ImageRegistry, ResolvedImage } from './port.ts'
@@ -12,7 +12,7 @@ import { type RegistryAnswer, RegistrySession, wordsOf } from './session.ts'
 interface RegistryOptions {
   /** Whether registries on this machine are asked by plain http; on unless set to false, as in container engines. */
   readonly insecureLoopback?: boolean
-  /** Finds credentials by the registry's name as references have it: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
+  /** Finds the login of a repository; nobody is asked before the registry wants one. */
   readonly credentials?: CredentialsOf
   /** For a registry the `host[:port]` or URL that answers in its place; there is no falling back to the original. */
   readonly mirrors?: Readonly<Record<string, string>>
@@ -60,7 +60,9 @@ export function openRegistry(options: RegistryOptions = {}): ImageRegistry {
       const repository = parseRepository(name, { insecureLoopback, mirrors })
       checkTag(tag)
       const doing = `resolving ${name}:${tag}`
-      const access = { repository, credentials: credentials?.(repository.registry), hosts, timeoutMs, signal, doing }
+      const login = async (anew: boolean) =>
+        (await credentials?.(repository, signal, anew)) ?? { credentials: undefined }
+      const access = { repository, login, hosts, timeoutMs, signal, doing }
       const atLeastMs = (error: unknown) => (error instanceof ImageError ? error.retryAfterMs : undefined)
       const once = () => resolveIn(new RegistrySession(access), { name, tag, doing })
       return retrying(once, { attempts: 3, delayMs: retryDelayMs, atLeastMs, signal })

@@ -11,6 +11,7 @@ const imageCodes = [
   'image_registry_trouble',
   'image_name_malformed',
   'docker_config_unreadable',
+  'credential_helper_failed',
 ] as const
 type ImageCode = (typeof imageCodes)[number]
 

@@ -1,3 +1,4 @@
+import { imageName, isLoopback, registryName } from '../../image-name.ts'
 import { ImageError } from './errors.ts'
 
 export interface Repository {
@@ -23,23 +24,16 @@ const HOST =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/
 const TAG = /^\w[\w.-]{0,127}$/
 
-/**
- * Reads a repository by Docker's rule: the first part is a registry if it has a dot or a port, or is `localhost`;
- * otherwise it is Docker Hub.
- */
+/** Reads a repository as `imageName` does, and refuses what is none: with a tag, or with characters that no registry allows. */
 export function parseRepository(name: string, { insecureLoopback, mirrors }: Addressing): Repository {
-  const slash = name.indexOf('/')
-  const first = slash < 0 ? '' : name.slice(0, slash)
-  const named = first === 'localhost' || /[.:]/.test(first)
-  const rest = named ? name.slice(slash + 1) : name
-  const registry = !named || /^(index\.|registry-1\.)?docker\.io$/.test(first) ? DOCKER_HUB : first
-  const path = registry === DOCKER_HUB && !rest.includes('/') ? `library/${rest}` : rest
-  if (!PATH.test(path) || !HOST.test(registry)) {
+  const { registry, path, tag, digest } = imageName(name)
+  if (tag !== undefined || digest !== undefined || !PATH.test(path) || !HOST.test(registry)) {
     throw new ImageError('image_name_malformed', `reading the image name ${name}: not a repository name`, {
       hint: 'it looks like valuecanvas/api or registry.example.com/team/api: lower case, without a tag',
     })
   }
-  return { registry, origin: originOf(mirrors[registry] ?? registry, insecureLoopback), path }
+  const mirror = Object.entries(mirrors).find(([host]) => registryName(host) === registry)?.[1]
+  return { registry, origin: originOf(mirror ?? registry, insecureLoopback), path }
 }
 
 export function checkTag(tag: string): void {
@@ -53,8 +47,4 @@ function originOf(address: string, insecureLoopback: boolean): string {
   if (/^https?:\/\//.test(address)) return new URL(address).origin
   const host = address === DOCKER_HUB ? 'registry-1.docker.io' : address
   return `${insecureLoopback && isLoopback(host) ? 'http' : 'https'}://${host}`
-}
-
-export function isLoopback(host: string): boolean {
-  return /^(localhost|127(?:\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host)
 }

@@ -1,8 +1,10 @@
 import { knownSecrets } from '../../outside-text/known-secrets.ts'
 import { Sensitive } from '../../sensitive.ts'
 import { exchange } from '../http/request.ts'
-import type { RegistryCredentials } from './credentials.ts'
 import { ImageError, registryWords } from './errors.ts'
+import { type Challenge, chosenChallenge } from './login/challenges.ts'
+import type { FoundLogin } from './login/credentials.ts'
+import { type RegistryCredentials, sameCredentials } from './login/registry-credentials.ts'
 import type { Repository } from './reference.ts'
 import { whyNotAsked } from './trusted-hosts.ts'
 
@@ -16,7 +18,8 @@ export interface RegistryAnswer {
 
 interface SessionOptions {
   readonly repository: Repository
-  readonly credentials: RegistryCredentials | undefined
+  /** Finds the login, when the registry asks for one; `anew` when it has refused the one that is known. */
+  readonly login: (anew: boolean) => Promise<FoundLogin>
   /** Further hosts to which the registry may send us; see `trusted-hosts.ts`. */
   readonly hosts: readonly string[]
   readonly timeoutMs: number
@@ -29,63 +32,102 @@ interface SessionOptions {
 const LARGEST_BODY = 8 * 1024 * 1024
 const MOST_REDIRECTS = 5
 
-/** Read access to one repository; proves who we are once and keeps the token for the session's life. */
+/** Read access to one repository; proves who we are when it is asked to, and keeps the token for the session's life. */
 export class RegistrySession {
   readonly #options: SessionOptions
+  #challenge: Challenge | undefined
+  #login: FoundLogin | undefined
   #authorization: string | undefined
+  /** What the one who gives tokens said instead. */
+  #noToken: RegistryAnswer | undefined
 
   constructor(options: SessionOptions) {
     this.#options = options
   }
 
   async get(path: string, accept: string): Promise<RegistryAnswer> {
-    const first = await this.#send(path, accept)
-    const answer =
-      first.status === 401 && this.#authorization === undefined ? await this.#again(first, path, accept) : first
-    if (answer.status === 401 || answer.status === 403) throw this.#denied(answer)
+    let answer = await this.#send(path, accept)
+    // With the login that is known, then with the one that is there by now: tokens live for hours, and others renew them.
+    for (const anew of [false, true]) {
+      // Amazon's registry refuses a token that has expired as if it lacked the right.
+      if (answer.status !== 401 && !(answer.status === 403 && anew)) break
+      const proof = await this.#proof(answer, anew)
+      if (proof === undefined) continue
+      this.#authorization = proof
+      answer = await this.#send(path, accept)
+    }
+    if (answer.status === 401 || answer.status === 403) throw this.#denied(this.#noToken ?? answer)
     if (answer.status === 429 || answer.status >= 500) throw this.#trouble(answer)
     return answer
-  }
-
-  async #again(refusal: RegistryAnswer, path: string, accept: string): Promise<RegistryAnswer> {
-    this.#authorization = await this.#authorize(refusal)
-    return this.#send(path, accept)
   }
 
   #send(path: string, accept: string): Promise<RegistryAnswer> {
     const { repository } = this.#options
     const headers: Record<string, string> = { accept }
     if (this.#authorization) headers['authorization'] = this.#authorization
-    return this.#follow(`${repository.origin}/v2/${repository.path}/${path}`, headers, 'content')
+    return this.#follow(`${repository.origin}/v2/${repository.path}/${path}`, { headers }, 'content')
   }
 
-  async #authorize(refusal: RegistryAnswer): Promise<string> {
-    const challenge = refusal.headers.get('www-authenticate') ?? ''
-    const { credentials } = this.#options
-    if (/^basic\b/i.test(challenge)) {
-      if (!credentials) throw this.#denied(refusal)
-      return basic(credentials)
+  /** What answers the registry's challenge; undefined when nothing is known that it has not refused. */
+  async #proof(refusal: RegistryAnswer, anew: boolean): Promise<string | undefined> {
+    const header = refusal.headers.get('www-authenticate')
+    if (header !== null) this.#challenge = chosenChallenge(header)
+    const challenge = this.#challenge
+    if (challenge === undefined) return undefined
+    if (anew || this.#login === undefined) {
+      const found = await this.#options.login(anew)
+      if (anew && sameCredentials(found.credentials, this.#login?.credentials)) return undefined
+      this.#login = found
     }
-    if (/^bearer\b/i.test(challenge)) return `Bearer ${await this.#token(challenge)}`
-    throw this.#denied(refusal)
+    const { credentials } = this.#login
+    if (credentials?.kind === 'registry token') return `Bearer ${credentials.token.reveal()}`
+    if (challenge.scheme === 'bearer') return this.#token(challenge, credentials)
+    return credentials?.kind === 'password' ? basic(credentials) : undefined
   }
 
-  /** Gets a token, see https://distribution.github.io/distribution/spec/auth/token/. */
-  async #token(challenge: string): Promise<string> {
-    const { repository, credentials } = this.#options
-    const parts = new Map([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value] as const))
-    const realm = parts.get('realm') ?? ''
+  /**
+   * Gets a token: see https://distribution.github.io/distribution/spec/auth/token/, and /oauth/ there for an identity token.
+   * Undefined when the login is refused.
+   */
+  async #token(
+    { parameters }: Challenge,
+    credentials: Exclude<RegistryCredentials, { kind: 'registry token' }> | undefined,
+  ): Promise<string | undefined> {
+    const { repository } = this.#options
+    const realm = parameters.get('realm') ?? ''
     this.#mayAsk(realm, 'login')
-    const url = new URL(realm)
-    const service = parts.get('service')
-    if (service !== undefined) url.searchParams.set('service', service)
-    url.searchParams.set('scope', parts.get('scope') ?? `repository:${repository.path}:pull`)
-    const answer = await this.#follow(url.href, credentials ? { authorization: basic(credentials) } : {}, 'login')
+    const service = parameters.get('service')
+    const question = new URLSearchParams(service === undefined ? {} : { service })
+    question.set('scope', parameters.get('scope') ?? `repository:${repository.path}:pull`)
+    const answer =
+      credentials?.kind === 'identity token'
+        ? await this.#exchange(realm, question, credentials.token.reveal())
+        : await this.#follow(
+            asking(realm, question),
+            { headers: credentials ? { authorization: basic(credentials) } : {} },
+            'login',
+          )
     if (answer.status === 429 || answer.status >= 500) throw this.#trouble(answer)
     const token = answer.status === 200 ? tokenIn(answer.bytes) : undefined
-    if (token === undefined) throw this.#denied(answer)
+    if (token === undefined) {
+      this.#noToken = answer
+      return undefined
+    }
+    this.#noToken = undefined
     knownSecrets.learnRenewed(`registry ${repository.origin}`, new Sensitive(token))
-    return token
+    return `Bearer ${token}`
+  }
+
+  /** Nobody is followed with it: what a redirect of this leads to would get the token that lasts. */
+  #exchange(realm: string, question: URLSearchParams, token: string): Promise<RegistryAnswer> {
+    const body = new URLSearchParams(question)
+    for (const [name, value] of Object.entries({
+      grant_type: 'refresh_token',
+      client_id: 'purser',
+      refresh_token: token,
+    }))
+      body.set(name, value)
+    return this.#fetch(realm, { method: 'POST', body, headers: {} })
   }
 
   /**
@@ -94,14 +136,14 @@ export class RegistrySession {
    */
   async #follow(
     first: string,
-    headers: Readonly<Record<string, string>>,
+    { headers }: { readonly headers: Readonly<Record<string, string>> },
     purpose: 'login' | 'content',
   ): Promise<RegistryAnswer> {
     let url = first
     for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
       const { authorization: _login, ...without } = headers
       const sameOrigin = new URL(url).origin === new URL(first).origin
-      const answer = await this.#fetch(url, sameOrigin ? headers : without)
+      const answer = await this.#fetch(url, { headers: sameOrigin ? headers : without })
       const location = [301, 302, 303, 307, 308].includes(answer.status) ? answer.headers.get('location') : null
       if (location === null) return answer
       const next = URL.canParse(location, url) ? new URL(location, url).href : location
@@ -122,10 +164,10 @@ export class RegistrySession {
     })
   }
 
-  #fetch(url: string, headers: Readonly<Record<string, string>>): Promise<RegistryAnswer> {
+  #fetch(url: string, how: Omit<RequestInit, 'signal' | 'redirect'>): Promise<RegistryAnswer> {
     const { doing, timeoutMs, signal, repository } = this.#options
     const { host, origin } = new URL(url)
-    const init: RequestInit = { headers, redirect: 'manual' }
+    const init: RequestInit = { ...how, redirect: 'manual' }
     return exchange(url, init, { doing, timeoutMs, signal }, async (response) => {
       const chunks: Uint8Array[] = []
       let size = 0
@@ -141,14 +183,20 @@ export class RegistrySession {
   }
 
   #denied(answer: RegistryAnswer): ImageError {
-    const { doing, credentials, repository } = this.#options
+    const { doing, repository } = this.#options
+    const evidence = wordsOf(answer)
+    const refused = `${doing}: the registry refused access (HTTP ${answer.status})`
+    const { credentials, trouble } = this.#login ?? {}
+    if (credentials === undefined && trouble !== undefined)
+      return new ImageError('credential_helper_failed', `${refused}, and ${trouble.message}`, {
+        hint: trouble.hint ?? 'see why the credential helper of docker fails',
+        evidence: [...trouble.evidence, ...evidence],
+        cause: trouble,
+      })
     const hint = credentials
       ? `the credentials for ${repository.registry} do not allow pulling ${repository.path}; check them`
       : `give Purser credentials for ${repository.registry} (docker login); a repository that does not exist looks the same`
-    return new ImageError('image_access_denied', `${doing}: the registry refused access (HTTP ${answer.status})`, {
-      hint,
-      evidence: wordsOf(answer),
-    })
+    return new ImageError('image_access_denied', refused, { hint, evidence })
   }
 
   #trouble(answer: RegistryAnswer): ImageError {
@@ -175,7 +223,13 @@ export function wordsOf({ status, bytes, elsewhere }: RegistryAnswer): readonly 
   return elsewhere === undefined ? registryWords(bytes.toString()) : [`${elsewhere} answered HTTP ${status}`]
 }
 
-function basic({ user, password }: RegistryCredentials): string {
+function asking(realm: string, question: URLSearchParams): string {
+  const url = new URL(realm)
+  for (const [name, value] of question) url.searchParams.set(name, value)
+  return url.href
+}
+
+function basic({ user, password }: Extract<RegistryCredentials, { kind: 'password' }>): string {
   return `Basic ${Buffer.from(`${user}:${password.reveal()}`).toString('base64')}`
 }
 

@@ -1,5 +1,5 @@
 import { getDomain } from 'tldts'
-import { isLoopback } from './reference.ts'
+import { isLoopback } from '../../image-name.ts'
 
 /** What an answer of a registry sends us to: where the login goes, or where content lies, which is asked for without it. */
 type Purpose = 'login' | 'content'

@@ -13,7 +13,8 @@ import { z } from 'zod'
  * with it everything that runs in the workspace. A lost connection does the same.
  */
 
-export const protocolVersion = 1
+/** 2: a checkout may be several archives. */
+export const protocolVersion = 2
 /** Bytes of a line. The largest messages are pieces of a checkout and of output, and the environment of a command. */
 export const longestLine = 256 * 1024
 /** Bytes of a piece, before it is written in base64. */

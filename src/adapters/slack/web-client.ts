@@ -1,9 +1,10 @@
 import { type FetchFunction, type Logger, LogLevel, WebClient } from '@slack/web-api'
 import { slackTrouble } from './slack-trouble.ts'
+import type { Sensitive } from '../../sensitive.ts'
 import { timeLimit } from '../../time-limit.ts'
 
 export interface SlackAccess {
-  readonly token: string
+  readonly token: Sensitive
   /** Ends in `/api/`; Slack itself when left out. */
   readonly apiUrl?: string
   readonly requestTimeoutMs?: number
@@ -33,7 +34,7 @@ function clientFor(access: SlackAccess, signal: AbortSignal): WebClient {
   const timeoutMs = access.requestTimeoutMs ?? 10_000
   const fetchWithSignal: FetchFunction = (url, init) =>
     fetch(url, { ...init, signal: AbortSignal.any([signal, timeLimit(timeoutMs)]) })
-  return new WebClient(access.token, {
+  return new WebClient(access.token.reveal(), {
     ...(access.apiUrl === undefined ? {} : { slackApiUrl: access.apiUrl }),
     rejectRateLimitedCalls: true,
     retryConfig: { retries: 0 },

@@ -39,7 +39,8 @@ export function openStripe({
   timeoutMs = 20_000,
   retryDelayMs = 500,
 }: StripeOptions): StripeAccount {
-  const keyMode = modeOf(secretKey)
+  // A key that is none ends the start.
+  modeOf(secretKey)
   const address = addressOf(apiBase)
 
   /**
@@ -79,7 +80,9 @@ export function openStripe({
   }
 
   return {
-    keyMode,
+    get keyMode() {
+      return modeOf(secretKey)
+    },
     apiVersion: STRIPE_API_VERSION,
     async missingRights(signal) {
       const ask = (right: string, probe: (sdk: Stripe) => Promise<unknown>) =>

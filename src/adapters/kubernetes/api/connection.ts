@@ -1,5 +1,5 @@
 /**
- * Requests to one API server. client-node's KubeConfig gives credentials, CA, proxies and token refresh. The transport
+ * Requests to one API server. client-node's KubeConfig gives CA and proxies, `cluster-access.ts` the credential as it is now. The transport
  * is Node's own, because client-node's generated calls take no AbortSignal and drop the fields that their models do not
  * know, its `Log` raises an uncaught error when a followed log is aborted, and its `Watch` ends after 30 quiet seconds.
  * Every request has a time limit beside the caller's signal, and every failure is a ClusterError. A request is sent
@@ -7,19 +7,15 @@
  * the time limit was it. Watches and followed logs are streams of lines; whoever reads them opens them again.
  */
 
-import { existsSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
-import { homedir } from 'node:os'
-import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-
-import { KubeConfig } from '@kubernetes/client-node'
 
 import { excerpt } from '../../../outside-text/excerpt.ts'
 import type { RawLine } from '../../../outside-text/lines.ts'
 import { clockAheadMs } from '../../http/clock.ts'
+import { ClusterAccess } from '../access/cluster-access.ts'
 import { learnCredentials } from './credentials.ts'
 import { boundedLines, wholeLines } from './lines.ts'
 import { isMap, type JsonMap } from './objects.ts'
@@ -54,23 +50,16 @@ const longestWaitMs = 10_000
 const firstWaitMs = 250
 
 export class Connection {
-  readonly #config: KubeConfig
-  readonly #server: string
+  readonly #access: ClusterAccess
   readonly #timeoutMs: number
 
   constructor(options: ConnectionOptions) {
-    this.#config = loadConfig(options)
-    const server = this.#config.getCurrentCluster()?.server
-    if (server === undefined)
-      throw new ClusterError('cluster_config', 'opening the cluster: the kubeconfig has no current context', {
-        hint: 'Name a context that exists, or set current-context in the kubeconfig.',
-      })
-    this.#server = server.replace(/\/$/, '')
+    this.#access = new ClusterAccess(options)
     this.#timeoutMs = options.requestTimeoutMs
   }
 
   get server(): string {
-    return this.#server
+    return this.#access.server
   }
 
   async json<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
@@ -168,9 +157,17 @@ export class Connection {
     }
   }
 
+  /** A request that the server did not know the sender of was not carried out: it is sent again when there is another credential. */
   async #send(request: ApiRequest, signal: AbortSignal): Promise<http.IncomingMessage> {
+    const response = await this.#sendOnce(request, signal)
+    if (response.statusCode !== 401 || !this.#access.renewed()) return response
+    response.resume()
+    return this.#sendOnce(request, signal)
+  }
+
+  async #sendOnce(request: ApiRequest, signal: AbortSignal): Promise<http.IncomingMessage> {
     signal.throwIfAborted()
-    const url = new URL(this.#server + request.path)
+    const url = new URL(this.#access.server + request.path)
     for (const [key, value] of Object.entries(request.query ?? {}))
       if (value !== undefined) url.searchParams.set(key, String(value))
     const payload = request.body === undefined ? undefined : JSON.stringify(request.body)
@@ -184,8 +181,8 @@ export class Connection {
         ...(payload === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
       },
     }
-    await this.#config.applyToHTTPSOptions(options)
-    learnCredentials(this.#server, options)
+    await this.#access.apply(options, signal)
+    learnCredentials(this.server, options)
     keepAlive(options.agent)
     const { request: open } = url.protocol === 'https:' ? https : http
     return new Promise((resolve, reject) => open(url, options, resolve).on('error', reject).end(payload))
@@ -209,32 +206,6 @@ export class Connection {
 /** Lets many requests share one connection: the agents that client-node makes close theirs after each request. */
 function keepAlive(agent: unknown): void {
   if (agent instanceof http.Agent) Object.assign(agent, { keepAlive: true })
-}
-
-/**
- * Takes `--kubeconfig`, else KUBECONFIG, else the pod's ServiceAccount, else ~/.kube/config. client-node would go on to
- * http://localhost:8080 and say nothing about it; here that is an error.
- */
-function loadConfig({ kubeconfig, context }: ConnectionOptions): KubeConfig {
-  const config = new KubeConfig()
-  try {
-    const fallback = path.join(homedir(), '.kube', 'config')
-    if (kubeconfig !== undefined) config.loadFromFile(kubeconfig)
-    else if (process.env.KUBECONFIG) config.loadFromDefault()
-    else if (process.env.KUBERNETES_SERVICE_HOST) config.loadFromCluster()
-    else if (existsSync(fallback)) config.loadFromFile(fallback)
-    else throw new Error('there is no kubeconfig and this is not a pod')
-  } catch (error) {
-    throw new ClusterError('cluster_config', `opening the cluster: ${reasonOf(error)}`, {
-      cause: error,
-      hint: 'Set KUBECONFIG to a readable kubeconfig file.',
-    })
-  }
-  if (context === undefined) return config
-  if (config.getContextObject(context) === null)
-    throw new ClusterError('cluster_config', `opening the cluster: the kubeconfig has no context "${context}"`)
-  config.setCurrentContext(context)
-  return config
 }
 
 const isSuccess = (response: http.IncomingMessage) =>

@@ -2,6 +2,7 @@ import { type ErrorFacts, PurserError } from '../../../errors.ts'
 
 const clusterCodes = [
   'cluster_config',
+  'cluster_credentials',
   'cluster_unreachable',
   'cluster_unauthorized',
   'cluster_forbidden',
