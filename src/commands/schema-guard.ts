@@ -1,3 +1,4 @@
+import { sameImage } from '../image-name.ts'
 import type { ImageBefore } from '../model/effects/image.ts'
 import type { Run } from '../model/run.ts'
 import { incompatibility, type SchemaRefusal, schemaRefusal } from '../model/schema-compatibility.ts'
@@ -16,7 +17,7 @@ export async function whySchemaForbids(
   const facts = await context.schema(run.environment)
   if (facts === undefined) return undefined
   const target = facts.releases.find((release) =>
-    version === null ? release.image === image : release.version === version,
+    version === null ? sameImage(release.image, image) : release.version === version,
   )
   if (target === undefined) return undefined
   const verdict = incompatibility(target, facts.now)

@@ -47,6 +47,13 @@ export const imageSchema = z.strictObject({
     )
     .default([])
     .describe("Hosts beyond the registry's own domain where it may ask for the login, or keep its blobs."),
+  revision: z
+    .enum(['require', 'warn', 'ignore'], { error: 'must be require, warn or ignore' })
+    .default('warn')
+    .describe(
+      'What it means when the label org.opencontainers.image.revision does not name the commit of the tag. require: no plan; warn: a risk ' +
+        'of the plan; ignore: it is not compared. An image that Purser builds itself has nobody to see a risk: there warn fails as well when another commit is named.',
+    ),
   build: z
     .union([z.literal('none'), buildSchema], { error: 'must be none, or the commands that build and push' })
     .default('none')

@@ -168,6 +168,21 @@ const cronJobSchema = z.strictObject({
   tryOnce: z.boolean().default(false).describe('Run it once by hand, suspended, before its schedule is resumed.'),
 })
 
+const gitSchema = z
+  .strictObject({
+    lfs: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether a checkout gets the content of files in Git LFS, which needs git-lfs where Purser runs. false: their pointers.',
+      ),
+    submodules: z
+      .boolean()
+      .default(false)
+      .describe('Whether a checkout gets submodules, from the host of the repository. false: empty directories.'),
+  })
+  .describe('What a checkout, in which commands run, gets beside the files of the commit. A plan says what it lacks.')
+
 const commandPlaceholders = ['environment', 'version']
 const valuePlaceholders = [...commandPlaceholders, 'webhookUrl', 'baseUrl']
 
@@ -246,6 +261,7 @@ const describedService = checkFields(
       )
       .default([])
       .describe('Globs of files, as git reads them: a plan lists those of them that the new version changes.'),
+    git: gitSchema.prefault({}),
     image: imageSchema,
     deployment: objectName.describe('Name of the Kubernetes Deployment.'),
     container: objectName.describe('Name of the container in it that gets the image.'),

@@ -1,3 +1,5 @@
+import { sameImage } from '../image-name.ts'
+
 /** A deploy that succeeded in another environment. */
 export interface EarlierDeploy {
   readonly run: number
@@ -38,5 +40,6 @@ export function whyUnproven(wanted: Candidate, deploys: readonly EarlierDeploy[]
   if (rolledBackBy !== undefined) return { reason: 'rolled_back', run, by: rolledBackBy }
   if (commit !== wanted.commit) return { reason: 'other_commit', run, commit }
   if (wanted.image === undefined) return { reason: 'image_to_be_built' }
-  return image === wanted.image ? undefined : { reason: 'other_image', run, image: image ?? 'an unknown image' }
+  if (image !== undefined && sameImage(image, wanted.image)) return undefined
+  return { reason: 'other_image', run, image: image ?? 'an unknown image' }
 }

@@ -1,3 +1,4 @@
+import { sameImage } from '../image-name.ts'
 import type { DeploymentSeen } from './deployment-seen.ts'
 import type { EffectOf } from './effects/effects.ts'
 
@@ -57,7 +58,7 @@ export function foreignChange(
   const ours = chosen?.from ?? after?.templateHash
   if (ours !== undefined) return changeSince(seen, ours, set)
   // After a crash between the change and its record nothing is known of what it set.
-  if (after === undefined || [after.image, before.image].includes(seen.image)) return undefined
+  if (after === undefined || [after.image, before.image].some((image) => sameImage(image, seen.image))) return undefined
   return { ...whoChanged(seen, set), recordedImage: after.image, lines: [] }
 }
 

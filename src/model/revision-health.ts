@@ -1,3 +1,4 @@
+import { sameImage } from '../image-name.ts'
 import type { RevisionSeen } from './deployment-seen.ts'
 import type { ImageAfter, ImageBefore } from './effects/image.ts'
 
@@ -35,7 +36,7 @@ export function healthOf(seen: RevisionSeen, releases: readonly Release[]): Heal
 
 /** Finds the version that an image is of, as runs have recorded it. Pure. */
 export function versionIn(releases: readonly Release[], image: string): string | null {
-  const set = releases.find(({ after }) => after?.image === image)
-  const stood = releases.find(({ before }) => before.image === image && before.version !== null)
+  const set = releases.find(({ after }) => after !== undefined && sameImage(after.image, image))
+  const stood = releases.find(({ before }) => sameImage(before.image, image) && before.version !== null)
   return set?.version ?? stood?.before.version ?? null
 }

@@ -1,3 +1,4 @@
+import { sameImage } from '../image-name.ts'
 import type { DeploymentSeen } from './deployment-seen.ts'
 import type { EffectOf } from './effects/effects.ts'
 import type { ImageBefore } from './effects/image.ts'
@@ -91,7 +92,7 @@ export function rollbackTargetOf(
       from: { image: seen.image, version: versionIn(releases, seen.image), templateHash: seen.templateHash },
       to: to === undefined ? null : proven(to, before),
       image,
-      differences: lines ?? (image === seen.image ? [] : [`image: ${seen.image} → ${image}`]),
+      differences: lines ?? (sameImage(image, seen.image) ? [] : [`image: ${seen.image} → ${image}`]),
       more: 0,
       kept: seen.revisionHistoryLimit,
     },

@@ -73,6 +73,7 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
       ? {}
       : { login: { user: repositoryUser, token: secretOf(settings, repositoryTokenEnv) } }),
     mirrorDirectory: join(settings.dataDirectory, 'mirror.git'),
+    fetched: config.service.git,
   })
   const jobs = new JobSystem(queues, log)
   const publish = (run: number) => jobs.publish(run)

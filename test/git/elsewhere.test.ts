@@ -4,16 +4,18 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { isPointer } from '../../src/adapters/git/lfs-pointer.ts'
 import { lfsUrl } from '../../src/adapters/git/lfs.ts'
 import { openRepository } from '../../src/adapters/git/repository.ts'
 import { resolveUrl, whyNotFetched } from '../../src/adapters/git/submodules.ts'
+import { sharedRunner } from '../../src/adapters/runner/local.ts'
 import { checkOut } from '../support/checkout.ts'
 
 const run = promisify(execFile)
-const never = AbortSignal.timeout(60_000)
+const never = AbortSignal.timeout(300_000)
 const lfsIsHere = spawnSync('git', ['lfs', 'version']).status === 0
 if (!lfsIsHere) process.stderr.write('skipped: fetching from Git LFS needs git-lfs (apt-get install git-lfs)\n')
 if (!lfsIsHere && process.env['CI'] !== undefined) throw new Error('CI must have git-lfs: see .ci/run')
@@ -294,6 +296,20 @@ describe('submodules', () => {
     await expect(checkOut(repository, commit, at('checkout'))).rejects.toMatchObject({
       code: 'submodule_refused',
       message: expect.stringMatching(message),
+    })
+  })
+
+  it('that are refused end the phase with that sentence, and not with the words of tar', async () => {
+    const lib = await origin('lib', { 'lib.txt': 'lib' })
+    const { url, commit } = await origin('service', { 'a.txt': 'a' }, { 'vendor/lib': lib.commit })
+    const repository = open(url, { submodules: true })
+    const runner = sharedRunner({ workspaces: at('workspaces'), secret: [] }, 'the test says so')
+    const checkout = {
+      name: 'run-1',
+      checkout: (to: Writable, signal: AbortSignal) => repository.archive(commit, to, signal),
+    }
+    await expect(runner.open({ ...checkout, onWaiting: () => undefined }, never)).rejects.toMatchObject({
+      code: 'submodule_refused',
     })
   })
 

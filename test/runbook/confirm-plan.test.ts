@@ -34,7 +34,7 @@ function revisionAsSet(templateHash: string): KnownRevision {
 
 function contextOf(templateHash: string, effects: readonly EffectOf<'image'>[], of: DeployPlan): PhaseContext {
   const revisions = [revisionAsSet(templateHash)]
-  const facts = { paused: false, revisionHistoryLimit: 10, changeCause: undefined, writers: [] }
+  const facts = { paused: false, revisionHistoryLimit: 10, changeCause: undefined, writers: [], images: [] }
   return phaseContext({
     run: deploy({ plan: of }),
     service: { deployment: 'api' },

@@ -17,7 +17,7 @@ import { type DockerRegistry, startDockerRegistry } from '../support/docker-regi
 import { commitVersion, dockerfileFromNothing } from '../valuecanvas/new-version.ts'
 import { phaseContext, type Remembered, remembering } from './phase-context.ts'
 
-const signal = AbortSignal.timeout(120_000)
+const signal = AbortSignal.timeout(300_000)
 
 describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry', () => {
   let directory: string
@@ -57,6 +57,7 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
     /** Instead of build and push. */
     readonly run?: (commands: string[][]) => string[][]
     readonly name?: string
+    readonly revision?: 'warn' | 'ignore'
   }
 
   /** The context of a run whose plan is made now. */
@@ -64,6 +65,7 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
     version = 'v1.4.0',
     run = (commands) => commands,
     name = 'api',
+    revision = 'warn',
   }: Wish): Promise<PhaseContext> {
     const sha = commits.get(version) ?? ''
     const host = registry.host
@@ -74,7 +76,7 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
     const build = { run: commands, timeoutMinutes: 2, env: { ...tool.env } }
     const context = phaseContext({
       run: { ...deploy({ status: 'executing' }), version },
-      service: { image: { repository: `${host}/team/${name}`, registryHosts: [], build } },
+      service: { image: { repository: `${host}/team/${name}`, registryHosts: [], revision, build } },
       world: {
         registry: openRegistry(),
         // buildah keeps its images outside of the workspace, and needs rights that a confined command has not.
@@ -90,7 +92,7 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
       ...examplePlan,
       version,
       commit: { sha, subject: '' },
-      image: await planImage(context, sha),
+      image: await planImage(context, { sha }),
     }
     return { ...context, run: { ...context.run, plan } }
   }
@@ -133,6 +135,14 @@ describe.runIf(buildToolsAreHere)('image.build, with buildah and a real registry
     stores.effects.length = 0
     await buildImage(again)
     expect(told.join()).toContain(`The tag named ${typeof build === 'object' ? build?.replaces : ''} before.`)
+  })
+
+  it('takes it where the label is not to be compared, and says nothing of it', async () => {
+    const inherited = (commands: string[][]) =>
+      commands.map((argv) => argv.map((word) => word.replace('{commit}', 'f'.repeat(40))))
+    const context = await planned({ name: 'inherited', run: inherited, revision: 'ignore' })
+    expect(await buildImage(context)).toMatchObject({ digest: await digestNow(context) })
+    expect(told.join()).not.toContain('commit it was built from')
   })
 
   it('sees that somebody moved the tag after the build', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cronJobManifest, repositoryOf, suspended, tagOf } from '../../src/runbook/cronjobs/manifests.ts'
+import { cronJobManifest, suspended } from '../../src/runbook/cronjobs/manifests.ts'
 
 const image = `valuecanvas/api@sha256:${'4f'.repeat(32)}`
 const release = {
@@ -88,13 +88,26 @@ describe('a CronJob of the repository', () => {
   })
 })
 
-it.each([
-  ['valuecanvas/api', 'valuecanvas/api', undefined],
-  ['valuecanvas/api:v1.1.0', 'valuecanvas/api', 'v1.1.0'],
-  [image, 'valuecanvas/api', undefined],
-  [`127.0.0.1:5000/valuecanvas/api:v1@sha256:aa`, '127.0.0.1:5000/valuecanvas/api', undefined],
-  ['127.0.0.1:5000/valuecanvas/api', '127.0.0.1:5000/valuecanvas/api', undefined],
-  ['localhost:5000/api:v1', 'localhost:5000/api', 'v1'],
-])('%s is of repository %s and has the tag %s', (whole, repository, tag) => {
-  expect([repositoryOf(whole), tagOf(whole)]).toEqual([repository, tag])
+describe('which containers get the image of the release', () => {
+  it.each([
+    ['docker.io/valuecanvas/api:latest', ['wait', 'retry']],
+    ['index.docker.io/valuecanvas/api', ['wait', 'retry']],
+    ['docker.io:443/valuecanvas/api:v1', ['wait', 'retry']],
+    [`valuecanvas/api:v1@sha256:${'0'.repeat(64)}`, ['wait', 'retry']],
+    ['valuecanvas/api-jobs:latest', []],
+    ['ghcr.io/valuecanvas/api:latest', []],
+    ['api:latest', []],
+  ])('when they are written %s: %j', (written, tied) => {
+    const made = cronJobManifest(manifest.replaceAll('valuecanvas/api:latest', written), release)
+    expect([...made.tied].sort()).toEqual([...tied].sort())
+    const { containers, initContainers } = podOf(made.object) as Record<string, { name: string; image: string }[]>
+    const replaced = [...(containers ?? []), ...(initContainers ?? [])].filter((one) => one.image === image)
+    expect(replaced.map(({ name }) => name).sort()).toEqual([...tied].sort())
+    expect(made.images).toEqual([written, 'envoyproxy/envoy:v1.30', written])
+  })
+
+  it('by a repository that is written otherwise in purser.yaml', () => {
+    const { tied } = cronJobManifest(manifest, { ...release, repository: 'docker.io/valuecanvas/api' })
+    expect(tied).toEqual(['retry', 'wait'])
+  })
 })

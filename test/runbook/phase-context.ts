@@ -163,7 +163,10 @@ export function remembering(
 
 /** The repository and the registry, which say what they said when the example plan was made. */
 export const asPlanned = {
-  repository: { resolveVersion: async () => ({ ...plan.commit, committedAt: '2026-01-05T10:00:00Z' }) },
+  repository: {
+    resolveVersion: async () => ({ ...plan.commit, committedAt: '2026-01-05T10:00:00Z' }),
+    elsewhere: async () => ({ lfs: [], lfsInstalled: false, submodules: [] }),
+  },
   registry: {
     resolve: async () => ({
       digest: plan.image.digest ?? '',
@@ -239,6 +242,7 @@ export function deploymentState(more: Partial<DeploymentState> = {}): Deployment
     lastHealthy: undefined,
     templateHash: plan.current.templateHash,
     containers: [service.container],
+    images: [{ name: service.container, image: more.image ?? plan.current.image, init: false }],
     revisionHistoryLimit: 10,
     settings: {},
     ...more,

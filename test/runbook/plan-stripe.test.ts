@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SecretConsumer, SecretKeyState } from '../../src/adapters/kubernetes/secrets/port.ts'
 import type { WebhookEndpoint } from '../../src/adapters/stripe/port.ts'
+import { type Effect, storedEffect } from '../../src/model/effects/effects.ts'
 import { expandedEvents } from '../../src/runbook/stripe/event-types.ts'
 import { planStripe } from '../../src/runbook/plan/stripe-plan.ts'
 import { deploy } from '../messages/example-runs.ts'
@@ -23,6 +24,15 @@ function endpoint(more: Partial<WebhookEndpoint> = {}): WebhookEndpoint {
   }
 }
 
+/** The record that a run made the endpoint. */
+function madeBy(run: number, id: string): Effect {
+  const facts = { id: 1, run, phase: 'rollout', target: 'https://old.example/hook', at: new Date(), status: 'applied' }
+  const before = { id: null, enabledEvents: [], status: 'disabled' }
+  return storedEffect({ ...facts, kind: 'stripe-endpoint', before, after: { id } } as Parameters<
+    typeof storedEffect
+  >[0])
+}
+
 interface Facts {
   readonly endpoints?: readonly WebhookEndpoint[]
   readonly secret?: Partial<SecretKeyState>
@@ -31,6 +41,8 @@ interface Facts {
   readonly rotate?: boolean
   readonly consumers?: readonly SecretConsumer[]
   readonly mayRestart?: boolean
+  /** Ids of endpoints that a run of this installation has made. */
+  readonly made?: readonly string[]
 }
 
 function planned(facts: Facts) {
@@ -50,7 +62,10 @@ function planned(facts: Facts) {
         missingPermissions: async (needed) => (facts.mayRestart === false ? needed : []),
       },
     },
-    records: { rollbackClosedUpTo: async () => 0 },
+    records: {
+      rollbackClosedUpTo: async () => 0,
+      effectsOf: async (run) => (facts.made ?? []).map((id) => madeBy(run, id)),
+    },
   })
   return planStripe(context, facts.consumers ?? [])
 }
@@ -131,5 +146,62 @@ describe('what a plan says of Stripe, before anything is made', () => {
     expect(refused.stripe.restarts).toBeUndefined()
     expect(refused.risks.join('\n')).toContain('patch deployments.apps/worker not granted')
     expect((await planned({ consumers })).stripe.restarts).toBeUndefined()
+  })
+})
+
+describe('the endpoint of a URL', () => {
+  it.each([
+    ['of another case', production.webhookUrl.replace('https://api', 'HTTPS://API')],
+    ['with the port that it has anyway', production.webhookUrl.replace('.com/', '.com:443/')],
+  ])('%s is the same', async (_, url) => {
+    expect((await planned({ endpoints: [endpoint({ url })] })).stripe).toMatchObject({
+      action: 'keep',
+      endpoint: 'we_1',
+    })
+  })
+
+  it('with a slash at its end is another one, as Stripe keeps it', async () => {
+    const endpoints = [endpoint({ url: `${production.webhookUrl}/` })]
+    expect((await planned({ endpoints, secret: missing })).stripe).toMatchObject({ action: 'create' })
+  })
+})
+
+describe('an endpoint that Purser made for an address that is no longer the one', () => {
+  const run = deploy({ status: 'planning' })
+  const metadata = {
+    managed_by: 'purser',
+    purser_run: '3',
+    purser_service: service.name,
+    purser_environment: run.environment,
+  }
+  const old = (more: Partial<WebhookEndpoint> = {}) =>
+    endpoint({ id: 'we_old', url: 'https://old.example/hook', metadata, ...more })
+
+  it('is said, and disabled once the new one serves', async () => {
+    const { stripe, risks } = await planned({ endpoints: [endpoint(), old()], made: ['we_old'] })
+    expect(stripe.retires).toEqual(['we_old'])
+    expect(risks).toContain(
+      'we_old, which run #3 made for https://old.example/hook, still gets events: webhookUrl is another address now. It is disabled once the endpoint there serves.',
+    )
+  })
+
+  it('is known by its description, where it was made before it said so itself', async () => {
+    const { purser_environment: _environment, ...before } = metadata
+    const description = `${service.name} billing (${run.environment}), managed by Purser`
+    const endpoints = [endpoint(), old({ metadata: before, description })]
+    expect((await planned({ endpoints, made: ['we_old'] })).stripe.retires).toEqual(['we_old'])
+  })
+
+  it.each<[string, Partial<WebhookEndpoint>, readonly string[]]>([
+    ['of another installation, with services and environments of the same names', {}, []],
+    ['of another service', { metadata: { ...metadata, purser_service: 'other' } }, ['we_old']],
+    ['of another environment', { metadata: { ...metadata, purser_environment: 'staging' } }, ['we_old']],
+    ['that somebody else made', { metadata: {} }, ['we_old']],
+    ['that names no run', { metadata: { ...metadata, purser_run: '3; drop' } }, ['we_old']],
+    ['that is off', { status: 'disabled' }, ['we_old']],
+  ])('is left alone when it is one %s', async (_, more, made) => {
+    const { stripe, risks } = await planned({ endpoints: [endpoint(), old(more)], made })
+    expect(stripe.retires).toBeUndefined()
+    expect(risks.join()).not.toContain('we_old')
   })
 })

@@ -13,12 +13,14 @@ export async function commitVersion(
   files: Readonly<Record<string, string>>,
 ): Promise<string> {
   const clone = await mkdtemp(join(tmpdir(), 'purser-version-'))
+  // Git LFS, where it is installed for the whole machine, refuses pointers to what it does not have.
+  const env = { ...process.env, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' }
   const git = async (...args: string[]) => {
     const person = ['-c', 'user.name=Robin Reyes', '-c', 'user.email=robin@valuecanvas.example']
-    return (await run('git', [...person, '-C', clone, ...args])).stdout.trim()
+    return (await run('git', [...person, '-C', clone, ...args], { env })).stdout.trim()
   }
   try {
-    await run('git', ['clone', '--quiet', '--branch', 'v1.2.0', '--', repository, clone])
+    await run('git', ['clone', '--quiet', '--branch', 'v1.2.0', '--', repository, clone], { env })
     for (const [path, text] of Object.entries(files)) await writeFile(join(clone, path), text)
     const packageJson = join(clone, 'package.json')
     await writeFile(packageJson, (await readFile(packageJson, 'utf8')).replace('"1.2.0"', `"${tag.slice(1)}"`))

@@ -1,4 +1,5 @@
 import { PurserError } from '../../errors.ts'
+import { sameImage } from '../../image-name.ts'
 import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import { changeSince } from '../../model/foreign-change.ts'
 import { foreignChangeSentence } from '../../model/shared-sentences.ts'
@@ -108,7 +109,9 @@ export async function deploymentDrift(context: PhaseContext, approved: DeployPla
   if (deployment.templateHash === approved.current.templateHash) return []
   const set = await imageSet(context)
   const ours =
-    deployment.image === released?.reference && (set !== undefined || deployment.image !== approved.current.image)
+    released !== undefined &&
+    sameImage(deployment.image, released.reference) &&
+    (set !== undefined || !sameImage(deployment.image, approved.current.image))
   const foreign = ours ? await changedSinceSet(context, set, deployment) : await changedDeployment(context, approved)
   return foreign === undefined ? [] : [{ now: foreign }]
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { KubernetesObject } from '../../adapters/kubernetes/manifests/port.ts'
+import { sameRepository } from '../../image-name.ts'
 import { readYaml } from '../../config/yaml-text.ts'
 import { CheckFailed } from '../errors.ts'
 
@@ -7,6 +8,10 @@ import { CheckFailed } from '../errors.ts'
 export interface CronJobManifest {
   readonly object: KubernetesObject
   readonly schedule: string
+  /** Containers, init containers among them, that get the image of the release. */
+  readonly tied: readonly string[]
+  /** The images that the manifest names, whether or not they were replaced. */
+  readonly images: readonly string[]
 }
 
 const Container = z.looseObject({ name: z.string(), image: z.string() })
@@ -45,8 +50,9 @@ export function cronJobManifest(
 ): CronJobManifest {
   const read = readCronJob(text, release)
   const template = read.spec.jobTemplate.spec.template.spec
+  const isReleased = ({ image }: z.infer<typeof Container>) => sameRepository(image, release.repository)
   const released = (container: z.infer<typeof Container>) =>
-    repositoryOf(container.image) === release.repository ? { ...container, image: release.image } : container
+    isReleased(container) ? { ...container, image: release.image } : container
   const containers = template.containers.map(released)
   const initContainers = template.initContainers?.map(released)
   const spec = { ...template, containers, ...(initContainers === undefined ? {} : { initContainers }) }
@@ -60,7 +66,9 @@ export function cronJobManifest(
       jobTemplate: { ...read.spec.jobTemplate, spec: { ...read.spec.jobTemplate.spec, template: podTemplate } },
     },
   }
-  return { object, schedule: read.spec.schedule }
+  const named = [...template.containers, ...(template.initContainers ?? [])]
+  const tied = named.filter(isReleased).map(({ name }) => name)
+  return { object, schedule: read.spec.schedule, tied, images: named.map(({ image }) => image) }
 }
 
 function readCronJob(text: string, { file, name }: { file: string; name: string }): z.infer<typeof CronJobYaml> {
@@ -77,17 +85,4 @@ function readCronJob(text: string, { file, name }: { file: string; name: string 
 /** Gives the same object with its schedule suspended or resumed. */
 export function suspended(object: KubernetesObject, suspend: boolean): KubernetesObject {
   return { ...object, spec: { ...(object['spec'] as Record<string, unknown>), suspend } }
-}
-
-/**
- * Cuts an image down to its repository: `127.0.0.1:5000/valuecanvas/api:v1@sha256:…` →
- * `127.0.0.1:5000/valuecanvas/api`.
- */
-export function repositoryOf(image: string): string {
-  return (image.split('@')[0] ?? image).replace(/:[^:/]*$/, '')
-}
-
-/** Returns the tag of an image, `v1.1.0` of `valuecanvas/api:v1.1.0`; undefined when it is named by digest only. */
-export function tagOf(image: string): string | undefined {
-  return image.includes('@') ? undefined : /:([^:/]+)$/.exec(image)?.[1]
 }

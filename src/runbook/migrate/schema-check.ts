@@ -1,6 +1,7 @@
 import type { LedgerEntry, MigrationFile } from '../../adapters/postgres/port.ts'
 import type { MigrationsConfig } from '../../config/service-schema.ts'
 import { PurserError } from '../../errors.ts'
+import { sameImage } from '../../image-name.ts'
 import type { ImageBefore } from '../../model/effects/image.ts'
 import {
   incompatibility,
@@ -102,7 +103,9 @@ export async function releaseOf(
   wanted: { readonly version: string | null; readonly image?: string },
 ): Promise<Pick<KnownRelease, 'version' | 'migrations'> | undefined> {
   const known = (await records.knownReleases()).find(
-    (release) => release.version === wanted.version || (wanted.version === null && release.image === wanted.image),
+    ({ version, image }) =>
+      version === wanted.version ||
+      (wanted.version === null && wanted.image !== undefined && sameImage(image, wanted.image)),
   )
   if (known !== undefined || wanted.version === null) return known
   const tag = (await world.repository.tags(signal)).find(({ name }) => name === wanted.version)

@@ -1,6 +1,8 @@
 import type { Tag } from '../../adapters/git/port.ts'
 import { PurserError } from '../../errors.ts'
+import { imageName, sameRepository } from '../../image-name.ts'
 import { compareUrl } from '../../model/compare-url.ts'
+import { commitIn } from '../../model/revision-label.ts'
 import type { PlannedChanges } from '../../model/planned-changes.ts'
 import type { PhaseContext } from '../phase.ts'
 
@@ -61,24 +63,20 @@ async function runningCommit(context: PhaseContext, { image, version }: Running)
 
 async function commitOfImage(context: PhaseContext, image: string): Promise<RunningCommit | undefined> {
   const { world, service, signal } = context
-  const named = /^(?<repository>.+?)(?::(?<tag>[\w.-]+))?(?:@(?<digest>sha256:[0-9a-f]{64}))?$/.exec(image)?.groups
-  const reference = named?.['digest'] ?? named?.['tag']
+  const { tag, digest } = imageName(image)
+  const reference = digest ?? tag
   // What another repository has under the same tag says nothing of what runs.
-  if (reference === undefined || nameInHub(named?.['repository']) !== nameInHub(service.image.repository))
-    return undefined
+  if (reference === undefined || !sameRepository(image, service.image.repository)) return undefined
   try {
     const { revision } = await world.registry.resolve(service.image.repository, reference, signal)
-    if (revision === undefined || !/^[0-9a-f]{7,64}$/.test(revision)) return undefined
-    return { commit: revision, readFrom: named?.['digest'] === undefined ? 'tagged image' : 'image' }
+    const named = commitIn(revision)
+    // What was built from a commit and changed is none that could be compared with.
+    if (named === undefined || named.changed) return undefined
+    return { commit: named.digits, readFrom: digest === undefined ? 'tagged image' : 'image' }
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof PurserError)) throw error
     // The registry may have removed what runs; its tag in the repository still tells.
     return undefined
   }
-}
-
-/** Docker Hub's images have several names. */
-function nameInHub(repository = ''): string {
-  return repository.replace(/^(?:(?:index|registry-1)\.)?docker\.io\//, '').replace(/^library\//, '')
 }

@@ -1,11 +1,15 @@
-import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
+import type { ContainerImage, DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
+import { sameRepository, tagOf } from '../../image-name.ts'
 import { flattened } from '../../model/configuration.ts'
 import type { DeployPlan, PlannedImage } from '../../model/deploy-plan.ts'
+import type { Tagged } from '../../model/revision-label.ts'
 import { clusterFacts, clusterRisks } from './cluster-risks.ts'
+import { sentence } from '../../text.ts'
 import { causeOf, type Phase, type PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
+import { containersBeside } from '../rollout/going-along.ts'
 import { planImage } from '../rollout/image.ts'
-import { tagOf } from '../cronjobs/manifests.ts'
+import { revisionWords } from '../rollout/revision-words.ts'
 import { planStripe } from './stripe-plan.ts'
 import { schemaRisks } from '../migrate/schema-check.ts'
 import { secretAnnotation } from '../stripe/signing-secret.ts'
@@ -13,6 +17,7 @@ import { planChanges } from './changes-plan.ts'
 import { comparedConfiguration } from '../confirm/compared-configuration.ts'
 import { planCronJobs } from './cronjobs-plan.ts'
 import { requireProvenBefore } from './environment-order.ts'
+import { gitRisks } from './git-risks.ts'
 import { readIdentities } from '../confirm/identities.ts'
 import { planMigrations } from './migrations-plan.ts'
 import { plannedEffects } from './planned-effects.ts'
@@ -40,13 +45,14 @@ async function readablePlan(context: PhaseContext): Promise<DeployPlan> {
 export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
   const { world, service, environment, run, signal } = context
   const commit = await world.repository.resolveVersion(run.version, signal)
-  const image = await planImage(context, commit.sha)
+  const image = await planImage(context, commit)
   await requireProvenBefore(context, { commit, image })
-  const [deployment, migrations, cronJobs, facts] = await Promise.all([
+  const [deployment, migrations, cronJobs, facts, checkoutRisks] = await Promise.all([
     currentDeployment(context),
     planMigrations(context, commit.sha),
     planCronJobs(context, commit.sha, image.reference),
     clusterFacts(context),
+    gitRisks(context, commit.sha),
     requireReadOnlyQueries(context),
   ])
   const consumers = facts.secretConsumers.others
@@ -54,11 +60,13 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
   const currentVersion = await versionOf(context, deployment.image)
   const leadsTo = await readIdentities(context, deployment)
   const schema = await schemaRisks(context, migrations.schema, currentVersion)
+  const beside = containersBeside(deployment.images, service.container, currentVersion)
   const dryRun = await world.cluster.setImage(
     {
       deployment: service.deployment,
       container: service.container,
       image: image.reference,
+      along: beside.along,
       changeCause: causeOf(context),
       templateAnnotations: podsRead === undefined ? {} : { [secretAnnotation]: podsRead },
       dryRun: true,
@@ -82,15 +90,24 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
     migrations: migrations.planned,
     cluster: dryRun.differences,
     stripe,
-    cronJobs,
-    rollback: rollbackPreview(context, deployment, endpoint, cronJobs, image),
+    cronJobs: cronJobs.planned,
+    rollback: rollbackPreview(context, deployment, endpoint, cronJobs.planned, image),
     risks: [
       ...isolationRisk(context),
+      ...checkoutRisks,
       ...schema,
       ...migrations.risks,
       ...clusterRisks(context, deployment, image.platforms, facts),
       ...imageRisks(image, dryRun.outcome === 'unchanged'),
+<<<<<<< HEAD
       ...risksOf(context, deployment),
+=======
+      ...revisionRisk(context, commit, image),
+      ...stayingRisk(beside.staying),
+      ...strangerRisk(context, deployment),
+      ...risksOf(deployment),
+      ...cronJobs.risks,
+>>>>>>> hardening
       ...stripeRisks,
       ...leadsTo.risks,
     ],
@@ -99,7 +116,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
     monitorMinutes: service.monitor.minutes,
     configuration: comparedConfiguration(service, environment),
     identities: leadsTo.identities,
-    effects: plannedEffects(context, { image, migrations: migrations.planned, stripe, cronJobs }),
+    effects: plannedEffects(context, { image, migrations: migrations.planned, stripe, cronJobs: cronJobs.planned }),
   }
 }
 
@@ -145,16 +162,20 @@ async function versionOf({ world, service, signal }: PhaseContext, image: string
   return tags[digests.findIndex((one) => one?.digest === digest)]?.name
 }
 
-function imageRisks({ build, reference, revision }: PlannedImage, sameImage: boolean): readonly string[] {
+function imageRisks({ build, reference }: PlannedImage, sameImage: boolean): readonly string[] {
   if (typeof build === 'object') {
     if (build.replaces === null) return []
     const now = `${reference} is in the registry already (${build.replaces.slice(0, 19)}…)`
     return [`${now}, but does not say that it was built from this commit: the build puts another image under the tag.`]
   }
-  return [
-    ...(sameImage ? ['The deployment already runs this image: no pod will be replaced.'] : []),
-    ...(revision === undefined ? ['The image does not say which commit it was built from.'] : []),
-  ]
+  return sameImage ? ['The deployment already runs this image: no pod will be replaced.'] : []
+}
+
+/** What is deployed may not be what was reviewed: the image says so itself, or does not say. */
+function revisionRisk({ service, run }: PhaseContext, commit: Tagged, image: PlannedImage): readonly string[] {
+  if (service.image.revision === 'ignore' || image.digest === undefined) return []
+  const words = revisionWords(run.version, commit, image.revision)
+  return words === undefined ? [] : [sentence(words)]
 }
 
 /** Whoever approves a version lets its commands run; where they run beside Purser's secrets, that is to be known before. */
@@ -163,7 +184,25 @@ function isolationRisk({ world: { runner }, run }: PhaseContext): readonly strin
   return kind === 'none' ? [`Nothing keeps the commands of ${run.version} apart from Purser. ${sentence}`] : []
 }
 
+<<<<<<< HEAD
 function risksOf({ run, service }: PhaseContext, deployment: DeploymentState): readonly string[] {
+=======
+function stayingRisk(staying: readonly ContainerImage[]): readonly string[] {
+  return staying.map(
+    ({ name, image, init }) =>
+      `${init ? 'Init container' : 'Container'} ${name} runs another image of the same repository (${image}) and keeps it: set it by hand if it belongs to the release.`,
+  )
+}
+
+/** The Deployment runs something that is not of the configured repository: another registry's, or another service's. */
+function strangerRisk({ service }: PhaseContext, { image }: DeploymentState): readonly string[] {
+  const { repository } = service.image
+  if (sameRepository(image, repository)) return []
+  return [`${service.container} runs ${image} now, which is not of ${repository}: this deploy puts it there.`]
+}
+
+function risksOf(deployment: DeploymentState): readonly string[] {
+>>>>>>> hardening
   return [
     ...(deployment.replicas === 0
       ? [

@@ -1,6 +1,6 @@
 import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import type { PlannedCronJob, PlannedImage } from '../../model/deploy-plan.ts'
-import { tagOf } from '../cronjobs/manifests.ts'
+import { tagOf } from '../../image-name.ts'
 import type { PhaseContext } from '../phase.ts'
 import type { EndpointDecision } from '../stripe/webhook-endpoint.ts'
 

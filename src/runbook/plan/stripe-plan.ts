@@ -6,6 +6,7 @@ import { CheckFailed } from '../errors.ts'
 import { expandedEvents } from '../stripe/event-types.ts'
 import { describePermission } from '../preflight/permissions.ts'
 import { endsOverlap } from '../stripe/signing-secret.ts'
+import { type MovedEndpoint, movedEndpoints } from '../stripe/moved-endpoints.ts'
 import { formerEndpoints, leftovers } from '../stripe/retire-endpoint.ts'
 import { decideEndpoint, type EndpointDecision, isUseless, unfinishedOf } from '../stripe/webhook-endpoint.ts'
 
@@ -50,7 +51,9 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
   const takeOver = writes ? takenOver(name, key, secret) : []
   const restarts = writes ? await restartsOf(context, consumers) : { restarted: [], risks: [] }
   const overlapEnds = !writes && (await endsOverlap(context, secret))
-  const retires = decision.endpoint === undefined ? [] : retiredBeside(decision, endpoints)
+  const moved = await movedEndpoints(context, endpoints)
+  const beside = decision.endpoint === undefined ? [] : retiredBeside(decision, endpoints)
+  const retires = [...beside, ...moved.map(({ endpoint }) => endpoint.id)]
   const removes = await removedWith(context, decision, { endpoints, keys: secret.keys })
   return {
     decision,
@@ -76,6 +79,7 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
       ...takeOver.map((who) => `${who} has set Secret ${name}/${key} by hand: this deploy takes the key over.`),
       ...restarts.risks,
       ...replacementRisk(context, decision),
+      ...moved.map(movedRisk),
     ],
   }
 }
@@ -198,6 +202,11 @@ async function restartsOf(
     )
   }
   return { restarted, risks }
+}
+
+/** An endpoint that nobody looks after goes on to send events to an address that the service may no longer have. */
+function movedRisk({ endpoint: { id, url }, run }: MovedEndpoint): string {
+  return `${id}, which run #${run} made for ${url}, still gets events: webhookUrl is another address now. It is disabled once the endpoint there serves.`
 }
 
 function replacementRisk({ service }: PhaseContext, { action, why, endpoint }: EndpointDecision): readonly string[] {

@@ -1,6 +1,7 @@
 import type { ResolvedImage } from '../../adapters/registry/port.ts'
 import type { PushBefore, PushedImage } from '../../model/effects/image-push.ts'
 import type { DeployPlan, PlannedBuild } from '../../model/deploy-plan.ts'
+import { revisionVerdict } from '../../model/revision-label.ts'
 import { platformRisk } from '../plan/cluster-risks.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
@@ -43,7 +44,7 @@ async function alreadyPushed(
   const there = await taggedImage(context, signal)
   if (there === undefined) return undefined
   const recorded = await builtImage(context, plan)
-  const ours = there.digest !== before.digest && there.revision === plan.commit.sha
+  const ours = there.digest !== before.digest && revisionVerdict(there.revision, plan.commit) === 'same'
   return ours || there.digest === recorded?.digest ? there : undefined
 }
 
@@ -88,8 +89,12 @@ async function pushed(
     throw new CheckFailed('image_not_pushed', `the build ended well, but the registry has no ${image.reference}`, {
       hint,
     })
-  requireSameCommit(context.run.version, commit.sha, there.revision)
-  if (there.revision === undefined && there.digest === before.digest)
+  const verdict = revisionVerdict(there.revision, commit)
+  const { revision } = context.service.image
+  // The plan was approved before there was an image: nobody could see a risk that is known only now.
+  if (revision === 'require' || (revision === 'warn' && verdict !== 'unnamed'))
+    requireSameCommit(context.run.version, commit, there.revision)
+  if (verdict !== 'same' && there.digest === before.digest)
     throw new CheckFailed(
       'image_not_pushed',
       `the build ended well, but ${image.reference} is the image that was there before (${there.digest.slice(0, 19)}…)`,
@@ -117,7 +122,7 @@ async function accepted(
       : `Built ${image.reference} from ${commit.sha.slice(0, 7)} in ${Math.round(built.milliseconds / 1_000)} s.`,
     `The registry has it as ${digest}: this is what will be rolled out.`,
     ...(former === undefined || former === null || former === digest ? [] : [`The tag named ${former} before.`]),
-    ...(revision === undefined
+    ...(service.image.revision !== 'ignore' && revisionVerdict(revision, commit) === 'unnamed'
       ? [`The image does not say which commit it was built from (label ${revisionLabel}).`]
       : []),
     ...platformRisk(platforms, nodePlatforms).filter((line) => !line.startsWith('Unknown')),

@@ -1,9 +1,11 @@
 import { ImageError, type ResolvedImage } from '../../adapters/registry/port.ts'
 import type { PushedImage } from '../../model/effects/image-push.ts'
 import type { DeployPlan, PlannedBuild, PlannedImage } from '../../model/deploy-plan.ts'
+import { revisionVerdict, type Tagged } from '../../model/revision-label.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { fillIn } from '../workspace/workspace-command.ts'
+import { revisionWords } from './revision-words.ts'
 
 /** The image that a run rolls out, known by its digest. */
 export interface ReleasedImage {
@@ -15,17 +17,18 @@ export interface ReleasedImage {
 /**
  * Plans which image the deploy will roll out: the one that the tag names, or one that Purser builds from the commit.
  */
-export async function planImage(context: PhaseContext, commit: string): Promise<PlannedImage> {
+export async function planImage(context: PhaseContext, commit: Tagged): Promise<PlannedImage> {
   const { service, run, world, signal } = context
   const { repository, build } = service.image
   if (build === 'none') {
     const image = await world.registry.resolve(repository, run.version, signal)
-    requireSameCommit(run.version, commit, image.revision)
+    if (service.image.revision === 'require') requireSameCommit(run.version, commit, image.revision)
     return { ...given(repository, image), build: 'none' }
   }
   const there = await taggedImage(context, signal)
-  if (there?.revision === commit) return { ...given(repository, there), build: 'reused' }
-  const commands = build.run.map((argv) => argv.map((word) => filled(context, commit, word)))
+  if (there !== undefined && revisionVerdict(there.revision, commit) === 'same')
+    return { ...given(repository, there), build: 'reused' }
+  const commands = build.run.map((argv) => argv.map((word) => filled(context, commit.sha, word)))
   return {
     reference: `${repository}:${run.version}`,
     digest: undefined,
@@ -106,15 +109,15 @@ export async function taggedImage(
   }
 }
 
-export function requireSameCommit(version: string, sha: string, revision: string | undefined): void {
-  if (revision === undefined || revision === sha) return
-  throw new CheckFailed(
-    'image_of_another_commit',
-    `comparing image and tag: the image ${version} was built from ${revision.slice(0, 7)}, the tag is ${sha.slice(0, 7)}`,
-    {
-      hint: 'Build and push the image from the tagged commit, or deploy the version that the image was built from.',
-    },
-  )
+/** Raises CheckFailed unless the image says that it was built from the commit of the tag. */
+export function requireSameCommit(version: string, commit: Tagged, revision: string | undefined): void {
+  const words = revisionWords(version, commit, revision)
+  if (words === undefined) return
+  throw new CheckFailed('image_of_another_commit', `comparing image and tag: ${words}`, {
+    hint:
+      'Build the image from the tagged commit, with the label org.opencontainers.image.revision; or deploy the version that it was built from. ' +
+      'Where the label means something else, service.image.revision in purser.yaml says what to make of it.',
+  })
 }
 
 /** Fills the values of this release into a word of a build command. */

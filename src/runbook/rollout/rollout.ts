@@ -1,11 +1,13 @@
 import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import type { PodState } from '../../adapters/kubernetes/pods/port.ts'
 import type { ImageAfter, ImageBefore } from '../../model/effects/image.ts'
+import { sameImage } from '../../image-name.ts'
 import { sampleBaseline } from '../monitor/baseline.ts'
 import { changedDeployment } from '../confirm/confirm-plan.ts'
 import { causeOf, type Phase, type PhaseContext, planOf } from '../phase.ts'
 import { provideCredentials } from '../stripe/credentials.ts'
 import { CheckFailed, PlanOutdated } from '../errors.ts'
+import { containersBeside } from './going-along.ts'
 import { type ReleasedImage, releasedImage } from './image.ts'
 import { currentDeployment } from '../plan/plan.ts'
 import { watchRollout } from './watch-rollout.ts'
@@ -50,13 +52,14 @@ async function setImage(context: PhaseContext, image: ReleasedImage, signal: Abo
   const current = await currentDeployment(context)
   const secret = await world.cluster.secretKey(name, key, signal)
   // Somebody else has changed the Deployment since the approval, and Purser does not overwrite that.
-  if (current.image !== image.reference && current.templateHash !== plan.current.templateHash)
+  if (!sameImage(current.image, image.reference) && current.templateHash !== plan.current.templateHash)
     throw new PlanOutdated([{ now: await changedDeployment(context, plan) }])
   const { templateHash } = await world.cluster.setImage(
     {
       deployment: service.deployment,
       container: service.container,
       image: image.reference,
+      along: containersBeside(current.images, service.container, plan.current.version).along,
       changeCause: causeOf(context),
       // Pods read the Secret when they start, so another secret must give other pods, even for the same image.
       templateAnnotations: secret.fingerprint === undefined ? {} : { [secretAnnotation]: secret.fingerprint },

@@ -1,5 +1,6 @@
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
 import type { EndpointBefore } from '../../model/effects/stripe-endpoint.ts'
+import { sameUrl } from '../../model/same-url.ts'
 import { Sensitive } from '../../sensitive.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
 import { CheckFailed, PlanOutdated } from '../errors.ts'
@@ -11,6 +12,8 @@ import {
   isUseless,
   madeBy,
   managedBy,
+  ofEnvironment,
+  ofService,
   replaces,
   secretFingerprint,
   unfinishedOf,
@@ -108,7 +111,7 @@ async function madeBefore(context: PhaseContext, former: string | undefined, sig
   requireKnownOutcome(context, unfinishedOf(run.number, environment.webhookUrl, endpoints))
   return endpoints.find(
     ({ url, metadata }) =>
-      url === environment.webhookUrl &&
+      sameUrl(url, environment.webhookUrl) &&
       metadata[madeBy] === String(run.number) &&
       metadata[replaces] === former &&
       secret.fingerprints.includes(metadata[secretFingerprint] ?? ''),
@@ -166,7 +169,8 @@ async function createEndpoint(context: PhaseContext, creation: Creation): Promis
           metadata: {
             [managedBy]: 'purser',
             [madeBy]: String(run.number),
-            purser_service: service.name,
+            [ofService]: service.name,
+            [ofEnvironment]: run.environment,
             ...(former === null ? {} : { [replaces]: former.id }),
           },
           description: `${service.name} billing (${run.environment}), managed by Purser`,

@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
+import { sameUrl } from '../../model/same-url.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
 import { endpointBefore } from './credentials.ts'
 import { missedEvents, resendEvents } from './missed-events.ts'
+import { movedEndpoints } from './moved-endpoints.ts'
 import { keptAside } from './signing-secret.ts'
 import { madeBy, managedBy, replaces, retiredBy } from './webhook-endpoint.ts'
 
@@ -25,9 +27,9 @@ const slackMs = 2_000
 export async function retireEndpoint(context: PhaseContext, current: WebhookEndpoint): Promise<readonly string[]> {
   const { world, run, signal } = context
   const planned = planOf(run).stripe.retires ?? []
-  const formers = formerEndpoints(current, await world.stripe.endpoints(signal)).filter(({ id }) =>
-    planned.includes(id),
-  )
+  const endpoints = await world.stripe.endpoints(signal)
+  const moved = (await movedEndpoints(context, endpoints)).map(({ endpoint }) => endpoint)
+  const formers = [...formerEndpoints(current, endpoints), ...moved].filter(({ id }) => planned.includes(id))
   const rotated = formers.length > 0 || current.metadata[replaces] !== undefined
   for (const former of formers) {
     await context.report(`waiting for what ${former.id} still owes`)
@@ -67,7 +69,7 @@ async function isLost({ records, run, environment }: PhaseContext): Promise<bool
   return effects.some(
     (effect) =>
       effect.kind === 'stripe-endpoint' &&
-      effect.target === environment.webhookUrl &&
+      sameUrl(effect.target, environment.webhookUrl) &&
       effect.before.insteadOf !== undefined,
   )
 }
@@ -79,7 +81,7 @@ export function formerEndpoints(
 ): readonly WebhookEndpoint[] {
   return endpoints.filter(
     (endpoint) =>
-      endpoint.url === current.url &&
+      sameUrl(endpoint.url, current.url) &&
       endpoint.id !== current.id &&
       endpoint.status === 'enabled' &&
       (endpoint.id === current.metadata[replaces] || endpoint.metadata[managedBy] === 'purser'),
@@ -118,7 +120,7 @@ export async function leftovers(
   const isOver = (number: number) => number <= closed && number !== run.number
   const retired = endpoints.filter(
     ({ url, status, metadata }) =>
-      url === environment.webhookUrl &&
+      sameUrl(url, environment.webhookUrl) &&
       status === 'disabled' &&
       metadata[managedBy] === 'purser' &&
       metadata[retiredBy] !== undefined &&

@@ -1,6 +1,7 @@
 import type { SecretKeyState } from '../../adapters/kubernetes/secrets/port.ts'
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
 import type { DeployPlan } from '../../model/deploy-plan.ts'
+import { sameUrl } from '../../model/same-url.ts'
 
 /*
  * The decision about the Stripe endpoint of a URL: pure, so a repeat after a crash comes to the same from the same
@@ -39,6 +40,9 @@ export const secretFingerprint = 'purser_secret'
 export const madeBy = 'purser_run'
 export const replaces = 'purser_replaces'
 export const retiredBy = 'purser_retired_by'
+/** Whose it is, whatever its address. */
+export const ofService = 'purser_service'
+export const ofEnvironment = 'purser_environment'
 
 /**
  * Decides what the endpoint of a URL needs. There is never a second one beside a working one for good: it is created
@@ -77,7 +81,7 @@ export function isUseless({ action, endpoint, why }: EndpointDecision): boolean 
 export function unfinishedOf(run: number | undefined, url: string, endpoints: readonly WebhookEndpoint[]) {
   return endpoints.find(
     (endpoint) =>
-      endpoint.url === url &&
+      sameUrl(endpoint.url, url) &&
       endpoint.metadata[managedBy] === 'purser' &&
       endpoint.metadata[madeBy] === String(run) &&
       endpoint.metadata[secretFingerprint] === undefined,
@@ -99,7 +103,7 @@ function chooseEndpoint(url: string, { endpoints, secret, run }: EndpointFacts):
     )
   }
   return endpoints
-    .filter((endpoint) => endpoint.url === url && endpoint !== unfinished)
+    .filter((endpoint) => sameUrl(endpoint.url, url) && endpoint !== unfinished)
     .sort((a, b) => rank(b) - rank(a))[0]
 }
 

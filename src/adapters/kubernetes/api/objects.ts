@@ -56,7 +56,10 @@ export interface PodTemplate {
     readonly labels?: Readonly<Record<string, string>>
     readonly annotations?: Readonly<Record<string, string>>
   }
-  readonly spec: { readonly containers: readonly { readonly name: string; readonly image: string }[] }
+  readonly spec: {
+    readonly containers: readonly { readonly name: string; readonly image: string }[]
+    readonly initContainers?: readonly { readonly name: string; readonly image: string }[]
+  }
 }
 
 interface LabelSelector {

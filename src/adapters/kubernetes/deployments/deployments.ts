@@ -10,10 +10,10 @@
 import {
   type ApiList,
   changeCauseAnnotation,
-  containerImage,
   controlledBy,
   type Deployment,
   type Pod,
+  type PodTemplate,
   type ReplicaSet,
   revisionAnnotation,
   sameTemplate,
@@ -21,15 +21,23 @@ import {
   templateHash,
   withoutTemplateHash,
 } from '../api/objects.ts'
+import { sameImage } from '../../../image-name.ts'
 import { fieldManager } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import { differences } from '../api/differences.ts'
 import { ClusterError } from '../api/errors.ts'
 import { historyOf } from './history.ts'
 import type { Paths } from '../api/paths.ts'
-import type { DeploymentHistory, DeploymentState, ImageChange, ImageSet, ReplicaSetUndo } from './port.ts'
+import type {
+  ContainerImage,
+  DeploymentHistory,
+  DeploymentState,
+  ImageChange,
+  ImageSet,
+  ReplicaSetUndo,
+} from './port.ts'
 import type { ApplyOutcome } from '../manifests/port.ts'
-import { imageIn, lastHealthy, revisionOf } from './revisions.ts'
+import { imageIn, imagesOf, lastHealthy, revisionOf } from './revisions.ts'
 import { currentReplicaSet, type RolloutView } from './rollout-verdict.ts'
 
 /**
@@ -71,6 +79,7 @@ export class DeploymentsApi {
       lastHealthy: healthy && revisionOf(healthy, container),
       templateHash: templateHash(template),
       containers: template.spec.containers.map((one) => one.name),
+      images: imagesOf(template),
       revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
       settings,
     }
@@ -92,7 +101,7 @@ export class DeploymentsApi {
       const currentHash = templateHash(before.spec.template)
       if (isAlready(before, change)) return { ...unchanged, templateHash: currentHash }
       if (change.onlyIfTemplate !== undefined && currentHash !== change.onlyIfTemplate)
-        throw changed(`setting the image of ${change.deployment}`)
+        throw changedMeanwhile(`setting the image of ${change.deployment}`)
       try {
         const after = await this.#patch(before, imagePatch(before, change), change.dryRun === true, signal)
         return { ...outcomeOf(before, after), templateHash: templateHash(after.spec.template) }
@@ -114,13 +123,14 @@ export class DeploymentsApi {
             container,
             image,
             changeCause,
+            along: undo.along ?? [],
             ...(onlyIfTemplate === undefined ? {} : { onlyIfTemplate }),
           },
           signal,
         )
       if (sameTemplate(set.spec.template, before.spec.template)) return unchanged
       if (onlyIfTemplate !== undefined && templateHash(before.spec.template) !== onlyIfTemplate)
-        throw changed(`rolling back ${name}`)
+        throw changedMeanwhile(`rolling back ${name}`)
       if (before.spec.paused === true)
         throw new ClusterError('deployment_paused', `rolling back ${name}: the deployment is paused`, {
           hint: `Resume it with "kubectl rollout resume deployment/${name}", then retry.`,
@@ -201,20 +211,32 @@ export class DeploymentsApi {
   }
 }
 
-function isAlready({ spec }: Deployment, { container, image, templateAnnotations = {} }: ImageChange): boolean {
+function isAlready({ spec }: Deployment, change: ImageChange): boolean {
+  const { image, templateAnnotations = {} } = change
   const present = spec.template.metadata?.annotations ?? {}
   const annotated = Object.entries(templateAnnotations).every(([key, value]) => present[key] === value)
-  return annotated && containerImage(spec.template, container) === image
+  return annotated && changed(spec.template, change).every((one) => sameImage(one.image, image))
 }
 
-function imagePatch({ metadata }: Deployment, change: ImageChange): object {
-  const { container, image, changeCause, templateAnnotations } = change
+/** The containers that get the image. One that is not there is left out: a patch with an unknown name would add a container. */
+function changed(template: PodTemplate, { container, along = [] }: ImageChange): readonly ContainerImage[] {
+  return imagesOf(template).filter(({ name }) => name === container || along.includes(name))
+}
+
+function imagePatch({ metadata, spec }: Deployment, change: ImageChange): object {
+  const { image, changeCause, templateAnnotations } = change
+  const containers = changed(spec.template, change)
+  const patchOf = (init: boolean) => containers.filter((one) => one.init === init).map(({ name }) => ({ name, image }))
+  const initContainers = patchOf(true)
   return {
     metadata: { resourceVersion: metadata.resourceVersion, annotations: { [changeCauseAnnotation]: changeCause } },
     spec: {
       template: {
         ...(templateAnnotations === undefined ? {} : { metadata: { annotations: templateAnnotations } }),
-        spec: { containers: [{ name: container, image }] },
+        spec: {
+          containers: patchOf(false),
+          ...(initContainers.length === 0 ? {} : { initContainers }),
+        },
       },
     },
   }
@@ -230,7 +252,7 @@ function isStale(error: unknown): boolean {
   return error.status === 409 || (error.status === 422 && error.message.includes('rejected our request'))
 }
 
-function changed(doing: string): ClusterError {
+function changedMeanwhile(doing: string): ClusterError {
   return new ClusterError('deployment_changed', `${doing}: someone else changed the deployment meanwhile`, {
     hint: 'Look at what runs now, then ask again.',
   })

@@ -10,7 +10,7 @@ import {
 import { fieldManager } from '../api/field-manager.ts'
 import { differences } from '../api/differences.ts'
 import type { DeploymentHistory, KnownRevision, TemplateWriter } from './port.ts'
-import { imageIn, lastHealthy, newestFirst, revisionOf } from './revisions.ts'
+import { imageIn, imagesOf, lastHealthy, newestFirst, revisionOf } from './revisions.ts'
 import { currentReplicaSet } from './rollout-verdict.ts'
 
 /** Tells what runs, who made it so, and which revisions the cluster still keeps, newest first. */
@@ -33,6 +33,7 @@ export function historyOf(deployment: Deployment, sets: readonly ReplicaSet[], c
   }
   return {
     image: imageIn(deployment, container),
+    images: imagesOf(spec.template),
     templateHash: templateHash(spec.template),
     paused: spec.paused === true,
     revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,

@@ -12,7 +12,7 @@ export interface Deployments {
   autoscaler(deployment: string, signal: AbortSignal): Promise<Autoscaler | 'none' | 'unknown'>
 
   /**
-   * Sets the image of one container by a strategic merge patch, and records the change cause and any template
+   * Sets the image of one container, and of those that go along, by a strategic merge patch, and records the change cause and any template
    * annotations (such as the credentials' hash). Nothing is sent when all of it is set already, so repeating is safe.
    * With `dryRun` the server validates and stores nothing.
    */
@@ -63,10 +63,19 @@ export interface DeploymentState {
   /** SHA-256 of the pod template. It changes exactly when the pods would. */
   readonly templateHash: string
   readonly containers: readonly string[]
+  /** Those and the init containers, each with its image. */
+  readonly images: readonly ContainerImage[]
   /** How many former ReplicaSets the cluster keeps for a rollback. */
   readonly revisionHistoryLimit: number
   /** The rest of its spec: neither its pods nor their number, but how they are replaced. */
   readonly settings: Readonly<Record<string, unknown>>
+}
+
+export interface ContainerImage {
+  readonly name: string
+  readonly image: string
+  /** Whether it is an init container. */
+  readonly init: boolean
 }
 
 export interface Revision {
@@ -108,6 +117,7 @@ export interface TemplateWriter {
 export interface DeploymentHistory {
   /** Image of the configured container. */
   readonly image: string
+  readonly images: readonly ContainerImage[]
   readonly templateHash: string
   readonly paused: boolean
   readonly revisionHistoryLimit: number
@@ -130,6 +140,8 @@ export interface ImageChange {
   readonly container: string
   /** The image as `repository@sha256:…`. */
   readonly image: string
+  /** Further containers, init containers among them, that get the same image. */
+  readonly along?: readonly string[]
   readonly changeCause: string
   readonly templateAnnotations?: Readonly<Record<string, string>>
   /** Raises `deployment_changed` when the template has another hash, because somebody else has changed it. */
@@ -150,6 +162,8 @@ export interface ReplicaSetUndo {
   readonly replicaSetUid: string
   /** The image to set when the ReplicaSet is gone. */
   readonly image: string
+  /** Further containers that get it then. */
+  readonly along?: readonly string[]
   readonly changeCause: string
   /** Raises `deployment_changed` when the template has another hash, because somebody else has changed it. */
   readonly onlyIfTemplate?: string

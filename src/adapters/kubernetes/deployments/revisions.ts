@@ -1,6 +1,13 @@
-import { conditionOf, containerImage, type Deployment, type ReplicaSet, revisionAnnotation } from '../api/objects.ts'
+import {
+  conditionOf,
+  containerImage,
+  type Deployment,
+  type PodTemplate,
+  type ReplicaSet,
+  revisionAnnotation,
+} from '../api/objects.ts'
 import { ClusterError } from '../api/errors.ts'
-import type { Revision } from './port.ts'
+import type { ContainerImage, Revision } from './port.ts'
 
 /**
  * Finds the revision that a rollback may go back to. The current one has proven nothing while its rollout is not
@@ -33,6 +40,15 @@ export function revisionOf({ metadata, spec }: ReplicaSet, container: string): R
     replicaSet: { name: metadata.name, uid: metadata.uid },
     image: containerImage(spec.template, container) ?? '',
   }
+}
+
+/** Lists every container of the pods with its image. */
+export function imagesOf({ spec }: PodTemplate): readonly ContainerImage[] {
+  const { containers, initContainers = [] } = spec
+  return [
+    ...containers.map(({ name, image }) => ({ name, image, init: false })),
+    ...initContainers.map(({ name, image }) => ({ name, image, init: true })),
+  ]
 }
 
 /**

@@ -1,3 +1,4 @@
+import { sameImage } from '../../../image-name.ts'
 import {
   conditionOf,
   containerImage,
@@ -38,7 +39,7 @@ export function verdictOf(
   image: string,
 ): RolloutVerdict {
   const running = containerImage(spec.template, container) ?? 'nothing'
-  if (running !== image) return { kind: 'superseded', image: running }
+  if (!sameImage(running, image)) return { kind: 'superseded', image: running }
   const wanted = spec.replicas ?? 1
   const { replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status
   if ((metadata.generation ?? 0) > (status.observedGeneration ?? 0))

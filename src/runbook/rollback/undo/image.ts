@@ -5,6 +5,7 @@ import { foreignChangeSentence } from '../../../model/shared-sentences.ts'
 import type { EffectOf } from '../../../model/effects/effects.ts'
 import { causeOf, type PhaseContext } from '../../phase.ts'
 import { CheckFailed } from '../../errors.ts'
+import { containersBeside } from '../../rollout/going-along.ts'
 import { watchRollout } from '../../rollout/watch-rollout.ts'
 
 /**
@@ -38,6 +39,8 @@ export async function undoImage(
     deployment: effect.target,
     container: service.container,
     image,
+    // Where the revision is gone only images are set: those that run the same image now go back together.
+    along: containersBeside(history.images, service.container).along,
     changeCause: causeOf(context),
     onlyIfTemplate: history.templateHash,
   }

@@ -1,6 +1,7 @@
 import type { EffectOf } from '../../../model/effects/effects.ts'
+import { sameUrl } from '../../../model/same-url.ts'
 import type { PhaseContext } from '../../phase.ts'
-import { retiredBy } from '../../stripe/webhook-endpoint.ts'
+import { madeBy, retiredBy } from '../../stripe/webhook-endpoint.ts'
 
 /**
  * Disables an endpoint that the run created (its deliveries can still be looked at); gives another its former state
@@ -42,6 +43,6 @@ async function createdId(
   if (effect.after !== undefined) return effect.after.id
   const endpoints = await world.stripe.endpoints(signal)
   return endpoints.find(
-    (endpoint) => endpoint.url === effect.target && endpoint.metadata['purser_run'] === String(effect.run),
+    (endpoint) => sameUrl(endpoint.url, effect.target) && endpoint.metadata[madeBy] === String(effect.run),
   )?.id
 }

@@ -1,0 +1,17 @@
+/**
+ * Tells whether two URLs are one address: scheme and host in any case, a port that is the scheme's own or left out, an empty path
+ * or `/`, a path with or without dots. What a server may tell apart stays apart: a slash at the end, the case of the path, the query.
+ */
+export function sameUrl(one: string, other: string): boolean {
+  return one === other || (URL.canParse(one) && URL.canParse(other) && address(one) === address(other))
+}
+
+/** What is asked: a fragment is never sent. The standard parser writes host, port and dots in one way. */
+function address(text: string): string {
+  const url = new URL(text)
+  url.hash = ''
+  // A name with a dot at its end is the same name, written to its root.
+  if (url.hostname.endsWith('.')) url.hostname = url.hostname.slice(0, -1)
+  // Escapes have two spellings: `%2f` and `%2F`.
+  return url.href.replace(/%[0-9a-f]{2}/gi, (escape) => escape.toUpperCase())
+}
