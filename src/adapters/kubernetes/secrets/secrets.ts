@@ -38,6 +38,7 @@ export class SecretsApi {
       keyExists: value !== undefined,
       fingerprint: value === undefined ? undefined : fingerprintOf(value),
       fingerprints: value === undefined ? [] : new Sensitive(value).parts(',').map((part) => part.fingerprint),
+      strays: value === undefined ? [] : new Sensitive(value).strays,
       immutable: secret?.immutable === true,
       keys: Object.keys(secret?.data ?? {}).sort(),
       managers: managersOf(secret, key),
