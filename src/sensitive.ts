@@ -21,6 +21,11 @@ export class Sensitive {
     return fingerprintOf(this.reveal())
   }
 
+  /** Says in words what stands in the value and belongs to no key: "a newline stands at its end". */
+  get strays(): readonly string[] {
+    return straysIn(this.#value)
+  }
+
   /** Splits a list such as `new,old`; each value is as secret as the whole. */
   parts(separator: string): readonly Sensitive[] {
     return this.reveal()
@@ -41,6 +46,42 @@ export class Sensitive {
   [inspect.custom](): string {
     return '[secret]'
   }
+}
+
+/**
+ * Names the characters that editors, `echo` and copying leave in a value and that nobody sees, though every comparison
+ * by bytes fails for them. It shows nothing of the value.
+ */
+export function straysIn(value: string): readonly string[] {
+  const text = value.replace(/^\s+|\s+$/g, '')
+  if (value !== '' && text === '') return ['nothing but white space stands in it']
+  const [before, after] = [/^\s*/.exec(value)?.[0] ?? '', /\s*$/.exec(value)?.[0] ?? '']
+  return [
+    ...(before === '' ? [] : [`${whiteSpace(before)} at its beginning`]),
+    ...(after === '' ? [] : [`${whiteSpace(after)} at its end`]),
+    ...(/^(["'`]).*\1$/s.test(text) ? ['quotation marks stand around it'] : []),
+    ...(/^[\u2018-\u201f]|[\u2018-\u201f]$/.test(text) ? ['curly quotation marks stand around it'] : []),
+    ...(/[\u200b-\u200f\u2060-\u2064\u00ad\ufeff]/.test(text) ? ['characters that nobody sees stand in it'] : []),
+    ...(/\\[nr]$/.test(text) ? [`the two characters ${text.slice(-2)} stand at its end`] : []),
+  ]
+}
+
+function whiteSpace(text: string): string {
+  if (/^(?:\r?\n)+$/.test(text)) return text.replaceAll('\r', '').length === 1 ? 'a newline stands' : 'newlines stand'
+  if (/^ +$/.test(text)) return text.length === 1 ? 'a space stands' : `${text.length} spaces stand`
+  if (/^\ufeff+$/.test(text)) return 'a byte order mark stands'
+  return 'white space stands'
+}
+
+/** Returns the value without white space, quotation marks and what nobody sees around it and in it. */
+export function bare(secret: Sensitive): Sensitive {
+  const inside = secret
+    .reveal()
+    .replace(/[\u200b-\u200f\u2060-\u2064\u00ad\ufeff]/g, '')
+    .trim()
+  const end = inside.replace(/(?:\\[nr])+$/, '')
+  const quoted = /^(["'`])(.*)\1$/s.exec(end)?.[2] ?? end
+  return new Sensitive(quoted.replace(/^[\u2018-\u201f]+|[\u2018-\u201f]+$/g, '').trim())
 }
 
 /** Joins secrets to a list, which is as secret as each of them. */

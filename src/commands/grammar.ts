@@ -4,7 +4,8 @@ import { backupsCommand } from './backups.ts'
 import { cancelCommand, retryCommand } from './decide.ts'
 import { deployCommand, planCommand } from './deploy.ts'
 import { diagnoseCommand } from './diagnose.ts'
-import { command, type Row, type Understood } from './grammar/row.ts'
+import { command, type Row, slashCommand, type Understood } from './grammar/row.ts'
+import { firstWord } from './grammar/typed.ts'
 import { historyCommand } from './history.ts'
 import { lockCommand, unlockCommand } from './lock.ts'
 import { tell } from './respond.ts'
@@ -63,8 +64,10 @@ type Parsed =
  * Pure.
  */
 export function parseCommand(text: string, environments: readonly string[]): Parsed {
-  const line = text.trim() || 'help'
-  const typed = line.split(/\s/, 1)[0] ?? ''
+  const begun = firstWord(text)
+  // Whoever copies a whole command types its name twice.
+  const { word, rest } = begun.word === slashCommand ? firstWord(begun.rest) : begun
+  const typed = word === '' ? 'help' : word
   const row = rowOf(typed.toLowerCase())
   if (row === undefined) {
     const nearest = mistyped(
@@ -73,7 +76,7 @@ export function parseCommand(text: string, environments: readonly string[]): Par
     )
     return { ok: false, kind: 'unknown', typed, nearest, usage: rowOf(nearest ?? 'help')?.usage ?? '' }
   }
-  const read = row.parse(line.slice(typed.length), environments)
+  const read = row.parse(rest, environments)
   return read.ok ? read : { ok: false, kind: 'wrong', text: read.problem, usage: row.usage }
 }
 

@@ -10,6 +10,7 @@ import type { Caller, CommandContext } from './command-context.ts'
 import { environmentOf, guard, guardLock } from './guards.ts'
 import type { Submitted } from './dialogs/submitted.ts'
 import { command } from './grammar/row.ts'
+import { tidyWord } from './grammar/typed.ts'
 import { backup, environment } from './grammar/words.ts'
 
 export const restoreCommand = command('restore', {
@@ -58,7 +59,7 @@ export async function confirmRestore(dialog: Submitted, context: CommandContext)
   const { channel, environment, file, sha256 } = Metadata.parse(JSON.parse(dialog.metadata))
   await guard(context, { user: dialog.user, channel }, 'deploy', environment)
   await guardLock(context, environment)
-  const typed = dialog.value(inputs.environment)?.trim() ?? ''
+  const typed = tidyWord(dialog.value(inputs.environment) ?? '')
   if (typed !== environment) return tell(wrongNameTyped(typed, environment, '/billing restore'))
   const backup = (await context.backups(environment)).find((backup) => backup.file === file && backup.sha256 === sha256)
   if (backup === undefined) return tell(backupRemoved(file))

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { beginRollback, type RollbackDependencies, rollbackRefusal } from '../jobs/begin-rollback.ts'
+import { beginRollback, type RollbackDependencies, rollbackRefusal, undoOf } from '../jobs/begin-rollback.ts'
 import {
   deploymentChanged,
   noReasonGiven,
@@ -18,7 +18,7 @@ import { type RollbackTarget, targetOf } from '../model/rollback-target.ts'
 import type { EffectOf } from '../model/effects/effects.ts'
 import { isUndoPlan, type Run } from '../model/run.ts'
 import { hashOfPlan } from '../model/deploy-plan.ts'
-import { planUndo, type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
+import { type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
 import { currentWatch } from '../model/watch.ts'
 import { hasMoved, viewWithRevisions } from './dialogs/rollback-dialog.ts'
 import { type Answer, onBoard, silent, tell } from './respond.ts'
@@ -28,6 +28,7 @@ import { breakGlassAnnouncement } from '../messages/answers/break-glass.ts'
 import { CommandRefused, environmentOf, guard, guardLock, guardRun, guardSomewhere } from './guards.ts'
 import { whySchemaForbids } from './schema-guard.ts'
 import { command } from './grammar/row.ts'
+import { tidyWord } from './grammar/typed.ts'
 import { breakGlass, isReason, revision, run } from './grammar/words.ts'
 
 export const rollbackCommand = command('rollback', {
@@ -111,7 +112,7 @@ export async function confirmRollback(
   if (breakGlass) await guard(context, { user, channel }, 'break_glass', run.environment)
   await guardLock(context, run.environment)
   if (breakGlass && !isReason(reason ?? '')) return tell(noReasonGiven())
-  if (run.kind === 'restore' && typed !== run.environment)
+  if (run.kind === 'restore' && tidyWord(typed) !== run.environment)
     return tell(wrongNameTyped(typed, run.environment, `/billing rollback #${run.number}`))
   const undo = await undoOf(run, context)
   const refused = await rollbackRefusal(run, rollbackDependencies(context))
@@ -159,12 +160,6 @@ export async function guardUndo(rollback: Run, context: CommandContext): Promise
   if (refused === undefined && !moved) return
   const why = refused === undefined ? 'What would be undone has changed since' : rollbackRefusalText(parent, refused)
   throw new CommandRefused('rollback_outdated', why, { hint: 'Reject this one; /billing rollback makes a new list.' })
-}
-
-async function undoOf(run: Run, context: CommandContext): Promise<UndoPlan> {
-  return planUndo(run.number, await context.runs.effects(run.number), {
-    strict: context.config.service.rollback.strict,
-  })
 }
 
 async function newestDeployWithEffects(

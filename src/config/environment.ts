@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { z } from 'zod'
-import { Sensitive } from '../sensitive.ts'
+import { Sensitive, straysIn } from '../sensitive.ts'
 import { ConfigError } from './config-error.ts'
 import { withFiles } from './environment-files.ts'
 import type { PurserConfig } from './purser-yaml.ts'
@@ -149,6 +149,7 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
       .filter(({ name, required }) => required && given[name] === undefined && !notRead.includes(name))
       .map(({ name, usedBy }) => `${name}: is not set; ${usedBy} in purser.yaml names it`),
     ...sameValueProblems(given, config),
+    ...strayProblems(given, [...ownNames, ...namedVariables(config).flatMap(({ name, bare }) => (bare ? [name] : []))]),
   ]
   if (!read.success || problems.length > 0) {
     throw new ConfigError('the environment', problems, 'Set these environment variables and start again.')
@@ -313,8 +314,17 @@ function sameValueProblems(given: Readonly<Record<string, string>>, config: Purs
   )
 }
 
+/** Names the values in which something stands that nobody sees: whoever is sent such a key refuses it, in other words. */
+function strayProblems(given: Readonly<Record<string, string>>, names: readonly string[]): string[] {
+  return [...new Set(names)].flatMap((name) =>
+    straysIn(given[name] ?? '').map((what) => `${name}: ${what}; take it away`),
+  )
+}
+
 interface NamedVariable {
   readonly name: string
+  /** Whether it is an address, a key or a token: white space around it is a slip. What commands get may be any text. */
+  readonly bare: boolean
   /** Whether the start needs it. The phase `preflight` tells missing credentials, which it checks one by one. */
   readonly required: boolean
   readonly usedBy: string
@@ -326,12 +336,18 @@ function namedVariables({ service, environments }: PurserConfig): NamedVariable[
     environments,
   )) {
     all.push(
-      { name: databaseUrlEnv, required: true, usedBy: `environments.${environment}.databaseUrlEnv` },
-      { name: stripe.secretKeyEnv, required: true, usedBy: `environments.${environment}.stripe.secretKeyEnv` },
+      { name: databaseUrlEnv, bare: true, required: true, usedBy: `environments.${environment}.databaseUrlEnv` },
+      {
+        name: stripe.secretKeyEnv,
+        bare: true,
+        required: true,
+        usedBy: `environments.${environment}.stripe.secretKeyEnv`,
+      },
     )
     if (readOnlyDatabaseUrlEnv !== undefined)
       all.push({
         name: readOnlyDatabaseUrlEnv,
+        bare: true,
         required: true,
         usedBy: `environments.${environment}.readOnlyDatabaseUrlEnv`,
       })
@@ -339,17 +355,19 @@ function namedVariables({ service, environments }: PurserConfig): NamedVariable[
     if (testServer !== undefined)
       all.push({
         name: testServer,
+        bare: true,
         required: enabled,
         usedBy: `environments.${environment}.backups.testRestore.databaseUrlEnv`,
       })
     for (const [part, { envFrom }] of Object.entries({ build, e2e }))
       for (const [child, name] of Object.entries(envFrom))
-        all.push({ name, required: true, usedBy: `environments.${environment}.${part}.envFrom.${child}` })
+        all.push({ name, bare: false, required: true, usedBy: `environments.${environment}.${part}.envFrom.${child}` })
   }
   const { repositoryTokenEnv } = service
   if (repositoryTokenEnv !== undefined)
-    all.push({ name: repositoryTokenEnv, required: true, usedBy: 'service.repositoryTokenEnv' })
-  for (const { env } of service.credentials) all.push({ name: env, required: false, usedBy: 'service.credentials' })
+    all.push({ name: repositoryTokenEnv, bare: true, required: true, usedBy: 'service.repositoryTokenEnv' })
+  for (const { env } of service.credentials)
+    all.push({ name: env, bare: false, required: false, usedBy: 'service.credentials' })
   // A variable gets one line, however many places name it.
   return all.filter((variable, index) => all.findIndex(({ name }) => name === variable.name) === index)
 }

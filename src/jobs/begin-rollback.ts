@@ -4,6 +4,7 @@ import { EnvironmentBusy } from '../model/errors.ts'
 import { type PhaseName, undoableKinds } from '../model/kinds.ts'
 import { type NewRun, newRun, type PhaseMinutes } from '../model/new-run.ts'
 import { isRestorePlan, type Run } from '../model/run.ts'
+import { takenBack } from '../model/taken-back.ts'
 import { planUndo, type UndoPlan } from '../model/undo-plan.ts'
 import { type RollbackRefusal, whyNotRollBack } from '../model/why-not-roll-back.ts'
 import type { LockStore } from '../store/locks.ts'
@@ -52,6 +53,28 @@ export async function rollbackRefusal(
   ])
   const hours = config.environments[run.environment]?.policy.rollbackButtonHours ?? 0
   return whyNotRollBack(run, { others, lock, hours, now: now() })
+}
+
+/** Makes the list of what a rollback of this run would undo now. */
+export async function undoOf(
+  run: Run,
+  { runs, config }: Pick<RollbackDependencies, 'runs' | 'config'>,
+): Promise<UndoPlan> {
+  const [effects, newer] = await Promise.all([
+    runs.effects(run.number),
+    runs.list({ environment: run.environment, kinds: undoableKinds, limit: newest }),
+  ])
+  const later = newer.filter(({ number }) => number > run.number)
+  const gone = takenBack(
+    await Promise.all(
+      later.map(async ({ number, plan }) => ({
+        number,
+        plan: isRestorePlan(plan) ? plan : undefined,
+        effects: await runs.effects(number),
+      })),
+    ),
+  )
+  return planUndo(run.number, effects, { strict: config.service.rollback.strict, takenBack: gone })
 }
 
 /**
@@ -111,7 +134,7 @@ export async function beginWantedRollbacks(deps: RollbackDependencies): Promise<
 }
 
 async function beginWanted(parent: Run, deps: RollbackDependencies): Promise<void> {
-  const { runs, config } = deps
+  const { runs } = deps
   const refusal = await rollbackRefusal(parent, deps)
   if (refusal !== undefined) {
     const text = `It was not rolled back: ${rollbackRefusalText(parent, refusal)}`
@@ -120,9 +143,7 @@ async function beginWanted(parent: Run, deps: RollbackDependencies): Promise<voi
   }
   const decision = parent.watch?.decision
   if (decision === undefined) return
-  const undo =
-    decision.undo ??
-    planUndo(parent.number, await runs.effects(parent.number), { strict: config.service.rollback.strict })
+  const undo = decision.undo ?? (await undoOf(parent, deps))
   const { by: requestedBy, reason } = decision
   try {
     await beginRollback({ parent, undo, requestedBy, reason }, deps, (run) => runs.createWantedRollback(run))

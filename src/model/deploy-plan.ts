@@ -115,6 +115,8 @@ export interface DeployPlan {
     readonly fingerprint?: string
     /** The service is told the new secret only: an earlier rotation ends. */
     readonly endsOverlap?: true
+    /** What stands in the Secret's value and belongs to no secret; this deploy writes the value without it. */
+    readonly tidies?: readonly string[]
     /** Endpoints that are disabled once the new one serves. */
     readonly retires?: readonly string[]
     /** Endpoints that are deleted and keys of the Secret that are removed, because nothing can need them any more. */

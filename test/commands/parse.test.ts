@@ -61,6 +61,83 @@ describe('what is understood', () => {
   })
 })
 
+describe('what is read as it looks', () => {
+  const deploy = { name: 'deploy', asked: { version: 'v1.2.0', environment: 'staging', dryRun: true } }
+  it.each([
+    'deploy V1.2.0 Staging --Dry-Run',
+    'deploy “v1.2.0” ‘staging’ --dry-run',
+    'deploy "v1.2.0" \'staging\' —dry-run',
+    'deploy „v1.2.0“ «staging» –dry-run',
+    '“deploy v1.2.0 staging --dry-run”',
+    '`deploy v1.2.0 staging --dry-run`',
+    'deploy `v1.2.0` *staging* --dry-run',
+    'deploy _v1.2.0_ ~staging~ −−dry−run',
+    '```deploy v1.2.0 staging --dry-run```',
+    'deploy v1.2.0. staging, --dry-run.',
+    'deploy (v1.2.0) [staging] --dry-run!',
+    'deploy\u00a0v1.2.0\u202fstaging\u3000--dry-run',
+    '\u200bdeploy v1.2.0\u200b staging\ufeff --dry-run',
+    '\u2060 deploy \u200e v1.2.0 staging --dry-run',
+    'deploy v1.\u00ad2.0 sta\u200bging --dry-run',
+    'ｄｅｐｌｏｙ ｖ１．２．０ staging －－dry-run',
+    'deploy v１.２.０ staging ――dry‑run',
+    'deploy <http://v1.2.0|v1.2.0> staging --dry-run',
+    'deploy <https://v1.2.0> <http://staging|staging> --dry-run',
+    '<http://deploy|deploy> v1.2.0 staging --dry-run',
+    '/billing deploy v1.2.0 staging --dry-run',
+    'Deploy, v1.2.0 staging --dry-run',
+    'deploy: v1.2.0 staging --dry-run',
+  ])('%j', (text) => {
+    expect(parse(text)).toMatchObject({ ok: true, ...deploy })
+  })
+
+  it.each<[string, string, object]>([
+    ['status #４２', 'status', { run: 42 }],
+    ['status # 42.', 'status', { run: 42 }],
+    ['rollback “#42” —to-revision “3”', 'rollback', { run: 42, revision: 3 }],
+    ['diagnose “Grace-Period”.', 'diagnose', { subject: 'grace-period' }],
+    ['diagnose cronjob `webhook‑retry`', 'diagnose', { cronJob: 'webhook-retry' }],
+    ['deploy v1.3.0–rc.1', 'deploy', { version: 'v1.3.0-rc.1' }],
+    [
+      'restore `backup_20261122_081530_production_run42.dump`',
+      'restore',
+      { backup: 'backup_20261122_081530_production_run42.dump' },
+    ],
+    ['help?', 'help', {}],
+    // A reason is for others to read, so it stays as it was typed.
+    [
+      'deploy v1.2.0 —override-freeze “Black Friday” — <https://a.example|agreed>.',
+      'deploy',
+      { overrideFreeze: '“Black Friday” — <https://a.example|agreed>.' },
+    ],
+    ['lock “audit”, do not touch.', 'lock', { lockWords: ' “audit”, do not touch.' }],
+  ])('%j', (text, name, asked) => {
+    expect(parse(text)).toMatchObject({ ok: true, name, asked })
+  })
+})
+
+describe('the extra word is named as the extra one', () => {
+  it.each([
+    ['deploy v1.2.0 to staging', 'to is unexpected.'],
+    ['deploy please v1.2.0', 'please is unexpected.'],
+    ['deploy version v1.2.0 staging', 'version is unexpected.'],
+    ['deploy v1.2.0 staging now', 'now is unexpected.'],
+    ['deploy v1.2.0 on “staging” --dry-run', 'on is unexpected.'],
+    ['deploy v1.2.0 v1.3.0', 'There is no environment v1.3.0.'],
+    ['verify on staging', 'on is unexpected.'],
+    ['status of #42', 'of is unexpected.'],
+    ['restore backup #42 staging', 'backup is unexpected.'],
+    ['rollback run #42 --to-revision 3', 'run is unexpected.'],
+    ['diagnose the webhook', 'the is unexpected.'],
+    // A single word that is wrong where it stands is told as that.
+    ['deploy v1.2.0 stagin', 'There is no environment stagin. Did you mean staging?'],
+    ['deploy v1.2', 'v1.2 is not a version.'],
+    ['deploy ... staging', '... is not a version.'],
+  ])('%s: %s', (text, answer) => {
+    expect(parse(text)).toMatchObject({ ok: false, kind: 'wrong', text: expect.stringContaining(answer) })
+  })
+})
+
 describe('what is refused with one clear answer', () => {
   it.each([
     ['deploy v1.2.0; rm -rf /', 'v1.2.0; is not a version.'],
@@ -84,7 +161,6 @@ describe('what is refused with one clear answer', () => {
     ['deploy v1.2.0+build', 'v1.2.0+build is not a version.'],
     ['deploy v1.2.0-../x', 'is not a version.'],
     [`deploy v1.2.0-${'x'.repeat(128)}`, 'is not a version.'],
-    ['deploy v１.2.0', 'is not a version.'],
     ['deploy v1.2.0 --force', 'deploy has no option --force.'],
     ['deploy --force v1.2.0', 'deploy has no option --force.'],
     ['deploy v1.2.0 -rf', 'deploy has no option -rf.'],

@@ -85,13 +85,27 @@ describe('reading the environment', () => {
     expect(settings.everySecret.map((one) => one.reveal())).toContain('postgres://reads:s3cretword@db/app')
   })
 
+  it.each([
+    ['STRIPE_SECRET_KEY', 'sk_live_123456789\n', 'a newline stands at its end'],
+    ['STRIPE_SECRET_KEY', ' sk_live_123456789', 'a space stands at its beginning'],
+    ['STRIPE_SECRET_KEY', '"sk_live_123456789"', 'quotation marks stand around it'],
+    ['PRODUCTION_DATABASE_URL', 'postgres://u:p@db/app\r\n', 'a newline stands at its end'],
+    ['STATE_DATABASE_URL', 'postgres://u:p@db/purser\n', 'a newline stands at its end'],
+    ['SLACK_BOT_TOKEN', 'xoxb-one ', 'a space stands at its end'],
+    ['SLACK_APP_TOKEN', 'xapp-one\u200b', 'characters that nobody sees stand in it'],
+  ])('names what stands in %s and nobody sees: %j', (name, value, what) => {
+    const problems = problemsOf({ ...complete, [name]: value })
+    expect(problems).toContain(`${name}: ${what}; take it away`)
+    expect(problems.join()).not.toContain(value.trim())
+  })
+
   it('takes each variable from the file that its _FILE names, without one line end', () => {
     const directory = mkdtempSync(join(tmpdir(), 'purser-files-'))
     const files = Object.entries({
       ...complete,
       PURSER_AUDIT_KEY: 'k'.repeat(32),
       AWS_ACCESS_KEY_ID: 'AKIA',
-      AWS_SECRET_ACCESS_KEY: ' s ',
+      AWS_SECRET_ACCESS_KEY: 's  s',
     })
     const env = Object.fromEntries(
       files.map(([name, value]) => {
@@ -104,7 +118,7 @@ describe('reading the environment', () => {
     expect(settings.slack.botToken.reveal()).toBe(complete.SLACK_BOT_TOKEN)
     expect(settings.auditKeys.map((key) => key.reveal())).toEqual(['k'.repeat(32)])
     // What else is in a file belongs to the value.
-    expect(settings.storageCredentials?.secretAccessKey.reveal()).toBe(' s ')
+    expect(settings.storageCredentials?.secretAccessKey.reveal()).toBe('s  s')
     expect(readAuditSettings(env).stateDatabaseUrl.reveal()).toBe(complete.STATE_DATABASE_URL)
 
     writeFileSync(join(directory, 'empty'), '\n')
@@ -125,11 +139,8 @@ describe('reading the environment', () => {
       'STRIPE_SECRET_KEY_FILE: is set, and STRIPE_SECRET_KEY too; remove one of them',
     ])
     expect(
-      readSettings(
-        { ...rest, ...only(env, 'STRIPE_SECRET_KEY_FILE'), SLACK_BOT_TOKEN_FILE: join(directory, 'two') },
-        config,
-      ).slack.botToken.reveal(),
-    ).toBe('xoxb-two\n')
+      problemsOf({ ...rest, ...only(env, 'STRIPE_SECRET_KEY_FILE'), SLACK_BOT_TOKEN_FILE: join(directory, 'two') }),
+    ).toEqual(['SLACK_BOT_TOKEN: a newline stands at its end; take it away'])
     rmSync(directory, { recursive: true })
   })
 

@@ -56,6 +56,23 @@ describe('a check', () => {
     expect(found).toMatchObject({ verdict: 'unknown', value: 'no answer' })
   })
 
+  it('listens by itself, so that many side by side are no leak', async () => {
+    const warnings: Error[] = []
+    const warned = (warning: Error) => void warnings.push(warning)
+    process.on('warning', warned)
+    const { signal } = new AbortController()
+    const checks = Array.from({ length: 30 }, () =>
+      check(about, signal, async () => {
+        // Node warns in a later turn of its loop.
+        await new Promise((resolve) => setImmediate(resolve))
+        return { verdict: 'pass', value: '200' }
+      }),
+    )
+    await Promise.all(checks)
+    process.off('warning', warned)
+    expect(warnings).toEqual([])
+  })
+
   it('ends when its run is stopped', async () => {
     const stopped = AbortSignal.abort(new Error('cancelled'))
     await expect(check(about, stopped, () => Promise.reject(new Error('no answer')))).rejects.toThrow('cancelled')

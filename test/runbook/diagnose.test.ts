@@ -42,6 +42,7 @@ const pod = {
 }
 const secretState: SecretKeyState = {
   fingerprints: ['aaaa'],
+  strays: [],
   keys: ['webhook-secret'],
   managers: [],
   secretExists: true,
@@ -123,6 +124,20 @@ describe('why webhooks do not come', () => {
       ['secret_mismatch'],
     ],
     ['two secrets, one of them right', { secret: seen({ ...secretState, fingerprints: ['bbbb', 'aaaa'] }) }, []],
+    [
+      'a newline behind the right secret, at a service that compares bytes',
+      {
+        secret: seen({ ...secretState, strays: ['a newline stands at its end'] }),
+        signed: seen(answered(400)),
+        pods: seen([{ ...pod, startedAt: '2026-01-05T08:00:00Z' }]),
+      },
+      ['secret_padded'],
+    ],
+    [
+      'a newline behind the right secret, at a service that takes it off',
+      { secret: seen({ ...secretState, strays: ['a newline stands at its end'] }) },
+      [],
+    ],
     [
       'pods from before the secret',
       { signed: seen(answered(400)), pods: seen([{ ...pod, startedAt: '2026-01-05T08:00:00Z' }]) },

@@ -200,6 +200,7 @@ export function secretKeyState(more: Partial<SecretKeyState> = {}): SecretKeySta
     keyExists: true,
     fingerprint: 'aa',
     fingerprints: ['aa'],
+    strays: [],
     immutable: false,
     keys: [service.stripe.secret.key],
     managers: [],

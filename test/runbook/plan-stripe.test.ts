@@ -94,6 +94,16 @@ describe('what a plan says of Stripe, before anything is made', () => {
       { action: 'replace', why: 'secret', takeOver: ['kubectl-edit'] },
     ],
     [
+      'that a newline stands behind the secret, and that it goes',
+      {
+        secret: {
+          strays: ['a newline stands at its end'],
+          managers: [{ name: 'kubectl-create', applies: false }],
+        },
+      },
+      { action: 'keep', secret: 'present', tidies: ['a newline stands at its end'], takeOver: ['kubectl-create'] },
+    ],
+    [
       'which events come and go',
       { endpoints: [endpoint({ enabledEvents: [...events.slice(1), 'payout.paid'] })] },
       { action: 'update', added: [events[0]], removed: ['payout.paid'] },
@@ -117,6 +127,12 @@ describe('what a plan says of Stripe, before anything is made', () => {
       /test mode/,
     ],
     ['the Secret is immutable', { secret: { ...missing, immutable: true } }, 'secret_immutable', /immutable/],
+    [
+      'a newline stands behind the secret of an immutable Secret',
+      { secret: { strays: ['a newline stands at its end'], immutable: true } },
+      'secret_immutable',
+      /immutable/,
+    ],
     [
       'a controller would write its own value back',
       { secret: { ...missing, managers: [{ name: 'external-secrets', applies: false }] } },

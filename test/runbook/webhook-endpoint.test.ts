@@ -29,6 +29,7 @@ const held = (fingerprint: string): SecretKeyState => ({
   keyExists: true,
   fingerprint,
   fingerprints: [fingerprint],
+  strays: [],
   immutable: false,
   keys: ['webhook-secret'],
   managers: [],

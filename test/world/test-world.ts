@@ -98,8 +98,12 @@ export async function startTestWorld(options: TestWorldOptions = {}): Promise<Te
     },
     close: async () => {
       await Promise.all(bots.map((bot) => bot.stop()))
+      const said = world.logs()
       await sandbox.close()
       await rm(directory, { recursive: true, force: true })
+      // Node warns beside the log when too many listen to one signal, which is a leak or looks like one.
+      const [warning] = /^.*MaxListenersExceededWarning[^]{0,1500}/m.exec(said) ?? []
+      if (warning !== undefined) throw new Error(`a bot was warned: ${warning}`)
     },
   }
   return world

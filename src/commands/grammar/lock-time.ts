@@ -1,5 +1,9 @@
 import { Cron } from 'croner'
+<<<<<<< HEAD
 import { clip } from '../../outside-text/cut.ts'
+=======
+import { tidyTime } from './typed.ts'
+>>>>>>> logs
 import { isReason } from './words.ts'
 
 /** What stands behind `/billing lock`: until when, and why; or one sentence that says what is wrong with it. */
@@ -19,7 +23,7 @@ const examples = 'as in “until 18:00”, “until tomorrow 09:00”, “until 
  */
 export function readLockWords(text: string, now: Date, timeZone: string): LockWords {
   const typed = text.trim()
-  const timed = /^(?<word>until|for)\s+(?<rest>(?:tomorrow\b|\d)[\s\S]*)$/i.exec(typed)?.groups
+  const timed = /^(?<word>until|for)\s+(?<rest>(?:tomorrow\b|\d)[\s\S]*)$/i.exec(tidyTime(typed))?.groups
   if (timed === undefined) return withReason(undefined, typed)
   const { word = '', rest = '' } = timed
   const read = word.toLowerCase() === 'for' ? readDuration(rest, now) : readTime(rest, now, timeZone)

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { PolicyConfig } from '../../config/environment-schema.ts'
 import type { Caller, CommandContext } from '../command-context.ts'
 import type { Answer } from '../respond.ts'
+import { tidyWord, wordsOf } from './typed.ts'
 import { environment, meant, type Word, wordOf } from './words.ts'
 
 /*
@@ -82,14 +83,62 @@ export function command<S extends Shape>(
     parts,
     usage: [slashCommand, name, ...parts].join(' '),
     parse: (rest, environments) => {
-      const { typed, problems } = sort(name, takes, ignoresRest ? '' : rest, environments)
-      const read = schema.safeParse({ ...nothing, ...typed })
-      if (!read.success) return { ok: false, problem: read.error.issues[0]?.message ?? `${name} was not understood.` }
-      const problem = problems[0] ?? refuses?.(read.data)
+      const readWords = (given: readonly string[]): Attempt<Values<S>> => {
+        const { typed, problems, left } = sort(name, takes, given, environments)
+        const read = schema.safeParse({ ...nothing, ...typed })
+        const wrong = read.success ? problems : [...read.error.issues.map(({ message }) => message), ...problems]
+        return { values: read.data, problems: wrong, tooMany: left > 0 }
+      }
+      const whole = wholeOf(takes, rest)
+      const given = ignoresRest || whole !== undefined ? [] : wordsOf(rest)
+      const first =
+        whole === undefined ? readWords(given) : { values: schema.parse({ ...nothing, ...whole }), problems: [] }
+      const { values } = first
+      if (values === undefined || first.problems.length > 0)
+        return {
+          ok: false,
+          problem: oneTooMany(given, first, readWords) ?? first.problems[0] ?? `${name} was not understood.`,
+        }
+      const problem = refuses?.(values)
       if (problem !== undefined) return { ok: false, problem }
-      return { ok: true, name, asked: read.data, act: (caller, context) => act(caller, read.data, context) }
+      return { ok: true, name, asked: values, act: (caller, context) => act(caller, values, context) }
     },
   }
+}
+
+/** What came of reading some words. */
+interface Attempt<V> {
+  readonly values: V | undefined
+  readonly problems: readonly string[]
+  readonly tooMany?: boolean
+}
+
+/**
+ * Names the word without which all the others fit, the last one first: in `deploy v1.2.0 to staging` that is “to”, not
+ * “staging”, which only found its place taken. A single word that is wrong where it stands is told as that.
+ */
+function oneTooMany<V>(
+  words: readonly string[],
+  { problems, tooMany = false }: Attempt<V>,
+  readWords: (words: readonly string[]) => Attempt<V>,
+): string | undefined {
+  if (!tooMany && problems.length < 2) return undefined
+  for (let at = words.length - 1; at >= 0; at -= 1) {
+    const word = tidyWord(words[at] ?? '')
+    if (!word.startsWith('-') && readWords(words.toSpliced(at, 1)).problems.length === 0)
+      return `${word} is unexpected.`
+  }
+  return undefined
+}
+
+/** The text of an argument that is everything that was typed. */
+function wholeOf(takes: Shape, rest: string): Readonly<Record<string, string>> | undefined {
+  const whole = Object.entries(takes).find(([, schema]) => {
+    const word = wordOf(schema)
+    return word.takesRest === true && !word.label.startsWith('--')
+  })
+  if (whole === undefined) return undefined
+  return rest.trim() === '' ? {} : { [whole[0]]: rest }
 }
 
 function inBrackets({ label, usage, value, choices }: Word, words: readonly Word[]): string {
@@ -107,28 +156,35 @@ interface Sorted {
   readonly typed: Readonly<Record<string, string | boolean>>
   /** The words that fit nowhere; the first is told. */
   readonly problems: readonly string[]
+  /** How many words found no place. */
+  readonly left: number
 }
 
 /** Sorts the words by the argument or option for which each was typed. */
-function sort(name: string, takes: Shape, rest: string, environments: readonly string[]): Sorted {
+function sort(name: string, takes: Shape, given: readonly string[], environments: readonly string[]): Sorted {
   const entries = Object.entries(takes).map(([key, schema]) => ({ key, schema, word: wordOf(schema) }))
-  const whole = entries.find(({ word }) => word.takesRest && !word.label.startsWith('--'))
-  if (whole !== undefined) return { typed: rest.trim() === '' ? {} : { [whole.key]: rest }, problems: [] }
   const options = entries.filter(({ word }) => word.label.startsWith('--'))
-  const { typed, left, problems } = takeOptions(name, options, wordsIn(rest))
+  const { typed, left, problems } = takeOptions(name, options, given)
   const hasEnvironment = entries.some(({ schema }) => schema === environment)
   let before: string | undefined
   for (const { key, schema, word } of entries) {
     const [next] = left
     if (next === undefined || options.some((option) => option.key === key)) continue
     if (word.after !== undefined && word.after !== before?.toLowerCase()) continue
-    if (hasEnvironment && schema !== environment && environments.includes(next)) continue
-    typed[key] = next
+    const known = environmentNamed(next, environments)
+    if (hasEnvironment && schema !== environment && known !== undefined) continue
+    typed[key] = schema === environment ? (known ?? next) : next
     before = left.shift()
-    if (schema === environment && !environments.includes(next))
+    if (schema === environment && known === undefined)
       problems.push(`There is no environment ${next}.${meant(next, environments)}`)
   }
-  return { typed, problems: left.length > 0 ? [`${left.join(' ')} is unexpected.`, ...problems] : problems }
+  const unplaced = left.length > 0 ? [`${left.join(' ')} is unexpected.`] : []
+  return { typed, problems: [...unplaced, ...problems], left: left.length }
+}
+
+/** Phones begin a line with a capital. */
+function environmentNamed(typed: string, environments: readonly string[]): string | undefined {
+  return environments.find((name) => name === typed) ?? environments.find((name) => name === typed.toLowerCase())
 }
 
 function takeOptions(name: string, options: readonly { key: string; word: Word }[], words: readonly string[]) {
@@ -136,31 +192,24 @@ function takeOptions(name: string, options: readonly { key: string; word: Word }
   const left: string[] = []
   const problems: string[] = []
   for (let at = 0; at < words.length; at += 1) {
-    const given = words[at] ?? ''
+    const given = tidyWord(words[at] ?? '')
+    const named = given.split('=', 1)[0] ?? ''
     const option = options.find(
-      ({ word: { label, value } }) => given === label || (value !== undefined && given.startsWith(`${label}=`)),
+      ({ word: { label, value } }) => named.toLowerCase() === label && (named === given || value !== undefined),
     )
     if (option !== undefined) {
       const { label, value } = option.word
       if (value !== undefined && option.key in typed) problems.push(`${label} is given twice.`)
       if (value === undefined) typed[option.key] = true
       else if (option.word.takesRest) {
-        const first = given === label ? [] : [given.slice(label.length + 1)]
+        // A reason is for people: it stays as it was typed.
+        const raw = words[at] ?? ''
+        const first = given === named ? [] : [raw.slice(raw.indexOf('=') + 1)]
         typed[option.key] = [...first, ...words.slice(at + 1)].join(' ')
         at = words.length
-      } else typed[option.key] = given === label ? (words[(at += 1)] ?? '') : given.slice(label.length + 1)
+      } else typed[option.key] = given === named ? tidyWord(words[(at += 1)] ?? '') : given.slice(label.length + 1)
     } else if (/^-+[a-z]/i.test(given)) problems.push(`${name} has no option ${given}.`)
     else left.push(given)
   }
   return { typed, left, problems }
-}
-
-function wordsIn(text: string): readonly string[] {
-  return (
-    text
-      .split(/\s+/)
-      // Phones turn two hyphens into a dash.
-      .map((word) => word.replace(/^[—–](?=[a-z])/, '--'))
-      .filter((word) => word !== '')
-  )
 }

@@ -234,12 +234,14 @@ export function undoChapters(plan: UndoPlan): readonly Chapter[] {
 /** Lists what is switched off, removed or shortened beside the endpoint that will serve: whoever approves sees all of it. */
 function cleanupLines({
   endsOverlap,
+  tidies = [],
   retires = [],
   removes = [],
   restarts = [],
 }: DeployPlan['stripe']): readonly string[] {
   return [
     ...(endsOverlap === true ? ['an earlier rotation ends: the service is told the new signing secret only'] : []),
+    ...tidies.map((what) => `the Secret's value is written anew, because ${what}`),
     ...retires.map((id) => `endpoint ${id} is disabled once the new one serves`),
     ...removes.map((what) => `${what} is deleted: nothing needs it any more`),
     ...restarts.map((name) => `Deployment ${name} is restarted, because it reads the Secret at its start`),

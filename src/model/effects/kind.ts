@@ -6,6 +6,8 @@ export interface UndoOptions {
    * were there before.
    */
   readonly strict: boolean
+  /** Migrations of the run that a later restore took out of the database again, each with that restore's run. */
+  readonly takenBack?: ReadonlyMap<string, number>
 }
 
 /**

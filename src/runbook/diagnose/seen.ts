@@ -1,7 +1,7 @@
 import { excerpt } from '../../outside-text/excerpt.ts'
 import type { Finding } from '../../model/diagnosis.ts'
 import type { PhaseContext } from '../phase.ts'
-import { timeLimit } from '../../time-limit.ts'
+import { ownSignal, timeLimit } from '../../time-limit.ts'
 
 /** What a look at one thing brought: the fact, or why there is none. */
 export type Seen<T> =
@@ -23,7 +23,7 @@ export function lookingWithin(context: PhaseContext, seconds: number): Looking {
       const began = performance.now()
       const milliseconds = () => Math.round(performance.now() - began)
       try {
-        const value = await look(signal)
+        const value = await look(ownSignal(signal))
         return { ok: true, value, milliseconds: milliseconds() }
       } catch (error) {
         context.signal.throwIfAborted()

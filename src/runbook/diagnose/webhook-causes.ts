@@ -29,6 +29,7 @@ const rules: readonly Rule[] = [
   urlWithoutAnswer,
   clockSkew,
   ownClock,
+  secretPadded,
   podsStale,
   urlAnswersWrong,
   secretMismatch,
@@ -109,10 +110,24 @@ function ownClock(facts: WebhookFacts): Cause | undefined {
   }
 }
 
+/** Stripe signs with the bare secret; a service that takes the value as it stands refuses every event. */
+function secretPadded(facts: WebhookFacts): Cause | undefined {
+  const strays = known(facts.secret)?.strays ?? []
+  const probe = known(facts.signed)
+  if (strays.length === 0 || probe?.kind !== 'answer' || probe.answer.status !== 400) return undefined
+  return {
+    code: 'secret_padded',
+    sentence: `In the Secret's signing secret ${strays.join(', ')}, so the service compares with another value than Stripe signs with.`,
+    next: 'Deploy the current version again: the deploy writes the value without it, and its pods read that.',
+    remedies: redeploy,
+  }
+}
+
 function podsStale(facts: WebhookFacts): Cause | undefined {
   const stale = stalePods(facts)
   const probe = known(facts.signed)
   if (stale.length === 0 || probe?.kind !== 'answer' || isAccepted(probe)) return undefined
+  if (secretPadded(facts) !== undefined) return undefined
   return {
     code: 'pods_stale',
     sentence: `${counted(stale.length, 'pod')} started before the Secret changed and ${stale.length === 1 ? 'holds' : 'hold'} the former signing secret.`,
@@ -174,7 +189,7 @@ function signatureRefused(facts: WebhookFacts): Cause | undefined {
   if (probe?.kind !== 'answer' || probe.answer.status !== 400) return undefined
   // A service whose clock is off refuses this signature, made by our clock, for another reason.
   const apart = Math.abs(clocks(facts).service ?? 0) > toleranceSeconds * 1_000
-  if (apart || podsStale(facts) !== undefined) return undefined
+  if (apart || podsStale(facts) !== undefined || secretPadded(facts) !== undefined) return undefined
   return {
     code: 'signature_refused',
     sentence: 'The service refuses an event that is signed with the secret of the cluster: its pods hold another one.',

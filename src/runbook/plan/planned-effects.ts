@@ -13,7 +13,9 @@ export function plannedEffects(
       ? [{ kind: 'image-push', target: `${service.image.repository}:${run.version}` } as const]
       : []),
     ...migrations.map(({ file }) => ({ kind: 'migration', target: file }) as const),
-    ...(creates || stripe.endsOverlap === true ? [{ kind: 'secret-key', target: `${name}/${key}` } as const] : []),
+    ...(creates || stripe.endsOverlap === true || stripe.tidies !== undefined
+      ? [{ kind: 'secret-key', target: `${name}/${key}` } as const]
+      : []),
     { kind: 'image', target: service.deployment },
     ...(stripe.restarts ?? []).map((target) => ({ kind: 'restart', target }) as const),
     ...(stripe.action === 'keep' ? [] : [{ kind: 'stripe-endpoint', target: environment.webhookUrl } as const]),

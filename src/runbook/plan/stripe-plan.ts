@@ -48,16 +48,23 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
     )
     requireWritable(name, secret)
   }
-  const takeOver = writes ? takenOver(name, key, secret) : []
-  const restarts = writes ? await restartsOf(context, consumers) : { restarted: [], risks: [] }
   const overlapEnds = !writes && (await endsOverlap(context, secret))
+<<<<<<< HEAD
   const moved = await movedEndpoints(context, endpoints)
   const beside = decision.endpoint === undefined ? [] : retiredBeside(decision, endpoints)
   const retires = [...beside, ...moved.map(({ endpoint }) => endpoint.id)]
+=======
+  // The other two write the value anew, without what does not belong to it.
+  const tidies = writes || overlapEnds ? [] : secret.strays
+  if (tidies.length > 0) requireWritable(name, secret)
+  const takeOver = writes || tidies.length > 0 ? takenOver(name, key, secret) : []
+  const restarts = writes || tidies.length > 0 ? await restartsOf(context, consumers) : { restarted: [], risks: [] }
+  const retires = decision.endpoint === undefined ? [] : retiredBeside(decision, endpoints)
+>>>>>>> logs
   const removes = await removedWith(context, decision, { endpoints, keys: secret.keys })
   return {
     decision,
-    podsRead: writes || overlapEnds ? 'the new signing secret' : secret.fingerprint,
+    podsRead: writes || overlapEnds || tidies.length > 0 ? 'the new signing secret' : secret.fingerprint,
     stripe: {
       action: decision.action,
       endpoint: decision.endpoint?.id,
@@ -72,11 +79,16 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
       ...(decision.endpoint === undefined ? {} : { stands: seenEndpoint(decision.endpoint) }),
       ...(secret.fingerprint === undefined ? {} : { fingerprint: secret.fingerprint }),
       ...(overlapEnds ? { endsOverlap: true } : {}),
+      ...(tidies.length === 0 ? {} : { tidies }),
       ...(retires.length === 0 ? {} : { retires }),
       ...(removes.length === 0 ? {} : { removes }),
     },
     risks: [
       ...takeOver.map((who) => `${who} has set Secret ${name}/${key} by hand: this deploy takes the key over.`),
+      ...secret.strays.map(
+        (what) =>
+          `In Secret ${name}/${key} ${what}: a service that compares bytes refuses every event. This deploy writes it without.`,
+      ),
       ...restarts.risks,
       ...replacementRisk(context, decision),
       ...moved.map(movedRisk),

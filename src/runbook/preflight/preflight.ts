@@ -34,7 +34,8 @@ export const preflight: Phase = async (context) => {
   const image = await buildImage(context)
   const backup = await context.records.backup()
   const built = image === undefined ? '' : `, image ${image.digest.slice(0, 19)}… built and pushed`
-  const tests = `${service.preflight.commands.length} commands passed`
+  const { length } = service.preflight.commands
+  const tests = length === 0 ? 'no commands configured' : `${length} commands passed`
   return { line: `${tests}${built}, backup ${backup?.file} (${sizeOf(backup?.bytes ?? 0)}) ${proven(backup)}` }
 }
 
@@ -120,6 +121,9 @@ const formats: Readonly<Record<CredentialConfig['kind'], RegExp>> = {
 function credentialProblem({ world }: PhaseContext, credential: CredentialConfig): string[] {
   const value = world.secret(credential.env)
   if (value === undefined) return credential.optional ? [] : [`${credential.env} is not set`]
+  // A text may be a certificate of several lines, whose last one ends as all do.
+  const strays = credential.kind === 'text' ? [] : value.strays
+  if (strays.length > 0) return strays.map((what) => `${credential.env}: ${what}`)
   return formats[credential.kind].test(value.reveal())
     ? []
     : [`${credential.env} does not look like a ${credential.kind}`]

@@ -5,7 +5,7 @@ import { Sensitive } from '../../sensitive.ts'
 import { type PhaseContext, planOf } from '../phase.ts'
 import { CheckFailed, PlanOutdated } from '../errors.ts'
 import { expandedEvents } from './event-types.ts'
-import { settleOldRotation, storeSecret } from './signing-secret.ts'
+import { settleOldRotation, storeSecret, tidySecret } from './signing-secret.ts'
 import {
   decideEndpoint,
   type EndpointDecision,
@@ -35,7 +35,9 @@ import {
 export async function provideCredentials(context: PhaseContext): Promise<void> {
   const decided = await context.step('decide on the Stripe endpoint', () => decide(context))
   if (decided.action !== 'create' && decided.action !== 'replace') {
-    if (planOf(context.run).stripe.endsOverlap === true) await settleOldRotation(context)
+    const planned = planOf(context.run).stripe
+    if (planned.endsOverlap === true) await settleOldRotation(context)
+    if (planned.tidies !== undefined) await tidySecret(context, planned.takeOver ?? [])
     return
   }
   await context.report(decided.action === 'create' ? 'creating the Stripe endpoint' : 'replacing the Stripe endpoint')

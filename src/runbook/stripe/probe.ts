@@ -9,12 +9,13 @@ import { CheckFailed } from '../errors.ts'
 export async function probe(context: PhaseContext, signal: AbortSignal) {
   const { world, service, environment } = context
   const { name, key } = service.stripe.secret
-  const [secret] = (await world.cluster.readSecretKey(name, key, signal))?.parts(',') ?? []
+  const value = await world.cluster.readSecretKey(name, key, signal)
+  const [secret] = value?.parts(',') ?? []
   if (secret === undefined)
     throw new CheckFailed('secret_missing', `reading Secret ${name}: it has no key ${key}`, {
       hint: 'Retry the rollout phase, which creates it.',
     })
-  const signed = await signedProbe(context, secret, signal)
+  const signed = await signedProbe(context, secret, value?.strays ?? [], signal)
   const unsigned = await world.webhook.unsigned(environment.webhookUrl, signal)
   if (unsigned.status < 400 || unsigned.status >= 500)
     throw new CheckFailed(
@@ -29,8 +30,9 @@ export async function probe(context: PhaseContext, signal: AbortSignal) {
 }
 
 async function signedProbe(
-  { world, environment }: PhaseContext,
+  { world, service, environment }: PhaseContext,
   secret: Sensitive,
+  strays: readonly string[],
   signal: AbortSignal,
 ): Promise<ProbeAnswer> {
   const answer = await world.webhook.signed(environment.webhookUrl, secret, signal)
@@ -38,9 +40,11 @@ async function signedProbe(
   throw new CheckFailed('probe_refused', `posting a signed event: the service answered ${answer.status}`, {
     evidence: [answerLine(answer)],
     hint:
-      answer.status === 400
-        ? 'The pods hold another signing secret than the cluster: roll the pods, then retry.'
-        : 'Look at the logs of the pods for this request.',
+      answer.status === 400 && strays.length > 0
+        ? `In Secret ${service.stripe.secret.name}/${service.stripe.secret.key} ${strays.join(', ')}: a deploy of a new plan takes it away.`
+        : answer.status === 400
+          ? 'The pods hold another signing secret than the cluster: roll the pods, then retry.'
+          : 'Look at the logs of the pods for this request.',
   })
 }
 

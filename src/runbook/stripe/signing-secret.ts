@@ -1,5 +1,5 @@
 import type { SecretKeyState } from '../../adapters/kubernetes/secrets/port.ts'
-import { joined, type Sensitive } from '../../sensitive.ts'
+import { bare, joined, type Sensitive } from '../../sensitive.ts'
 import type { SecretBefore } from '../../model/effects/secret-key.ts'
 import { causeOf, type PhaseContext, planOf } from '../phase.ts'
 import { timeLimit } from '../../time-limit.ts'
@@ -89,6 +89,27 @@ export async function settleOldRotation(context: PhaseContext): Promise<void> {
       const previous = previousKey === undefined ? {} : { [previousKey]: undefined }
       await world.cluster.writeSecret(name, { keys: { [key]: current, ...previous } }, inner)
       return { fingerprint: current.fingerprint }
+    },
+  })
+}
+
+/**
+ * Writes the value anew without what stands around it: a newline that `echo` left, a space. The phase `rollout` does it,
+ * because there it replaces the pods that read the Secret at their start.
+ */
+export async function tidySecret(context: PhaseContext, takeOver: readonly string[]): Promise<void> {
+  const { world, service } = context
+  const { name, key } = service.stripe.secret
+  await context.change('write the signing secret without what stands around it', {
+    kind: 'secret-key',
+    target: `${name}/${key}`,
+    before: (inner) => keepAside(context, inner),
+    act: async (_stood, inner) => {
+      const parts = (await world.cluster.readSecretKey(name, key, inner))?.parts(',') ?? []
+      if (parts.length === 0) return null
+      const tidy = joined(parts.map(bare), ',')
+      await world.cluster.writeSecret(name, { keys: { [key]: tidy }, takeOver }, inner)
+      return { fingerprint: tidy.fingerprint }
     },
   })
 }

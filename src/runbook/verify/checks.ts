@@ -1,6 +1,7 @@
 import type { Check, Verdict, Verification } from '../../model/run.ts'
 import { PurserError } from '../../errors.ts'
 import { CheckFailed } from '../errors.ts'
+import { ownSignal } from '../../time-limit.ts'
 
 /** What a look at one thing comes to. */
 export interface CheckResult {
@@ -39,8 +40,9 @@ export async function check(
 }
 
 /** Ends with the signal even when `look` does not, so that one check that hangs holds up no other. */
-async function orAborted<T>(signal: AbortSignal, look: () => Promise<T>): Promise<T> {
-  signal.throwIfAborted()
+async function orAborted<T>(shared: AbortSignal, look: () => Promise<T>): Promise<T> {
+  shared.throwIfAborted()
+  const signal = ownSignal(shared)
   let stop: () => void = () => undefined
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(signal.reason as Error)
@@ -83,8 +85,9 @@ export function withTrend(verification: Verification, former: Verification | und
   return { ...verification, counts: verification.counts.map(beside), state: verification.state.map(beside) }
 }
 
-/** Returns the worst of several checks, for a criterion that is made of them. */
+/** Returns the worst of several checks, for a criterion that is made of them. Of none there is no verdict. */
 export function worstOf(checks: readonly Pick<Check, 'verdict'>[]): Verdict {
+  if (checks.length === 0) return 'inconclusive'
   const order: readonly Verdict[] = ['fail', 'inconclusive', 'unknown', 'warn']
   return order.find((verdict) => checks.some((check) => check.verdict === verdict)) ?? 'pass'
 }

@@ -76,9 +76,11 @@ async function endpointState(context: PhaseContext): Promise<CheckResult> {
   if (endpoint === undefined) return { verdict: 'fail', value: `none for ${environment.webhookUrl}` }
   const stands = `${endpoint.id} ${endpoint.status}, ${endpoint.enabledEvents.length} events`
   const needs = action === 'keep' ? '' : `; needs ${action}`
-  const value = `${stands}; ${undelivered === 0 ? 'all delivered' : `${undelivered} undelivered`} in the last hour${needs}`
+  const odd = secret.strays.length === 0 ? '' : `; in Secret ${name} ${secret.strays.join(', ')}`
+  const value = `${stands}; ${undelivered === 0 ? 'none undelivered' : `${undelivered} undelivered`} in the last hour${needs}${odd}`
   if (endpoint.status === 'disabled') return { verdict: 'fail', value, number: undelivered }
-  return { verdict: action === 'keep' && undelivered === 0 ? 'pass' : 'warn', value, number: undelivered }
+  const asWanted = action === 'keep' && secret.strays.length === 0
+  return { verdict: asWanted && undelivered === 0 ? 'pass' : 'warn', value, number: undelivered }
 }
 
 /** Counts the events since then that Stripe could not deliver for a minute or longer. */

@@ -27,8 +27,10 @@ export interface SecretKeyState {
   readonly keyExists: boolean
   /** The SHA-256 prefix of the value (see Sensitive.fingerprint); never the value. */
   readonly fingerprint: string | undefined
-  /** The fingerprint of each value, where the key holds a comma-separated list. */
+  /** The fingerprint of each value, where the key holds a comma-separated list; white space around it left out. */
   readonly fingerprints: readonly string[]
+  /** What stands in the value and belongs to no secret, in words: whoever compares bytes finds another value. */
+  readonly strays: readonly string[]
   readonly immutable: boolean
   /** All keys of the Secret. */
   readonly keys: readonly string[]

@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { Sensitive } from '../../../sensitive.ts'
 import { requestCancel } from './cancel-request.ts'
 import { DatabaseError, explain } from '../errors.ts'
+import { ownSignal } from '../../../time-limit.ts'
 
 /** A connected client, with what pg's own typings leave out. */
 export type Session = pg.Client & { readonly processID: number; readonly secretKey: number }
@@ -18,10 +19,11 @@ const cancelLimitMs = 5_000
 export async function withSession<T>(
   url: Sensitive,
   doing: string,
-  signal: AbortSignal,
+  shared: AbortSignal,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  signal.throwIfAborted()
+  shared.throwIfAborted()
+  const signal = ownSignal(shared)
   const client = newClient(url)
   // Unless somebody listens, a connection that the server closes while idle would end the whole process.
   client.on('error', () => {})
