@@ -1,33 +1,17 @@
-import { z } from 'zod'
 import type { KubernetesObject } from '../../adapters/kubernetes/manifests/port.ts'
-import { readYaml } from '../../config/yaml-text.ts'
-import { CheckFailed } from '../errors.ts'
+import { type Container, readManifest } from './read-manifest.ts'
 
 /** What a CronJob of the repository becomes in this release. */
 export interface CronJobManifest {
   readonly object: KubernetesObject
   readonly schedule: string
+  /** Whether the manifest itself wants its schedule to rest. */
+  readonly suspended: boolean
+  /** What may run beside a Job of it: Allow, Forbid or Replace. */
+  readonly concurrencyPolicy: string
+  /** What else its file has, each by kind and name. */
+  readonly others: readonly string[]
 }
-
-const Container = z.looseObject({ name: z.string(), image: z.string() })
-
-/** The parts that Purser reads or changes; the cluster judges the rest. */
-const CronJobYaml = z.looseObject({
-  apiVersion: z.string(),
-  kind: z.literal('CronJob'),
-  metadata: z.looseObject({ name: z.string() }),
-  spec: z.looseObject({
-    schedule: z.string(),
-    suspend: z.boolean().optional(),
-    jobTemplate: z.looseObject({
-      spec: z.looseObject({
-        template: z.looseObject({
-          spec: z.looseObject({ containers: z.array(Container).min(1), initContainers: z.array(Container).optional() }),
-        }),
-      }),
-    }),
-  }),
-})
 
 /**
  * Reads a manifest file and ties it to the release: the environment's namespace, and the planned digest in every
@@ -43,35 +27,31 @@ export function cronJobManifest(
     readonly image: string
   },
 ): CronJobManifest {
-  const read = readCronJob(text, release)
+  const { cronJob: read, others } = readManifest(text, release)
   const template = read.spec.jobTemplate.spec.template.spec
-  const released = (container: z.infer<typeof Container>) =>
+  const released = (container: Container) =>
     repositoryOf(container.image) === release.repository ? { ...container, image: release.image } : container
   const containers = template.containers.map(released)
   const initContainers = template.initContainers?.map(released)
   const spec = { ...template, containers, ...(initContainers === undefined ? {} : { initContainers }) }
   const podTemplate = { ...read.spec.jobTemplate.spec.template, spec }
+  const wantsRest = read.spec.suspend ?? false
   const object = {
     ...read,
     metadata: { ...read.metadata, namespace: release.namespace },
     spec: {
       ...read.spec,
-      suspend: read.spec.suspend ?? false,
+      suspend: wantsRest,
       jobTemplate: { ...read.spec.jobTemplate, spec: { ...read.spec.jobTemplate.spec, template: podTemplate } },
     },
   }
-  return { object, schedule: read.spec.schedule }
-}
-
-function readCronJob(text: string, { file, name }: { file: string; name: string }): z.infer<typeof CronJobYaml> {
-  const yaml = readYaml(text)
-  const read = CronJobYaml.safeParse(yaml.ok ? yaml.value : undefined)
-  if (read.success && read.data.metadata.name === name) return read.data
-  const unfit = read.error?.issues ?? []
-  throw new CheckFailed('bad_manifest', `reading ${file}: expected the CronJob ${name}`, {
-    hint: 'Correct service.cronJobs in purser.yaml, or the manifest.',
-    evidence: yaml.ok ? unfit.map(({ path, message }) => `${path.join('.')}: ${message}`) : yaml.problems,
-  })
+  return {
+    object,
+    schedule: read.spec.schedule,
+    suspended: wantsRest,
+    concurrencyPolicy: read.spec.concurrencyPolicy ?? 'Allow',
+    others,
+  }
 }
 
 /** Gives the same object with its schedule suspended or resumed. */
