@@ -1,4 +1,5 @@
-import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml'
+import { type Document, isScalar, LineCounter, parseAllDocuments, parseDocument, visit } from 'yaml'
+import { kubernetesTags } from './kubernetes-tags.ts'
 
 /** A YAML text that was read, or everything that is wrong with it. */
 type ReadYaml =
@@ -15,14 +16,15 @@ const mostCharacters = 256 * 1024
 /** Each alias may stand for a large part of the file, and stand in another one that is repeated. */
 const mostAliases = 100
 const mostProblems = 20
+/** A manifest file has a few documents; reading one takes a part of a millisecond even when nothing is in it. */
+const mostDocuments = 200
 
 /**
  * Reads one document. Whatever the text is, the answer comes in under a second and raises nothing: a file that is too
  * large, aliases of nothing or of too much, and nesting beyond the stack are problems like any other.
  */
 export function readYaml(text: string): ReadYaml {
-  if (text.length > mostCharacters)
-    return wrong([`it has ${Math.ceil(text.length / 1024)} KiB; at most ${mostCharacters / 1024} KiB are read`])
+  if (text.length > mostCharacters) return wrong([tooLong(text)])
   const lines = new LineCounter()
   try {
     // The library compares each key with every other one; `found` does so in one pass.
@@ -42,7 +44,52 @@ export function readYaml(text: string): ReadYaml {
   }
 }
 
-function wrong(problems: readonly string[]): ReadYaml {
+/** The documents of a text, each with the line at which it begins, or everything that is wrong with them. */
+type ReadDocuments =
+  | { readonly ok: true; readonly documents: readonly { readonly value: unknown; readonly line: number }[] }
+  | { readonly ok: false; readonly problems: readonly string[] }
+
+/**
+ * Reads all documents of a manifest as kubectl does: by YAML 1.1 as Go reads it, with merge keys; empty documents are
+ * left out. The text may be as hostile as any other. It is stricter than kubectl in two things: a key that stands twice
+ * is a problem, where kubectl takes the last one in silence, and so is a number that JavaScript cannot hold.
+ */
+export function readKubernetesYaml(text: string): ReadDocuments {
+  if (text.length > mostCharacters) return wrong([tooLong(text)])
+  if ((text.match(/^---/gm)?.length ?? 0) > mostDocuments) return wrong([`it has more than ${mostDocuments} documents`])
+  const lines = new LineCounter()
+  try {
+    const options = { lineCounter: lines, prettyErrors: false, uniqueKeys: false, merge: true } as const
+    const read = parseAllDocuments(text, { ...options, schema: 'failsafe', customTags: [...kubernetesTags] })
+    const documents = [...read].filter(({ contents, errors }) => contents !== null || errors.length > 0)
+    const problems = documents.flatMap((document) => [
+      ...document.errors.map(({ pos, message }) => at(lines, pos[0], message)),
+      // What has a tag of its own is a text to kubectl; only YAML's own tags must fit what they stand before.
+      ...document.warnings
+        .filter(({ message }) => message.startsWith('Unresolved tag: tag:yaml.org'))
+        .map(({ pos, message }) => at(lines, pos[0], message)),
+      ...found(document, lines),
+    ])
+    if (problems.length > 0) return wrong(problems)
+    return {
+      ok: true,
+      documents: documents
+        .map((document) => ({
+          value: document.toJS({ maxAliasCount: mostAliases }) as unknown,
+          line: lines.linePos(document.contents?.range?.[0] ?? 0).line,
+        }))
+        .filter(({ value }) => value !== null),
+    }
+  } catch (error) {
+    return wrong([plain(error instanceof Error ? error.message : String(error))])
+  }
+}
+
+function tooLong(text: string): string {
+  return `it has ${Math.ceil(text.length / 1024)} KiB; at most ${mostCharacters / 1024} KiB are read`
+}
+
+function wrong(problems: readonly string[]): { readonly ok: false; readonly problems: readonly string[] } {
   const more = problems.length - mostProblems
   return { ok: false, problems: [...problems.slice(0, mostProblems), ...(more > 0 ? [`and ${more} more`] : [])] }
 }

@@ -15,7 +15,6 @@ apiVersion: batch/v1
 kind: CronJob
 metadata:
   name: webhook-retry
-  namespace: somewhere-else
   labels: { app: billing }
 spec:
   schedule: '*/5 * * * *'
@@ -59,9 +58,30 @@ describe('a CronJob of the repository', () => {
     })
   })
 
-  it('that is suspended in the repository stays so', () => {
-    const held = manifest.replace('concurrencyPolicy: Forbid', 'suspend: true')
-    expect(cronJobManifest(held, release).object).toMatchObject({ spec: { suspend: true } })
+  it.each([
+    ['suspend: true', true],
+    ['suspend: on', true],
+    ['suspend: no', false],
+    ['suspend: ~', false],
+  ])('that says %s stays so', (words, suspend) => {
+    const read = cronJobManifest(manifest.replace('concurrencyPolicy: Forbid', words), release)
+    expect(read.object).toMatchObject({ spec: { suspend } })
+    expect(read.suspended).toBe(suspend)
+  })
+
+  it('that tells a tool by braces what to do is no template', () => {
+    const told = manifest.replace('args: [retry]', "args: ['--format={{.Name}}', '$(DATABASE_URL)', '${HOME}']")
+    expect(podOf(cronJobManifest(told, release).object)).toMatchObject({
+      containers: [{ args: ['--format={{.Name}}', '$(DATABASE_URL)', '${HOME}'] }, {}],
+    })
+  })
+
+  it('is found beside others, and what is left out is told', () => {
+    const others = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }\n---\nkind: Secret\n'
+    expect(cronJobManifest(`${others}---\n${manifest}---\n`, release)).toMatchObject({
+      schedule: '*/5 * * * *',
+      others: ['ConfigMap settings', 'Secret without a name'],
+    })
   })
 
   it('can be held and let go', () => {
@@ -73,7 +93,7 @@ describe('a CronJob of the repository', () => {
   it.each([
     ['is empty', ''],
     ['is no YAML', 'kind: CronJob\n  spec: ['],
-    ['holds two documents', `${manifest}\n---\n${manifest}`],
+    ['holds it twice', `${manifest}\n---\n${manifest}`],
     ['is a list', '- kind: CronJob'],
     ['is something else', manifest.replace('kind: CronJob', 'kind: Job')],
     ['is another CronJob', manifest.replace('name: webhook-retry', 'name: grace-period-cleanup')],
@@ -81,6 +101,12 @@ describe('a CronJob of the repository', () => {
     ['has no schedule', manifest.replace(/schedule: .*/, '')],
     ['has no containers', manifest.replace(/ {10}containers:[\s\S]*/, '')],
     ['has a container without image', manifest.replace('image: envoyproxy/envoy:v1.30', 'command: [x]')],
+    ['is of an API that is gone', manifest.replace('batch/v1', 'batch/v1beta1')],
+    ['is of another place', manifest.replace('metadata:', 'metadata:\n  namespace: staging')],
+    ['is a Helm template', manifest.replace('Forbid', '{{ .Values.policy }}')],
+    ['is a Jinja template', manifest.replace('Forbid', '{% if a %}Forbid{% endif %}')],
+    ['is still to be filled in', manifest.replace('envoy:v1.30', 'envoy:${TAG}')],
+    ['has a text for a truth', manifest.replace('concurrencyPolicy: Forbid', 'suspend: "no"')],
   ])('is refused by name when its file %s', (_, text) => {
     expect(() => cronJobManifest(text, release)).toThrow(
       expect.objectContaining({ code: 'bad_manifest', message: expect.stringContaining(release.file) }),

@@ -1,38 +1,30 @@
-import { z } from 'zod'
 import type { KubernetesObject } from '../../adapters/kubernetes/manifests/port.ts'
+<<<<<<< HEAD
 import { sameRepository } from '../../image-name.ts'
 import { readYaml } from '../../config/yaml-text.ts'
 import { CheckFailed } from '../errors.ts'
+=======
+import { type Container, readManifest } from './read-manifest.ts'
+>>>>>>> cluster
 
 /** What a CronJob of the repository becomes in this release. */
 export interface CronJobManifest {
   readonly object: KubernetesObject
   readonly schedule: string
+<<<<<<< HEAD
   /** Containers, init containers among them, that get the image of the release. */
   readonly tied: readonly string[]
   /** The images that the manifest names, whether or not they were replaced. */
   readonly images: readonly string[]
+=======
+  /** Whether the manifest itself wants its schedule to rest. */
+  readonly suspended: boolean
+  /** What may run beside a Job of it: Allow, Forbid or Replace. */
+  readonly concurrencyPolicy: string
+  /** What else its file has, each by kind and name. */
+  readonly others: readonly string[]
+>>>>>>> cluster
 }
-
-const Container = z.looseObject({ name: z.string(), image: z.string() })
-
-/** The parts that Purser reads or changes; the cluster judges the rest. */
-const CronJobYaml = z.looseObject({
-  apiVersion: z.string(),
-  kind: z.literal('CronJob'),
-  metadata: z.looseObject({ name: z.string() }),
-  spec: z.looseObject({
-    schedule: z.string(),
-    suspend: z.boolean().optional(),
-    jobTemplate: z.looseObject({
-      spec: z.looseObject({
-        template: z.looseObject({
-          spec: z.looseObject({ containers: z.array(Container).min(1), initContainers: z.array(Container).optional() }),
-        }),
-      }),
-    }),
-  }),
-})
 
 /**
  * Reads a manifest file and ties it to the release: the environment's namespace, and the planned digest in every
@@ -48,24 +40,31 @@ export function cronJobManifest(
     readonly image: string
   },
 ): CronJobManifest {
-  const read = readCronJob(text, release)
+  const { cronJob: read, others } = readManifest(text, release)
   const template = read.spec.jobTemplate.spec.template.spec
+<<<<<<< HEAD
   const isReleased = ({ image }: z.infer<typeof Container>) => sameRepository(image, release.repository)
   const released = (container: z.infer<typeof Container>) =>
     isReleased(container) ? { ...container, image: release.image } : container
+=======
+  const released = (container: Container) =>
+    repositoryOf(container.image) === release.repository ? { ...container, image: release.image } : container
+>>>>>>> cluster
   const containers = template.containers.map(released)
   const initContainers = template.initContainers?.map(released)
   const spec = { ...template, containers, ...(initContainers === undefined ? {} : { initContainers }) }
   const podTemplate = { ...read.spec.jobTemplate.spec.template, spec }
+  const wantsRest = read.spec.suspend ?? false
   const object = {
     ...read,
     metadata: { ...read.metadata, namespace: release.namespace },
     spec: {
       ...read.spec,
-      suspend: read.spec.suspend ?? false,
+      suspend: wantsRest,
       jobTemplate: { ...read.spec.jobTemplate, spec: { ...read.spec.jobTemplate.spec, template: podTemplate } },
     },
   }
+<<<<<<< HEAD
   const named = [...template.containers, ...(template.initContainers ?? [])]
   const tied = named.filter(isReleased).map(({ name }) => name)
   return { object, schedule: read.spec.schedule, tied, images: named.map(({ image }) => image) }
@@ -80,6 +79,15 @@ function readCronJob(text: string, { file, name }: { file: string; name: string 
     hint: 'Correct service.cronJobs in purser.yaml, or the manifest.',
     evidence: yaml.ok ? unfit.map(({ path, message }) => `${path.join('.')}: ${message}`) : yaml.problems,
   })
+=======
+  return {
+    object,
+    schedule: read.spec.schedule,
+    suspended: wantsRest,
+    concurrencyPolicy: read.spec.concurrencyPolicy ?? 'Allow',
+    others,
+  }
+>>>>>>> cluster
 }
 
 /** Gives the same object with its schedule suspended or resumed. */
