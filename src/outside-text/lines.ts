@@ -87,15 +87,6 @@ function kept({ text, left }: RawLine): RawLine {
   return { text: text.slice(0, mostKept), left: left + text.length - mostKept }
 }
 
-/** Returns the lines of a text as they can be shown, without the empty ones. */
-export function shownLines(text: string): readonly string[] {
-  const shown = new ShownLines()
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .flatMap((line) => shown.of({ text: line, left: 0 }) ?? [])
-}
-
 /** Turns chunks of bytes into lines that can be shown. */
 export class LineSplitter {
   readonly #reader = new LineReader()

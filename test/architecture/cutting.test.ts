@@ -26,7 +26,13 @@ const mayCut: Readonly<Record<string, readonly [cuts: number, because: string]>>
     'the last guard of what Slack takes: the end of a block of code, of lines that were masked before',
   ],
   'src/model/configuration.ts': [1, 'values of purser.yaml, told apart by their hashes'],
-  'src/runbook/monitor/log-lines.ts': [1, 'what tells errors apart is hashed, and shown to nobody'],
+  'src/runbook/log-records/fingerprint.ts': [1, 'what tells errors apart is hashed, and shown to nobody'],
+  'src/runbook/log-records/line-level.ts': [1, 'the head of a line tells its level, and is shown to nobody'],
+  'src/runbook/log-records/record-level.ts': [1, 'where JSON begins in a line tells its level, and is shown to nobody'],
+  'src/runbook/log-records/object-fields.ts': [2, 'fields of a line that was masked before'],
+  'src/adapters/kubernetes/access/exec-credential.ts': [1, 'a credential, which is parsed and shown to nobody'],
+  'src/adapters/registry/login/challenges.ts': [1, 'a header, which is parsed and shown to nobody'],
+  'src/adapters/registry/login/credential-helper.ts': [1, 'a login, which is parsed and shown to nobody'],
 }
 
 function cutsIn(source: string): readonly string[] {

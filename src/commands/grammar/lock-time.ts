@@ -1,9 +1,6 @@
 import { Cron } from 'croner'
-<<<<<<< HEAD
 import { clip } from '../../outside-text/cut.ts'
-=======
 import { tidyTime } from './typed.ts'
->>>>>>> logs
 import { isReason } from './words.ts'
 
 /** What stands behind `/billing lock`: until when, and why; or one sentence that says what is wrong with it. */

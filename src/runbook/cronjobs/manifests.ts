@@ -1,29 +1,21 @@
 import type { KubernetesObject } from '../../adapters/kubernetes/manifests/port.ts'
-<<<<<<< HEAD
 import { sameRepository } from '../../image-name.ts'
-import { readYaml } from '../../config/yaml-text.ts'
-import { CheckFailed } from '../errors.ts'
-=======
 import { type Container, readManifest } from './read-manifest.ts'
->>>>>>> cluster
 
 /** What a CronJob of the repository becomes in this release. */
 export interface CronJobManifest {
   readonly object: KubernetesObject
   readonly schedule: string
-<<<<<<< HEAD
   /** Containers, init containers among them, that get the image of the release. */
   readonly tied: readonly string[]
   /** The images that the manifest names, whether or not they were replaced. */
   readonly images: readonly string[]
-=======
   /** Whether the manifest itself wants its schedule to rest. */
   readonly suspended: boolean
   /** What may run beside a Job of it: Allow, Forbid or Replace. */
   readonly concurrencyPolicy: string
   /** What else its file has, each by kind and name. */
   readonly others: readonly string[]
->>>>>>> cluster
 }
 
 /**
@@ -42,14 +34,9 @@ export function cronJobManifest(
 ): CronJobManifest {
   const { cronJob: read, others } = readManifest(text, release)
   const template = read.spec.jobTemplate.spec.template.spec
-<<<<<<< HEAD
-  const isReleased = ({ image }: z.infer<typeof Container>) => sameRepository(image, release.repository)
-  const released = (container: z.infer<typeof Container>) =>
-    isReleased(container) ? { ...container, image: release.image } : container
-=======
+  const isReleased = ({ image }: Container) => sameRepository(image, release.repository)
   const released = (container: Container) =>
-    repositoryOf(container.image) === release.repository ? { ...container, image: release.image } : container
->>>>>>> cluster
+    isReleased(container) ? { ...container, image: release.image } : container
   const containers = template.containers.map(released)
   const initContainers = template.initContainers?.map(released)
   const spec = { ...template, containers, ...(initContainers === undefined ? {} : { initContainers }) }
@@ -64,30 +51,16 @@ export function cronJobManifest(
       jobTemplate: { ...read.spec.jobTemplate, spec: { ...read.spec.jobTemplate.spec, template: podTemplate } },
     },
   }
-<<<<<<< HEAD
   const named = [...template.containers, ...(template.initContainers ?? [])]
-  const tied = named.filter(isReleased).map(({ name }) => name)
-  return { object, schedule: read.spec.schedule, tied, images: named.map(({ image }) => image) }
-}
-
-function readCronJob(text: string, { file, name }: { file: string; name: string }): z.infer<typeof CronJobYaml> {
-  const yaml = readYaml(text)
-  const read = CronJobYaml.safeParse(yaml.ok ? yaml.value : undefined)
-  if (read.success && read.data.metadata.name === name) return read.data
-  const unfit = read.error?.issues ?? []
-  throw new CheckFailed('bad_manifest', `reading ${file}: expected the CronJob ${name}`, {
-    hint: 'Correct service.cronJobs in purser.yaml, or the manifest.',
-    evidence: yaml.ok ? unfit.map(({ path, message }) => `${path.join('.')}: ${message}`) : yaml.problems,
-  })
-=======
   return {
     object,
     schedule: read.spec.schedule,
+    tied: named.filter(isReleased).map(({ name }) => name),
+    images: named.map(({ image }) => image),
     suspended: wantsRest,
     concurrencyPolicy: read.spec.concurrencyPolicy ?? 'Allow',
     others,
   }
->>>>>>> cluster
 }
 
 /** Gives the same object with its schedule suspended or resumed. */

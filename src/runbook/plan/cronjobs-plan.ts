@@ -1,5 +1,5 @@
 import type { PlannedCronJob } from '../../model/deploy-plan.ts'
-import { visible } from '../../masking.ts'
+import { visible } from '../../outside-text/visible.ts'
 import { oneLine } from '../../text.ts'
 import { cronJobManifest } from '../cronjobs/manifests.ts'
 import type { PhaseContext } from '../phase.ts'

@@ -1,5 +1,5 @@
 import type { FilesElsewhere } from '../../adapters/git/port.ts'
-import { visible } from '../../masking.ts'
+import { visible } from '../../outside-text/visible.ts'
 import { counted, oneLine } from '../../text.ts'
 import type { PhaseContext } from '../phase.ts'
 

@@ -99,15 +99,11 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
       ...migrations.risks,
       ...clusterRisks(context, deployment, image.platforms, facts),
       ...imageRisks(image, dryRun.outcome === 'unchanged'),
-<<<<<<< HEAD
-      ...risksOf(context, deployment),
-=======
       ...revisionRisk(context, commit, image),
       ...stayingRisk(beside.staying),
       ...strangerRisk(context, deployment),
-      ...risksOf(deployment),
+      ...risksOf(context, deployment),
       ...cronJobs.risks,
->>>>>>> hardening
       ...stripeRisks,
       ...leadsTo.risks,
     ],
@@ -184,9 +180,6 @@ function isolationRisk({ world: { runner }, run }: PhaseContext): readonly strin
   return kind === 'none' ? [`Nothing keeps the commands of ${run.version} apart from Purser. ${sentence}`] : []
 }
 
-<<<<<<< HEAD
-function risksOf({ run, service }: PhaseContext, deployment: DeploymentState): readonly string[] {
-=======
 function stayingRisk(staying: readonly ContainerImage[]): readonly string[] {
   return staying.map(
     ({ name, image, init }) =>
@@ -201,8 +194,7 @@ function strangerRisk({ service }: PhaseContext, { image }: DeploymentState): re
   return [`${service.container} runs ${image} now, which is not of ${repository}: this deploy puts it there.`]
 }
 
-function risksOf(deployment: DeploymentState): readonly string[] {
->>>>>>> hardening
+function risksOf({ run, service }: PhaseContext, deployment: DeploymentState): readonly string[] {
   return [
     ...(deployment.replicas === 0
       ? [

@@ -49,18 +49,14 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
     requireWritable(name, secret)
   }
   const overlapEnds = !writes && (await endsOverlap(context, secret))
-<<<<<<< HEAD
-  const moved = await movedEndpoints(context, endpoints)
-  const beside = decision.endpoint === undefined ? [] : retiredBeside(decision, endpoints)
-  const retires = [...beside, ...moved.map(({ endpoint }) => endpoint.id)]
-=======
   // The other two write the value anew, without what does not belong to it.
   const tidies = writes || overlapEnds ? [] : secret.strays
   if (tidies.length > 0) requireWritable(name, secret)
   const takeOver = writes || tidies.length > 0 ? takenOver(name, key, secret) : []
   const restarts = writes || tidies.length > 0 ? await restartsOf(context, consumers) : { restarted: [], risks: [] }
-  const retires = decision.endpoint === undefined ? [] : retiredBeside(decision, endpoints)
->>>>>>> logs
+  const moved = await movedEndpoints(context, endpoints)
+  const beside = decision.endpoint === undefined ? [] : retiredBeside(decision, endpoints)
+  const retires = [...beside, ...moved.map(({ endpoint }) => endpoint.id)]
   const removes = await removedWith(context, decision, { endpoints, keys: secret.keys })
   return {
     decision,

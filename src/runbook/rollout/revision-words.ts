@@ -1,4 +1,4 @@
-import { visible } from '../../masking.ts'
+import { visible } from '../../outside-text/visible.ts'
 import { commitIn, distinct, revisionVerdict, type Tagged } from '../../model/revision-label.ts'
 import { oneLine } from '../../text.ts'
 

@@ -114,10 +114,10 @@ function credentialIn(stdout: string, doing: string): ExecCredential {
   }
 }
 
-function failed(message: string, stderr: readonly string[] = []): ClusterError {
+function failed(message: string, told: readonly string[] = []): ClusterError {
   return new ClusterError('cluster_credentials', message, {
     hint: 'Run the program by hand where Purser runs, with the same kubeconfig.',
-    evidence: stderr.slice(-20),
+    evidence: told.slice(-20),
     // It asks a cloud, which may be away for a moment.
     transient: true,
   })

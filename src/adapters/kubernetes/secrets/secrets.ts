@@ -38,17 +38,13 @@ export class SecretsApi {
       secretExists: secret !== undefined,
       keyExists: value !== undefined,
       fingerprint: value === undefined ? undefined : fingerprintOf(value),
-<<<<<<< HEAD
       fingerprints:
         value === undefined
           ? []
           : learned(value)
               .parts(',')
               .map((part) => part.fingerprint),
-=======
-      fingerprints: value === undefined ? [] : new Sensitive(value).parts(',').map((part) => part.fingerprint),
-      strays: value === undefined ? [] : new Sensitive(value).strays,
->>>>>>> logs
+      strays: value === undefined ? [] : learned(value).strays,
       immutable: secret?.immutable === true,
       keys: Object.keys(secret?.data ?? {}).sort(),
       managers: managersOf(secret, key),

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { tmpdir } from 'node:os'
 import { z } from 'zod'
 import { PurserError } from '../../../errors.ts'
-import { excerpt } from '../../../outside-text/excerpt.ts'
+import { excerpt, LastWords } from '../../../outside-text/excerpt.ts'
 import { knownSecrets } from '../../../outside-text/known-secrets.ts'
 import { Sensitive } from '../../../sensitive.ts'
 import { oneLine } from '../../../text.ts'
@@ -43,7 +43,7 @@ export async function askHelper(
   if (!/^[\w.-]{1,100}$/.test(helper))
     throw failed(`${doing}: this is no name of a credential helper`, 'correct credsStore or credHelpers in config.json')
   let stdout = ''
-  let stderr = ''
+  const stderr = new LastWords(2_048)
   const env = Object.fromEntries(
     passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   ) as Record<string, string>
@@ -57,7 +57,7 @@ export async function askHelper(
         timeoutMs,
         stdin: Readable.from([`${server}\n`]),
         onStdout: (chunk) => void (stdout = (stdout + chunk.toString()).slice(0, mostCharacters)),
-        onStderr: (chunk) => void (stderr = (stderr + chunk.toString()).slice(0, mostCharacters)),
+        onStderr: stderr.push,
       },
       signal,
     ))
@@ -69,8 +69,8 @@ export async function askHelper(
   }
   if (exitCode === 0) return credentialsIn(stdout, doing, `${program} for ${server}`)
   // Helpers print their errors on standard output, where a login stands otherwise.
-  if (hasNone.test(stdout) || hasNone.test(stderr)) return undefined
-  const words = excerpt(oneLine(stderr.trim() === '' ? stdout : stderr), 300)
+  if (hasNone.test(stdout) || hasNone.test(stderr.text())) return undefined
+  const words = excerpt(oneLine(stderr.text().trim() === '' ? stdout : stderr.text()), 300)
   throw failed(`${doing}: it exited with ${exitCode}`, 'try it by hand where Purser runs', words === '' ? [] : [words])
 }
 
