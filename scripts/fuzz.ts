@@ -30,7 +30,6 @@ function runsAsked(): string {
 
 function fuzz(runs: string): void {
   const vitest = join(import.meta.dirname, '..', 'node_modules', 'vitest', 'vitest.mjs')
-  // Only the properties: they are what is tried so often.
   const args = [vitest, 'run', '--testTimeout=3600000', '--reporter=verbose', ...files]
   const env = { ...process.env, PURSER_FUZZ_RUNS: runs }
   const child = spawn(process.execPath, args, { stdio: 'inherit', cwd: join(import.meta.dirname, '..'), env })
