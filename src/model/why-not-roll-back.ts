@@ -1,7 +1,7 @@
 import { isUndoable } from './kinds.ts'
 import type { Lock } from './lock.ts'
 import { rollbackUntil } from './rollback-window.ts'
-import type { Run } from './run.ts'
+import { isRestorePlan, type Run } from './run.ts'
 import { watchChoices } from './watch.ts'
 
 /** Why a run cannot be rolled back now; `src/messages/refusals.ts` words it. */
@@ -20,7 +20,7 @@ export type RollbackRefusal =
 
 export interface RollbackFacts {
   /** The deploys and restores of the run's environment; earlier ones do no harm. */
-  readonly others: readonly Pick<Run, 'number' | 'hasEffects'>[]
+  readonly others: readonly (Pick<Run, 'number' | 'hasEffects'> & Partial<Pick<Run, 'plan' | 'status'>>)[]
   readonly lock: Lock | undefined
   /** The environment's `policy.rollbackButtonHours`. */
   readonly hours: number
@@ -41,6 +41,11 @@ export function whyNotRollBack(run: Run, { others, lock, hours, now }: RollbackF
   if (lock !== undefined) return { reason: 'locked', lock }
   const until = rollbackUntil(run, hours)
   if (until !== undefined && until < now) return { reason: 'too_late', hours }
-  const above = others.find((other) => other.number > run.number && other.hasEffects)
+  const above = others.find((other) => other.number > run.number && other.hasEffects && !leadsBefore(other, run))
   return above === undefined ? undefined : { reason: 'changed_since', by: above.number }
+}
+
+/** A restore of the backup that this very run made put back the database only; the rest of the way is its rollback. */
+function leadsBefore({ plan, status }: RollbackFacts['others'][number], run: Pick<Run, 'number'>): boolean {
+  return status === 'succeeded' && isRestorePlan(plan) && plan.backup.run === run.number
 }

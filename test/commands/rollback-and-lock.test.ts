@@ -3,6 +3,7 @@ import { reject, retry } from '../../src/commands/decide.ts'
 import { lock, unlock } from '../../src/commands/lock.ts'
 import { verify } from '../../src/commands/verify.ts'
 import { confirmRollback, openRollbackDialog } from '../../src/commands/rollback.ts'
+import { restorePlan } from '../messages/example-runs.ts'
 import { openStores, type TestStores } from '../store/stores.ts'
 import {
   alex,
@@ -38,6 +39,32 @@ describe('a rollback', () => {
     const number = await rollbackOf(run, context)
     expect(context.enqueued).toEqual([`#${number} undo`])
     expect(await stores.runs.get(number)).toMatchObject({ kind: 'rollback', parent: run.number, status: 'executing' })
+  })
+
+  it('says what the restore of its own backup took back, and not that it stays applied', async () => {
+    const context = openContext()
+    const claim = await stores.under('migrate')
+    const file = '20260101091000_billing_audit_log.sql'
+    const { id } = await stores.phases.beginEffect(claim, 'migration', file, async () => ({ applied: false }))
+    await stores.phases.settleEffect(claim, id, 'applied', { outcome: 'applied', milliseconds: 1 })
+    await stores.phases.beginEffect(claim, 'cronjob', 'webhook-retry', async () => ({ manifest: null }))
+    await stores.phases.finish(claim, { type: 'phase_failed', phase: 'migrate' }, {})
+    const shown = () => said(context, dana, () => openRollbackDialog(dana, claim.run, context))
+    expect(await shown()).toContain(`The schema is not rolled back: ${file} stays applied.`)
+
+    const later = await stores.under('migrate')
+    const names = { live: 'valuecanvas', restored: 'r', kept: 'k', backup: 'b' }
+    const swap = await stores.phases.beginEffect(later, 'database', 'valuecanvas', async () => names)
+    await stores.phases.settleEffect(later, swap.id, 'applied', { milliseconds: 1 })
+    await stores.phases.finish(later, { type: 'phase_failed', phase: 'migrate' }, {})
+    const plan = { ...restorePlan, backup: { ...restorePlan.backup, run: claim.run }, migrationsLost: [file] }
+    await stores.pool.query(
+      `update purser.runs set kind = 'restore', status = 'succeeded', plan = $2 where number = $1`,
+      [later.run, JSON.stringify(plan)],
+    )
+    const after = await shown()
+    expect(after).toContain(`The restore #${later.run} took ${file} back already`)
+    expect(after).not.toContain('stays applied')
   })
 
   it('is refused to Sam, with and without the dialog', async () => {

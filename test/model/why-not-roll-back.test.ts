@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { rollbackRefusalText } from '../../src/messages/refusals.ts'
 import type { Run, RunStatus } from '../../src/model/run.ts'
 import { type RollbackFacts, type RollbackRefusal, whyNotRollBack } from '../../src/model/why-not-roll-back.ts'
-import { deploy } from '../messages/example-runs.ts'
+import { deploy, restorePlan } from '../messages/example-runs.ts'
 
 const now = new Date('2026-01-05T14:00:00Z')
 const run: Run = { ...deploy(), number: 7, status: 'failed', hasEffects: true, rolledBackBy: undefined }
 const lock = { environment: 'production', reason: 'month-end invoicing', lockedBy: 'UDANA', at: now, until: undefined }
 const facts: RollbackFacts = { others: [], lock: undefined, hours: 24, now }
+const restoreOf = (of: number) => ({ ...restorePlan, backup: { ...restorePlan.backup, run: of } })
 const hoursAgo = (hours: number) => new Date(now.getTime() - hours * 3_600_000)
 
 describe('a rollback', () => {
@@ -46,6 +47,27 @@ describe('a rollback', () => {
       'under a later run that changed something is refused',
       {},
       { others: [{ number: 9, hasEffects: true }] },
+      { reason: 'changed_since', by: 9 },
+      '/billing rollback #9',
+    ],
+    [
+      'after a restore of the backup that it made itself begins',
+      {},
+      { others: [{ number: 9, hasEffects: true, status: 'succeeded', plan: restoreOf(7) }] },
+      undefined,
+      '',
+    ],
+    [
+      'after a restore that has not succeeded is refused',
+      {},
+      { others: [{ number: 9, hasEffects: true, status: 'failed', plan: restoreOf(7) }] },
+      { reason: 'changed_since', by: 9 },
+      '/billing rollback #9',
+    ],
+    [
+      'after a restore of another backup is refused',
+      {},
+      { others: [{ number: 9, hasEffects: true, status: 'succeeded', plan: restoreOf(5) }] },
       { reason: 'changed_since', by: 9 },
       '/billing rollback #9',
     ],
