@@ -200,6 +200,7 @@ export function secretKeyState(more: Partial<SecretKeyState> = {}): SecretKeySta
     immutable: false,
     keys: [service.stripe.secret.key],
     managers: [],
+    claims: [],
     ...more,
   }
 }
@@ -212,11 +213,14 @@ export function cronJobState(more: Partial<CronJobState> = {}): CronJobState {
     schedule: '*/5 * * * *',
     timeZone: undefined,
     startingDeadlineSeconds: undefined,
+    concurrencyPolicy: 'Allow',
     suspended: false,
     createdAt: undefined,
     lastScheduleTime: undefined,
     lastSuccessfulTime: undefined,
     active: 0,
+    owners: [],
+    claims: [],
     manifest: { apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name } },
     ...more,
   }
@@ -241,6 +245,8 @@ export function deploymentState(more: Partial<DeploymentState> = {}): Deployment
     containers: [service.container],
     revisionHistoryLimit: 10,
     settings: {},
+    claims: [],
+    replicasOwners: [],
     ...more,
   }
 }

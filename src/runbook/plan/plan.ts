@@ -15,6 +15,7 @@ import { planCronJobs } from './cronjobs-plan.ts'
 import { requireProvenBefore } from './environment-order.ts'
 import { readIdentities } from '../confirm/identities.ts'
 import { planMigrations } from './migrations-plan.ts'
+import { comesBackRisks } from '../owners/owners.ts'
 import { plannedEffects } from './planned-effects.ts'
 import { requireReadOnlyQueries } from '../verify/configured-queries.ts'
 import { rollbackPreview } from './rollback-preview.ts'
@@ -82,16 +83,22 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
     migrations: migrations.planned,
     cluster: dryRun.differences,
     stripe,
-    cronJobs,
-    rollback: rollbackPreview(context, deployment, endpoint, cronJobs, image),
+    cronJobs: cronJobs.planned,
+    rollback: rollbackPreview(context, deployment, endpoint, cronJobs.planned, image),
     risks: [
       ...isolationRisk(context),
       ...schema,
       ...migrations.risks,
       ...clusterRisks(context, deployment, image.platforms, facts),
+      ...comesBackRisks({
+        object: `Deployment ${service.deployment}`,
+        owners: dryRun.taken,
+        claims: deployment.claims,
+      }),
       ...imageRisks(image, dryRun.outcome === 'unchanged'),
       ...risksOf(deployment),
       ...stripeRisks,
+      ...cronJobs.risks,
       ...leadsTo.risks,
     ],
     ...(migrations.read === undefined ? {} : { read: migrations.read }),
@@ -99,7 +106,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
     monitorMinutes: service.monitor.minutes,
     configuration: comparedConfiguration(service, environment),
     identities: leadsTo.identities,
-    effects: plannedEffects(context, { image, migrations: migrations.planned, stripe, cronJobs }),
+    effects: plannedEffects(context, { image, migrations: migrations.planned, stripe, cronJobs: cronJobs.planned }),
   }
 }
 

@@ -29,6 +29,8 @@ import { historyOf } from './history.ts'
 import type { Paths } from '../api/paths.ts'
 import type { DeploymentHistory, DeploymentState, ImageChange, ImageSet, ReplicaSetUndo } from './port.ts'
 import type { ApplyOutcome } from '../manifests/port.ts'
+import { claimsOn } from '../owners/claims.ts'
+import { fieldsTaken, ownersOf } from '../owners/field-owners.ts'
 import { imageIn, lastHealthy, revisionOf } from './revisions.ts'
 import { currentReplicaSet, type RolloutView } from './rollout-verdict.ts'
 
@@ -73,6 +75,8 @@ export class DeploymentsApi {
       containers: template.spec.containers.map((one) => one.name),
       revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
       settings,
+      claims: claimsOn(deployment),
+      replicasOwners: ownersOf(deployment, ['spec.replicas']),
     }
   }
 
@@ -90,12 +94,16 @@ export class DeploymentsApi {
       const before = await this.require(change.deployment, 'setting the image of', signal)
       imageIn(before, change.container)
       const currentHash = templateHash(before.spec.template)
-      if (isAlready(before, change)) return { ...unchanged, templateHash: currentHash }
+      if (isAlready(before, change)) return { ...unchanged, templateHash: currentHash, taken: [] }
       if (change.onlyIfTemplate !== undefined && currentHash !== change.onlyIfTemplate)
         throw changed(`setting the image of ${change.deployment}`)
       try {
         const after = await this.#patch(before, imagePatch(before, change), change.dryRun === true, signal)
-        return { ...outcomeOf(before, after), templateHash: templateHash(after.spec.template) }
+        return {
+          ...outcomeOf(before, after),
+          templateHash: templateHash(after.spec.template),
+          taken: fieldsTaken(before, after),
+        }
       } catch (error) {
         if (!isStale(error) || attempt >= mostAttempts) throw error
       }
