@@ -63,6 +63,16 @@ const breakages: Readonly<Record<string, Breakage>> = {
     diagnosis: 'diagnose cronjob',
     break: cronjob.imagePull,
   },
+  'resumed-by-hand': {
+    about: 'CronJob webhook-retry was suspended and resumed with kubectl patch',
+    diagnosis: 'deploy v1.2.0',
+    break: cronjob.resumedByHand,
+  },
+  'running-job': {
+    about: 'somebody has started a Job of CronJob webhook-retry, and it runs on',
+    diagnosis: 'deploy v1.2.0',
+    break: cronjob.runningJob,
+  },
   'missing-table': {
     about: 'table grace_periods is gone',
     diagnosis: 'diagnose grace-period',

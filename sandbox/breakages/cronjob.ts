@@ -8,6 +8,36 @@ export async function suspended(world: World): Promise<Mend> {
   return async () => void (await kube(world, 'PATCH', paths.cronJob(name), { spec: { suspend: false } }))
 }
 
+/** Nothing is to be seen of it, but that its fields are somebody's: whoever applies the CronJob meets a conflict. */
+export async function resumedByHand(world: World): Promise<Mend> {
+  for (const suspend of [true, false]) await kube(world, 'PATCH', paths.cronJob(name), { spec: { suspend } })
+  return async () => undefined
+}
+
+const runsForSeconds = 12
+
+/** As `kubectl create job --from` starts it: its controller does not count it. */
+export async function runningJob(world: World): Promise<Mend> {
+  const { metadata, spec } = cronJob(world, name)
+  const { template, ...rest } = spec.jobTemplate.spec
+  const [container] = template.spec.containers
+  const command = ['node', '-e', `setTimeout(() => undefined, ${runsForSeconds * 1_000})`]
+  const owner = { apiVersion: 'batch/v1', kind: 'CronJob', name, uid: metadata.uid, controller: true }
+  await kube(world, 'POST', paths.jobs, {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name: `${name}-by-hand`,
+      annotations: { 'cronjob.kubernetes.io/instantiate': 'manual' },
+      ownerReferences: [owner],
+    },
+    spec: { ...rest, template: { ...template, spec: { ...template.spec, containers: [{ ...container, command }] } } },
+  })
+  await until('its pod to run', () => podsOf(world, 'by-hand').length > 0)
+  return async () =>
+    void (await kube(world, 'DELETE', `${paths.jobs}/${name}-by-hand`, { propagationPolicy: 'Background' }))
+}
+
 /** The API server takes it, and it never comes: a thirtieth of February. */
 export async function badSchedule(world: World): Promise<Mend> {
   const { schedule } = cronJob(world, name).spec

@@ -38,7 +38,9 @@ export async function kube(
   patch: 'merge' | 'strategic-merge' = 'merge',
 ): Promise<JsonMap> {
   const type = method === 'PATCH' ? `application/${patch}-patch+json` : 'application/json'
-  const answer = await fetch(`${kubernetes.url}${path}`, {
+  const manager = { POST: 'kubectl-create', PATCH: 'kubectl-patch', GET: undefined, DELETE: undefined }[method]
+  const query = manager === undefined ? '' : `?fieldManager=${manager}`
+  const answer = await fetch(`${kubernetes.url}${path}${query}`, {
     method,
     headers: { authorization: `Bearer ${kubernetes.token}`, 'content-type': type },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

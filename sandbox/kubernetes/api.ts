@@ -60,7 +60,8 @@ export class Api {
         resource,
         namespace,
         name: undefined,
-        manager: 'seed',
+        // What was there before was applied by somebody, as the runbook's own way is.
+        manager: 'kubectl-client-side-apply',
         force: false,
         dryRun: false,
         fieldValidation: 'Strict',

@@ -12,12 +12,22 @@ export interface ApiFault {
   readonly times?: number
   readonly latencyMs?: number
   /** Answers with this in place of the server; without it the request is only late. */
-  readonly status?: 429 | 500 | 503 | 504
+  readonly status?: 401 | 403 | 429 | 500 | 503 | 504
   readonly retryAfterSeconds?: number
 }
 
-const REASONS = { 429: 'TooManyRequests', 500: undefined, 503: 'ServiceUnavailable', 504: 'Timeout' } as const
+const REASONS = {
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  429: 'TooManyRequests',
+  500: undefined,
+  503: 'ServiceUnavailable',
+  504: 'Timeout',
+} as const
 const MESSAGES = {
+  401: 'Unauthorized',
+  // As RBAC answers while its caches are not filled yet: the same as for a right that is missing.
+  403: 'forbidden: User "purser" cannot get resource in the namespace',
   429: 'Too many requests, please try again later.',
   500: 'etcdserver: leader changed',
   503: 'apiserver not ready',

@@ -44,6 +44,8 @@ export interface KubernetesSimulator {
   deny(denials: readonly Denial[]): void
   /** Forgets the history of changes: open watches go on, later ones from an old resourceVersion get 410. */
   compact(): void
+  /** Admission refuses the pods of Jobs with these words, or lets them in again. */
+  refusePods(words: string | undefined): void
   /** Replaces what goes wrong with requests. */
   setFault(fault: ApiFault | undefined): void
   /** Cuts every connection, watches and followed logs in the middle of a line if need be. */
@@ -114,6 +116,7 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
       // Whoever follows it is cut off, and asks again.
       log.end()
     },
+    refusePods: (words) => void (store.podRefusal = words),
     setFault: (fault) => faults.set(fault),
     dropConnections: () => server.closeAllConnections(),
     restart: async (whileAway) => {

@@ -19,6 +19,8 @@ const HISTORY = 5_000
  * and a write that changes nothing is none.
  */
 export class Store {
+  /** Why no controller may create pods, as an exceeded quota or a policy says it; undefined: they may. */
+  podRefusal: string | undefined
   #revision = 1_000
   readonly #objects = new Map<string, KubeObject>()
   readonly #listeners = new Set<(change: Change) => void>()

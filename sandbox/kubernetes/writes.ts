@@ -57,7 +57,8 @@ export class Writes {
     const object = this.#admit(request, body, undefined)
     const { name } = object.metadata
     if (this.#store.get(resource, request.namespace, name) !== undefined) throw alreadyExists(resource, name)
-    const owners = ownersAfterUpdate([], undefined, this.#asWritten(request, body), this.#writer(request))
+    // Whoever creates an object owns its defaults too: the server compares nothing with the whole of it.
+    const owners = ownersAfterUpdate([], undefined, object, this.#writer(request))
     return this.#insert(request, object, owners)
   }
 
@@ -233,10 +234,6 @@ export class Writes {
 
   #withOwners(object: KubeObject, owners: readonly Owner[]): KubeObject {
     return { ...object, metadata: { ...object.metadata, managedFields: managedFields(owners) } }
-  }
-
-  #asWritten(request: WriteRequest, body: JsonMap): KubeObject {
-    return { ...body, metadata: { name: request.name ?? '', ...(body.metadata as JsonMap) } } as unknown as KubeObject
   }
 
   #writer(request: WriteRequest): { manager: string; apiVersion: string; schema: Schema } {

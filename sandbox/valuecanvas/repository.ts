@@ -40,6 +40,13 @@ const versions: readonly Version[] = [
   { tag: 'v1.3.0-noisy', parent: ancestor, date: '2025-12-08T14:00:00Z', message: 'Refresh currency rates' },
   { tag: 'v1.3.0-coloured', parent: ancestor, date: '2025-12-08T14:10:00Z', message: 'Log for people' },
   { tag: 'v1.3.0-moved', parent: ancestor, date: '2025-12-08T14:20:00Z', message: 'Keep the database in one place' },
+  { tag: 'v1.3.0-slowstart', parent: ancestor, date: '2025-12-08T14:20:00Z', message: 'Serve plans from a cache' },
+  {
+    tag: 'v1.3.0-suspended',
+    parent: ancestor,
+    date: '2025-12-08T14:40:00Z',
+    message: 'Let webhook retries rest until the queue moves',
+  },
   { tag: 'v1.5.0-hostile', parent: ancestor, date: '2025-12-08T15:00:00Z', message: 'Speed the tests up' },
   { tag: 'v1.4.0-dropscolumn', parent: ancestor, date: '2025-12-09T10:00:00Z', message: 'Bill everything in dollars' },
 ]
@@ -105,6 +112,12 @@ async function layOut(tag: string, tree: string): Promise<void> {
     await mkdir(join(tree, 'database'))
     await rename(join(tree, 'supabase/migrations'), join(tree, 'database/migrations'))
   }
+  if (tag === 'v1.3.0-slowstart')
+    await edit(join(tree, 'src/server.mjs'), (text) => `import './slow-start.mjs'\n${text}`)
+  if (tag === 'v1.3.0-suspended')
+    await edit(join(tree, 'k8s/cronjobs/webhook-retry.yaml'), (text) =>
+      text.replace('\nspec:\n', '\nspec:\n  suspend: yes\n'),
+    )
   await edit(join(tree, 'package.json'), (text) => text.replace('"1.2.0"', `"${tag.slice(1)}"`))
   for (const file of ['deployment.yaml', 'cronjobs/webhook-retry.yaml', 'cronjobs/grace-period-cleanup.yaml']) {
     await edit(join(tree, 'k8s', file), (text) => text.replaceAll('api:v1.2.0', `api:${tag}`)).catch(unlessMissing)

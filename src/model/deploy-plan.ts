@@ -34,6 +34,10 @@ export interface PlannedCronJob {
   readonly schedule: string
   readonly outcome: 'created' | 'changed' | 'unchanged'
   readonly differences: readonly string[]
+  /** Field managers that have set its fields by hand: whoever approves lets Purser take them over. */
+  readonly takeOver?: readonly string[]
+  /** Whether its manifest itself wants its schedule to rest. Missing in plans of earlier versions. */
+  readonly suspended?: boolean
 }
 
 /** What is in the cluster when the plan is made. */

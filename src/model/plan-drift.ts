@@ -162,7 +162,8 @@ function cronJobDrift(planned: PlannedCronJob, now: DeployPlan, own: readonly Ef
 }
 
 function cronJobDifferences(planned: PlannedCronJob, now: PlannedCronJob): readonly PlanDifference[] {
-  const words = ({ outcome, differences }: PlannedCronJob) => [outcome, ...differences].join('; ')
+  const words = ({ outcome, differences, takeOver = [] }: PlannedCronJob) =>
+    [outcome, ...differences, ...takeOver.map((manager) => `taken over from ${manager}`)].join('; ')
   if (words(planned) === words(now) && planned.schedule === now.schedule) return []
   return [{ now: `CronJob ${planned.name} would be ${words(now)}`, planned: words(planned) }]
 }

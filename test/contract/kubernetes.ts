@@ -36,7 +36,7 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
     beforeAll(async () => {
       world = await open()
       cluster = world.cluster
-      await cluster.apply(deployment(world.images.good), { dryRun: false }, signal)
+      await cluster.apply(deployment(world.images.good), {}, signal)
       await rolledOut(world.images.good)
     }, 120_000)
     afterAll(() => world?.close(), 60_000)
@@ -101,6 +101,7 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
         outcome: 'unchanged',
         differences: [],
         templateHash,
+        taken: [],
       })
       await expect(setImage(world.images.good, annotations)).rejects.toMatchObject({ code: 'deployment_changed' })
     })
@@ -231,6 +232,7 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
         immutable: false,
         keys: ['one', 'two'],
         managers: [],
+        claims: [],
       })
       const both = { one: new Sensitive('fourth'), three: new Sensitive('a,b') }
       expect(await cluster.writeSecret(secret, { keys: both }, signal)).toEqual({
@@ -250,20 +252,19 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
 
     it('applies a CronJob, shows what a change would do, suspends, resumes and deletes it', async () => {
       const manifest = cronJob('contract-cron', '5 3 * * *', world.job.image, world.job.succeeding)
-      const dryRun = { dryRun: true }
-      expect(await cluster.apply(manifest, dryRun, signal)).toMatchObject({ outcome: 'created' })
+      expect(await cluster.tryApply(manifest, signal)).toMatchObject({ outcome: 'created' })
       expect(await cluster.cronJob('contract-cron', signal)).toBeUndefined()
-      expect(await cluster.apply(manifest, { dryRun: false }, signal)).toMatchObject({ outcome: 'created' })
-      expect(await cluster.apply(manifest, { dryRun: false }, signal)).toEqual({
+      expect(await cluster.apply(manifest, {}, signal)).toMatchObject({ outcome: 'created' })
+      expect(await cluster.apply(manifest, {}, signal)).toEqual({
         outcome: 'unchanged',
         differences: [],
       })
       const later = cronJob('contract-cron', '6 3 * * *', world.job.image, world.job.succeeding)
-      expect((await cluster.apply(later, dryRun, signal)).differences).toEqual(['spec.schedule: 5 3 * * * → 6 3 * * *'])
+      expect((await cluster.tryApply(later, signal)).differences).toEqual(['spec.schedule: 5 3 * * * → 6 3 * * *'])
       await cluster.suspendCronJob('contract-cron', false, signal)
       expect(await cluster.cronJob('contract-cron', signal)).toMatchObject({ schedule: '5 3 * * *', suspended: false })
       // Suspended by the manifest, resumed by hand, applied again: no conflict with oneself.
-      await cluster.apply(later, { dryRun: false }, signal)
+      await cluster.apply(later, {}, signal)
       const applied = await cluster.cronJob('contract-cron', signal)
       expect(applied).toMatchObject({ schedule: '6 3 * * *', suspended: true, active: 0 })
       expect(applied?.manifest).not.toHaveProperty('status')
@@ -275,16 +276,12 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
     it('refuses a manifest with a field that does not exist', async () => {
       const manifest = cronJob('contract-typo', '5 3 * * *', world.job.image, world.job.succeeding)
       const typo = { ...manifest, spec: { ...(manifest.spec as object), shedule: '1 * * * *' } }
-      const refusal = await cluster.apply(typo, { dryRun: true }, signal).catch((error: unknown) => error)
+      const refusal = await cluster.tryApply(typo, signal).catch((error: unknown) => error)
       expect(refusal).toMatchObject({ message: expect.stringContaining('shedule'), transient: false })
     })
 
     it('runs a CronJob by hand once, however often it is asked, and brings the log', async () => {
-      await cluster.apply(
-        cronJob('contract-run', '5 3 * * *', world.job.image, world.job.succeeding),
-        { dryRun: false },
-        signal,
-      )
+      await cluster.apply(cronJob('contract-run', '5 3 * * *', world.job.image, world.job.succeeding), {}, signal)
       const first = await cluster.runCronJobNow('contract-run', 'contract-run-42', signal)
       expect(first).toMatchObject({ name: 'contract-run-42', succeeded: true, reason: undefined })
       if (world.talkative) expect(first.logs.length).toBeGreaterThan(0)
@@ -292,11 +289,7 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
     }, 60_000)
 
     it('says that a job failed and brings its log', async () => {
-      await cluster.apply(
-        cronJob('contract-fail', '5 3 * * *', world.job.image, world.job.failing),
-        { dryRun: false },
-        signal,
-      )
+      await cluster.apply(cronJob('contract-fail', '5 3 * * *', world.job.image, world.job.failing), {}, signal)
       const outcome = await cluster.runCronJobNow('contract-fail', 'contract-fail-1', signal)
       expect(outcome).toMatchObject({ succeeded: false, reason: expect.stringContaining('BackoffLimitExceeded') })
     }, 60_000)

@@ -76,12 +76,42 @@ describe('the cluster client', () => {
 
   it('never forces a field that someone else manages, and names who', async () => {
     await patchAs('platform-team', cronJob('5 3 * * *'))
-    const refusal = await cluster.apply(cronJob('6 3 * * *'), { dryRun: true }, signal).catch((error: unknown) => error)
+    const refusal = await cluster.apply(cronJob('6 3 * * *'), {}, signal).catch((error: unknown) => error)
     expect(refusal).toMatchObject({
       code: 'apply_conflict',
       message: 'applying CronJob retry: platform-team manages fields that the manifest sets',
-      evidence: ['.spec.schedule: conflict with "platform-team"'],
+      evidence: ['platform-team (may put its own value back): spec.schedule'],
     })
+    // A dry run tells as much, and goes on.
+    expect(await cluster.tryApply(cronJob('6 3 * * *'), signal)).toMatchObject({
+      outcome: 'changed',
+      conflicts: [{ manager: 'platform-team', fields: ['spec.schedule'], byHand: false }],
+    })
+    expect(await cluster.cronJob('retry', signal)).toMatchObject({ schedule: '5 3 * * *' })
+  })
+
+  it('forces what was agreed to, and never what somebody has set meanwhile', async () => {
+    const path = `/apis/batch/v1/namespaces/${NAMESPACE}/cronjobs/retry?fieldManager=`
+    const patch = (manager: string, spec: object) =>
+      send('PATCH', path + manager, { spec }, 'application/merge-patch+json')
+    await patchAs('kubectl', cronJob('5 3 * * *'))
+    let raced = false
+    simulator.setFault({
+      concerns: ({ method, path: target }) => {
+        // Between the refusal, which tells the conflicts, and the write that was to be forced.
+        const asked = method === 'PATCH' && target.endsWith('/retry')
+        if (asked && !raced) {
+          raced = true
+          void patch('argocd-controller', { schedule: '7 3 * * *' })
+        }
+        return false
+      },
+    })
+    await expect(cluster.apply(cronJob('6 3 * * *'), { takeOver: ['kubectl'] }, signal)).rejects.toMatchObject({
+      code: 'apply_conflict',
+      message: expect.stringContaining('argocd-controller manages fields'),
+    })
+    expect(await cluster.cronJob('retry', signal)).toMatchObject({ schedule: '7 3 * * *' })
   })
 
   it('keeps the value of a Secret out of refusals', async () => {

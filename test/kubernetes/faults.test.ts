@@ -174,8 +174,10 @@ describe('a cluster whose API server has a bad day', () => {
     await setImage('api:v2', purser)
     await rolledOut('api:v2', purser)
     expect(await purser.restarts(NAME, 'api', signal)).toBe(0)
-    await purser.apply(cronJob, { dryRun: true }, signal)
-    await purser.apply(cronJob, { dryRun: false }, signal)
+    await purser.tryApply(cronJob, signal)
+    await purser.apply(cronJob, {}, signal)
+    await purser.tryJob(cronJob, 'webhook-retry-run-1', signal)
+    expect(await purser.stillRunning('webhook-retry', signal)).toEqual([])
     expect(await purser.runCronJobNow('webhook-retry', 'webhook-retry-run-1', signal)).toMatchObject({
       succeeded: true,
     })
@@ -224,7 +226,7 @@ describe('a cluster whose API server has a bad day', () => {
       purser.deployment('another', 'api', signal),
       purser.readSecretKey('database', 'password', signal),
       purser.deleteCronJob('another', signal),
-      purser.apply({ ...cronJob, kind: 'ConfigMap', apiVersion: 'v1' }, { dryRun: true }, signal),
+      purser.tryApply({ ...cronJob, kind: 'ConfigMap', apiVersion: 'v1' }, signal),
     ]
     for (const one of refused) await expect(one).rejects.toMatchObject({ code: 'cluster_forbidden' })
   })

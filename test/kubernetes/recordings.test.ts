@@ -148,7 +148,7 @@ describe.skipIf(!existsSync(recordings))('against recordings of a real API serve
       replicaSets: [replicaSet(owner)],
       pods: [pod as unknown as Pod],
     }
-    expect(signsOf(view, 20_000)).toMatchObject([{ reason: 'CrashLoopBackOff', container: 'api', afterMs: 0 }])
+    expect(signsOf(view, 20_000)).toMatchObject([{ reason: 'CrashLoopBackOff', container: 'api', afterMs: 20_000 }])
   })
 })
 

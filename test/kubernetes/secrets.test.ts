@@ -72,7 +72,7 @@ describe('the Secret that others use too', () => {
     await write({ 'webhook-secret.before-run-1': undefined })
     expect(values()).toEqual({ 'webhook-secret': 'two', 'api-key': 'theirs' })
     expect(await cluster.secretKey(name, 'api-key', signal)).toMatchObject({
-      managers: [{ name: 'platform-team', applies: false }],
+      managers: [{ manager: 'platform-team', fields: ['data.api-key'], byHand: false }],
     })
   })
 
@@ -82,7 +82,7 @@ describe('the Secret that others use too', () => {
     expect(refusal).toMatchObject({
       code: 'apply_conflict',
       message: 'writing webhook-secret of secret stripe-credentials: kubectl-edit manages it',
-      hint: expect.stringContaining('Take the key out of what kubectl-edit writes'),
+      hint: 'It was set by hand since the plan was made. Deploy again: the new plan says what it takes over.',
     })
     expect(values()).toMatchObject({ 'webhook-secret': 'by hand' })
     await write({ 'webhook-secret': 'three' }, ['kubectl-edit'])
@@ -93,8 +93,8 @@ describe('the Secret that others use too', () => {
   it('tells who writes whole manifests and would write its value back', async () => {
     const data = { 'webhook-secret': Buffer.from('from git').toString('base64') }
     await patchAs('argocd-controller', { data }, 'application/apply-patch+yaml')
-    expect((await cluster.secretKey(name, 'webhook-secret', signal)).managers).toEqual([
-      { name: 'argocd-controller', applies: true },
+    expect((await cluster.secretKey(name, 'webhook-secret', signal)).managers).toMatchObject([
+      { manager: 'argocd-controller', byHand: false },
     ])
     await expect(write({ 'webhook-secret': 'four' }, ['kubectl-edit'])).rejects.toMatchObject({
       message: expect.stringContaining('argocd-controller manages it'),

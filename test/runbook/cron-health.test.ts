@@ -93,7 +93,49 @@ describe('a CronJob is on schedule', () => {
     ],
     ['unknown when the schedule cannot be read', { schedule: '@every 5m' }, 'unknown', 'cannot be read'],
   ])('%s', (_, more, verdict, words) => {
-    const health = cronHealth(job(more), now)
+    const health = cronHealth(job(more), now, { known: true, suspended: false })
+    expect(health.verdict).toBe(verdict)
+    expect(health.value).toContain(words)
+  })
+})
+
+describe('a CronJob rests', () => {
+  const rests = { known: true, suspended: true } as const
+  const unknown = { known: false, why: 'the repository does not answer' } as const
+
+  it.each<[string, Partial<CronFacts>, Parameters<typeof cronHealth>[2], string, string]>([
+    [
+      'as its manifest wants',
+      { suspended: true },
+      rests,
+      'pass',
+      '*/5 * * * *: suspended by its manifest, last success 11:15 UTC',
+    ],
+    [
+      'as its manifest wants, although it never ran',
+      { ...never, suspended: true },
+      rests,
+      'pass',
+      'suspended by its manifest, last success never',
+    ],
+    [
+      'not, although its manifest wants it to',
+      {},
+      rests,
+      'fail',
+      '*/5 * * * *: active, but its manifest suspends it; last success 11:15 UTC',
+    ],
+    [
+      'for a reason that cannot be told',
+      { suspended: true },
+      unknown,
+      'unknown',
+      'suspended, last success 11:15 UTC; what its manifest wants: the repository does not answer',
+    ],
+    ['against its manifest', { suspended: true }, { known: true, suspended: false }, 'fail', 'suspended; last success'],
+    ['not, and nobody has to know what its manifest wants', {}, unknown, 'pass', 'last success 11:15 UTC'],
+  ])('%s', (_, more, wanted, verdict, words) => {
+    const health = cronHealth(job(more), now, wanted)
     expect(health.verdict).toBe(verdict)
     expect(health.value).toContain(words)
   })

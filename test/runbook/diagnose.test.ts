@@ -45,6 +45,7 @@ const secretState: SecretKeyState = {
   strays: [],
   keys: ['webhook-secret'],
   managers: [],
+  claims: [],
   secretExists: true,
   keyExists: true,
   fingerprint: 'aaaa',
@@ -354,9 +355,11 @@ describe('why a CronJob does not run', () => {
       schedule: examined === undefined ? undefined : scheduleOf(examined.schedule, examined.timeZone, new Date(now)),
       log: seen(log),
       releaseImage: seen('api@sha256:1'),
+      wantedRest: seen({ known: true, suspended: false }),
       now,
     }
   }
+  const rests: CronJobFacts['wantedRest'] = seen({ known: true, suspended: true })
   const job = (
     outcome: 'running' | 'failed',
     more: { readonly waiting?: string; readonly exitCode?: number; readonly createdAt?: string },
@@ -373,6 +376,22 @@ describe('why a CronJob does not run', () => {
     ['nothing could be seen', { ...factsOf({}), found: unseen }, []],
     ['it is not there', factsOf(undefined), ['cronjob_missing']],
     ['it is suspended', factsOf({ suspended: true }), ['cronjob_suspended']],
+    ['it is suspended by its manifest', { ...factsOf({ suspended: true }), wantedRest: rests }, []],
+    [
+      'it is suspended by its manifest, and nothing was started for days',
+      { ...factsOf({ suspended: true, jobs: [], lastScheduleTime: '2026-01-01T00:00:00Z' }), wantedRest: rests },
+      [],
+    ],
+    [
+      'it is suspended, and what its manifest wants cannot be told',
+      { ...factsOf({ suspended: true }), wantedRest: seen({ known: false, why: 'no such commit' }) },
+      ['cronjob_suspended'],
+    ],
+    [
+      'it is suspended, and its manifest was not seen',
+      { ...factsOf({ suspended: true }), wantedRest: unseen },
+      ['cronjob_suspended'],
+    ],
     ['a time that never comes', factsOf({ schedule: '0 4 30 2 *' }), ['schedule_never']],
     ['no schedule at all', factsOf({ schedule: 'every day' }), ['schedule_never']],
     ['an unknown time zone', factsOf({ timeZone: 'Mars/Olympus' }), ['schedule_never']],
@@ -414,6 +433,22 @@ describe('why a CronJob does not run', () => {
   ])('%s', (_, facts, expected) => {
     expect(codes(cronJobCauses(facts))).toEqual(expected)
     expect(cronJobFindings(facts, false).every((look) => look.seen !== '')).toBe(true)
+  })
+
+  it('says whether it rests by its manifest, and says so where that is unknown', () => {
+    const described = (facts: CronJobFacts) => cronJobFindings(facts, false)[0]
+    expect(described({ ...factsOf({ suspended: true }), wantedRest: rests })).toMatchObject({
+      verdict: 'pass',
+      seen: expect.stringMatching(/^suspended by its manifest, /),
+    })
+    expect(described({ ...factsOf({}), wantedRest: rests })).toMatchObject({
+      verdict: 'warn',
+      seen: expect.stringMatching(/^active, but its manifest suspends it, /),
+    })
+    const next = (wantedRest: CronJobFacts['wantedRest']) =>
+      cronJobCauses({ ...factsOf({ suspended: true }), wantedRest })[0]?.next
+    expect(next(seen({ known: true, suspended: false }))).toContain('its manifest does not suspend it')
+    expect(next(seen({ known: false, why: 'no such commit' }))).toContain('unknown (no such commit)')
   })
 
   it('reads a schedule as the controller does', () => {

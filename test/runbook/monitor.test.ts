@@ -15,6 +15,7 @@ import type { ThreadPost } from '../../src/model/post.ts'
 import { plan } from '../messages/example-runs.ts'
 import {
   asPlanned,
+  cronJobState,
   committed as config,
   deploymentState,
   production,
@@ -63,6 +64,7 @@ async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
     cluster: {
       deployment: async () => deploymentState({ image: plan.image.reference, templateHash: '' }),
       restarts: async () => 0,
+      cronJob: async (name) => cronJobState({ name }),
       followLogs: async (_, onLine, signal) => {
         for (const line of scene.lines) await onLine(line)
         await Promise.race([scene.follow(), new Promise((resolve) => signal.addEventListener('abort', resolve))])

@@ -204,6 +204,7 @@ export function secretKeyState(more: Partial<SecretKeyState> = {}): SecretKeySta
     immutable: false,
     keys: [service.stripe.secret.key],
     managers: [],
+    claims: [],
     ...more,
   }
 }
@@ -216,11 +217,14 @@ export function cronJobState(more: Partial<CronJobState> = {}): CronJobState {
     schedule: '*/5 * * * *',
     timeZone: undefined,
     startingDeadlineSeconds: undefined,
+    concurrencyPolicy: 'Allow',
     suspended: false,
     createdAt: undefined,
     lastScheduleTime: undefined,
     lastSuccessfulTime: undefined,
     active: 0,
+    owners: [],
+    claims: [],
     manifest: { apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name } },
     ...more,
   }
@@ -246,6 +250,8 @@ export function deploymentState(more: Partial<DeploymentState> = {}): Deployment
     images: [{ name: service.container, image: more.image ?? plan.current.image, init: false }],
     revisionHistoryLimit: 10,
     settings: {},
+    claims: [],
+    replicasOwners: [],
     ...more,
   }
 }

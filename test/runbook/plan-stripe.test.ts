@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { fieldOwner } from '../../src/adapters/kubernetes/owners/known-managers.ts'
+import type { FieldOwner } from '../../src/adapters/kubernetes/owners/port.ts'
 import type { SecretConsumer, SecretKeyState } from '../../src/adapters/kubernetes/secrets/port.ts'
 import type { WebhookEndpoint } from '../../src/adapters/stripe/port.ts'
 import { type Effect, storedEffect } from '../../src/model/effects/effects.ts'
@@ -43,6 +45,9 @@ interface Facts {
   readonly mayRestart?: boolean
   /** Ids of endpoints that a run of this installation has made. */
   readonly made?: readonly string[]
+  /** The keys of each write that the plan tries, in their order. */
+  readonly tried?: string[]
+  readonly restartTakes?: readonly FieldOwner[]
 }
 
 function planned(facts: Facts) {
@@ -59,6 +64,12 @@ function planned(facts: Facts) {
       },
       cluster: {
         secretKey: async () => secretKeyState(facts.secret),
+        writeSecret: async (_, write) => {
+          if (write.dryRun !== true) throw new Error('a plan writes nothing')
+          facts.tried?.push(Object.keys(write.keys).join(','))
+          return { outcome: 'changed', differences: [] }
+        },
+        tryRestart: async () => ({ taken: facts.restartTakes ?? [], claims: [] }),
         missingPermissions: async (needed) => (facts.mayRestart === false ? needed : []),
       },
     },
@@ -90,7 +101,7 @@ describe('what a plan says of Stripe, before anything is made', () => {
     ],
     [
       'whose hand has set the key',
-      { secret: { ...missing, managers: [{ name: 'kubectl-edit', applies: false }] } },
+      { secret: { ...missing, managers: [fieldOwner('kubectl-edit', ['data.webhook-secret'])] } },
       { action: 'replace', why: 'secret', takeOver: ['kubectl-edit'] },
     ],
     [
@@ -98,7 +109,7 @@ describe('what a plan says of Stripe, before anything is made', () => {
       {
         secret: {
           strays: ['a newline stands at its end'],
-          managers: [{ name: 'kubectl-create', applies: false }],
+          managers: [fieldOwner('kubectl-create', ['data.webhook-secret'])],
         },
       },
       { action: 'keep', secret: 'present', tidies: ['a newline stands at its end'], takeOver: ['kubectl-create'] },
@@ -135,12 +146,34 @@ describe('what a plan says of Stripe, before anything is made', () => {
     ],
     [
       'a controller would write its own value back',
-      { secret: { ...missing, managers: [{ name: 'external-secrets', applies: false }] } },
+      { secret: { ...missing, managers: [fieldOwner('external-secrets', ['data.webhook-secret'])] } },
       'apply_conflict',
-      /external-secrets manages it/,
+      /external-secrets manages data\.webhook-secret/,
     ],
   ])('is refused when %s', async (_, facts, code, message) => {
     await expect(planned(facts)).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+
+  it('tries the very writes of the phase, in their order, and none where none will be', async () => {
+    const tried: string[] = []
+    await planned({ rotate: true, tried })
+    expect(tried).toEqual([`webhook-secret.before-run-${deploy().number}`, 'webhook-secret'])
+    await planned({ secret: missing, tried: tried })
+    expect(tried.slice(2)).toEqual(['webhook-secret'])
+    await planned({ tried })
+    expect(tried).toHaveLength(3)
+  })
+
+  it('says who may put back what it writes, also of Deployments that are only restarted', async () => {
+    const claims = [{ by: 'ExternalSecret stripe', habit: 'may put its own value back' }]
+    const restartTakes = [fieldOwner('argocd-controller', ['spec.template.metadata.annotations.x'])]
+    const consumers = [{ workload: 'Deployment worker', by: 'container main', how: 'env' }] as const
+    const { risks } = await planned({ rotate: true, secret: { claims }, restartTakes, consumers })
+    expect(risks.join('\n')).toContain(
+      'Secret stripe-credentials belongs to ExternalSecret stripe, which may put its own value back.',
+    )
+    expect(risks.join('\n')).toMatch(/argocd-controller manages \S+ of Deployment worker, and puts its own value back/)
+    expect((await planned({ secret: { claims } })).risks).toEqual([])
   })
 
   it('a full account is no trouble when nothing has to be made', async () => {

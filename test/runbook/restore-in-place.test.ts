@@ -60,6 +60,7 @@ beforeEach(() => {
 const cluster: Partial<Cluster> = {
   deployment: async () => deploymentState({ replicas: outside.replicas, image: 'api:v1' }),
   cronJob: async () => cronJobState({ suspended: outside.suspended }),
+  stillRunning: async () => [],
   suspendCronJob: async (_, suspended) => void (outside.suspended = suspended),
   scale: async ({ replicas }) => {
     outside.replicas = replicas

@@ -102,6 +102,7 @@ describe('a restore, broken off at every call to the outside', () => {
     ...leadsTo.cluster,
     deployment: async () => deploymentState({ replicas: service.replicas, image: 'api:v1' }),
     cronJob: async () => cronJobState({ suspended: service.suspended }),
+    stillRunning: async () => [],
     suspendCronJob: async (_, suspended) => void (service.suspended = suspended),
     scale: async ({ replicas }) => void (service.replicas = replicas),
     waitForRollout: async () => ({ replicas: 3, updated: 3, ready: 3, old: 0, line: '' }),

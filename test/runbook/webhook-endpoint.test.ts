@@ -33,6 +33,7 @@ const held = (fingerprint: string): SecretKeyState => ({
   immutable: false,
   keys: ['webhook-secret'],
   managers: [],
+  claims: [],
 })
 const noKey: SecretKeyState = {
   ...held(''),

@@ -94,6 +94,12 @@ export class JobController extends OwningController<Job> {
       this.queue.addAfter(keyFor(job), wait)
       return []
     }
+    if (this.store.podRefusal !== undefined) {
+      const refused = `pods "${job.metadata.name}-" is forbidden: ${this.store.podRefusal}`
+      this.events.record(job, 'Warning', 'FailedCreate', `Error creating: ${refused}`)
+      this.queue.addAfter(keyFor(job), RETRY_MS)
+      return []
+    }
     return [this.#createPod(job)]
   }
 

@@ -6,7 +6,7 @@ import type { CronJobs } from './cron-jobs/port.ts'
 import { autoscaler } from './deployments/autoscaler.ts'
 import { DeploymentsApi } from './deployments/deployments.ts'
 import type { Deployments } from './deployments/port.ts'
-import { restart } from './deployments/restart.ts'
+import { restart, tryRestart } from './deployments/restart.ts'
 import { scale } from './deployments/scale.ts'
 import { waitForRollout } from './deployments/wait-for-rollout.ts'
 import { clusterIdentity } from './identity.ts'
@@ -14,7 +14,7 @@ import { followLogs } from './logs/follow-logs.ts'
 import type { Logs } from './logs/port.ts'
 import { readLog } from './logs/read-log.ts'
 import { recentLogs } from './logs/recent-logs.ts'
-import { applyManifest } from './manifests/apply.ts'
+import { applyManifest, tryManifest } from './manifests/apply.ts'
 import { nodePlatforms } from './nodes/platforms.ts'
 import { missingPermissions } from './permissions/permissions.ts'
 import { currentPods, examinePods } from './pods/pods.ts'
@@ -56,6 +56,7 @@ export function openCluster(options: ClusterOptions): Cluster {
     missingPermissions: (needed, signal) => missingPermissions(connection, namespace, needed, signal),
     nodePlatforms: (signal) => nodePlatforms(connection, signal),
     apply: (manifest, how, signal) => applyManifest(connection, namespace, manifest, how, signal),
+    tryApply: (manifest, signal) => tryManifest(connection, namespace, manifest, signal),
     ...deploymentsOf(api),
     ...podsOf(api),
     ...secretsOf(api),
@@ -79,6 +80,7 @@ function deploymentsOf(api: Api): Deployments {
     setImage: (change, signal) => deployments.setImage(change, signal),
     restoreReplicaSet: (undo, signal) => deployments.restore(undo, signal),
     restart: (change, signal) => restart(api, change, signal),
+    tryRestart: (change, signal) => tryRestart(api, change, signal),
     scale: (change, signal) => scale(api, change, signal),
     waitForRollout: async (wait, signal) => {
       const deployment = await deployments.require(wait.deployment, 'rolling out', signal)
@@ -119,6 +121,8 @@ function cronJobsOf({ connection, paths }: Api): CronJobs {
     suspendCronJob: (name, suspended, signal) => cronJobs.suspend(name, suspended, signal),
     deleteCronJob: (name, signal) => cronJobs.delete(name, signal),
     runCronJobNow: (name, jobName, signal) => cronJobs.runNow(name, jobName, signal),
+    stillRunning: (name, signal) => cronJobs.stillRunning(name, signal),
+    tryJob: (cronJob, jobName, signal) => cronJobs.tryJob(cronJob, jobName, signal),
     examineCronJob: (name, signal) => examineCronJob(connection, paths, name, signal),
   }
 }

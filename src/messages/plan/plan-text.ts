@@ -109,13 +109,14 @@ export function secretLine(secret: DeployPlan['stripe']['secret']): string {
 }
 
 export function cronJobLine(job: PlannedCronJob): string {
+  const schedule = `${job.schedule}${job.suspended === true ? ', suspended by its manifest' : ''}`
   switch (job.outcome) {
     case 'created':
-      return `${job.name} (${job.schedule}) is new`
+      return `${job.name} (${schedule}) is new`
     case 'changed':
-      return `${job.name} (${job.schedule}) changes: ${job.differences.join('; ')}`
+      return `${job.name} (${schedule}) changes: ${job.differences.join('; ')}`
     case 'unchanged':
-      return `${job.name} (${job.schedule}) stays as it is`
+      return `${job.name} (${schedule}) stays as it is`
   }
 }
 

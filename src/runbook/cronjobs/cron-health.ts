@@ -1,6 +1,7 @@
 import { Cron } from 'croner'
 import type { CronJobState } from '../../adapters/kubernetes/cron-jobs/port.ts'
 import type { Verdict } from '../../model/run.ts'
+import type { WantedRest } from './wanted-rest.ts'
 
 export type CronFacts = Pick<
   CronJobState,
@@ -22,11 +23,20 @@ interface Health {
 /** The controller stops counting missed starts here, and without `startingDeadlineSeconds` starts nothing any more. */
 const manyMissed = 100
 
-/** Judges whether the CronJob keeps to its schedule: its last success must not be older than two periods. Pure. */
-export function cronHealth(job: CronFacts, now: Date): Health {
+/**
+ * Judges whether the CronJob does what its manifest wants: rests, or keeps to its schedule, so that its last success is
+ * not older than two periods. Pure.
+ */
+export function cronHealth(job: CronFacts, now: Date, wanted: WantedRest): Health {
   const zone = job.timeZone === undefined ? '' : ` ${job.timeZone}`
   const told = (verdict: Verdict, words: string): Health => ({ verdict, value: `${job.schedule}${zone}: ${words}` })
-  if (job.suspended) return told('fail', `suspended; last success ${moment(job.lastSuccessfulTime, now)}`)
+  const last = `last success ${moment(job.lastSuccessfulTime, now)}`
+  if (job.suspended && !wanted.known)
+    return told('unknown', `suspended, ${last}; what its manifest wants: ${wanted.why}`)
+  const rests = wanted.known && wanted.suspended
+  if (job.suspended)
+    return rests ? told('pass', `suspended by its manifest, ${last}`) : told('fail', `suspended; ${last}`)
+  if (rests) return told('fail', `active, but its manifest suspends it; ${last}`)
   const pattern = patternOf(job)
   if (pattern === undefined) return told('unknown', 'this schedule cannot be read')
   const [latest, before] = pattern.previousRuns(2, now)

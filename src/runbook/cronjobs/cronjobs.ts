@@ -1,9 +1,11 @@
+import type { RunningJob } from '../../adapters/kubernetes/cron-jobs/port.ts'
 import type { CronJobConfig } from '../../config/service-schema.ts'
 import type { PhaseName } from '../../model/kinds.ts'
 import type { Run } from '../../model/run.ts'
 import { type Phase, type PhaseContext, planOf } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { releasedImage } from '../rollout/image.ts'
+import { tellRunning, waitForRunning } from './still-running.ts'
 import { type CronJobManifest, cronJobManifest, suspended } from './manifests.ts'
 
 /**
@@ -17,22 +19,27 @@ export const cronjobs: Phase = async (context) => {
 
 async function deployCronJob(context: PhaseContext, job: CronJobConfig, manifest: CronJobManifest): Promise<string> {
   const { world, run } = context
+  // What people had set by hand when the plan was made: they have agreed to its being taken over.
+  const takeOver = planOf(run).cronJobs.find(({ name }) => name === job.name)?.takeOver ?? []
   await context.report(`applying ${job.manifest}`)
   await context.change(`apply ${job.name}`, {
     kind: 'cronjob',
     target: job.name,
     before: async (signal) => ({ manifest: (await world.cluster.cronJob(job.name, signal))?.manifest ?? null }),
     act: async (_before, signal) => {
-      const { outcome } = await world.cluster.apply(suspended(manifest.object, true), { dryRun: false }, signal)
+      const { outcome } = await world.cluster.apply(suspended(manifest.object, true), { takeOver }, signal)
       return { outcome }
     },
   })
-  if (job.tryOnce) await tryOnce(context, job, jobName(run, 'cronjobs', job.name))
+  const own = jobName(run, 'cronjobs', job.name)
+  await context.step(`look what runs of ${job.name}`, (signal) => lookWhatRuns(context, job, manifest, own, signal))
+  if (job.tryOnce) await tryOnce(context, job, own)
+  // Where the manifest wants its schedule to rest, this leaves it suspended.
   await context.step(`resume ${job.name}`, async (signal) => {
-    await world.cluster.apply(manifest.object, { dryRun: false }, signal)
+    await world.cluster.apply(manifest.object, { takeOver }, signal)
   })
   await context.step(`verify ${job.name}`, (signal) => verifyCronJob(context, job, manifest, signal))
-  return `${job.name} (${manifest.schedule})`
+  return `${job.name} (${manifest.schedule}${manifest.suspended ? ', suspended by its manifest' : ''})`
 }
 
 /**
@@ -63,6 +70,24 @@ async function manifestsOf(
   })
 }
 
+/**
+ * Waits for Jobs of the CronJob that must not run beside the one that is to be tried. Where none is tried only those count
+ * that its controller does not know of, as it heeds its own; of the others it is said that they go on as they were started.
+ */
+async function lookWhatRuns(
+  context: PhaseContext,
+  { name, tryOnce }: CronJobConfig,
+  { concurrencyPolicy: policy }: CronJobManifest,
+  own: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const concerns = (job: RunningJob) => job.name !== own && (tryOnce || job.byHand)
+  const doing = tryOnce ? `running ${name} by hand` : `resuming ${name}`
+  await waitForRunning(context, { name, policy, doing, concerns }, signal)
+  const left = (await context.world.cluster.stillRunning(name, signal)).filter((job) => job.name !== own)
+  if (policy !== 'Allow') await tellRunning(context, name, 'it goes on with the version that it was started with', left)
+}
+
 async function tryOnce(context: PhaseContext, job: CronJobConfig, name: string): Promise<void> {
   await context.report(`running ${job.name} once by hand`)
   await context.step(`try ${job.name} once`, async (signal) => {
@@ -82,17 +107,19 @@ async function verifyCronJob(
   manifest: CronJobManifest,
   signal: AbortSignal,
 ) {
-  const state = await world.cluster.cronJob(job.name, signal)
-  const wanted = (manifest.object['spec'] as { suspend: boolean }).suspend
-  if (state === undefined || state.schedule !== manifest.schedule || state.suspended !== wanted)
-    throw new CheckFailed(
-      'cronjob_differs',
-      `verifying CronJob ${job.name}: the cluster does not hold what was applied`,
-      {
-        evidence: [
-          state === undefined ? 'it does not exist' : `schedule ${state.schedule}, suspended ${state.suspended}`,
-        ],
-        hint: 'Another controller may own it (GitOps?): see its managed fields.',
-      },
-    )
+  const { outcome, differences, conflicts } = await world.cluster.tryApply(manifest.object, signal)
+  if (outcome === 'unchanged') return
+  const [first] = conflicts
+  const who = conflicts.map(({ manager }) => manager).join(', ')
+  const what = outcome === 'created' ? 'it was deleted' : `${who === '' ? 'somebody' : who} changed it`
+  throw new CheckFailed('cronjob_differs', `verifying CronJob ${job.name}: ${what} as soon as it was applied`, {
+    evidence: [
+      ...conflicts.map(({ manager, fields, habit }) => `${manager} ${habit}: ${fields.join(', ')}`),
+      ...(outcome === 'created' ? [] : differences.map((line) => `to be as applied: ${line}`)),
+    ],
+    hint:
+      first === undefined
+        ? 'Find out who changes it (kubectl get cronjob --show-managed-fields -o yaml), then retry the phase.'
+        : `Let ${who} leave it alone: ${first.advice}. Then deploy again.`,
+  })
 }

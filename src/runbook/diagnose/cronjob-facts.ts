@@ -1,5 +1,6 @@
 import { Cron } from 'croner'
 import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/cron-jobs/port.ts'
+import { type WantedRest, wantedRest } from '../cronjobs/wanted-rest.ts'
 import { known, type Looking, type Seen } from './seen.ts'
 
 export interface CronJobFacts {
@@ -11,6 +12,8 @@ export interface CronJobFacts {
   readonly log: Seen<readonly string[]>
   /** The image that the Deployment runs; undefined when there is no Deployment. */
   readonly releaseImage: Seen<string | undefined>
+  /** Whether its manifest wants it to rest. */
+  readonly wantedRest: Seen<WantedRest>
   readonly now: string
 }
 
@@ -36,6 +39,7 @@ export async function cronJobFacts(looking: Looking, name: string): Promise<Cron
   const releaseImage = see(
     async (signal) => (await world.cluster.deployment(service.deployment, service.container, signal))?.image,
   )
+  const rest = see((signal) => wantedRest({ ...context, signal }, name))
   const seen = await found
   const examined = known(seen)
   return {
@@ -53,6 +57,7 @@ export async function cronJobFacts(looking: Looking, name: string): Promise<Cron
       return [...former, ...lines].map(({ text }) => text).slice(-logLines)
     }),
     releaseImage: await releaseImage,
+    wantedRest: await rest,
     now: now.toISOString(),
   }
 }

@@ -23,9 +23,9 @@ export function cronJobFindings(facts: CronJobFacts, named: boolean): readonly F
       found === undefined ? { verdict: 'fail', seen: `there is no CronJob ${facts.name}` } : judge(found),
     )
   const described = look('describe', 'CronJob', (found) => ({
-    verdict: found.suspended ? 'fail' : 'pass',
+    ...restLook(facts, found),
     seen: [
-      found.suspended ? 'suspended' : 'active',
+      restLook(facts, found).seen,
       `last scheduled start ${readable(found.lastScheduleTime)}`,
       `last success ${readable(found.lastSuccessfulTime)}`,
       `concurrency ${found.concurrencyPolicy}`,
@@ -61,6 +61,17 @@ export function cronJobFindings(facts: CronJobFacts, named: boolean): readonly F
       evidence: warnings,
     })),
   ]
+}
+
+/** Whether it rests or runs, as its manifest wants it. */
+function restLook({ wantedRest }: CronJobFacts, { suspended }: CronJobExamination) {
+  const wanted = known(wantedRest)
+  const rests = wanted?.known === true ? wanted.suspended : undefined
+  if (suspended && rests === true) return { verdict: 'pass' as const, seen: 'suspended by its manifest' }
+  if (suspended) return { verdict: 'fail' as const, seen: 'suspended' }
+  return rests === true
+    ? { verdict: 'warn' as const, seen: 'active, but its manifest suspends it' }
+    : { verdict: 'pass' as const, seen: 'active' }
 }
 
 function scheduleLook({ schedule, now }: CronJobFacts, found: CronJobExamination) {
@@ -122,7 +133,7 @@ export function cronJobCauses(facts: CronJobFacts): readonly Cause[] {
     ]
   const examined = found.value
   return [
-    suspended(name, examined),
+    suspended(facts, examined),
     noTime(facts, examined),
     cannotStart(name, examined),
     failing(facts, examined),
@@ -131,12 +142,17 @@ export function cronJobCauses(facts: CronJobFacts): readonly Cause[] {
   ].flatMap((cause) => cause ?? [])
 }
 
-function suspended(name: string, found: CronJobExamination): Cause | undefined {
-  if (!found.suspended) return undefined
+function suspended({ name, wantedRest }: CronJobFacts, found: CronJobExamination): Cause | undefined {
+  const wanted = known(wantedRest)
+  if (!found.suspended || (wanted?.known === true && wanted.suspended)) return undefined
+  const why = wanted?.known === false ? wanted.why : wantedRest.ok ? undefined : wantedRest.why
   return {
     code: 'cronjob_suspended',
     sentence: `CronJob ${name} is suspended, so it starts nothing.`,
-    next: 'Find out who suspended it and why, then resume it.',
+    next:
+      why === undefined
+        ? 'Find out who suspended it and why, then resume it: its manifest does not suspend it.'
+        : `Find out who suspended it and why, then resume it. Whether its manifest suspends it is unknown (${why}).`,
     remedies: [{ kind: 'resume_cronjob', target: name }, runNow(name)],
   }
 }

@@ -1,8 +1,10 @@
+import type { RunningJob } from '../../adapters/kubernetes/cron-jobs/port.ts'
 import type { EndpointBefore } from '../../model/effects/stripe-endpoint.ts'
 import type { Remedy } from '../../model/diagnosis.ts'
 import type { Phase, PhaseContext, PhaseResult } from '../phase.ts'
 import { endpointBefore } from '../stripe/credentials.ts'
 import { jobName } from '../cronjobs/cronjobs.ts'
+import { waitForRunning } from '../cronjobs/still-running.ts'
 import { CheckFailed } from '../errors.ts'
 import { missedEvents, resendEvents } from '../stripe/missed-events.ts'
 import { probe } from '../stripe/probe.ts'
@@ -59,6 +61,7 @@ async function resumeCronJob(context: PhaseContext, name: string): Promise<Phase
 async function runCronJob(context: PhaseContext, name: string): Promise<PhaseResult> {
   const { cluster } = context.world
   const job = jobName(context.run, 'fix', name)
+  await context.step(`look what runs of ${name}`, (signal) => lookWhatRuns(context, name, job, signal))
   await context.report(`running ${name} by hand as Job ${job}`)
   const outcome = await context.change(`run ${name} by hand`, {
     kind: 'job',
@@ -78,6 +81,18 @@ async function runCronJob(context: PhaseContext, name: string): Promise<PhaseRes
     })
   await context.tell({ kind: 'output', title: `Job ${job}`, lines: outcome.logs.slice(-20) }, `job-${job}`)
   return { line: `Job ${job} succeeded` }
+}
+
+/** Waits for what must not run beside it. Its schedule goes on, and its controller does not count a Job made by hand. */
+async function lookWhatRuns(context: PhaseContext, name: string, own: string, signal: AbortSignal): Promise<void> {
+  const state = await context.world.cluster.cronJob(name, signal)
+  if (state === undefined) throw gone(`CronJob ${name}`)
+  const { concurrencyPolicy: policy, suspended } = state
+  const concerns = (job: RunningJob) => job.name !== own
+  await waitForRunning(context, { name, policy, doing: `running ${name} by hand`, concerns }, signal)
+  if (policy === 'Allow' || suspended) return
+  const text = `The schedule of ${name} goes on: its controller does not count Job ${own}, and may start another beside it although its policy is ${policy}.`
+  await context.tell({ kind: 'note', text }, `beside-${own}`)
 }
 
 /** Enables the endpoint, traffic after pods: it stays off while the service would refuse its events. */

@@ -4,6 +4,7 @@ import { baselineOf } from './baseline.ts'
 import type { Phase, PhaseContext, PhaseResult } from '../phase.ts'
 import { successCriteria } from '../verify/criteria.ts'
 import { CheckFailed } from '../errors.ts'
+import { tellPutBack } from '../owners/put-back.ts'
 import { LogWatch } from './log-watch.ts'
 import { judge, type Judgement, type Rule, rulesOf, seenEnough, type Watch } from './monitor-rules.ts'
 import { sample } from './monitor-sample.ts'
@@ -78,6 +79,7 @@ async function watchUntil(context: PhaseContext, beginning: Beginning, ends: Dat
     const watch = { samples: await records.samples(new Date(beginning.at)), planned, baseline }
     const judged = judge(rules, watch)
     await tellNewErrors(context)
+    await tellPutBack(context)
     await alertOnce(context, judged)
     const until = openEnd(rules, judged, watch) ? latest : ends
     if (Date.now() >= until.getTime()) return { watch, state: await records.watch.state() }

@@ -52,7 +52,10 @@ async function compared(context: PhaseContext, found: RunningCommit, to: string)
 }
 
 /** The image knows best what it was built from: its tag may have moved since. */
-async function runningCommit(context: PhaseContext, { image, version }: Running): Promise<RunningCommit | undefined> {
+export async function runningCommit(
+  context: PhaseContext,
+  { image, version }: Running,
+): Promise<RunningCommit | undefined> {
   const labelled = await commitOfImage(context, image)
   if (labelled !== undefined) return labelled
   if (version === undefined) return undefined

@@ -20,6 +20,7 @@ import { requireProvenBefore } from './environment-order.ts'
 import { gitRisks } from './git-risks.ts'
 import { readIdentities } from '../confirm/identities.ts'
 import { planMigrations } from './migrations-plan.ts'
+import { comesBackRisks } from '../owners/owners.ts'
 import { plannedEffects } from './planned-effects.ts'
 import { requireReadOnlyQueries } from '../verify/configured-queries.ts'
 import { rollbackPreview } from './rollback-preview.ts'
@@ -98,6 +99,11 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
       ...schema,
       ...migrations.risks,
       ...clusterRisks(context, deployment, image.platforms, facts),
+      ...comesBackRisks({
+        object: `Deployment ${service.deployment}`,
+        owners: dryRun.taken,
+        claims: deployment.claims,
+      }),
       ...imageRisks(image, dryRun.outcome === 'unchanged'),
       ...revisionRisk(context, commit, image),
       ...stayingRisk(beside.staying),
@@ -105,6 +111,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
       ...risksOf(context, deployment),
       ...cronJobs.risks,
       ...stripeRisks,
+      ...cronJobs.risks,
       ...leadsTo.risks,
     ],
     ...(migrations.read === undefined ? {} : { read: migrations.read }),

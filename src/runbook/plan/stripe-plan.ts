@@ -1,12 +1,14 @@
 import type { SecretConsumer, SecretKeyState } from '../../adapters/kubernetes/secrets/port.ts'
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
 import type { DeployPlan, SeenEndpoint } from '../../model/deploy-plan.ts'
-import type { PhaseContext } from '../phase.ts'
+import { Sensitive } from '../../sensitive.ts'
+import { causeOf, type PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { expandedEvents } from '../stripe/event-types.ts'
 import { describePermission } from '../preflight/permissions.ts'
-import { endsOverlap } from '../stripe/signing-secret.ts'
+import { asideKey, endsOverlap, secretAnnotation } from '../stripe/signing-secret.ts'
 import { type MovedEndpoint, movedEndpoints } from '../stripe/moved-endpoints.ts'
+import { comesBackRisks, type Ownership, requireByHand, takeOverRisks } from '../owners/owners.ts'
 import { formerEndpoints, leftovers } from '../stripe/retire-endpoint.ts'
 import { decideEndpoint, type EndpointDecision, isUseless, unfinishedOf } from '../stripe/webhook-endpoint.ts'
 
@@ -52,15 +54,17 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
   // The other two write the value anew, without what does not belong to it.
   const tidies = writes || overlapEnds ? [] : secret.strays
   if (tidies.length > 0) requireWritable(name, secret)
-  const takeOver = writes || tidies.length > 0 ? takenOver(name, key, secret) : []
   const restarts = writes || tidies.length > 0 ? await restartsOf(context, consumers) : { restarted: [], risks: [] }
+  const rewrites = writes || overlapEnds || tidies.length > 0
+  const owned = rewrites ? await trySecret(context, secret) : undefined
+  const takeOver = (owned?.owners ?? []).map(({ manager }) => manager)
   const moved = await movedEndpoints(context, endpoints)
   const beside = decision.endpoint === undefined ? [] : retiredBeside(decision, endpoints)
   const retires = [...beside, ...moved.map(({ endpoint }) => endpoint.id)]
   const removes = await removedWith(context, decision, { endpoints, keys: secret.keys })
   return {
     decision,
-    podsRead: writes || overlapEnds || tidies.length > 0 ? 'the new signing secret' : secret.fingerprint,
+    podsRead: rewrites ? 'the new signing secret' : secret.fingerprint,
     stripe: {
       action: decision.action,
       endpoint: decision.endpoint?.id,
@@ -80,7 +84,7 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
       ...(removes.length === 0 ? {} : { removes }),
     },
     risks: [
-      ...takeOver.map((who) => `${who} has set Secret ${name}/${key} by hand: this deploy takes the key over.`),
+      ...(owned === undefined ? [] : [...takeOverRisks(owned), ...comesBackRisks(owned)]),
       ...secret.strays.map(
         (what) =>
           `In Secret ${name}/${key} ${what}: a service that compares bytes refuses every event. This deploy writes it without.`,
@@ -159,16 +163,19 @@ function requireWritable(name: string, secret: SecretKeyState): void {
   })
 }
 
-/** The tools by which people change an object once. Any other writer would put its own value back. */
-const byHand = /^(kubectl|k9s|lens|curl|node-fetch|mozilla|unknown)/i
-
-function takenOver(name: string, key: string, { managers }: SecretKeyState): readonly string[] {
-  const lasting = managers.filter((manager) => manager.applies || !byHand.test(manager.name))
-  if (lasting.length === 0) return [...new Set(managers.map((manager) => manager.name))].sort()
-  const who = lasting.map((manager) => manager.name).join(', ')
-  throw new CheckFailed('apply_conflict', `planning Secret ${name}/${key}: ${who} manages it`, {
-    hint: `Take the key out of what ${who} writes, or it would write its own value back over the new one; then plan again.`,
-  })
+/**
+ * Tries the requests that write the Secret, in their order, where nothing is stored, and returns whose fields they take
+ * over. Raises what would make one fail after the database has changed.
+ */
+async function trySecret({ world, service, run, signal }: PhaseContext, secret: SecretKeyState): Promise<Ownership> {
+  const { name, key } = service.stripe.secret
+  const owned = { object: `Secret ${name}`, owners: secret.managers, claims: secret.claims }
+  const takeOver = requireByHand(owned, 'name another Secret in service.stripe.secret')
+  const tried = new Sensitive('tried out')
+  const aside = secret.keyExists ? [{ [asideKey(key, run.number)]: tried }] : []
+  for (const keys of [...aside, { [key]: tried }])
+    await world.cluster.writeSecret(name, { keys, takeOver, dryRun: true }, signal)
+  return owned
 }
 
 function versionsOf({ world, service }: PhaseContext, { action, endpoint }: EndpointDecision) {
@@ -183,9 +190,10 @@ function versionsOf({ world, service }: PhaseContext, { action, endpoint }: Endp
  * others.
  */
 async function restartsOf(
-  { world, environment, service, signal }: PhaseContext,
+  context: PhaseContext,
   consumers: readonly SecretConsumer[],
 ): Promise<{ readonly restarted: readonly string[]; readonly risks: readonly string[] }> {
+  const { world, environment, service, signal } = context
   const { name } = service.stripe.secret
   const atStart = consumers.filter(({ how }) => how !== 'volume')
   const restarted: string[] = []
@@ -200,6 +208,7 @@ async function restartsOf(
       restarted.push(object)
       risks.push(
         `Deployment ${object} reads Secret ${name} at its start too: its pods are replaced after the service's.`,
+        ...(await tryRestartOf(context, object)),
       )
       continue
     }
@@ -215,6 +224,16 @@ async function restartsOf(
 /** An endpoint that nobody looks after goes on to send events to an address that the service may no longer have. */
 function movedRisk({ endpoint: { id, url }, run }: MovedEndpoint): string {
   return `${id}, which run #${run} made for ${url}, still gets events: webhookUrl is another address now. It is disabled once the endpoint there serves.`
+}
+
+async function tryRestartOf(context: PhaseContext, deployment: string): Promise<readonly string[]> {
+  const change = {
+    deployment,
+    templateAnnotations: { [secretAnnotation]: 'tried out' },
+    changeCause: causeOf(context),
+  }
+  const { taken, claims } = await context.world.cluster.tryRestart(change, context.signal)
+  return comesBackRisks({ object: `Deployment ${deployment}`, owners: taken, claims })
 }
 
 function replacementRisk({ service }: PhaseContext, { action, why, endpoint }: EndpointDecision): readonly string[] {

@@ -1,3 +1,4 @@
+import type { DeploymentState } from '../../adapters/kubernetes/deployments/port.ts'
 import type { BackupManifest } from '../../adapters/postgres/port.ts'
 import { settingsDrift } from '../../model/configuration.ts'
 import { identityDrift } from '../../model/identities.ts'
@@ -7,6 +8,7 @@ import type { Phase, PhaseContext } from '../phase.ts'
 import { CheckFailed, PlanOutdated } from '../errors.ts'
 import { comparedConfiguration } from '../confirm/compared-configuration.ts'
 import { identitiesNow, readIdentities } from '../confirm/identities.ts'
+import { comesBackRisks } from '../owners/owners.ts'
 import { runningReplicas } from './replicas.ts'
 import { missedEvents } from '../stripe/missed-events.ts'
 import { restoreStrategy } from './strategy.ts'
@@ -64,11 +66,30 @@ export const planRestore: Phase = async (context) => {
     deployment: { name: service.deployment, replicas: running.before.replicas },
     cronJobs: service.cronJobs.map(({ name }) => name),
     migrationsLost,
-    risks: [...risksOf(tables, migrationsLost, backup.restoreMs === undefined), ...running.risks, ...leadsTo.risks],
+    risks: [
+      ...risksOf(tables, migrationsLost, backup.restoreMs === undefined),
+      ...running.risks,
+      ...(await startedAgainRisks(context, running.deployment)),
+      ...leadsTo.risks,
+    ],
     configuration: comparedConfiguration(service, context.environment),
     identities: leadsTo.identities,
   }
   return { line: `${backup.file} → ${live}`, plan }
+}
+
+/** Says who may start again what the restore stops: pods that write while the database is exchanged. */
+async function startedAgainRisks(
+  { world, service, signal }: PhaseContext,
+  { replicasOwners, claims }: DeploymentState,
+): Promise<readonly string[]> {
+  const cronJobs = await Promise.all(service.cronJobs.map(({ name }) => world.cluster.cronJob(name, signal)))
+  return [
+    ...comesBackRisks({ object: `Deployment ${service.deployment}`, owners: replicasOwners, claims }),
+    ...cronJobs.flatMap((state) =>
+      state === undefined ? [] : comesBackRisks({ object: `CronJob ${state.name}`, ...state }),
+    ),
+  ]
 }
 
 /**

@@ -59,13 +59,14 @@ export async function stopService(
   const deadline = Date.now() + drainLimitMs
   for (const name of jobs) {
     for (;;) {
-      const active = (await world.cluster.cronJob(name, signal))?.active ?? 0
-      if (active === 0) break
+      // Also those that somebody has started by hand, which its controller does not count.
+      const running = (await world.cluster.stillRunning(name, signal)).map((job) => job.name)
+      if (running.length === 0) break
       if (Date.now() > deadline)
-        throw new CheckFailed('jobs_running', `stopping CronJob ${name}: ${active} Jobs still run`, {
+        throw new CheckFailed('jobs_running', `stopping CronJob ${name}: ${running.join(', ')} still run`, {
           hint: 'Wait until they end, or end them; then retry the phase.',
         })
-      await context.report(`waiting for ${active} Jobs of ${name}`)
+      await context.report(`waiting for ${running.join(', ')} of ${name}`)
       await pause(lookMs, undefined, { signal }).catch(() => signal.throwIfAborted())
     }
   }

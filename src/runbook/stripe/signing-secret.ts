@@ -52,15 +52,20 @@ export async function storeSecret(
   })
 }
 
+/** The key under which a run keeps the former value of another one. */
+export function asideKey(key: string, run: number): string {
+  return `${key}.before-run-${run}`
+}
+
 /** Copies the former values to other keys of the same Secret, from where a rollback puts them back. */
 async function keepAside({ world, service, run }: PhaseContext, signal: AbortSignal): Promise<SecretBefore> {
   const { name, key, previousKey } = service.stripe.secret
   const state = await world.cluster.secretKey(name, key, signal)
   const aside = async (one: string) => {
     const value = await world.cluster.readSecretKey(name, one, signal)
-    const keptUnder = `${one}.before-run-${run.number}`
-    if (value !== undefined) await world.cluster.writeSecret(name, { keys: { [keptUnder]: value } }, signal)
-    return value === undefined ? null : keptUnder
+    if (value === undefined) return null
+    await world.cluster.writeSecret(name, { keys: { [asideKey(one, run.number)]: value } }, signal)
+    return asideKey(one, run.number)
   }
   return {
     secretExists: state.secretExists,
@@ -87,7 +92,8 @@ export async function settleOldRotation(context: PhaseContext): Promise<void> {
       const [current] = (await world.cluster.readSecretKey(name, key, inner))?.parts(',') ?? []
       if (current === undefined) return null
       const previous = previousKey === undefined ? {} : { [previousKey]: undefined }
-      await world.cluster.writeSecret(name, { keys: { [key]: current, ...previous } }, inner)
+      const { takeOver = [] } = planOf(context.run).stripe
+      await world.cluster.writeSecret(name, { keys: { [key]: current, ...previous }, takeOver }, inner)
       return { fingerprint: current.fingerprint }
     },
   })

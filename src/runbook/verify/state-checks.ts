@@ -3,6 +3,7 @@ import { type Check, isDeployPlan } from '../../model/run.ts'
 import { check, type CheckResult } from './checks.ts'
 import type { PhaseContext } from '../phase.ts'
 import { cronHealth } from '../cronjobs/cron-health.ts'
+import { wantedRest } from '../cronjobs/wanted-rest.ts'
 import { releasedImage } from '../rollout/image.ts'
 import { errorLine } from '../log-records/error-records.ts'
 import { ErrorCounter } from '../monitor/error-counter.ts'
@@ -103,9 +104,12 @@ async function webhookState(context: PhaseContext): Promise<CheckResult> {
   }
 }
 
-async function cronJobState({ world, signal }: PhaseContext, name: string): Promise<CheckResult> {
-  const job = await world.cluster.cronJob(name, signal)
-  return job === undefined ? { verdict: 'fail', value: 'does not exist' } : cronHealth(job, new Date())
+async function cronJobState(context: PhaseContext, name: string): Promise<CheckResult> {
+  const [job, wanted] = await Promise.all([
+    context.world.cluster.cronJob(name, context.signal),
+    wantedRest(context, name),
+  ])
+  return job === undefined ? { verdict: 'fail', value: 'does not exist' } : cronHealth(job, new Date(), wanted)
 }
 
 /** The number of lines that are read of each pod; beyond it the rate is a lower bound, and said to be one. */

@@ -12,14 +12,16 @@ import https from 'node:https'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { excerpt } from '../../../outside-text/excerpt.ts'
 import type { RawLine } from '../../../outside-text/lines.ts'
 import { clockAheadMs } from '../../http/clock.ts'
 import { ClusterAccess } from '../access/cluster-access.ts'
 import { learnCredentials } from './credentials.ts'
 import { boundedLines, wholeLines } from './lines.ts'
-import { isMap, type JsonMap } from './objects.ts'
+import type { JsonMap } from './objects.ts'
+import type { ApiRequest } from './request.ts'
 import { ClusterError } from './errors.ts'
+import { copied, refusal, statusOf, waitBefore } from './answers.ts'
+import { allowedBy, hintFor, isAboutRights, isNotReady, policyHint, Refusals, rightsFor } from './refusals.ts'
 import { timeLimit } from '../../../time-limit.ts'
 
 interface ConnectionOptions {
@@ -28,30 +30,13 @@ interface ConnectionOptions {
   readonly requestTimeoutMs: number
 }
 
-interface ApiRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
-  readonly path: string
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
-  readonly body?: unknown
-  /** Required for PATCH: the API refuses a patch without one. */
-  readonly contentType?: string
-  /** What the request does, for the error message: "reading deployment valuecanvas-api". */
-  readonly doing: string
-  /** A stream that brings no byte for this long counts as dead. */
-  readonly idleMs?: number
-  /** How long the head of a stream's answer may take (default: the time limit of every request). */
-  readonly openingMs?: number
-}
-
 /** How often a request is sent at most. */
 const mostAttempts = 4
-/** A server that asks for a longer wait than this gets no further request. */
-const longestWaitMs = 10_000
-const firstWaitMs = 250
 
 export class Connection {
   readonly #access: ClusterAccess
   readonly #timeoutMs: number
+  readonly #refusals = new Refusals()
 
   constructor(options: ConnectionOptions) {
     this.#access = new ClusterAccess(options)
@@ -84,7 +69,7 @@ export class Connection {
         return await this.#once(request, signal)
       } catch (error) {
         const wait = attempt < mostAttempts ? waitBefore(error, request, attempt) : undefined
-        if (wait === undefined) throw error
+        if (wait === undefined) throw await this.#explained(error, request, signal)
         await delay(wait, undefined, { signal }).catch(() => signal.throwIfAborted())
       }
     }
@@ -96,8 +81,8 @@ export class Connection {
     try {
       const response = await this.#send(request, both)
       const body = await text(response)
-      if (isSuccess(response)) return body
-      throw refusal(request, response, body)
+      if (isSuccess(response)) return this.#served(request, body)
+      throw this.#refusal(request, response, body)
     } catch (error) {
       throw this.#translated(error, request, signal, timeout)
     }
@@ -141,7 +126,11 @@ export class Connection {
     try {
       const response = await this.#send(request, AbortSignal.any([signal, opening.signal]))
       timeout.removeEventListener('abort', giveUp)
-      if (!isSuccess(response)) throw refusal(request, response, await text(response))
+      if (!isSuccess(response)) {
+        const refused = this.#refusal(request, response, await text(response))
+        throw await this.#explained(refused, request, signal)
+      }
+      this.#refusals.served(request)
       if (request.idleMs !== undefined)
         response.setTimeout(request.idleMs, () => response.destroy(new Error('the connection went silent')))
       try {
@@ -154,6 +143,43 @@ export class Connection {
       throw this.#translated(error, request, signal, timeout)
     } finally {
       timeout.removeEventListener('abort', giveUp)
+    }
+  }
+
+  #served(request: ApiRequest, body: string): string {
+    this.#refusals.served(request)
+    return body
+  }
+
+  #refusal(request: ApiRequest, response: http.IncomingMessage, body: string): ClusterError {
+    const error = refusal(request, response, body)
+    const { status = 0, message } = error
+    const passes = isNotReady(status, message) || (isAboutRights(status, message) && this.#refusals.mayPass(request))
+    return passes ? copied(error, { transient: true }) : error
+  }
+
+  /** Asks the server what it says of the right itself, before anybody is told to grant it. */
+  async #explained(error: unknown, request: ApiRequest, signal: AbortSignal): Promise<unknown> {
+    if (!(error instanceof ClusterError) || error.status !== 403) return error
+    if (!isAboutRights(403, error.message)) return copied(error, { hint: policyHint })
+    const answers = await Promise.all(rightsFor(request).map((one) => this.#review(one, signal)))
+    const allowed = allowedBy(answers)
+    return copied(error, { hint: hintFor(allowed), transient: error.transient || allowed === true })
+  }
+
+  /** Brings the server's answer to "may I?", which every account may ask; undefined when it gives none. */
+  async #review(resourceAttributes: JsonMap, signal: AbortSignal): Promise<JsonMap | undefined> {
+    const body = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SelfSubjectAccessReview',
+      spec: { resourceAttributes },
+    }
+    const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
+    try {
+      return statusOf(await this.#once({ method: 'POST', path, body, doing: 'asking for a right' }, signal))
+    } catch (error) {
+      if (error instanceof ClusterError) return undefined
+      throw error
     }
   }
 
@@ -215,64 +241,4 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { code } = error as NodeJS.ErrnoException
   return error.message || code || error.name
-}
-
-/** The server answers 500 to these mistakes in a manifest, although no repetition will ever succeed. */
-const lastingMistakes = /field not declared in schema|does not contain declared merge key/
-
-/** Returns how long to wait before the request is sent again; undefined when it must not be. */
-function waitBefore(error: unknown, { method }: ApiRequest, attempt: number): number | undefined {
-  if (!(error instanceof ClusterError) || !error.transient) return undefined
-  const backOff = firstWaitMs * 2 ** (attempt - 1)
-  const asked = error.retryAfterMs
-  if (asked !== undefined && asked > longestWaitMs) return undefined
-  if (error.status === 429 || asked !== undefined) return Math.max(asked ?? 0, backOff)
-  return method === 'GET' && !error.timedOut ? backOff : undefined
-}
-
-function retryAfterOf({ headers }: http.IncomingMessage, details: unknown): number | undefined {
-  const named = isMap(details) ? details.retryAfterSeconds : undefined
-  const seconds = Number(headers['retry-after'] ?? named ?? Number.NaN)
-  return Number.isFinite(seconds) ? seconds * 1_000 : undefined
-}
-
-function refusal(request: ApiRequest, response: http.IncomingMessage, body: string): ClusterError {
-  const status = response.statusCode ?? 0
-  const answer = statusOf(body)
-  const retryAfterMs = retryAfterOf(response, answer.details)
-  const message = typeof answer.message === 'string' ? answer.message : excerpt(body.trim(), 300) || `HTTP ${status}`
-  const reason = typeof answer.reason === 'string' ? answer.reason : undefined
-  const causes = isMap(answer.details) && Array.isArray(answer.details.causes) ? answer.details.causes : []
-  const evidence = causes
-    .filter(isMap)
-    .map((cause) => `${String(cause.field ?? cause.reason)}: ${String(cause.message)}`)
-  return new ClusterError(
-    codeFor(status),
-    `${request.doing}: ${message}${reason === undefined ? '' : ` (${reason})`}`,
-    {
-      status,
-      evidence,
-      transient: status === 429 || (status >= 500 && !lastingMistakes.test(message)),
-      ...(reason === undefined ? {} : { reason }),
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      ...(status === 403 ? { hint: 'Give the bot this right in the namespace; deploy/ has the Role it needs.' } : {}),
-    },
-  )
-}
-
-function codeFor(status: number) {
-  if (status === 401) return 'cluster_unauthorized'
-  if (status === 403) return 'cluster_forbidden'
-  if (status === 404) return 'cluster_not_found'
-  if (status === 409) return 'cluster_conflict'
-  return status === 429 || status >= 500 ? 'cluster_server_error' : 'cluster_refused'
-}
-
-function statusOf(body: string): JsonMap {
-  try {
-    const parsed: unknown = JSON.parse(body)
-    return isMap(parsed) ? parsed : {}
-  } catch {
-    return {}
-  }
 }

@@ -161,18 +161,24 @@ export interface CronJob extends ApiObject {
     }
   }
   readonly status?: {
-    readonly active?: readonly object[]
+    readonly active?: readonly { readonly uid?: string }[]
     readonly lastScheduleTime?: string
     readonly lastSuccessfulTime?: string
   }
 }
 
 export interface Job extends ApiObject {
-  readonly status?: { readonly conditions?: readonly Condition[] }
+  readonly spec?: { readonly suspend?: boolean }
+  readonly status?: {
+    readonly conditions?: readonly Condition[]
+    readonly active?: number
+    /** Pods that were told to end and have not yet. */
+    readonly terminating?: number
+  }
 }
 
 export interface ClusterEvent extends ApiObject {
-  readonly involvedObject?: { readonly kind?: string; readonly name?: string }
+  readonly involvedObject?: { readonly kind?: string; readonly name?: string; readonly uid?: string }
   readonly type?: string
   readonly reason?: string
   readonly message?: string

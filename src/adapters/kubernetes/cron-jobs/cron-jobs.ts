@@ -2,16 +2,15 @@ import { type ApiList, conditionOf, controlledBy, type CronJob, isMap, type Job,
 import { fieldManager } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
-import { byName, observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
 import { readLog } from '../logs/read-log.ts'
-import type { CronJobState, JobOutcome } from './port.ts'
+import type { CronJobState, JobOutcome, RunningJob } from './port.ts'
 import type { KubernetesObject } from '../manifests/port.ts'
-import { podSigns } from '../deployments/rollout-verdict.ts'
+import { claimsOn } from '../owners/claims.ts'
+import { ownersOf } from '../owners/field-owners.ts'
+import { waitForJob } from './wait-for-job.ts'
 
 const mostLogLines = 50
-const podGraceMs = 20_000
-const lookEveryMs = 1_000
 
 export class CronJobsApi {
   readonly #connection: Connection
@@ -31,10 +30,13 @@ export class CronJobsApi {
       timeZone: found.spec.timeZone,
       startingDeadlineSeconds: found.spec.startingDeadlineSeconds,
       createdAt: found.metadata.creationTimestamp,
+      concurrencyPolicy: found.spec.concurrencyPolicy ?? 'Allow',
       suspended: found.spec.suspend === true,
       lastScheduleTime: found.status?.lastScheduleTime,
       lastSuccessfulTime: found.status?.lastSuccessfulTime,
       active: found.status?.active?.length ?? 0,
+      owners: ownersOf(found, ['spec.schedule', 'spec.suspend']),
+      claims: claimsOn(found),
       manifest: manifestOf(found),
     }
   }
@@ -71,8 +73,38 @@ export class CronJobsApi {
         },
       )
     const job = await this.#ensureJob(cronJob, jobName, signal)
-    const end = await this.#waitForEnd(job, signal)
+    const end = await waitForJob(this.#connection, this.#paths, job, signal)
     return { name: jobName, ...end, logs: await this.#logs(job, signal) }
+  }
+
+  async stillRunning(name: string, signal: AbortSignal): Promise<readonly RunningJob[]> {
+    const cronJob = await this.#find(name, signal)
+    if (cronJob === undefined) return []
+    const request = { method: 'GET', path: this.#paths.jobs, doing: `listing the jobs of ${name}` } as const
+    const { items } = await this.#connection.json<ApiList<Job>>(request, signal)
+    const counted = new Set((cronJob.status?.active ?? []).map(({ uid }) => uid))
+    return items
+      .filter((job) => controlledBy(job, cronJob.metadata.uid) && runs(job))
+      .map(({ metadata }) => ({
+        name: metadata.name,
+        createdAt: metadata.creationTimestamp,
+        byHand: !counted.has(metadata.uid),
+      }))
+      .toSorted((a, b) => (a.createdAt ?? '').localeCompare(b.createdAt ?? '') || a.name.localeCompare(b.name))
+  }
+
+  /** Sends the request of `runNow` for a CronJob as it would stand, for the server to try it and store nothing. */
+  async tryJob(cronJob: KubernetesObject, jobName: string, signal: AbortSignal): Promise<void> {
+    const doing = `trying to start job ${jobName}`
+    const existing = await this.#connection.find<Job>(
+      { method: 'GET', path: `${this.#paths.jobs}/${jobName}`, doing },
+      signal,
+    )
+    // This run has made it already; a quota that it fills must not refuse it once more.
+    if (existing !== undefined) return
+    const query = { fieldManager, dryRun: 'All' }
+    const body = jobFrom(cronJob, jobName)
+    await this.#connection.json<Job>({ method: 'POST', path: this.#paths.jobs, query, body, doing }, signal)
   }
 
   async #ensureJob(cronJob: CronJob, jobName: string, signal: AbortSignal): Promise<Job> {
@@ -95,48 +127,6 @@ export class CronJobsApi {
         },
       )
     }
-  }
-
-  async #waitForEnd(job: Job, signal: AbortSignal): Promise<{ succeeded: boolean; reason: string | undefined }> {
-    signal.throwIfAborted()
-    const over = new AbortController()
-    const inside = AbortSignal.any([signal, over.signal])
-    const { name, uid } = job.metadata
-    const doing = `watching job ${name}`
-    let pods: readonly Pod[] = []
-    const since = new Map<string, number>()
-    return await new Promise<{ succeeded: boolean; reason: string | undefined }>((resolve, reject) => {
-      const look = (jobs: readonly Job[]) => {
-        const current = jobs.find((one) => one.metadata.uid === uid)
-        const conditions = current?.status?.conditions
-        const failed = conditionOf(conditions, 'Failed')
-        if (conditionOf(conditions, 'Complete')?.status === 'True') resolve({ succeeded: true, reason: undefined })
-        else if (failed?.status === 'True') resolve({ succeeded: false, reason: textOf(failed) })
-        else if (current === undefined) resolve({ succeeded: false, reason: 'the job was deleted while it ran' })
-      }
-      const hopeless = () => {
-        for (const sign of pods.flatMap((pod) => podSigns(pod, podGraceMs))) {
-          const key = `${sign.pod}/${sign.reason}`
-          if (!since.has(key)) since.set(key, Date.now())
-          if (sign.reason === 'CrashLoopBackOff' || Date.now() - (since.get(key) ?? 0) < sign.afterMs) continue
-          resolve({ succeeded: false, reason: `${sign.reason}: ${sign.message}` })
-        }
-      }
-      const timer = setInterval(hopeless, lookEveryMs)
-      inside.addEventListener('abort', () => clearInterval(timer), { once: true })
-      signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
-      const podQuery = { labelSelector: `job-name=${name}` }
-      observe<Job>(this.#connection, { path: this.#paths.jobs, query: byName(name), doing }, look, inside).catch(reject)
-      observe<Pod>(
-        this.#connection,
-        { path: this.#paths.pods, query: podQuery, doing },
-        (found) => {
-          pods = found.filter((pod) => controlledBy(pod, uid))
-          hopeless()
-        },
-        inside,
-      ).catch(reject)
-    }).finally(() => over.abort())
   }
 
   /** Reads the last lines that the Job's pods have logged, the oldest pod first. A pod that never started has none. */
@@ -168,24 +158,29 @@ export class CronJobsApi {
   }
 }
 
-const textOf = ({ reason, message }: { reason?: string; message?: string }) =>
-  [reason, message].filter((part) => part !== undefined && part !== '').join(': ')
+/** Tells whether a Job has not ended, or has pods that have not; one that is suspended has none. */
+function runs({ spec, status = {} }: Job): boolean {
+  const left = (status.active ?? 0) + (status.terminating ?? 0)
+  const ended = ['Complete', 'Failed'].some((type) => conditionOf(status.conditions, type)?.status === 'True')
+  return left > 0 || (!ended && spec?.suspend !== true)
+}
 
 /** Makes the Job that `kubectl create job --from` would send. */
-function jobFrom({ metadata, spec }: CronJob, name: string): object {
-  const { labels, annotations } = spec.jobTemplate.metadata ?? {}
+function jobFrom({ metadata, spec }: CronJob | KubernetesObject, name: string): object {
+  const jobTemplate = isMap(spec) && isMap(spec.jobTemplate) ? spec.jobTemplate : {}
+  const { labels, annotations } = isMap(jobTemplate.metadata) ? jobTemplate.metadata : {}
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
     metadata: {
       name,
-      ...(labels ? { labels } : {}),
-      annotations: { ...annotations, 'cronjob.kubernetes.io/instantiate': 'manual' },
+      ...(isMap(labels) ? { labels } : {}),
+      annotations: { ...(isMap(annotations) ? annotations : {}), 'cronjob.kubernetes.io/instantiate': 'manual' },
       ownerReferences: [
         { apiVersion: 'batch/v1', kind: 'CronJob', name: metadata.name, uid: metadata.uid, controller: true },
       ],
     },
-    spec: spec.jobTemplate.spec,
+    spec: jobTemplate.spec,
   }
 }
 

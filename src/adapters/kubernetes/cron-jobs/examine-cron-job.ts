@@ -1,5 +1,6 @@
 import {
   type ApiList,
+  type ApiObject,
   type ClusterEvent,
   conditionOf,
   controlledBy,
@@ -46,7 +47,7 @@ export async function examineCronJob(
     lastSuccessfulTime: status.lastSuccessfulTime,
     image: template?.spec.containers[0]?.image ?? '',
     jobs: await Promise.all(own.map((job) => examineJob(connection, paths, job, signal))),
-    warnings: warningsAbout([name, ...own.map((job) => job.metadata.name)], events.items),
+    warnings: warningsAbout([found, ...own], events.items),
   }
 }
 
@@ -83,10 +84,19 @@ function jobPod({ metadata, status }: Pod): JobPod {
   }
 }
 
-function warningsAbout(names: readonly string[], events: readonly ClusterEvent[]): readonly string[] {
+/**
+ * The controller warns of every Job that it did not start itself (`kubectl create job --from`, Purser's own tries): that
+ * says nothing about the CronJob.
+ */
+const noWarning = new Set(['UnexpectedJob'])
+
+/** Lists warnings about these very objects: another one of the same name, before it or of another kind, is none of them. */
+function warningsAbout(objects: readonly ApiObject[], events: readonly ClusterEvent[]): readonly string[] {
+  const uids = new Set(objects.map(({ metadata }) => metadata.uid))
   const timeOf = (event: ClusterEvent) => event.lastTimestamp ?? event.eventTime ?? ''
   return events
-    .filter(({ type, involvedObject }) => type === 'Warning' && names.includes(involvedObject?.name ?? ''))
+    .filter(({ type, reason }) => type === 'Warning' && !noWarning.has(reason ?? ''))
+    .filter(({ involvedObject }) => uids.has(involvedObject?.uid ?? ''))
     .sort((a, b) => timeOf(b).localeCompare(timeOf(a)))
     .slice(0, mostWarnings)
     .map(({ reason, message }) => `${reason ?? 'Warning'}: ${message ?? ''}`)

@@ -1,4 +1,5 @@
 import type { KubernetesObject } from '../manifests/port.ts'
+import type { Claim, FieldOwner } from '../owners/port.ts'
 
 export interface CronJobs {
   /** Reads the CronJob; undefined when there is none. */
@@ -11,6 +12,10 @@ export interface CronJobs {
    * lines. A Job of this name that the CronJob owns already is waited for instead, so repeating is safe.
    */
   runCronJobNow(cronJob: string, jobName: string, signal: AbortSignal): Promise<JobOutcome>
+  /** Lists the Jobs of the CronJob that have not ended, whoever has started them; none when there is no such CronJob. */
+  stillRunning(cronJob: string, signal: AbortSignal): Promise<readonly RunningJob[]>
+  /** Tries whether the server would take the Job that `runCronJobNow` makes of this CronJob; nothing is stored. */
+  tryJob(cronJob: KubernetesObject, jobName: string, signal: AbortSignal): Promise<void>
   /** Reads all that a diagnosis wants to know of the CronJob; undefined when there is none. */
   examineCronJob(name: string, signal: AbortSignal): Promise<CronJobExamination | undefined>
 }
@@ -25,14 +30,28 @@ export interface CronJobState {
    * than 100.
    */
   readonly startingDeadlineSeconds: number | undefined
+  /** What its controller does about a Job that still runs: Allow, Forbid or Replace. */
+  readonly concurrencyPolicy: string
   readonly suspended: boolean
   /** The time of its creation, by RFC 3339, as the two below. */
   readonly createdAt: string | undefined
   readonly lastScheduleTime: string | undefined
   readonly lastSuccessfulTime: string | undefined
   readonly active: number
+  /** The others who have set its schedule, or suspended or resumed it. */
+  readonly owners: readonly FieldOwner[]
+  /** Who says that the CronJob as a whole is their own. */
+  readonly claims: readonly Claim[]
   /** The object as it can be applied again: no status, no server-side fields. */
   readonly manifest: KubernetesObject
+}
+
+export interface RunningJob {
+  readonly name: string
+  /** The time of its creation, by RFC 3339. */
+  readonly createdAt: string | undefined
+  /** Whether the controller of the CronJob does not count it, because somebody else has made it. */
+  readonly byHand: boolean
 }
 
 export interface JobOutcome {

@@ -37,6 +37,8 @@ import type {
   ReplicaSetUndo,
 } from './port.ts'
 import type { ApplyOutcome } from '../manifests/port.ts'
+import { claimsOn } from '../owners/claims.ts'
+import { fieldsTaken, ownersOf } from '../owners/field-owners.ts'
 import { imageIn, imagesOf, lastHealthy, revisionOf } from './revisions.ts'
 import { currentReplicaSet, type RolloutView } from './rollout-verdict.ts'
 
@@ -82,6 +84,8 @@ export class DeploymentsApi {
       images: imagesOf(template),
       revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
       settings,
+      claims: claimsOn(deployment),
+      replicasOwners: ownersOf(deployment, ['spec.replicas']),
     }
   }
 
@@ -99,12 +103,16 @@ export class DeploymentsApi {
       const before = await this.require(change.deployment, 'setting the image of', signal)
       imageIn(before, change.container)
       const currentHash = templateHash(before.spec.template)
-      if (isAlready(before, change)) return { ...unchanged, templateHash: currentHash }
+      if (isAlready(before, change)) return { ...unchanged, templateHash: currentHash, taken: [] }
       if (change.onlyIfTemplate !== undefined && currentHash !== change.onlyIfTemplate)
         throw changedMeanwhile(`setting the image of ${change.deployment}`)
       try {
         const after = await this.#patch(before, imagePatch(before, change), change.dryRun === true, signal)
-        return { ...outcomeOf(before, after), templateHash: templateHash(after.spec.template) }
+        return {
+          ...outcomeOf(before, after),
+          templateHash: templateHash(after.spec.template),
+          taken: fieldsTaken(before, after),
+        }
       } catch (error) {
         if (!isStale(error) || attempt >= mostAttempts) throw error
       }

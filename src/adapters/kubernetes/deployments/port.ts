@@ -1,4 +1,5 @@
 import type { ApplyOutcome } from '../manifests/port.ts'
+import type { Claim, FieldOwner } from '../owners/port.ts'
 
 export interface Deployments {
   /** Reads the Deployment; undefined when there is none. */
@@ -27,6 +28,8 @@ export interface Deployments {
    * start), and waits until the new pods serve. Equal annotations send nothing. Needs only the rights to get and patch.
    */
   restart(change: RestartChange, signal: AbortSignal): Promise<ApplyOutcome>
+  /** Tries the very request of `restart`; the server stores nothing, and no pod is replaced. */
+  tryRestart(change: Omit<RestartChange, 'onProgress'>, signal: AbortSignal): Promise<TriedRestart>
   /**
    * Sets the number of pods. Safe to repeat. Returns for 0 replicas when no pod is left; any other number is waited for
    * with `waitForRollout`.
@@ -69,6 +72,10 @@ export interface DeploymentState {
   readonly revisionHistoryLimit: number
   /** The rest of its spec: neither its pods nor their number, but how they are replaced. */
   readonly settings: Readonly<Record<string, unknown>>
+  /** Who says that the Deployment as a whole is their own. */
+  readonly claims: readonly Claim[]
+  /** The others who have set the number of its pods. */
+  readonly replicasOwners: readonly FieldOwner[]
 }
 
 export interface ContainerImage {
@@ -154,6 +161,8 @@ export interface ImageSet extends ApplyOutcome {
    * The hash of the template after the change. Whoever finds another one later knows that somebody else has changed it.
    */
   readonly templateHash: string
+  /** The others who lose fields to the change, by the API's record of field managers. */
+  readonly taken: readonly FieldOwner[]
 }
 
 export interface ReplicaSetUndo {
@@ -174,6 +183,13 @@ export interface RestartChange {
   readonly templateAnnotations: Readonly<Record<string, string>>
   readonly changeCause: string
   readonly onProgress: (line: string) => void
+}
+
+export interface TriedRestart {
+  /** The others who lose fields to it, by the API's record of field managers. */
+  readonly taken: readonly FieldOwner[]
+  /** Who says that the Deployment as a whole is their own. */
+  readonly claims: readonly Claim[]
 }
 
 export interface ReplicasChange {

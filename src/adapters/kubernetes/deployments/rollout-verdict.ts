@@ -87,22 +87,40 @@ export function progressOf(view: RolloutView): RolloutProgress {
 const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`
 
 /** The answers of a registry after which another try will fail in the same way. */
-export const lastingPullFailure =
+const lastingPullFailure =
   /not found|notfound|manifest unknown|denied|unauthorized|forbidden|does not exist|invalid reference|no such image/i
+/**
+ * What passes by itself, whatever else the message says: a node that clears up its images while it pulls one ("content
+ * digest … not found"), a layer that a mirror does not have yet, a name server, the network, a limit of pulls.
+ */
+const passingPullFailure =
+  /content digest|httpReadSeeker|blobs?\b[^:]*(unknown|not found)|\/blobs\/|\blease\b|(parent|extraction) snapshot|no such host|server misbehaving|time-?out|timed out|deadline|connection (refused|reset)|broken pipe|\bEOF\b|TLS handshake|temporar|too ?many ?requests|rate ?limit|QPS exceeded|\b50[0-4]\b|unavailable|cancell?ed|no space left/i
+
+/** Tells whether no further pull can succeed. */
+export function isLastingPullFailure(message: string): boolean {
+  // An image may be called "timeout-service" or "api:1.0-lease": its name says nothing of why it was not pulled.
+  const names = [...message.matchAll(/"([^"]+)"/g)].map(([, name = '']) => name)
+  const said = names.reduce((text, name) => text.replaceAll(name, ''), message)
+  return lastingPullFailure.test(said) && !passingPullFailure.test(said)
+}
+
 const cacheSync = /failed to sync (configmap|secret) cache/
-const cannotStart = new Set([
-  'InvalidImageName',
-  'ErrImageNeverPull',
-  'CreateContainerConfigError',
-  'CreateContainerError',
-  'RunContainerError',
-])
+/** Nothing but another pod template can mend these. */
+const misnamed = new Set(['InvalidImageName', 'ErrImageNeverPull'])
+/** These may pass: what is missing is made, what is in the way ends. */
+const cannotStart = new Set(['CreateContainerConfigError', 'CreateContainerError', 'RunContainerError'])
 
 /**
  * Lists signs of failure on the new pods and on the Deployment, each with the time it may last, as a part of `graceMs`.
  */
 export function signsOf(view: RolloutView, graceMs: number): readonly Sign[] {
-  return [...deploymentSigns(view.deployment, graceMs), ...currentPodsOf(view).flatMap((pod) => podSigns(pod, graceMs))]
+  const pods = currentPodsOf(view)
+  // Where the new revision serves, what keeps another pod of it from that is likely to pass: it gets more time.
+  const serves = pods.some((pod) => conditionOf(pod.status?.conditions, 'Ready')?.status === 'True')
+  return [
+    ...deploymentSigns(view.deployment, graceMs),
+    ...pods.flatMap((pod) => podSigns(pod, graceMs, serves ? graceMs * 3 : graceMs)),
+  ]
 }
 
 function deploymentSigns({ metadata, status }: Deployment, graceMs: number): Sign[] {
@@ -122,34 +140,49 @@ function deploymentSigns({ metadata, status }: Deployment, graceMs: number): Sig
   return signs
 }
 
-export function podSigns(pod: Pod, graceMs: number): Sign[] {
+export function podSigns(pod: Pod, graceMs: number, crashLoopMs = graceMs): Sign[] {
   const { name } = pod.metadata
   const scheduled = conditionOf(pod.status?.conditions, 'PodScheduled')
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
-  const signs = statuses.flatMap((status) => containerSigns(status, graceMs).map((sign) => ({ ...sign, pod: name })))
+  const signs = statuses.flatMap((status) =>
+    containerSigns(status, graceMs, crashLoopMs).map((sign) => ({ ...sign, pod: name })),
+  )
   if (scheduled?.status === 'False' && scheduled.reason === 'Unschedulable')
     signs.push({ reason: 'Unschedulable', message: scheduled.message ?? '', afterMs: graceMs * 6, pod: name })
   return signs
 }
 
-function containerSigns(status: ContainerStatus, graceMs: number): Sign[] {
+function containerSigns(status: ContainerStatus, graceMs: number, crashLoopMs: number): Sign[] {
   const { reason = '', message = '' } = status.state?.waiting ?? {}
   const container = status.name
   if (reason === 'ErrImagePull' || reason === 'ImagePullBackOff') {
-    const lasting = reason === 'ErrImagePull' && lastingPullFailure.test(message)
-    return [{ reason, message, container, afterMs: lasting ? 0 : graceMs * 3 }]
+    const lasting = reason === 'ErrImagePull' && isLastingPullFailure(message)
+    return [{ reason, message, container, afterMs: lasting ? graceMs / 2 : graceMs * 3 }]
   }
-  if (cannotStart.has(reason)) {
-    if (cacheSync.test(message)) return []
-    return [{ reason, message, container, afterMs: graceMs / 2 }]
-  }
+  if (misnamed.has(reason)) return [{ reason, message, container, afterMs: graceMs / 2 }]
+  if (cannotStart.has(reason)) return cacheSync.test(message) ? [] : [{ reason, message, container, afterMs: graceMs }]
+  return crashSigns(status, crashLoopMs)
+}
+
+/** So many restarts are a crash loop, however ready the container was in between: they take minutes. */
+const manyRestarts = 5
+
+/**
+ * A crash loop counts once it has lasted for its time, and only while the container waits or has just ended: the run that
+ * is under way may be the one that stays. It keeps the time running all the same.
+ */
+function crashSigns(status: ContainerStatus, crashLoopMs: number): Sign[] {
+  const container = status.name
+  const { reason = '', message = '' } = status.state?.waiting ?? {}
   const last = status.lastState?.terminated ?? status.state?.terminated
   const looping = reason === 'CrashLoopBackOff' || (status.restartCount >= 2 && !status.ready)
+  const patience = status.restartCount >= manyRestarts ? 0 : crashLoopMs
+  const afterMs = status.state?.running === undefined ? patience : Number.POSITIVE_INFINITY
   if (!looping || last?.exitCode === undefined)
-    return looping ? [{ reason: 'CrashLoopBackOff', message, container, afterMs: 0 }] : []
+    return looping ? [{ reason: 'CrashLoopBackOff', message, container, afterMs }] : []
   const how = last.reason === 'OOMKilled' ? 'ran out of memory' : `exited with ${last.exitCode}`
   const times = count(status.restartCount, 'restart')
-  return [{ reason: 'CrashLoopBackOff', message: `the container ${how}, ${times}`, container, afterMs: 0 }]
+  return [{ reason: 'CrashLoopBackOff', message: `the container ${how}, ${times}`, container, afterMs }]
 }
 
 /**

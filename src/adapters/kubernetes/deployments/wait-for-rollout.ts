@@ -20,12 +20,13 @@ import { ClusterError, RolloutFailed } from '../api/errors.ts'
 import { byName, observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
 import { readLog } from '../logs/read-log.ts'
+import { ownersOf } from '../owners/field-owners.ts'
 import type { RolloutProgress, RolloutWait } from './port.ts'
 import {
   currentPodsOf,
   currentReplicaSet,
   digestProblem,
-  lastingPullFailure,
+  isLastingPullFailure,
   progressOf,
   type RolloutView,
   type Sign,
@@ -37,6 +38,8 @@ const defaultGraceMs = 20_000
 const lookEveryMs = 500
 const evidenceLines = 50
 const longestDisagreementMs = 2_000
+/** Another try may fail for another reason. */
+const pullsReadEveryMs = 5_000
 
 export async function waitForRollout(
   connection: Connection,
@@ -96,7 +99,8 @@ class RolloutWatcher {
   #pods: readonly Pod[] | undefined
   readonly #since = new Map<string, number>()
   readonly #disagree = new Map<string, number>()
-  readonly #pullMessages = new Map<string, string>()
+  /** Why the last pull of each pod failed, and when that was read. */
+  readonly #pulls = new Map<string, { readonly lasting: boolean; readonly at: number }>()
   #told = ''
   #busy = false
 
@@ -135,14 +139,7 @@ class RolloutWatcher {
   async #judge(view: RolloutView, signal: AbortSignal): Promise<RolloutProgress | undefined> {
     const { deployment: name, container, image, onProgress } = this.#wait
     const verdict = verdictOf(view.deployment, container, image)
-    if (verdict.kind === 'superseded')
-      throw new ClusterError(
-        'deployment_changed',
-        `rolling out ${name}: someone else set ${container} to ${verdict.image}`,
-        {
-          hint: 'Find out who changed the deployment; plan again before going on.',
-        },
-      )
+    if (verdict.kind === 'superseded') throw superseded(view.deployment, this.#wait, verdict.image)
     const progress = progressOf(view)
     if (progress.line !== this.#told) {
       this.#told = progress.line
@@ -181,14 +178,15 @@ class RolloutWatcher {
   }
 
   async #lastingSign(view: RolloutView, signal: AbortSignal): Promise<Sign | undefined> {
-    const signs = signsOf(view, this.#wait.graceMs ?? defaultGraceMs)
+    const { graceMs = defaultGraceMs } = this.#wait
+    const signs = signsOf(view, graceMs)
     const seen = new Set<string>()
     for (const sign of signs) {
       const key = `${sign.pod}/${sign.container}/${group(sign.reason)}`
       seen.add(key)
       if (!this.#since.has(key)) this.#since.set(key, Date.now())
-      if (await this.#hopelessPull(sign, signal)) return sign
-      if (Date.now() - (this.#since.get(key) ?? 0) >= sign.afterMs) return sign
+      const afterMs = (await this.#hopelessPull(sign, signal)) ? graceMs / 2 : sign.afterMs
+      if (Date.now() - (this.#since.get(key) ?? 0) >= afterMs) return sign
     }
     for (const key of this.#since.keys()) if (!seen.has(key)) this.#since.delete(key)
     return undefined
@@ -200,12 +198,16 @@ class RolloutWatcher {
    */
   async #hopelessPull(sign: Sign, signal: AbortSignal): Promise<boolean> {
     if (sign.reason !== 'ImagePullBackOff' || sign.pod === undefined) return false
-    const known = this.#pullMessages.get(sign.pod)
-    if (known !== undefined) return lastingPullFailure.test(known)
+    const known = this.#pulls.get(sign.pod)
+    if (known !== undefined && Date.now() - known.at < pullsReadEveryMs) return known.lasting
     const events = await this.#eventsOf(sign.pod, signal)
-    const failed = events.filter((event) => event.reason === 'Failed' && event.message?.startsWith('Failed to pull'))
-    this.#pullMessages.set(sign.pod, failed.map((event) => event.message).join('\n'))
-    return lastingPullFailure.test(this.#pullMessages.get(sign.pod) ?? '')
+    const timeOf = ({ lastTimestamp, eventTime }: ClusterEvent) => lastTimestamp ?? eventTime ?? ''
+    const [last] = events
+      .filter((event) => event.reason === 'Failed' && event.message?.startsWith('Failed to pull'))
+      .sort((a, b) => timeOf(b).localeCompare(timeOf(a)))
+    const lasting = isLastingPullFailure(last?.message ?? '')
+    this.#pulls.set(sign.pod, { lasting, at: Date.now() })
+    return lasting
   }
 
   async #failed(sign: Sign, view: RolloutView, signal: AbortSignal): Promise<RolloutFailed> {
@@ -257,6 +259,24 @@ class RolloutWatcher {
     const { deployment } = this.#wait
     return new ClusterError('cluster_not_found', `rolling out ${deployment}: the deployment has been deleted`)
   }
+}
+
+/** Names who has set another image, and what such a manager does as a rule. */
+function superseded(found: Deployment, { deployment, container }: RolloutWait, image: string): ClusterError {
+  const owners = ownersOf(found, [`spec.template.spec.containers[${container}].image`])
+  const who = owners.map(({ manager }) => manager).join(', ')
+  const [back] = owners.filter(({ byHand }) => !byHand)
+  return new ClusterError(
+    'deployment_changed',
+    `rolling out ${deployment}: ${who === '' ? 'someone else' : who} set ${container} to ${image}`,
+    {
+      evidence: owners.map(({ manager, habit, fields }) => `${manager} ${habit}: ${fields.join(', ')}`),
+      hint:
+        back === undefined
+          ? 'Find out who changed the deployment; plan again before going on.'
+          : `Let ${back.manager} leave it alone: ${back.advice}. Or deploy by way of ${back.manager}. Then plan again.`,
+    },
+  )
 }
 
 /**

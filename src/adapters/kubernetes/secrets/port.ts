@@ -1,5 +1,6 @@
 import type { Sensitive } from '../../../sensitive.ts'
 import type { ApplyOutcome } from '../manifests/port.ts'
+import type { Claim, FieldOwner } from '../owners/port.ts'
 
 export interface Secrets {
   secretKey(secret: string, key: string, signal: AbortSignal): Promise<SecretKeyState>
@@ -34,11 +35,10 @@ export interface SecretKeyState {
   readonly immutable: boolean
   /** All keys of the Secret. */
   readonly keys: readonly string[]
-  /**
-   * The others who have set this key, by the API's record of field managers. One that `applies` writes whole manifests
-   * and will write its value again.
-   */
-  readonly managers: readonly { readonly name: string; readonly applies: boolean }[]
+  /** The others who have set this key, by the API's record of field managers. */
+  readonly managers: readonly FieldOwner[]
+  /** Who says that the Secret as a whole is their own. */
+  readonly claims: readonly Claim[]
   /**
    * The time, by RFC 3339, at which a field manager that has set this key last wrote to the Secret, be it this key or
    * another one. Undefined when the API does not tell.

@@ -11,11 +11,15 @@
 import { learned } from '../../../outside-text/known-secrets.ts'
 import { fingerprintOf, type Sensitive } from '../../../sensitive.ts'
 import type { Secret } from '../api/objects.ts'
-import { conflictingManagers, fieldManager } from '../api/field-manager.ts'
+import { fieldManager } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import type { Paths } from '../api/paths.ts'
 import type { ApplyOutcome } from '../manifests/port.ts'
+import { claimsOn } from '../owners/claims.ts'
+import { conflictsIn } from '../owners/field-owners.ts'
+import { fieldOwner } from '../owners/known-managers.ts'
+import type { FieldOwner } from '../owners/port.ts'
 import type { SecretKeyState, SecretWrite } from './port.ts'
 
 /** The most tries of a write while somebody else changes the Secret between the read and the write. */
@@ -48,6 +52,7 @@ export class SecretsApi {
       immutable: secret?.immutable === true,
       keys: Object.keys(secret?.data ?? {}).sort(),
       managers: managersOf(secret, key),
+      claims: secret === undefined ? [] : claimsOn(secret),
       ...changedAt(secret, key),
     }
   }
@@ -108,11 +113,10 @@ export class SecretsApi {
       doing: `writing ${Object.keys(write.keys).join(', ')} of secret ${name}`,
     })
     return this.#connection.json<Secret>(request(false), signal).catch((error: unknown) => {
-      const managers = conflictingManagers(error)
-      if (managers === undefined) throw explained(error, name, secret)
-      // What Purser wrote by a merge patch is recorded under a second manager of the same name.
-      const given = new Set([fieldManager, ...(write.takeOver ?? [])])
-      const others = managers.filter((manager) => !given.has(manager))
+      const owners = conflictsIn(error)
+      if (owners === undefined) throw explained(error, name, secret)
+      // What Purser wrote by a merge patch is recorded under a second manager of the same name, and is no conflict.
+      const others = owners.filter(({ manager }) => write.takeOver?.includes(manager) !== true)
       if (others.length === 0) return this.#connection.json<Secret>(request(true), signal)
       throw managedByOthers(name, Object.keys(write.keys), others, error)
     })
@@ -183,10 +187,10 @@ function ownData(secret: Secret | undefined): Record<string, string | undefined>
 }
 
 function managersOf(secret: Secret | undefined, key: string): SecretKeyState['managers'] {
-  return (secret?.metadata.managedFields ?? []).flatMap(({ manager = '', operation, fieldsV1 }) => {
+  return (secret?.metadata.managedFields ?? []).flatMap(({ manager = 'unknown', fieldsV1 }) => {
     const data = fieldsV1?.['f:data']
     const holds = data !== undefined && `f:${key}` in data && manager !== fieldManager
-    return holds ? [{ name: manager, applies: operation === 'Apply' }] : []
+    return holds ? [fieldOwner(manager, [`data.${key}`])] : []
   })
 }
 
@@ -197,20 +201,22 @@ function requireMutable(secret: Secret | undefined, name: string): void {
   })
 }
 
-function managedByOthers(name: string, keys: readonly string[], managers: readonly string[], cause: unknown) {
-  const who = managers.join(', ')
+function managedByOthers(name: string, keys: readonly string[], owners: readonly FieldOwner[], cause: unknown) {
+  const who = owners.map(({ manager }) => manager).join(', ')
   return new ClusterError('apply_conflict', `writing ${keys.join(', ')} of secret ${name}: ${who} manages it`, {
     status: 409,
     reason: 'Conflict',
     evidence: cause instanceof ClusterError ? cause.evidence : [],
     cause,
-    hint: `Take the key out of what ${who} writes, or it would be written back; then plan again.`,
+    hint: owners.every(({ byHand }) => byHand)
+      ? 'It was set by hand since the plan was made. Deploy again: the new plan says what it takes over.'
+      : `Take the key out of what ${who} writes, or it would be written back; then deploy again.`,
   })
 }
 
 /** Explains an error that the server does not: an apply would have to create the Secret and must not. */
 function explained(error: unknown, name: string, secret: Secret | undefined): unknown {
-  if (!(error instanceof ClusterError) || error.status !== 403 || secret !== undefined) return error
+  if (!(error instanceof ClusterError) || error.status !== 403 || error.transient || secret !== undefined) return error
   return new ClusterError('cluster_forbidden', `creating secret ${name}: Purser may not create Secrets`, {
     status: 403,
     reason: error.reason ?? 'Forbidden',

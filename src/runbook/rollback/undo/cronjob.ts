@@ -1,13 +1,19 @@
 import type { EffectOf } from '../../../model/effects/effects.ts'
+import { tellRunning } from '../../cronjobs/still-running.ts'
 import { CheckFailed } from '../../errors.ts'
 import type { PhaseContext } from '../../phase.ts'
 
 export async function undoCronJob(
-  { world, service }: PhaseContext,
+  context: PhaseContext,
   { target: name, before: { manifest } }: EffectOf<'cronjob'>,
   signal: AbortSignal,
 ): Promise<void> {
-  if (manifest === null || service.rollback.strict) return world.cluster.deleteCronJob(name, signal)
+  const { world, service } = context
+  const running = await world.cluster.stillRunning(name, signal)
+  if (manifest === null || service.rollback.strict) {
+    await tellRunning(context, name, 'the cluster ends it together with its CronJob', running)
+    return world.cluster.deleteCronJob(name, signal)
+  }
   if (JSON.stringify(manifest).includes('[masked]'))
     throw new CheckFailed(
       'manifest_masked',
@@ -16,5 +22,6 @@ export async function undoCronJob(
         hint: 'Apply the former manifest by hand, then retry the phase; secrets belong into a Secret.',
       },
     )
-  await world.cluster.apply(manifest, { dryRun: false }, signal)
+  await world.cluster.apply(manifest, {}, signal)
+  await tellRunning(context, name, 'it goes on with the version that it was started with', running)
 }

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { breakWorld } from '../../sandbox/breakages/breakages.ts'
+import { namespace } from '../../sandbox/world.ts'
+import { startTestWorld, type TestWorld } from './test-world.ts'
+
+/** What people have done to the cluster with kubectl, and what a manifest wants on purpose, through the front door. */
+describe('in a cluster that people have touched', () => {
+  let world: TestWorld
+  beforeAll(async () => {
+    world = await startTestWorld({ monitorSeconds: 3 })
+    await world.startBot('purser')
+    const [first] = await world.plays('deploy v1.2.0')
+    if (first?.ok !== true) throw new Error(first?.why)
+  }, 180_000)
+  afterAll(() => world.close())
+
+  const board = () => world.seenBy('dana').findLast((it) => it.includes('→')) ?? ''
+  const cronJob = () =>
+    world.sandbox.kubernetes.read('CronJob', namespace, 'webhook-retry')?.['spec'] as { readonly suspend: boolean }
+
+  it('a CronJob that somebody suspended and resumed by hand is taken over once the plan has said so', async () => {
+    await breakWorld(world.sandbox, 'resumed-by-hand')
+    const [outcome] = await world.plays('deploy v1.2.0')
+    expect(outcome).toMatchObject({ ok: true })
+    expect(world.threads()).toContain(
+      'kubectl-patch has set spec.suspend of CronJob webhook-retry by hand: this deploy takes that over.',
+    )
+    expect(cronJob()).toMatchObject({ suspend: false })
+  }, 120_000)
+
+  it('a Job that somebody has started is waited for before another one is', async () => {
+    await breakWorld(world.sandbox, 'running-job')
+    const waited = world.waitFor(
+      'the deploy to wait for it',
+      () => /waiting for Job webhook-retry-by-hand/.test(board()),
+      90_000,
+    )
+    const [outcome] = await world.plays('deploy v1.2.0')
+    await waited
+    expect(outcome).toMatchObject({ ok: true })
+    const ends = (job: string) =>
+      (world.sandbox.kubernetes.read('Job', namespace, job)?.['status'] as { completionTime?: string } | undefined)
+        ?.completionTime ?? ''
+    const [tried] = world.sandbox.kubernetes
+      .list('Job', namespace)
+      .map(({ metadata }) => metadata)
+      .filter(({ name }) => name.startsWith('webhook-retry-run-'))
+      .sort((a, b) => (b.creationTimestamp ?? '').localeCompare(a.creationTimestamp ?? ''))
+    expect(Date.parse(tried?.creationTimestamp ?? '')).toBeGreaterThanOrEqual(Date.parse(ends('webhook-retry-by-hand')))
+  }, 150_000)
+
+  it('pods that exit twice and then serve are a rollout that succeeds', async () => {
+    const [outcome] = await world.plays('deploy v1.3.0-slowstart')
+    expect(outcome).toMatchObject({ ok: true })
+    expect(world.threads()).not.toContain('CrashLoopBackOff')
+  }, 120_000)
+
+  it('a CronJob that its manifest suspends is one that does as it should: for the deploy, a verification and a diagnosis', async () => {
+    const outcomes = await world.plays('deploy v1.3.0-suspended; verify; diagnose cronjob')
+    expect(outcomes.map(({ ok, why }) => ({ ok, why }))).toEqual([
+      { ok: true, why: expect.stringContaining('succeeded') },
+      { ok: true, why: expect.any(String) },
+      { ok: true, why: expect.stringContaining('no cause found') },
+    ])
+    expect(cronJob()).toMatchObject({ suspend: true })
+    expect(world.threads()).toContain('suspended by its manifest')
+    expect(world.threads()).toContain('7 of 7 success criteria met')
+    // Purser has started a Job of it by hand, and the controller warns of every one of those.
+    expect(world.threads()).not.toContain('UnexpectedJob')
+  }, 150_000)
+})
