@@ -155,6 +155,18 @@ describe('a program that gives the credential', () => {
     })
   })
 
+  it('is run anew for the next one when whoever began it was cancelled', async () => {
+    await program(`while [ ! -e ${file('go')} ]; do sleep 0.05; done; ${prints({ token: 'one' })}`)
+    const access = new ClusterAccess({ kubeconfig: file() })
+    const dana = new AbortController()
+    const first = access.apply({}, dana.signal).catch((error: unknown) => error)
+    const second = access.apply({}, signal)
+    dana.abort(new Error('cancelled by Dana'))
+    expect(await first).toMatchObject({ message: 'cancelled by Dana' })
+    await writeFile(file('go'), '')
+    expect(await second).toBeUndefined()
+  })
+
   it('is run again when its credential is about to expire', async () => {
     await program(prints({ token: 'one', expirationTimestamp: expiring(20_000) }))
     const connection = open()

@@ -62,8 +62,9 @@ describe('the cluster client', () => {
   })
 
   it('tells trouble that may pass from trouble that stays', async () => {
-    await writeFile(kubeconfig, simulator.kubeconfig(NAMESPACE).replaceAll(simulator.token, 'stale'))
-    const stale = openCluster({ kubeconfig, namespace: NAMESPACE })
+    const other = path.join(directory, 'stale')
+    await writeFile(other, simulator.kubeconfig(NAMESPACE).replaceAll(simulator.token, 'stale'))
+    const stale = openCluster({ kubeconfig: other, namespace: NAMESPACE })
     await expect(stale.deployment('api', 'api', signal)).rejects.toMatchObject({
       code: 'cluster_unauthorized',
       transient: false,

@@ -129,7 +129,7 @@ const rows: readonly [string, () => Promise<void>, readonly string[] | undefined
       await patch('k9s', { spec: { suspend: true } })
       await patch('kubectl-patch', { spec: { schedule: '0 5 * * *' } })
     },
-    ['k9s', 'kubectl-patch'],
+    ['k9s', 'kubectl-create', 'kubectl-patch'],
   ],
   [
     'whoever did it in a dashboard by another image',

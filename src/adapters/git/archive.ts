@@ -10,6 +10,7 @@ interface Place {
   readonly mirror: Mirror
   /** Where the mirror gets its commits from; submodules may be relative to it. */
   readonly url: string
+  /** The mirror of the repository itself; those of submodules lie beside it. */
   readonly mirrorDirectory: string
   /** The directory of the checkout in which the files are put; empty for its top. */
   readonly prefix: string
@@ -50,8 +51,8 @@ export async function archive(
     if (submodule.url === undefined || submodule.why !== undefined)
       throw refused(what, path, submodule.why ?? '.gitmodules has no address for it')
     if (depth >= deepest) throw refused(what, path, `it lies in more than ${deepest} others`)
-    const directory = submoduleMirror(mirrorDirectory, submodule.url)
-    const inside = { mirror: options.open(submodule.url, directory), url: submodule.url, mirrorDirectory, prefix: path }
+    const own = options.open(submodule.url, submoduleMirror(mirrorDirectory, submodule.url))
+    const inside = { mirror: own, url: submodule.url, mirrorDirectory, prefix: path }
     await archive(inside, submodule.commit, options, to, signal, depth + 1)
   }
 }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { PurserError } from '../../errors.ts'
 import { RepositoryError } from './errors.ts'
 import { contents } from './contents.ts'
-import { git, type GitAnswer, lines } from './git.ts'
+import { git, type GitAnswer, gitFailed, lines } from './git.ts'
 import { isPointer, longestPointer } from './lfs-pointer.ts'
 import type { Mirror } from './mirror.ts'
 
@@ -24,8 +24,11 @@ export async function lfsFiles(mirror: Mirror, commit: string, signal: AbortSign
     '--',
     ':(glob)**/.gitattributes',
   ]
-  if ((await mirror.ask(attributes, doing, signal)).exitCode !== 0) return []
+  const named = await mirror.ask(attributes, doing, signal)
+  if (named.exitCode === 1) return []
+  if (named.exitCode !== 0) throw gitFailed({ doing }, named)
   const tree = await mirror.ask(['ls-tree', '-r', '-z', '--long', commit], doing, signal)
+  if (tree.exitCode !== 0) throw gitFailed({ doing }, tree)
   const small = tree.stdout
     .toString()
     .split('\0')

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import { gitFailed } from './git.ts'
 import type { Mirror } from './mirror.ts'
 import type { Submodule } from './port.ts'
 
@@ -13,6 +14,7 @@ export async function submodulesOf(
   signal: AbortSignal,
 ): Promise<readonly Submodule[]> {
   const tree = await mirror.ask(['ls-tree', '-r', '-z', commit], doing, signal)
+  if (tree.exitCode !== 0) throw gitFailed({ doing }, tree)
   const links = tree.stdout
     .toString()
     .split('\0')

@@ -86,13 +86,14 @@ export class ClusterAccess {
     const { expires } = this.#given?.credential ?? {}
     if (this.#given !== undefined && (expires === undefined || expires.getTime() - marginMs > this.#now()))
       return this.#given.config
-    // Requests side by side wait for one run of the program; whoever began it may be cancelled, and then the next one begins anew.
+    // Requests side by side wait for one run of the program. Whoever began it may be cancelled: then the next one begins it anew.
+    const ours = this.#giving === undefined
     this.#giving ??= this.#give(signal).finally(() => (this.#giving = undefined))
     try {
       return await this.#giving
     } catch (error) {
       signal.throwIfAborted()
-      if (error instanceof ClusterError) throw error
+      if (ours || error instanceof ClusterError) throw error
       return this.#current(signal)
     }
   }
