@@ -64,7 +64,7 @@ const known: readonly (readonly [RegExp, Habits])[] = [
 ]
 
 /** What is known of a field manager by its name. Whoever is not known is taken for one that comes back. */
-export function habitsOf(manager: string): Habits {
+function habitsOf(manager: string): Habits {
   return known.find(([pattern]) => pattern.test(manager))?.[1] ?? habits.unknown
 }
 
