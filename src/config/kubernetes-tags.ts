@@ -12,12 +12,12 @@ const nothing: ScalarTag = {
   resolve: () => new Scalar(null),
 }
 
-const isTrue = /^(?:y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON)$/
+const yes = /^(?:y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON)$/
 const boolean: ScalarTag = {
   tag: 'tag:yaml.org,2002:bool',
   default: true,
   test: /^(?:[yYnN]|yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$/,
-  resolve: (text) => isTrue.test(text),
+  resolve: (text) => yes.test(text),
 }
 
 /** As Go's ParseInt with base 0: the prefix says the base, a leading 0 means octal, and underscores count for nothing. */

@@ -52,8 +52,9 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
   }
   const overlapEnds = !writes && (await endsOverlap(context, secret))
   // The other two write the value anew, without what does not belong to it.
-  const tidies = writes || overlapEnds ? [] : secret.strays
-  if (tidies.length > 0) requireWritable(name, secret)
+  const strays = writes || overlapEnds ? [] : secret.strays
+  const keepers = secret.managers.filter(({ byHand }) => !byHand).map(({ manager }) => manager)
+  const tidies = secret.immutable || keepers.length > 0 ? [] : strays
   const restarts = writes || tidies.length > 0 ? await restartsOf(context, consumers) : { restarted: [], risks: [] }
   const rewrites = writes || overlapEnds || tidies.length > 0
   const owned = rewrites ? await trySecret(context, secret) : undefined
@@ -87,7 +88,7 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
       ...(owned === undefined ? [] : [...takeOverRisks(owned), ...comesBackRisks(owned)]),
       ...secret.strays.map(
         (what) =>
-          `In Secret ${name}/${key} ${what}: a service that compares bytes refuses every event. This deploy writes it without.`,
+          `In Secret ${name}/${key} ${what}: a service that compares bytes refuses every event. ${strayRemedy(strays.length > tidies.length, keepers)}`,
       ),
       ...restarts.risks,
       ...replacementRisk(context, decision),
@@ -161,6 +162,13 @@ function requireWritable(name: string, secret: SecretKeyState): void {
   throw new CheckFailed('secret_immutable', `planning Secret ${name}: it is immutable, and needs another value`, {
     hint: `Create a Secret of another name, point the Deployment and service.stripe.secret.name at it, and deploy that version.`,
   })
+}
+
+function strayRemedy(stays: boolean, keepers: readonly string[]): string {
+  if (!stays) return 'This deploy writes it without.'
+  return keepers.length === 0
+    ? 'The Secret is immutable, so it stays: make one of another name.'
+    : `${keepers.join(', ')} manages it and would write it again: take it away there.`
 }
 
 /**
