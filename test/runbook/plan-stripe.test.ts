@@ -97,6 +97,21 @@ describe('what a plan says of Stripe, before anything is made', () => {
     expect((await planned(facts)).stripe).toMatchObject(stripe)
   })
 
+  it.each<[string, Facts['secret'], RegExp]>([
+    ['Purser may write it', {}, /refuses every event\. This deploy writes it without\.$/],
+    ['nobody may write it', { immutable: true }, /The Secret is immutable, so it stays/],
+    [
+      'a controller writes it',
+      { managers: [{ name: 'external-secrets', applies: true }] },
+      /external-secrets manages it and would write it again: take it away there\.$/,
+    ],
+  ])('that a newline stands behind the secret is no reason to refuse: %s', async (_, secret, risk) => {
+    const { risks, stripe } = await planned({ secret: { strays: ['a newline stands at its end'], ...secret } })
+    expect(risks).toContainEqual(expect.stringMatching(risk))
+    expect(stripe.action).toBe('keep')
+    expect(stripe.tidies === undefined).toBe('immutable' in (secret ?? {}) || 'managers' in (secret ?? {}))
+  })
+
   it.each<[string, Facts, string, RegExp]>([
     [
       'there is no room for another endpoint',
@@ -112,12 +127,6 @@ describe('what a plan says of Stripe, before anything is made', () => {
       /test mode/,
     ],
     ['the Secret is immutable', { secret: { ...missing, immutable: true } }, 'secret_immutable', /immutable/],
-    [
-      'a newline stands behind the secret of an immutable Secret',
-      { secret: { strays: ['a newline stands at its end'], immutable: true } },
-      'secret_immutable',
-      /immutable/,
-    ],
     [
       'a controller would write its own value back',
       { secret: { ...missing, managers: [{ name: 'external-secrets', applies: false }] } },

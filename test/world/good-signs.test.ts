@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { kube, paths, restartPods, until } from '../../sandbox/breakages/hands.ts'
+import { kube, paths, restartPods, secretValue, until } from '../../sandbox/breakages/hands.ts'
 import { deployment, namespace } from '../../sandbox/world.ts'
 import { startTestWorld, type TestWorld } from './test-world.ts'
 
@@ -65,10 +65,10 @@ describe('nothing is taken for a good sign', () => {
   }, 240_000)
 
   it('because the right secret stands in the Secret, with a newline that the service does not take off', async () => {
-    const read = world.sandbox.kubernetes.read('Secret', namespace, 'stripe-credentials')
-    const held = (read?.['data'] as Record<string, string>)['webhook-secret'] ?? ''
+    const held = secretValue(world.sandbox, 'stripe-credentials', 'webhook-secret')
     const padded = Buffer.from(`${Buffer.from(held, 'base64').toString()}\n`).toString('base64')
-    await kube(world.sandbox, 'PATCH', paths.secret('stripe-credentials'), { data: { 'webhook-secret': padded } })
+    const path = `${paths.secret('stripe-credentials')}?fieldManager=kubectl-patch`
+    await kube(world.sandbox, 'PATCH', path, { data: { 'webhook-secret': padded } })
     await restartPods(world.sandbox)
     await world.plays('verify')
     const [seen] = await world.state(`select verification from purser.runs where kind = 'verify'`)
@@ -84,7 +84,6 @@ describe('nothing is taken for a good sign', () => {
     const [deployed] = await world.plays('deploy v1.2.0')
     expect(deployed).toMatchObject({ ok: true })
     expect(world.threads()).toContain('In Secret stripe-credentials/webhook-secret a newline stands at its end')
-    const now = world.sandbox.kubernetes.read('Secret', namespace, 'stripe-credentials')
-    expect((now?.['data'] as Record<string, string>)['webhook-secret']).toBe(held)
+    expect(secretValue(world.sandbox, 'stripe-credentials', 'webhook-secret')).toBe(held)
   }, 240_000)
 })

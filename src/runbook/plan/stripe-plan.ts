@@ -49,8 +49,11 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
   }
   const overlapEnds = !writes && (await endsOverlap(context, secret))
   // The other two write the value anew, without what does not belong to it.
-  const tidies = writes || overlapEnds ? [] : secret.strays
-  if (tidies.length > 0) requireWritable(name, secret)
+  const strays = writes || overlapEnds ? [] : secret.strays
+  const keeper = lastingManagers(secret)
+    .map((manager) => manager.name)
+    .join(', ')
+  const tidies = secret.immutable || keeper !== '' ? [] : strays
   const takeOver = writes || tidies.length > 0 ? takenOver(name, key, secret) : []
   const restarts = writes || tidies.length > 0 ? await restartsOf(context, consumers) : { restarted: [], risks: [] }
   const retires = decision.endpoint === undefined ? [] : retiredBeside(decision, endpoints)
@@ -80,7 +83,7 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
       ...takeOver.map((who) => `${who} has set Secret ${name}/${key} by hand: this deploy takes the key over.`),
       ...secret.strays.map(
         (what) =>
-          `In Secret ${name}/${key} ${what}: a service that compares bytes refuses every event. This deploy writes it without.`,
+          `In Secret ${name}/${key} ${what}: a service that compares bytes refuses every event. ${strayRemedy(strays.length > tidies.length, keeper)}`,
       ),
       ...restarts.risks,
       ...replacementRisk(context, decision),
@@ -158,8 +161,20 @@ function requireWritable(name: string, secret: SecretKeyState): void {
 /** The tools by which people change an object once. Any other writer would put its own value back. */
 const byHand = /^(kubectl|k9s|lens|curl|node-fetch|mozilla|unknown)/i
 
-function takenOver(name: string, key: string, { managers }: SecretKeyState): readonly string[] {
-  const lasting = managers.filter((manager) => manager.applies || !byHand.test(manager.name))
+function lastingManagers({ managers }: SecretKeyState): SecretKeyState['managers'] {
+  return managers.filter((manager) => manager.applies || !byHand.test(manager.name))
+}
+
+function strayRemedy(stays: boolean, keeper: string): string {
+  if (!stays) return 'This deploy writes it without.'
+  return keeper === ''
+    ? 'The Secret is immutable, so it stays: make one of another name.'
+    : `${keeper} manages it and would write it again: take it away there.`
+}
+
+function takenOver(name: string, key: string, secret: SecretKeyState): readonly string[] {
+  const { managers } = secret
+  const lasting = lastingManagers(secret)
   if (lasting.length === 0) return [...new Set(managers.map((manager) => manager.name))].sort()
   const who = lasting.map((manager) => manager.name).join(', ')
   throw new CheckFailed('apply_conflict', `planning Secret ${name}/${key}: ${who} manages it`, {
