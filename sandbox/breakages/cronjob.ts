@@ -14,7 +14,8 @@ export async function resumedByHand(world: World): Promise<Mend> {
   return async () => undefined
 }
 
-const runsForSeconds = 12
+/** Longer than a deploy takes until it comes to the CronJobs, and shorter than Purser waits. */
+const runsForSeconds = 180
 
 /** As `kubectl create job --from` starts it: its controller does not count it. */
 export async function runningJob(world: World): Promise<Mend> {
