@@ -55,6 +55,13 @@ describe('a secret in every input', () => {
     expect((await world.plays('rollback'))[0], world.logs()).toMatchObject({ ok: true })
   }, 240_000)
 
+  it('of a restore, whose rows and pods tell secrets', async () => {
+    const stop = plantInLogs(world, 'in-a-log')
+    const [outcome] = await world.plays('restore')
+    stop()
+    expect(outcome, world.logs()).toMatchObject({ ok: true })
+  }, 240_000)
+
   it('of an image whose label holds one', async () => {
     world.sandbox.registry.move('valuecanvas/api', 'v1.3.0-noisy', canaries[0]?.written ?? '')
     const [outcome] = await world.plays('deploy v1.3.0-noisy --dry-run')

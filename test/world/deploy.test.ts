@@ -42,7 +42,7 @@ function story(open: () => Promise<TestWorld>): void {
     expect(outcome).toMatchObject({ ok: true })
     const board = world.seenBy('dana').at(-1) ?? ''
     expect(board).toContain('7 of 7 success criteria are met')
-    expect(board).toContain('7 phases, 7 done')
+    expect(board).toContain('Done (7 of 7):')
     expect(board).toContain('asked by @Dana · approved by @Alex (1 of 1)')
     expect(world.threads()).toContain('20260101092000_grace_periods.sql')
     const phases = await world.state(`select name, status, attempt from purser.phases where run = 1 order by ordinal`)
