@@ -1,9 +1,11 @@
 import type { FilesElsewhere } from '../../adapters/git/port.ts'
+import { clipped } from '../../outside-text/excerpt.ts'
 import { visible } from '../../outside-text/visible.ts'
 import { counted, oneLine } from '../../text.ts'
 import type { PhaseContext } from '../phase.ts'
 
 const mostNamed = 3
+const longestPath = 80
 
 /** Says what commands of the version will not find in their checkout, or whether it can be fetched. Changes nothing. */
 export async function gitRisks(
@@ -45,6 +47,5 @@ function named(paths: readonly string[]): string {
 }
 
 function shown(path: string): string {
-  const characters = Array.from(oneLine(visible(path)))
-  return characters.length > 80 ? `${characters.slice(0, 80).join('')}…` : characters.join('')
+  return clipped(oneLine(path), longestPath)
 }

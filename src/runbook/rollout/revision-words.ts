@@ -1,4 +1,4 @@
-import { visible } from '../../outside-text/visible.ts'
+import { clipped } from '../../outside-text/excerpt.ts'
 import { commitIn, distinct, revisionVerdict, type Tagged } from '../../model/revision-label.ts'
 import { oneLine } from '../../text.ts'
 
@@ -24,6 +24,5 @@ export function revisionWords(version: string, tagged: Tagged, label: string | u
 }
 
 function shown(label = ''): string {
-  const text = oneLine(visible(label))
-  return text.length > longestLabel ? `${Array.from(text).slice(0, longestLabel).join('')}…` : text
+  return clipped(oneLine(label), longestLabel)
 }
