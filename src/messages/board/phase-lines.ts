@@ -18,8 +18,11 @@ export function phaseLines(run: Run, view: Clock): RichTextBlock {
   const done = all.filter(({ status }) => status === 'succeeded')
   const pending = all.filter(({ status }) => status === 'pending')
   const others = all.filter((phase) => !done.includes(phase) && !pending.includes(phase))
+  // What runs now is what people ask once a run is over.
+  const serving = settledStatuses.includes(run.status) ? done.filter(({ name }) => name === 'rollout') : []
   const lines = [
     ...(done.length === 0 ? [] : [doneLine(run, done, all.length, view)]),
+    ...serving.map(({ name, line }) => `*${words(phaseTitle(run, name))}:* ${words(line, 220)}`),
     ...others.map((phase) => `*${words(phaseTitle(run, phase.name))}:* ${words(phaseLine(phase, view), 400)}`),
     ...(pending.length === 0 ? [] : [pendingLine(run, pending)]),
   ]
