@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { spawnSync } from 'node:child_process'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -238,7 +239,8 @@ async function registryThat(
     void bodyOf(request).then((body) => {
       const answer = answers(request, body)
       response.writeHead(answer.status, answer.headers ?? {})
-      response.end(JSON.stringify(answer.body ?? {}))
+      const isConfig = answer === manifest && request.url?.includes('/blobs/') === true
+      response.end(JSON.stringify(isConfig ? imageConfig : (answer.body ?? {})))
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -250,7 +252,16 @@ async function registryThat(
   }
 }
 
-const manifest = { status: 200, body: { schemaVersion: 2 } }
+const imageConfig = { os: 'linux', architecture: 'amd64' }
+const digestOf = (part: unknown) => `sha256:${createHash('sha256').update(JSON.stringify(part)).digest('hex')}`
+const manifest = {
+  status: 200,
+  body: {
+    schemaVersion: 2,
+    config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf(imageConfig), size: 1 },
+    layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: digestOf('layer'), size: 1 }],
+  },
+}
 
 describe('a login that changes while Purser runs', () => {
   it.each([401, 403])('is read again when the registry refuses the former one with %i', async (status) => {
