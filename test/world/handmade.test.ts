@@ -63,7 +63,7 @@ describe('in a cluster that people have touched', () => {
     ])
     expect(cronJob()).toMatchObject({ suspend: true })
     expect(world.threads()).toContain('suspended by its manifest')
-    expect(world.threads()).toContain('7 of 7 success criteria met')
+    expect(world.seenBy('dana').join('\n')).toContain('7 of 7 success criteria are met')
     // Purser has started a Job of it by hand, and the controller warns of every one of those.
     expect(world.threads()).not.toContain('UnexpectedJob')
   }, 150_000)
