@@ -25,6 +25,10 @@ describe('in a cluster that people have touched', () => {
     expect(world.threads()).toContain(
       'kubectl-patch has set spec.suspend of CronJob webhook-retry by hand: this deploy takes that over.',
     )
+    const [{ risks } = {}] = await world.state(
+      `select plan -> 'risks' as risks from purser.runs order by number desc limit 1`,
+    )
+    expect(risks).toEqual([...new Set(risks as string[])])
     expect(cronJob()).toMatchObject({ suspend: false })
   }, 120_000)
 

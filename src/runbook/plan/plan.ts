@@ -111,7 +111,6 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
       ...risksOf(context, deployment),
       ...cronJobs.risks,
       ...stripeRisks,
-      ...cronJobs.risks,
       ...leadsTo.risks,
     ],
     ...(migrations.read === undefined ? {} : { read: migrations.read }),
