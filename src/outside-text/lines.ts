@@ -61,26 +61,39 @@ export class LineReader {
   }
 }
 
+/** What a carriage return in the middle of a line means: what stands before it is written over, or is told as well. */
+type Overwritten = 'gone' | 'kept'
+
 /** Makes lines of one stream fit to be shown: cleaned, masked, then cut between words. */
 export class ShownLines {
   readonly #mask: LineMask
+  readonly #overwritten: Overwritten
 
-  constructor(known: KnownSecrets = knownSecrets) {
+  constructor(known: KnownSecrets = knownSecrets, overwritten: Overwritten = 'gone') {
     this.#mask = new LineMask(known)
+    this.#overwritten = overwritten
   }
 
   /** Returns undefined for a line inside of a private key. */
   of(line: RawLine): string | undefined {
     const whole = line.text.length <= mostKept ? line : kept(line)
-    const text = whole.text.endsWith('\r') ? whole.text.slice(0, -1) : whole.text
+    const text = withoutReturns(whole.text)
     // Progress bars use `\r` alone as the end of a line.
-    const shown = this.#mask.of(visible(text.slice(text.lastIndexOf('\r') + 1)))
+    const from = this.#overwritten === 'gone' ? text.lastIndexOf('\r') + 1 : 0
+    const shown = this.#mask.of(visible(text.slice(from)))
     if (shown === undefined) return undefined
     if (whole.left === 0 && shown.length <= longestLine) return shown
     // The end of what was kept may be the middle of a word.
     const start = cutBetweenWords(`${shown} `, Math.min(longestLine, shown.length))
     return `${start} (${shown.length + whole.left - (start.length - 1)} more characters)`
   }
+}
+
+/** Takes carriage returns off the end: writing nothing over a line leaves it as it is. */
+function withoutReturns(text: string): string {
+  let end = text.length
+  while (text.charAt(end - 1) === '\r') end -= 1
+  return text.slice(0, end)
 }
 
 function kept({ text, left }: RawLine): RawLine {

@@ -29,6 +29,16 @@ describe('a line of an answer', () => {
       { kind: 'line', stamp, text: 'error: billing' },
     ],
     [
+      'keeps what carriage returns at its end write nothing over',
+      `${stamp} error: billing\r\r`,
+      { kind: 'line', stamp, text: 'error: billing' },
+    ],
+    [
+      'keeps what was written over, for the records to take apart',
+      `${stamp} error: billing failed\rdone`,
+      { kind: 'line', stamp, text: 'error: billing failed\rdone' },
+    ],
+    [
       'may speak of logs itself',
       `${stamp} unable to retrieve container logs for containerd://0`,
       {

@@ -1,4 +1,5 @@
 import { excerpt } from '../../../outside-text/excerpt.ts'
+import { knownSecrets } from '../../../outside-text/known-secrets.ts'
 import { type RawLine, ShownLines } from '../../../outside-text/lines.ts'
 
 /** What stands in one line of the answer: a line of the container, or words of the kubelet in place of its log. */
@@ -18,7 +19,8 @@ const longestNotice = 500
  * own.
  */
 export class LogLineReader {
-  readonly #shown = new ShownLines()
+  // An error that a progress bar has written over was an error all the same: the records take such a line apart.
+  readonly #shown = new ShownLines(knownSecrets, 'kept')
 
   /** Returns undefined for what is not shown: lines of a private key. */
   read({ text: line, left }: RawLine): ReadLine | undefined {
