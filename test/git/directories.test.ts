@@ -49,6 +49,7 @@ const links = {
   'files/2_gone.sql': '../nowhere.sql',
   outside: '../elsewhere',
   absolute: '/etc',
+  'far-away': `/${'far/'.repeat(700)}away`,
   circle: 'circle2',
   circle2: 'circle',
   'to-file': 'a file',
@@ -147,10 +148,12 @@ describe('what is no directory is an error, and no empty one', () => {
     ['behind a link to a submodule', 'to-submodule', 'in_submodule', /another repository/],
     ['behind a link out of the repository', 'outside', 'link_unreadable', /inside of the repository/],
     ['behind a link to a place of the machine', 'absolute', 'link_unreadable', /inside of the repository/],
+    ['behind a link to a place with a very long name', 'far-away', 'link_unreadable', /inside of the repository/],
     ['behind links in a circle', 'circle/migrations', 'link_unreadable', /inside of the repository/],
   ])('%s: %s', async (_, path, code, hint) => {
     const failure: unknown = await read(path).catch((error: unknown) => error)
     expect(failure).toMatchObject({ code })
+    expect(String(failure).length).toBeLessThan(500)
     expect((failure as { readonly hint?: string }).hint ?? '.').toMatch(hint)
   })
 })

@@ -2,6 +2,7 @@ import { posix } from 'node:path'
 import { RepositoryError } from './errors.ts'
 import { contents } from './contents.ts'
 import type { Mirror } from './mirror.ts'
+import { clipped } from '../../outside-text/excerpt.ts'
 import { type TreeEntry, treeEntries } from './tree.ts'
 
 /** Where a path is looked for. */
@@ -14,6 +15,7 @@ export interface Reach {
 
 /** As many as Linux follows before it says that they go round in circles. */
 const mostLinks = 40
+const longestShown = 200
 
 /**
  * Goes along a path, follows symbolic links inside of the repository, and returns what is at its end; undefined when
@@ -51,7 +53,7 @@ async function targetOf(reach: Reach, link: TreeEntry, signal: AbortSignal): Pro
   const target = texts.get(link.object) ?? ''
   const path = posix.normalize(posix.join(posix.dirname(link.path), target)).replace(/\/$/, '')
   if (target.startsWith('/') || path === '..' || path.startsWith('../'))
-    throw unreadableLink(reach, link.path, `it leads to ${target}, outside of the repository`)
+    throw unreadableLink(reach, link.path, `it leads to ${clipped(target, longestShown)}, outside of the repository`)
   return path === '.' ? [] : path.split('/')
 }
 

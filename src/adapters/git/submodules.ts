@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import { clipped } from '../../outside-text/excerpt.ts'
 import { gitFailed } from './git.ts'
 import type { Mirror } from './mirror.ts'
 import type { Submodule } from './port.ts'
@@ -88,7 +89,7 @@ function placeOf(url: string): string | undefined {
 
 /** Without a login, which may stand in it. */
 function shown(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, '//').slice(0, 200)
+  return clipped(url.replace(/\/\/[^/@]*@/, '//'), 200)
 }
 
 export function submoduleMirror(mirrorDirectory: string, url: string): string {
