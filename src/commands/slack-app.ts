@@ -109,7 +109,9 @@ function connectDialogs(app: App, context: CommandContext): void {
         confirm(submitted(user, view.private_metadata, view.state.values), noting),
       )
       const message =
-        answer?.kind === 'board' ? await whyNoBoard(answer.run, dialogBoardLimitMs, context) : toldBy(answer)
+        answer?.kind === 'board'
+          ? ((await whyNoBoard(answer.run, dialogBoardLimitMs, context)) ?? answer.beside)
+          : toldBy(answer)
       if (message === undefined) return ack()
       await ack({ response_action: 'update', view: inDialog(title, message) })
     })

@@ -111,9 +111,11 @@ export class Publisher {
       if (rung === 0) await boards.taken(run.number)
       return { ...board, ...sent }
     } catch (error) {
-      if (board.ts === undefined || refusalOf(error) !== 'message') throw error
-      // The edit is refused in every form. What waits for the thread is told all the same.
-      await this.#note(run, { error, rung: plainest, next: plainest }, 'board')
+      const about = refusalOf(error)
+      if (board.ts === undefined || (about !== 'message' && about !== 'edit')) throw error
+      // The edit is refused, in every form if it is for the form. What waits for the thread is told all the same.
+      const next = about === 'message' ? plainest : (board.refusal?.rung ?? 0)
+      await this.#note(run, { error, rung: plainest, next }, 'board')
       return board
     }
   }
@@ -158,8 +160,8 @@ export class Publisher {
       return posted
     } catch (error) {
       if (refusalOf(error) !== 'edit') throw error
-      if (isYoung(posted.ts) && !(error instanceof SlackTrouble && error.code === 'message_not_found'))
-        throw new SlackRateLimited('posting the board anew', youngBoardMs, { cause: error })
+      const isGone = error instanceof SlackTrouble && error.code === 'message_not_found'
+      if (isYoung(posted.ts) && !isGone) throw error
       // The run needs a board that shows its state.
       return this.#deps.chat.post(board.channel, message, {}, signal)
     }

@@ -102,6 +102,22 @@ describe('a board that Slack does not take', () => {
     expect(await stores.sweeps.unpublished()).toEqual([])
   })
 
+  it('and cannot be edited, young as it is, is not posted anew with every change; the thread tells', async () => {
+    const { run, ...claim } = await publishing.published()
+    await stores.pool.query(`update purser.runs set board_ts = extract(epoch from now())::text where number = $1`, [
+      run,
+    ])
+    publishing.slack.refuses = (_, way) => (way === 'update' ? refusal('edit_window_closed') : undefined)
+    await stores.phases.post({ run, ...claim }, failure)
+    for (const line of ['migration 1', 'migration 2']) {
+      await stores.phases.report({ run, ...claim }, line)
+      await publishing.publish(run)
+      await stores.pool.query(`update purser.runs set board_posted_at = now() - interval '10 seconds'`)
+    }
+    expect(publishing.slack.boards).toEqual([])
+    expect(publishing.slack.thread).toEqual([expect.stringContaining('<!subteam^S01ONCALL>')])
+  })
+
   it('and whose every edit is refused leaves the thread to tell, and catches up', async () => {
     const claim = await publishing.published()
     publishing.slack.refuses = (_, way) => (way === 'update' ? refusal('msg_blocks_too_long') : undefined)
