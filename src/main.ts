@@ -1,6 +1,6 @@
 import { type Logger, pino } from 'pino'
 import { ConfigError } from './config/config-error.ts'
-import { configPath, readSettings } from './config/environment.ts'
+import { configPath, readSettings } from './config/environment/environment.ts'
 import { readPurserYaml } from './config/purser-yaml.ts'
 import { knownSecrets } from './outside-text/known-secrets.ts'
 import { maskOf } from './outside-text/mask.ts'

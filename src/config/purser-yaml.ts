@@ -6,7 +6,7 @@ import { checkFields, environmentVariable } from './fields.ts'
 import { placeholdersIn } from './placeholders.ts'
 import { describeIssues } from './problems.ts'
 import { serviceSchema } from './service-schema.ts'
-import { placeOf, sharedUses } from './shared-variables.ts'
+import { placeOf, sharedUses } from './environment/shared-variables.ts'
 import { readYaml } from './yaml-text.ts'
 
 const environments = checkFields(z.record(z.string(), environmentSchema), [], (all, problem) => {

@@ -1,5 +1,5 @@
 import { ConfigError } from '../config/config-error.ts'
-import { readAuditSettings } from '../config/environment.ts'
+import { readAuditSettings } from '../config/environment/environment.ts'
 import { knownSecrets } from '../outside-text/known-secrets.ts'
 import { maskOf } from '../outside-text/mask.ts'
 import { reportLines } from '../messages/audit/audit-report.ts'

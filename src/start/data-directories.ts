@@ -1,7 +1,7 @@
 import { chmod, lstat, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import type { Settings } from '../config/environment.ts'
+import type { Settings } from '../config/environment/environment.ts'
 
 /**
  * Makes the directories in which Purser keeps what only it may see or write: mirror, workspaces and backups. Those that are

@@ -4,7 +4,7 @@ import { bubblewrapRunner, sharedRunner } from '../adapters/runner/local.ts'
 import type { Runner } from '../adapters/runner/port.ts'
 import { runnerAt } from '../adapters/runner/socket.ts'
 import { ConfigError } from '../config/config-error.ts'
-import type { Settings } from '../config/environment.ts'
+import type { Settings } from '../config/environment/environment.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 
 /** The parts of the settings that say where commands run. */

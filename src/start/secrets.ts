@@ -1,4 +1,4 @@
-import type { Settings } from '../config/environment.ts'
+import type { Settings } from '../config/environment/environment.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { knownSecrets } from '../outside-text/known-secrets.ts'
 import { weaknessesOf } from '../outside-text/weak-secrets.ts'

@@ -9,7 +9,7 @@ import { dockerCredentials } from '../adapters/registry/login/credentials.ts'
 import { openMigrationLint } from '../adapters/squawk/client.ts'
 import { openStripe, webhookProbe } from '../adapters/stripe/client.ts'
 import { ConfigError } from '../config/config-error.ts'
-import { secretOf, type Settings } from '../config/environment.ts'
+import { secretOf, type Settings } from '../config/environment/environment.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { World } from '../runbook/world.ts'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/config/config-error.ts'
-import { readAuditSettings, readSettings, secretOf } from '../../src/config/environment.ts'
+import { readAuditSettings, readSettings, secretOf } from '../../src/config/environment/environment.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 
 const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')

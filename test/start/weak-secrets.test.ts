@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { readSettings } from '../../src/config/environment.ts'
+import { readSettings } from '../../src/config/environment/environment.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import { maskDeep, storedStructure } from '../../src/outside-text/mask-deep.ts'
 import { maskOf } from '../../src/outside-text/mask.ts'

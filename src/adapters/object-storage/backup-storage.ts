@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import type { StorageCredentials } from '../../config/environment.ts'
+import type { StorageCredentials } from '../../config/environment/environment.ts'
 import { requireSpace } from '../postgres/backups/disk-space.ts'
 import { BackupError } from '../postgres/errors.ts'
 import {

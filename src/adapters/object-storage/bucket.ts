@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import type * as Sdk from '@aws-sdk/client-s3'
-import type { StorageCredentials } from '../../config/environment.ts'
+import type { StorageCredentials } from '../../config/environment/environment.ts'
 import { explainS3 } from './errors.ts'
 
 export interface S3Location {

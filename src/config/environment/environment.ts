@@ -1,71 +1,14 @@
 import { hostname } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
-import { z } from 'zod'
-import { Sensitive, straysIn } from '../sensitive.ts'
-import { ConfigError } from './config-error.ts'
+import type { z } from 'zod'
+import { Sensitive, straysIn } from '../../sensitive.ts'
+import { ConfigError } from '../config-error.ts'
 import { withFiles } from './environment-files.ts'
-import type { PurserConfig } from './purser-yaml.ts'
+import type { PurserConfig } from '../purser-yaml.ts'
 import { SensitiveFile } from './sensitive-file.ts'
+import { namedVariables } from './named-variables.ts'
 import { placeOf, sharedValues } from './shared-variables.ts'
-
-const url = (protocols: RegExp, example: string) =>
-  z.url({ protocol: protocols, error: `must be a URL as in ${example}` })
-
-const environmentSchema = z.object({
-  PURSER_CONFIG: z.string().default('purser.yaml'),
-  PURSER_ROLE: z.enum(['bot', 'worker', 'all'], { error: 'must be bot, worker or all' }).default('all'),
-  PURSER_INSTANCE: z.string().optional(),
-  STATE_DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://purser:password@host:5432/purser').describe(
-    'PostgreSQL database of Purser itself',
-  ),
-  PURSER_AUDIT_KEY: z
-    .string()
-    .regex(
-      /^[^\s,]{32,}(,[^\s,]{32,})*$/,
-      'must have at least 32 characters, none of them white space; after a change NEW,OLD (openssl rand -hex 32 makes one)',
-    )
-    .optional(),
-  REDIS_URL: url(/^rediss?$/, 'redis://host:6379').optional(),
-  SLACK_BOT_TOKEN: z
-    .string()
-    .startsWith('xoxb-', 'must be a bot token, which begins with xoxb-')
-    .describe('bot token of the Slack app, xoxb-…'),
-  SLACK_APP_TOKEN: z
-    .string()
-    .startsWith('xapp-', 'must be an app-level token, which begins with xapp-')
-    .optional()
-    .describe('app-level token with connections:write, xapp-…; needed in socket mode'),
-  SLACK_SIGNING_SECRET: z.string().optional().describe('signing secret of the Slack app; needed in http mode'),
-  SLACK_MODE: z.enum(['socket', 'http'], { error: 'must be socket or http' }).default('socket'),
-  SLACK_API_URL: url(/^https?$/, 'https://slack.com/api/').optional(),
-  PORT: z.coerce
-    .number({ error: 'must be a port number' })
-    .int('must be a port number')
-    .min(0, 'must be a port number')
-    .max(65535, 'must be a port number')
-    .default(3000),
-  STRIPE_API_BASE: url(/^https?$/, 'https://api.stripe.com').optional(),
-  KUBECONFIG: z.string().optional(),
-  PURSER_RUNNER: z
-    .string()
-    .regex(/^(bubblewrap|none|\/.+)$/, 'must be the absolute path of a socket, bubblewrap or none')
-    .optional(),
-  PURSER_DATA_DIR: z.string().default('./data'),
-  PURSER_BACKUP_DIR: z.string().optional(),
-  PURSER_PG_BIN: z.string().optional(),
-  AWS_ACCESS_KEY_ID: z.string().optional(),
-  AWS_SECRET_ACCESS_KEY: z.string().optional(),
-  AWS_SESSION_TOKEN: z.string().optional(),
-  LOG_LEVEL: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
-      error: 'must be trace, debug, info, warn, error, fatal or silent',
-    })
-    .default('info'),
-  REGISTRY_MIRRORS: z
-    .string()
-    .regex(/^[^=,\s]+=[^=,\s]+(,[^=,\s]+=[^=,\s]+)*$/, 'must be host=mirror pairs, as in docker.io=127.0.0.1:5000')
-    .optional(),
-})
+import { environmentSchema } from './variables.ts'
 
 /** PURSER_CONFIG is asked for before anything else is known. */
 const ownNames = Object.keys(environmentSchema.shape).filter((name) => name !== 'PURSER_CONFIG')
@@ -319,55 +262,4 @@ function strayProblems(given: Readonly<Record<string, string>>, names: readonly 
   return [...new Set(names)].flatMap((name) =>
     straysIn(given[name] ?? '').map((what) => `${name}: ${what}; take it away`),
   )
-}
-
-interface NamedVariable {
-  readonly name: string
-  /** Whether it is an address, a key or a token: white space around it is a slip. What commands get may be any text. */
-  readonly bare: boolean
-  /** Whether the start needs it. The phase `preflight` tells missing credentials, which it checks one by one. */
-  readonly required: boolean
-  readonly usedBy: string
-}
-
-function namedVariables({ service, environments }: PurserConfig): NamedVariable[] {
-  const all: NamedVariable[] = []
-  for (const [environment, { databaseUrlEnv, readOnlyDatabaseUrlEnv, stripe, backups, build, e2e }] of Object.entries(
-    environments,
-  )) {
-    all.push(
-      { name: databaseUrlEnv, bare: true, required: true, usedBy: `environments.${environment}.databaseUrlEnv` },
-      {
-        name: stripe.secretKeyEnv,
-        bare: true,
-        required: true,
-        usedBy: `environments.${environment}.stripe.secretKeyEnv`,
-      },
-    )
-    if (readOnlyDatabaseUrlEnv !== undefined)
-      all.push({
-        name: readOnlyDatabaseUrlEnv,
-        bare: true,
-        required: true,
-        usedBy: `environments.${environment}.readOnlyDatabaseUrlEnv`,
-      })
-    const { databaseUrlEnv: testServer, enabled } = backups.testRestore
-    if (testServer !== undefined)
-      all.push({
-        name: testServer,
-        bare: true,
-        required: enabled,
-        usedBy: `environments.${environment}.backups.testRestore.databaseUrlEnv`,
-      })
-    for (const [part, { envFrom }] of Object.entries({ build, e2e }))
-      for (const [child, name] of Object.entries(envFrom))
-        all.push({ name, bare: false, required: true, usedBy: `environments.${environment}.${part}.envFrom.${child}` })
-  }
-  const { repositoryTokenEnv } = service
-  if (repositoryTokenEnv !== undefined)
-    all.push({ name: repositoryTokenEnv, bare: true, required: true, usedBy: 'service.repositoryTokenEnv' })
-  for (const { env } of service.credentials)
-    all.push({ name: env, bare: false, required: false, usedBy: 'service.credentials' })
-  // A variable gets one line, however many places name it.
-  return all.filter((variable, index) => all.findIndex(({ name }) => name === variable.name) === index)
 }

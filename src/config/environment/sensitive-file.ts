@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
-import { knownSecrets } from '../outside-text/known-secrets.ts'
-import { Sensitive } from '../sensitive.ts'
+import { knownSecrets } from '../../outside-text/known-secrets.ts'
+import { Sensitive } from '../../sensitive.ts'
 import { contentOf } from './environment-files.ts'
 
 /**
