@@ -232,6 +232,7 @@ export function clusterContract(name: string, open: () => Promise<ContractWorld>
         immutable: false,
         keys: ['one', 'two'],
         managers: [],
+        strays: [],
         claims: [],
       })
       const both = { one: new Sensitive('fourth'), three: new Sensitive('a,b') }
