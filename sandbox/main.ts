@@ -15,7 +15,8 @@ const usage = `usage: npm run sandbox [-- options]
   --port PORT                                of the Slack page (4400)
   --directory DIR                            where the world is kept (.sandbox)
   --http                                     Slack reaches Purser by signed HTTP instead of Socket Mode
-REDIS_URL in the environment makes Purser use that Redis for its queue.`
+REDIS_URL in the environment makes Purser use that Redis for its queue.
+SANDBOX_SLACK_REFUSES=SEED:RATE (7:0.3) makes Slack refuse posts and edits at random, the same ones for the same seed.`
 
 const write = (line: string) => process.stdout.write(`${line}\n`)
 
@@ -55,6 +56,7 @@ async function main(): Promise<number> {
   const bot = startBot(world.environment, join(values.directory, 'purser.log'))
   const close = async () => {
     await bot.stop()
+    slackRefuses: process.env['SANDBOX_SLACK_REFUSES'],
     await world.close()
   }
   try {

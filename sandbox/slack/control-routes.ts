@@ -94,6 +94,10 @@ const routes: Readonly<Record<string, Route>> = {
     control.clearFaults()
     return {}
   }),
+  refuseAtRandom: route({ seed: z.int(), rate: z.number().min(0).lt(1) }, (one, control) => {
+    control.refuseAtRandom(one)
+    return {}
+  }),
   disconnectSockets: route(
     { reason: z.enum(['warning', 'refresh_requested', 'link_disabled', 'too_many_websockets']) },
     (one, control) => {
@@ -149,7 +153,9 @@ export async function controlRoute(
 function stateFor(userId: string, workspace: Workspace, control: SlackControl, page: PageFacts): PageState {
   const people = [...workspace.users.values()]
   const user = people.find((known) => known.id === userId) ?? people.find((known) => !known.isBot)!
-  const channels = [...workspace.channels.values()].filter((channel) => channel.members.has(user.id))
+  const channels = [...workspace.channels.values()].filter(
+    (channel) => channel.members.has(user.id) && (channel.kind !== 'direct' || workspace.messagesTab),
+  )
   return {
     ...page,
     me: user.id,

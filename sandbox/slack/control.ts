@@ -4,6 +4,7 @@ import { elementState, interactiveElements } from './elements.ts'
 import type { ApiCall, Block, Fault, Json, Message, Upload, User, View } from './model.ts'
 import type { Address } from './page-state.ts'
 import { plainText } from './plain-text.ts'
+import type { RandomRefusals } from './random-refusals.ts'
 import type { DisconnectReason, SocketMode } from './socket-mode.ts'
 import type { WebApi } from './web-api.ts'
 import type { Workspace, WorkspaceEvents } from './workspace.ts'
@@ -198,6 +199,12 @@ export class SlackControl {
 
   /** The name of a person, channel or group by id. */
   nameOf(id: string): string | undefined {
+  /** Posts and edits are refused at random, with errors that Slack has for them; the same ones for the same seed. */
+  refuseAtRandom(refusals: RandomRefusals): void {
+    this.#parts.webApi.refuseAtRandom(refusals)
+  }
+
+  /** Takes all faults back, those at random too. */
     const { users, channels, userGroups } = this.#parts.workspace
     return users.get(id)?.realName ?? channels.get(id)?.name ?? userGroups.get(id)?.handle
   }

@@ -47,7 +47,13 @@ export interface TestWorldOptions {
 
 export async function startTestWorld(options: TestWorldOptions = {}): Promise<TestWorld> {
   const directory = await mkdtemp(join(tmpdir(), 'purser-sandbox-'))
-  const sandbox = await startWorld({ monitorSeconds: 5, ...options, directory: join(directory, 'world'), slackPort: 0 })
+  const sandbox = await startWorld({
+    monitorSeconds: 5,
+    slackRefuses: process.env['SANDBOX_SLACK_REFUSES'],
+    ...options,
+    directory: join(directory, 'world'),
+    slackPort: 0,
+  })
   const { control } = sandbox.slack
   const channel = channels.deploys.id
   const bots: Bot[] = []

@@ -3,7 +3,7 @@ import type { Message, SlackFile } from '../model.ts'
 import { Avatar } from './avatar.tsx'
 import { Blocks } from './blocks/blocks.tsx'
 import type { Element } from './blocks/parts.ts'
-import { ActContext, type Form, FormContext, useWorkspace } from './blocks/contexts.ts'
+import { ActContext, EditsContext, type Form, FormContext, useWorkspace } from './blocks/contexts.ts'
 import { mrkdwn, safeUrl } from './blocks/text.tsx'
 import { Icon } from './icons.tsx'
 
@@ -52,9 +52,11 @@ export const MessageItem = memo(function MessageItem({ message, compact, onPress
             <div className="text">{mrkdwn(message.text, names)}</div>
           ) : (
             <ActContext value={act}>
-              <MessageForm>
-                <Blocks blocks={message.blocks} />
-              </MessageForm>
+              <EditsContext value={message.edits ?? 0}>
+                <MessageForm>
+                  <Blocks blocks={message.blocks} />
+                </MessageForm>
+              </EditsContext>
             </ActContext>
           )}
         </div>
