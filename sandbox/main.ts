@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startBot } from './bot.ts'
+import { verdictOf } from './outcomes.ts'
 import { play } from './play.ts'
 import { followChannel } from './transcript.ts'
 import { namespace, startWorld, type World } from './world.ts'
@@ -12,6 +13,7 @@ const usage = `usage: npm run sandbox [-- options]
   --play "deploy v1.2.0; verify; rollback"   types the commands, approves as Alex, exits 0 only on success
   --keep                                     after --play: leave the world up and print its addresses
   --monitor SECONDS                          length of the monitor phase (30)
+  --expect-failure                           with --play: the run of its first line has to fail; exits 1 when it succeeds
   --port PORT                                of the Slack page (4400)
   --directory DIR                            where the world is kept (.sandbox)
   --http                                     Slack reaches Purser by signed HTTP instead of Socket Mode
@@ -26,6 +28,7 @@ async function main(): Promise<number> {
       play: { type: 'string' },
       keep: { type: 'boolean', default: false },
       monitor: { type: 'string', default: '30' },
+      'expect-failure': { type: 'boolean', default: false },
       port: { type: 'string', default: '4400' },
       directory: { type: 'string', default: fileURLToPath(new URL('../.sandbox', import.meta.url)) },
       http: { type: 'boolean', default: false },
@@ -42,6 +45,7 @@ async function main(): Promise<number> {
     throw new Error(`--monitor and --port take numbers\n${usage}`)
   await refuseTaken(values.directory)
   const interrupted = interruption()
+  if (values['expect-failure'] && values.play === undefined) throw new Error(`--expect-failure needs --play\n${usage}`)
   const began = Date.now()
   const world = await startWorld({
     directory: values.directory,
@@ -73,12 +77,13 @@ async function main(): Promise<number> {
     stop()
     if (outcomes === 'interrupted') return 130
     write('')
-    for (const { line, ok, why } of outcomes) write(`${ok ? 'ok    ' : 'FAILED'} ${line}: ${why}`)
+    const verdict = verdictOf(outcomes, values['expect-failure'])
+    verdict.lines.forEach(write)
     if (values.keep) {
       tellAddresses(world)
       await interrupted
     }
-    return outcomes.every((outcome) => outcome.ok) ? 0 : 1
+    return verdict.code
   } finally {
     await close()
   }
