@@ -4,16 +4,19 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startBot } from './bot.ts'
+import { breakWorld, mendWorld } from './breakages/breakages.ts'
 import { verdictOf } from './outcomes.ts'
 import { play } from './play.ts'
+import type { Address } from './slack/page-state.ts'
+import { tour } from './tour.ts'
 import { followChannel } from './transcript.ts'
 import { namespace, startWorld, type World } from './world.ts'
 
 const usage = `usage: npm run sandbox [-- options]
   --play "deploy v1.2.0; verify; rollback"   types the commands, approves as Alex, exits 0 only on success
+  --expect-failure                           with --play: the run of its first line has to fail; exits 1 when it succeeds
   --keep                                     after --play: leave the world up and print its addresses
   --monitor SECONDS                          length of the monitor phase (30)
-  --expect-failure                           with --play: the run of its first line has to fail; exits 1 when it succeeds
   --port PORT                                of the Slack page (4400)
   --directory DIR                            where the world is kept (.sandbox)
   --http                                     Slack reaches Purser by signed HTTP instead of Socket Mode
@@ -26,9 +29,9 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       play: { type: 'string' },
+      'expect-failure': { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       monitor: { type: 'string', default: '30' },
-      'expect-failure': { type: 'boolean', default: false },
       port: { type: 'string', default: '4400' },
       directory: { type: 'string', default: fileURLToPath(new URL('../.sandbox', import.meta.url)) },
       http: { type: 'boolean', default: false },
@@ -43,9 +46,9 @@ async function main(): Promise<number> {
   const slackPort = Number(values.port)
   if (!(monitorSeconds > 0) || !Number.isInteger(slackPort))
     throw new Error(`--monitor and --port take numbers\n${usage}`)
+  if (values['expect-failure'] && values.play === undefined) throw new Error(`--expect-failure needs --play\n${usage}`)
   await refuseTaken(values.directory)
   const interrupted = interruption()
-  if (values['expect-failure'] && values.play === undefined) throw new Error(`--expect-failure needs --play\n${usage}`)
   const began = Date.now()
   const world = await startWorld({
     directory: values.directory,
@@ -53,14 +56,15 @@ async function main(): Promise<number> {
     slackPort: await freeOr(slackPort),
     slackMode: values.http ? 'http' : 'socket',
     redisUrl: process.env['REDIS_URL'],
+    slackRefuses: process.env['SANDBOX_SLACK_REFUSES'],
     onStep: (line) => write(`starting ${line} …`),
   })
   await writeFile(pidFile(values.directory), String(process.pid))
   world.slack.control.setAddresses(addressesOf(world))
+  world.slack.control.setTour(tour, { break: (name) => breakWorld(world, name), mend: () => mendWorld(world) })
   const bot = startBot(world.environment, join(values.directory, 'purser.log'))
   const close = async () => {
     await bot.stop()
-    slackRefuses: process.env['SANDBOX_SLACK_REFUSES'],
     await world.close()
   }
   try {
@@ -118,8 +122,8 @@ function freeOr(port: number): Promise<number> {
 }
 
 /** Where everything is, as commands to copy: printed, and shown on the page. */
-function addressesOf(world: World): readonly { readonly label: string; readonly command: string }[] {
-  return [
+function addressesOf(world: World): readonly Address[] {
+  const addresses = [
     { label: 'service', command: `curl ${world.publicUrl}/health` },
     { label: 'database', command: `psql ${world.serviceDatabaseUrl}` },
     { label: 'cluster', command: `kubectl --kubeconfig ${world.kubeconfig} get all -n ${namespace}` },
@@ -133,7 +137,11 @@ function addressesOf(world: World): readonly { readonly label: string; readonly 
     { label: 'backups', command: `ls ${world.backups}` },
     { label: 'log', command: `tail -f ${join(world.directory, 'purser.log')}` },
   ]
+  return addresses.map((address) => ({ ...address, secret: holdsSecret.test(address.command) }))
 }
+
+/** A password in a URL, or one of Stripe's keys. */
+const holdsSecret = /:\/\/[^/\s:]*:[^@\s]+@|\bsk_/
 
 function tellAddresses(world: World): void {
   write(`Open ${world.slack.pageUrl} – you are Dana, Alex or Sam; type /billing deploy v1.2.0 in #billing-deploys\n`)

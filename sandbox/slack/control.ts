@@ -2,7 +2,7 @@ import type { ActionResult, AppLink } from './app-link.ts'
 import { submitDialog, type SubmitResult, viewState, type ViewValues } from './dialogs.ts'
 import { elementState, interactiveElements } from './elements.ts'
 import type { ApiCall, Block, Fault, Json, Message, Upload, User, View } from './model.ts'
-import type { Address } from './page-state.ts'
+import type { Address, Tour } from './page-state.ts'
 import { plainText } from './plain-text.ts'
 import type { RandomRefusals } from './random-refusals.ts'
 import type { DisconnectReason, SocketMode } from './socket-mode.ts'
@@ -19,10 +19,18 @@ interface ControlParts {
   readonly clock: { aheadMs: number }
 }
 
+/** The hands that break the world around the app, and mend it. */
+interface Breaking {
+  break(name: string): Promise<void>
+  mend(): Promise<void>
+}
+
 /** The hands and eyes of the people in the workspace, and the switches of the simulator. */
 export class SlackControl {
   readonly #parts: ControlParts
   #addresses: readonly Address[]
+  #tour: Tour | undefined
+  #breaking: Breaking | undefined
 
   constructor(parts: ControlParts) {
     this.#parts = parts
@@ -53,6 +61,28 @@ export class SlackControl {
   setAddresses(addresses: readonly Address[]): void {
     this.#addresses = addresses
     this.#parts.workspace.emit('addresses')
+  }
+
+  /** What the page offers to somebody new. */
+  get tour(): Tour | undefined {
+    return this.#tour
+  }
+
+  /** `breaking` is what the failures of the tour call for; without it they only type their commands. */
+  setTour(tour: Tour, breaking?: Breaking): void {
+    this.#tour = tour
+    this.#breaking = breaking
+    this.#parts.workspace.emit('addresses')
+  }
+
+  /** Breaks the world around the app. */
+  breakWorld(name: string): Promise<ActionResult> {
+    return tried(() => this.#breaking?.break(name))
+  }
+
+  /** Mends whatever was broken. */
+  mendWorld(): Promise<ActionResult> {
+    return tried(() => this.#breaking?.mend())
   }
 
   /**
@@ -169,6 +199,12 @@ export class SlackControl {
     return this.#parts.webApi.setFault(fault)
   }
 
+  /** Posts and edits are refused at random, with errors that Slack has for them; the same ones for the same seed. */
+  refuseAtRandom(refusals: RandomRefusals): void {
+    this.#parts.webApi.refuseAtRandom(refusals)
+  }
+
+  /** Takes all faults back, those at random too. */
   clearFaults(): void {
     this.#parts.webApi.clearFaults()
   }
@@ -199,12 +235,6 @@ export class SlackControl {
 
   /** The name of a person, channel or group by id. */
   nameOf(id: string): string | undefined {
-  /** Posts and edits are refused at random, with errors that Slack has for them; the same ones for the same seed. */
-  refuseAtRandom(refusals: RandomRefusals): void {
-    this.#parts.webApi.refuseAtRandom(refusals)
-  }
-
-  /** Takes all faults back, those at random too. */
     const { users, channels, userGroups } = this.#parts.workspace
     return users.get(id)?.realName ?? channels.get(id)?.name ?? userGroups.get(id)?.handle
   }
@@ -294,6 +324,15 @@ export class SlackControl {
       const channel = sign === '#' ? [...channels.values()].find((known) => known.name === name) : undefined
       return channel === undefined ? whole : `${before}<#${channel.id}|${channel.name}>`
     })
+  }
+}
+
+async function tried(act: () => Promise<void> | undefined): Promise<ActionResult> {
+  try {
+    await act()
+    return { ok: true }
+  } catch (error) {
+    return { ok: false, error: error instanceof Error ? error.message : String(error) }
   }
 }
 
