@@ -49,10 +49,11 @@ function hasBlocks({ blocks }: Json): boolean {
   return blocks !== undefined && blocks !== '' && blocks !== '[]'
 }
 
-/** A number from 0 to below 1 that follows from the text: FNV-1a, its bits stirred once more. */
+/** A number from 0 to below 1 that follows from the text: FNV-1a, and the last step of MurmurHash3 to stir its bits. */
 function drawn(text: string): number {
   let hash = 0x811c9dc5
   for (const character of text) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32
 }
