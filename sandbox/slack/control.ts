@@ -1,7 +1,7 @@
 import type { ActionResult, AppLink } from './app-link.ts'
 import { submitDialog, type SubmitResult, viewState, type ViewValues } from './dialogs.ts'
-import { elementState, interactiveElements } from './elements.ts'
-import type { ApiCall, Block, Fault, Json, Message, Upload, User, View } from './model.ts'
+import { pressed } from './elements.ts'
+import type { ApiCall, Fault, Message, Upload, User, View } from './model.ts'
 import type { Address, Tour } from './page-state.ts'
 import { plainText } from './plain-text.ts'
 import type { RandomRefusals } from './random-refusals.ts'
@@ -338,35 +338,4 @@ async function tried(act: () => Promise<void> | undefined): Promise<ActionResult
 
 function escapedText(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-}
-
-function pressed(
-  blocks: readonly Block[],
-  actionId: string,
-  value: string | undefined,
-): { action: Json; state: Record<string, Record<string, Json>> } {
-  const all = interactiveElements(blocks)
-  const named = all.filter(({ element }) => element.action_id === actionId)
-  const found =
-    named.length > 1 && value !== undefined
-      ? (named.find(({ element }) => element.value === value) ?? named[0])
-      : named[0]
-  if (found === undefined) {
-    const known = all.map(({ element }) => String(element.action_id)).join(', ')
-    throw new Error(`there is nothing to press with action id ${actionId}; there is ${known || 'nothing'}`)
-  }
-  const { block, element } = found
-  const base = { action_id: actionId, block_id: block.block_id, type: element.type }
-  if (element.type === 'button' || element.type === 'icon_button') {
-    const { text, style, url } = element
-    const action = { ...base, text, ...(element.value === undefined ? {} : { value: element.value }) }
-    return {
-      action: { ...action, ...(style === undefined ? {} : { style }), ...(url === undefined ? {} : { url }) },
-      state: {},
-    }
-  }
-  if (element.type === 'feedback_buttons') return { action: { ...base, value }, state: {} }
-  const entry = elementState(element, value)
-  const state = element.type === 'overflow' ? {} : { [block.block_id]: { [actionId]: entry } }
-  return { action: { ...base, ...entry }, state }
 }
