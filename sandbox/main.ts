@@ -4,18 +4,24 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startBot } from './bot.ts'
+import { breakWorld, mendWorld } from './breakages/breakages.ts'
+import { verdictOf } from './outcomes.ts'
 import { play } from './play.ts'
+import type { Address } from './slack/page-state.ts'
+import { tour } from './tour.ts'
 import { followChannel } from './transcript.ts'
 import { namespace, startWorld, type World } from './world.ts'
 
 const usage = `usage: npm run sandbox [-- options]
   --play "deploy v1.2.0; verify; rollback"   types the commands, approves as Alex, exits 0 only on success
+  --expect-failure                           with --play: the run of its first line has to fail; exits 1 when it succeeds
   --keep                                     after --play: leave the world up and print its addresses
   --monitor SECONDS                          length of the monitor phase (30)
   --port PORT                                of the Slack page (4400)
   --directory DIR                            where the world is kept (.sandbox)
   --http                                     Slack reaches Purser by signed HTTP instead of Socket Mode
-REDIS_URL in the environment makes Purser use that Redis for its queue.`
+REDIS_URL in the environment makes Purser use that Redis for its queue.
+SANDBOX_SLACK_REFUSES=SEED:RATE (7:0.3) makes Slack refuse posts and edits at random, the same ones for the same seed.`
 
 const write = (line: string) => process.stdout.write(`${line}\n`)
 
@@ -23,6 +29,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       play: { type: 'string' },
+      'expect-failure': { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       monitor: { type: 'string', default: '30' },
       port: { type: 'string', default: '4400' },
@@ -39,6 +46,7 @@ async function main(): Promise<number> {
   const slackPort = Number(values.port)
   if (!(monitorSeconds > 0) || !Number.isInteger(slackPort))
     throw new Error(`--monitor and --port take numbers\n${usage}`)
+  if (values['expect-failure'] && values.play === undefined) throw new Error(`--expect-failure needs --play\n${usage}`)
   await refuseTaken(values.directory)
   const interrupted = interruption()
   const began = Date.now()
@@ -48,10 +56,12 @@ async function main(): Promise<number> {
     slackPort: await freeOr(slackPort),
     slackMode: values.http ? 'http' : 'socket',
     redisUrl: process.env['REDIS_URL'],
+    slackRefuses: process.env['SANDBOX_SLACK_REFUSES'],
     onStep: (line) => write(`starting ${line} …`),
   })
   await writeFile(pidFile(values.directory), String(process.pid))
   world.slack.control.setAddresses(addressesOf(world))
+  world.slack.control.setTour(tour, { break: (name) => breakWorld(world, name), mend: () => mendWorld(world) })
   const bot = startBot(world.environment, join(values.directory, 'purser.log'))
   const close = async () => {
     await bot.stop()
@@ -71,12 +81,13 @@ async function main(): Promise<number> {
     stop()
     if (outcomes === 'interrupted') return 130
     write('')
-    for (const { line, ok, why } of outcomes) write(`${ok ? 'ok    ' : 'FAILED'} ${line}: ${why}`)
+    const verdict = verdictOf(outcomes, values['expect-failure'])
+    verdict.lines.forEach(write)
     if (values.keep) {
       tellAddresses(world)
       await interrupted
     }
-    return outcomes.every((outcome) => outcome.ok) ? 0 : 1
+    return verdict.code
   } finally {
     await close()
   }
@@ -111,8 +122,8 @@ function freeOr(port: number): Promise<number> {
 }
 
 /** Where everything is, as commands to copy: printed, and shown on the page. */
-function addressesOf(world: World): readonly { readonly label: string; readonly command: string }[] {
-  return [
+function addressesOf(world: World): readonly Address[] {
+  const addresses = [
     { label: 'service', command: `curl ${world.publicUrl}/health` },
     { label: 'database', command: `psql ${world.serviceDatabaseUrl}` },
     { label: 'cluster', command: `kubectl --kubeconfig ${world.kubeconfig} get all -n ${namespace}` },
@@ -126,7 +137,11 @@ function addressesOf(world: World): readonly { readonly label: string; readonly 
     { label: 'backups', command: `ls ${world.backups}` },
     { label: 'log', command: `tail -f ${join(world.directory, 'purser.log')}` },
   ]
+  return addresses.map((address) => ({ ...address, secret: holdsSecret.test(address.command) }))
 }
+
+/** A password in a URL, or one of Stripe's keys. */
+const holdsSecret = /:\/\/[^/\s:]*:[^@\s]+@|\bsk_/
 
 function tellAddresses(world: World): void {
   write(`Open ${world.slack.pageUrl} – you are Dana, Alex or Sam; type /billing deploy v1.2.0 in #billing-deploys\n`)

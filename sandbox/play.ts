@@ -3,15 +3,9 @@ import { plainText } from './slack/plain-text.ts'
 import type { SlackSimulator } from './slack/simulator.ts'
 import { breakWorld, mendWorld } from './breakages/breakages.ts'
 import { commandOf, linesOf } from './commands.ts'
+import type { Outcome } from './outcomes.ts'
 import { channels, people, type PersonName } from './people.ts'
 import type { World } from './world.ts'
-
-/** How a played line ended. */
-export interface Outcome {
-  readonly line: string
-  readonly ok: boolean
-  readonly why: string
-}
 
 /** Whether a dialog wants the name of the environment typed; its block has a text field then, not a select. */
 function wantsName(blocks: readonly object[]): boolean {
@@ -49,9 +43,9 @@ export async function play(world: World, script: string, write: (line: string) =
 async function happens(world: World, line: string, verb: string, name: string): Promise<Outcome> {
   try {
     await (verb === 'break' ? breakWorld(world, name) : mendWorld(world, name === '' ? undefined : name))
-    return { line, ok: true, why: verb === 'break' ? 'broken' : 'mended' }
+    return { line, ok: true, why: verb === 'break' ? 'broken' : 'mended', ran: false }
   } catch (error) {
-    return { line, ok: false, why: error instanceof Error ? error.message : String(error) }
+    return { line, ok: false, why: error instanceof Error ? error.message : String(error), ran: false }
   }
 }
 
@@ -66,7 +60,7 @@ async function playLine(slack: SlackSimulator, who: PersonName, text: string): P
   if ('callback_id' in first && first['submit'] === undefined) {
     const why = plainText({ text: '', blocks: [...first.blocks] })
     await control.closeView(user, true)
-    return { line: text, ok: false, why }
+    return { line: text, ok: false, why, ran: false }
   }
   if ('blocks' in first && 'callback_id' in first) {
     const result = await control.submitView(user, {
@@ -74,11 +68,12 @@ async function playLine(slack: SlackSimulator, who: PersonName, text: string): P
       // What takes back data wants the environment typed; elsewhere it is chosen, or not asked for.
       ...(wantsName(first.blocks) ? { environment: { environment: 'production' } } : {}),
     })
-    if (result.result !== 'closed') return { line: text, ok: false, why: `the dialog answered: ${result.result}` }
+    if (result.result !== 'closed')
+      return { line: text, ok: false, why: `the dialog answered: ${result.result}`, ran: false }
   } else if (first.is_ephemeral === true) {
     const command = commandOf(text)
-    if (command === undefined) return { line: text, ok: false, why: first.text.split('\n', 1)[0] ?? '' }
-    return { line: text, ok: command.answer !== 'board', why: first.text }
+    if (command === undefined) return { line: text, ok: false, why: first.text.split('\n', 1)[0] ?? '', ran: false }
+    return { line: text, ok: command.answer !== 'board', why: first.text, ran: false }
   }
   return followRun(slack, text, fresh)
 }
@@ -111,7 +106,7 @@ async function followRun(slack: SlackSimulator, text: string, fresh: () => reado
     if (seen.done) {
       const title = titleOf(seen.message)
       await quiet(slack)
-      return { line: text, ok: !bad.test(title), why: title }
+      return { line: text, ok: !bad.test(title), why: title, ran: true }
     }
     pressed.add(titleOf(seen.message))
     await control.press(people.alex.id, channel, seen.message.ts, 'approve')

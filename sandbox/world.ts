@@ -9,7 +9,9 @@ import { type KubernetesSimulator, startKubernetes } from './kubernetes/server.t
 import { channels, onCallGroup, people, visitors } from './people.ts'
 import { type PostgresServer, startPostgres } from './postgres/server.ts'
 import { type RegistrySimulator, startRegistry } from './registry/server.ts'
+import { refusalsFrom } from './slack/random-refusals.ts'
 import { type SlackSimulator, startSlack } from './slack/simulator.ts'
+import { installedApp } from './slack-app.ts'
 import { startStripe, type StripeSimulator } from './stripe/server.ts'
 import { contentOf, serviceImages } from './valuecanvas/images.ts'
 import { buildServiceRepository } from './valuecanvas/repository.ts'
@@ -24,6 +26,8 @@ export interface WorldOptions {
   readonly slackPort?: number
   readonly redisUrl?: string | undefined
   readonly slackMode?: 'socket' | 'http'
+  /** `SEED:RATE`: Slack refuses posts and edits at random; none unless told. */
+  readonly slackRefuses?: string | undefined
   /** `service.image.build`, for a registry at this host; unless told, CI has pushed the images. */
   readonly imageBuild?: (registryHost: string) => Readonly<Record<string, unknown>>
   readonly onStep?: (line: string) => void
@@ -89,6 +93,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       botToken: secrets.slackBot,
       appToken: secrets.slackApp,
       signingSecret: secrets.slackSigning,
+      ...(await installedApp()),
+      ...(options.slackRefuses === undefined ? {} : { refusals: refusalsFrom(options.slackRefuses) }),
       ...(options.slackPort === undefined ? {} : { port: options.slackPort }),
       ...(options.slackMode === 'http' ? { http: { requestUrl: `http://127.0.0.1:${botPort}/slack/events` } } : {}),
     })

@@ -130,6 +130,8 @@ async function take(studio: Studio, picture: Picture): Promise<void> {
       colorScheme: 'light',
       reducedMotion: 'reduce',
     })
+    // Dates say "today" as they would have on the day of the samples, whenever the pictures are taken.
+    await page.clock.setFixedTime(example.now)
     const target = await find(page)
     await target.waitFor()
     await target.locator('.by time').evaluateAll((times: { textContent: string | null }[], text) => {

@@ -12,7 +12,7 @@ interface Breakage {
 }
 
 /** Ways in which the world can really be broken, by the name that `break` takes. */
-const breakages: Readonly<Record<string, Breakage>> = {
+export const breakages: Readonly<Record<string, Breakage>> = {
   'wrong-secret': {
     about: "the Secret holds another endpoint's signing secret",
     diagnosis: 'diagnose webhook',

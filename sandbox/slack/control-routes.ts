@@ -19,6 +19,8 @@ const fault = z.object({
   times: z.number().exactOptional(),
 })
 
+const address = z.object({ label: z.string(), command: z.string(), secret: z.boolean().exactOptional() })
+
 type Route = (given: Json, control: SlackControl) => unknown
 
 function route<Shape extends z.ZodRawShape>(
@@ -62,10 +64,12 @@ const routes: Readonly<Record<string, Route>> = {
     control.uploads.map((upload) => ({ ...upload, content: upload.content.toString('utf8') })),
   ),
   apiCalls: route({ method: z.string().optional() }, (one, control) => control.apiCalls(one.method)),
-  setAddresses: route({ addresses: z.array(z.object({ label: z.string(), command: z.string() })) }, (one, control) => {
+  setAddresses: route({ addresses: z.array(address) }, (one, control) => {
     control.setAddresses(one.addresses)
     return {}
   }),
+  break: route({ name: z.string() }, (one, control) => control.breakWorld(one.name)),
+  mend: route({}, (_it, control) => control.mendWorld()),
   changePerson: route(
     {
       userId: z.string(),
@@ -88,6 +92,10 @@ const routes: Readonly<Record<string, Route>> = {
   }),
   setFault: route({ fault }, (one, control) => {
     control.setFault(one.fault)
+    return {}
+  }),
+  refuseAtRandom: route({ seed: z.int(), rate: z.number().min(0).lt(1) }, (one, control) => {
+    control.refuseAtRandom(one)
     return {}
   }),
   clearFaults: route({}, (_it, control) => {
@@ -149,7 +157,9 @@ export async function controlRoute(
 function stateFor(userId: string, workspace: Workspace, control: SlackControl, page: PageFacts): PageState {
   const people = [...workspace.users.values()]
   const user = people.find((known) => known.id === userId) ?? people.find((known) => !known.isBot)!
-  const channels = [...workspace.channels.values()].filter((channel) => channel.members.has(user.id))
+  const channels = [...workspace.channels.values()].filter(
+    (channel) => channel.members.has(user.id) && (channel.kind !== 'direct' || workspace.messagesTab),
+  )
   return {
     ...page,
     me: user.id,
@@ -168,6 +178,7 @@ function stateFor(userId: string, workspace: Workspace, control: SlackControl, p
     views: workspace.viewsOf(user.id),
     home: workspace.homes.get(user.id) ?? null,
     addresses: control.addresses,
+    tour: control.tour ?? null,
   }
 }
 

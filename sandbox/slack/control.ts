@@ -1,9 +1,10 @@
 import type { ActionResult, AppLink } from './app-link.ts'
 import { submitDialog, type SubmitResult, viewState, type ViewValues } from './dialogs.ts'
-import { elementState, interactiveElements } from './elements.ts'
-import type { ApiCall, Block, Fault, Json, Message, Upload, User, View } from './model.ts'
-import type { Address } from './page-state.ts'
+import { pressed } from './elements.ts'
+import type { ApiCall, Fault, Message, Upload, User, View } from './model.ts'
+import type { Address, Tour } from './page-state.ts'
 import { plainText } from './plain-text.ts'
+import type { RandomRefusals } from './random-refusals.ts'
 import type { DisconnectReason, SocketMode } from './socket-mode.ts'
 import type { WebApi } from './web-api.ts'
 import type { Workspace, WorkspaceEvents } from './workspace.ts'
@@ -18,10 +19,18 @@ interface ControlParts {
   readonly clock: { aheadMs: number }
 }
 
+/** The hands that break the world around the app, and mend it. */
+interface Breaking {
+  break(name: string): Promise<void>
+  mend(): Promise<void>
+}
+
 /** The hands and eyes of the people in the workspace, and the switches of the simulator. */
 export class SlackControl {
   readonly #parts: ControlParts
   #addresses: readonly Address[]
+  #tour: Tour | undefined
+  #breaking: Breaking | undefined
 
   constructor(parts: ControlParts) {
     this.#parts = parts
@@ -52,6 +61,28 @@ export class SlackControl {
   setAddresses(addresses: readonly Address[]): void {
     this.#addresses = addresses
     this.#parts.workspace.emit('addresses')
+  }
+
+  /** What the page offers to somebody new. */
+  get tour(): Tour | undefined {
+    return this.#tour
+  }
+
+  /** `breaking` is what the failures of the tour call for; without it they only type their commands. */
+  setTour(tour: Tour, breaking?: Breaking): void {
+    this.#tour = tour
+    this.#breaking = breaking
+    this.#parts.workspace.emit('addresses')
+  }
+
+  /** Breaks the world around the app. */
+  breakWorld(name: string): Promise<ActionResult> {
+    return tried(() => this.#breaking?.break(name))
+  }
+
+  /** Mends whatever was broken. */
+  mendWorld(): Promise<ActionResult> {
+    return tried(() => this.#breaking?.mend())
   }
 
   /**
@@ -168,6 +199,12 @@ export class SlackControl {
     return this.#parts.webApi.setFault(fault)
   }
 
+  /** Posts and edits are refused at random, with errors that Slack has for them; the same ones for the same seed. */
+  refuseAtRandom(refusals: RandomRefusals): void {
+    this.#parts.webApi.refuseAtRandom(refusals)
+  }
+
+  /** Takes all faults back, those at random too. */
   clearFaults(): void {
     this.#parts.webApi.clearFaults()
   }
@@ -290,37 +327,15 @@ export class SlackControl {
   }
 }
 
-function escapedText(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+async function tried(act: () => Promise<void> | undefined): Promise<ActionResult> {
+  try {
+    await act()
+    return { ok: true }
+  } catch (error) {
+    return { ok: false, error: error instanceof Error ? error.message : String(error) }
+  }
 }
 
-function pressed(
-  blocks: readonly Block[],
-  actionId: string,
-  value: string | undefined,
-): { action: Json; state: Record<string, Record<string, Json>> } {
-  const all = interactiveElements(blocks)
-  const named = all.filter(({ element }) => element.action_id === actionId)
-  const found =
-    named.length > 1 && value !== undefined
-      ? (named.find(({ element }) => element.value === value) ?? named[0])
-      : named[0]
-  if (found === undefined) {
-    const known = all.map(({ element }) => String(element.action_id)).join(', ')
-    throw new Error(`there is nothing to press with action id ${actionId}; there is ${known || 'nothing'}`)
-  }
-  const { block, element } = found
-  const base = { action_id: actionId, block_id: block.block_id, type: element.type }
-  if (element.type === 'button' || element.type === 'icon_button') {
-    const { text, style, url } = element
-    const action = { ...base, text, ...(element.value === undefined ? {} : { value: element.value }) }
-    return {
-      action: { ...action, ...(style === undefined ? {} : { style }), ...(url === undefined ? {} : { url }) },
-      state: {},
-    }
-  }
-  if (element.type === 'feedback_buttons') return { action: { ...base, value }, state: {} }
-  const entry = elementState(element, value)
-  const state = element.type === 'overflow' ? {} : { [block.block_id]: { [actionId]: entry } }
-  return { action: { ...base, ...entry }, state }
+function escapedText(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

@@ -89,3 +89,38 @@ function chosen(element: Json, value: string): Option {
     `${String(element.action_id)} has no option "${value}"; it has ${options.map((entry) => entry.value).join(', ')}`,
   )
 }
+
+/**
+ * What Slack reports when somebody presses this button or chooses `value` in this menu; `value` also tells several buttons of one
+ * action id apart. Raises Error when there is nothing of that action id.
+ */
+export function pressed(
+  blocks: readonly Block[],
+  actionId: string,
+  value: string | undefined,
+): { action: Json; state: Record<string, Record<string, Json>> } {
+  const all = interactiveElements(blocks)
+  const named = all.filter(({ element }) => element.action_id === actionId)
+  const found =
+    named.length > 1 && value !== undefined
+      ? (named.find(({ element }) => element.value === value) ?? named[0])
+      : named[0]
+  if (found === undefined) {
+    const known = all.map(({ element }) => String(element.action_id)).join(', ')
+    throw new Error(`there is nothing to press with action id ${actionId}; there is ${known || 'nothing'}`)
+  }
+  const { block, element } = found
+  const base = { action_id: actionId, block_id: block.block_id, type: element.type }
+  if (element.type === 'button' || element.type === 'icon_button') {
+    const { text, style, url } = element
+    const action = { ...base, text, ...(element.value === undefined ? {} : { value: element.value }) }
+    return {
+      action: { ...action, ...(style === undefined ? {} : { style }), ...(url === undefined ? {} : { url }) },
+      state: {},
+    }
+  }
+  if (element.type === 'feedback_buttons') return { action: { ...base, value }, state: {} }
+  const entry = elementState(element, value)
+  const state = element.type === 'overflow' ? {} : { [block.block_id]: { [actionId]: entry } }
+  return { action: { ...base, ...entry }, state }
+}

@@ -40,7 +40,7 @@ export interface SlackFile {
   readonly url: string
 }
 
-/** A message as the Web API shows it; `visible_to` exists only in the simulator. */
+/** A message as the Web API shows it; `visible_to` and `edits` exist only in the simulator. */
 export interface Message {
   readonly type: 'message'
   readonly subtype?: string
@@ -62,6 +62,8 @@ export interface Message {
   readonly is_ephemeral?: true
   /** The one person who sees an ephemeral message. */
   readonly visible_to?: string
+  /** How often the app has changed it. */
+  edits?: number
 }
 
 export interface View extends Json {

@@ -8,7 +8,9 @@ const sources = fileURLToPath(new URL('page/', import.meta.url))
 const cache = fileURLToPath(new URL('../../node_modules/.cache/purser-page/', import.meta.url))
 const program = join(sources, 'build.mjs')
 /** What the built page depends on besides its own folder. */
-const besides = ['emoji.json', '../../package-lock.json'].map((file) => fileURLToPath(new URL(file, import.meta.url)))
+const besides = ['dates.ts', 'elements.ts', 'emoji.json', '../../package-lock.json'].map((file) =>
+  fileURLToPath(new URL(file, import.meta.url)),
+)
 const buildLimitMs = 120_000
 const keptMs = 60 * 60 * 1000
 

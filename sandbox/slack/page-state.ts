@@ -4,6 +4,37 @@ import type { Channel, Json, Message, User, UserGroup, View } from './model.ts'
 export interface Address {
   readonly label: string
   readonly command: string
+  /** Holds a password or a key: shown only when asked for. */
+  readonly secret?: boolean
+}
+
+/** A whole run in a few clicks, and what can be tried after it. */
+export interface Tour {
+  /** The channel in which it takes place. */
+  readonly channel: string
+  readonly steps: readonly TourStep[]
+  readonly failures: readonly { readonly title: string; readonly failures: readonly Failure[] }[]
+}
+
+/** Something that the page does for whoever presses its chip: at least it becomes the person who does it. */
+export interface TourStep {
+  readonly label: string
+  /** The id of the person who does it. */
+  readonly as: string
+  /** What is typed after the slash command. */
+  readonly types?: string
+  /** The action id of a button, pressed in the newest message that has it. */
+  readonly presses?: string
+}
+
+/** Something that goes wrong on purpose. */
+export interface Failure {
+  readonly name: string
+  readonly about: string
+  /** What is typed after the slash command to see it. */
+  readonly command: string
+  /** The world is broken by this name before. */
+  readonly breaks?: boolean
 }
 
 /** What may follow the slash command. */
@@ -38,6 +69,7 @@ export interface PageState extends PageFacts {
   readonly views: readonly View[]
   readonly home: View | null
   readonly addresses: readonly Address[]
+  readonly tour: Tour | null
 }
 
 /** One exchange between the app and Slack. */

@@ -8,6 +8,7 @@ import { Files } from './files.ts'
 import { argumentsOf, bodyOf, jsonOf, reply, replyJson, uploadedBytes } from './http.ts'
 import { SlackRefusal } from './model.ts'
 import { pageFiles } from './page-files.ts'
+import type { RandomRefusals } from './random-refusals.ts'
 import type { Address, PageFacts } from './page-state.ts'
 import { RateLimiter, type RateLimits, slackLimits } from './rate-limits.ts'
 import { ResponseUrls } from './response-urls.ts'
@@ -36,6 +37,8 @@ export interface SlackOptions extends Omit<WorkspaceOptions, 'botUserId'> {
   /** Limits other than Slack's; `false` for none. */
   readonly rateLimits?: Partial<RateLimits> | false
   readonly eventRetriesMs?: readonly number[]
+  /** Posts and edits that are refused at random; none unless told. */
+  readonly refusals?: RandomRefusals
 }
 
 export interface SlackSimulator {
@@ -116,6 +119,7 @@ function assemble(options: SlackOptions, origin: string, closing: AbortSignal): 
     { workspace, triggers, files, origin, newSocketUrl: () => origin.replace('http', 'ws') + socket.newLink() },
     closing,
   )
+  if (options.refusals !== undefined) webApi.refuseAtRandom(options.refusals)
   const traffic = new Traffic(
     () => webApi.calls,
     () => workspace.emit('call'),

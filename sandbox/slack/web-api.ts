@@ -5,6 +5,7 @@ import { fileMethods } from './methods/files.ts'
 import type { Method, MethodWorld } from './methods/method.ts'
 import { viewMethods } from './methods/views.ts'
 import { type ApiCall, type Fault, type Json, SlackRefusal } from './model.ts'
+import { type RandomRefusals, refuseAtRandom } from './random-refusals.ts'
 import type { RateLimiter } from './rate-limits.ts'
 import { botId, teamDomain, teamId } from './workspace.ts'
 
@@ -53,6 +54,7 @@ interface WebApiOptions {
 export class WebApi {
   readonly calls: ApiCall[] = []
   readonly #faults: { fault: Fault; left: number }[] = []
+  #atRandom: (method: string, args: Json) => Fault | undefined = () => undefined
   readonly #options: WebApiOptions
   readonly #world: MethodWorld
   readonly #closing: AbortSignal
@@ -73,13 +75,20 @@ export class WebApi {
     }
   }
 
+  /** From now on posts and edits are refused at random, from the first draw of the seed on. */
+  refuseAtRandom(refusals: RandomRefusals): void {
+    this.#atRandom = refuseAtRandom(refusals)
+  }
+
+  /** Takes all faults back, those at random too. */
   clearFaults(): void {
     this.#faults.length = 0
+    this.#atRandom = () => undefined
   }
 
   async call(method: string, args: Json, token: string | undefined): Promise<Answer> {
     const { token: _token, ...shown } = args
-    const fault = this.#nextFault(method)
+    const fault = this.#nextFault(method) ?? this.#atRandom(method, shown)
     if (fault?.delayMs !== undefined) await delay(fault.delayMs, undefined, { signal: this.#closing })
     const answer = this.#faulty(fault) ?? this.#answer(method, shown, token)
     this.calls.push({ method, args: shown, at: Date.now(), status: answer.status, answer: answer.body })

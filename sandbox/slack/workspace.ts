@@ -16,6 +16,8 @@ export interface WorkspaceOptions {
   }[]
   readonly userGroups?: readonly UserGroup[]
   readonly botUserId: string
+  /** Whether App Home has the tab in which people and the app write to each other; it has unless told. */
+  readonly messagesTab?: boolean
 }
 
 export interface WorkspaceEvents {
@@ -59,6 +61,7 @@ export class Workspace extends EventEmitter<WorkspaceEvents> {
   readonly channels = new Map<string, Channel>()
   readonly userGroups: ReadonlyMap<string, UserGroup>
   readonly botUserId: string
+  readonly messagesTab: boolean
   readonly uploads: Upload[] = []
   readonly #messages = new Map<string, Message[]>()
   readonly #stacks = new Map<string, View[]>()
@@ -69,6 +72,7 @@ export class Workspace extends EventEmitter<WorkspaceEvents> {
     super()
     this.setMaxListeners(0)
     this.botUserId = options.botUserId
+    this.messagesTab = options.messagesTab ?? true
     const bot: User = { id: options.botUserId, name: 'purser', realName: 'Purser', isBot: true, teamId }
     const people = options.users.map((user): User => ({ isBot: false, teamId, ...user }))
     // Slack itself does not count Slackbot among the bots.

@@ -60,7 +60,10 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
       .getByRole('button', { name: /^Approve/ })
       .first()
       .click()
-    await page.getByText('Running').first().waitFor({ timeout: runMs })
+    await page
+      .getByRole('button', { name: /^Cancel/ })
+      .first()
+      .waitFor({ timeout: runMs })
     await page.getByText('success criteria are met').first().waitFor({ timeout: runMs })
     expect(await page.getByRole('button', { name: /^Approve/ }).count()).toBe(0)
     expect(await barriers()).toEqual([])
@@ -101,6 +104,8 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
       .getByRole('button', { name: /^Purser/ })
       .click()
     await page.getByRole('region', { name: 'App Home' }).waitFor()
+    // slack-manifest.yaml has switched the other tab off.
+    expect(await page.getByRole('button', { name: 'Messages', exact: true }).count()).toBe(0)
     expect(await barriers()).toEqual([])
     expect(troubles).toEqual([])
   }, 180_000)

@@ -34,6 +34,19 @@ it('a dialog that comes too late is said, not swallowed', async () => {
   await world.waitFor('the answer', () => world.toldOnly('dana')?.includes('did not open the dialog') === true)
 })
 
+it('a deploy is told to its end while Slack refuses three posts and edits in ten', async () => {
+  world.sandbox.slack.control.refuseAtRandom({ seed: 2, rate: 0.3 })
+  expect(await world.plays('deploy v1.2.0')).toMatchObject([{ ok: true, ran: true }])
+  const refused = ['chat.postMessage', 'chat.update']
+    .flatMap((method) => world.sandbox.slack.control.apiCalls(method))
+    .filter(({ answer }) => answer['ok'] === false)
+    .map(({ answer }) => String(answer['error']))
+  const forGood = refused.filter((error) => /^(invalid_blocks|msg_blocks_too_long|msg_too_long)$/.test(error))
+  expect(forGood.length).toBeGreaterThan(0)
+  expect(refused.length).toBeGreaterThan(forGood.length)
+  expect(world.threads()).toContain('approved run')
+}, 240_000)
+
 it('a run whose board cannot be edited is told in its thread, by the status, and by the board once it can be', async () => {
   await world.types('dana', '/billing deploy v1.3.0-crash')
   await world.waitFor('the plan', () => board().includes('waiting for approval'))

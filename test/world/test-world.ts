@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Bot, startBot } from '../../sandbox/bot.ts'
 import { channels, people, type PersonName } from '../../sandbox/people.ts'
-import { type Outcome, play } from '../../sandbox/play.ts'
+import type { Outcome } from '../../sandbox/outcomes.ts'
+import { play } from '../../sandbox/play.ts'
 import type { Message } from '../../sandbox/slack/model.ts'
 import { startWorld, type World, type WorldOptions } from '../../sandbox/world.ts'
 import { auditCommand } from '../../src/start/audit-command.ts'
@@ -47,7 +48,13 @@ export interface TestWorldOptions {
 
 export async function startTestWorld(options: TestWorldOptions = {}): Promise<TestWorld> {
   const directory = await mkdtemp(join(tmpdir(), 'purser-sandbox-'))
-  const sandbox = await startWorld({ monitorSeconds: 5, ...options, directory: join(directory, 'world'), slackPort: 0 })
+  const sandbox = await startWorld({
+    monitorSeconds: 5,
+    slackRefuses: process.env['SANDBOX_SLACK_REFUSES'],
+    ...options,
+    directory: join(directory, 'world'),
+    slackPort: 0,
+  })
   const { control } = sandbox.slack
   const channel = channels.deploys.id
   const bots: Bot[] = []

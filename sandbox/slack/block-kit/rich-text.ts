@@ -40,6 +40,7 @@ const inline = byType({
     type: z.literal('date'),
     timestamp: z.int(),
     format: z.string(),
+    timezone: z.string().optional(),
     url: url.optional(),
     fallback: z.string().optional(),
     style,

@@ -59,11 +59,12 @@ export function writableChannel(workspace: Workspace, reference: string): Channe
   if (!channel.members.has(workspace.botUserId)) {
     throw new SlackRefusal(channel.kind === 'public' ? 'not_in_channel' : 'channel_not_found')
   }
+  if (channel.kind === 'direct' && !workspace.messagesTab) throw new SlackRefusal('messages_tab_disabled')
   return channel
 }
 
 export function shownOutside(message: Message): Json {
-  const { visible_to: _who, channel: _channel, ...shown } = message
+  const { visible_to: _who, edits: _edits, channel: _channel, ...shown } = message
   return { ...shown, ...(message.blocks === undefined ? {} : { blocks: message.blocks }) }
 }
 
@@ -180,5 +181,6 @@ export function rewrite(message: Message, content: Content, workspace: Workspace
   if (content.attachments !== undefined) message.attachments = content.attachments
   if (content.metadata !== undefined) message.metadata = content.metadata
   if (content.blocks === undefined) message.edited = { user: message.user, ts: workspace.nextTs() }
+  message.edits = (message.edits ?? 0) + 1
   workspace.changed(message)
 }

@@ -1,4 +1,4 @@
-import { type ReactNode, useCallback, useEffect, useState } from 'react'
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from 'react'
 import type { PageChannel, PageState } from '../page-state.ts'
 import { AppHome } from './app-home.tsx'
 import { WorkspaceContext } from './blocks/contexts.ts'
@@ -7,15 +7,15 @@ import { useConfirm } from './confirm.tsx'
 import { Dialogs } from './dialogs.tsx'
 import { control, useFeed } from './feed.ts'
 import { Inspector } from './inspector.tsx'
-import { MessageList } from './message-list.tsx'
 import { type Place, placeFrom } from './place.ts'
 import { usePress } from './press.ts'
 import { useReading } from './reading.ts'
+import { Room } from './room.tsx'
 import { Sidebar } from './sidebar.tsx'
 import { type Theme, useStored, useTheme } from './stored.ts'
 import { useWorkspaceData } from './workspace-data.ts'
 import { Thread } from './thread.tsx'
-import { Banner, Beginning, Title } from './title.tsx'
+import { Banner, Title } from './title.tsx'
 import { useToast } from './toast.ts'
 import { AddressStrip, TopBar } from './top-bar.tsx'
 
@@ -63,6 +63,7 @@ function Workspace({ state, offline, theme, refresh, onTheme, onBecome }: Worksp
   const [menu, setMenu] = useState(false)
   const [inspecting, setInspecting] = useState(false)
   const [strip, setStrip] = useStored('strip', 'shown')
+  const [switches, setSwitches] = useState(0)
   const [toast, tell] = useToast()
   const [confirmDialog, ask] = useConfirm()
   const workspace = useWorkspaceData(state, theme)
@@ -70,7 +71,8 @@ function Workspace({ state, offline, theme, refresh, onTheme, onBecome }: Worksp
   const channel = state.channels.find((channel) => channel.id === place.channel) ?? firstRoom(state)
   const reading = useReading(state, channel, place.home)
   const root = place.home ? undefined : channel?.messages.find((message) => message.ts === place.thread)
-  const press = usePress(me, ask, tell)
+  const pressAs = usePress(ask, tell)
+  const press = useMemo(() => pressAs(me), [pressAs, me])
   const openThread = useCallback((ts: string) => setPlace((before) => ({ ...before, thread: ts })), [])
   const title = place.home ? 'Purser' : channel?.kind === 'direct' ? 'Purser' : (channel?.name ?? '')
   useEffect(() => {
@@ -86,12 +88,16 @@ function Workspace({ state, offline, theme, refresh, onTheme, onBecome }: Worksp
     setMenu(false)
     void control('openHome', { userId: me })
   }
-  const send = async (text: string, threadTs?: string) => {
-    const answer = await control('type', { userId: me, channelId: channel?.id, text, threadTs })
+  /** Whoever is chosen goes on typing, unless arrow keys go through the people. */
+  const become = (user: string, goesOn = true) => {
+    onBecome(user)
+    if (goesOn) setSwitches((before) => before + 1)
+  }
+  const reply = async (text: string) => {
+    const answer = await control('type', { userId: me, channelId: channel?.id, text, threadTs: root?.ts })
     if (answer.error !== undefined && answer.ok === undefined) tell(answer.error)
   }
   const shownStrip = strip === 'shown' && state.addresses.length > 0
-  const composer = { command: state.command, hints: state.commandHints }
 
   return (
     <WorkspaceContext value={workspace}>
@@ -102,7 +108,7 @@ function Workspace({ state, offline, theme, refresh, onTheme, onBecome }: Worksp
           inspecting={inspecting}
           stripShown={shownStrip}
           onMenu={() => setMenu(!menu)}
-          onBecome={onBecome}
+          onBecome={become}
           onTheme={onTheme}
           onInspect={() => setInspecting(!inspecting)}
           onStrip={() => setStrip(shownStrip ? 'hidden' : 'shown')}
@@ -124,28 +130,19 @@ function Workspace({ state, offline, theme, refresh, onTheme, onBecome }: Worksp
             <AppHome key={me} view={state.home} me={me} ask={ask} tell={tell} />
           ) : (
             channel !== undefined && (
-              <>
-                <MessageList
-                  key={`${me} ${channel.id}`}
-                  label="Messages"
-                  messages={channel.messages.filter(
-                    (message) => message.thread_ts === undefined || message.reply_broadcast === true,
-                  )}
-                  readUntil={reading.readUntil}
-                  me={me}
-                  target={place.target}
-                  empty={<Beginning channel={channel} command={state.command} />}
-                  onPress={press}
-                  onThread={openThread}
-                />
-                <Composer
-                  key={channel.id}
-                  label="Message"
-                  placeholder={`Message ${channel.kind === 'direct' ? title : `#${title}`}, or ${state.command}`}
-                  onSend={send}
-                  {...composer}
-                />
-              </>
+              <Room
+                key={channel.id}
+                state={state}
+                channel={channel}
+                readUntil={reading.readUntil}
+                target={place.target}
+                pressAs={pressAs}
+                onPress={press}
+                onThread={openThread}
+                onBecome={become}
+                tell={tell}
+                focus={switches}
+              />
             )
           )}
         </main>
@@ -158,15 +155,7 @@ function Workspace({ state, offline, theme, refresh, onTheme, onBecome }: Worksp
             target={place.target}
             onPress={press}
             onClose={() => openThread('')}
-            composer={
-              <Composer
-                label="Reply"
-                placeholder="Reply…"
-                onSend={(text) => send(text, root.ts)}
-                command="/"
-                hints={[]}
-              />
-            }
+            composer={<Composer label="Reply" placeholder="Reply…" onSend={reply} command="/" hints={[]} />}
           />
         )}
         {inspecting && <Inspector onClose={() => setInspecting(false)} />}

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type ReactNode, useId, useLayoutEffect, useRef, useState } from 'react'
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import type { CommandHint } from '../page-state.ts'
 import { chosen, completionOf, isWhole } from './completion.ts'
 import { Icon } from './icons.tsx'
@@ -9,11 +9,13 @@ interface ComposerProps {
   readonly command: string
   readonly hints: readonly CommandHint[]
   readonly onSend: (text: string) => Promise<void>
+  /** Takes the focus when it appears and when this changes; not at all when it is left out. */
+  readonly focus?: number
 }
 
 const tallest = 160
 
-export function Composer({ label, placeholder, command, hints, onSend }: ComposerProps): ReactNode {
+export function Composer({ label, placeholder, command, hints, onSend, focus }: ComposerProps): ReactNode {
   const id = useId()
   const box = useRef<HTMLTextAreaElement>(null)
   const lastSent = useRef('')
@@ -34,6 +36,12 @@ export function Composer({ label, placeholder, command, hints, onSend }: Compose
   useLayoutEffect(() => {
     document.getElementById(`${id}-${at}`)?.scrollIntoView({ block: 'nearest' })
   }, [id, at])
+
+  useEffect(() => {
+    // On a touch screen the keyboard would cover half of the page.
+    const touched = window.matchMedia('(pointer: coarse)').matches
+    if (focus !== undefined && !touched) box.current?.focus({ preventScroll: true })
+  }, [focus])
 
   const type = (next: string) => {
     setLine(next)

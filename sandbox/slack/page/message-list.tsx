@@ -1,4 +1,4 @@
-import { Fragment, type ReactNode, useEffect, useLayoutEffect, useRef } from 'react'
+import { Fragment, type ReactNode, useCallback, useEffect, useLayoutEffect, useRef } from 'react'
 import type { Message } from '../model.ts'
 import type { Element } from './blocks/parts.ts'
 import { MessageItem } from './message.tsx'
@@ -17,33 +17,48 @@ interface MessageListProps {
 
 const nearEndPx = 80
 const groupSeconds = 300
+const abovePx = 8
 
-/** Messages, oldest first. It stays at its end while it is there, whatever grows. */
+/**
+ * What the list holds on to while its messages come and grow: the head of the newest message as far as that can be, its very end
+ * once the reader went there, or nothing when the reader went elsewhere.
+ */
+type Hold = 'head' | 'end' | 'nothing'
+
+/** Messages, oldest first. It stays at its end while it is there, and shows how the newest message begins. */
 export function MessageList(props: MessageListProps): ReactNode {
   const { label, messages, readUntil, me, target, empty, onPress, onThread } = props
   const list = useRef<HTMLDivElement>(null)
   const inner = useRef<HTMLDivElement>(null)
-  const atEnd = useRef(true)
+  const hold = useRef<Hold>('head')
+  const held = useRef(-1)
+  const newest = messages.at(-1)?.ts
 
+  const settle = useCallback(() => {
+    const it = list.current
+    if (it === null || hold.current === 'nothing') return
+    const end = it.scrollHeight - it.clientHeight
+    it.scrollTop = hold.current === 'end' ? end : Math.min(end, headOf(it))
+    held.current = it.scrollTop
+  }, [])
   useLayoutEffect(() => {
-    if (atEnd.current && list.current !== null) list.current.scrollTop = list.current.scrollHeight
-  }, [messages])
+    if (hold.current === 'end') hold.current = 'head'
+  }, [newest])
+  useLayoutEffect(settle, [messages, settle])
   useEffect(() => {
     const content = inner.current
     const scrolled = list.current
     if (content === null || scrolled === null) return undefined
-    const observer = new ResizeObserver(() => {
-      if (atEnd.current) scrolled.scrollTop = scrolled.scrollHeight
-    })
+    const observer = new ResizeObserver(settle)
     observer.observe(content)
     observer.observe(scrolled)
     return () => observer.disconnect()
-  }, [])
+  }, [settle])
   useEffect(() => {
     const found =
       target === undefined ? null : (list.current?.querySelector(`[data-ts="${CSS.escape(target)}"]`) ?? null)
     if (found === null) return
-    atEnd.current = false
+    hold.current = 'nothing'
     found.scrollIntoView({ block: 'center' })
     found.classList.add('target')
   }, [target])
@@ -57,7 +72,8 @@ export function MessageList(props: MessageListProps): ReactNode {
       aria-label={label}
       tabIndex={0}
       onScroll={({ currentTarget: it }) => {
-        atEnd.current = it.scrollHeight - it.scrollTop - it.clientHeight < nearEndPx
+        if (Math.abs(it.scrollTop - held.current) < 2) return
+        hold.current = it.scrollHeight - it.scrollTop - it.clientHeight < nearEndPx ? 'end' : 'nothing'
       }}
     >
       <div ref={inner}>
@@ -82,6 +98,13 @@ export function MessageList(props: MessageListProps): ReactNode {
       </div>
     </div>
   )
+}
+
+/** Where the newest message begins, in pixels from the top of everything. */
+function headOf(list: HTMLElement): number {
+  const last = [...list.querySelectorAll('article')].at(-1)
+  if (last === undefined) return 0
+  return last.getBoundingClientRect().top - list.getBoundingClientRect().top + list.scrollTop - abovePx
 }
 
 function continues(before: Message | undefined, message: Message): boolean {

@@ -1,9 +1,10 @@
 import { memo, type ReactNode, useCallback, useMemo, useState } from 'react'
+import { dateWords } from '../dates.ts'
 import type { Message, SlackFile } from '../model.ts'
 import { Avatar } from './avatar.tsx'
 import { Blocks } from './blocks/blocks.tsx'
 import type { Element } from './blocks/parts.ts'
-import { ActContext, type Form, FormContext, useWorkspace } from './blocks/contexts.ts'
+import { ActContext, EditsContext, type Form, FormContext, useWorkspace } from './blocks/contexts.ts'
 import { mrkdwn, safeUrl } from './blocks/text.tsx'
 import { Icon } from './icons.tsx'
 
@@ -21,7 +22,7 @@ export const MessageItem = memo(function MessageItem({ message, compact, onPress
   const user = users.find((known) => known.id === message.user)
   const act = useCallback((element: Element, value?: string) => onPress(message, element, value), [message, onPress])
   const at = new Date(Number(message.ts) * 1000)
-  const time = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+  const time = clockTime(message.ts)
   const ephemeral = message.is_ephemeral === true
   return (
     <article className={`message ${compact ? 'compact' : ''} ${ephemeral ? 'ephemeral' : ''}`} data-ts={message.ts}>
@@ -52,9 +53,11 @@ export const MessageItem = memo(function MessageItem({ message, compact, onPress
             <div className="text">{mrkdwn(message.text, names)}</div>
           ) : (
             <ActContext value={act}>
-              <MessageForm>
-                <Blocks blocks={message.blocks} />
-              </MessageForm>
+              <EditsContext value={message.edits ?? 0}>
+                <MessageForm>
+                  <Blocks blocks={message.blocks} />
+                </MessageForm>
+              </EditsContext>
             </ActContext>
           )}
         </div>
@@ -85,8 +88,11 @@ function MessageForm({ children }: { readonly children: ReactNode }): ReactNode 
 
 function lastReply(ts: string | undefined): string {
   if (ts === undefined) return 'View thread'
-  const at = new Date(Number(ts) * 1000)
-  return `last at ${at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}`
+  return `last at ${clockTime(ts)}`
+}
+
+function clockTime(ts: string): string {
+  return dateWords(Number(ts), '{time}') ?? ''
 }
 
 function File({ file }: { readonly file: SlackFile }): ReactNode {

@@ -5,17 +5,16 @@ import { control } from './feed.ts'
 
 export type Press = (message: Message, element: Element, value: string | undefined) => Promise<void>
 
-/** Presses a button or chooses from a menu of a message, after its own question if it has one. */
+/** Lets somebody press a button or choose from a menu of a message, after its own question if it has one. */
 export function usePress(
-  me: string,
   ask: (confirm: Confirm | undefined) => Promise<boolean>,
   tell: (text: string) => void,
-): Press {
+): (userId: string) => Press {
   return useCallback(
-    async (message, element, value) => {
+    (userId) => async (message, element, value) => {
       if (!(await ask(element.confirm))) return
       const answer = await control('press', {
-        userId: me,
+        userId,
         channelId: message.channel,
         messageTs: message.ts,
         actionId: element.action_id,
@@ -23,6 +22,6 @@ export function usePress(
       })
       if (answer.error !== undefined) tell(`That did not work: ${answer.error}`)
     },
-    [me, ask, tell],
+    [ask, tell],
   )
 }

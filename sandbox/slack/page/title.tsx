@@ -56,19 +56,22 @@ export function Banner({
   )
 }
 
-/** What stands in a channel in which nobody has written yet. */
+/** What stands in a channel in which nobody has written yet; the children are what to try in it. */
 export function Beginning({
   channel,
   command,
+  children,
 }: {
   readonly channel: PageChannel
   readonly command: string
+  readonly children?: ReactNode
 }): ReactNode {
   return (
     <>
       <h2>
         {channel.kind === 'direct' ? 'Only you and the app see this' : `This is the beginning of #${channel.name}`}
       </h2>
+      {children}
       <p>
         Type <code>/</code> to see the commands, or try <code>{command} help</code>.
       </p>

@@ -10,7 +10,7 @@ interface TopBarProps {
   readonly inspecting: boolean
   readonly stripShown: boolean
   readonly onMenu: () => void
-  readonly onBecome: (user: string) => void
+  readonly onBecome: (user: string, byPointer: boolean) => void
   readonly onTheme: () => void
   readonly onInspect: () => void
   readonly onStrip: () => void
@@ -27,14 +27,15 @@ export function TopBar(props: TopBarProps): ReactNode {
       <fieldset className="switch">
         <legend className="hidden">You are</legend>
         {state.users
-          .filter((user) => !user.isBot)
+          .filter((user) => !user.isBot && user.name !== 'slackbot')
           .map((user) => (
             <label key={user.id} className={user.id === state.me ? 'person chosen' : 'person'}>
               <input
                 type="radio"
                 name="person"
                 checked={user.id === state.me}
-                onChange={() => props.onBecome(user.id)}
+                // An arrow key is a click without a button.
+                onChange={({ nativeEvent }) => props.onBecome(user.id, (nativeEvent as UIEvent).detail > 0)}
               />
               <Avatar id={user.id} user={user} />
               <span className="person-name">{user.realName}</span>
@@ -77,13 +78,16 @@ function Tool({
 /** The sandbox's addresses, each a button that copies its command. */
 export function AddressStrip({ addresses }: { readonly addresses: readonly Address[] }): ReactNode {
   const [copied, setCopied] = useState('')
+  const [revealed, setRevealed] = useState(false)
+  const secrets = addresses.filter(({ secret }) => secret === true).length
+  const shown = revealed ? addresses : addresses.filter(({ secret }) => secret !== true)
   const copy = async ({ label, command }: Address) => {
     await navigator.clipboard.writeText(command)
     setCopied(label)
   }
   return (
     <section className="strip" aria-label="Addresses of the sandbox">
-      {addresses.map((address) => (
+      {shown.map((address) => (
         <button
           key={address.label}
           type="button"
@@ -96,6 +100,12 @@ export function AddressStrip({ addresses }: { readonly addresses: readonly Addre
           <Icon name={copied === address.label ? 'done' : 'copy'} />
         </button>
       ))}
+      {secrets > 0 && (
+        <button type="button" aria-pressed={revealed} onClick={() => setRevealed(!revealed)}>
+          <Icon name={revealed ? 'lock' : 'eye'} />
+          <strong>{revealed ? 'Hide' : `Show ${secrets} with passwords`}</strong>
+        </button>
+      )}
       <span role="status" className="hidden">
         {copied !== '' && `Copied ${copied}`}
       </span>

@@ -28,6 +28,10 @@ export type Act = (element: Element, value?: string) => Promise<void>
 export const ActContext = createContext<Act>(async () => undefined)
 export const useAct = (): Act => useContext(ActContext)
 
+/** How often the app has changed the message in which a block stands. */
+export const EditsContext = createContext(0)
+export const useEdits = (): number => useContext(EditsContext)
+
 /** What was typed and chosen, by `block_id/action_id`, and what is wrong with it, by `block_id`. */
 export interface Form {
   readonly values: Readonly<Record<string, string>>

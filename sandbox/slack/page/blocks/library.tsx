@@ -13,7 +13,26 @@ const hooks: NonNullable<MessageProps['hooks']> = {
   atEveryone: () => <Mention>@everyone</Mention>,
   emoji: (data, parse) => emojiOf(data.name) ?? parse(data),
   link: ({ href, children }) => <Link href={href}>{children}</Link>,
-  date: ({ timestamp, format, fallback }) => <Time seconds={Number(timestamp)} format={format} fallback={fallback} />,
+  date: ({ timestamp, format }) => <Time seconds={Number(timestamp)} {...unpacked(format)} />,
+}
+
+/** The library hands on the format of a date and drops the rest of it, so the format carries the rest. */
+const packing = '\u001f'
+
+function unpacked(format: string) {
+  const [own = '', fallback, timeZone, url] = format.split(packing)
+  return { format: own, fallback, url, timeZone: timeZone === '' ? undefined : timeZone }
+}
+
+function withWholeDates(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(withWholeDates)
+  if (typeof part !== 'object' || part === null) return part
+  const it = part as Readonly<Record<string, unknown>>
+  if (it['type'] !== 'date') {
+    return Object.fromEntries(Object.entries(it).map(([name, value]) => [name, withWholeDates(value)]))
+  }
+  const format = [it['format'], it['fallback'] ?? '', it['timezone'] ?? '', it['url'] ?? ''].join(packing)
+  return { ...it, format }
 }
 
 /** A block as slack-blocks-to-jsx draws it: whatever only shows something, and has no text of Slack's own markup. */
@@ -31,7 +50,7 @@ export const FromLibrary = memo(function FromLibrary({ block }: { readonly block
   const { block_id: _blockId, ...rest } = block
   return (
     <Message
-      blocks={[rest as unknown as LibraryBlock]}
+      blocks={[withWholeDates(rest) as LibraryBlock]}
       logo=""
       name=""
       theme={theme}

@@ -90,7 +90,10 @@ export interface Block {
   readonly hero_image?: Element
   readonly caption?: string
   readonly rows?: readonly (readonly Cell[])[]
-  readonly column_settings?: readonly ({ readonly align?: 'left' | 'center' | 'right' } | null)[]
+  readonly column_settings?: readonly ({
+    readonly align?: 'left' | 'center' | 'right'
+    readonly is_wrapped?: boolean
+  } | null)[]
   readonly tasks?: readonly TaskCard[]
   readonly default_collapsed?: boolean
   readonly child_blocks?: readonly Block[]

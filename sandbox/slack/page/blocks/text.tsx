@@ -1,4 +1,5 @@
-import { Fragment, type ReactNode } from 'react'
+import { Fragment, type ReactNode, useEffect, useState } from 'react'
+import { dateWords } from '../../dates.ts'
 import emojiNames from '../../emoji.json'
 import type { Text } from './parts.ts'
 import { useWorkspace } from './contexts.ts'
@@ -39,28 +40,36 @@ export function Mention({ children }: { readonly children: ReactNode }): ReactNo
   return <span className="mention">{children}</span>
 }
 
-export function Time({
-  seconds,
-  format,
-  fallback,
-}: {
+interface TimeProps {
   readonly seconds: number
-  readonly format: string | undefined
-  readonly fallback: string | undefined
-}): ReactNode {
+  readonly format: string
+  readonly fallback?: string | undefined
+  readonly timeZone?: string | undefined
+  readonly url?: string | undefined
+}
+
+/** A date in the reader's own time zone; what stands in for it is shown only when Slack would show that. */
+export function Time({ seconds, format, fallback = '', timeZone, url = '' }: TimeProps): ReactNode {
+  const now = useMinute()
+  const words = dateWords(seconds, format, { now, timeZone })
+  if (words === undefined) return fallback
   const at = new Date(seconds * 1000)
-  if (Number.isNaN(at.getTime())) return fallback ?? ''
-  const day = at.toLocaleDateString([], { year: 'numeric', month: 'long', day: 'numeric' })
-  const shown = (format ?? '{date} {time}')
-    .replace('{time_secs}', at.toLocaleTimeString())
-    .replace('{time}', at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' }))
-    .replace('{ago}', day)
-    .replace(/\{date[a-z_]*\}/g, day)
-  return (
+  const shown = (
     <time dateTime={at.toISOString()} title={at.toString()}>
-      {shown}
+      {words}
     </time>
   )
+  return url === '' ? shown : <Link href={url}>{shown}</Link>
+}
+
+/** The time now, anew each minute: what was "today" becomes "yesterday" while it is looked at. */
+function useMinute(): Date {
+  const [now, setNow] = useState(() => new Date())
+  useEffect(() => {
+    const timer = setInterval(() => setNow(new Date()), 60_000)
+    return () => clearInterval(timer)
+  }, [])
+  return now
 }
 
 type Rule = readonly [pattern: RegExp, build: (match: readonly string[], names: Names) => ReactNode]
@@ -138,8 +147,15 @@ function reference(inside: string, names: Names): ReactNode {
   if (target.startsWith('#')) return <Mention>#{names(id) ?? label ?? id}</Mention>
   if (target.startsWith('!subteam^')) return <Mention>@{names(target.slice(9)) ?? label ?? 'group'}</Mention>
   if (target.startsWith('!date^')) {
-    const [, seconds, format] = target.split('^')
-    return <Time seconds={Number(seconds)} format={format} fallback={label} />
+    const [, seconds, format = '', url] = target.split('^')
+    return (
+      <Time
+        seconds={Number(seconds)}
+        format={decoded(format)}
+        fallback={decoded(label ?? '')}
+        url={url === undefined ? undefined : decoded(url)}
+      />
+    )
   }
   if (target.startsWith('!')) return <Mention>@{id}</Mention>
   return <Link href={decoded(target)}>{decoded(label ?? target)}</Link>
