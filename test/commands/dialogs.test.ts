@@ -58,8 +58,10 @@ describe('a deploy without a version', () => {
     const { private_metadata: metadata = '' } = await opened(await openDeployDialog(dana, nothing, context))
     const dialog = submitted('USAM', metadata, { version: { version: option('v1.1.0') } })
     await changesNothing(async () => {
-      expect(await said(context, sam, () => openDeployDialog(sam, nothing, context))).toContain('You may not')
-      expect(await said(context, sam, () => confirmDeploy(dialog, context))).toContain('You may not')
+      expect(await said(context, sam, () => openDeployDialog(sam, nothing, context))).toContain(
+        "You can't start or change runs",
+      )
+      expect(await said(context, sam, () => confirmDeploy(dialog, context))).toContain("You can't start or change runs")
     })
   })
 
@@ -94,8 +96,10 @@ describe('a lock without a reason', () => {
       reason: { reason: { value: 'because' } },
     })
     await changesNothing(async () => {
-      expect(await said(context, sam, () => openLockDialog(sam, undefined, context))).toContain('You may not')
-      expect(await said(context, sam, () => confirmLock(dialog, context))).toContain('You may not')
+      expect(await said(context, sam, () => openLockDialog(sam, undefined, context))).toContain(
+        "You can't start or change runs",
+      )
+      expect(await said(context, sam, () => confirmLock(dialog, context))).toContain("You can't start or change runs")
     })
   })
 })

@@ -228,7 +228,7 @@ export const pictures: readonly Picture[] = [
         message: 'the approved plan no longer holds',
         evidence: [
           'Stripe endpoint we_1QzExample was disabled (planned: enabled)',
-          'the Secret holds another value (fingerprint 1f2e3d4c5b6a) (planned: 0a1b2c3d4e5f)',
+          'the Secret holds a different value (fingerprint 1f2e3d4c5b6a) (planned: 0a1b2c3d4e5f)',
           'service.e2e.run in purser.yaml is ["true"] (planned: ["./scripts/tests/billing-e2e.sh"])',
         ],
       },
