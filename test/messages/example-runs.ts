@@ -412,7 +412,7 @@ export const diagnosis: Diagnosis = {
       },
     ),
     look('Schedule', '*/5 * * * * (UTC), next at 2026-01-05 14:25 UTC'),
-    look('Jobs', '3 Jobs kept, 0 failed; the newest, webhook-retry-29457785: complete'),
+    look('Jobs', '3 Jobs kept, 0 failed. Latest, webhook-retry-29457785: complete'),
     look('Image', "valuecanvas/api@sha256:4f4f4f4f4f4f…, as the deployment's"),
     look('Warnings of the cluster', 'TooManyMissedTimes: too many missed start times', {
       verdict: 'warn',
@@ -466,8 +466,8 @@ export const diagnoseWebhook = deploy({
     causes: [
       {
         code: 'secret_mismatch',
-        sentence: "The Secret does not hold the endpoint's signing secret, so the service refuses what Stripe signs.",
-        next: 'Deploy the current version again: the deploy rotates the secret. Stripe shows it only once, so it cannot be put back.',
+        sentence: "The Secret doesn't hold the endpoint's signing secret, so the service refuses Stripe's events.",
+        next: "Redeploy the current version: it issues a new secret. The old one can't be recovered from Stripe.",
         remedies: [{ kind: 'deploy', target: '' }],
       },
     ],

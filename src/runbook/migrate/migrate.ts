@@ -92,7 +92,7 @@ async function tellBlockers(context: PhaseContext, file: File, attempt: number, 
 async function requireProvenBackup(context: PhaseContext): Promise<void> {
   const backup = await context.records.backup()
   if (backup === undefined)
-    throw new CheckFailed('no_backup', 'starting migrations: this run has no proven backup', {
+    throw new CheckFailed('no_backup', 'starting migrations: this run has no verified backup', {
       hint: 'Retry from pre-flight with a new deploy.',
     })
   const { maxAgeMinutes } = context.environment.backups
@@ -118,7 +118,7 @@ async function verifyBrought(context: PhaseContext, files: readonly File[]): Pro
   const missing = await world.database.missing(await broughtBy(world, pending, signal), signal)
   if (missing.length > 0)
     throw new CheckFailed('schema_incomplete', `verifying migrations: ${missing.join(', ')} do not exist`, {
-      hint: 'The files ran, but what they create is not there: look for a trigger or a statement that removed it.',
+      hint: 'Migrations ran, but this is missing. Check for a trigger or statement that drops it.',
     })
 }
 
@@ -129,7 +129,7 @@ async function verifyIndexes({ world, signal }: PhaseContext, before: readonly s
       'indexes_invalid',
       `verifying migrations: ${invalid.join(', ')} were not built to their end`,
       {
-        hint: 'Retry the phase; or drop them (drop index concurrently) and build them anew.',
+        hint: 'Retry the phase. Or drop them (drop index concurrently) and rebuild them.',
       },
     )
 }

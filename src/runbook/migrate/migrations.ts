@@ -122,7 +122,7 @@ function refuseTwins(files: readonly MigrationFile[]): void {
   const twins = files.filter(({ version }) => (carriers.get(BigInt(version)) ?? 0) > 1)
   if (twins.length === 0) return
   throw new CheckFailed('migration_twins', `reading migrations: ${names(twins)} carry the same version`, {
-    hint: 'Give one of them another number; numbers say in which order migrations run.',
+    hint: 'Renumber one of them: migrations run in the order of their numbers.',
   })
 }
 

@@ -55,7 +55,7 @@ export async function schemaRisks(
   const { reasons } = incompatibility(running, after)
   if (reasons.length === 0) return unknown
   return [
-    `No rollback to ${current} afterwards: it cannot run once ${reasons.join('; ')}. Only a restore of the backup leads back.`,
+    `No rollback to ${current} after this: it can't run once ${reasons.join(', ')}. The only way back is restoring the backup.`,
     ...unknown,
   ]
 }
