@@ -343,9 +343,9 @@ export const restorePlan: RestorePlan = {
   migrationsLost: [],
   events: '212 events since 2026-01-05 14:07 UTC',
   risks: [
-    'public.webhook_events: 212 rows written since the backup will not be there (18614 now, 18402 in the backup).',
-    'public.billing_audit_log: 178 rows written since the backup will not be there (9298 now, 9120 in the backup).',
-    'Rows that were changed, not added, since the backup go back too and cannot be counted.',
+    'public.webhook_events: 212 rows written since the backup are lost (18614 now, 18402 in the backup).',
+    'public.billing_audit_log: 178 rows written since the backup are lost (9298 now, 9120 in the backup).',
+    'Edited rows go back too. They can\'t be counted.',
   ],
 }
 

@@ -129,7 +129,7 @@ describe('what a plan says of Stripe, before anything is made', () => {
     [
       'a controller writes it',
       { managers: [fieldOwner('external-secrets', ['data.webhook-secret'])] },
-      /external-secrets manages it and would write it again: take it away there\.$/,
+      /external-secrets manages it and would write it again\. Remove it there\.$/,
     ],
   ])('that a newline stands behind the secret is no reason to refuse: %s', async (_, secret, risk) => {
     const { risks, stripe } = await planned({ secret: { strays: ['a newline is at its end'], ...secret } })

@@ -96,7 +96,7 @@ describe('a broken version', () => {
     )
     expect(plan).toMatch(/20260401090000_one_currency\.sql:2 ban-drop-column/)
     await world.waitFor('the name of the blocker', () =>
-      /waits for a lock that is held by pid \d+ \(nightly report.*invoices where id = \?\. Nobody is ended\./.test(
+      /waits for a lock held by pid \d+ \(nightly report.*invoices where id = \?\. Purser doesn't end it\./.test(
         world.threads(),
       ),
     )

@@ -78,7 +78,7 @@ describe('what is broken is found, and the right thing is named', () => {
     ['dead-letters', 'webhook', 'dead_letters', /3 went to the dead letter queue/],
     ['bad-schedule', 'cronjob', 'schedule_never', /0 4 30 2 \* in UTC, is a time that never comes/],
     ['failing-job', 'cronjob webhook-retry', 'job_failing', /exit code 1.*ECONNREFUSED 127\.0\.0\.1:9/],
-    ['image-pull', 'cronjob', 'image_pull', /cannot be pulled/],
+    ['image-pull', 'cronjob', 'image_pull', /can't be pulled/],
     ['missing-table', 'grace-period', 'table_missing', /grace_periods doesn't exist, although/],
     ['rls-without-policy', 'grace-period', 'rls_without_policy', /has no policy.*as valuecanvas_app/],
     ['unloaded-middleware', 'grace-period production', 'middleware_not_loaded', /None of the 3 pods loaded/],

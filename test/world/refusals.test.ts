@@ -98,7 +98,7 @@ describe('what Purser refuses', () => {
     const [tooOld] = await world.plays('deploy v1.2.0')
     expect(tooOld?.ok).toBe(false)
     expect(world.threads()).toMatch(/backup backup_\S+\.dump is \d+ m?s old/)
-    expect(world.threads()).toContain('No migration starts with a backup older than 0.0001 min')
+    expect(world.threads()).toContain('Migrations need a backup younger than 0.0001 min')
 
     await world.bots[1]?.stop()
     const [dump = ''] = (await readdir(directory)).filter((name) => name.endsWith('.dump'))

@@ -6,7 +6,7 @@ const unlock = (environment: string) => code(`/billing unlock ${environment}`)
 
 /** What a lock does, for every place that tells of one. */
 export const heldByLock =
-  'No deploy, restore or fix can start, be approved or be retried. Rollbacks still work, and running runs continue.'
+  'Deploys, restores and fixes are blocked, with their approvals and retries. Rollbacks still work, and running runs continue.'
 
 /** Tells everybody in the channels of the environment that it is locked. */
 export function lockAnnouncement(lock: Lock): Message {

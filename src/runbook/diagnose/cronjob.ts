@@ -163,7 +163,7 @@ function noTime({ name, schedule }: CronJobFacts, found: CronJobExamination): Ca
   return {
     code: 'schedule_never',
     sentence: `The schedule of CronJob ${name}, ${found.schedule} in ${found.timeZone ?? 'UTC'}, ${why}.`,
-    next: 'Deploy the current version again: the deploy puts its manifest back. Run it by hand meanwhile.',
+    next: 'Redeploy the current version: it restores the manifest. Run the job by hand meanwhile.',
     remedies: [{ kind: 'deploy', target: '' }, runNow(name)],
   }
 }
@@ -178,7 +178,7 @@ function cannotStart(name: string, { jobs }: CronJobExamination): Cause | undefi
   return {
     code: image ? 'image_pull' : config ? 'container_config' : 'pod_waiting',
     sentence: image
-      ? `The image of CronJob ${name} cannot be pulled, so its pods never start.`
+      ? `The image of CronJob ${name} can't be pulled, so its pods never start.`
       : config
         ? `A Secret or ConfigMap that CronJob ${name} needs is missing, so its pods never start.`
         : `The pods of CronJob ${name} do not start: ${waiting}.`,

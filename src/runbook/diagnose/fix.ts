@@ -136,6 +136,6 @@ async function resend(context: PhaseContext, since: string): Promise<PhaseResult
 
 function gone(what: string): CheckFailed {
   return new CheckFailed('fix_outdated', `looking at ${what}: it is gone`, {
-    hint: 'Diagnose again: the world has changed since.',
+    hint: 'Diagnose again: something has changed since.',
   })
 }

@@ -91,7 +91,7 @@ function tableMissing({ table, existence, ledger }: GracePeriodFacts): Cause | u
   return {
     code: 'table_missing',
     sentence: `Table ${table} does not exist${missing.length === 0 ? '' : `: ${missing.join(', ')} was never applied`}.`,
-    next: 'Deploy the current version again: the deploy applies what is missing.',
+    next: 'Redeploy the current version: it applies what is missing.',
     remedies: redeploy,
   }
 }
@@ -135,7 +135,7 @@ function shutOut({ security, table }: GracePeriodFacts): Cause | undefined {
   return {
     code: 'rls_without_policy',
     sentence: `Row-level security on ${table} ${none ? 'has no policy' : `has no policy for ${role.name}`}, so the service (as ${role.name}) sees no rows.`,
-    next: 'Put the policy back (the migration that made it tells how), or connect with a role that bypasses it.',
+    next: 'Restore the policy (see the migration that made it), or connect with a role that bypasses it.',
     remedies: [],
   }
 }

@@ -46,7 +46,7 @@ function endpointMissing({ endpoint, url }: WebhookFacts): Cause | undefined {
   return {
     code: 'endpoint_missing',
     sentence: `Stripe has no endpoint for ${url}, so it sends nothing.`,
-    next: 'Deploy the current version again: the deploy creates the endpoint and its secret.',
+    next: 'Redeploy the current version: it creates the endpoint and its secret.',
     remedies: redeploy,
   }
 }
@@ -55,8 +55,7 @@ function secretMissing({ secret }: WebhookFacts): Cause | undefined {
   if (!secret.ok || secret.value.keyExists) return undefined
   return {
     code: 'secret_missing',
-    sentence:
-      'The Secret with the signing secret is missing, so the service cannot check any event and refuses them all.',
+    sentence: "The Secret with the signing secret is missing, so the service can't check events and refuses them all.",
     next: 'Redeploy the current version: it issues a new secret and gives it to the pods.',
     remedies: redeploy,
   }
@@ -105,7 +104,7 @@ function ownClock(facts: WebhookFacts): Cause | undefined {
   return {
     code: 'own_clock',
     sentence: `Purser's own clock is ${roughly(Math.abs(stripe))} ${stripe > 0 ? 'behind' : 'ahead of'} Stripe's, so its signed test event proves nothing.`,
-    next: 'Set the clock of the machine that runs Purser right, then diagnose again.',
+    next: "Fix the clock of Purser's machine, then diagnose again.",
     remedies: [],
   }
 }
@@ -143,8 +142,8 @@ function urlAnswersWrong({ signed, unsigned }: WebhookFacts): Cause | undefined 
   if (status >= 300 && status < 400)
     return {
       code: 'url_redirects',
-      sentence: `The webhook URL redirects${location === undefined ? '' : ` to ${location}`} (HTTP ${status}), and Stripe follows no redirects.`,
-      next: 'Point webhookUrl in purser.yaml to the final address and deploy, or take the redirect away.',
+      sentence: `The webhook URL redirects${location === undefined ? '' : ` to ${location}`} (HTTP ${status}), and Stripe doesn't follow redirects.`,
+      next: 'Point webhookUrl in purser.yaml to the final address and deploy, or remove the redirect.',
       remedies: [],
     }
   if (status === 401 || status === 403)
@@ -242,7 +241,7 @@ function deadLettersGrow({ dead }: WebhookFacts): Cause | undefined {
   const [kind] = seen.kinds
   return {
     code: 'dead_letters',
-    sentence: `Events arrive but cannot be applied: ${seen.lastHour} went to the dead letter queue in the last hour${kind === undefined ? '' : `, mostly ${kind}`}.`,
+    sentence: `Events arrive but can't be applied: ${seen.lastHour} went to the dead letter queue in the last hour${kind === undefined ? '' : `, mostly ${kind}`}.`,
     next: 'Fix the cause, then reprocess the dead letters by hand. If it began with a deploy, roll back.',
     remedies: [],
   }

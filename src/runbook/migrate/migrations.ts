@@ -105,7 +105,7 @@ export function pendingMigrations(
       'migration_drift',
       `comparing with the ledger: ${names(drifted)} changed after being applied`,
       {
-        hint: 'An applied migration is never edited: restore the file and write a new migration.',
+        hint: 'Restore the file and write a new migration.',
         evidence: drifted.map(
           (file) =>
             `${file.name}: sha256 ${file.sha256.slice(0, 12)} now, ${applied.get(file.version)?.sha256?.slice(0, 12)} when applied`,

@@ -79,7 +79,7 @@ async function ledgerUnlessAway(context: PhaseContext, version: string): Promise
     return await context.world.database.ledger(context.signal)
   } catch (error) {
     if (!(error instanceof PurserError)) throw error
-    const text = `Whether ${version} can run on the schema could not be looked up: ${error.message}.`
+    const text = `Couldn't check whether ${version} can run on the schema: ${error.message}.`
     await context.tell({ kind: 'note', text }, 'schema-unknown')
     return undefined
   }

@@ -58,7 +58,7 @@ export function platformRisk(image: readonly string[], nodes: readonly string[] 
 function autoscalerRisk(autoscaler: ClusterFacts['autoscaler']): readonly string[] {
   if (typeof autoscaler === 'string') return []
   const { name, minimum, maximum } = autoscaler
-  return [`Autoscaler ${name} keeps between ${minimum} and ${maximum} pods: their number may change meanwhile.`]
+  return [`Autoscaler ${name} keeps between ${minimum} and ${maximum} pods: the number of pods can change meanwhile.`]
 }
 
 /**

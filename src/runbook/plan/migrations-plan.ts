@@ -42,9 +42,7 @@ export async function planMigrations(
     ...ignoredRisk(service.migrations.directory, committed),
     ...locks.flatMap(({ file, taken }) => taken.flatMap((lock) => lockRisk(file, lock))),
     ...blocking.map((one) => blockingRisk(one, service.migrations.blockers)),
-    ...invalid.map(
-      (name) => `Index ${name} is invalid (a concurrent build was broken off): it slows writes and helps nobody.`,
-    ),
+    ...invalid.map((name) => `Index ${name} is invalid (its concurrent build broke off). It slows writes for nothing.`),
     ...(untried === undefined ? [] : [`The backup won't be restore-tested: ${untried}.`]),
   ]
   const planned = pending.map(({ name, version, sha256 }, index): PlannedMigration => {

@@ -132,7 +132,7 @@ export async function currentDeployment(
       'deployment_missing',
       `reading deployment ${service.deployment}: namespace ${environment.namespace} has none`,
       {
-        hint: 'Purser updates a deployment, it does not create one: apply it once by hand.',
+        hint: "Purser doesn't create Deployments. Apply it once by hand.",
       },
     )
   if (!deployment.containers.includes(service.container))
@@ -197,7 +197,7 @@ function stayingRisk(staying: readonly ContainerImage[]): readonly string[] {
 function strangerRisk({ service }: PhaseContext, { image }: DeploymentState): readonly string[] {
   const { repository } = service.image
   if (sameRepository(image, repository)) return []
-  return [`${service.container} runs ${image} now, which is not of ${repository}: this deploy puts it there.`]
+  return [`${service.container} runs ${image}, which isn't from ${repository}. This deploy replaces it.`]
 }
 
 function risksOf({ service }: PhaseContext, deployment: DeploymentState): readonly string[] {

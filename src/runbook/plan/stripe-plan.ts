@@ -137,7 +137,7 @@ function requireMode(endpoints: readonly WebhookEndpoint[], mode: 'live' | 'test
   throw new CheckFailed(
     'wrong_stripe_mode',
     `looking at webhook endpoints: ${stranger.id} is a ${stranger.livemode ? 'live' : 'test'} mode endpoint, the environment is ${mode}`,
-    { hint: 'The Stripe key is of the other mode: put the right one into the environment of Purser.' },
+    { hint: "The Stripe key has the wrong mode. Set the right key in Purser's environment." },
   )
 }
 
@@ -168,7 +168,7 @@ function strayRemedy(stays: boolean, keepers: readonly string[]): string {
   if (!stays) return 'This deploy writes it without.'
   return keepers.length === 0
     ? 'The Secret is immutable, so it stays. Create one with a different name.'
-    : `${keepers.join(', ')} manages it and would write it again: take it away there.`
+    : `${keepers.join(', ')} manages it and would write it again. Remove it there.`
 }
 
 /**

@@ -134,7 +134,7 @@ async function putBack(context: PhaseContext, snapshot: ServiceSnapshot): Promis
     await startService(context, snapshot, signal)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    const text = `Starting the service again after the failure also failed: ${why}. Look at the replicas and CronJobs.`
+    const text = `Starting the service again after the failure also failed: ${why}. Check the replicas and CronJobs.`
     await context.tell({ kind: 'note', text }).catch(() => undefined)
   }
 }

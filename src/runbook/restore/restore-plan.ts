@@ -172,13 +172,13 @@ function risksOf(tables: readonly RestoredTable[], migrations: readonly string[]
     ...changed.map(({ table, inBackup, now = 0 }) => {
       const written = now - inBackup
       return written > 0
-        ? `${table}: ${written} rows written since the backup will not be there (${now} now, ${inBackup} in the backup).`
+        ? `${table}: ${written} rows written since the backup are lost (${now} now, ${inBackup} in the backup).`
         : `${table}: ${-written} rows that are gone now come back (${now} now, ${inBackup} in the backup).`
     }),
     ...(uncounted.length === 0
       ? []
       : [`Not counted (gone, or too large): ${uncounted.map(({ table }) => table).join(', ')}.`]),
-    'Rows that were changed, not added, since the backup go back too and cannot be counted.',
+    "Edited rows go back too. They can't be counted.",
     ...(migrations.length === 0
       ? []
       : [

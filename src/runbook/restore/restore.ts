@@ -113,7 +113,7 @@ export async function putBack(
     await context
       .tell({
         kind: 'note',
-        text: `Putting things back after the failure also failed: ${why}. Look at the replicas and CronJobs.`,
+        text: `Putting things back after the failure also failed: ${why}. Check the replicas and CronJobs.`,
       })
       .catch(() => undefined)
   }
