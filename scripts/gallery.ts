@@ -10,15 +10,18 @@ import { openChat } from '../src/adapters/slack/client.ts'
 import type { Chat } from '../src/adapters/slack/port.ts'
 import type { Message } from '../src/messages/blocks/message.ts'
 import { Sensitive } from '../src/sensitive.ts'
+import { galleryTexts } from './gallery-texts.ts'
 import { smallPng } from './small-png.ts'
 import * as example from '../test/messages/example-runs.ts'
 import { people, type Picture, pictures } from '../test/messages/pictures.ts'
 
-// Renders every message and dialog in its typical states, in the sandbox's own page, into docs/messages.
+// Renders every message and dialog in its typical states, in the sandbox's own page, into docs/messages, and writes down what
+// they say.
 
 const usage = `usage: npm run gallery [-- options]
   --only NAME   draws this picture and leaves the others; may be given several times
-  --out DIR     where pictures and README.md go (docs/messages)`
+  --texts       writes texts.md alone, which needs no browser
+  --out DIR     where pictures, README.md and texts.md go (docs/messages)`
 
 const committed = fileURLToPath(new URL('../docs/messages/', import.meta.url))
 const wanted = wantedBy(process.argv.slice(2))
@@ -67,6 +70,7 @@ async function main(): Promise<void> {
       process.stdout.write(`${picture.name}\n`)
     }
     await writeFile(join(wanted.directory, 'README.md'), readme())
+    await writeTexts()
     // Only here: another directory may hold pictures that are none of the gallery's.
     if (wanted.directory === committed) await removeFormer()
     process.stdout.write(`${(await sizeOf(wanted.directory)).toFixed(2)} MB in ${wanted.directory}\n`)
@@ -77,8 +81,14 @@ async function main(): Promise<void> {
   }
 }
 
+async function writeTexts(): Promise<void> {
+  await mkdir(wanted.directory, { recursive: true })
+  await writeFile(join(wanted.directory, 'texts.md'), galleryTexts())
+}
+
 interface Wanted {
   readonly directory: string
+  readonly textsOnly: boolean
   readonly pictures: readonly Picture[]
 }
 
@@ -87,12 +97,17 @@ function wantedBy(argv: readonly string[]): Wanted {
   try {
     const { values } = parseArgs({
       args: [...argv],
-      options: { only: { type: 'string', multiple: true }, out: { type: 'string', default: committed } },
+      options: {
+        only: { type: 'string', multiple: true },
+        texts: { type: 'boolean', default: false },
+        out: { type: 'string', default: committed },
+      },
     })
     const unknown = values.only?.find((name) => !pictures.some((picture) => picture.name === name))
     if (unknown !== undefined) throw new Error(`There is no picture ${unknown}: test/messages/pictures.ts names them`)
     return {
       directory: values.out,
+      textsOnly: values.texts,
       pictures: pictures.filter(({ name }) => values.only === undefined || values.only.includes(name)),
     }
   } catch (error) {
@@ -217,9 +232,9 @@ function readme(): string {
   )
   const head = [
     '# What Purser says',
-    'Every message, dialog and App Home in its typical states, drawn by the page of the sandbox at desktop and phone width. `npm run gallery` makes these pictures and this page again; the states are those of [test/messages/pictures.ts](../../test/messages/pictures.ts).',
+    'Every message, dialog and App Home in its typical states, drawn by the page of the sandbox at desktop and phone width. `npm run gallery` makes these pictures and this page again; the states are those of [test/messages/pictures.ts](../../test/messages/pictures.ts). [Every text](texts.md) has the words alone.',
   ]
   return `${[...head, ...parts].join('\n\n')}\n`
 }
 
-await main()
+await (wanted.textsOnly ? writeTexts() : main())

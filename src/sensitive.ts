@@ -21,7 +21,7 @@ export class Sensitive {
     return fingerprintOf(this.reveal())
   }
 
-  /** Says in words what stands in the value and belongs to no key: "a newline stands at its end". */
+  /** Says in words what stands in the value and belongs to no key: "a newline is at its end". */
   get strays(): readonly string[] {
     return straysIn(this.#value)
   }
@@ -54,23 +54,23 @@ export class Sensitive {
  */
 export function straysIn(value: string): readonly string[] {
   const text = value.replace(/^\s+|\s+$/g, '')
-  if (value !== '' && text === '') return ['nothing but white space stands in it']
+  if (value !== '' && text === '') return ['only white space is in it']
   const [before, after] = [/^\s*/.exec(value)?.[0] ?? '', /\s*$/.exec(value)?.[0] ?? '']
   return [
     ...(before === '' ? [] : [`${whiteSpace(before)} at its beginning`]),
     ...(after === '' ? [] : [`${whiteSpace(after)} at its end`]),
-    ...(/^(["'`]).*\1$/s.test(text) ? ['quotation marks stand around it'] : []),
-    ...(/^[\u2018-\u201f]|[\u2018-\u201f]$/.test(text) ? ['curly quotation marks stand around it'] : []),
-    ...(/[\u200b-\u200f\u2060-\u2064\u00ad\ufeff]/.test(text) ? ['characters that nobody sees stand in it'] : []),
-    ...(/\\[nr]$/.test(text) ? [`the two characters ${text.slice(-2)} stand at its end`] : []),
+    ...(/^(["'`]).*\1$/s.test(text) ? ['quotation marks are around it'] : []),
+    ...(/^[\u2018-\u201f]|[\u2018-\u201f]$/.test(text) ? ['curly quotation marks are around it'] : []),
+    ...(/[\u200b-\u200f\u2060-\u2064\u00ad\ufeff]/.test(text) ? ['invisible characters are in it'] : []),
+    ...(/\\[nr]$/.test(text) ? [`the two characters ${text.slice(-2)} are at its end`] : []),
   ]
 }
 
 function whiteSpace(text: string): string {
-  if (/^(?:\r?\n)+$/.test(text)) return text.replaceAll('\r', '').length === 1 ? 'a newline stands' : 'newlines stand'
-  if (/^ +$/.test(text)) return text.length === 1 ? 'a space stands' : `${text.length} spaces stand`
-  if (/^\ufeff+$/.test(text)) return 'a byte order mark stands'
-  return 'white space stands'
+  if (/^(?:\r?\n)+$/.test(text)) return text.replaceAll('\r', '').length === 1 ? 'a newline is' : 'newlines are'
+  if (/^ +$/.test(text)) return text.length === 1 ? 'a space is' : `${text.length} spaces are`
+  if (/^\ufeff+$/.test(text)) return 'a byte order mark is'
+  return 'white space is'
 }
 
 /** Returns the value without white space, quotation marks and what nobody sees around it and in it. */

@@ -16,9 +16,10 @@ export function duration(ms: number): string {
   return `${Math.floor(whole / day)}d ${Math.floor((whole % day) / hour)}h`
 }
 
-/** Writes how long a check took: "12 ms", "1.2 s". */
+/** Writes how long a check took: "12 ms", "1.2s", "45s". */
 export function milliseconds(ms: number): string {
-  return ms < second ? `${Math.round(ms)} ms` : `${(ms / second).toFixed(1)} s`
+  if (ms < second) return `${Math.round(ms)} ms`
+  return ms < 9.95 * second ? `${(ms / second).toFixed(1)}s` : duration(ms)
 }
 
 /** Writes a budget or an estimate: "10 min", "1.5 min", "30 s" (the sandbox scales its monitoring down). */
@@ -27,11 +28,11 @@ export function minutes(count: number): string {
   return `${Math.round(count * 10) / 10} min`
 }
 
-/** Writes an estimate, which knows no seconds beside minutes: "20 s", "12 min", "1 h 5 min". */
+/** Writes an estimate, which knows no seconds beside minutes: "20 s", "12 min", "1h 05m". */
 export function about(ms: number): string {
   if (ms < 90 * second) return `${Math.max(10, Math.ceil(ms / (10 * second)) * 10)} s`
   const whole = Math.round(ms / minute)
-  return whole < 60 ? `${whole} min` : `${Math.floor(whole / 60)} h ${whole % 60} min`
+  return whole < 60 ? `${whole} min` : duration(whole * minute)
 }
 
 /** Writes how long something took or has lasted, in one unit: "850 ms", "40 s", "12 min", "3 h", "2 d". */
@@ -68,10 +69,14 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`
 }
 
-/** Makes a sentence of an error message, which says what was being done in lower case and without a full stop. */
+/**
+ * Makes a sentence of an error message, which says what was being done in lower case and without a full stop. A name that it
+ * begins with, as v1.2.0 or 1_m.sql, is left as it is.
+ */
 export function sentence(text: string): string {
   const line = oneLine(text)
-  return `${line.charAt(0).toUpperCase()}${line.slice(1)}${line === '' || /[.!?…:]$/.test(line) ? '' : '.'}`
+  const isName = /^\S*[\d_/]/.test(line)
+  return `${isName ? line : `${line.charAt(0).toUpperCase()}${line.slice(1)}`}${line === '' || /[.!?…:]$/.test(line) ? '' : '.'}`
 }
 
 /** Folds all white space into single spaces. */

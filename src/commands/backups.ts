@@ -6,7 +6,7 @@ import { command } from './grammar/row.ts'
 import { environment } from './grammar/words.ts'
 
 export const backupsCommand = command('backups', {
-  does: 'lists the backups there are to go back to, and how long that takes',
+  does: 'list backups, and how long restoring one takes',
   may: 'channel',
   answer: 'message',
   takes: { environment },

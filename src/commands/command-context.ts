@@ -49,6 +49,8 @@ export interface CommandContext {
   readonly isFirst: (keys: readonly string[]) => Promise<boolean>
   /** Counts how often each person looks; raises TooManyLooks. */
   readonly lookRate: Pick<LookRate, 'take'>
+  /** Names of the tags that the service's repository has now; raises when it does not tell within so many milliseconds. */
+  readonly tagNames: (withinMs: number) => Promise<readonly string[]>
   /** Tags of the service's repository, newest first. */
   readonly versions: () => Promise<readonly { readonly name: string; readonly createdAt: string }[]>
   /** Reads the backups of an environment whose files are there, the newest first. */

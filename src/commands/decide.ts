@@ -15,7 +15,7 @@ import {
 import { approvalsNeeded } from '../jobs/approvals-needed.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
 import { isFrozen } from '../model/freeze.ts'
-import { isReadOnly } from '../model/kinds.ts'
+import { isHeldByLock } from '../model/lock.ts'
 import type { Run } from '../model/run.ts'
 import type { ThreadPost } from '../model/post.ts'
 import { neverPlanned, retryHelps } from '../model/retry-helps.ts'
@@ -24,19 +24,19 @@ import { command } from './grammar/row.ts'
 import { run } from './grammar/words.ts'
 
 export const retryCommand = command('retry', {
-  does: 'runs the failed phase again',
+  does: 'run the failed phase again',
   may: 'deployers',
   answer: 'board',
-  takes: { run: run('the newest that failed') },
+  takes: { run: run('the latest that failed') },
   examples: ['retry', 'retry #42'],
   act: (caller, { run }, context) => retry(caller, run, context),
 })
 
 export const cancelCommand = command('cancel', {
-  does: 'stops a run; what was changed so far stays',
+  does: 'stop a run (changes so far stay)',
   may: 'deployers',
   answer: 'board',
-  takes: { run: run('the newest that is under way or waits for approval') },
+  takes: { run: run('the latest that runs or waits for approval') },
   examples: ['cancel', 'cancel #42'],
   act: (caller, { run }, context) => cancel(caller, run, context),
 })
@@ -51,7 +51,7 @@ export async function approve(
 ): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
   await guardApproval(context, caller, run)
-  await guardLock(context, run.environment)
+  if (isHeldByLock(run.kind)) await guardLock(context, run.environment)
   if (isFrozen(run)) guardFreeze(context, run.environment, 'approve')
   if (run.kind === 'rollback') await guardUndo(run, context)
   const undone = run.parent === undefined ? undefined : (await context.runs.get(run.parent)).kind
@@ -75,14 +75,12 @@ export async function retry(caller: Caller, asked: number | undefined, context: 
   const run =
     asked === undefined ? await newestFailed(context, environments) : await guardRun(context, caller, 'deploy', asked)
   if (run === undefined) return tell(nothingHasFailed(environments))
-  if (!isReadOnly(run)) await guardLock(context, run.environment)
+  if (isHeldByLock(run.kind)) await guardLock(context, run.environment)
   if (isFrozen(run)) guardFreeze(context, run.environment, 'retry')
   if ((await context.runs.effects(run.number)).some((effect) => effect.status === 'undone'))
-    throw new CommandRefused(
-      'taken_back',
-      `run #${run.number}: what it changed has been taken back, at least in part`,
-      { hint: 'Finish the rollback, then deploy again.' },
-    )
+    throw new CommandRefused('taken_back', `run #${run.number} was rolled back, at least in part`, {
+      hint: 'Finish the rollback, then start a new deploy.',
+    })
   return decide(caller, run, { type: 'retry', by: caller.user }, 'retried', context)
 }
 

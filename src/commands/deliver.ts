@@ -61,10 +61,7 @@ async function open(answer: Opens, ways: Ways, context: CommandContext): Promise
   if (answer.fill === undefined || viewId === undefined) return
   const view = await answer.fill().catch((error: unknown) => {
     context.log.error({ err: error }, 'filling a dialog')
-    return inDialog(
-      answer.view.title.text,
-      refusal('Purser could not read that now; nothing was changed.', 'Try again.'),
-    )
+    return inDialog(answer.view.title.text, refusal("Purser couldn't read that now.", 'Try again in a minute.'))
   })
   await client.views
     .update({ view_id: viewId, view })

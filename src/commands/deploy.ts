@@ -6,16 +6,17 @@ import { newRun, type PhaseMinutes } from '../model/new-run.ts'
 import { deployPhases } from '../model/phases.ts'
 import { noReasonGiven, noVersionChosen } from '../messages/answers/refused.ts'
 import { deployView, dryRunOption, inputs, readingVersionsView, rotateOption } from '../messages/dialogs/ask-dialogs.ts'
-import { type Answer, onBoard, publishAndEnqueue, tell } from './respond.ts'
+import { type Answer, onBoard, publishAndEnqueue, wrongField } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { CommandRefused, environmentOf, freezeOf, guard, guardFreeze, guardLock } from './guards.ts'
 import { command } from './grammar/row.ts'
+import { dialogLimitMs, guardVersion } from './version-guard.ts'
 import { dryRun, environment, isReason, isVersion, overrideFreeze, rotateSecret, version } from './grammar/words.ts'
 import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
 
 export const deployCommand = command('deploy', {
-  does: 'makes a plan, asks for approval, and runs the runbook',
-  more: 'Without VERSION a dialog offers the newest tags of the repository. `--rotate-secret` needs a VERSION: that of the release that runs will do ([how the secret is replaced](stripe.md)).',
+  does: 'plan a deploy, ask for approval, then run the runbook',
+  more: 'Without VERSION, a dialog offers the newest tags of the repository. When the repository has no such VERSION, only you are told, with the closest tags. `--rotate-secret` needs a VERSION, such as the current one ([how the secret is replaced](stripe.md)).',
   may: 'deployers',
   approvals: 'approvals',
   answer: 'board',
@@ -23,7 +24,7 @@ export const deployCommand = command('deploy', {
   examples: ['deploy', 'deploy v1.2.0', 'deploy v1.2.0 staging --dry-run', 'deploy v1.2.0 --rotate-secret'],
   refuses: (asked) =>
     asked.rotateSecret && asked.version === undefined
-      ? '--rotate-secret needs a version: the one that runs will do.'
+      ? '--rotate-secret needs a version, such as the current one.'
       : asked.overrideFreeze !== undefined && asked.version === undefined
         ? '--override-freeze needs a version before it.'
         : undefined,
@@ -31,7 +32,7 @@ export const deployCommand = command('deploy', {
 })
 
 export const planCommand = command('plan', {
-  does: 'shows what a deploy would do; changes nothing',
+  does: 'show what a deploy would do (changes nothing)',
   more: 'The same as `deploy --dry-run`.',
   may: 'deployers',
   answer: 'board',
@@ -60,7 +61,12 @@ function deployOrAsk(
 }
 
 /** Carries out `/billing deploy` and `/billing plan` with a version: a run begins by planning. */
-export async function deploy(caller: Caller, asked: AskedDeploy, context: CommandContext): Promise<Answer> {
+export async function deploy(
+  caller: Caller,
+  asked: AskedDeploy,
+  context: CommandContext,
+  lookUpMs?: number,
+): Promise<Answer> {
   const name = asked.environment ?? context.config.defaultEnvironment
   await guard(context, caller, 'deploy', name)
   if (!asked.dryRun) await guardLock(context, name)
@@ -71,6 +77,7 @@ export async function deploy(caller: Caller, asked: AskedDeploy, context: Comman
     policy,
   )
   if (freezeOverride !== undefined) guardEnoughApprovers(caller, needed, policy)
+  await guardVersion({ ...asked, environment: name }, context, lookUpMs)
   const run = newRun('deploy', {
     service: context.config.service.name,
     environment: name,
@@ -94,13 +101,9 @@ export async function deploy(caller: Caller, asked: AskedDeploy, context: Comman
 function guardEnoughApprovers({ user }: Caller, needed: number, policy: PolicyConfig): void {
   const people = new Set(approversOf({ requestedBy: user }, policy))
   if (needed <= people.size || [...people].some((id) => id.startsWith('S'))) return
-  throw new CommandRefused(
-    'too_few_approvers',
-    `it needs ${needed} approvals, and only ${people.size} may approve it`,
-    {
-      hint: 'Add an approver to policy.approvers, or wait for the end of the freeze.',
-    },
-  )
+  throw new CommandRefused('too_few_approvers', `it needs ${needed} approvals, and only ${people.size} can approve`, {
+    hint: 'Add an approver to policy.approvers, or wait until the freeze ends.',
+  })
 }
 
 /** The name of the freeze that a reason was given for. Raises Frozen without a reason, and CommandRefused when nothing is frozen. */
@@ -111,7 +114,7 @@ function overridden(context: CommandContext, name: string, reason: string | unde
     return undefined
   }
   if (freeze === undefined)
-    throw new CommandRefused('not_frozen', `${name} is not frozen now`, { hint: 'Deploy without --override-freeze.' })
+    throw new CommandRefused('not_frozen', `${name} isn't frozen now`, { hint: 'Deploy without --override-freeze.' })
   return freeze.name
 }
 
@@ -150,16 +153,16 @@ export async function openDeployDialog(
 export async function confirmDeploy(dialog: Submitted, context: CommandContext): Promise<Answer> {
   const { channel, environment } = readPlace(dialog.metadata)
   const version = dialog.value(inputs.version)
-  if (version === undefined || !isVersion(version)) return tell(noVersionChosen())
+  if (version === undefined || !isVersion(version)) return wrongField(inputs.version, noVersionChosen)
   const ticked = dialog.ticked(inputs.options)
   const dryRun = ticked.includes(dryRunOption)
   const rotateSecret = ticked.includes(rotateOption)
   const chosen = dialog.value(inputs.environment) ?? environment
   const why = dialog.value(inputs.overrideFreeze)?.trim()
   const overrideFreeze = why === undefined || why === '' ? undefined : why
-  if (overrideFreeze !== undefined && !isReason(overrideFreeze)) return tell(noReasonGiven())
+  if (overrideFreeze !== undefined && !isReason(overrideFreeze)) return wrongField(inputs.overrideFreeze, noReasonGiven)
   const asked = { version, environment: chosen, dryRun, rotateSecret, overrideFreeze }
-  return deploy({ user: dialog.user, channel }, asked, context)
+  return deploy({ user: dialog.user, channel }, asked, context, dialogLimitMs)
 }
 
 /**

@@ -27,8 +27,8 @@ import { command } from './grammar/row.ts'
 import { cronJob, environment, subject } from './grammar/words.ts'
 
 export const diagnoseCommand = command('diagnose', {
-  does: 'finds out why billing does not work; changes nothing',
-  more: "It does a section of the runbook's troubleshooting at once, names the most likely cause, and offers buttons for what can be mended ([more](troubleshooting.md)).",
+  does: "find out why billing doesn't work (changes nothing)",
+  more: "It runs a section of the runbook's troubleshooting and names the most likely cause. What Purser can fix gets a button ([more](troubleshooting.md)).",
   may: 'channel',
   answer: 'board',
   takes: { subject, cronJob, environment },
@@ -76,11 +76,11 @@ function guardCronJob(name: string | undefined, { config }: CommandContext): voi
   const names = config.service.cronJobs.map((job) => job.name)
   if (name === undefined || names.includes(name)) return
   const near = mistyped(name, names)
-  throw new CommandRefused('unknown_cronjob', `there is no CronJob ${name} in purser.yaml`, {
+  throw new CommandRefused('unknown_cronjob', `there's no CronJob ${name} in purser.yaml`, {
     hint:
       near === undefined
-        ? `There are: ${names.join(', ') || 'none'}.`
-        : `Did you mean ${near}? /billing diagnose cronjob ${near}`,
+        ? `Available: ${names.join(', ') || 'none'}.`
+        : `Did you mean ${near}? \`/billing diagnose cronjob ${near}\``,
   })
 }
 

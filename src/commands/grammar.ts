@@ -16,7 +16,7 @@ import { statusCommand } from './status.ts'
 import { verifyCommand } from './verify.ts'
 
 const helpCommand = command('help', {
-  does: 'lists every command',
+  does: 'list every command',
   may: 'everyone',
   answer: 'message',
   takes: {},

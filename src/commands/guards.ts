@@ -88,7 +88,7 @@ export class CommandRefused extends PurserError {
 export function environmentOf(context: CommandContext, name: string): EnvironmentConfig {
   const environment = context.config.environments[name]
   if (environment === undefined)
-    throw new CommandRefused('unknown_environment', `there is no environment ${name} in purser.yaml any more`)
+    throw new CommandRefused('unknown_environment', `environment ${name} is no longer in purser.yaml`)
   return environment
 }
 

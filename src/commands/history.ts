@@ -6,10 +6,10 @@ import { command } from './grammar/row.ts'
 import { run } from './grammar/words.ts'
 
 export const historyCommand = command('history', {
-  does: 'lists the newest runs, or everything that happened in one',
+  does: 'list the latest runs, or everything that happened in one',
   may: 'channel',
   answer: 'message',
-  takes: { run: run('the newest ten') },
+  takes: { run: run('the latest ten') },
   examples: ['history', 'history #42'],
   act: (caller, { run }, context) => history(caller, run, context),
 })

@@ -1,9 +1,11 @@
 import { actionIds, remedyActionId, viewIds } from '../messages/board/actions.ts'
+import { deployNearestId } from '../messages/answers/no-such-version.ts'
 import { inputs } from '../messages/dialogs/ask-dialogs.ts'
 import { remedyKinds } from '../model/diagnosis.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { approve, cancel, leave, reject, retry } from './decide.ts'
 import { confirmDeploy } from './deploy.ts'
+import { deployNearest } from './buttons/deploy-nearest.ts'
 import { details } from './buttons/details.ts'
 import { confirmDiagnose, diagnoseAgain, fix } from './diagnose.ts'
 import { confirmLock } from './lock.ts'
@@ -43,6 +45,11 @@ export const presses: Readonly<
     ]),
   ),
 }
+
+/** What the buttons in answers do that only one person sees, by their action id: each carries what it needs. */
+export const answerPresses: Readonly<
+  Record<string, (caller: Caller, value: string, context: CommandContext) => Promise<Answer>>
+> = { [deployNearestId]: deployNearest }
 
 /** What the confirmed dialogs do, by the id of their view, one line each. */
 export const dialogs: Readonly<

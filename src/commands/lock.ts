@@ -2,7 +2,7 @@ import { lockNotUnderstood, noReasonGiven, unlockedMeanwhile, wasNotLocked } fro
 import { inputs, lockView } from '../messages/dialogs/ask-dialogs.ts'
 import { lockAnnouncement, lockedRefusal, lockEnded, unlockAnnouncement } from '../messages/answers/lock.ts'
 import { announced } from './announce.ts'
-import { type Answer, tell } from './respond.ts'
+import { type Answer, tell, wrongField } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import type { Lock } from '../model/lock.ts'
 import { environmentOf, guard, NotAllowed, permitAnywhere } from './guards.ts'
@@ -12,8 +12,8 @@ import { environment, isReason, lockWords } from './grammar/words.ts'
 import { placeOf, readPlace, type Submitted } from './dialogs/submitted.ts'
 
 export const lockCommand = command('lock', {
-  does: 'lets nothing start or be approved in the default environment',
-  more: 'Every channel of the environment is told. A run under way goes on; `verify`, `plan` and `status` work ([more](operating.md#lock)). The dialog can lock another environment too.',
+  does: 'block deploys, restores, fixes and retries in the default environment (rollbacks still work)',
+  more: 'Every channel of the environment is told. Running runs continue, and `verify`, `plan` and `status` work ([more](operating.md#lock)). The dialog can lock a different environment too.',
   may: 'deployers',
   answer: 'announcement',
   takes: { lockWords },
@@ -22,7 +22,7 @@ export const lockCommand = command('lock', {
 })
 
 export const unlockCommand = command('unlock', {
-  does: 'opens a locked environment again',
+  does: 'unlock an environment',
   may: 'deployers and approvers',
   answer: 'announcement',
   takes: { environment },
@@ -31,8 +31,8 @@ export const unlockCommand = command('unlock', {
 })
 
 /**
- * Carries out `/billing lock`: nothing may change the environment until it is unlocked, or until its time is over, and everybody
- * is told. Without a reason a dialog asks for it.
+ * Carries out `/billing lock`: until it is unlocked, or until its time is over, nothing changes the environment but runs under way
+ * and rollbacks. Everybody is told. Without a reason a dialog asks for it.
  */
 export async function lock(
   caller: Caller,
@@ -71,12 +71,12 @@ export async function confirmLock(dialog: Submitted, context: CommandContext): P
   const { channel, environment } = readPlace(dialog.metadata)
   const reason = dialog.value(inputs.reason)?.trim() ?? ''
   const ends = dialog.value(inputs.lockEnds)?.trim() ?? ''
-  if (!isReason(reason)) return tell(noReasonGiven())
+  if (!isReason(reason)) return wrongField(inputs.reason, noReasonGiven)
   if (ends !== '' && !/^(until|for)\s/i.test(ends))
-    return tell(lockNotUnderstood('An end begins with “until” or “for”, as in “for 2h”.'))
+    return wrongField(inputs.lockEnds, 'Begin with “until” or “for”, as in “for 2h”.')
   const chosen = dialog.value(inputs.environment) ?? environment
   const problem = ends === '' ? undefined : endProblem(ends, context.now(), environmentOf(context, chosen).timeZone)
-  if (problem !== undefined) return tell(lockNotUnderstood(problem))
+  if (problem !== undefined) return wrongField(inputs.lockEnds, problem)
   return lock({ user: dialog.user, channel }, `${ends} ${reason}`, context, chosen)
 }
 

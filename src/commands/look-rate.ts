@@ -5,8 +5,8 @@ export class TooManyLooks extends PurserError {
   readonly code = 'too_many_looks'
 
   constructor(looks: number, waitMs: number) {
-    super(`you have looked ${looks} times within a minute`, {
-      hint: `Wait ${Math.max(1, Math.ceil(waitMs / 1000))} s, then look again. Deploy, rollback and lock are not counted.`,
+    super(`you checked ${looks} times within a minute`, {
+      hint: `Wait ${Math.max(1, Math.ceil(waitMs / 1000))} s. Deploys, rollbacks and locks aren't limited.`,
     })
   }
 }

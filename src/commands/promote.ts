@@ -8,8 +8,8 @@ import { environmentOf, guard } from './guards.ts'
 import { type Answer, tell } from './respond.ts'
 
 export const promoteCommand = command('promote', {
-  does: 'deploys what runs in the environment that comes before',
-  more: 'Which one that is, `policy.after` says. It is a deploy like any other: a plan, an approval, and the same checks.',
+  does: 'deploy what runs in the environment before',
+  more: '`policy.after` names that environment. It is a deploy like any other, with a plan, an approval and the same checks.',
   may: 'deployers',
   approvals: 'approvals',
   answer: 'board',

@@ -6,8 +6,10 @@ import { frozenRefusal } from '../messages/answers/freeze.ts'
 import { lockedRefusal } from '../messages/answers/lock.ts'
 import { listsCounted, onlyNotes, withNotes } from '../messages/answers/looks.ts'
 import { notAllowed } from '../messages/answers/not-allowed.ts'
+import { noSuchVersion, noSuchVersionText } from '../messages/answers/no-such-version.ts'
 import { notNow, refusedBecause } from '../messages/answers/refused.ts'
 import { context as contextBlock, type Message } from '../messages/blocks/message.ts'
+import { inputs } from '../messages/dialogs/ask-dialogs.ts'
 import { transitionRefusalText } from '../messages/refusals.ts'
 import { TransitionRefused } from '../model/errors.ts'
 import type { Run } from '../model/run.ts'
@@ -16,16 +18,23 @@ import type { Applied } from '../store/runs.ts'
 import type { Caller, CommandContext, StaleList } from './command-context.ts'
 import { Frozen, Locked, NotAllowed } from './guards.ts'
 import { TooManyLooks } from './look-rate.ts'
+import { NoSuchVersion } from './version-guard.ts'
 
 export type Answer =
   /** There is no answer, because a board or the thread that stands already tells. */
   | { readonly kind: 'silent' }
   /** The board of a new run tells. Only where Slack does not let it be posted, the person who asked is told why. */
   | { readonly kind: 'board'; readonly run: number; readonly beside?: Message }
-  /** The answer is seen only by the person who asked. */
-  | { readonly kind: 'tell'; readonly message: Message }
+  /** The answer is seen only by the person who asked; `under`: in a dialog that asked for it, below one of its fields. */
+  | { readonly kind: 'tell'; readonly message: Message; readonly under?: UnderField }
   /** A dialog opens within the three seconds that Slack gives; `fill` puts in what takes longer to know. */
   | { readonly kind: 'open'; readonly view: ModalView; readonly fill?: () => Promise<ModalView> }
+
+/** What is wrong with one field of a dialog, which stays open for it to be put right. */
+interface UnderField {
+  readonly field: string
+  readonly text: string
+}
 
 export const silent: Answer = { kind: 'silent' }
 
@@ -35,6 +44,11 @@ export function onBoard({ number }: Pick<Run, 'number'>): Answer {
 
 export function tell(message: Message): Answer {
   return { kind: 'tell', message }
+}
+
+/** Answers a dialog below the field that is wrong, in plain text. */
+export function wrongField(field: string, text: string): Answer {
+  return { kind: 'tell', message: refusal(text), under: { field, text } }
 }
 
 export function refuse(text: string, next?: string): Answer {
@@ -81,7 +95,12 @@ export async function answering(
 function masked(answer: Answer, { mask }: CommandContext): Answer {
   if (answer.kind === 'silent') return answer
   if (answer.kind === 'board') return answer.beside === undefined ? answer : { ...answer, beside: mask(answer.beside) }
-  if (answer.kind === 'tell') return { ...answer, message: mask(answer.message) }
+  if (answer.kind === 'tell')
+    return {
+      ...answer,
+      message: mask(answer.message),
+      ...(answer.under === undefined ? {} : { under: mask(answer.under) }),
+    }
   const { fill } = answer
   return { ...answer, view: mask(answer.view), ...(fill === undefined ? {} : { fill: async () => mask(await fill()) }) }
 }
@@ -104,6 +123,7 @@ async function refusing(
       if (error instanceof NotAllowed) return tell(notAllowed(error.denial))
       if (error instanceof Locked) return tell(lockedRefusal(error.lock))
       if (error instanceof Frozen) return tell(frozenRefusal(error))
+      if (error instanceof NoSuchVersion) return noVersion(error)
       return tell(refusedBecause(text, error.hint))
     }
     context.log.error({ err: error, what }, 'command failed')
@@ -115,7 +135,7 @@ function withNotesIn(answer: Answer, notes: readonly string[]): Answer {
   if (notes.length === 0) return answer
   if (answer.kind === 'silent') return tell(onlyNotes(notes))
   if (answer.kind === 'board') return { ...answer, beside: onlyNotes(notes) }
-  if (answer.kind === 'tell') return tell(withNotes(answer.message, notes))
+  if (answer.kind === 'tell') return { ...answer, message: withNotes(answer.message, notes) }
   const { fill } = answer
   const noted = (view: ModalView): ModalView => ({ ...view, blocks: [...view.blocks, contextBlock(...notes)] })
   return {
@@ -123,6 +143,12 @@ function withNotesIn(answer: Answer, notes: readonly string[]): Answer {
     view: noted(answer.view),
     ...(fill === undefined ? {} : { fill: async () => noted(await fill()) }),
   }
+}
+
+/** A typed command gets the nearest tag as a button; a dialog has its own list of tags. */
+function noVersion({ asked, nearest }: NoSuchVersion): Answer {
+  const text = noSuchVersionText(asked.version, nearest)
+  return { kind: 'tell', message: noSuchVersion(asked, nearest), under: { field: inputs.version, text } }
 }
 
 function told(error: PurserError): string {

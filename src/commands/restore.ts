@@ -5,7 +5,7 @@ import { type RestorePrice, restoreView } from '../messages/dialogs/restore.ts'
 import type { KeptBackup } from '../model/backup.ts'
 import { approvalsNeeded } from '../jobs/approvals-needed.ts'
 import { newRun, type PhaseMinutes } from '../model/new-run.ts'
-import { type Answer, onBoard, publishAndEnqueue, tell } from './respond.ts'
+import { type Answer, onBoard, publishAndEnqueue, tell, wrongField } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { environmentOf, guard, guardLock } from './guards.ts'
 import type { Submitted } from './dialogs/submitted.ts'
@@ -14,8 +14,8 @@ import { tidyWord } from './grammar/typed.ts'
 import { backup, environment } from './grammar/words.ts'
 
 export const restoreCommand = command('restore', {
-  does: 'shows what going back to a backup costs, then asks for it',
-  more: "A dialog wants the environment's name typed before anything begins ([more](database.md#restore)).",
+  does: 'preview a restore, then request it',
+  more: "A dialog shows what you would lose, and wants the environment's name typed before anything begins ([more](database.md#restore)).",
   may: 'deployers',
   approvals: 'restoreApprovals',
   answer: 'board',
@@ -60,7 +60,7 @@ export async function confirmRestore(dialog: Submitted, context: CommandContext)
   await guard(context, { user: dialog.user, channel }, 'deploy', environment)
   await guardLock(context, environment)
   const typed = tidyWord(dialog.value(inputs.environment) ?? '')
-  if (typed !== environment) return tell(wrongNameTyped(typed, environment, '/billing restore'))
+  if (typed !== environment) return wrongField(inputs.environment, wrongNameTyped(typed, environment))
   const backup = (await context.backups(environment)).find((backup) => backup.file === file && backup.sha256 === sha256)
   if (backup === undefined) return tell(backupRemoved(file))
   const { policy } = environmentOf(context, environment)

@@ -1,3 +1,4 @@
+import type { ModalView } from '@slack/types'
 import { z } from 'zod'
 import { beginRollback, type RollbackDependencies, rollbackRefusal, undoOf } from '../jobs/begin-rollback.ts'
 import {
@@ -13,6 +14,7 @@ import {
 } from '../messages/answers/refused.ts'
 import { rollbackRefusalText } from '../messages/refusals.ts'
 import { undoableKinds } from '../model/kinds.ts'
+import { inputs } from '../messages/dialogs/ask-dialogs.ts'
 import { rollbackLookingView, rollbackView } from '../messages/dialogs/dialogs.ts'
 import { type RollbackTarget, targetOf } from '../model/rollback-target.ts'
 import type { EffectOf } from '../model/effects/effects.ts'
@@ -21,23 +23,25 @@ import { hashOfPlan } from '../model/deploy-plan.ts'
 import { type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
 import { currentWatch } from '../model/watch.ts'
 import { hasMoved, viewWithRevisions } from './dialogs/rollback-dialog.ts'
-import { type Answer, onBoard, silent, tell } from './respond.ts'
+import { type Answer, onBoard, silent, tell, wrongField } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { announced } from './announce.ts'
 import { breakGlassAnnouncement } from '../messages/answers/break-glass.ts'
-import { CommandRefused, environmentOf, guard, guardLock, guardRun, guardSomewhere } from './guards.ts'
+import { lockLine } from '../messages/answers/lock.ts'
+import { paragraph } from '../messages/blocks/message.ts'
+import { CommandRefused, environmentOf, guard, guardRun, guardSomewhere } from './guards.ts'
 import { whySchemaForbids } from './schema-guard.ts'
 import { command } from './grammar/row.ts'
 import { tidyWord } from './grammar/typed.ts'
 import { breakGlass, isReason, revision, run } from './grammar/words.ts'
 
 export const rollbackCommand = command('rollback', {
-  does: 'shows what would be undone and what runs then, and undoes it',
-  more: 'Nothing begins before the dialog that shows it was confirmed ([revisions](kubernetes.md)). `--break-glass` asks nobody for approval: it is for people whom the policy names, wants a reason, and is told to everybody ([more](operating.md#break-glass)).',
+  does: 'preview a rollback, then run it',
+  more: 'A dialog shows every step and what runs afterwards. Nothing begins before you confirm it ([revisions](kubernetes.md)). A lock does not block it. `--break-glass` skips approvals, for people whom the policy names: it needs a reason, and every channel is told ([more](operating.md#break-glass)).',
   may: 'deployers',
   approvals: 'rollbackApprovals',
   answer: 'board',
-  takes: { run: run('the newest deploy or restore that changed something'), revision, breakGlass },
+  takes: { run: run('the latest deploy or restore that changed something'), revision, breakGlass },
   examples: ['rollback', 'rollback #42', 'rollback #42 --to-revision 3', 'rollback #42 --break-glass'],
   act: (caller, { run, revision, breakGlass }, context) =>
     openRollbackDialog(caller, run, context, revision, breakGlass),
@@ -82,13 +86,23 @@ export async function openRollbackDialog(
   const metadata = (rollbackTarget?: RollbackTarget) =>
     JSON.stringify({ run: run.number, hash: hashOfPlan(undo), channel: caller.channel, breakGlass, rollbackTarget })
   const image = await imageOf(undo, context)
+  const locked = await lockNote(run, context)
   if (image !== undefined) {
-    const fill = () => viewWithRevisions({ run, undo, image, revision, breakGlass, metadata }, context)
-    return { kind: 'open', view: rollbackLookingView(run, undo), fill }
+    const fill = async () =>
+      locked(await viewWithRevisions({ run, undo, image, revision, breakGlass, metadata }, context))
+    return { kind: 'open', view: locked(rollbackLookingView(run, undo)), fill }
   }
   if (revision === undefined)
-    return { kind: 'open', view: rollbackView(run, undo, metadata(), context.now(), breakGlass) }
+    return { kind: 'open', view: locked(rollbackView(run, undo, metadata(), context.now(), breakGlass)) }
   return tell(noRevisionToGoBackTo(run.number))
+}
+
+/** Puts the lock of the environment above everything else in a dialog: a rollback passes it, so people read why it is there. */
+async function lockNote({ environment }: Run, { locks }: CommandContext): Promise<(view: ModalView) => ModalView> {
+  const lock = await locks.find(environment)
+  if (lock === undefined) return (view) => view
+  const note = paragraph(`:lock: ${lockLine(lock)}`)
+  return (view) => ({ ...view, blocks: [note, ...view.blocks] })
 }
 
 async function imageOf(undo: UndoPlan, context: CommandContext): Promise<EffectOf<'image'> | undefined> {
@@ -110,10 +124,9 @@ export async function confirmRollback(
   const run = await context.runs.get(number)
   await guard(context, { user, channel }, 'deploy', run.environment)
   if (breakGlass) await guard(context, { user, channel }, 'break_glass', run.environment)
-  await guardLock(context, run.environment)
-  if (breakGlass && !isReason(reason ?? '')) return tell(noReasonGiven())
+  if (breakGlass && !isReason(reason ?? '')) return wrongField(inputs.reason, noReasonGiven)
   if (run.kind === 'restore' && tidyWord(typed) !== run.environment)
-    return tell(wrongNameTyped(typed, run.environment, `/billing rollback #${run.number}`))
+    return wrongField(inputs.environment, wrongNameTyped(typed, run.environment))
   const undo = await undoOf(run, context)
   const refused = await rollbackRefusal(run, rollbackDependencies(context))
   if (refused !== undefined) return tell(rollbackRefused(run, refused))
@@ -158,8 +171,8 @@ export async function guardUndo(rollback: Run, context: CommandContext): Promise
   const moved = effects(await undoOf(parent, context)) !== effects(rollback.plan)
   const refused = await rollbackRefusal(parent, rollbackDependencies(context))
   if (refused === undefined && !moved) return
-  const why = refused === undefined ? 'What would be undone has changed since' : rollbackRefusalText(parent, refused)
-  throw new CommandRefused('rollback_outdated', why, { hint: 'Reject this one; /billing rollback makes a new list.' })
+  const why = refused === undefined ? 'the list of changes to undo has changed' : rollbackRefusalText(parent, refused)
+  throw new CommandRefused('rollback_outdated', why, { hint: 'Reject this run. `/billing rollback` makes a new list.' })
 }
 
 async function newestDeployWithEffects(
@@ -170,10 +183,9 @@ async function newestDeployWithEffects(
   return runs.find((run) => run.hasEffects && run.rolledBackBy === undefined)
 }
 
-function rollbackDependencies({ runs, locks, config, jobs, now }: CommandContext): RollbackDependencies {
+function rollbackDependencies({ runs, config, jobs, now }: CommandContext): RollbackDependencies {
   return {
     runs,
-    locks,
     config,
     enqueue: (started, phase) => jobs.enqueue(started, phase),
     publish: (run) => jobs.publish(run),

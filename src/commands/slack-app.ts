@@ -8,7 +8,7 @@ import type { Caller, CommandContext } from './command-context.ts'
 import { deliver, inDialog, whyNoBoard } from './deliver.ts'
 import { received } from './front-door.ts'
 import { parseCommand } from './grammar.ts'
-import { dialogs, presses } from './interactions.ts'
+import { answerPresses, dialogs, presses } from './interactions.ts'
 import { homeCaller, homePresses } from './home.ts'
 import { type Answer, type Received, refuse, silent } from './respond.ts'
 import { submitted, submittedText } from './dialogs/submitted.ts'
@@ -26,6 +26,7 @@ interface Home {
 export function connect(app: App, slashCommand: string, context: CommandContext, home: Home): void {
   connectCommand(app, slashCommand, context)
   connectPresses(app, context)
+  connectAnswerPresses(app, context)
   connectHome(app, context, home)
   connectDialogs(app, context)
 }
@@ -53,11 +54,34 @@ function connectPresses(app: App, context: CommandContext): void {
         const ticket = 'value' in action && typeof action.value === 'string' ? readTicket(action.value) : undefined
         const answer = await received({ body, signature }, pressed(actionId, ticket), context, (caller, noting) =>
           ticket === undefined
-            ? refuse('This button is too old to be understood.', '/billing status')
+            ? refuse('This button is out of date.', 'See `/billing status`.')
             : press(caller, ticket, noting),
         )
         const tell = (message: Message) =>
           respond({ response_type: 'ephemeral', replace_original: false, text: message.text, ...blocksOf(message) })
+        await deliver(answer, { tell, client, triggerId: body.trigger_id }, context)
+      },
+    )
+}
+
+/** The answer goes once its button was pressed, as a second press would do it twice. */
+function connectAnswerPresses(app: App, context: CommandContext): void {
+  for (const [actionId, press] of Object.entries(answerPresses))
+    app.action(
+      { type: 'block_actions', action_id: actionId },
+      async ({ ack, body, action, client, respond, context: { signature } }) => {
+        await ack()
+        const value = 'value' in action ? String(action.value) : ''
+        const asked = { kind: 'press' as const, text: `button ${actionId} ${value}` }
+        const answer = await received({ body, signature }, asked, context, (caller, noting) =>
+          press(caller, value, noting),
+        )
+        if (answer?.kind === 'board')
+          await respond({ delete_original: true }).catch((error: unknown) =>
+            context.log.debug({ err: error }, 'an answer whose button was pressed stays'),
+          )
+        const tell = (message: Message) =>
+          respond({ response_type: 'ephemeral', replace_original: true, text: message.text, ...blocksOf(message) })
         await deliver(answer, { tell, client, triggerId: body.trigger_id }, context)
       },
     )
@@ -113,6 +137,9 @@ function connectDialogs(app: App, context: CommandContext): void {
           ? ((await whyNoBoard(answer.run, dialogBoardLimitMs, context)) ?? answer.beside)
           : toldBy(answer)
       if (message === undefined) return ack()
+      const under = answer?.kind === 'tell' ? answer.under : undefined
+      if (under !== undefined && under.field in view.state.values)
+        return ack({ response_action: 'errors', errors: { [under.field]: under.text } })
       await ack({ response_action: 'update', view: inDialog(title, message) })
     })
 }
@@ -144,7 +171,7 @@ function parseAndDispatch(caller: Caller, text: string, context: CommandContext)
   if (parsed.ok) return parsed.act(caller, context)
   if (parsed.kind === 'unknown')
     return { kind: 'tell', message: unknownCommand(parsed.typed, parsed.nearest, parsed.usage) }
-  return { kind: 'tell', message: refusal(`${parsed.text} Nothing was changed.`, `Usage: ${parsed.usage}`) }
+  return { kind: 'tell', message: refusal(parsed.text, `Usage: \`${parsed.usage}\``) }
 }
 
 function blocksOf(message: Message) {

@@ -10,10 +10,10 @@ import { command } from './grammar/row.ts'
 import { run } from './grammar/words.ts'
 
 export const statusCommand = command('status', {
-  does: 'tells what runs and what waits',
+  does: 'show what is running or waiting',
   may: 'channel',
   answer: 'message',
-  takes: { run: run('all that are open') },
+  takes: { run: run('all open runs') },
   examples: ['status', 'status #42'],
   act: (caller, { run }, context) => status(caller, run, context),
 })

@@ -7,8 +7,8 @@ import { command } from './grammar/row.ts'
 import { environment } from './grammar/words.ts'
 
 export const verifyCommand = command('verify', {
-  does: 'checks counts and state; changes nothing',
-  more: "It makes the runbook's four counts, checks the billing invariants, and looks at the deployment, its health, the Stripe endpoint, the webhook, the CronJobs and the logs, each beside what the last verification saw.",
+  does: 'check counts and state (changes nothing)',
+  more: 'It counts what the runbook counts and checks the billing invariants. Then it checks the Deployment, its health, the Stripe endpoint, the webhook, the CronJobs and the logs. Each is compared with the last verification.',
   may: 'channel',
   answer: 'board',
   takes: { environment },

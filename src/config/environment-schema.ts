@@ -25,7 +25,7 @@ const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL, as
 const localTime = z
   .string()
   .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$/, 'must be a local time as in 2026-12-23T18:00')
-  .refine((text) => isSchedule(`${text}:00`), 'is no day of the calendar')
+  .refine((text) => isSchedule(`${text}:00`), "isn't a day of the calendar")
 
 const freezeName = z.string().min(3).max(80).describe('Why, in a few words: whoever deploys will read it.')
 
@@ -85,16 +85,16 @@ const policySchema = checkFields(
     breakGlass: z
       .array(person)
       .default([])
-      .describe('Who may roll back without any approval (--break-glass). Nobody, unless somebody is named.'),
+      .describe('Who may roll back without any approval (--break-glass). Default: nobody.'),
     lockAfterRollback: z
       .union([z.boolean(), z.number().positive().max(720)], { error: 'must be true, false, or a number of hours' })
       .default(false)
-      .describe('Whether a rollback that succeeded leaves a lock: true until somebody unlocks, or for so many hours.'),
+      .describe('Whether a successful rollback leaves a lock: true until it is unlocked, or for so many hours.'),
     freezes: freezesSchema,
     unlock: z
       .enum(['approvers', 'deployers'])
       .default('approvers')
-      .describe('Who may open a lock that somebody else has closed. Whoever closed it may always open it.'),
+      .describe("Who can unlock a different person's lock. Your own lock you can always unlock."),
     channels: z.array(channel).min(1).describe('The channels in which commands for this environment are taken.'),
     approvalExpiryMinutes: z.number().positive().default(60).describe('How long a plan waits for its approval.'),
     after: z
@@ -115,14 +115,14 @@ const policySchema = checkFields(
     if (autoRollback && rollbackApprovals > 0)
       problem(
         ['autoRollback'],
-        `rolls back without asking, but rollbackApprovals wants ${rollbackApprovals} to approve each rollback; set rollbackApprovals to 0, or autoRollback to false`,
+        `rolls back without asking, but rollbackApprovals wants ${rollbackApprovals} to approve each rollback. Set rollbackApprovals to 0, or autoRollback to false`,
       )
     // The size of a group is unknown here.
     if ([...approvers].some(isGroup)) return
     for (const [field, needed] of Object.entries({ approvals, rollbackApprovals, restoreApprovals })) {
       const distinct = new Set(approvers)
       if (needed > distinct.size) {
-        problem([field], `asks for ${needed} people, but only ${distinct.size} may approve; lower it or add approvers`)
+        problem([field], `asks for ${needed} people, but only ${distinct.size} can approve. Lower it, or add approvers`)
         continue
       }
       if (selfApproval) continue
@@ -130,7 +130,7 @@ const policySchema = checkFields(
       if (stuck.length > 0) {
         problem(
           [field],
-          `${stuck.join(', ')} could never get a run approved; add an approver, lower it or set selfApproval`,
+          `${stuck.join(', ')} could never get a run approved. Add an approver, lower it, or set selfApproval`,
         )
       }
     }
@@ -160,9 +160,7 @@ const backupsSchema = z
         forcePathStyle: z
           .boolean()
           .default(false)
-          .describe(
-            'Whether the bucket stands in the path, not in the host name, as many compatible storages want it.',
-          ),
+          .describe('Whether the bucket is in the path, not in the host name, as many compatible storages want.'),
       })
       .prefault({})
       .describe(
@@ -176,7 +174,7 @@ const backupsSchema = z
       .describe('Back up only these schemas. Default: the whole database.'),
     testRestore: z
       .strictObject({
-        enabled: z.boolean().default(true).describe('Whether every backup is tried out before it counts as proven.'),
+        enabled: z.boolean().default(true).describe('Whether every backup is restore-tested before it counts.'),
         databaseUrlEnv: environmentVariable
           .exactOptional()
           .describe(
@@ -206,7 +204,7 @@ export const environmentSchema = checkFields(
       .enum(['auto', 'swap', 'in-place'], { error: 'must be auto, swap or in-place' })
       .default('auto')
       .describe(
-        'How a backup comes back. swap: into a new database that takes the name; in-place: in one transaction, with a longer downtime; auto: in place only where databases cannot be swapped.',
+        'How a backup comes back. swap: into a new database that takes the name. in-place: in one transaction, with a longer downtime. auto: in place only where databases cannot be swapped.',
       ),
     stripe: z.strictObject({
       secretKeyEnv: environmentVariable.describe('Environment variable that holds the Stripe API key.'),
@@ -225,7 +223,7 @@ export const environmentSchema = checkFields(
       .describe(
         'Whether healthUrl and webhookUrl may be link-local or metadata addresses (169.254.0.0/16 and the like).',
       ),
-    baseUrl: httpUrl.describe('Where the service is reached; handed to the end-to-end tests.'),
+    baseUrl: httpUrl.describe('Where the service is reached. The end-to-end tests get it.'),
     timeZone: timeZone
       .default('UTC')
       .describe('Whose clock `/billing lock until 18:00` and `policy.freezes` mean, as in Europe/Berlin.'),

@@ -39,7 +39,7 @@ export function distinctBy<Item extends z.ZodType>(item: Item, key: string) {
     for (const [index, entry] of items.entries()) {
       const name: unknown = (entry as Record<string, unknown>)[key]
       if (seen.has(name)) {
-        context.addIssue({ code: 'custom', path: [index, key], message: `${String(name)} is there twice; rename one` })
+        context.addIssue({ code: 'custom', path: [index, key], message: `${String(name)} is there twice. Rename one` })
       }
       seen.add(name)
     }
@@ -102,7 +102,7 @@ export const pattern = z.string().superRefine((source, context) => {
   } catch (error) {
     context.addIssue({
       code: 'custom',
-      message: `is no valid regular expression (${error instanceof Error ? error.message : String(error)})`,
+      message: `isn't a valid regular expression (${error instanceof Error ? error.message : String(error)})`,
     })
   }
 })
@@ -134,5 +134,5 @@ export function unknownPlaceholders(text: string, known: readonly string[]): str
   return [...text.matchAll(/\{(\w+)\}/g)]
     .map((match) => match[1] ?? '')
     .filter((name) => !known.includes(name))
-    .map((name) => `has an unknown placeholder {${name}}; known: ${known.map((each) => `{${each}}`).join(', ')}`)
+    .map((name) => `has an unknown placeholder {${name}}. Known: ${known.map((each) => `{${each}}`).join(', ')}`)
 }

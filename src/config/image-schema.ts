@@ -9,14 +9,14 @@ const buildSchema = checkFields(
       .array(argv)
       .min(1)
       .describe(
-        'Commands that build and push, one after the other, without a shell, at the top of a checkout of the planned commit; ' +
+        'Commands that build and push, in order, without a shell, in a checkout of the planned commit. ' +
           '{image} (repository:version), {repository}, {version}, {commit} and {environment} are filled in.',
       ),
     timeoutMinutes: minutes.default(10).describe('How long all of them together may take.'),
     env: z
       .record(environmentVariable, z.string())
       .default({})
-      .describe('Environment of the commands, beside PATH, HOME, LANG and TMPDIR; the same words are filled in.'),
+      .describe('Environment of the commands, beside PATH, HOME, LANG and TMPDIR. The same words are filled in.'),
     envFrom: movedVariables('build'),
   }),
   ['run', 'env'],
@@ -51,8 +51,8 @@ export const imageSchema = z.strictObject({
     .enum(['require', 'warn', 'ignore'], { error: 'must be require, warn or ignore' })
     .default('warn')
     .describe(
-      'What it means when the label org.opencontainers.image.revision does not name the commit of the tag. require: no plan; warn: a risk ' +
-        'of the plan; ignore: it is not compared. An image that Purser builds itself has nobody to see a risk: there warn fails as well when another commit is named.',
+      'What it means when the label org.opencontainers.image.revision does not name the commit of the tag. require: no plan. warn: a risk ' +
+        'of the plan. ignore: it is not compared. An image that Purser builds itself has nobody to see a risk: there warn fails as well when another commit is named.',
     ),
   build: z
     .union([z.literal('none'), buildSchema], { error: 'must be none, or the commands that build and push' })

@@ -40,7 +40,7 @@ const decimal: ScalarTag = {
   test: /^(?:[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/,
   resolve: (text, onError) => {
     const value = Number(text.replaceAll('_', ''))
-    if (!Number.isFinite(value)) onError(`${text} is no number that JSON has`)
+    if (!Number.isFinite(value)) onError(`${text} isn't a number that JSON has`)
     return value
   },
 }

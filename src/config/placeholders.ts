@@ -10,7 +10,7 @@ interface Placeholder {
 export function placeholdersIn(value: unknown, path: readonly PropertyKey[] = []): readonly Placeholder[] {
   if (typeof value === 'string') {
     const empty = /REPLACE/.test(value) || (path.includes('contacts') && /^\[.*\]$/.test(value.trim()))
-    return empty ? [{ path, message: `still holds the placeholder ${value}; put your own value there` }] : []
+    return empty ? [{ path, message: `still holds the placeholder ${value}. Put your own value there` }] : []
   }
   if (Array.isArray(value)) return value.flatMap((item, index) => placeholdersIn(item, [...path, index]))
   if (typeof value !== 'object' || value === null) return []

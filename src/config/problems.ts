@@ -39,12 +39,12 @@ function messageOf(issue: z.core.$ZodIssue, expected: Outline | undefined): stri
   const meaning = expected?.description === undefined ? '' : ` (${expected.description})`
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys((expected && structureOf(expected).properties) ?? {})
-    return `unknown key ${issue.keys.join(', ')}; remove or rename it. Known here: ${known.join(', ')}`
+    return `unknown key ${issue.keys.join(', ')}. Remove or rename it. Known here: ${known.join(', ')}`
   }
   if (issue.code === 'invalid_key') {
     return `the key ${issue.issues.map((inner) => inner.message).join('; ')}`
   }
-  if (issue.message.endsWith('received undefined')) return `is missing; add it${meaning}`
+  if (issue.message.endsWith('received undefined')) return `is missing. Add it${meaning}`
   const text = issue.code === 'custom' ? issue.message : lowerFirst(issue.message.replace(/^Invalid input: /, ''))
   return `${text}${meaning}`
 }

@@ -30,7 +30,7 @@ function orderOf(
     if (after !== undefined && !Object.hasOwn(all, after)) {
       problem(
         [name, 'policy', 'after'],
-        `names ${after}, which does not exist; write one of: ${Object.keys(all).join(', ')}`,
+        `names ${after}, which doesn't exist. Write one of: ${Object.keys(all).join(', ')}`,
       )
       continue
     }
@@ -74,11 +74,14 @@ const describedFile = checkFields(
     if (defaultEnvironment !== undefined && !names.includes(defaultEnvironment)) {
       problem(
         ['defaultEnvironment'],
-        `names ${defaultEnvironment}, which does not exist; write one of: ${names.join(', ')}`,
+        `names ${defaultEnvironment}, which doesn't exist. Write one of: ${names.join(', ')}`,
       )
     }
     if (defaultEnvironment === undefined && names.length > 1 && !names.includes('production')) {
-      problem(['defaultEnvironment'], `is missing and there is no production; write one of: ${names.join(', ')}`)
+      problem(
+        ['defaultEnvironment'],
+        `is missing, and no environment is called production. Write one of: ${names.join(', ')}`,
+      )
     }
   },
 )
@@ -92,12 +95,12 @@ export const purserSchema = checkFields(
     for (const use of shared.filter(({ variable }) => !sharedEnv.includes(variable)))
       problem(
         ['environments', use.environment, ...use.path],
-        `names ${use.variable}, which is the ${use.owner.as} of ${use.owner.environment} (${placeOf(use.owner)}); ` +
+        `names ${use.variable}, which is the ${use.owner.as} of ${use.owner.environment} (${placeOf(use.owner)}). ` +
           `give ${use.environment} a variable of its own, or write sharedEnv: [${use.variable}]`,
       )
     for (const [index, name] of sharedEnv.entries())
       if (!shared.some(({ variable }) => variable === name))
-        problem(['sharedEnv', index], `names ${name}, which no two environments use; remove it`)
+        problem(['sharedEnv', index], `names ${name}, which no two environments use. Remove it`)
     const { build } = service.image
     const plain = { build: build === 'none' ? undefined : build.env, e2e: service.e2e.env }
     for (const [name, environment] of Object.entries(all))
@@ -105,12 +108,12 @@ export const purserSchema = checkFields(
         for (const [child, variable] of Object.entries(environment[part].envFrom)) {
           const path = ['environments', name, part, 'envFrom', child]
           if (ownVariables.test(variable))
-            problem(path, `names ${variable}, which is Purser's own; give the command a variable of its own`)
-          if (plain[part] === undefined) problem(path, 'is for a build, and service.image.build is none; remove it')
+            problem(path, `names ${variable}, which is Purser's own. Give the command its own variable`)
+          if (plain[part] === undefined) problem(path, 'is for a build, but service.image.build is none. Remove it')
           else if (Object.hasOwn(plain[part], child))
             problem(
               path,
-              `is set in ${part === 'e2e' ? 'service.e2e.env' : 'service.image.build.env'} too; remove one of them`,
+              `is set in ${part === 'e2e' ? 'service.e2e.env' : 'service.image.build.env'} too. Remove one of them`,
             )
         }
   },

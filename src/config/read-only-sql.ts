@@ -5,8 +5,8 @@
 export function readOnlySqlProblem(sql: string): string | undefined {
   const statements = statementsOf(sql)
   const [only, ...more] = statements
-  if (only === undefined) return 'is empty; write one SELECT'
-  if (more.length > 0) return `holds ${statements.length} statements; write exactly one SELECT`
+  if (only === undefined) return 'is empty. Write one SELECT'
+  if (more.length > 0) return `holds ${statements.length} statements. Write exactly one SELECT`
   const firstWord = /^\(*\s*([a-z]+)/i.exec(only)?.[1]?.toLowerCase()
   if (firstWord !== 'select' && firstWord !== 'with') return 'must begin with SELECT or WITH: it may only read'
   return undefined

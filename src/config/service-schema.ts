@@ -79,7 +79,7 @@ const migrationsSchema = checkFields(
       if (BigInt(digits) <= BigInt(baseline)) {
         problem(
           ['expect', index, 'file'],
-          `is not newer than the baseline ${baseline}, so it never runs; remove one of them`,
+          `is not newer than the baseline ${baseline}, so it never runs. Remove one of them`,
         )
       }
     }
@@ -90,7 +90,7 @@ const preflightSchema = z.strictObject({
   commands: distinctBy(
     z.strictObject({
       name: z.string().min(1).describe('Shown on the board.'),
-      run: argv.describe('Program and arguments; runs without a shell at the top of a checkout of the planned commit.'),
+      run: argv.describe('Program and arguments. Runs without a shell at the top of a checkout of the planned commit.'),
       timeoutMinutes: minutes.default(10),
     }),
     'name',
@@ -125,11 +125,11 @@ const stripeSchema = z.strictObject({
         .string()
         .regex(/^[-._a-zA-Z0-9]+$/, 'must be a key of a Kubernetes Secret')
         .exactOptional()
-        .describe('Key from which the service reads the former secret beside the new one, during a rotation.'),
+        .describe('Key from which the service reads the previous secret beside the new one, during a rotation.'),
     })
     .refine(({ acceptsList, previousKey }) => !acceptsList || previousKey === undefined, {
       path: ['previousKey'],
-      error: 'is not needed with acceptsList; remove one of them',
+      error: 'is not needed with acceptsList. Remove one of them',
     })
     .describe("Where the service's pods read the webhook signing secret."),
   apiVersion: z
@@ -149,7 +149,7 @@ const stripeSchema = z.strictObject({
         ),
     )
     .min(1)
-    .describe('Event types the endpoint gets; invoice.* stands for the whole family.'),
+    .describe('Event types the endpoint gets. invoice.* means the whole family.'),
   receivedEvents: readOnlySql
     .refine((sql) => sql.includes('{events}'), 'must hold {events}, as in … WHERE event_id IN ({events})')
     .exactOptional()
@@ -188,12 +188,12 @@ const valuePlaceholders = [...commandPlaceholders, 'webhookUrl', 'baseUrl']
 
 const e2eSchema = checkFields(
   z.strictObject({
-    run: argv.describe('Program and arguments; {environment} and {version} are filled in.'),
+    run: argv.describe('Program and arguments. {environment} and {version} are filled in.'),
     timeoutMinutes: minutes.default(10),
     env: z
       .record(environmentVariable, z.string())
       .default({})
-      .describe('Environment of the script; {environment}, {version}, {webhookUrl} and {baseUrl} are filled in.'),
+      .describe('Environment of the script. {environment}, {version}, {webhookUrl} and {baseUrl} are filled in.'),
     envFrom: movedVariables('e2e'),
   }),
   ['run', 'env'],
@@ -220,7 +220,7 @@ const phasesSchema = z.strictObject(
 
 const describedService = checkFields(
   z.strictObject({
-    name: objectName.describe('What people call it; shown in every message.'),
+    name: objectName.describe('What people call it. Every message shows it.'),
     repository: z
       .string()
       .min(1)
@@ -307,9 +307,9 @@ export const serviceSchema = checkFields(describedService, ['image', 'phases'], 
   if (image.build === 'none' || image.build.timeoutMinutes <= limit) return
   problem(
     ['phases', 'preflight', 'minutes'],
-    `ends the phase after ${limit} minutes, before the time limit of service.image.build; raise it`,
+    `ends the phase after ${limit} minutes, before the time limit of service.image.build. Raise it`,
   )
-}).describe('What is deployed.')
+}).describe('The service that is deployed.')
 
 export type ServiceConfig = z.infer<typeof serviceSchema>
 export type MigrationsConfig = ServiceConfig['migrations']

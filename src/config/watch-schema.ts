@@ -48,7 +48,7 @@ export type BuiltInMetric = (typeof builtIn)[keyof typeof builtIn]
 export const builtInMetrics: readonly BuiltInMetric[] = Object.values(builtIn)
 
 export const monitorSchema = z.strictObject({
-  minutes: minutes.default(30).describe('How long to watch; fractions are allowed.'),
+  minutes: minutes.default(30).describe('How long to monitor. Fractions are allowed.'),
   everySeconds: z.number().positive().default(15).describe('Time between two samples.'),
   breaches: z
     .int()
@@ -78,12 +78,14 @@ export const monitorSchema = z.strictObject({
         .positive()
         .exactOptional()
         .describe('More error lines per minute than so many times those before the rollout are a breach.'),
-      windowMinutes: minutes.default(5).describe('/billing verify counts the error lines of the last so many minutes.'),
+      windowMinutes: minutes
+        .default(5)
+        .describe('`/billing verify` counts the error lines of the last so many minutes.'),
       maxErrorsPerMinute: z
         .number()
         .min(0)
         .default(0)
-        .describe('More error lines per minute, over all pods together, fail the check of /billing verify.'),
+        .describe('More error lines per minute, over all pods together, fail the check of `/billing verify`.'),
     })
     .prefault({})
     .describe('Regular expressions, matched without regard to case.'),
@@ -99,7 +101,7 @@ const shownColumns = z
   .array(z.string().min(1))
   .default([])
   .describe(
-    'Columns whose values people are shown. Of every other column only the number of different values is told, as it may hold what belongs to a customer.',
+    'Columns whose values people are shown. Every other column shows only how many different values it has, as it may hold customer data.',
   )
 
 export const verifySchema = z.strictObject({
@@ -120,7 +122,7 @@ export const verifySchema = z.strictObject({
       name: shortName,
       title: z.string().min(1).describe('What must hold.'),
       sql: readOnlySql.describe(
-        'One SELECT that finds what breaks it. Any row is a failure; only their number is shown, and of the first few the columns named below.',
+        'One SELECT that finds what breaks it. Any row is a failure. Only their number is shown, and of the first few the columns named below.',
       ),
       columns: shownColumns,
     }),
@@ -130,7 +132,7 @@ export const verifySchema = z.strictObject({
     .number()
     .positive()
     .default(10)
-    .describe('All checks run side by side; what has not answered after this is cut off and unknown.'),
+    .describe('All checks run side by side. Those without an answer by then are cut off and unknown.'),
 })
 
 const tableName = z
@@ -157,4 +159,4 @@ export const diagnoseSchema = z
       .describe('Role with which the service connects. Default: whoever is connected beside Purser.'),
   })
   .prefault({})
-  .describe('What /billing diagnose looks at.')
+  .describe('What `/billing diagnose` looks at.')

@@ -86,7 +86,7 @@ export function readKubernetesYaml(text: string): ReadDocuments {
 }
 
 function tooLong(text: string): string {
-  return `it has ${Math.ceil(text.length / 1024)} KiB; at most ${mostCharacters / 1024} KiB are read`
+  return `it has ${Math.ceil(text.length / 1024)} KiB, but at most ${mostCharacters / 1024} KiB are read`
 }
 
 function wrong(problems: readonly string[]): { readonly ok: false; readonly problems: readonly string[] } {
@@ -115,7 +115,7 @@ function found(document: Document, lines: LineCounter): readonly string[] {
       if (aliases > mostAliases) return visit.BREAK
       const named = alias.resolve(document)
       if (named !== undefined && path.includes(named))
-        problems.push(at(lines, alias.range?.[0] ?? 0, `the alias ${alias.source} stands inside of what it names`))
+        problems.push(at(lines, alias.range?.[0] ?? 0, `the alias ${alias.source} is inside of what it names`))
       return undefined
     },
     Map: (_, { items }) => {
@@ -123,7 +123,7 @@ function found(document: Document, lines: LineCounter): readonly string[] {
       for (const { key } of items) {
         if (!isScalar(key)) continue
         if (keys.has(key.value))
-          problems.push(at(lines, key.range?.[0] ?? 0, `the key ${String(key.value)} stands twice`))
+          problems.push(at(lines, key.range?.[0] ?? 0, `the key ${String(key.value)} is there twice`))
         keys.add(key.value)
       }
     },

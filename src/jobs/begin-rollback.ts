@@ -7,7 +7,6 @@ import { isRestorePlan, type Run } from '../model/run.ts'
 import { takenBack } from '../model/taken-back.ts'
 import { planUndo, type UndoPlan } from '../model/undo-plan.ts'
 import { type RollbackRefusal, whyNotRollBack } from '../model/why-not-roll-back.ts'
-import type { LockStore } from '../store/locks.ts'
 import type { Applied, RunStore } from '../store/runs.ts'
 import { approvalsNeeded } from './approvals-needed.ts'
 import { approversOf } from './approvers.ts'
@@ -21,7 +20,6 @@ import { boundPlan } from './bound-plan.ts'
 
 export interface RollbackDependencies {
   readonly runs: RunStore
-  readonly locks: LockStore
   readonly config: PurserConfig
   readonly enqueue: (run: Run, phase: PhaseName) => Promise<void>
   readonly publish: (run: number) => Promise<void>
@@ -45,14 +43,11 @@ const newest = 20
 /** Tells why this run cannot be rolled back now; undefined when it can. */
 export async function rollbackRefusal(
   run: Run,
-  { runs, locks, config, now }: Omit<RollbackDependencies, 'enqueue' | 'publish'>,
+  { runs, config, now }: Omit<RollbackDependencies, 'enqueue' | 'publish'>,
 ): Promise<RollbackRefusal | undefined> {
-  const [others, lock] = await Promise.all([
-    runs.list({ environment: run.environment, kinds: undoableKinds, limit: newest }),
-    locks.find(run.environment),
-  ])
+  const others = await runs.list({ environment: run.environment, kinds: undoableKinds, limit: newest })
   const hours = config.environments[run.environment]?.policy.rollbackButtonHours ?? 0
-  return whyNotRollBack(run, { others, lock, hours, now: now() })
+  return whyNotRollBack(run, { others, hours, now: now() })
 }
 
 /** Makes the list of what a rollback of this run would undo now. */

@@ -103,7 +103,7 @@ export class PhaseExecutor {
     const phase = this.#deps.phaseOf(run.kind, claim.phase)
     const environment = this.#deps.config.environments[run.environment]
     if (phase === undefined || environment === undefined)
-      throw new Error(`${claim.phase} in ${run.environment} is not in this program's runbook or configuration`)
+      throw new Error(`${claim.phase} in ${run.environment} isn't in Purser's runbook or configuration`)
     const steps = new RecordedSteps(claim, this.#deps.phases)
     const context = contextFor({
       claim,
@@ -248,7 +248,7 @@ function startHeartbeat(claim: Claim, run: Run, phases: PhaseStore, shutdown: Ab
   }
   const beating = setInterval(() => {
     if (Date.now() - heardAt > lostContactMs)
-      work.abort(new Stopped('lost_contact', 'the state database has not answered; another worker may take over'))
+      work.abort(new Stopped('lost_contact', "the state database hasn't answered, so a different worker can take over"))
     void beat()
   }, heartbeatMs)
   const limit = setTimeout(() => {

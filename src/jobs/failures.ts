@@ -45,7 +45,7 @@ export function failureOf(error: unknown, signal: AbortSignal): Failure {
     }
   }
   const message = cause instanceof Error ? cause.message : String(cause)
-  return { code: 'unexpected', message, evidence: stackOf(cause), hint: 'This is a fault of Purser: please report it.' }
+  return { code: 'unexpected', message, evidence: stackOf(cause), hint: 'This is a bug in Purser. Please report it.' }
 }
 
 function verdictOnStop(code: StopCode): Handling {

@@ -83,7 +83,7 @@ export class JobSystem {
     try {
       await add()
     } catch (error) {
-      this.#log.warn({ err: error, what }, 'queue store is away; the reconciler adds the job when it is back')
+      this.#log.warn({ err: error, what }, 'queue store is away, the reconciler adds the job when it is back')
     }
   }
 }

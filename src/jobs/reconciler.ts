@@ -3,7 +3,7 @@ import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import { TransitionRefused } from '../model/errors.ts'
 import { freezeAt, isFrozen } from '../model/freeze.ts'
-import type { Lock } from '../model/lock.ts'
+import { isHeldByLock, type Lock } from '../model/lock.ts'
 import type { LockStore } from '../store/locks.ts'
 import { approversOf } from './approvers.ts'
 import type { Applied, RunStore } from '../store/runs.ts'
@@ -70,7 +70,8 @@ async function remind(
 ): Promise<void> {
   const run = await runs.get(number)
   const frozen = isFrozen(run) && freezeAt(policy.freezes, new Date(), timeZone) !== undefined
-  if (frozen || (await locks.find(run.environment)) !== undefined) return
+  const locked = isHeldByLock(run.kind) && (await locks.find(run.environment)) !== undefined
+  if (frozen || locked) return
   const given = run.approvals.filter(({ decision, planHash }) => decision === 'approved' && planHash === run.planHash)
   const asked = approversOf(run, policy).filter((approver) => !given.some(({ user }) => user === approver))
   await sweeps.remind(run, asked)

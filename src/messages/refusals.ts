@@ -20,19 +20,17 @@ export function rollbackRefusalText(
   const number = `#${run.number}`
   switch (refusal.reason) {
     case 'not_undoable':
-      return `Run ${number} is a ${run.kind}; only deploys and restores can be rolled back.`
+      return `Run ${number} is a ${run.kind}. Only deploys and restores can be rolled back.`
     case 'rolled_back':
-      return `Run ${number} is already being rolled back, or was, by run #${refusal.by}.`
+      return `Run ${number} already has a rollback: run #${refusal.by}.`
     case 'not_finished':
-      return `Run ${number} is still ${run.status === 'awaiting_approval' ? 'waiting' : 'running'}. Cancel it first: /billing cancel ${number}`
+      return `Run ${number} is still ${run.status === 'awaiting_approval' ? 'waiting' : 'running'}. Cancel it first: \`/billing cancel ${number}\``
     case 'nothing_to_put_back':
-      return `Run ${number} has changed nothing that could be put back.`
-    case 'locked':
-      return `${run.environment} is locked (${refusal.lock.reason}). /billing unlock, then /billing rollback ${number}`
+      return `Run ${number} has no changes to roll back.`
     case 'too_late':
-      return `Run ${number} ended more than ${refusal.hours} h ago; deploy the version you want instead.`
+      return `Run ${number} ended more than ${refusal.hours} h ago. Deploy the version you want instead.`
     case 'changed_since':
-      return `Run #${refusal.by} has changed ${run.environment} since. Roll that one back first: /billing rollback #${refusal.by}`
+      return `Run #${refusal.by} has changed ${run.environment} since. Roll that one back first: \`/billing rollback #${refusal.by}\``
   }
 }
 
@@ -44,22 +42,22 @@ export type RollbackDialogRefusal =
   | { readonly reason: 'revisions_unseen'; readonly why: string }
 
 export function rollbackDialogRefusalWords(run: number, refusal: RollbackDialogRefusal): RefusalWords {
-  const another = `Choose one that has served: /billing rollback #${run} --to-revision K`
+  const another = `Choose one that was healthy: \`/billing rollback #${run} --to-revision K\``
   switch (refusal.reason) {
     case 'paused':
       return {
-        why: `Deployment ${refusal.deployment} is paused: what is put back would not be rolled out.`,
-        next: `kubectl rollout resume deployment/${refusal.deployment}, then ask again.`,
+        why: `Deployment ${refusal.deployment} is paused, so a rollback wouldn't be rolled out.`,
+        next: `Run kubectl rollout resume deployment/${refusal.deployment}, then try again.`,
       }
     case 'foreign_change':
       return {
-        why: `${foreignChangeSentence(refusal.change)} A rollback would take that away too, so it stops.`,
-        next: 'Put the deployment back by hand if it must go, or deploy the version that you want.',
+        why: `${foreignChangeSentence(refusal.change)} Rolling back would overwrite that, so Purser won't.`,
+        next: 'Roll the Deployment back by hand, or deploy the version you want.',
       }
     case 'no_such_revision':
       return { why: `Deployment ${refusal.deployment} has no revision ${refusal.revision}.`, next: another }
     case 'runs_now':
-      return { why: `Revision ${refusal.revision} is what runs now.`, next: another }
+      return { why: `Revision ${refusal.revision} already runs.`, next: another }
     case 'unproven':
       return {
         why: `Revision ${refusal.revision} ${healthWords({ health: refusal.health, current: false })}.`,
@@ -69,8 +67,8 @@ export function rollbackDialogRefusalWords(run: number, refusal: RollbackDialogR
       return schemaTooNewWords(run, refusal.schema)
     case 'revisions_unseen':
       return {
-        why: `The cluster could not be asked which revisions there are: ${refusal.why}.`,
-        next: `Without --to-revision the rollback goes back to what stood there before run #${run}.`,
+        why: `Couldn't check the revisions in the cluster: ${refusal.why}.`,
+        next: `Without --to-revision, you roll back to the state before run #${run}.`,
       }
   }
 }
@@ -78,13 +76,13 @@ export function rollbackDialogRefusalWords(run: number, refusal: RollbackDialogR
 /** Says that the version which a rollback would bring back cannot run on the schema that stays. */
 export function schemaTooNewWords(run: number, schema: SchemaRefusal): RefusalWords {
   const { text, next } = schemaRefusalWords(schema)
-  const after = schema.backupOfRun === undefined ? '' : `, then /billing rollback #${run}`
+  const after = schema.backupOfRun === undefined ? '' : `, then \`/billing rollback #${run}\``
   return { why: sentence(text), next: `${next}${after}` }
 }
 
-/** Words why the cluster was not seen, after "could not be asked: ". */
+/** Words why the cluster was not seen, after a colon. */
 export function noAnswerWithin(seconds: number): string {
-  return `it did not answer within ${seconds} s or refused to`
+  return `no answer within ${seconds} s`
 }
 
 /** Words a revision's health, as in "never became healthy" after "Revision 3". */
@@ -93,63 +91,62 @@ export function healthWords({ health, current }: Pick<RevisionChoice, 'health' |
     case 'serves':
       return current ? 'runs now' : 'still serves'
     case 'served':
-      return 'has served'
+      return 'was healthy'
     case 'failed':
       return 'never became healthy'
     case 'unknown':
-      return current ? 'is not healthy now' : 'was never seen healthy by Purser'
+      return current ? "isn't healthy now" : 'was never seen healthy by Purser'
   }
 }
 
 /** Words the run, and why nothing can be done to it now, without a full stop, as errors are. */
 export function transitionRefusalText(run: number, refusal: TransitionRefusal): string {
-  return `run #${run}: ${transitionText(run, refusal)}`
+  if (refusal.reason === 'wrong_status') return `run #${run} ${statusWords[refusal.status]}`
+  return `run #${run}: ${transitionText(refusal)}`
 }
 
-function transitionText(run: number, refusal: TransitionRefusal): string {
+function transitionText(refusal: Exclude<TransitionRefusal, { reason: 'wrong_status' }>): string {
   switch (refusal.reason) {
-    case 'wrong_status':
-      return `the run is ${statusWords[refusal.status]}`
     case 'phase_not_under_way':
-      return `${refusal.phase} is not under way`
+      return `${refusal.phase} isn't running`
     case 'taken_back':
-      return `run #${refusal.by} takes its changes back; deploy again instead`
+      return `run #${refusal.by} rolls it back. Start a new deploy instead`
     case 'no_failed_phase':
       return 'no phase has failed'
     case 'stale_plan':
-      return 'the plan has changed since this button was shown'
+      return 'the plan has changed. Review the new one'
     case 'already_approved':
-      return 'you have already approved this plan'
+      return 'you already approved this plan'
     case 'not_watched':
-      return `Run #${run} is not being watched any more.`
+      return 'monitoring already ended'
     case 'same_decision':
-      return 'That has been decided already.'
+      return 'that was already decided'
     case 'other_decision':
-      return `The watch of run #${run} is being ended: ${decisionWords[refusal.decision]}.`
+      return `that was already decided: ${decisionWords[refusal.decision]}`
     case 'nothing_broken':
-      return `Nothing has gone wrong in run #${run} so far; Finish now ends its watch.`
+      return 'no rule is broken'
     case 'rule_broken':
-      return `A rule has been broken in run #${run}: roll back, keep watching or stop watching.`
+      return 'a rule is broken. Roll back, keep monitoring or stop'
   }
 }
 
 const statusWords: Readonly<Record<RunStatus, string>> = {
-  planning: 'still being planned',
-  awaiting_approval: 'waiting for approval',
-  executing: 'running',
-  cancelling: 'being cancelled',
+  planning: 'is still being planned',
+  awaiting_approval: 'is waiting for approval',
+  executing: 'is running',
+  cancelling: 'is being cancelled',
   failed: 'failed',
-  left: 'failed and left as it is',
-  planned: 'a dry run',
-  succeeded: 'finished',
-  rejected: 'rejected',
+  left: 'already ended',
+  planned: 'is a dry run',
+  succeeded: 'already ended',
+  rejected: 'was rejected',
   expired: 'expired',
-  cancelled: 'cancelled',
+  cancelled: 'was cancelled',
 }
 
 const decisionWords: Readonly<Record<WatchDecision, string>> = {
-  finish: 'somebody finished it',
-  keep: 'it goes on',
-  stop: 'somebody stopped it',
-  roll_back: 'it is rolled back',
+  finish: 'monitoring ended',
+  keep: 'monitoring continues',
+  stop: 'monitoring was stopped',
+  roll_back: 'roll back',
 }

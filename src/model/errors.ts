@@ -36,8 +36,8 @@ export class EnvironmentBusy extends PurserError {
 
   constructor(environment: string, holder: number | undefined) {
     const who = holder === undefined ? 'another run' : `run #${holder}`
-    super(`${who} is running in ${environment}; one run at a time changes an environment`, {
-      hint: `Wait for it to finish, or cancel it: /billing cancel${holder === undefined ? '' : ` #${holder}`}`,
+    super(`${who} is already changing ${environment}`, {
+      hint: `Wait for it, or cancel it: \`/billing cancel${holder === undefined ? '' : ` #${holder}`}\``,
     })
     this.holder = holder
   }
@@ -69,6 +69,6 @@ export class UnknownRun extends PurserError {
   readonly code = 'unknown_run'
 
   constructor(run: number) {
-    super(`there is no run #${run}`, { hint: 'See /billing history for the runs there are.' })
+    super(`there's no run #${run}`, { hint: 'See `/billing history`.' })
   }
 }

@@ -36,5 +36,5 @@ function drift(thing: string, planned: Identity, now: Identity): readonly PlanDi
   if (planned.id !== undefined && now.id === undefined)
     return [{ now: `which ${thing} it is can no longer be read (${now.address})`, planned: planned.id }]
   const [before, after] = planned.id === undefined ? [planned.address, now.address] : [planned.id, now.id]
-  return before === after ? [] : [{ now: `the ${thing} is another one (${after})`, planned: before }]
+  return before === after ? [] : [{ now: `the ${thing} has changed (${after})`, planned: before }]
 }

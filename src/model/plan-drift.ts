@@ -56,7 +56,7 @@ function migrationDrift(approved: DeployPlan, now: DeployPlan, own: readonly Eff
     ...approved.migrations.flatMap(({ file, sha256 }): readonly PlanDifference[] => {
       const there = pending.get(file)
       if (there === undefined) return ours.has(file) ? [] : [{ now: `${file} is applied already`, planned: 'apply it' }]
-      return there.sha256 === sha256 ? [] : [{ now: `${file} has another content`, planned: sha256.slice(0, 12) }]
+      return there.sha256 === sha256 ? [] : [{ now: `${file} has changed`, planned: sha256.slice(0, 12) }]
     }),
     ...now.migrations
       .filter(({ file }) => !planned.has(file))
@@ -123,8 +123,8 @@ function endpointDrift(
       {
         now:
           now === undefined
-            ? `Stripe endpoint ${planned.id} was deleted, or has another URL`
-            : `Stripe endpoint ${now.id} stands in the place of ${planned.id}`,
+            ? `Stripe endpoint ${planned.id} was deleted, or has a different URL`
+            : `Stripe endpoint ${now.id} replaced ${planned.id}`,
         planned: action,
       },
     ]
@@ -142,7 +142,7 @@ function secretDrift(
   const expected = effects.at(-1)?.after?.fingerprint ?? planned
   if (expected === now) return []
   if (now === undefined) return [{ now: "the Secret's key is gone", planned: `fingerprint ${expected}` }]
-  return [{ now: `the Secret holds another value (fingerprint ${now})`, planned: expected ?? 'no value' }]
+  return [{ now: `the Secret holds a different value (fingerprint ${now})`, planned: expected ?? 'no value' }]
 }
 
 const suspension = /^spec\.suspend\b/

@@ -6,35 +6,34 @@ import type { SchemaRefusal } from './schema-compatibility.ts'
  * their error.
  */
 
-/**
- * Words a foreign change: "kubectl-set changed deployment valuecanvas-api at 11:20 UTC, after run #2 had set it: it
- * runs api:v3, not api:v2."
- */
+/** Words a foreign change: "kubectl-set changed Deployment valuecanvas-api at 11:20 UTC after run #2: it runs api:v3, not api:v2." */
 export function foreignChangeSentence(change: ForeignChange): string {
   const { deployment, manager, at, otherRun, changeCause, since, image, recordedImage, lines } = change
-  const who = manager ?? (otherRun === undefined ? 'Somebody' : `Purser run #${otherRun}`)
+  const who = manager ?? (otherRun === undefined ? 'An unknown client' : `Purser run #${otherRun}`)
   const time = at === undefined ? '' : ` at ${at.slice(11, 16)} UTC`
   const why = changeCause === undefined ? '' : ` (“${changeCause}”)`
-  const when = since.kind === 'planned' ? 'since the plan was made' : `after run #${since.run} had set it`
+  const when = since.kind === 'planned' ? 'since the plan was made' : `after run #${since.run}`
   const not = recordedImage === undefined ? '' : `, not ${recordedImage}`
   const [first = `it runs ${image}${not}`, ...others] = lines
   const rest = others.length === 0 ? '' : ` and ${others.length} more`
-  return `${who} changed deployment ${deployment}${time}${why}, ${when}: ${first}${rest}.`
+  return `${who} changed Deployment ${deployment}${time}${why} ${when}: ${first}${rest}.`
 }
 
 /** Words why a version cannot run on the schema, as an error's message, and what to do instead. */
 export function schemaRefusalWords(refusal: SchemaRefusal): { readonly text: string; readonly next: string } {
-  const { version, environment, reasons, nearest, backupOfRun } = refusal
-  const forward =
-    nearest === undefined
-      ? 'No other version that ran here is known to run on it.'
-      : `Nearest version that can: ${nearest} (/billing deploy ${nearest}).`
-  const back =
-    backupOfRun === undefined
-      ? 'There is no backup from before it.'
-      : `To go back to ${version}, restore the backup from before it first: /billing restore #${backupOfRun}`
+  const { version, environment, reasons } = refusal
   return {
-    text: `the schema of ${environment} is too new for ${version}: ${reasons.join('; ')}`,
-    next: `${forward} ${back}`,
+    text: `${version} can't run on the current schema of ${environment}: ${reasons.join(', ')}`,
+    next: waysOut(refusal),
   }
+}
+
+function waysOut({ nearest, backupOfRun }: SchemaRefusal): string {
+  const forward = nearest === undefined ? undefined : `deploy ${nearest}: \`/billing deploy ${nearest}\``
+  const back =
+    backupOfRun === undefined ? undefined : `restore the earlier backup: \`/billing restore #${backupOfRun}\``
+  if (forward === undefined && back === undefined)
+    return "Purser knows no other version that can, and there's no earlier backup."
+  if (forward === undefined) return `Purser knows no other version that can. To go back, ${back}`
+  return back === undefined ? `There's no earlier backup. Instead, ${forward}` : `Either ${forward}. Or ${back}`
 }

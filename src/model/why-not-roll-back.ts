@@ -1,5 +1,4 @@
 import { isUndoable } from './kinds.ts'
-import type { Lock } from './lock.ts'
 import { rollbackUntil } from './rollback-window.ts'
 import { isRestorePlan, type Run } from './run.ts'
 import { watchChoices } from './watch.ts'
@@ -12,7 +11,6 @@ export type RollbackRefusal =
   /** It waits or executes, and nobody watches it, so it has to be cancelled first. */
   | { readonly reason: 'not_finished' }
   | { readonly reason: 'nothing_to_put_back' }
-  | { readonly reason: 'locked'; readonly lock: Lock }
   /** It ended longer ago than the policy allows, however it ended. */
   | { readonly reason: 'too_late'; readonly hours: number }
   /** A later run has changed the environment, so what was there before would be put over what is there now. */
@@ -21,7 +19,6 @@ export type RollbackRefusal =
 export interface RollbackFacts {
   /** The deploys and restores of the run's environment; earlier ones do no harm. */
   readonly others: readonly (Pick<Run, 'number' | 'hasEffects'> & Partial<Pick<Run, 'plan' | 'status'>>)[]
-  readonly lock: Lock | undefined
   /** The environment's `policy.rollbackButtonHours`. */
   readonly hours: number
   readonly now: Date
@@ -33,12 +30,11 @@ const unfinished: readonly Run['status'][] = ['planning', 'awaiting_approval', '
  * Tells why this run cannot be rolled back; undefined when it can. Whoever begins a rollback, a person in the dialog or
  * the reconciler for a decided watch, asks this and nothing else. Pure.
  */
-export function whyNotRollBack(run: Run, { others, lock, hours, now }: RollbackFacts): RollbackRefusal | undefined {
+export function whyNotRollBack(run: Run, { others, hours, now }: RollbackFacts): RollbackRefusal | undefined {
   if (!isUndoable(run)) return { reason: 'not_undoable' }
   if (run.rolledBackBy !== undefined) return { reason: 'rolled_back', by: run.rolledBackBy }
   if (unfinished.includes(run.status) && !watchChoices(run).includes('roll_back')) return { reason: 'not_finished' }
   if (!run.hasEffects) return { reason: 'nothing_to_put_back' }
-  if (lock !== undefined) return { reason: 'locked', lock }
   const until = rollbackUntil(run, hours)
   if (until !== undefined && until < now) return { reason: 'too_late', hours }
   const above = others.find((other) => other.number > run.number && other.hasEffects && !leadsBefore(other, run))

@@ -66,7 +66,7 @@ function partsOf(value: string): Parts | undefined {
 
 /**
  * Returns the password of a URL, as written and decoded; `'none'` when it is a URL without one, which is no secret;
- * undefined when it is no URL. A password that equals the user name is left to the shapes: as a bare word it hides
+ * undefined when it isn't a URL. A password that equals the user name is left to the shapes: as a bare word it hides
  * nothing.
  */
 function passwordOf(value: string): readonly string[] | 'none' | undefined {

@@ -9,8 +9,7 @@ export function weaknessesOf(value: string, words: readonly string[]): readonly 
 }
 
 function weaknessOf(secret: string, words: readonly string[]): string | undefined {
-  if (secret.length < shortestSecret)
-    return `has fewer than ${shortestSecret} characters: it is not masked where it stands by itself`
+  if (secret.length < shortestSecret) return `has fewer than ${shortestSecret} characters: it isn't masked on its own`
   const small = secret.toLowerCase()
   if (words.some((word) => word.toLowerCase() === small))
     return 'is a word of the configuration: that word is masked wherever people read it'

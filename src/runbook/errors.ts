@@ -85,8 +85,8 @@ export class PlanOutdated extends PurserError {
   constructor(differences: readonly PlanDifference[]) {
     const [first = 'it cannot be compared', ...others] = differences.map(differenceWords)
     const more = others.length === 0 ? '' : ` (and ${counted(others.length, 'other difference')})`
-    super(`the approved plan no longer holds: ${first}${more}`, {
-      hint: 'The plan is made again and needs a new approval.',
+    super(`the approved plan is out of date: ${first}${more}`, {
+      hint: 'Planning again. It needs a new approval.',
       evidence: others.length === 0 ? [] : [first, ...others],
     })
   }

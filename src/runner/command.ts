@@ -56,7 +56,7 @@ export async function runCommand(command: Command, signal: AbortSignal): Promise
     return {
       type: 'failed',
       code: 'command_not_found',
-      message: `running ${program}: there is no such program where commands run`,
+      message: `running ${program}: no such program where commands run`,
       hint: `Install ${program} there (docs/runner.md), or correct the command in the configuration.`,
     }
   const started = performance.now()
@@ -80,7 +80,7 @@ export async function runCommand(command: Command, signal: AbortSignal): Promise
       type: 'failed',
       code: 'command_timed_out',
       message: `running ${program}: not done after ${inWords(timeoutMs)}`,
-      hint: 'See what it was doing last; raise its time limit if it only needs longer.',
+      hint: 'Check its last output. If it only needs longer, raise its time limit.',
     }
   return { type: 'exited', exitCode, milliseconds: Math.round(performance.now() - started) }
 }

@@ -90,7 +90,7 @@ class Conversation {
 
 async function greet(conversation: Conversation, mine: Promise<void>): Promise<void> {
   const hello = await conversation.next()
-  if (hello?.type !== 'hello') throw new ProtocolError('the first message is no hello')
+  if (hello?.type !== 'hello') throw new ProtocolError("the first message isn't a hello")
   if (hello.version !== protocolVersion)
     throw new ProtocolError(`it speaks version ${protocolVersion}, and Purser ${hello.version}`)
   const turn = mine.then(() => 'mine' as const)

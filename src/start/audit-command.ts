@@ -8,12 +8,11 @@ import { type AuditScope, verifyAudit } from '../store/audit-verification.ts'
 import { StateDatabase, statePool } from '../store/database.ts'
 
 const usage = `usage: npm run audit -- verify [RUN] [ID:HASH …]
-  RUN       looks at the events from the first to the last one of this run, and at its decisions and effects
-            (42, or '#42' with quotes: a shell takes # for a comment); without it at everything
+  RUN       checks only this run: its events, decisions and effects (42, or '#42' with quotes)
   ID:HASH   an audit head from a thread, a report or the log: the event must still be there
 
-STATE_DATABASE_URL and PURSER_AUDIT_KEY are those of npm start. Nothing is changed.
-It ends with 0 when nothing is wrong, 1 when something is, 2 when it could not look.`
+STATE_DATABASE_URL and PURSER_AUDIT_KEY are those of npm start. Nothing changes.
+Exit codes: 0 nothing is wrong, 1 something is, 2 the audit couldn't be checked.`
 
 interface Question {
   readonly scope: AuditScope

@@ -64,6 +64,7 @@ export function commandContext(parts: CommandParts): CommandContext {
     },
     isFirst: (keys) => requests.first(keys),
     lookRate: new LookRate(),
+    tagNames: (withinMs) => repository.tagNames(AbortSignal.timeout(withinMs)),
     versions: () => repository.tags(AbortSignal.timeout(versionsLimitMs)),
     backups: (environment) => keptBackups(db, environment),
     rowsNow: (environment, tables) =>

@@ -17,7 +17,7 @@ export async function closeDataDirectories(
   await mkdir(join(dataDirectory, 'workspaces'), { recursive: true, mode: 0o700 })
   for (const directory of [dataDirectory, ...below]) await close(directory, log)
   if (!below.includes(backupDirectory) && (await openToOthers(backupDirectory)))
-    log.warn(`others may enter ${backupDirectory}, where backups are kept; chmod 700 closes it`)
+    log.warn(`others can enter the backup directory ${backupDirectory}. Close it: chmod 700`)
 }
 
 async function close(directory: string, log: Pick<Logger, 'warn'>): Promise<void> {

@@ -29,7 +29,7 @@ export async function chooseRunner(
     throw new ConfigError(
       'purser.yaml',
       [`runner: is required, and there is none. ${sentence}`],
-      'Put a runner beside Purser and name its socket in PURSER_RUNNER, or install bubblewrap (docs/runner.md); or write runner: optional.',
+      'Put a runner beside Purser and name its socket in PURSER_RUNNER, or install bubblewrap (docs/runner.md). Or write runner: optional.',
     )
   log.warn(`${sentence} docs/runner.md says how to keep them apart`)
   return runner

@@ -37,7 +37,6 @@ export function startWorkers(parts: WorkerParts): void {
   const publish = (run: number) => jobs.publish(run)
   const rollbacks = {
     runs,
-    locks,
     config,
     publish,
     enqueue: jobs.enqueue.bind(jobs),

@@ -16,7 +16,7 @@ export async function beginChain(sql: Sql, keys: AuditKeys): Promise<void> {
   const text =
     former === undefined
       ? 'the first event'
-      : `takes over ${former.sequence} events of the former format, the newest of which has the hash ${former.hash}`
+      : `takes over ${former.sequence} events of the previous format, the newest with hash ${former.hash}`
   const facts = { former: former === undefined ? null : { sequence: former.sequence, hash: former.hash } }
   let head = await append(sql, keys, former, [{ run: undefined, ...who, kind: chainBegun, text, facts }])
   for (let after = 0; ;) {

@@ -114,8 +114,8 @@ export async function leaveLock(
   const { locked, ended } = await lockIn(sql, db, { environment, reason, by, source, until })
   if (!locked) return
   const former = ended === undefined ? '' : `The lock “${ended.reason}” has ended. `
-  const end = until === undefined ? 'until somebody unlocks it' : `until ${utc(until)}`
-  const text = `${former}${environment} is locked now, ${end}: ${reason}. /billing unlock ${environment} opens it.`
+  const end = until === undefined ? 'until it is unlocked' : `until ${utc(until)}`
+  const text = `${former}${environment} is locked now, ${end}: ${reason}. To unlock: \`/billing unlock ${environment}\``
   await insertPost(sql, number, { kind: 'note', text })
 }
 

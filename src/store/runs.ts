@@ -172,7 +172,7 @@ export class RunStore {
         run: number,
         ...who,
         kind: 'approval_lapsed',
-        text: `${approval.user} may not approve now`,
+        text: `${approval.user} can't approve now`,
         facts: { approval },
       })
     const after = await loadRun(sql, number)

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { grammar } from '../../src/commands/grammar.ts'
 import { homePresses } from '../../src/commands/home.ts'
-import { dialogs, presses } from '../../src/commands/interactions.ts'
+import { answerPresses, dialogs, presses } from '../../src/commands/interactions.ts'
 import { connect } from '../../src/commands/slack-app.ts'
 import { knownSecret, openStores, type TestStores } from '../store/stores.ts'
 import { alex, commandContexts, dana } from './command-context.ts'
@@ -150,7 +150,9 @@ it('nothing is connected to Slack that the audit does not meet', () => {
   const { handlers } = slack()
   const known = [
     'command /billing',
-    ...[...Object.keys(presses), ...Object.keys(homePresses)].map((id) => `action ${id}`),
+    ...[...Object.keys(presses), ...Object.keys(answerPresses), ...Object.keys(homePresses)].map(
+      (id) => `action ${id}`,
+    ),
     ...Object.keys(dialogs).map((id) => `view ${id}`),
     // Opening App Home is a look, and in the audit as one.
     'event app_home_opened',
@@ -172,5 +174,5 @@ it('what cannot be recorded is not carried out', async () => {
   })
   const room = slack({ ...context, runs })
   expect(await audited(() => room.type('deploy v1.2.0'))).toEqual([])
-  expect(room.said).toEqual([expect.stringContaining('nothing was changed')])
+  expect(room.said).toEqual([expect.stringContaining('Nothing changed')])
 })

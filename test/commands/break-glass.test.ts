@@ -29,7 +29,7 @@ describe('a rollback by break-glass', () => {
     const run = await failedWithEffects()
     const context = strict([])
     const audit = await changesNothing(async () => {
-      expect(await types(run, context)).toBe('You may not roll back production without approval. Nothing was changed.')
+      expect(await types(run, context)).toBe("You can't roll back production without approval.")
     })
     expect(audit).toEqual([expect.stringContaining('UDANA refused ')])
   })
@@ -63,7 +63,7 @@ describe('a rollback by break-glass', () => {
     expect(context.enqueued).toEqual([`#${rollback?.number} undo`])
     expect(context.announced).toEqual([
       expect.stringMatching(
-        /^CDEPLOYS :warning: \*Break-glass:\* <@UDANA> began the rollback of run \*#\d+\* in \*production\* without approval \(run \*#\d+\*\): payments fail/,
+        /^CDEPLOYS :warning: \*Break-glass:\* <@UDANA> is rolling back run \*#\d+\* in \*production\* without approval \(run \*#\d+\*\): payments fail/,
       ),
     ])
     const events = await stores.runs.events(rollback?.number ?? 0)
@@ -81,7 +81,7 @@ describe('a rollback by break-glass', () => {
     await changesNothing(async () => {
       expect(
         await said(later, dana, (noting) => confirmRollback('UDANA', metadata, 'payments fail', noting)),
-      ).toContain('You may not roll back production without approval.')
+      ).toContain("You can't roll back production without approval.")
     })
   })
 

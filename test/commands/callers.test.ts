@@ -135,9 +135,7 @@ describe('when Slack does not tell who somebody is', () => {
     const door = await openFrontDoor(contextWith(directory))
     const audit = await changesNothing(async () => {
       const [answer] = await door.does(types({ user: 'UDANA' }, 'CDEPLOYS', 'deploy v1.2.0'))
-      expect(answer).toMatch(
-        /Who you are could not be found out: asking who.*: no answer in time\. Try again in a minute/,
-      )
+      expect(answer).toMatch(/Couldn't check who you are: asking who.*: no answer in time\. Try again in a minute/)
     })
     expect(audit).toEqual([expect.stringContaining('UDANA refused /billing deploy v1.2.0')])
     await door.close()
@@ -179,7 +177,7 @@ describe('a group that Slack does not tell the members of', () => {
     const context = contextWith(unread, { config: configWith(policy) })
     const audit = await changesNothing(async () => {
       const answer = await deploys(sam, 'v1.2.0', context)
-      expect(answer).toContain('Whether you may start or change runs in production could not be found out')
+      expect(answer).toContain("Couldn't check whether you can start or change runs in production")
       expect(answer).toContain('Slack says missing_scope')
       expect(answer).toContain('<!subteam^SOPS>')
     })
@@ -198,7 +196,8 @@ describe('a group that Slack does not tell the members of', () => {
       readAt: new Date(Date.now() - 40 * 60_000),
       trouble: 'reading the members of group SOPS: Slack says missing_scope',
     }
-    const noted = 'Who is in <!subteam^SOPS> was last read 40m ago, and counted so: reading the members of group SOPS'
+    const noted =
+      "Couldn't refresh the members of <!subteam^SOPS>, last read 40m ago: reading the members of group SOPS"
     const context = () => contextWith({ groupMembers: async () => old }, { config: configWith(policy) })
     const ola = { user: 'UOLA', channel: 'CDEPLOYS' }
 
@@ -212,7 +211,7 @@ describe('a group that Slack does not tell the members of', () => {
 
     it('refuses the others, and tells them too', async () => {
       const answer = await said(context(), sam, (noting) => openDeployDialog(sam, { dryRun: false }, noting))
-      expect(answer).toContain('You may not start or change runs in production.')
+      expect(answer).toContain("You can't start or change runs in production.")
       expect(answer).toContain(noted)
     })
 
@@ -267,7 +266,7 @@ describe('a request that comes again', () => {
     const isFirst = async () => Promise.reject(new Error('gone'))
     const door = await openFrontDoor({ ...contextWith({}), isFirst })
     expect(String(await door.does(presses({ user: 'UDANA' }, 'CDEPLOYS', 'approve', '{"run":1}')))).toContain(
-      'could not do that now',
+      'Something went wrong. Nothing changed.',
     )
     await door.close()
   })
@@ -284,9 +283,7 @@ describe('a flood of looks', () => {
     expect(answers.filter((answer) => answer === '')).toHaveLength(1)
     const link = `https://example.slack.com/archives/CDEPLOYS/p${run?.number}`
     for (const answer of answers.filter((text) => text !== ''))
-      expect(answer).toBe(
-        `Run <${link}|#${run?.number}> verifies production already: its board will tell. Nothing else was begun.`,
-      )
+      expect(answer).toBe(`Run <${link}|#${run?.number}> is already verifying production. Follow its board.`)
     expect(await said(context, sam, () => verify(sam, 'staging', context))).toBe('')
     expect(context.enqueued).toHaveLength(2)
   })
@@ -323,7 +320,7 @@ describe('a flood of looks', () => {
     now = new Date(now.getTime() + 20_000)
     const audit = await changesNothing(async () => {
       expect(await look()).toBe(
-        'You have looked 10 times within a minute. Nothing was changed.\nWait 40 s, then look again. Deploy, rollback and lock are not counted.',
+        "You checked 10 times within a minute. Nothing changed.\nWait 40 s. Deploys, rollbacks and locks aren't limited.",
       )
       expect(await look(alex)).not.toContain('within a minute')
     })

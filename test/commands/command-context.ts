@@ -143,6 +143,7 @@ export function commandContexts(stores: () => TestStores) {
       mask: (value) => maskDeep(value, maskOf(new KnownSecrets([new Sensitive(knownSecret)])), slackStructure),
       isFirst: (keys) => new RequestStore(stores().db).first(keys),
       lookRate: new LookRate(),
+      tagNames: async () => ['nightly', 'v1.1.0', 'v1.2.0'],
       versions: async () => [
         { name: 'v1.2.0', createdAt: '2026-01-05T10:00:00Z' },
         { name: 'nightly', createdAt: '2026-01-04T10:00:00Z' },

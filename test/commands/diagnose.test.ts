@@ -85,7 +85,7 @@ describe('a button that mends something', () => {
     const context = openContext()
     const run = await diagnosed(context)
     const audit = await changesNothing(async () =>
-      expect(await presses(sam, run, 'resume_cronjob', context)).toContain('You may not approve'),
+      expect(await presses(sam, run, 'resume_cronjob', context)).toContain("You can't approve"),
     )
     expect(audit).toHaveLength(1)
   })
@@ -96,7 +96,7 @@ describe('a button that mends something', () => {
     await presses(alex, run, 'resume_cronjob', context)
     await changesNothing(async () =>
       expect(await presses(dana, run, 'run_cronjob', context)).toContain(
-        `Run #${run.number + 1} acts on this diagnosis`,
+        `Run #${run.number + 1} is already fixing this`,
       ),
     )
   })
@@ -113,9 +113,9 @@ describe('a button that mends something', () => {
     const context = openContext()
     const run = await diagnosed(context)
     await changesNothing(async () => {
-      expect(await presses(alex, run, 'enable_endpoint', context)).toContain('does not propose that')
+      expect(await presses(alex, run, 'enable_endpoint', context)).toContain("doesn't propose that fix")
       const later = openContext({ now: () => new Date(Date.now() + 45 * 60_000) })
-      expect(await presses(alex, run, 'resume_cronjob', later)).toContain('45 minutes old')
+      expect(await presses(alex, run, 'resume_cronjob', later)).toContain('45 min old')
     })
   })
 
@@ -135,7 +135,7 @@ describe('a button that mends something', () => {
     const run = await diagnosed(context, { ...example.diagnosis, causes: [cause] })
     await changesNothing(async () => {
       expect(await presses(dana, run, 'deploy', context)).toContain('Reading the tags')
-      expect(await presses(alex, run, 'deploy', context)).toContain('You may not start')
+      expect(await presses(alex, run, 'deploy', context)).toContain("You can't start")
     })
   })
 })

@@ -1,12 +1,15 @@
 import type { ModalView } from '@slack/types'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { teamId } from '../../sandbox/slack/workspace.ts'
+import { viewIds } from '../../src/messages/board/actions.ts'
 import { confirmDeploy, openDeployDialog } from '../../src/commands/deploy.ts'
 import type { Answer } from '../../src/commands/respond.ts'
 import { confirmLock, openLockDialog } from '../../src/commands/lock.ts'
 import { submitted } from '../../src/commands/dialogs/submitted.ts'
 import { expectSlackTakesView, shown } from '../messages/slack-takes.ts'
 import { openStores, type TestStores } from '../store/stores.ts'
-import { commandContexts, dana, said, sam } from './command-context.ts'
+import { commandContexts, dana, member, said, sam } from './command-context.ts'
+import { openFrontDoor, submits } from './front-door.ts'
 
 let stores: TestStores
 beforeAll(async () => {
@@ -58,8 +61,10 @@ describe('a deploy without a version', () => {
     const { private_metadata: metadata = '' } = await opened(await openDeployDialog(dana, nothing, context))
     const dialog = submitted('USAM', metadata, { version: { version: option('v1.1.0') } })
     await changesNothing(async () => {
-      expect(await said(context, sam, () => openDeployDialog(sam, nothing, context))).toContain('You may not')
-      expect(await said(context, sam, () => confirmDeploy(dialog, context))).toContain('You may not')
+      expect(await said(context, sam, () => openDeployDialog(sam, nothing, context))).toContain(
+        "You can't start or change runs",
+      )
+      expect(await said(context, sam, () => confirmDeploy(dialog, context))).toContain("You can't start or change runs")
     })
   })
 
@@ -94,8 +99,36 @@ describe('a lock without a reason', () => {
       reason: { reason: { value: 'because' } },
     })
     await changesNothing(async () => {
-      expect(await said(context, sam, () => openLockDialog(sam, undefined, context))).toContain('You may not')
-      expect(await said(context, sam, () => confirmLock(dialog, context))).toContain('You may not')
+      expect(await said(context, sam, () => openLockDialog(sam, undefined, context))).toContain(
+        "You can't start or change runs",
+      )
+      expect(await said(context, sam, () => confirmLock(dialog, context))).toContain("You can't start or change runs")
     })
+  })
+})
+
+describe('what is wrong in a dialog', () => {
+  const directory = () => ({
+    ...openContext().directory,
+    workspace: async () => ({ team: teamId, enterprise: undefined }),
+    person: async () => ({ ...member, teams: [teamId] }),
+  })
+  const place = { channel: 'CDEPLOYS', environment: 'production' }
+  const text = (value: string) => ({ value })
+
+  it.each([
+    [viewIds.lock, { reason: text('x') }, { reason: 'Give a reason (3–300 characters). Everyone sees it.' }],
+    [
+      viewIds.lock,
+      { reason: text('audit week'), lock_ends: text('2h') },
+      { lock_ends: 'Begin with “until” or “for”, as in “for 2h”.' },
+    ],
+    [viewIds.deploy, { version: option('latest') }, { version: 'Choose one of the tags.' }],
+  ])('is told below its field, and the dialog %s stays open', async (view, values, errors) => {
+    const door = await openFrontDoor(openContext({ directory: directory() }))
+    await changesNothing(async () => {
+      expect(await door.does(submits({ user: 'UDANA' }, view, place, values))).toEqual([JSON.stringify(errors)])
+    })
+    await door.close()
   })
 })

@@ -30,7 +30,7 @@ describe('in a freeze', () => {
   it('no deploy begins; the answer names it, its end, and the way past it', async () => {
     await changesNothing(async () => {
       expect(await deploys(dana, 'v1.2.0', frozen())).toMatch(
-        /^\*production\* is frozen until <!date\^\d+\^.*>: Month end\. If it cannot wait: `\/billing deploy VERSION --override-freeze REASON`/,
+        /^\*production\* is frozen until <!date\^\d+\^.*>: Month end\.\nIf it can't wait: `\/billing deploy VERSION --override-freeze REASON`/,
       )
     })
   })
@@ -54,8 +54,8 @@ describe('in a freeze', () => {
   })
 
   it.each([
-    ['v1.2.0 --override-freeze', /Say why after --override-freeze/],
-    ['v1.2.0 --override-freeze x', /Say why after --override-freeze/],
+    ['v1.2.0 --override-freeze', /Give a reason after --override-freeze/],
+    ['v1.2.0 --override-freeze x', /Give a reason after --override-freeze/],
     ['--override-freeze why not', /needs a version/],
   ])('%s is answered by what is missing', (text, words) => {
     const read = parseCommand(`deploy ${text}`, ['production'])
@@ -65,7 +65,7 @@ describe('in a freeze', () => {
   it('the approval of a plan from before it does not count; nothing is approved', async () => {
     const run = await stores.waiting()
     const context = frozen()
-    expect(await approves(alex, run, context)).toMatch(/is frozen until .*Nothing was approved\. Reject it/)
+    expect(await approves(alex, run, context)).toMatch(/is frozen until .*Not approved\. If it can't wait/s)
     expect((await stores.runs.get(run.number)).status).toBe('awaiting_approval')
     expect((await stores.runs.get(run.number)).approvals).toEqual([])
   })
@@ -74,7 +74,7 @@ describe('in a freeze', () => {
     const run = await failedWithEffects()
     await changesNothing(async () => {
       expect(await said(frozen(), dana, (noting) => retry(dana, run.number, noting))).toMatch(
-        /is frozen until .*The run stays as it is.*Rolling back, restoring and looking are not frozen/,
+        /is frozen until .*Not retried.*Rollbacks, restores, fixes and dry runs aren't frozen/s,
       )
     })
     expect(await said(open(), dana, (noting) => retry(dana, run.number, noting))).toBe('')
@@ -88,7 +88,7 @@ describe('in a freeze', () => {
   it('an override that nobody could approve is refused at once', async () => {
     await changesNothing(async () => {
       expect(await deploys(dana, 'v1.2.0 --override-freeze urgent fix', frozen())).toMatch(
-        /needs 2 approvals, and only 1 may approve it.*Add an approver/s,
+        /needs 2 approvals, and only 1 can approve.*Add an approver/s,
       )
     })
     expect(await deploys(dana, 'v1.2.0 --override-freeze urgent fix', frozen({ approvers: ['UALEX', 'SOPS'] }))).toBe(
@@ -144,7 +144,7 @@ describe('outside of a freeze', () => {
   it('a reason for overriding one is refused: there is none', async () => {
     await changesNothing(async () => {
       expect(await deploys(dana, 'v1.2.0 --override-freeze just in case', open())).toMatch(
-        /^Production is not frozen now.*Deploy without --override-freeze/s,
+        /^Production isn't frozen now.*Deploy without --override-freeze/s,
       )
     })
   })

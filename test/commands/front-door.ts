@@ -125,7 +125,11 @@ export interface FrontDoor {
   close(): Promise<void>
 }
 
-const Acknowledged = z.object({ view: z.unknown() })
+/** A dialog is put in the place of the one that was confirmed, or its fields are told what is wrong with them. */
+const Acknowledged = z.union([
+  z.object({ response_action: z.literal('errors'), errors: z.unknown() }),
+  z.object({ view: z.unknown() }),
+])
 
 /** Purser's listeners on a Bolt app, which are handed payloads as a receiver hands them. */
 export async function openFrontDoor(context: CommandContext): Promise<FrontDoor> {
@@ -167,7 +171,7 @@ export async function openFrontDoor(context: CommandContext): Promise<FrontDoor>
         body: { ...body, response_url: `${origin}/response` },
         ack: async (answer?: unknown) => {
           const { data } = Acknowledged.safeParse(answer)
-          if (data !== undefined) heard.push(JSON.stringify(data.view))
+          if (data !== undefined) heard.push(JSON.stringify('errors' in data ? data.errors : data.view))
         },
         customProperties: { signature },
       })

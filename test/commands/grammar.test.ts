@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Caller } from '../../src/commands/command-context.ts'
 import { grammar, parseCommand } from '../../src/commands/grammar.ts'
+import { slashCommand } from '../../src/commands/grammar/row.ts'
+import { help } from '../../src/messages/answers/answers.ts'
+import { commandHints } from '../../sandbox/commands.ts'
 import { commandsPage } from '../../scripts/commands-page.ts'
 import { openStores, type TestStores } from '../store/stores.ts'
 import { commandContexts, dana, said, sam, typed } from './command-context.ts'
@@ -27,6 +30,30 @@ it('has every command that slack-manifest.yaml hints at', () => {
   for (const line of hinted) expect(parseCommand(line, environments)).toMatchObject({ ok: true })
 })
 
+it('says the same of every command in the help, on the page and in the hints of the sandbox', () => {
+  const { text } = help(grammar)
+  for (const { name, usage, does } of grammar) {
+    expect(text).toContain(`\n\`${usage}\` – ${does}`)
+    expect(commandsPage()).toContain(`- [\`${name}\`](#${name}) ${does}\n`)
+    expect(sections.get(name)).toContain(`\n${usage}\n`)
+    const hint = commandHints.find((one) => one.name === name)
+    expect([slashCommand, hint?.name, ...(hint?.parts ?? [])].join(' ')).toBe(usage)
+    expect(hint?.description).toBe(does)
+  }
+  expect(commandHints).toHaveLength(grammar.length)
+})
+
+it('names no command in the README or in docs/deploy.md that there is not', () => {
+  for (const page of ['README.md', 'docs/deploy.md', 'docs/operating.md']) {
+    const lines = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8').matchAll(/\/billing ([a-z]+)/g)
+    for (const [typed, name = ''] of lines)
+      expect(
+        grammar.map((row) => row.name),
+        `${page}: ${typed}`,
+      ).toContain(name)
+  }
+})
+
 // What follows `lock` is the reason, and what follows `help` is passed over.
 const withOptions = grammar.filter(({ name }) => name !== 'lock' && name !== 'help')
 
@@ -43,7 +70,10 @@ describe.each(grammar.map((row) => [row.name, row] as const))('%s', (name, row) 
     const section = sections.get(name)
     expect(section).toContain(`\n${row.usage}\n`)
     for (const { label, choices = [label], does } of row.words)
-      for (const choice of choices) expect(section).toMatch(new RegExp(`^- .*\`${choice}[ \`].*: ${does}$`, 'm'))
+      for (const choice of choices)
+        expect(
+          section?.split('\n').filter((line) => line.startsWith('- ') && line.endsWith(`: ${does}`)),
+        ).toContainEqual(expect.stringMatching(new RegExp(`\`${choice}[ \`]`)))
     for (const example of row.examples) expect(section).toContain(`\n/billing ${example}\n`)
   })
 
@@ -79,13 +109,13 @@ describe('who may', () => {
   const named = (wanted: (row: (typeof grammar)[number]) => boolean) => grammar.filter(wanted).map(({ name }) => name)
 
   it('somebody who may not deploy is refused the commands of deployers, and no other', async () => {
-    const refused = await answeredWith('You may not start or change runs in production.', sam)
+    const refused = await answeredWith("You can't start or change runs in production.", sam)
     expect(refused).toEqual(named(({ may }) => may.startsWith('deployers')))
   })
 
   it('in another channel everything is refused but what everyone may', async () => {
     const elsewhere = { ...dana, channel: 'CRANDOM' }
-    const refused = await answeredWith('Commands for production are not taken in this channel.', elsewhere)
+    const refused = await answeredWith("This channel doesn't take commands for production.", elsewhere)
     expect(refused).toEqual(named(({ may }) => may !== 'everyone'))
   })
 })

@@ -28,7 +28,7 @@ describe('a lock that ends by itself', () => {
     expect(await locks('for 2h closing the books', context)).toBe('')
     expect(context.announced).toContainEqual(
       expect.stringMatching(
-        /locked production\*: closing the books\n.*until <!date\^\d+\^.*>, or `\/billing unlock production`/,
+        /locked production\*: closing the books\n.*It ends <!date\^\d+\^.*>\. To unlock: `\/billing unlock production`/,
       ),
     )
     expect(await deploys(dana, 'v1.2.0', openContext())).toMatch(
@@ -70,7 +70,7 @@ describe('a lock that ends by itself', () => {
     const context = openContext()
     await locks('another reason', context)
     expect(context.announced).toEqual([
-      expect.stringMatching(/The lock of \*production\* has ended.*\n<@UDANA> had locked it: closing the books/),
+      expect.stringMatching(/\*production\* is unlocked: its lock ended\.\n<@UDANA> had locked it: closing the books/),
       expect.stringMatching(/locked production\*: another reason/),
     ])
     expect(await stores.locks.clearEnded()).toEqual([])
@@ -80,16 +80,16 @@ describe('a lock that ends by itself', () => {
     await locks('for 2h closing the books')
     await timePasses()
     const unlocked = await said(openContext(), alex, async (noting) => typed('unlock').act(alex, noting))
-    expect(unlocked).toContain('was not locked. Nothing was changed.')
+    expect(unlocked).toContain("wasn't locked.")
     expect((await audit()).filter((line) => line.startsWith('unlocked'))).toEqual([])
     expect(await stores.locks.clearEnded()).toEqual([expect.objectContaining({ reason: 'closing the books' })])
   })
 
   it.each([
-    ['until 25:00 closing', /“until 25:00 closing” is not a time: say until when .*Nothing was locked/],
-    ['for 31d closing', /within 30 days.*Nothing was locked/],
-    ['for 2h x', /Say why/],
-    ['x', /Say why/],
+    ['until 25:00 closing', /“until 25:00 closing” isn't a time\. Try .*Not locked/],
+    ['for 31d closing', /within 30 days.*Not locked/],
+    ['for 2h x', /Give a reason/],
+    ['x', /Give a reason/],
   ])('lock %s changes nothing', async (text, words) => {
     await changesNothing(async () => expect(await locks(text)).toMatch(words))
   })
@@ -108,9 +108,9 @@ describe('a lock that ends by itself', () => {
           noting,
         ),
       )
-    expect(await confirm('2h')).toMatch(/begins with “until” or “for”/)
+    expect(await confirm('2h')).toMatch(/^Begin with “until” or “for”/)
     for (const ends of ['for ever', 'until Friday noon', 'for 2h or so'])
-      expect(await confirm(ends)).toMatch(/“.*” is not a time: say until when .*Nothing was locked/)
+      expect(await confirm(ends)).toMatch(/“.*” isn't a time\. Try /)
     expect(await stores.locks.find('production')).toBeUndefined()
     expect(await confirm('for 2h')).toBe('')
     expect(await stores.locks.find('production')).toMatchObject({ until: expect.any(Date) as Date })

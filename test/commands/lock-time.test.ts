@@ -44,23 +44,23 @@ describe('until when, and why', () => {
   })
 
   it.each([
-    ['until 25:00 closing', /“until 25:00 closing” is not a time/],
-    ['until 18:60 closing', /is not a time/],
-    ['until 18 closing', /is not a time/],
-    ['until tomorrow', /“until tomorrow” is not a time/],
-    ['until tomorrow closing', /is not a time/],
-    ['until 18:00:30 closing', /is not a time/],
-    ['until 2026-02-31 10:00 closing', /is not a time|passed/],
-    ['until 2026-13-01 10:00 closing', /is not a time/],
+    ['until 25:00 closing', /“until 25:00 closing” isn't a time/],
+    ['until 18:60 closing', /isn't a time/],
+    ['until 18 closing', /isn't a time/],
+    ['until tomorrow', /“until tomorrow” isn't a time/],
+    ['until tomorrow closing', /isn't a time/],
+    ['until 18:00:30 closing', /isn't a time/],
+    ['until 2026-02-31 10:00 closing', /isn't a time|passed/],
+    ['until 2026-13-01 10:00 closing', /isn't a time/],
     ['until 2026-11-28 10:00 closing', /passed/],
-    ['for 2 closing', /“for 2 closing” is not a time/],
-    ['for 2x closing', /is not a time/],
+    ['for 2 closing', /“for 2 closing” isn't a time/],
+    ['for 2x closing', /isn't a time/],
     ['for 0h closing', /passed/],
     ['for 31d closing', /within 30 days/],
     ['for 99999999999999999999d closing', /within 30 days/],
     ['until 2027-06-01 10:00 closing', /within 30 days/],
-    ['until 18:00 x', /Say why/],
-    [`for 2h ${'x'.repeat(301)}`, /Say why/],
+    ['until 18:00 x', /Give a reason/],
+    [`for 2h ${'x'.repeat(301)}`, /Give a reason/],
   ])('%j is answered by what to type instead', (text, problem) => {
     expect(read(text)).toMatch(problem)
   })

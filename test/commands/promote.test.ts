@@ -34,8 +34,10 @@ describe('a promotion', () => {
   })
 
   it('of nothing says so and begins nothing', async () => {
-    expect(await promotes('promote production', ordered())).toContain('Purser has deployed nothing to staging')
-    expect(await promotes('promote staging', ordered())).toContain('no environment that comes before staging')
+    expect(await promotes('promote production', ordered())).toContain(
+      'Nothing to promote: Purser has no current release in staging.',
+    )
+    expect(await promotes('promote staging', ordered())).toContain('No environment comes before staging.')
     expect(await stores.runs.list({})).toEqual([])
   })
 })

@@ -79,8 +79,10 @@ describe('a restore', () => {
     const context = openContext(counting)
     const { metadata } = await dialog(context)
     await changesNothing(async () => {
-      expect(await confirms(dana, metadata, 'prod', context)).toContain('You typed “prod”, not “production”')
-      expect(await confirms(dana, metadata, '', context)).toContain('Nothing was changed')
+      expect(await confirms(dana, metadata, 'prod', context)).toContain(
+        'You typed “prod”. Type “production” to confirm.',
+      )
+      expect(await confirms(dana, metadata, '', context)).toContain('You typed “”.')
     })
     expect(await confirms(dana, metadata, 'production', context)).toBe('')
     const [run] = await stores.runs.list({ kinds: ['restore'] })
@@ -97,7 +99,7 @@ describe('a restore', () => {
     const claim = await stores.claim(asked?.number ?? 0, 'plan')
     await stores.phases.finish(claim, { type: 'planned' }, { plan })
     const run = async () => stores.runs.get(asked?.number ?? 0)
-    expect(await approves(dana, await run(), context)).toContain('Someone else has to approve')
+    expect(await approves(dana, await run(), context)).toContain("You can't approve your own run")
     await approves(alex, await run(), context)
     expect((await run()).status).toBe('awaiting_approval')
     await approves({ user: 'UBO', channel: 'CDEPLOYS' }, await run(), context)
@@ -108,10 +110,10 @@ describe('a restore', () => {
     const context = openContext(counting)
     const { metadata } = await dialog(context)
     await changesNothing(async () => {
-      expect(await said(context, sam, () => openRestoreDialog(sam, command(), context))).toContain('You may not start')
-      expect(await confirms(sam, metadata, 'production', context)).toContain('You may not start')
+      expect(await said(context, sam, () => openRestoreDialog(sam, command(), context))).toContain("You can't start")
+      expect(await confirms(sam, metadata, 'production', context)).toContain("You can't start")
       expect(await said(context, dana, () => openRestoreDialog(dana, command('#77'), context))).toContain(
-        'has no backup #77',
+        'No backup #77 of production.',
       )
     })
     await context.locks.lock({ environment: 'production', reason: 'release party', by: 'UALEX', source: 'CDEPLOYS' })
@@ -122,9 +124,9 @@ describe('a restore', () => {
   it('in place tells of its long downtime first, and that it cannot be done where it cannot', async () => {
     const said = async (way: RestoreStrategy) =>
       (await dialog(openContext({ ...counting, restoreStrategy: async () => way }))).filled
-    const inPlace = await said({ kind: 'in-place', why: 'purser may not create databases (CREATEDB)' })
+    const inPlace = await said({ kind: 'in-place', why: "purser isn't allowed to create databases (CREATEDB)" })
     expect(inPlace).toContain('In place, with a long downtime')
-    expect(inPlace).toContain('purser may not create databases')
+    expect(inPlace).toContain("purser isn't allowed to create databases")
     expect(inPlace).toContain('restoring took 12s, and that is part of the downtime')
     expect(inPlace).not.toContain('two names are swapped')
     const none = await said({ kind: 'none', why: 'no swap (…), and not in place (purser does not own public.a)' })
@@ -183,6 +185,8 @@ describe('a restore', () => {
     )
     await stores.pool.query('update purser.backups set removed_at = now()')
     expect(await said(context, sam, () => backups(sam, undefined, context))).toContain('There is no backup')
-    expect(await said(context, dana, () => openRestoreDialog(dana, command(), context))).toContain('There is no backup')
+    expect(await said(context, dana, () => openRestoreDialog(dana, command(), context))).toContain(
+      'No backup of production.',
+    )
   })
 })

@@ -13,6 +13,7 @@ import {
   dana,
   deploys,
   dialogOf,
+  filled,
   said,
   sam,
   ticketOf,
@@ -72,11 +73,9 @@ describe('a rollback', () => {
     const run = await failedWithEffects()
     const metadata = await dialogOf(run, context)
     const audit = await changesNothing(async () => {
-      expect(await said(context, sam, () => openRollbackDialog(sam, run.number, context))).toContain(
-        'You may not start',
-      )
+      expect(await said(context, sam, () => openRollbackDialog(sam, run.number, context))).toContain("You can't start")
       expect(await said(context, sam, () => confirmRollback('USAM', metadata, undefined, context))).toContain(
-        'You may not start',
+        "You can't start",
       )
     })
     expect(audit).toHaveLength(2)
@@ -89,7 +88,7 @@ describe('a rollback', () => {
     await stores.pool.query(`update purser.effects set status = 'undone' where kind = 'cronjob'`)
     await changesNothing(async () =>
       expect(await said(context, dana, () => confirmRollback('UDANA', metadata, undefined, context))).toContain(
-        'has changed since the dialog was opened',
+        'has changed since you opened the dialog',
       ),
     )
   })
@@ -143,7 +142,7 @@ describe('a rollback that must be approved', () => {
     const rollback = await stores.runs.get(await rollbackOf(await failedWithEffects(), context))
     expect(rollback.status).toBe('awaiting_approval')
     expect((await stores.boards.waiting(rollback.number))[0]?.post.kind).toBe('approval_request')
-    expect(await approves(dana, rollback, context)).toContain('Someone else has to approve')
+    expect(await approves(dana, rollback, context)).toContain("You can't approve your own run")
     expect(await approves(alex, rollback, context)).toBe('')
     expect((await stores.runs.get(rollback.number)).status).toBe('executing')
   })
@@ -153,7 +152,9 @@ describe('a rollback that must be approved', () => {
     const run = await failedWithEffects()
     const late = await stores.runs.get(await rollbackOf(run, context))
     await rolledBack(run, openContext())
-    await changesNothing(async () => expect(await approves(alex, late, context)).toContain('already being rolled back'))
+    await changesNothing(async () =>
+      expect(await approves(alex, late, context)).toContain('already has a rollback: run #'),
+    )
   })
 
   it('is refused when another deploy stands on top meanwhile', async () => {
@@ -170,15 +171,14 @@ describe('a locked environment', () => {
   it('stays locked when Slack does not take the announcement, and its author is told', async () => {
     const context = openContext({ announce: () => Promise.reject(new Error('channel_not_found')) })
     expect(await said(context, dana, () => lock(dana, 'audit week', context))).toMatch(
-      /locked production: audit week.*\nNot everybody could be told/s,
+      /locked production: audit week.*\nSlack didn't post this in every channel/s,
     )
     expect(await stores.locks.find('production')).toMatchObject({ reason: 'audit week' })
   })
 
-  it('takes no deploy, approval, retry or rollback, and says why and what to do', async () => {
+  it('takes no deploy, approval or retry, and says why and what to do', async () => {
     const context = openContext()
     const failed = await failedWithEffects()
-    const metadata = await dialogOf(failed, context)
     const waiting = await stores.waiting()
     await said(context, dana, () => lock(dana, 'audit week', context))
     const audit = await changesNothing(async () => {
@@ -186,14 +186,28 @@ describe('a locked environment', () => {
         await deploys(dana, 'v1.2.0', context),
         await approves(alex, waiting, context),
         await said(context, dana, () => retry(dana, failed.number, context)),
-        await said(context, dana, () => confirmRollback('UDANA', metadata, undefined, context)),
       ]
       for (const answer of answers)
         expect(answer).toMatch(
-          /^\*production\* is locked by <@UDANA> since <!date.*: audit week\n.*`\/billing unlock production`/,
+          /^\*production\* is locked by <@UDANA> since <!date.*: audit week\n.*Rollbacks still work\..*`\/billing unlock production`/,
         )
     })
-    expect(audit).toHaveLength(4)
+    expect(audit).toHaveLength(3)
+  })
+
+  it('takes a rollback, its approval and its retry: the lock stands on top of its dialog', async () => {
+    const context = openContext({ config: configWith({ rollbackApprovals: 1 }) })
+    const failed = await failedWithEffects()
+    await said(context, dana, () => lock(dana, 'audit week', context))
+    const view = await filled(await openRollbackDialog(dana, failed.number, context))
+    expect(JSON.stringify(view.blocks[0])).toMatch(/is locked by .*UDANA.*: audit week/)
+    const rollback = await stores.runs.get(await rollbackOf(failed, context))
+    expect(await approves(alex, rollback, context)).toBe('')
+    const undo = await stores.claim(rollback.number, 'undo')
+    await stores.phases.finish(undo, { type: 'phase_failed', phase: 'undo' }, {})
+    expect(await said(context, dana, () => retry(dana, rollback.number, context))).toBe('')
+    expect(await stores.runs.get(rollback.number)).toMatchObject({ status: 'executing' })
+    expect(await stores.locks.find('production')).toMatchObject({ reason: 'audit week' })
   })
 
   it('still takes looks, plans, rejections and other environments', async () => {
@@ -208,7 +222,7 @@ describe('a locked environment', () => {
 
   it('is locked once, by those who may, and opened again', async () => {
     const context = openContext()
-    expect(await said(context, sam, () => lock(sam, 'because', context))).toContain('You may not')
+    expect(await said(context, sam, () => lock(sam, 'because', context))).toContain("You can't start or change runs")
     expect(await said(context, dana, () => lock(dana, 'audit week', context))).toBe('')
     expect(context.announced).toEqual([
       expect.stringMatching(/^CDEPLOYS :lock: <@UDANA> \*locked production\*: audit week\n/),
@@ -217,13 +231,13 @@ describe('a locked environment', () => {
       /^\*production\* is locked by <@UDANA> since .*: audit week/,
     )
     expect(await said(context, dana, () => unlock({ ...dana, user: 'UOLA' }, undefined, context))).toBe(
-      'The lock of production was closed by somebody else: they may open it, or an approver. Ask <@UDANA> or <@UALEX>. Nothing was changed.',
+      'production was locked by a different person. Ask <@UDANA> or <@UALEX> to unlock it.',
     )
     expect(await said(context, alex, () => unlock(alex, undefined, context))).toBe('')
     expect(context.announced[1]).toMatch(
-      /<@UALEX> \*unlocked production\*.*\nIt was locked by <@UDANA> since .*: audit week/,
+      /<@UALEX> \*unlocked production\*\. It was locked by <@UDANA> since .*: audit week/,
     )
-    expect(await said(context, dana, () => unlock(dana, undefined, context))).toContain('was not locked')
+    expect(await said(context, dana, () => unlock(dana, undefined, context))).toContain("wasn't locked")
     expect(context.announced).toHaveLength(2)
     expect(await deploys(dana, 'v1.2.0', context)).toBe('')
   })

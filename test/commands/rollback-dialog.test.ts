@@ -87,7 +87,7 @@ describe('the rollback dialog', () => {
     const context = openContext({ deployment: async () => ({ ...running, templateHash: 'hash-3' }) })
     await changesNothing(async () =>
       expect(await said(context, dana, () => confirmRollback('UDANA', metadata, undefined, context))).toContain(
-        'The deployment has changed since the dialog was opened',
+        'The Deployment has changed since you opened the dialog',
       ),
     )
   })
@@ -104,7 +104,7 @@ describe('the rollback dialog', () => {
       revisions: [theirs, ours, revisionSeen(1, 'v1.1.0', { serves: true })],
     })
     expect(seen.text).toMatch(
-      /kubectl-edit changed deployment valuecanvas-api at 10:20 UTC \(“hotfix by Kim”\), after run #\d+ had set it: spec\.containers\[api\]\.env\[LOG_LEVEL\]\.value: info → debug/,
+      /kubectl-edit changed Deployment valuecanvas-api at 10:20 UTC \(“hotfix by Kim”\) after run #\d+: spec\.containers\[api\]\.env\[LOG_LEVEL\]\.value: info → debug/,
     )
     expect(seen.submit).toBeUndefined()
   })
@@ -147,7 +147,7 @@ describe('a rollback to a chosen revision', () => {
   it('goes there, bound to the ReplicaSet: its number may move', async () => {
     const seen = await choosing(1)
     expect(seen.text).toContain('Deployment valuecanvas-api: back to v1.1.0 (revision 1)')
-    expect(seen.text).toContain('revision 1: v1.1.0, valuecanvas/api:v1.1.0, made 3d ago, has served')
+    expect(seen.text).toContain('revision 1: v1.1.0, valuecanvas/api:v1.1.0, made 3d ago, was healthy')
     expect(JSON.parse(seen.metadata)).toMatchObject({ rollbackTarget: { to: { replicaSet: { uid: 'uid-1' } } } })
     expect(seen.submit).toBe('Roll back')
   })
@@ -156,7 +156,7 @@ describe('a rollback to a chosen revision', () => {
     ['does not exist', 9, 'Deployment valuecanvas-api has no revision 9.'],
     ['failed', 2, 'Revision 2 never became healthy.'],
     ['nobody saw serving', 3, 'Revision 3 was never seen healthy by Purser.'],
-    ['runs already', 4, 'Revision 4 is what runs now.'],
+    ['runs already', 4, 'Revision 4 already runs.'],
   ])('that %s is refused, with the revisions that there are', async (_, revision, why) => {
     const seen = await choosing(revision)
     expect(seen.submit).toBeUndefined()

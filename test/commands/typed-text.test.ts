@@ -35,7 +35,7 @@ describe('what somebody types in Slack', () => {
   it('is answered with the word that is one too many', async () => {
     const door = await openFrontDoor(knowingDana())
     const answers = await door.does(types({ user: dana.user }, dana.channel, 'deploy v1.2.0 to staging'))
-    expect(JSON.stringify(answers)).toContain('to is unexpected.')
+    expect(JSON.stringify(answers)).toContain("Didn't expect to.")
     expect(await stores.runs.list({})).toEqual([])
     await door.close()
   })

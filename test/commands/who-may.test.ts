@@ -5,7 +5,8 @@ import type { Right } from '../../src/commands/authorise.ts'
 import type { CommandContext } from '../../src/commands/command-context.ts'
 import { grammar } from '../../src/commands/grammar.ts'
 import { homePresses } from '../../src/commands/home.ts'
-import { dialogs, presses as pressTable } from '../../src/commands/interactions.ts'
+import { answerPresses, dialogs, presses as pressTable } from '../../src/commands/interactions.ts'
+import { deployNearestId } from '../../src/messages/answers/no-such-version.ts'
 import { actionIds, ticket, viewIds } from '../../src/messages/board/actions.ts'
 import { inputs } from '../../src/messages/dialogs/ask-dialogs.ts'
 import { homeActionIds } from '../../src/messages/home/home.ts'
@@ -41,23 +42,23 @@ const outsiders: readonly { readonly name: string; readonly doer: Doer; readonly
   {
     name: 'somebody of another team',
     doer: { user: 'U0OTTO', team: 'T0OTHER' },
-    told: 'from its own Slack workspace only',
+    told: 'only takes commands from its own Slack workspace',
   },
   {
     name: 'a member in a payload of another team',
     doer: { user: insiders.dana, team: 'T0OTHER' },
-    told: 'from its own Slack workspace only',
+    told: 'only takes commands from its own Slack workspace',
   },
   {
     name: 'a stranger of a shared channel',
     doer: { user: 'U0STAN' },
-    told: 'from people of its own organization only',
+    told: 'only takes commands from its own organization',
   },
-  { name: 'a guest', doer: { user: 'U0GINA' }, told: 'takes no commands from guests' },
-  { name: 'a guest of one channel', doer: { user: 'U0GUS' }, told: 'takes no commands from guests' },
-  { name: 'a bot', doer: { user: 'U0ROBO' }, told: 'takes no commands from bots' },
-  { name: 'somebody deactivated', doer: { user: 'U0DORA' }, told: 'takes no commands from deactivated people' },
-  { name: 'somebody whom Slack does not know', doer: { user: 'U0NOBODY' }, told: 'Slack knows nobody by your id' },
+  { name: 'a guest', doer: { user: 'U0GINA' }, told: "doesn't take commands from guests" },
+  { name: 'a guest of one channel', doer: { user: 'U0GUS' }, told: "doesn't take commands from guests" },
+  { name: 'a bot', doer: { user: 'U0ROBO' }, told: "doesn't take commands from bots" },
+  { name: 'somebody deactivated', doer: { user: 'U0DORA' }, told: "doesn't take commands from deactivated people" },
+  { name: 'somebody whom Slack does not know', doer: { user: 'U0NOBODY' }, told: "Slack doesn't know your id" },
 ]
 const everybody = [...Object.values(insiders), ...outsiders.map(({ doer }) => doer.user)]
 
@@ -146,6 +147,7 @@ const pressNeeds: Readonly<Record<string, Needed>> = {
   [actionIds.stopWatching]: 'approve',
   [actionIds.diagnoseAgain]: 'view',
 }
+const answerNeeds: Readonly<Record<string, Needed>> = { [deployNearestId]: 'deploy' }
 const homeNeeds: Readonly<Record<string, Needed>> = {
   [homeActionIds.deploy]: 'deploy',
   [homeActionIds.verify]: 'view',
@@ -169,6 +171,7 @@ const neededBy = (table: Readonly<Record<string, Needed>>, id: string): Needed |
 it('every command, button and dialog of the product has its right written down here', () => {
   const without = [
     ...Object.keys(pressTable).filter((id) => neededBy(pressNeeds, id) === undefined),
+    ...Object.keys(answerPresses).filter((id) => answerNeeds[id] === undefined),
     ...Object.keys(homePresses).filter((id) => homeNeeds[id] === undefined),
     ...Object.keys(dialogs).filter((id) => dialogNeeds[id] === undefined),
   ]
@@ -202,6 +205,12 @@ function everything(doer: Doer, channel: string): readonly Done[] {
     needs: neededBy(pressNeeds, id) ?? 'nothing',
     inPlace: true,
   }))
+  const asked = { version: 'v1.2.0', environment: 'production', dryRun: false, rotateSecret: false }
+  const inAnswers = Object.keys(answerPresses).map((id) => ({
+    act: presses(doer, channel, id, JSON.stringify(asked)),
+    needs: answerNeeds[id] ?? 'nothing',
+    inPlace: true,
+  }))
   const confirmed = Object.keys(dialogs).map((id) => ({
     act: submits(doer, id, metadataOf(channel), dialogValues),
     needs: dialogNeeds[id] ?? 'nothing',
@@ -212,7 +221,7 @@ function everything(doer: Doer, channel: string): readonly Done[] {
     needs: homeNeeds[id] ?? 'nothing',
     inPlace: false,
   }))
-  return [...commands, ...buttons, ...confirmed, ...home]
+  return [...commands, ...buttons, ...inAnswers, ...confirmed, ...home]
 }
 
 /** What any of the dialogs carries. */
@@ -223,7 +232,7 @@ function metadataOf(channel: string) {
 /** What a refused person must not learn: that there is a run, its number, version or state. */
 const facts = /v7\.7\.7|#\d|U0OLA|awaiting|waiting|failed|running|Nothing (runs|is)|no run/i
 const refusals =
-  /You may not|not taken in this channel|takes (no )?commands|knows nobody|could not be found out|in no channel/
+  /You can't|doesn't take commands|only takes commands|doesn't know your id|Couldn't check|aren't in a channel/
 
 async function expectRefused(act: Act, told: string): Promise<void> {
   const answers = await door.does(act)
@@ -262,8 +271,8 @@ describe.each(Object.entries(insiders))('%s', (name, user) => {
     break_glass: false,
   }
   const deed = {
-    deploy: 'You may not start or change runs in production.',
-    approve: 'You may not approve runs in production.',
+    deploy: "You can't start or change runs in production.",
+    approve: "You can't approve runs in production.",
   }
 
   it('may do in the channel what the lists say, and is refused the rest before any fact is told', async () => {
@@ -284,7 +293,7 @@ describe.each(Object.entries(insiders))('%s', (name, user) => {
       const elsewhere = everything({ user }, channel).filter(({ inPlace }) => inPlace)
       const audit = await changesNothing(async () => {
         for (const { act } of elsewhere)
-          await expectRefused(act, 'Commands for production are not taken in this channel. Type it in ')
+          await expectRefused(act, "This channel doesn't take commands for production. Use ")
       })
       expect(audit).toHaveLength(elsewhere.length)
     },
@@ -321,7 +330,7 @@ it('whoever is no viewer, where there are viewers, sees nothing and begins no lo
   const audit = await changesNothing(async () => {
     for (const { act } of looks) {
       const [answer] = await watched.does(act)
-      expect(answer, act.name).toContain('You may not see what runs in production.')
+      expect(answer, act.name).toContain("You can't see what runs in production.")
       expect(answer, act.name).not.toMatch(facts)
     }
     await watched.does(opensHome({ user: insiders.sam }))
@@ -339,7 +348,7 @@ describe('in App Home', () => {
     const list = { channels: [deploys], deployers: ['SGONE'], approvers: [insiders.alex] }
     const partly = await openFrontDoor(contextOf({ config: configWith(list) }))
     await partly.does(opensHome({ user: insiders.sam }))
-    expect(partly.homes.join()).toContain('Whether you may start or change runs in production could not be found out')
+    expect(partly.homes.join()).toContain("Couldn't check whether you can start or change runs in production")
     expect(partly.homes.join()).toContain(homeActionIds.verify)
     expect(partly.homes.join()).not.toContain(homeActionIds.deploy)
     await partly.close()
@@ -352,12 +361,12 @@ describe('in App Home', () => {
     await quiet.does(opensHome({ user: insiders.dana }))
     const [home = ''] = quiet.homes
     // There is no such channel for the bot: it cannot be found out who is in it.
-    expect(home).toContain('Whether you are in a channel of production could not be found out')
+    expect(home).toContain("Couldn't check whether you are in a channel of production")
     expect(home).not.toMatch(facts)
     const audit = await changesNothing(async () => {
       for (const id of Object.keys(homePresses))
         expect(String(await quiet.does(pressesInHome({ user: insiders.dana }, id, 'production'))), id).toContain(
-          'could not be found out',
+          "Couldn't check",
         )
     })
     expect(audit).toHaveLength(Object.keys(homePresses).length)
@@ -375,7 +384,7 @@ describe('in App Home', () => {
     expect(seen).toContain('v7.7.7')
     expect(seen).not.toContain('"action_id"')
     expect(String(await viewing.does(pressesInHome({ user: nora }, homeActionIds.verify, 'production')))).toContain(
-      'You are in no channel in which commands for production are taken.',
+      "You aren't in a channel that takes commands for production.",
     )
     await viewing.close()
     const plain = await openFrontDoor(contextOf({ directory, config: configWith(list) }))
@@ -406,7 +415,7 @@ it('a channel of staging shows nothing of production, to nobody', async () => {
   for (const { name, words } of grammar.filter(({ may }) => may !== 'everyone')) {
     expect(await told(name), name).not.toMatch(facts)
     if (words.some(({ label }) => label === '#N'))
-      expect(await told(`${name} #${failed.number}`), name).toContain('not taken in this channel')
+      expect(await told(`${name} #${failed.number}`), name).toContain("This channel doesn't take commands")
   }
   // The newest failure is production's: a retry from here takes staging's.
   expect((await stores.runs.get(failed.number)).status).toBe('failed')

@@ -79,23 +79,23 @@ describe('reading the environment', () => {
     }
     const reading = { ...config, environments }
     expect(() => readSettings(complete, reading)).toThrow(
-      /READING_URL: is not set; environments.production.readOnlyDatabaseUrlEnv/,
+      /READING_URL: is not set, but environments.production.readOnlyDatabaseUrlEnv/,
     )
     const settings = readSettings({ ...complete, READING_URL: 'postgres://reads:s3cretword@db/app' }, reading)
     expect(settings.everySecret.map((one) => one.reveal())).toContain('postgres://reads:s3cretword@db/app')
   })
 
   it.each([
-    ['STRIPE_SECRET_KEY', 'sk_live_123456789\n', 'a newline stands at its end'],
-    ['STRIPE_SECRET_KEY', ' sk_live_123456789', 'a space stands at its beginning'],
-    ['STRIPE_SECRET_KEY', '"sk_live_123456789"', 'quotation marks stand around it'],
-    ['PRODUCTION_DATABASE_URL', 'postgres://u:p@db/app\r\n', 'a newline stands at its end'],
-    ['STATE_DATABASE_URL', 'postgres://u:p@db/purser\n', 'a newline stands at its end'],
-    ['SLACK_BOT_TOKEN', 'xoxb-one ', 'a space stands at its end'],
-    ['SLACK_APP_TOKEN', 'xapp-one\u200b', 'characters that nobody sees stand in it'],
+    ['STRIPE_SECRET_KEY', 'sk_live_123456789\n', 'a newline is at its end'],
+    ['STRIPE_SECRET_KEY', ' sk_live_123456789', 'a space is at its beginning'],
+    ['STRIPE_SECRET_KEY', '"sk_live_123456789"', 'quotation marks are around it'],
+    ['PRODUCTION_DATABASE_URL', 'postgres://u:p@db/app\r\n', 'a newline is at its end'],
+    ['STATE_DATABASE_URL', 'postgres://u:p@db/purser\n', 'a newline is at its end'],
+    ['SLACK_BOT_TOKEN', 'xoxb-one ', 'a space is at its end'],
+    ['SLACK_APP_TOKEN', 'xapp-one\u200b', 'invisible characters are in it'],
   ])('names what stands in %s and nobody sees: %j', (name, value, what) => {
     const problems = problemsOf({ ...complete, [name]: value })
-    expect(problems).toContain(`${name}: ${what}; take it away`)
+    expect(problems).toContain(`${name}: ${what}. Remove it`)
     expect(problems.join()).not.toContain(value.trim())
   })
 
@@ -136,11 +136,11 @@ describe('reading the environment', () => {
       expect.stringMatching(/^STATE_DATABASE_URL_FILE: names .* which is a directory/),
       expect.stringMatching(/^SLACK_BOT_TOKEN_FILE: .*gone cannot be read: ENOENT/),
       expect.stringMatching(/^SLACK_APP_TOKEN_FILE: names .* which is empty/),
-      'STRIPE_SECRET_KEY_FILE: is set, and STRIPE_SECRET_KEY too; remove one of them',
+      'STRIPE_SECRET_KEY_FILE: is set, and STRIPE_SECRET_KEY too. Remove one of them',
     ])
     expect(
       problemsOf({ ...rest, ...only(env, 'STRIPE_SECRET_KEY_FILE'), SLACK_BOT_TOKEN_FILE: join(directory, 'two') }),
-    ).toEqual(['SLACK_BOT_TOKEN: a newline stands at its end; take it away'])
+    ).toEqual(['SLACK_BOT_TOKEN: a newline is at its end. Remove it'])
     rmSync(directory, { recursive: true })
   })
 

@@ -111,19 +111,19 @@ describe('a purser.yaml with problems', () => {
       'an unknown placeholder',
       'service.e2e.env',
       { A: '{nope}' },
-      /unknown placeholder \{nope\}; known: \{environment\}/,
+      /unknown placeholder \{nope\}\. Known: \{environment\}/,
     ],
     [
       'a regex that does not compile',
       'service.monitor.logs.errors',
       ['(billing'],
-      /errors\[0\].*no valid regular expression/,
+      /errors\[0\].*isn't a valid regular expression/,
     ],
     [
       'an environment before that there is not',
       'environments.production.policy.after',
       'moon',
-      /production\.policy\.after.*names moon, which does not exist; write one of: production, staging/,
+      /production\.policy\.after.*names moon, which doesn't exist. Write one of: production, staging/,
     ],
     [
       'an environment that comes before itself',
@@ -290,7 +290,7 @@ describe('a purser.yaml with problems', () => {
     expect(problemsOf(people(1))).toEqual([])
     expect(problemsOf(people(2)).join()).toMatch(/UDANA could never get a run approved/)
     expect(problemsOf(people(1, 2)).join()).toMatch(/restoreApprovals .*UDANA could never get a run approved/)
-    expect(problemsOf(people(3)).join()).toMatch(/asks for 3 people, but only 2 may approve/)
+    expect(problemsOf(people(3)).join()).toMatch(/asks for 3 people, but only 2 can approve/)
   })
 
   it('refuses a rollback without asking where each rollback has to be approved', () => {
@@ -298,7 +298,7 @@ describe('a purser.yaml with problems', () => {
     const automatic = (rollbackApprovals: number) =>
       problemsOf(withValue([`${policy}.autoRollback`, true], [`${policy}.rollbackApprovals`, rollbackApprovals]))
     expect(automatic(0)).toEqual([])
-    expect(automatic(1).join()).toMatch(/autoRollback .*rolls back without asking.*set rollbackApprovals to 0/)
+    expect(automatic(1).join()).toMatch(/autoRollback .*rolls back without asking.*Set rollbackApprovals to 0/)
   })
 
   it('does not let Purser start while it holds the placeholders of the example', () => {

@@ -124,7 +124,7 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
       const error: unknown = await database.apply(file, never).catch((thrown: unknown) => thrown)
       expect(error).toMatchObject({
         code: 'unique_violation',
-        message: expect.stringMatching(/statement 3 of 5, line 4; those before it are done/),
+        message: expect.stringMatching(/statement 3 of 5, line 4\. Those before it are done/),
         evidence: expect.arrayContaining([expect.stringMatching(/index public.Odd kind is left invalid/)]),
       })
       expect(await database.invalidIndexes(never)).toEqual(['public.Odd kind'])

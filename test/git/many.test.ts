@@ -164,7 +164,7 @@ describe('a repository with many tags', () => {
       const unknown = repository.resolveVersion('v9.0.01', never)
       await expect(unknown).rejects.toMatchObject({
         code: 'unknown_version',
-        hint: expect.stringMatching(/^Nearest tags: v9\.0\.0, /),
+        hint: expect.stringMatching(/^Closest: v9\.0\.0, /),
       })
     })
     expect(commands).toEqual(['for-each-ref', 'fetch', 'ls-remote'])

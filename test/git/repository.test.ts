@@ -78,7 +78,7 @@ describe('the service’s repository', () => {
   ])('does not know %j and names the nearest tags', async (version) => {
     await expect(repository.resolveVersion(version, never)).rejects.toMatchObject({
       code: 'unknown_version',
-      hint: expect.stringMatching(/^Nearest tags: v1/),
+      hint: expect.stringMatching(/^Closest: v1/),
     })
   })
 

@@ -88,7 +88,7 @@ describe('what people are told', () => {
   it('admits a fault of Purser, with the place where it happened', () => {
     const failure = failureOf(new TypeError('x is not a function'), living)
     expect(failure).toMatchObject({ code: 'unexpected', message: 'x is not a function' })
-    expect(failure.hint).toContain('fault of Purser')
+    expect(failure.hint).toContain('bug in Purser')
     expect(failure.evidence.join('\n')).toContain('failures.test.ts')
     expect(failureOf('a string', living)).toMatchObject({ message: 'a string', evidence: [] })
   })

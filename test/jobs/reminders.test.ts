@@ -12,7 +12,7 @@ beforeAll(async () => {
 beforeEach(() => stores.reset())
 afterAll(() => stores.close())
 
-const { openContext } = commandContexts(() => stores)
+const { openContext, failedWithEffects, rollbackOf } = commandContexts(() => stores)
 const nothing = async () => undefined
 const config = configWith({ approvals: 2, approvers: ['UALEX', 'UOLA', 'UDANA'] })
 
@@ -65,6 +65,15 @@ it('reminds nobody while nothing can be approved, and does so once it can', asyn
   expect(await reminders(run.number)).toEqual([])
   await sweep()
   expect(await reminders(run.number)).toEqual([['UALEX', 'UOLA']])
+})
+
+it('reminds of a rollback in a locked environment, where it can be approved', async () => {
+  const context = openContext({ config: configWith({ rollbackApprovals: 1 }) })
+  const rollback = await rollbackOf(await failedWithEffects(), context)
+  await expiresIn(20)
+  await stores.locks.lock({ environment: 'production', reason: 'closing', by: 'UDANA', source: 'C' })
+  await sweep()
+  expect(await reminders(rollback)).toEqual([['UALEX', 'UOLA']])
 })
 
 it('reminds nobody by facts that are no longer true: somebody approved in between', async () => {

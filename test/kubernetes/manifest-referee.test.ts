@@ -141,12 +141,12 @@ const refused: readonly [string, string, RegExp][] = [
     `{{- if .Values.retry.enabled }}\n${cronJob()}{{- end }}\n`,
     /it is a Helm template .* line 1/,
   ],
-  ['a tab', cronJob({ spec: '\tsuspend: true' }), /no YAML that kubectl reads/],
+  ['a tab', cronJob({ spec: '\tsuspend: true' }), /isn't YAML that kubectl reads/],
   ['an unknown kind', cronJob({ head: 'apiVersion: batch/v1\nkind: CronJobs' }), /it has CronJobs retry/],
   ['no kind', cronJob({ head: 'apiVersion: batch/v1' }), /something without a kind/],
   ['no apiVersion', cronJob({ head: 'kind: CronJob' }), /has no apiVersion: use batch\/v1/],
   ['nothing', '# nothing yet\n', /it is empty/],
-  ['an infinite number', cronJob({ spec: '  startingDeadlineSeconds: .inf' }), /no YAML that kubectl reads/],
+  ['an infinite number', cronJob({ spec: '  startingDeadlineSeconds: .inf' }), /isn't YAML that kubectl reads/],
 ]
 
 type Objects = readonly { readonly kind: string; readonly metadata: { readonly name: string } }[]

@@ -101,7 +101,7 @@ describe('a deployment that is to stand still for a restore', () => {
     })
     const { before, risks } = await runningReplicas(context(), signal)
     expect(before).toEqual({ replicas: 2, autoscaler: { name: 'api-load', minimum: 3, maximum: 5 } })
-    expect(risks.join()).toMatch(/Autoscaler api-load \(3 to 5 pods\) does nothing .* started with 3/)
+    expect(risks.join()).toMatch(/Autoscaler api-load \(3 to 5 pods\) pauses .* starts again with 3/)
     await scale(0)
     await scaleBack(context(), before, quiet, signal)
     expect(await replicas()).toBe(3)

@@ -82,7 +82,7 @@ describe('the Secret that others use too', () => {
     expect(refusal).toMatchObject({
       code: 'apply_conflict',
       message: 'writing webhook-secret of secret stripe-credentials: kubectl-edit manages it',
-      hint: 'It was set by hand since the plan was made. Deploy again: the new plan says what it takes over.',
+      hint: 'It was set by hand since the plan was made. Deploy again: the new plan lists what it overwrites.',
     })
     expect(values()).toMatchObject({ 'webhook-secret': 'by hand' })
     await write({ 'webhook-secret': 'three' }, ['kubectl-edit'])

@@ -51,7 +51,7 @@ describe('a Job that cannot have pods', () => {
         expect(outcome).toEqual({
           name: 'retry-run-1',
           succeeded: false,
-          reason: `FailedCreate: Error creating: pods "retry-run-1-" is forbidden: ${words}; Job retry-run-1 is still there, and starts once its pods are let in`,
+          reason: `FailedCreate: Error creating: pods "retry-run-1-" is forbidden: ${words}. Job retry-run-1 remains, and starts once its pods are admitted`,
           logs: [],
         })
         expect(Date.now() - began).toBeGreaterThanOrEqual(20_000)

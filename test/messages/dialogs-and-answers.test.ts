@@ -50,7 +50,7 @@ describe('the rollback dialog', () => {
 
   it('names what will run by its version and a short digest', () => {
     const seen = shown(rollbackView(example.failed, example.undo, 'ticket', now).blocks)
-    expect(seen).toContain('revision 7: v1.1.0, valuecanvas/api@sha256:cdcdcdcdcdcd…, made 3d ago, has served')
+    expect(seen).toContain('revision 7: v1.1.0, valuecanvas/api@sha256:cdcdcdcdcdcd…, made 3d ago, was healthy')
     expect(seen).toContain('WEBHOOK_RETRIES')
     expect(seen).not.toMatch(/sha256:[0-9a-f]{13}/)
   })
@@ -102,7 +102,7 @@ describe('private answers', () => {
   it('a wrong command is answered with the nearest right one', () => {
     const answer = answers.unknownCommand('deplyo <!here>', 'deploy', '/billing deploy VERSION [ENV]')
     expectSlackTakes(answer)
-    expect(answer.text).toContain('`deplyo &lt;!here&gt;` is not a command of Purser. Did you mean `deploy`?')
+    expect(answer.text).toContain('Unknown command `deplyo &lt;!here&gt;`. Did you mean `deploy`?')
     expect(answer.text).toContain('Usage: `/billing deploy VERSION [ENV]`')
   })
 
@@ -111,7 +111,7 @@ describe('private answers', () => {
     expect(text).toContain('running, phase 3 of 7 (Deploy application code, 2 of 3 pods updated), 12m so far')
     expect(text).toContain('failed at Deploy application code')
     expect(answers.statusMessage([], now, ['production', 'staging']).text).toContain(
-      'Nothing runs and nothing waits in production or staging.',
+      'Nothing running or waiting in production or staging.',
     )
   })
 
@@ -132,6 +132,6 @@ describe('private answers', () => {
     }))
     const seen = shown(answers.runHistoryMessage(example.succeeded, events).blocks)
     expect(seen).toContain('event 399')
-    expect(seen).toMatch(/… \d+ earlier events are not shown/)
+    expect(seen).toMatch(/… \d+ earlier events not shown/)
   })
 })

@@ -343,9 +343,9 @@ export const restorePlan: RestorePlan = {
   migrationsLost: [],
   events: '212 events since 2026-01-05 14:07 UTC',
   risks: [
-    'public.webhook_events: 212 rows written since the backup will not be there (18614 now, 18402 in the backup).',
-    'public.billing_audit_log: 178 rows written since the backup will not be there (9298 now, 9120 in the backup).',
-    'Rows that were changed, not added, since the backup go back too and cannot be counted.',
+    'public.webhook_events: 212 rows written since the backup are lost (18614 now, 18402 in the backup).',
+    'public.billing_audit_log: 178 rows written since the backup are lost (9298 now, 9120 in the backup).',
+    'Edited rows go back too. They can\'t be counted.',
   ],
 }
 
@@ -412,7 +412,7 @@ export const diagnosis: Diagnosis = {
       },
     ),
     look('Schedule', '*/5 * * * * (UTC), next at 2026-01-05 14:25 UTC'),
-    look('Jobs', '3 Jobs kept, 0 failed; the newest, webhook-retry-29457785: complete'),
+    look('Jobs', '3 Jobs kept, 0 failed. Latest, webhook-retry-29457785: complete'),
     look('Image', "valuecanvas/api@sha256:4f4f4f4f4f4f…, as the deployment's"),
     look('Warnings of the cluster', 'TooManyMissedTimes: too many missed start times', {
       verdict: 'warn',
@@ -466,8 +466,8 @@ export const diagnoseWebhook = deploy({
     causes: [
       {
         code: 'secret_mismatch',
-        sentence: "The Secret does not hold the endpoint's signing secret, so the service refuses what Stripe signs.",
-        next: 'Deploy the current version again: the deploy rotates the secret. Stripe shows it only once, so it cannot be put back.',
+        sentence: "The Secret doesn't hold the endpoint's signing secret, so the service refuses Stripe's events.",
+        next: "Redeploy the current version: it issues a new secret. The old one can't be recovered from Stripe.",
         remedies: [{ kind: 'deploy', target: '' }],
       },
     ],

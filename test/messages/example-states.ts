@@ -121,8 +121,8 @@ export const gapped: Verification = {
 }
 export const inconclusive: Failure = {
   code: 'monitor_inconclusive',
-  message: 'too little was seen to judge: Metrics showing normal activity',
-  hint: 'Retry the phase to watch again. It is no pass: what could not be seen may be broken.',
+  message: 'not enough data to judge: Metrics showing normal activity',
+  hint: "That isn't a pass. Retry the phase to monitor again.",
   evidence: [`Metrics showing normal activity: ${tooLittle} (expected ${allowed})`],
 }
 export const unjudged = deploy({
@@ -184,15 +184,15 @@ export const withRotation = deploy({
     },
     rollback: [
       'Stripe endpoint: back to we_1QzTa8LkdIwHu7ix',
-      'Secret stripe-credentials: put the former value back',
+      'Secret stripe-credentials: restore the previous value',
       'Deployment back to v1.1.0',
       'Deployment billing-worker: restart, so that it reads the Secret again',
     ],
     risks: [
-      'kubectl-create has set Secret stripe-credentials/webhook-secret by hand: this deploy takes the key over.',
-      "Deployment billing-worker reads Secret stripe-credentials at its start too: its pods are replaced after the service's.",
-      'StatefulSet billing-export reads Secret stripe-credentials at its start, and Purser may not restart it: do it after the rollout, kubectl rollout restart statefulset/billing-export -n production',
-      'we_1QzTa8LkdIwHu7ix is replaced as asked: a second endpoint takes its place, while pods change they accept both, then it is disabled.',
+      'kubectl-create has set Secret stripe-credentials/webhook-secret by hand. This deploy overwrites it.',
+      "Deployment billing-worker also reads Secret stripe-credentials. Its pods restart after the service's.",
+      "StatefulSet billing-export also reads Secret stripe-credentials. Purser isn't allowed to restart it. Restart it after the rollout, kubectl rollout restart statefulset/billing-export -n production",
+      'we_1QzTa8LkdIwHu7ix is replaced as asked: new endpoint alongside it, pods accept both secrets during the rollout, then it is disabled.',
     ],
   },
 })
@@ -329,7 +329,7 @@ const schema = schemaRefusal(
 )
 export const schemaTooNew: RefusedRollback = { refusal: { reason: 'schema_too_new', schema }, choices: [] }
 
-const why = 'billing may not create databases (CREATEDB)'
+const why = "billing isn't allowed to create databases (CREATEDB)"
 export const inPlace = { why, downtimeMs: 21_000 }
 export const restoreInPlace: Run = { ...example.restore, plan: { ...example.restorePlan, inPlace } }
 

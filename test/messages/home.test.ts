@@ -40,7 +40,7 @@ describe('App Home', () => {
   it('offers what fits, to those who may', () => {
     expect(seen().buttons).toBe('Deploy …, Verify, Diagnose …, Roll back …, Lock …')
     expect(seen({ release: releasedIn([]) }).buttons).toBe('Deploy …, Verify, Diagnose …, Lock …')
-    expect(seen({ lock: example.lock }).buttons).toBe('Verify, Diagnose …, Unlock')
+    expect(seen({ lock: example.lock }).buttons).toBe('Verify, Diagnose …, Roll back …, Unlock')
     expect(seen({ mayDeploy: false }).buttons).toBe('Verify, Diagnose …')
   })
 

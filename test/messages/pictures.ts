@@ -20,6 +20,7 @@ import { homeView } from '../../src/messages/home/home.ts'
 import { breakGlassAnnouncement } from '../../src/messages/answers/break-glass.ts'
 import { lockAnnouncement, lockedRefusal } from '../../src/messages/answers/lock.ts'
 import type { Message } from '../../src/messages/blocks/message.ts'
+import { noSuchVersion } from '../../src/messages/answers/no-such-version.ts'
 import { notAllowed } from '../../src/messages/answers/not-allowed.ts'
 import { backupsMessage, restoreView } from '../../src/messages/dialogs/restore.ts'
 import type { Watched } from '../../src/messages/blocks/charts.ts'
@@ -228,7 +229,7 @@ export const pictures: readonly Picture[] = [
         message: 'the approved plan no longer holds',
         evidence: [
           'Stripe endpoint we_1QzExample was disabled (planned: enabled)',
-          'the Secret holds another value (fingerprint 1f2e3d4c5b6a) (planned: 0a1b2c3d4e5f)',
+          'the Secret holds a different value (fingerprint 1f2e3d4c5b6a) (planned: 0a1b2c3d4e5f)',
           'service.e2e.run in purser.yaml is ["true"] (planned: ["./scripts/tests/billing-e2e.sh"])',
         ],
       },
@@ -425,6 +426,15 @@ export const pictures: readonly Picture[] = [
     view: homeView(example.home),
   },
   answer('help', 'help', 'Every command on one screen.', help(grammar)),
+  answer(
+    'no-such-version',
+    'a version that is none',
+    'Told to its typist alone; the closest tag is a button.',
+    noSuchVersion({ version: 'v1.2.9', environment: 'production', dryRun: false, rotateSecret: false }, [
+      'v1.2.0',
+      'v1.1.0',
+    ]),
+  ),
   answer(
     'unknown',
     'a command that is none',

@@ -128,12 +128,12 @@ describe('before the first change', () => {
     [
       'the database server',
       leading({ database: { ...identities.database, id: 'system identifier 72, database valuecanvas with oid 5' } }),
-      'the database is another one (system identifier 72, database valuecanvas with oid 5) (planned: system identifier 71, database valuecanvas with oid 5)',
+      'the database has changed (system identifier 72, database valuecanvas with oid 5) (planned: system identifier 71, database valuecanvas with oid 5)',
     ],
     [
       'the database that has the name, as after a restore',
       leading({ database: { ...identities.database, id: 'system identifier 71, database valuecanvas with oid 6' } }),
-      'the database is another one (system identifier 71, database valuecanvas with oid 6) (planned: system identifier 71, database valuecanvas with oid 5)',
+      'the database has changed (system identifier 71, database valuecanvas with oid 6) (planned: system identifier 71, database valuecanvas with oid 5)',
     ],
     [
       'a database that does not tell any more which one it is',
@@ -143,22 +143,22 @@ describe('before the first change', () => {
     [
       'the API server, where the cluster does not tell which one it is',
       leading({ cluster: { address: 'https://10.0.0.2' } }),
-      'the cluster is another one (https://10.0.0.2) (planned: https://10.0.0.1)',
+      'the cluster has changed (https://10.0.0.2) (planned: https://10.0.0.1)',
     ],
     [
       'the same API server’s Deployment, made anew',
       leading({ deployment: { ...identities.deployment, id: 'uid 2' } }),
-      'the Deployment is another one (uid 2) (planned: uid 1)',
+      'the Deployment has changed (uid 2) (planned: uid 1)',
     ],
     [
       'the Stripe account',
       leading({ stripe: { id: 'acct_2 in live mode', address: 'live mode' } }),
-      'the Stripe account is another one (acct_2 in live mode) (planned: acct_1 in live mode)',
+      'the Stripe account has changed (acct_2 in live mode) (planned: acct_1 in live mode)',
     ],
     [
       'the mode of the Stripe account',
       leading({ stripe: { id: 'acct_1 in test mode', address: 'test mode' } }),
-      'the Stripe account is another one (acct_1 in test mode) (planned: acct_1 in live mode)',
+      'the Stripe account has changed (acct_1 in test mode) (planned: acct_1 in live mode)',
     ],
     [
       'what the dry run changes',
@@ -173,7 +173,7 @@ describe('before the first change', () => {
     [
       'a migration with another content',
       { ...approved, migrations: [{ ...first, sha256: 'e'.repeat(64) }, ...approved.migrations.slice(1)] },
-      `${first.file} has another content (planned: aaaaaaaaaaaa)`,
+      `${first.file} has changed (planned: aaaaaaaaaaaa)`,
     ],
     [
       'a migration more',
@@ -183,7 +183,7 @@ describe('before the first change', () => {
     [
       'an endpoint that was deleted',
       { ...approved, stripe: creating(stripe) },
-      'Stripe endpoint we_1 was deleted, or has another URL (planned: keep)',
+      'Stripe endpoint we_1 was deleted, or has a different URL (planned: keep)',
     ],
     [
       'an endpoint that was disabled',
@@ -198,7 +198,7 @@ describe('before the first change', () => {
     [
       'another value in the Secret',
       { ...approved, stripe: { ...stripe, fingerprint: 'cccc' } },
-      'the Secret holds another value (fingerprint cccc) (planned: aaaa)',
+      'the Secret holds a different value (fingerprint cccc) (planned: aaaa)',
     ],
     [
       'who holds the Secret',
@@ -283,7 +283,7 @@ describe('once the run has changed something', () => {
       'the endpoint that it made was deleted',
       { ...created, stripe: creating(made) },
       [endpointMade(), secretWritten],
-      'Stripe endpoint we_2 was deleted, or has another URL (planned: create)',
+      'Stripe endpoint we_2 was deleted, or has a different URL (planned: create)',
       created,
     ],
     [
@@ -297,7 +297,7 @@ describe('once the run has changed something', () => {
       'the Secret that it wrote was overwritten',
       { ...created, stripe: { ...made, fingerprint: 'cccc' } },
       [endpointMade(), secretWritten],
-      'the Secret holds another value (fingerprint cccc) (planned: bbbb)',
+      'the Secret holds a different value (fingerprint cccc) (planned: bbbb)',
       created,
     ],
     [

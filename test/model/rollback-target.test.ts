@@ -108,7 +108,7 @@ describe('a change that somebody else made', () => {
 
   it('is said with who, when, why and what', () => {
     expect(said(touched)).toBe(
-      'kubectl-set changed deployment api at 10:20 UTC (“hotfix”), after run #2 had set it: image: api:v4 → api:v5 and 2 more.',
+      'kubectl-set changed Deployment api at 10:20 UTC (“hotfix”) after run #2: image: api:v4 → api:v5 and 2 more.',
     )
   })
 
@@ -116,17 +116,17 @@ describe('a change that somebody else made', () => {
     [
       'by nobody that the cluster names',
       { writers: [], changeCause: undefined },
-      'Somebody changed deployment api, after run #2 had set it: image: api:v4 → api:v5 and 2 more.',
+      'An unknown client changed Deployment api after run #2: image: api:v4 → api:v5 and 2 more.',
     ],
     [
       'by another run of Purser',
       { writers: [], changeCause: 'Purser run #7: deploy v5' },
-      'Purser run #7 changed deployment api, after run #2 had set it: image: api:v4 → api:v5 and 2 more.',
+      'Purser run #7 changed Deployment api after run #2: image: api:v4 → api:v5 and 2 more.',
     ],
     [
       'from a template that is not kept',
       { writers: [], changeCause: '', revisions: [revision(5, { current: true })] },
-      'Somebody changed deployment api, after run #2 had set it: it runs api:v5.',
+      'An unknown client changed Deployment api after run #2: it runs api:v5.',
     ],
   ])('%s is said so', (_, more, text) => {
     expect(said({ ...touched, ...more })).toBe(text)
@@ -135,7 +135,7 @@ describe('a change that somebody else made', () => {
   it('is seen by the image alone where an older record has no template', () => {
     const older = { after: { image: 'api:v4' } }
     expect(said({ ...touched, writers: [], changeCause: '' }, older)).toBe(
-      'Somebody changed deployment api, after run #2 had set it: it runs api:v5, not api:v4.',
+      'An unknown client changed Deployment api after run #2: it runs api:v5, not api:v4.',
     )
     expect(said({ ...seen, templateHash: 'hash-9' }, older)).toBeUndefined()
   })

@@ -109,13 +109,11 @@ it('the refusal names the nearest version that runs, and the backup from before'
   const verdict = incompatibility(release('v1.2.0', '1'), now)
   const wanted = { version: 'v1.2.0', environment: 'production', except: 'v1.4.0' }
   expect(schemaRefusalWords(schemaRefusal(wanted, verdict, now, releases, backups))).toEqual({
-    text: 'the schema of production is too new for v1.2.0: 2_m.sql needs v1.3.0 or newer; 3_m.sql drops table t',
-    next:
-      'Nearest version that can: v1.5.0 (/billing deploy v1.5.0). ' +
-      'To go back to v1.2.0, restore the backup from before it first: /billing restore #7',
+    text: "v1.2.0 can't run on the current schema of production: 2_m.sql needs v1.3.0 or newer, 3_m.sql drops table t",
+    next: 'Either deploy v1.5.0: `/billing deploy v1.5.0`. Or restore the earlier backup: `/billing restore #7`',
   })
   expect(schemaRefusalWords(schemaRefusal(wanted, verdict, now, [], [])).next).toBe(
-    'No other version that ran here is known to run on it. There is no backup from before it.',
+    "Purser knows no other version that can, and there's no earlier backup.",
   )
 })
 

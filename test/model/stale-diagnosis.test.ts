@@ -12,13 +12,13 @@ it.each<[string, StaleDiagnosis, Parameters<typeof whyStale>, string]>([
     'that a fix acts on',
     { reason: 'acted_on', by: 9 },
     [{ ...diagnosis, fixedBy: 9 }, [changed], minutesLater(99)],
-    'Run #9 acts on this diagnosis already.',
+    'Run #9 is already fixing this.',
   ],
   [
     'that is older than half an hour',
     { reason: 'old', minutes: 31 },
     [diagnosis, [changed], minutesLater(31)],
-    'This diagnosis is 31 minutes old.',
+    'This diagnosis is 31 min old.',
   ],
   [
     'after which a run changed something',
@@ -29,7 +29,7 @@ it.each<[string, StaleDiagnosis, Parameters<typeof whyStale>, string]>([
 ])('a diagnosis %s is no ground to act on, and says so', (_, stale, given, text) => {
   expect(whyStale(...given)).toEqual(stale)
   expect(diagnosisStale('production', stale).text).toBe(
-    `${text} Nothing was changed.\nPress Diagnose again, and act on what it says.`,
+    `${text} Nothing changed.\nPress Diagnose again and use its fix.`,
   )
 })
 

@@ -65,7 +65,7 @@ describe('what a rollback will undo', () => {
       effect(1, 'image', 'valuecanvas-api', image, { status: 'undone' }),
       effect(2, 'cronjob', 'webhook-retry', { manifest }, { status: 'started' }),
     ]
-    expect(linesOf(effects)).toEqual(['CronJob webhook-retry: back to the former manifest'])
+    expect(linesOf(effects)).toEqual(['CronJob webhook-retry: restore the previous manifest'])
   })
 
   it.each([
@@ -82,12 +82,12 @@ describe('what a rollback will undo', () => {
     [
       'a CronJob that was there',
       effect(1, 'cronjob', 'retry', { manifest }),
-      'CronJob retry: back to the former manifest',
+      'CronJob retry: restore the previous manifest',
     ],
     [
       'a key that held a value',
       effect(1, 'secret-key', 's/k', { ...secret, secretExists: true, keyExists: true }),
-      'Secret s/k: put the former value back',
+      'Secret s/k: restore the previous value',
     ],
     [
       'a key of a Secret with others',
@@ -126,7 +126,7 @@ describe('what a rollback will undo', () => {
     ]
     expect(linesOf(rotation)).toEqual([
       'Stripe endpoint we_1: back to enabled with 2 events',
-      'Secret s/k: put the former value back',
+      'Secret s/k: restore the previous value',
       'Deployment api: back to v1.1.0',
       'Deployment worker: restart, so that it reads the Secret again',
       `Stripe endpoint ${url}: disable`,

@@ -6,21 +6,31 @@ import { deploy, restorePlan } from '../messages/example-runs.ts'
 
 const now = new Date('2026-01-05T14:00:00Z')
 const run: Run = { ...deploy(), number: 7, status: 'failed', hasEffects: true, rolledBackBy: undefined }
-const lock = { environment: 'production', reason: 'month-end invoicing', lockedBy: 'UDANA', at: now, until: undefined }
-const facts: RollbackFacts = { others: [], lock: undefined, hours: 24, now }
+const facts: RollbackFacts = { others: [], hours: 24, now }
 const restoreOf = (of: number) => ({ ...restorePlan, backup: { ...restorePlan.backup, run: of } })
 const hoursAgo = (hours: number) => new Date(now.getTime() - hours * 3_600_000)
 
 describe('a rollback', () => {
   it.each<[string, Partial<Run>, Partial<RollbackFacts>, RollbackRefusal | undefined, string]>([
     ['of a failed deploy begins', {}, {}, undefined, ''],
-    ['of a verification is refused', { kind: 'verify' }, {}, { reason: 'not_undoable' }, 'only deploys and restores'],
+    ['of a verification is refused', { kind: 'verify' }, {}, { reason: 'not_undoable' }, 'Only deploys and restores'],
     ['of a rollback is refused', { kind: 'rollback' }, {}, { reason: 'not_undoable' }, 'Run #7 is a rollback'],
-    ['of what is rolled back is refused', { rolledBackBy: 9 }, {}, { reason: 'rolled_back', by: 9 }, 'by run #9'],
+    [
+      'of what is rolled back is refused',
+      { rolledBackBy: 9 },
+      {},
+      { reason: 'rolled_back', by: 9 },
+      'already has a rollback: run #9',
+    ],
     ['of what still executes is refused', { status: 'executing' }, {}, { reason: 'not_finished' }, 'still running'],
     ['of what waits is refused', { status: 'awaiting_approval' }, {}, { reason: 'not_finished' }, 'still waiting'],
-    ['of what changed nothing is refused', { hasEffects: false }, {}, { reason: 'nothing_to_put_back' }, 'nothing'],
-    ['in a locked environment is refused', {}, { lock }, { reason: 'locked', lock }, 'month-end invoicing'],
+    [
+      'of what changed nothing is refused',
+      { hasEffects: false },
+      {},
+      { reason: 'nothing_to_put_back' },
+      'no changes to roll back',
+    ],
     [
       'of a deploy that succeeded too long ago is refused',
       { status: 'succeeded', finishedAt: hoursAgo(25) },

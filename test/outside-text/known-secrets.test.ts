@@ -45,7 +45,7 @@ describe('a word of the configuration', () => {
 describe('what keeps a secret from being masked well', () => {
   const words = ['production', 'valuecanvas-api', 'app']
   it.each([
-    ['abc', [/fewer than 6 characters: it is not masked/]],
+    ['abc', [/fewer than 6 characters: it isn't masked/]],
     ['Xy7-Kq2', [/fewer than 8 characters: it is masked whole only/]],
     ['swordfish', [/is a plain word/]],
     ['Production', [/is a word of the configuration/]],

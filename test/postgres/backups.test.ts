@@ -153,7 +153,7 @@ describe('backups of the service database', () => {
     limited.password = 'x'
     await ask(source, `create table a (id int); alter table a owner to ${name}`)
     const ours = openBackups({ url: new Sensitive(limited.href), directory })
-    const reason = `${name} may not create databases (CREATEDB)`
+    const reason = `${name} isn't allowed to create databases (CREATEDB)`
     expect(await ours.whyNoTestRestore(never)).toBe(reason)
     expect((await ours.create('limited', quiet, never)).restoreTest).toEqual({ outcome: 'skipped', reason })
     const off = openBackups({ url: new Sensitive(source), directory, testRestore: { enabled: false } })

@@ -126,7 +126,7 @@ describe('each of these is named', () => {
     ['select wipe()', 'call: wipe'],
     ['select 1 from t where app.wipe(id)', 'call: app.wipe'],
     ['select * from wipe()', 'call: wipe'],
-    ['call wipe()', 'unreadable: calls procedure wipe(): what it does does not stand here'],
+    ['call wipe()', "unreadable: calls procedure wipe(), whose effect isn't visible here"],
     ['alter table t add column c int default wipe()', 'call: wipe'],
     [
       'create function f() returns void language sql as $$ delete from customers $$',
@@ -244,7 +244,7 @@ describe('each of these is named', () => {
     ['create or replace view v as select 1', 'structure: replaces view v'],
     [
       'create rule r as on delete to customers do instead nothing',
-      'lost: creates rule r: what is asked of customers becomes nothing',
+      'lost: creates rule r: queries of customers become nothing',
     ],
     ['create rule r as on insert to customers do also delete from orders', 'lost: deletes all rows of orders'],
     ['refresh materialized view totals', 'load: fills materialized view totals anew'],
@@ -326,7 +326,7 @@ const dangerous = fc.constantFrom<[string, string]>(
   ['with x as (delete from customers returning 1) select 1', 'lost: deletes all rows of customers'],
   [plpgsql('drop table customers;'), 'lost: drops table customers'],
   ['alter table customers drop column email', 'lost: drops column customers.email'],
-  ['call wipe()', 'unreadable: calls procedure wipe(): what it does does not stand here'],
+  ['call wipe()', "unreadable: calls procedure wipe(), whose effect isn't visible here"],
 )
 const mild = fc.constantFrom(
   'select 1',

@@ -238,7 +238,7 @@ describe('restores of the service database', () => {
     }
 
     it('brings back exactly what was dumped, whatever came since, once, and leads back again', async () => {
-      expect(await limited.whyNotSwap(never)).toMatch(/may not create databases/)
+      expect(await limited.whyNotSwap(never)).toMatch(/isn't allowed to create databases/)
       expect(await limited.whyNotInPlace(undefined, never)).toBeUndefined()
       await ask(url, 'create schema vendor; create table vendor.theirs ()')
       expect(await limited.whyNotInPlace(undefined, never)).toMatch(/does not own vendor\.theirs/)
@@ -326,7 +326,7 @@ describe('restores of the service database', () => {
     limited.username = role
     limited.password = 'x'
     const theirs = openRestores({ url: new Sensitive(limited.href), directory })
-    expect(await theirs.whyNotSwap(never)).toBe(`${role} may not create databases (CREATEDB)`)
+    expect(await theirs.whyNotSwap(never)).toBe(`${role} isn't allowed to create databases (CREATEDB)`)
     await ask(url, `alter role ${role} createdb`)
     expect(await theirs.whyNotSwap(never)).toBe(`${role} does not own the database ${names.live}`)
     await ask(url, `drop role ${role}`)

@@ -205,7 +205,7 @@ describe('a credential helper', () => {
   it.each(['../evil', '/bin/sh', 'a b', 'a;b', '-x\n', ''.padStart(101, 'a')])('is never %j', async (name) => {
     await writeConfig({ credsStore: name })
     const { trouble } = await dockerCredentials({ path: file() })(github, signal)
-    expect(trouble).toMatchObject({ message: expect.stringContaining('no name of a credential helper') })
+    expect(trouble).toMatchObject({ message: expect.stringContaining("isn't the name of a credential helper") })
   })
 
   it('that is not installed keeps nobody from an open registry, and is named by one that wants a login', async () => {

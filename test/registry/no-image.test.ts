@@ -80,9 +80,9 @@ describe('what a registry serves under a tag', () => {
     ],
     ['a manifest without a config', { schemaVersion: 2, layers }, 'image_registry_trouble', /not a manifest/],
     ['an index whose entries are none', indexOf({}), 'image_registry_trouble', /not a manifest/],
-    ['an empty index', indexOf(), 'image_not_runnable', /no image but an index without an image in it/],
+    ['an empty index', indexOf(), 'image_not_runnable', /isn't an image but an index without an image in it/],
     ['an index of attestations only', indexOf(attested), 'image_not_runnable', /an index without an image in it/],
-    ['a Helm chart', chart, 'image_not_runnable', /no image but a Helm chart/],
+    ['a Helm chart', chart, 'image_not_runnable', /isn't an image but a Helm chart/],
     ['an index with a chart', indexOf({ ...descriptor(chart, 'x'), platform }), 'image_not_runnable', /a Helm chart/],
     [
       'another artifact',

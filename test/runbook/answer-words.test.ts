@@ -53,7 +53,7 @@ describe('an answer shows what counts and what is named', () => {
       ['count', 'state'],
       [['2', 'open']],
       ['stat'],
-      '2 (state: 1 different value, there is no column stat)',
+      '2 (state: 1 different value, no column stat)',
     ],
     ['a long value', ['note'], [['x'.repeat(100)]], ['note'], `note ${'x'.repeat(60)}…`],
     [

@@ -14,7 +14,12 @@ describe('the platform of the nodes', () => {
       ['linux/amd64', 'linux/arm64'],
       [expect.stringContaining('linux/arm64 nodes')],
     ],
-    ['may not be looked at', ['linux/amd64'], 'unknown' as const, [expect.stringContaining('may not list nodes')]],
+    [
+      'may not be looked at',
+      ['linux/amd64'],
+      'unknown' as const,
+      [expect.stringContaining("isn't allowed to list nodes")],
+    ],
     ['is nowhere, because there are no nodes', ['linux/amd64'], [], [expect.stringContaining('no nodes')]],
     ['is not told by the image', [], ['linux/amd64'], []],
   ])('%s', (_, image, nodes, risks) => {

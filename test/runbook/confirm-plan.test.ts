@@ -75,7 +75,7 @@ describe('a phase after the rollout', () => {
 
   it('stops when somebody has changed more of the pods than their image', async () => {
     const [difference] = await drift('1', set, plan)
-    expect(difference?.now).toMatch(/changed deployment api, after run #42 had set it: .*env\[DEBUG\]/)
+    expect(difference?.now).toMatch(/changed Deployment api after run #42: .*env\[DEBUG\]/)
   })
 
   it('goes on with what the run has set, and when its pods were only restarted', async () => {

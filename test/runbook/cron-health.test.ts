@@ -31,25 +31,25 @@ describe('a CronJob is on schedule', () => {
       'not when it is older, even though runs are started',
       { lastSuccessfulTime: '2026-03-10T11:05:03Z' },
       'fail',
-      '*/5 * * * *: no success since 11:05 UTC, 2 runs were due; the last one was started at 11:15 UTC',
+      '*/5 * * * *: no success since 11:05 UTC, 2 runs were due. The last one started at 11:15 UTC',
     ],
     [
       'not when none is started any more',
       { lastScheduleTime: '2026-03-10T10:00:00Z', lastSuccessfulTime: '2026-03-10T10:00:04Z' },
       'fail',
-      '*/5 * * * *: no success since 10:00 UTC, 15 runs were due; none was started since 10:00 UTC',
+      '*/5 * * * *: no success since 10:00 UTC, 15 runs were due. None started since 10:00 UTC',
     ],
     [
       'not when so many were missed that the controller gives up',
       { lastScheduleTime: '2026-03-09T22:00:00Z', lastSuccessfulTime: '2026-03-09T22:00:04Z' },
       'fail',
-      'more than 100 runs were due; none was started since 2026-03-09 22:00 UTC; with so many missed',
+      'more than 100 runs were due. None started since 2026-03-09 22:00 UTC. With so many missed',
     ],
     [
       'not when it is suspended, whatever it did before',
       { suspended: true },
       'fail',
-      '*/5 * * * *: suspended; last success 11:15 UTC',
+      '*/5 * * * *: suspended, last success 11:15 UTC',
     ],
     [
       'perhaps, when it is so new that its first run is not due yet',
@@ -67,7 +67,7 @@ describe('a CronJob is on schedule', () => {
       'not when its first run has failed',
       { ...never, createdAt: '2026-03-10T11:12:00Z', lastScheduleTime: '2026-03-10T11:15:00Z' },
       'fail',
-      'never succeeded, 1 run was due; the last one was started at 11:15 UTC',
+      'never succeeded, 1 run was due. The last one started at 11:15 UTC',
     ],
     [
       'by the clock of its own time zone',
@@ -123,16 +123,16 @@ describe('a CronJob rests', () => {
       {},
       rests,
       'fail',
-      '*/5 * * * *: active, but its manifest suspends it; last success 11:15 UTC',
+      '*/5 * * * *: active, but its manifest suspends it, last success 11:15 UTC',
     ],
     [
       'for a reason that cannot be told',
       { suspended: true },
       unknown,
       'unknown',
-      'suspended, last success 11:15 UTC; what its manifest wants: the repository does not answer',
+      "suspended, last success 11:15 UTC. Couldn't check its manifest: the repository does not answer",
     ],
-    ['against its manifest', { suspended: true }, { known: true, suspended: false }, 'fail', 'suspended; last success'],
+    ['against its manifest', { suspended: true }, { known: true, suspended: false }, 'fail', 'suspended, last success'],
     ['not, and nobody has to know what its manifest wants', {}, unknown, 'pass', 'last success 11:15 UTC'],
   ])('%s', (_, more, wanted, verdict, words) => {
     const health = cronHealth(job(more), now, wanted)

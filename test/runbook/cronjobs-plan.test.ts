@@ -153,7 +153,7 @@ describe('what people have set by hand', () => {
     expect(jobs[0]?.takeOver).toEqual(takeOver)
     for (const manager of takeOver ?? [])
       expect(risks.join('\n')).toMatch(
-        new RegExp(`^${manager} has set \\S.* of CronJob retry by hand: this deploy`, 'm'),
+        new RegExp(`^${manager} has set \\S.* of CronJob retry by hand\\. This deploy`, 'm'),
       )
     expect(risks).toHaveLength(takeOver?.length ?? 0)
     // What was planned goes through, and then there is nothing left to be taken over.
@@ -171,7 +171,7 @@ describe('what people have set by hand', () => {
     await expect(cronjobs(contextOf({ ...plan, cronJobs: jobs }))).rejects.toMatchObject({
       code: 'apply_conflict',
       evidence: ['kubectl-patch (does not come back by itself): spec.suspend'],
-      hint: 'They were set by hand since the plan was made. Deploy again: the new plan says what it takes over.',
+      hint: 'They were set by hand since the plan was made. Deploy again: the new plan lists what it overwrites.',
     })
     expect((await planned()).planned[0]?.takeOver).toEqual(['kubectl-patch'])
   })
@@ -237,7 +237,7 @@ it('what kubectl apply would have removed is said to stay', async () => {
   const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(former) }
   await create('kubectl-client-side-apply', { ...former, metadata: { name: 'retry', annotations } })
   expect((await planned()).risks).toContain(
-    'CronJob retry keeps spec.timeZone from a manifest that was applied by hand: the new one lacks it, and Purser removes only what it has set.',
+    'CronJob retry keeps spec.timeZone from a manifest applied by hand. The new one lacks it, and Purser only removes its own fields.',
   )
 })
 

@@ -128,7 +128,7 @@ describe('why webhooks do not come', () => {
     [
       'a newline behind the right secret, at a service that compares bytes',
       {
-        secret: seen({ ...secretState, strays: ['a newline stands at its end'] }),
+        secret: seen({ ...secretState, strays: ['a newline is at its end'] }),
         signed: seen(answered(400)),
         pods: seen([{ ...pod, startedAt: '2026-01-05T08:00:00Z' }]),
       },
@@ -136,7 +136,7 @@ describe('why webhooks do not come', () => {
     ],
     [
       'a newline behind the right secret, at a service that takes it off',
-      { secret: seen({ ...secretState, strays: ['a newline stands at its end'] }) },
+      { secret: seen({ ...secretState, strays: ['a newline is at its end'] }) },
       [],
     ],
     [

@@ -125,7 +125,7 @@ describe('at the end of the watch', () => {
       'a breach that has passed is a warning',
       { atMost: 5 },
       watch([6, 6, 6, 1]),
-      'warn: Metric: 1; for a while it was not (at most 5 allowed)',
+      "warn: Metric: 1. For a while it wasn't (at most 5 allowed)",
     ],
     [
       'a breach that stands is a failure',

@@ -171,7 +171,7 @@ describe('watching a release', () => {
     const { verification } = await running
     expect(verification?.criteria.find(({ name }) => name === 'metrics')).toMatchObject({
       verdict: 'warn',
-      value: expect.stringContaining('Dead letters grew by 0; for a while it was not'),
+      value: expect.stringContaining("Dead letters grew by 0. For a while it wasn't"),
     })
   })
 

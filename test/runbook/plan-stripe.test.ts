@@ -108,11 +108,11 @@ describe('what a plan says of Stripe, before anything is made', () => {
       'that a newline stands behind the secret, and that it goes',
       {
         secret: {
-          strays: ['a newline stands at its end'],
+          strays: ['a newline is at its end'],
           managers: [fieldOwner('kubectl-create', ['data.webhook-secret'])],
         },
       },
-      { action: 'keep', secret: 'present', tidies: ['a newline stands at its end'], takeOver: ['kubectl-create'] },
+      { action: 'keep', secret: 'present', tidies: ['a newline is at its end'], takeOver: ['kubectl-create'] },
     ],
     [
       'which events come and go',
@@ -129,10 +129,10 @@ describe('what a plan says of Stripe, before anything is made', () => {
     [
       'a controller writes it',
       { managers: [fieldOwner('external-secrets', ['data.webhook-secret'])] },
-      /external-secrets manages it and would write it again: take it away there\.$/,
+      /external-secrets manages it and would write it again\. Remove it there\.$/,
     ],
   ])('that a newline stands behind the secret is no reason to refuse: %s', async (_, secret, risk) => {
-    const { risks, stripe } = await planned({ secret: { strays: ['a newline stands at its end'], ...secret } })
+    const { risks, stripe } = await planned({ secret: { strays: ['a newline is at its end'], ...secret } })
     expect(risks).toContainEqual(expect.stringMatching(risk))
     expect(stripe.action).toBe('keep')
     expect(stripe.tidies === undefined).toBe('immutable' in (secret ?? {}) || 'managers' in (secret ?? {}))
@@ -239,7 +239,7 @@ describe('an endpoint that Purser made for an address that is no longer the one'
     const { stripe, risks } = await planned({ endpoints: [endpoint(), old()], made: ['we_old'] })
     expect(stripe.retires).toEqual(['we_old'])
     expect(risks).toContain(
-      'we_old, which run #3 made for https://old.example/hook, still gets events: webhookUrl is another address now. It is disabled once the endpoint there serves.',
+      'we_old, which run #3 made for https://old.example/hook, still gets events, but webhookUrl changed. It is disabled once the new endpoint works.',
     )
   })
 

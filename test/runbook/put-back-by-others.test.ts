@@ -96,7 +96,7 @@ describe('while a release is watched', () => {
     [
       'a pod template that comes back is told, with whose it is',
       { template: 'another', writers: [{ manager: 'argocd-controller', at: '2026-01-05T10:07:00Z' }] },
-      [/argocd-controller changed deployment valuecanvas-api at 10:07 UTC, after run #42 had set it/],
+      [/argocd-controller changed Deployment valuecanvas-api at 10:07 UTC after run #42/],
     ],
     [
       'a CronJob that is suspended again is told, with what such a manager does',
@@ -119,7 +119,7 @@ describe('while a release is watched', () => {
       'another schedule is told',
       { cronJob: { schedule: '0 0 * * *', owners: [fieldOwner('kubectl-edit', ['spec.schedule'])] } },
       [
-        'CronJob webhook-retry has schedule 0 0 * * *; this run applied */5 * * * *: kubectl-edit has set spec.schedule, and does not come back by itself.',
+        'CronJob webhook-retry has schedule 0 0 * * *, but this run applied */5 * * * *: kubectl-edit has set spec.schedule, and does not come back by itself.',
       ],
     ],
     [
@@ -131,7 +131,7 @@ describe('while a release is watched', () => {
       'another secret is told',
       { secret: { fingerprint: 'old', managers: [fieldOwner('external-secrets', [`data.${key}`])] } },
       [
-        `Secret ${name}/${key} holds another value than this run wrote: external-secrets has set data.${key}, and writes its store's value back at its next refresh.`,
+        `Secret ${name}/${key} holds a different value from this run: external-secrets has set data.${key}, and writes its store's value back at its next refresh.`,
       ],
     ],
     ['a secret that is gone is told', { secret: { fingerprint: undefined } }, [`Secret ${name}/${key} is gone.`]],
@@ -168,7 +168,7 @@ describe('what a plan says of other owners', () => {
       'what an autoscaler does',
       ['keda-operator'],
       [],
-      ['keda-operator manages spec.x of Deployment api, and goes on setting them by load.'],
+      ['keda-operator manages spec.x of Deployment api, and keeps setting them by load.'],
     ],
     [
       'whose the object is',

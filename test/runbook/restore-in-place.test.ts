@@ -94,7 +94,7 @@ const backups: Partial<Backups> = {
   },
 }
 const restores: Partial<Restores> = {
-  whyNotSwap: async () => 'purser may not create databases (CREATEDB)',
+  whyNotSwap: async () => "purser isn't allowed to create databases (CREATEDB)",
   whyNotInPlace: async () => undefined,
   doneInPlace: async (run) => outside.marks.get(run),
   inPlace: async ({ run, file, safety }) => {
@@ -164,7 +164,7 @@ const restoring = (): Run =>
       ...restorePlan,
       backup: { ...restorePlan.backup, file: 'backup.dump', run: 1, sha256 },
       database: { live: 'app', restored: 'app_restore_7', kept: 'app_before_7' },
-      inPlace: { why: 'purser may not create databases (CREATEDB)' },
+      inPlace: { why: "purser isn't allowed to create databases (CREATEDB)" },
       identities: identitiesOf('api'),
       configuration: comparedConfiguration(
         { ...service, ...settings.service },

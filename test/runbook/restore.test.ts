@@ -239,14 +239,14 @@ describe('a restore, broken off at every call to the outside', () => {
     const other = { ...(await leadsTo.database.identity()), systemIdentifier: '72' }
     const here = (world: WorldParts) => contextOf(restoring(), undefined, settings.environment, world)
     const elsewhere = here({ database: { identity: async () => other } })
-    const said = 'the database is another one (system identifier 72, database valuecanvas with oid 5)'
+    const said = 'the database has changed (system identifier 72, database valuecanvas with oid 5)'
     await expect(prepare(elsewhere)).rejects.toThrow(said)
     expect(await restores.swapState(restores.names(restoreRun), never)).toBe('absent')
     await prepare(here({}))
     await expect(swap(elsewhere)).rejects.toThrow(said)
     const account = { ...leadsTo.stripe, account: async () => ({ id: 'acct_2', livemode: undefined }) }
     await expect(swap(here({ stripe: account }))).rejects.toThrow(
-      'the Stripe account is another one (acct_2 in live mode)',
+      'the Stripe account has changed (acct_2 in live mode)',
     )
     expect(await serving()).toBe('later')
     expectRunning()

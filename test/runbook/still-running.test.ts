@@ -50,9 +50,7 @@ describe('before a Job is started by hand', () => {
       {
         reports: [],
         looks: 1,
-        told: [
-          { kind: 'note', text: 'Job retry-29000 of CronJob retry still runs: its policy allows another beside it.' },
-        ],
+        told: [{ kind: 'note', text: 'Job retry-29000 of CronJob retry still runs: its policy allows a second one.' }],
       },
     ],
   ])('%s (%s)', async (_, policy, looks, outcome, seen) => {

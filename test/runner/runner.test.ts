@@ -228,9 +228,9 @@ describe.runIf(isRoot)('a runner that listens', () => {
   })
 
   it.each<[string, string, RegExp]>([
-    ['no hello', '{"type":"checkout-end"}\n', /no hello/],
+    ['no hello', '{"type":"checkout-end"}\n', /isn't a hello/],
     ['another version', '{"type":"hello","version":7}\n', /speaks version 2, and Purser 7/],
-    ['no JSON', 'GET / HTTP/1.1\n', /no JSON/],
+    ['no JSON', 'GET / HTTP/1.1\n', /isn't JSON/],
     ['a message that there is not', '{"type":"shell","command":"id"}\n', /a message is none/],
     ['a field too many', '{"type":"hello","version":2,"uid":0}\n', /a message is none/],
     ['a line without an end', 'x'.repeat(longestLine + 2), /more than 262144 bytes/],

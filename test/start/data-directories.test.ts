@@ -37,5 +37,5 @@ it('leaves a directory for backups elsewhere as it is, and says when others may 
   await chmod(elsewhere, 0o750)
   await closes(elsewhere)
   expect(await modeOf(elsewhere)).toBe(0o750)
-  expect(warnings.join()).toContain(`others may enter ${elsewhere}`)
+  expect(warnings.join()).toContain(`others can enter the backup directory ${elsewhere}`)
 })

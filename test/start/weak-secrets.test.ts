@@ -37,7 +37,7 @@ describe('the secrets of a start', () => {
       config,
     )
     expect(said).toEqual([
-      'the secret of STATE_DATABASE_URL has fewer than 6 characters: it is not masked where it stands by itself',
+      "the secret of STATE_DATABASE_URL has fewer than 6 characters: it isn't masked on its own",
       'the secret of PRODUCTION_DATABASE_URL is a word of the configuration: that word is masked wherever people read it',
       'the secret of STAGING_DATABASE_URL is a plain word: that word is masked wherever people read it',
     ])

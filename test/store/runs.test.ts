@@ -38,8 +38,8 @@ describe('compare and set', () => {
   })
 
   it('says which run there is not', async () => {
-    await expect(stores.runs.get(99)).rejects.toMatchObject({ code: 'unknown_run', message: 'there is no run #99' })
-    await expect(stores.runs.apply(99, { type: 'cancel', by: 'UDANA' }, dana)).rejects.toThrow('there is no run #99')
+    await expect(stores.runs.get(99)).rejects.toMatchObject({ code: 'unknown_run', message: "there's no run #99" })
+    await expect(stores.runs.apply(99, { type: 'cancel', by: 'UDANA' }, dana)).rejects.toThrow("there's no run #99")
   })
 })
 

@@ -181,7 +181,7 @@ const rows: readonly Row[] = [
       return stripe('POST', { url: 'https://example.com/elsewhere' })
     },
     mend: () => stripe('POST', { url: former }),
-    said: /Stripe endpoint we_\w+ was deleted, or has another URL \(planned: keep\)/,
+    said: /Stripe endpoint we_\w+ was deleted, or has a different URL \(planned: keep\)/,
   },
   {
     what: 'the Secret written by somebody else',
@@ -191,7 +191,7 @@ const rows: readonly Row[] = [
       await kubernetes(secretPath, { data: { 'webhook-secret': Buffer.from('whsec_by_hand').toString('base64') } })
     },
     mend: () => kubernetes(secretPath, { data: { 'webhook-secret': former } }),
-    said: /the Secret holds another value \(fingerprint \w+\) \(planned: \w+\)/,
+    said: /the Secret holds a different value \(fingerprint \w+\) \(planned: \w+\)/,
   },
   {
     what: 'the CronJob changed',
@@ -240,7 +240,7 @@ const rows: readonly Row[] = [
       await restartWith((yaml) => yaml, { PRODUCTION_DATABASE_URL: url.href })
     },
     mend: () => restartWith((yaml) => yaml),
-    said: /the database is another one \(system identifier \d+, database elsewhere with oid \d+\) \(planned: system identifier \d+, database \w+ with oid \d+\)/,
+    said: /the database has changed \(system identifier \d+, database elsewhere with oid \d+\) \(planned: system identifier \d+, database \w+ with oid \d+\)/,
   },
   {
     what: 'another Stripe account behind the same variables',
@@ -251,7 +251,7 @@ const rows: readonly Row[] = [
       await restartWith((yaml) => yaml, { STRIPE_API_BASE: account.url })
     },
     mend: () => restartWith((yaml) => yaml),
-    said: /the Stripe account is another one \(acct_Elsewhere in test mode\) \(planned: acct_\w+ in test mode\)/,
+    said: /the Stripe account has changed \(acct_Elsewhere in test mode\) \(planned: acct_\w+ in test mode\)/,
   },
   {
     what: 'another cluster behind the same variable, where no plan can be made at all',
@@ -263,7 +263,7 @@ const rows: readonly Row[] = [
       await restartWith((yaml) => yaml, { KUBECONFIG: kubeconfig })
     },
     mend: () => restartWith((yaml) => yaml),
-    said: /the cluster is another one \(uid [0-9a-f-]{36} of kube-system\) \(planned: uid [0-9a-f-]{36} of kube-system\)/,
+    said: /the cluster has changed \(uid [0-9a-f-]{36} of kube-system\) \(planned: uid [0-9a-f-]{36} of kube-system\)/,
   },
   {
     what: 'the tag',
@@ -403,7 +403,7 @@ describe('between the approval and a later phase', () => {
     const before = snapshotOf(world)
     await approve(other)
     await expect.poll(() => outdated(other), { timeout: 90_000 }).toBe(1)
-    const gone = /Stripe endpoint we_\w+ was deleted, or has another URL \(planned: keep\)/
+    const gone = /Stripe endpoint we_\w+ was deleted, or has a different URL \(planned: keep\)/
     await world.waitFor('the reason in the thread', () => gone.test(world.threads()), 45_000)
     expect(snapshotOf(world)).toEqual(before)
     expect(await world.state(`select kind from purser.effects where run = ${other}`)).toEqual([])

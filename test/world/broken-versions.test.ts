@@ -89,14 +89,14 @@ describe('a broken version', () => {
     await world.waitFor('the plan', () => world.threads().includes('blocks reads and writes on invoices'))
     const plan = world.threads().slice(world.threads().lastIndexOf('Risks'))
     expect(plan).toMatch(
-      /No rollback to v1\.1\.0 afterwards: it cannot run once 20260401090000_one_currency\.sql drops column invoices\.currency/,
+      /No rollback to v1\.1\.0 after this: it can't run once 20260401090000_one_currency\.sql drops column invoices\.currency/,
     )
     expect(plan).toMatch(
       /invoices is held by pid \d+ \(nightly report, user \w+, idle in transaction, for under a minute\)/,
     )
     expect(plan).toMatch(/20260401090000_one_currency\.sql:2 ban-drop-column/)
     await world.waitFor('the name of the blocker', () =>
-      /waits for a lock that is held by pid \d+ \(nightly report.*invoices where id = \?\. Nobody is ended\./.test(
+      /waits for a lock held by pid \d+ \(nightly report.*invoices where id = \?\. Purser doesn't end it\./.test(
         world.threads(),
       ),
     )
@@ -108,10 +108,10 @@ describe('a broken version', () => {
     const { control } = world.sandbox.slack
     await world.types('dana', '/billing rollback')
     const dialog = () => plainText({ text: '', blocks: [...(control.openView(people.dana.id)?.blocks ?? [])] })
-    await world.waitFor('a refusal', () => dialog().includes('The schema of production is too new for v1.1.0'))
+    await world.waitFor('a refusal', () => dialog().includes("v1.1.0 can't run on the current schema of production"))
     const number = String(run?.['number'])
     expect(dialog()).toContain(
-      `restore the backup from before it first: /billing restore #${number}, then /billing rollback #${number}`,
+      `restore the earlier backup: /billing restore #${number}, then /billing rollback #${number}`,
     )
     expect(control.openView(people.dana.id)?.['submit']).toBeUndefined()
     expect(dialog().match(/Nothing was changed/g)).toHaveLength(1)
@@ -119,7 +119,7 @@ describe('a broken version', () => {
     const [outcome] = await world.plays('deploy v1.2.0')
     expect(outcome?.ok).toBe(false)
     expect(world.threads()).toContain(
-      'The schema of production is too new for v1.2.0: 20260401090000_one_currency.sql drops',
+      "v1.2.0 can't run on the current schema of production: 20260401090000_one_currency.sql drops",
     )
     expect(snapshotOf(world)).toEqual(before)
     const releases = await world.state(`select version, schema from purser.releases order by at desc limit 1`)

@@ -62,9 +62,7 @@ describe('who may use Purser', () => {
     const undo = slack().setFault({ method: 'users.info', status: 503 })
     // Slack was never asked about Alex: nobody is let through unseen.
     await slack().type(people.alex.id, channel, '/billing status')
-    await world.waitFor('a refusal', () =>
-      told(people.alex.id).some((it) => it.includes('Who you are could not be found out')),
-    )
+    await world.waitFor('a refusal', () => told(people.alex.id).some((it) => it.includes("Couldn't check who you are")))
     undo()
     await slack().type(people.alex.id, channel, '/billing status')
     await world.waitFor('an answer', () => told(people.alex.id).length === 2)
@@ -76,7 +74,9 @@ describe('who may use Purser', () => {
     await world.waitFor('the answers', () => told(people.sam.id).length >= 25)
     const begun = await world.state(`select count(*)::int as count from purser.runs where kind = 'verify'`)
     expect(Number(begun[0]?.['count'])).toBeLessThanOrEqual(10)
-    expect(told(people.sam.id).some((it) => it.includes('already: its board will tell'))).toBe(true)
+    expect(told(people.sam.id).some((it) => it.includes('is already verifying production. Follow its board.'))).toBe(
+      true,
+    )
     expect(told(people.sam.id).some((it) => it.includes('You have looked 10 times within a minute'))).toBe(true)
   })
 })

@@ -72,15 +72,15 @@ describe('what is broken is found, and the right thing is named', () => {
   )
 
   it.each([
-    ['wrong-secret', 'webhook', 'secret_mismatch', /Secret does not hold the endpoint's signing secret/],
+    ['wrong-secret', 'webhook', 'secret_mismatch', /Secret doesn't hold the endpoint's signing secret/],
     ['unreachable-url', 'webhook', 'url_unreachable', /refuses connections/],
     ['clock-skew', 'webhook', 'clock_skew', /clock is 11 min behind Stripe's/],
     ['dead-letters', 'webhook', 'dead_letters', /3 went to the dead letter queue/],
     ['bad-schedule', 'cronjob', 'schedule_never', /0 4 30 2 \* in UTC, is a time that never comes/],
     ['failing-job', 'cronjob webhook-retry', 'job_failing', /exit code 1.*ECONNREFUSED 127\.0\.0\.1:9/],
-    ['image-pull', 'cronjob', 'image_pull', /cannot be pulled/],
-    ['missing-table', 'grace-period', 'table_missing', /grace_periods does not exist, although/],
-    ['rls-without-policy', 'grace-period', 'rls_without_policy', /there is no policy.*connected as valuecanvas_app/],
+    ['image-pull', 'cronjob', 'image_pull', /can't be pulled/],
+    ['missing-table', 'grace-period', 'table_missing', /grace_periods doesn't exist, although/],
+    ['rls-without-policy', 'grace-period', 'rls_without_policy', /has no policy.*as valuecanvas_app/],
     ['unloaded-middleware', 'grace-period production', 'middleware_not_loaded', /None of the 3 pods loaded/],
   ])(
     '%s',
@@ -99,7 +99,7 @@ describe('what is broken is found, and the right thing is named', () => {
     expect(await suspended.board()).toContain('Most likely cause: CronJob webhook-retry is suspended')
 
     await world.presses('sam', 'fix_resume_cronjob')
-    await world.waitFor('the refusal', () => /You may not approve/.test(world.toldOnly('sam') ?? ''))
+    await world.waitFor('the refusal', () => /You can't approve/.test(world.toldOnly('sam') ?? ''))
     expect(cronJob()).toMatchObject({ suspend: true })
 
     const resumed = await press('alex', 'fix_resume_cronjob', suspended)

@@ -65,7 +65,7 @@ describe('when the world has changed since the plan was approved', () => {
     expect(answer.status).toBe(200)
     await world.presses('alex', 'approve')
     await askedAgain(
-      /changed deployment valuecanvas-api at \d\d:\d\d UTC, since the plan was made: metadata\.annotations.*somebody\/else/,
+      /changed Deployment valuecanvas-api at \d\d:\d\d UTC since the plan was made: metadata\.annotations.*somebody\/else/,
     )
   }, 180_000)
 
@@ -84,7 +84,7 @@ describe('when the world has changed since the plan was approved', () => {
     }
     await asks(
       '/billing rollback',
-      /revision 2: v1\.1\.0, valuecanvas\/api:v1\.1\.0, made (just now|\d+m ago), has served/,
+      /revision 2: v1\.1\.0, valuecanvas\/api:v1\.1\.0, made (just now|\d+m ago), was healthy/,
     )
     expect(dialog()).toMatch(
       /instead of v1\.2\.0.*\n[\s\S]*spec\.containers\[api\]\.image: .* → valuecanvas\/api:v1\.1\.0/,
@@ -95,14 +95,12 @@ describe('when the world has changed since the plan was approved', () => {
     world.sandbox.kubernetes.setFault({ concerns: ({ path }) => path.endsWith(deployment), times: 1, latencyMs: 2_000 })
     expect((await control.submitView(people.dana.id)).result).toBe('closed')
     await world.waitFor('the end', () => / roll back .*: failed/.test(newest()))
-    expect(newest()).toMatch(
-      /kubectl-set changed deployment valuecanvas-api at \d\d:\d\d UTC, after run #2 had set it: .*v1\.1\.0/,
-    )
+    expect(newest()).toMatch(/kubectl-set changed Deployment valuecanvas-api at \d\d:\d\d UTC after run #2: .*v1\.1\.0/)
     expect(snapshotOf(world)).toEqual({ ...ours, image: 'valuecanvas/api:v1.1.0' })
     expect(await world.state(`select 1 from purser.effects where status = 'undone'`)).toEqual([])
 
     // Asked again, the dialog knows, and offers nothing.
-    await asks('/billing rollback', /kubectl-set changed deployment[\s\S]*Nothing was changed/)
+    await asks('/billing rollback', /kubectl-set changed Deployment[\s\S]*Nothing was changed/)
     expect(control.openView(people.dana.id)?.['submit']).toBeUndefined()
     await control.closeView(people.dana.id, true)
     await setImage(ours.image, 'kubectl-set')

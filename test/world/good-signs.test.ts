@@ -51,7 +51,7 @@ describe('nothing is taken for a good sign', () => {
     const [outcome] = await world.plays('deploy v1.2.0')
     expect(outcome?.ok).toBe(false)
     expect(world.threads()).toContain(
-      `Deployment ${deployment} is scaled to zero: no pod will run v1.2.0, and the deploy stops at its rollout`,
+      `Deployment ${deployment} is scaled to zero. The deploy will wait at its rollout until you scale it up`,
     )
     expect(await lastFailure()).toMatchObject({ code: 'no_pods' })
     expect(world.threads()).not.toContain('0 of 0 pods')
@@ -77,13 +77,13 @@ describe('nothing is taken for a good sign', () => {
         expect.objectContaining({
           name: 'endpoint',
           verdict: 'warn',
-          value: expect.stringContaining('in Secret stripe-credentials a newline stands at its end') as unknown,
+          value: expect.stringContaining('in Secret stripe-credentials a newline is at its end') as unknown,
         }),
       ]) as unknown,
     })
     const [deployed] = await world.plays('deploy v1.2.0')
     expect(deployed).toMatchObject({ ok: true })
-    expect(world.threads()).toContain('In Secret stripe-credentials/webhook-secret a newline stands at its end')
+    expect(world.threads()).toContain('In Secret stripe-credentials/webhook-secret a newline is at its end')
     expect(secretValue(world.sandbox, 'stripe-credentials', 'webhook-secret')).toBe(held)
   }, 240_000)
 })

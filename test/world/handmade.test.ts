@@ -23,7 +23,7 @@ describe('in a cluster that people have touched', () => {
     const [outcome] = await world.plays('deploy v1.2.0')
     expect(outcome).toMatchObject({ ok: true })
     expect(world.threads()).toContain(
-      'kubectl-patch has set spec.suspend of CronJob webhook-retry by hand: this deploy takes that over.',
+      'kubectl-patch has set spec.suspend of CronJob webhook-retry by hand. This deploy overwrites it.',
     )
     const [{ risks } = {}] = await world.state(
       `select plan -> 'risks' as risks from purser.runs order by number desc limit 1`,

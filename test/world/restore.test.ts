@@ -19,7 +19,7 @@ describe('a restore after the database was damaged', () => {
   it('lists the backup that a deploy made, tried out by a restore', async () => {
     expect((await world.plays('deploy v1.2.0'))[0]).toMatchObject({ ok: true })
     expect(world.threads()).toMatch(
-      /Tried out: restored in \d+ m?s, all \d+ rows and every sequence as in the snapshot/,
+      /Restore-tested: restored in \d+ m?s, all \d+ rows and every sequence as in the snapshot/,
     )
     await world.types('dana', '/billing backups')
     await world.waitFor('the list', () =>
@@ -99,7 +99,7 @@ describe('a restore after the database was damaged', () => {
     await world.service('truncate customers cascade; create table later (id text references customers (id))')
     expect((await world.plays('restore #1'))[0]).toMatchObject({ ok: true })
     expect(world.threads()).toMatch(/in place, as databases cannot be swapped \(purser\.yaml says so/)
-    expect(world.threads()).toMatch(/What it held before is kept as backup before_\S+_production_run\d+_\w+\.dump/)
+    expect(world.threads()).toMatch(/Its previous data is kept as backup before_\S+_production_run\d+_\w+\.dump/)
     expect(await dumpOf(world, 'valuecanvas')).toBe(expected)
     expect(await world.service(`select to_regclass('later') as later`)).toEqual([{ later: null }])
     expect((await world.plays('rollback'))[0]).toMatchObject({ ok: true })

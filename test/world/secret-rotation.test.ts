@@ -58,7 +58,7 @@ describe('somebody has replaced the signing secret by hand', () => {
 
   it('the plan has said so, and whose hand it was', () => {
     expect(world.threads()).toContain('kubectl-edit has set data.webhook-secret of Secret stripe-credentials by hand')
-    expect(world.threads()).toMatch(/does not hold the signing secret of we_\w+: a second endpoint takes its place/)
+    expect(world.threads()).toMatch(/doesn't hold the signing secret of we_\w+, so a new endpoint replaces it/)
     expect(world.threads()).toMatch(/purser\/stripe-credentials: \w+ → the new signing secret/)
     expect(world.threads()).not.toContain('no pod will be replaced')
     expect(world.threads()).not.toContain(byHand)

@@ -32,7 +32,7 @@ describe('a release that logs errors', () => {
 
   it('goes on while nobody decides; only an approver keeps it going', async () => {
     await world.presses('sam', 'keep_watching')
-    await world.waitFor('a refusal', () => (world.toldOnly('sam') ?? '').includes('You may not approve'))
+    await world.waitFor('a refusal', () => (world.toldOnly('sam') ?? '').includes("You can't approve"))
     await world.presses('alex', 'keep_watching')
     await world.waitFor('the decision', () => board().includes('@Alex keeps watching'))
     expect(board()).toMatch(/\[Roll back\] \[Stop watching\]/)

@@ -44,7 +44,7 @@ async function missing(
   const name = posix.basename(directory)
   const alike = all.filter((path) => posix.basename(path) === name)
   const near = nearest(directory, alike.length > 0 ? alike : all)
-  return new RepositoryError('directory_missing', `${doing}: there is no such directory`, {
+  return new RepositoryError('directory_missing', `${doing}: no such directory`, {
     hint:
       near.length > 0
         ? `The nearest ${near.length === 1 ? 'directory is' : 'directories are'} ${near.join(', ')}: correct the path in purser.yaml.`

@@ -186,15 +186,15 @@ async function tidy(origin: Origin, signal: AbortSignal): Promise<void> {
 function fetchFailed({ doing: what, masked }: GitRequest, { stderr }: GitAnswer): RepositoryError {
   const evidence = lines(stderr, masked)
   if (/Authentication failed|Permission denied|could not read Username|403/.test(stderr)) {
-    const hint = 'Check the login of the repository (service.repositoryTokenEnv) and that it may read it.'
+    const hint = 'Check the repository token (service.repositoryTokenEnv) and that it can read the repository.'
     return new RepositoryError('repository_denied', `${what}: access is denied`, { hint, evidence })
   }
   if (/does not appear to be a git repository|Repository not found|does not exist|not found/i.test(stderr)) {
     const hint = 'Check the repository’s address in the configuration.'
-    return new RepositoryError('repository_missing', `${what}: there is no such repository`, { hint, evidence })
+    return new RepositoryError('repository_missing', `${what}: no such repository`, { hint, evidence })
   }
-  const hint = 'Check that the repository can be reached from here; try again.'
-  return new RepositoryError('repository_unreachable', `${what}: it cannot be reached`, {
+  const hint = 'Check that Purser can reach the repository, then try again.'
+  return new RepositoryError('repository_unreachable', `${what}: can't reach it`, {
     hint,
     evidence,
     transient: true,

@@ -65,6 +65,6 @@ function unreadableLink({ doing }: Reach, path: string, why: string): Repository
 
 function inSubmodule({ doing }: Reach, path: string): RepositoryError {
   return new RepositoryError('in_submodule', `${doing}: ${path} is a submodule`, {
-    hint: 'Its files are in another repository, which Purser does not read: commit them to this one.',
+    hint: "Its files are in a different repository, which Purser doesn't read. Commit them to this one.",
   })
 }

@@ -84,6 +84,8 @@ export interface Directory {
 export interface Repository {
   /** Asks the origin anew, then resolves the tag; raises `unknown_version` naming the nearest tags. */
   resolveVersion(version: string, signal: AbortSignal): Promise<Commit>
+  /** Lists the names of the tags that the origin has now. Nothing is fetched, so it takes one answer. */
+  tagNames(signal: AbortSignal): Promise<readonly string[]>
   /** Lists the tags, the newest first. */
   tags(signal: AbortSignal): Promise<readonly Tag[]>
   /**

@@ -38,6 +38,7 @@ export function openRepository(options: RepositoryOptions): Repository {
   const { fetched = { lfs: false, submodules: false } } = options
   return {
     resolveVersion: (version, signal) => resolveTag(mirror, version, signal),
+    tagNames: (signal) => mirror.originTags(signal),
     async tags(signal) {
       await mirror.fetch(signal)
       return listTags(mirror, signal)
@@ -86,8 +87,8 @@ async function resolveTag(mirror: Mirror, version: string, signal: AbortSignal):
     }
   }
   const near = nearest(version, await mirror.originTags(signal))
-  throw new RepositoryError('unknown_version', `${doing}: the repository has no such tag`, {
-    hint: near.length > 0 ? `Nearest tags: ${near.join(', ')}.` : 'The repository has no tags at all.',
+  throw new RepositoryError('unknown_version', `${doing}: there's no such tag`, {
+    hint: near.length > 0 ? `Closest: ${near.join(', ')}.` : 'The repository has no tags.',
     evidence: near,
   })
 }

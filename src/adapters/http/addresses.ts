@@ -35,7 +35,7 @@ export async function refuseLinkLocal(url: string, doing: string): Promise<void>
   throw new AddressRefused(
     `${doing}: ${host === bad ? bad : `${host} is ${bad}, which`} is a link-local or metadata address`,
     {
-      hint: 'Correct the URL; allowLinkLocal: true in that environment of purser.yaml lets it be asked.',
+      hint: 'Correct the URL, or set allowLinkLocal: true for that environment in purser.yaml.',
     },
   )
 }

@@ -87,7 +87,7 @@ const knownCodes: Readonly<Record<string, readonly [NoAnswerReason, string]>> = 
   SELF_SIGNED_CERT_IN_CHAIN: ['tls', 'a self-signed certificate in the chain'],
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['tls', 'the certificate cannot be verified'],
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['tls', 'the issuer of the certificate is not known'],
-  ERR_TLS_CERT_ALTNAME_INVALID: ['tls', 'the certificate is for another host name'],
+  ERR_TLS_CERT_ALTNAME_INVALID: ['tls', 'the certificate is for a different host name'],
   EPROTO: ['tls', 'the TLS handshake failed'],
 }
 

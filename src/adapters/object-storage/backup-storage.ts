@@ -169,7 +169,7 @@ async function requireAll(partial: string, objects: readonly StoredObject[], fil
         'storage_failed',
         `keeping ${file}: ${name} is ${there.get(name) ?? 'not'} there, not ${size} bytes`,
         {
-          hint: 'Retry; if it happens again, look at the storage.',
+          hint: 'Retry. If it happens again, check the storage.',
         },
       )
   }
@@ -192,7 +192,7 @@ async function fetchAll(
   const found = await fingerprint(path)
   if (found.sha256 === manifest.sha256 && found.bytes === manifest.bytes) return
   throw new BackupError('backup_damaged', `fetching ${manifest.file}: what came is not what was written`, {
-    hint: 'Do not rely on this file; make a new backup.',
+    hint: "Don't use this backup. Make a new one.",
     evidence: [
       `made: ${manifest.bytes} bytes, sha256 ${manifest.sha256}`,
       `came: ${found.bytes} bytes, sha256 ${found.sha256}`,

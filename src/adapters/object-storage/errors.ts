@@ -24,18 +24,18 @@ export function explainS3(doing: string, thrown: unknown): BackupError {
     })
   if (name === 'NoSuchBucket') return make('storage_missing', 'Create the bucket, or correct backups.location.')
   if (name === 'NoSuchKey' || name === 'NotFound')
-    return make('backup_damaged', 'Somebody removed a file of the backup; make a new one.')
+    return make('backup_damaged', 'A file of the backup was removed. Make a new backup.')
   if (name === 'CredentialsProviderError')
     return make(
       'storage_denied',
       'Give Purser AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of the machine or pod.',
     )
   if (name === 'PermanentRedirect' || name === 'AuthorizationHeaderMalformed')
-    return make('storage_region', 'The bucket is in another region: set backups.s3.region.')
+    return make('storage_region', 'The bucket is in a different region: set backups.s3.region.')
   if (status === 401 || status === 403)
     return make('storage_denied', `Check the credentials, and that they carry the rights ${rights}.`)
   // No answer is the network's trouble; 5xx and 429 are the storage's own.
   if (status === undefined || status >= 500 || status === 429)
-    return make('storage_unreachable', 'Check that the storage can be reached from here; try again.', true)
+    return make('storage_unreachable', 'Check that Purser can reach the storage, then try again.', true)
   return make('storage_failed', 'See what the storage says.')
 }

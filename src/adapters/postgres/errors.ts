@@ -106,15 +106,15 @@ const meanings: Readonly<Record<string, Meaning>> = {
     transient: true,
     hint: 'End the sessions that hold the lock, or try again when there is less traffic.',
   },
-  '40P01': { code: 'deadlock', transient: true, hint: 'Two transactions waited for each other; try again.' },
+  '40P01': { code: 'deadlock', transient: true, hint: 'Two transactions waited for each other. Try again.' },
   '40001': { code: 'serialization_failure', transient: true, hint: 'Try again.' },
-  '57P01': { code: 'connection_lost', transient: true, hint: 'The server ended the session; try again.' },
-  '57P02': { code: 'connection_lost', transient: true, hint: 'The server crashed and is recovering; try again.' },
-  '57P03': { code: 'database_starting', transient: true, hint: 'The server is starting or stopping; try again.' },
+  '57P01': { code: 'connection_lost', transient: true, hint: 'The server ended the session. Try again.' },
+  '57P02': { code: 'connection_lost', transient: true, hint: 'The server crashed and is recovering. Try again.' },
+  '57P03': { code: 'database_starting', transient: true, hint: 'The server is starting or stopping. Try again.' },
   '53300': {
     code: 'too_many_connections',
     transient: true,
-    hint: 'All connections of the server are in use; free some or raise max_connections.',
+    hint: 'All connections of the server are in use. Free some, or raise max_connections.',
   },
   '53100': { code: 'disk_full', hint: 'The server has no disk space left.' },
   '28P01': { code: 'authentication_failed', hint: 'Check the user and password of the database address.' },
@@ -141,17 +141,17 @@ const meanings: Readonly<Record<string, Meaning>> = {
   },
   '25001': {
     code: 'not_in_transaction',
-    hint: 'The statement cannot run inside a transaction; give it a migration of its own that is run by hand.',
+    hint: "The statement can't run inside a transaction. Put it in its own migration and run that by hand.",
   },
-  '25006': { code: 'read_only', hint: 'Only reading is allowed here; is this a standby?' },
-  '23505': { code: 'unique_violation', hint: 'Existing rows contradict the new constraint; clean them up first.' },
-  '23502': { code: 'not_null_violation', hint: 'Existing rows contradict the new constraint; fill them first.' },
-  '23503': { code: 'foreign_key_violation', hint: 'Existing rows contradict the new constraint; clean them up first.' },
-  '23514': { code: 'check_violation', hint: 'Existing rows contradict the new constraint; clean them up first.' },
+  '25006': { code: 'read_only', hint: 'Only reading is allowed here. Is this a standby?' },
+  '23505': { code: 'unique_violation', hint: 'Existing rows contradict the new constraint. Clean them up first.' },
+  '23502': { code: 'not_null_violation', hint: 'Existing rows contradict the new constraint. Fill them first.' },
+  '23503': { code: 'foreign_key_violation', hint: 'Existing rows contradict the new constraint. Clean them up first.' },
+  '23514': { code: 'check_violation', hint: 'Existing rows contradict the new constraint. Clean them up first.' },
 }
 
 const classes: Readonly<Record<string, Meaning>> = {
-  '08': { code: 'connection_lost', transient: true, hint: 'Check that the server is reachable; try again.' },
+  '08': { code: 'connection_lost', transient: true, hint: 'Check that Purser can reach the server, then try again.' },
   '53': { code: 'insufficient_resources', transient: true },
   '57': { code: 'operator_intervention', transient: true },
 }
@@ -206,9 +206,9 @@ function meaningOf(state: string, message: string): Meaning {
     return message.includes('statement timeout')
       ? {
           code: 'statement_timeout',
-          hint: 'The statement needs longer than its time limit allows; raise the limit or split the work.',
+          hint: 'The statement ran past its time limit. Raise the limit, or split the work.',
         }
-      : { code: 'query_cancelled', hint: 'Somebody cancelled the statement on the server.' }
+      : { code: 'query_cancelled', hint: 'The statement was cancelled on the server.' }
   }
   return meanings[state] ?? classes[state.slice(0, 2)] ?? { code: 'database_failed' }
 }

@@ -109,7 +109,7 @@ function withoutRows(error: Error): Error {
   if (!/^(22|23|P0)/.test(state) || state === divisionByZero) return error
   return new DatabaseError(
     'database_failed',
-    `querying the database: the server cannot take a value (SQLSTATE ${state}); its words may quote a row and are not shown`,
+    `querying the database: the server cannot take a value (SQLSTATE ${state}). Its message may quote a row, so it isn't shown`,
     { sqlState: state, hint: 'Run the query by hand to see which value.' },
   )
 }

@@ -76,7 +76,7 @@ export async function runChild(request: ChildRequest, signal: AbortSignal): Prom
   if (stop.aborted) {
     signal.throwIfAborted()
     throw new CommandError('command_timed_out', `running ${program}: not done after ${describe(request.timeoutMs)}`, {
-      hint: 'See what it was doing last; raise its time limit if it only needs longer.',
+      hint: 'Check its last output. If it only needs longer, raise its time limit.',
     })
   }
   return { exitCode, milliseconds: Math.round(performance.now() - started) }
@@ -122,10 +122,10 @@ async function notStarted(program: string, cwd: string, error: unknown): Promise
   if (!(error instanceof Error && 'code' in error)) return error
   const directory = await stat(cwd).catch(() => undefined)
   if (!directory?.isDirectory()) {
-    return new CommandError('workspace_missing', `running ${program}: there is no directory ${cwd}`, { cause: error })
+    return new CommandError('workspace_missing', `running ${program}: no directory ${cwd}`, { cause: error })
   }
   if (error.code === 'ENOENT') {
-    return new CommandError('command_not_found', `running ${program}: there is no such program on this machine`, {
+    return new CommandError('command_not_found', `running ${program}: no such program on this machine`, {
       hint: `Install ${program} where the worker runs, or correct the command in the configuration.`,
       cause: error,
     })

@@ -136,7 +136,7 @@ function verifiedDigest({ bytes, headers }: RegistryAnswer, wanted: Wanted): str
 
 function mismatch({ doing }: Wanted, promised: string, served: string): ImageError {
   return new ImageError('image_digest_mismatch', `${doing}: the registry's bytes do not match their digest`, {
-    hint: 'do not deploy this image; look for a broken proxy or mirror between Purser and the registry',
+    hint: "Don't deploy this image. Check for a broken proxy or mirror between Purser and the registry.",
     evidence: [`promised ${promised}`, `received ${served}`],
   })
 }
@@ -162,7 +162,7 @@ async function notFound(
   const hint =
     near.length > 0
       ? `the nearest tags of ${name} are ${near.join(', ')}`
-      : `${name} has no tags yet; was the image built and pushed?`
+      : `${name} has no tags yet. Was the image built and pushed?`
   return new ImageError('image_not_found', `${doing}: the registry has no such tag`, { hint, evidence: words })
 }
 
@@ -184,7 +184,7 @@ async function tagsOf(session: RegistrySession): Promise<readonly string[] | und
 function expectOk(answer: RegistryAnswer, { doing }: Wanted): void {
   const { status } = answer
   if (status === 200) return
-  const hint = 'the registry listed something that it does not serve; try again or push the image again'
+  const hint = "The registry lists something that it doesn't serve. Try again, or push the image again."
   throw new ImageError('image_registry_trouble', `${doing}: the registry answered HTTP ${status}`, {
     hint,
     evidence: wordsOf(answer),

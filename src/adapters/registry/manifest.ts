@@ -62,7 +62,7 @@ export function requireImage({ config, artifactType }: Manifest, wanted: Wanted)
 }
 
 export function noImage({ doing }: Wanted, what: string): ImageError {
-  return new ImageError('image_not_runnable', `${doing}: it is no image but ${what}`, {
+  return new ImageError('image_not_runnable', `${doing}: it isn't an image but ${what}`, {
     hint: 'See what was pushed under this tag: a container image is wanted.',
   })
 }

@@ -194,8 +194,8 @@ export class RegistrySession {
         cause: trouble,
       })
     const hint = credentials
-      ? `the credentials for ${repository.registry} do not allow pulling ${repository.path}; check them`
-      : `give Purser credentials for ${repository.registry} (docker login); a repository that does not exist looks the same`
+      ? `the credentials for ${repository.registry} don't allow pulling ${repository.path}`
+      : `give Purser credentials for ${repository.registry} (docker login). A missing repository looks the same`
     return new ImageError('image_access_denied', refused, { hint, evidence })
   }
 
@@ -209,7 +209,7 @@ export class RegistrySession {
       {
         hint: limited
           ? 'wait, or give Purser credentials: anonymous pulls are limited first'
-          : 'try again; look at the registry’s status if it stays so',
+          : "Try again. If it stays so, check the registry's status.",
         evidence: wordsOf(answer),
         transient: true,
         retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,

@@ -39,7 +39,7 @@ const shared =
  * of the registry's own domain or a configured one; loopback only for a registry on loopback. Pure.
  */
 export function whyNotAsked(address: string, purpose: Purpose, { origin, hosts }: Trust): string | undefined {
-  if (!URL.canParse(address)) return 'it is no URL'
+  if (!URL.canParse(address)) return "it isn't a URL"
   const [target, registry] = [new URL(address), new URL(origin)]
   if (target.username !== '' || target.password !== '') return 'it carries a user or a password'
   if (target.origin === registry.origin) return undefined

@@ -94,7 +94,7 @@ function parsed<Message>(line: Buffer, schema: z.ZodType<Message>): Message {
   try {
     value = JSON.parse(line.toString())
   } catch {
-    throw new ProtocolError('a line is no JSON')
+    throw new ProtocolError("a line isn't JSON")
   }
   const read = schema.safeParse(value)
   if (read.success) return read.data

@@ -27,7 +27,7 @@ export interface Connection {
 /** How long a runner may take to end a command, beyond the command's own time. Its grace time is 5 s. */
 const endingMs = 30_000
 
-const transientHint = 'Nothing was run. Look at the log of the runner; retry the phase when it is back.'
+const transientHint = "Nothing was run. Check the runner's log, and retry the phase when it is back."
 const lostHint =
   'How far the command came is not known: it was ended with the connection, and may have done its work before. Look at what it changes, then retry the phase.'
 

@@ -12,12 +12,12 @@ const passing: ReadonlySet<SlackCode> = new Set<SlackCode>([
 ])
 
 const hints: Readonly<Partial<Record<SlackCode, string>>> = {
-  channel_not_found: 'Check the channel id in purser.yaml; invite the bot if the channel is private.',
+  channel_not_found: 'Check the channel id in purser.yaml. If the channel is private, invite the bot.',
   not_in_channel: 'Invite the bot to the channel with /invite.',
-  restricted_action: 'Let Purser post in the channel (its posting permissions), or name another one in purser.yaml.',
+  restricted_action: 'Let Purser post in the channel (posting permissions), or name a different one in purser.yaml.',
   plan_upgrade_required: 'User groups need a paid plan of Slack: name people (U…) in purser.yaml instead.',
   expired_trigger_id: 'Try again: Slack gives an app three seconds to open a dialog.',
-  is_archived: 'Unarchive the channel or name another one in purser.yaml.',
+  is_archived: 'Unarchive the channel or name a different one in purser.yaml.',
   invalid_auth: 'Set SLACK_BOT_TOKEN to the bot token (xoxb-…) of the installed app.',
   not_authed: 'Set SLACK_BOT_TOKEN to the bot token (xoxb-…) of the installed app.',
   token_revoked: 'Install the app again and set SLACK_BOT_TOKEN to its new bot token.',

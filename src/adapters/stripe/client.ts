@@ -238,7 +238,7 @@ function modeOf(secretKey: Sensitive): 'live' | 'test' {
   const mode = /^(?:sk|rk)_(live|test)_\w+$/.exec(secretKey.reveal())?.[1]
   if (mode === 'live' || mode === 'test') return mode
   throw new StripeTrouble('stripe_key_malformed', 'reading the Stripe key: it is not a secret key', {
-    hint: 'a secret key begins with sk_live_, sk_test_, rk_live_ or rk_test_; whsec_ and pk_ are other things',
+    hint: 'Secret keys begin with sk_live_, sk_test_, rk_live_ or rk_test_, not with whsec_ or pk_.',
   })
 }
 
@@ -247,7 +247,7 @@ function addressOf(apiBase: string | undefined): Pick<Stripe.StripeConfig, 'host
   const base = URL.canParse(apiBase) ? new URL(apiBase) : undefined
   if (!base || !/^https?:$/.test(base.protocol)) {
     throw new StripeTrouble('stripe_request_refused', `reading the Stripe address: ${apiBase} is not an http(s) URL`, {
-      hint: 'STRIPE_API_BASE looks like http://127.0.0.1:12111; leave it unset for Stripe itself',
+      hint: 'STRIPE_API_BASE looks like http://127.0.0.1:12111. Leave it unset for Stripe itself.',
     })
   }
   const protocol = base.protocol === 'http:' ? 'http' : 'https'

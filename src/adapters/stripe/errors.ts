@@ -71,7 +71,7 @@ function unreachable(doing: string, error: Stripe.errors.StripeConnectionError):
     ? 'no answer from Stripe in time'
     : `no answer from Stripe: ${networkReason(inner ?? error)}`
   return new StripeTrouble('stripe_unreachable', `${doing}: ${why}`, {
-    hint: 'check the way out to api.stripe.com (or STRIPE_API_BASE) and status.stripe.com; the call is safe to repeat',
+    hint: 'Check that Purser reaches api.stripe.com (or STRIPE_API_BASE), and status.stripe.com. Retrying is safe.',
     transient: true,
     type: error.type,
   })
@@ -88,7 +88,7 @@ function classify(error: Stripe.errors.StripeError): Classified {
   if (error.statusCode === 409 || error.code === 'idempotency_key_in_use') {
     return {
       code: 'stripe_idempotency_conflict',
-      hint: 'the same request is still under way; repeat it in a moment',
+      hint: 'The same request is still running. Retry in a moment.',
       transient: true,
     }
   }
@@ -102,24 +102,23 @@ function classify(error: Stripe.errors.StripeError): Classified {
   if (error instanceof errors.StripePermissionError) {
     return {
       code: 'stripe_permission_missing',
-      hint: `give the restricted key the right ${rightIn(error.message) ?? 'that Stripe names'} (Stripe dashboard, API keys); docs/stripe.md lists all that Purser needs`,
+      hint: `Give the restricted key the right ${rightIn(error.message) ?? 'that Stripe names'} (Stripe dashboard, API keys). All rights are in docs/stripe.md.`,
       transient: false,
     }
   }
   if (error instanceof errors.StripeIdempotencyError) {
-    const hint =
-      'the key was used with other parameters; look for the endpoint of the earlier attempt before trying again'
+    const hint = "The key was used with other parameters. Check for the earlier attempt's endpoint before you retry."
     return { code: 'stripe_idempotency_conflict', hint, transient: false }
   }
   if (error instanceof errors.StripeRateLimitError) {
     return {
       code: 'stripe_rate_limited',
-      hint: 'wait a moment; something else may be using up the account’s request rate',
+      hint: "Wait a moment. Something else may be using up the account's request rate.",
       transient: true,
     }
   }
   if (error instanceof errors.StripeInvalidRequestError) return refusal(error)
-  return { code: 'stripe_server_error', hint: 'look at status.stripe.com; the call is safe to repeat', transient: true }
+  return { code: 'stripe_server_error', hint: 'Check status.stripe.com. Retrying is safe.', transient: true }
 }
 
 /** The rights as the dashboard names them. */
@@ -140,7 +139,7 @@ function refusal(error: Stripe.errors.StripeError): Classified {
   if (error.code === 'resource_missing' || error.statusCode === 404) {
     return {
       code: 'stripe_not_found',
-      hint: 'it may have been deleted, or the key is of another account or mode',
+      hint: 'It may have been deleted, or the key belongs to a different account or mode.',
       transient: false,
     }
   }

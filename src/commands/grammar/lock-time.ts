@@ -11,8 +11,8 @@ type LockWords =
 const minuteMs = 60_000
 const longestMs = 30 * 24 * 60 * minuteMs
 const units: Readonly<Record<string, number>> = { m: 1, h: 60, d: 24 * 60 }
-const noReason = 'Say why, in 3 to 300 letters: others will read it.'
-const examples = 'as in “until 18:00”, “until tomorrow 09:00”, “until 2026-12-24 18:00” or “for 2h”'
+const noReason = 'Give a reason (3–300 characters). Everyone sees it.'
+const examples = 'Try “until 18:00”, “until tomorrow 09:00”, “until 2026-12-24 18:00” or “for 2h”.'
 
 /**
  * Reads `until 18:00 REASON`, `for 2h REASON` or only a reason; times of day are those of `timeZone`. Anything else that begins
@@ -24,14 +24,13 @@ export function readLockWords(text: string, now: Date, timeZone: string): LockWo
   if (timed === undefined) return withReason(undefined, typed)
   const { word = '', rest = '' } = timed
   const read = word.toLowerCase() === 'for' ? readDuration(rest, now) : readTime(rest, now, timeZone)
-  if (read === undefined)
-    return { ok: false, problem: `“${word} ${firstWords(rest)}” is not a time: say until when ${examples}.` }
+  if (read === undefined) return { ok: false, problem: `“${word} ${firstWords(rest)}” isn't a time. ${examples}` }
   const { until, left } = read
   const ms = until.getTime() - now.getTime()
-  if (ms <= 0) return { ok: false, problem: `That time has passed: say until when ${examples}.` }
+  if (ms <= 0) return { ok: false, problem: `That time has passed. ${examples}` }
   // A time beyond what a Date can hold is no number.
   if (!(ms <= longestMs))
-    return { ok: false, problem: 'A lock may end within 30 days. Without a time it stays until somebody unlocks.' }
+    return { ok: false, problem: 'A lock can end within 30 days at most. Without a time, it stays until you unlock.' }
   return withReason(until, left)
 }
 
@@ -44,7 +43,7 @@ export function endProblem(text: string, now: Date, timeZone: string): string | 
   if (!read.ok && read.problem !== noReason) return read.problem
   return read.ok && read.until !== undefined && read.reason === undefined
     ? undefined
-    : `“${clip(text, 60)}” is not a time: say until when ${examples}.`
+    : `“${clip(text, 60)}” isn't a time. ${examples}`
 }
 
 function withReason(until: Date | undefined, text: string): LockWords {

@@ -25,7 +25,7 @@ export interface Understood {
 type Reading = Understood | { readonly ok: false; readonly problem: string }
 
 interface About {
-  /** A phrase without subject, "lists …", which every list of commands shows. */
+  /** A phrase without subject, "list …", which every list of commands shows. */
   readonly does: string
   /** Further sentences for docs/commands.md, in Markdown. */
   readonly more?: string
@@ -97,7 +97,7 @@ export function command<S extends Shape>(
       if (values === undefined || first.problems.length > 0)
         return {
           ok: false,
-          problem: oneTooMany(given, first, readWords) ?? first.problems[0] ?? `${name} was not understood.`,
+          problem: oneTooMany(given, first, readWords) ?? first.problems[0] ?? `Couldn't read the ${name} command.`,
         }
       const problem = refuses?.(values)
       if (problem !== undefined) return { ok: false, problem }
@@ -126,7 +126,7 @@ function oneTooMany<V>(
   for (let at = words.length - 1; at >= 0; at -= 1) {
     const word = tidyWord(words[at] ?? '')
     if (!word.startsWith('-') && readWords(words.toSpliced(at, 1)).problems.length === 0)
-      return `${word} is unexpected.`
+      return `Didn't expect ${word}.`
   }
   return undefined
 }
@@ -176,10 +176,10 @@ function sort(name: string, takes: Shape, given: readonly string[], environments
     typed[key] = schema === environment ? (known ?? next) : next
     before = left.shift()
     if (schema === environment && known === undefined)
-      problems.push(`There is no environment ${next}.${meant(next, environments)}`)
+      problems.push(`Unknown environment ${next}.${meant(next, environments)}`)
   }
-  const unplaced = left.length > 0 ? [`${left.join(' ')} is unexpected.`] : []
-  return { typed, problems: [...unplaced, ...problems], left: left.length }
+  const unplaced = left.length > 0 ? [`Didn't expect ${left.join(' ')}.`] : []
+  return { typed, problems: [...problems, ...unplaced], left: left.length }
 }
 
 /** Phones begin a line with a capital. */
@@ -199,7 +199,7 @@ function takeOptions(name: string, options: readonly { key: string; word: Word }
     )
     if (option !== undefined) {
       const { label, value } = option.word
-      if (value !== undefined && option.key in typed) problems.push(`${label} is given twice.`)
+      if (value !== undefined && option.key in typed) problems.push(`${label} is there twice.`)
       if (value === undefined) typed[option.key] = true
       else if (option.word.takesRest) {
         // A reason is for people: it stays as it was typed.

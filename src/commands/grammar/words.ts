@@ -59,12 +59,12 @@ export function isReason(text: string): boolean {
 
 export const version = word(
   versionText,
-  (text) => `${text} is not a version. A version looks like v1.2.0 and is a tag of the repository.`,
+  (text) => `${text} isn't a version. Versions look like v1.2.0 and are tags of the repository.`,
 )
   .optional()
   .register(told, {
     label: 'VERSION',
-    does: 'a tag of the repository, as in v1.2.0; without it a dialog offers the newest',
+    does: 'a tag of the repository, such as v1.2.0 (default: choose in a dialog)',
   })
 
 /**
@@ -74,7 +74,7 @@ export const version = word(
 export const environment = z
   .string()
   .optional()
-  .register(told, { label: 'ENV', does: 'an environment of purser.yaml; without it the default one' })
+  .register(told, { label: 'ENV', does: 'an environment of purser.yaml (default: the default environment)' })
 
 const runNumber = z
   .string()
@@ -83,9 +83,9 @@ const runNumber = z
 
 /** Takes a run's number; `without` says which run is meant when none is named. */
 export function run(without: string) {
-  return word(runNumber, (text) => `${text} is not a run. A run has a number, as in #42.`)
+  return word(runNumber, (text) => `${text} isn't a run. Runs have numbers, such as #42.`)
     .optional()
-    .register(told, { label: '#N', does: `the number of a run, as in #42; without it ${without}` })
+    .register(told, { label: '#N', does: `the number of a run, such as #42 (default: ${without})` })
 }
 
 export const backup = word(
@@ -93,12 +93,12 @@ export const backup = word(
     .string()
     .regex(/^(#?[1-9]\d{0,9}|backup_[\w.-]+)$/)
     .max(200),
-  (text) => `${text} is no backup. A backup is named by its run, as in #42, or by its file.`,
+  (text) => `${text} isn't a backup. Name its run, such as #42, or its file.`,
 )
   .optional()
   .register(told, {
     label: 'BACKUP',
-    does: 'the run that made the backup, as in #42, or its file; without it the newest',
+    does: 'the run that made the backup, such as #42, or its file (default: the latest)',
   })
 
 export const subject = z
@@ -107,12 +107,12 @@ export const subject = z
     const typed = text.toLowerCase()
     const known = subjects.find((subject) => subject === typed)
     if (known !== undefined) return known
-    const message = `${text} is nothing to diagnose.${meant(typed, subjects)}`
+    const message = `Can't diagnose ${text}.${meant(typed, subjects)}`
     issues.push({ code: 'custom', message, input: text })
     return z.NEVER
   })
   .optional()
-  .register(told, { label: 'SUBJECT', choices: subjects, does: 'what does not work; without it a dialog asks' })
+  .register(told, { label: 'SUBJECT', choices: subjects, does: "what isn't working (default: choose in a dialog)" })
 
 export const cronJob = word(
   // Kubernetes names things by this rule.
@@ -120,41 +120,41 @@ export const cronJob = word(
     .string()
     .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
     .max(52),
-  (text) => `${text} is not the name of a CronJob.`,
+  (text) => `${text} isn't the name of a CronJob.`,
 )
   .optional()
-  .register(told, { label: 'NAME', after: 'cronjob', does: 'a CronJob of purser.yaml; without it all of them' })
+  .register(told, { label: 'NAME', after: 'cronjob', does: 'a CronJob of purser.yaml (default: all of them)' })
 
 /** Read by `lock-time.ts`, which needs the clock of the environment. */
 export const lockWords = z.string().optional().register(told, {
   label: 'REASON',
   usage: 'until TIME | for DURATION] [REASON',
   takesRest: true,
-  does: 'why, in 3 to 300 letters, after the time at which it ends by itself, if it does, as in `until 18:00`, `until 2026-12-24 18:00` or `for 2h`; without a reason a dialog asks',
+  does: 'why, in 3–300 characters (default: a dialog asks). Before it, if you like, an end: `until 18:00`, `until 2026-12-24 18:00`, `for 2h`',
 })
 
-export const dryRun = z.boolean().default(false).register(told, { label: '--dry-run', does: 'ends with the plan' })
+export const dryRun = z.boolean().default(false).register(told, { label: '--dry-run', does: 'stop after the plan' })
 
 export const rotateSecret = z
   .boolean()
   .default(false)
-  .register(told, { label: '--rotate-secret', does: 'gives the webhook another signing secret' })
+  .register(told, { label: '--rotate-secret', does: 'rotate the signing secret' })
 
 export const breakGlass = z.boolean().default(false).register(told, {
   label: '--break-glass',
-  does: 'asks nobody for approval, for those whom `breakGlass` names; everybody is told',
+  does: 'skip approvals, if `breakGlass` names you (every channel is told)',
 })
 
 export const overrideFreeze = word(
   reasonText,
-  () => 'Say why after --override-freeze, in 3 to 300 letters: others will read it.',
+  () => 'Give a reason after --override-freeze (3–300 characters). Everyone sees it.',
 )
   .optional()
   .register(told, {
     label: '--override-freeze',
     value: 'REASON',
     takesRest: true,
-    does: 'deploys in spite of a freeze, with one approval more; everything after it is the reason',
+    does: 'deploy despite a freeze, with one more approval (everything after it is the reason)',
   })
 
 export const revision = word(
@@ -162,13 +162,13 @@ export const revision = word(
     .string()
     .regex(/^[1-9]\d{0,9}$/)
     .transform(Number),
-  (text) => `${text === '' ? 'Nothing' : text} is not a revision. A revision has a number, as in 3.`,
+  (text) => `${text === '' ? 'That' : text} isn't a revision. Revisions have numbers, such as 3.`,
 )
   .optional()
-  .register(told, { label: '--to-revision', value: 'K', does: 'goes back to revision K of the Deployment' })
+  .register(told, { label: '--to-revision', value: 'K', does: 'roll back to revision K of the Deployment' })
 
 /** Ends a sentence that refuses a word: what was probably meant, and what there is. */
 export function meant(typed: string, known: readonly string[]): string {
   const near = mistyped(typed, known)
-  return `${near === undefined ? '' : ` Did you mean ${near}?`} There are: ${known.join(', ')}.`
+  return `${near === undefined ? '' : ` Did you mean ${near}?`} Available: ${known.join(', ')}.`
 }

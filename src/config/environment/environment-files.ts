@@ -23,7 +23,7 @@ export function withFiles(
     // A variable of that name may be one of its own.
     if (path === undefined || names.includes(variable)) continue
     if (given[name] !== undefined) {
-      problems.push(`${variable}: is set, and ${name} too; remove one of them`)
+      problems.push(`${variable}: is set, and ${name} too. Remove one of them`)
       continue
     }
     const read = contentOf(path)

@@ -90,7 +90,7 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
     ...receivingProblems(given, notRead),
     ...namedVariables(config)
       .filter(({ name, required }) => required && given[name] === undefined && !notRead.includes(name))
-      .map(({ name, usedBy }) => `${name}: is not set; ${usedBy} in purser.yaml names it`),
+      .map(({ name, usedBy }) => `${name}: is not set, but ${usedBy} in purser.yaml names it`),
     ...sameValueProblems(given, config),
     ...strayProblems(given, [...ownNames, ...namedVariables(config).flatMap(({ name, bare }) => (bare ? [name] : []))]),
   ]
@@ -209,10 +209,10 @@ function receivingProblems(given: Readonly<Record<string, string>>, notRead: rea
   if (given['PURSER_ROLE'] === 'worker') return []
   const http = given['SLACK_MODE'] === 'http'
   if (http && given['SLACK_SIGNING_SECRET'] === undefined && !notRead.includes('SLACK_SIGNING_SECRET')) {
-    return ['SLACK_SIGNING_SECRET: is not set; SLACK_MODE=http needs it (Slack app, Basic Information)']
+    return ['SLACK_SIGNING_SECRET: is not set, but SLACK_MODE=http needs it (Slack app, Basic Information)']
   }
   if (!http && given['SLACK_APP_TOKEN'] === undefined && !notRead.includes('SLACK_APP_TOKEN')) {
-    return ['SLACK_APP_TOKEN: is not set; socket mode needs it (xapp-…, or set SLACK_MODE=http)']
+    return ['SLACK_APP_TOKEN: is not set, but socket mode needs it (xapp-…, or set SLACK_MODE=http)']
   }
   return []
 }
@@ -253,13 +253,11 @@ function sameValueProblems(given: Readonly<Record<string, string>>, config: Purs
   return sharedValues(config.environments, (name) => given[name]).map(
     (use) =>
       `${use.variable}: holds the same value as ${use.owner.variable}, the ${use.owner.as} of ${use.owner.environment}, and ` +
-      `${placeOf(use)} in purser.yaml hands it to a command; correct the value, or name one variable in both places and in sharedEnv`,
+      `${placeOf(use)} in purser.yaml hands it to a command. Correct the value, or name one variable in both places and in sharedEnv`,
   )
 }
 
 /** Names the values in which something stands that nobody sees: whoever is sent such a key refuses it, in other words. */
 function strayProblems(given: Readonly<Record<string, string>>, names: readonly string[]): string[] {
-  return [...new Set(names)].flatMap((name) =>
-    straysIn(given[name] ?? '').map((what) => `${name}: ${what}; take it away`),
-  )
+  return [...new Set(names)].flatMap((name) => straysIn(given[name] ?? '').map((what) => `${name}: ${what}. Remove it`))
 }

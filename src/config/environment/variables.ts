@@ -15,7 +15,7 @@ export const environmentSchema = z.object({
     .string()
     .regex(
       /^[^\s,]{32,}(,[^\s,]{32,})*$/,
-      'must have at least 32 characters, none of them white space; after a change NEW,OLD (openssl rand -hex 32 makes one)',
+      'must have at least 32 characters without white space (openssl rand -hex 32 makes one). After a change: NEW,OLD',
     )
     .optional(),
   REDIS_URL: url(/^rediss?$/, 'redis://host:6379').optional(),
@@ -28,7 +28,7 @@ export const environmentSchema = z.object({
     .startsWith('xapp-', 'must be an app-level token, which begins with xapp-')
     .optional()
     .describe('app-level token with connections:write, xapp-…; needed in socket mode'),
-  SLACK_SIGNING_SECRET: z.string().optional().describe('signing secret of the Slack app; needed in http mode'),
+  SLACK_SIGNING_SECRET: z.string().optional().describe('signing secret of the Slack app (http mode)'),
   SLACK_MODE: z.enum(['socket', 'http'], { error: 'must be socket or http' }).default('socket'),
   SLACK_API_URL: url(/^https?$/, 'https://slack.com/api/').optional(),
   PORT: z.coerce

@@ -29,19 +29,19 @@ interface CommandHelp {
 export function help(commands: readonly CommandHelp[]): Message {
   const lines = commands.map(({ usage, does, words }) => {
     const options = words.filter(({ label }) => label.startsWith('--'))
-    return [`${code(usage)} – ${does}`, ...options.map((option) => `${code(option.label)} ${option.does}`)].join('; ')
+    return [`${code(usage)} – ${does}`, ...options.map((option) => `${code(option.label)} ${option.does}`)].join(' · ')
   })
   const notes =
-    'Without ENV the default environment is meant; without #N the newest run that fits. A missing VERSION or REASON is asked for.'
+    'ENV defaults to the default environment, #N to the latest matching run. Purser asks for a missing VERSION or REASON.'
   return message(['Purser runs the billing deployment runbook.', ...lines, notes].join('\n'), [
     paragraph(
-      ['*Purser runs the billing deployment runbook.* Nothing changes before someone approves.', ...lines].join('\n'),
+      ['*Purser runs the billing deployment runbook.* Nothing changes before an approval.', ...lines].join('\n'),
     ),
     context(notes),
   ])
 }
 
-/** Says no, why, and what to do instead. Both texts are plain. */
+/** Says no, why, and what to do instead. Both texts are plain, with commands between backticks. */
 export function refusal(text: string, next?: string): Message {
   const lines = [text, ...(next === undefined || next === '' ? [] : [next])].map((line) => words(line, 1400) || '–')
   return message(lines.join('\n'), [paragraph(lines.join('\n'))])
@@ -49,15 +49,15 @@ export function refusal(text: string, next?: string): Message {
 
 /** Answers a press in App Home, which has no channel of its own: what happens, and where it can be watched. */
 export function beingVerified(environment: string, channel: string): Message {
-  const whole = `${words(`${environment} is being verified.`, 500)} The board is in <#${channel}>.`
+  const whole = `${words(`Verifying ${environment}.`, 500)} The board is in <#${channel}>.`
   return message(whole, [paragraph(whole)])
 }
 
 /** Answers a text that is no command. `usage` is that of the nearest command, or of the help when nothing is near. */
 export function unknownCommand(typed: string, nearest: string | undefined, usage: string): Message {
-  const wrong = typed.trim() === '' ? 'A command is missing.' : `${code(typed, 100)} is not a command of Purser.`
+  const wrong = typed.trim() === '' ? 'No command.' : `Unknown command ${code(typed, 100)}.`
   const meant = nearest === undefined ? '' : ` Did you mean ${code(nearest, 100)}?`
-  const text = `${wrong}${meant} Nothing was done.\nUsage: ${code(usage, 300)}\n${code('/billing help')} lists every command.`
+  const text = `${wrong}${meant}\nUsage: ${code(usage, 300)}\n${code('/billing help')} lists every command.`
   return message(text, [paragraph(text)])
 }
 
@@ -72,25 +72,25 @@ export function statusMessage(
   above: readonly string[] = [],
 ): Message {
   if (runs.length === 0) {
-    const text = `Nothing runs and nothing waits in ${words(joined(environments, 'or'))}. ${code('/billing deploy VERSION')} starts a run.`
+    const text = `Nothing running or waiting in ${words(joined(environments, 'or'))}. To deploy: ${code('/billing deploy VERSION')}`
     return message([...above, text].join('\n'), [...above.map((line) => paragraph(line)), paragraph(text)])
   }
   const lines = [...above, ...runs.map((run) => `${runLine(run)}${progress(run, now)}`)]
-  return listMessage(lines, 'not listed', `${code('/billing status #N')} shows one of them.`)
+  return listMessage(lines, 'not listed', `${code('/billing status #N')} shows one run.`)
 }
 
 /** Runs of these environments, newest first as given. */
 export function historyMessage(runs: readonly Run[], now: Date, environments: readonly string[]): Message {
   if (runs.length === 0) {
-    const text = `There has been no run in ${words(joined(environments, 'or'))} yet. ${code('/billing deploy VERSION')} starts one.`
+    const text = `No runs in ${words(joined(environments, 'or'))} yet. To deploy: ${code('/billing deploy VERSION')}`
     return message(text, [paragraph(text)])
   }
   const lines = runs.map((run) => {
     const took = elapsed(run, now)
     const time = took === undefined || run.finishedAt === undefined ? '' : ` in ${duration(took)}`
-    return `${runLine(run)}${time}, ${ago(run.finishedAt ?? run.createdAt, now)}, asked by ${mention(run.requestedBy)}`
+    return `${runLine(run)}${time}, ${ago(run.finishedAt ?? run.createdAt, now)}, requested by ${mention(run.requestedBy)}`
   })
-  return listMessage(lines, 'not listed', `${code('/billing history #N')} tells everything that happened in one.`)
+  return listMessage(lines, 'not listed', `${code('/billing history #N')} shows everything that happened in one run.`)
 }
 
 interface HistoryEvent {
@@ -116,8 +116,8 @@ export function runHistoryMessage(run: Run, events: readonly HistoryEvent[]): Me
     kept.unshift(line)
   }
   const left = lines.length - kept.length
-  const told = [...(left === 0 ? [] : [`… ${left} earlier events are not shown`]), ...kept]
-  const empty = events.length === 0 ? ['Nothing is recorded yet.'] : []
+  const told = [...(left === 0 ? [] : [`… ${left} earlier events not shown`]), ...kept]
+  const empty = events.length === 0 ? ['Nothing recorded yet.'] : []
   return message(`${head}, ${events.length} events`, paragraphs([head, ...empty, ...told]))
 }
 

@@ -3,16 +3,16 @@ import { mention, message, type Message, paragraph, words } from '../blocks/mess
 
 /** Tells everybody that a rollback began without approval. */
 export function breakGlassAnnouncement(run: Run, onCall: string | undefined): Message {
-  const called = onCall === undefined || onCall === '' ? '' : ` ${mention(onCall)}, please look.`
+  const called = onCall === undefined || onCall === '' ? '' : ` ${mention(onCall)}`
   const text = `${breakGlassLine(run)}${called}`
   return message(text, [paragraph(text)])
 }
 
 /** One line that says who broke the glass, what for, and why. */
 export function breakGlassLine({ number, environment, parent, requestedBy, reason = '' }: Run): string {
-  const what = parent === undefined ? '' : ` of run *#${parent}*`
+  const what = parent === undefined ? '' : `run *#${parent}* in `
   return (
-    `:warning: *Break-glass:* ${mention(requestedBy)} began the rollback${what} in *${words(environment, 60)}* ` +
+    `:warning: *Break-glass:* ${mention(requestedBy)} is rolling back ${what}*${words(environment, 60)}* ` +
     `without approval (run *#${number}*): ${words(reason, 300)}`
   )
 }

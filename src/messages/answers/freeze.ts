@@ -28,10 +28,8 @@ export function frozenRefusal({
   readonly doing: 'deploy' | 'approve' | 'retry'
 }): Message {
   const how = code('/billing deploy VERSION --override-freeze REASON')
-  const first = { deploy: '', approve: 'Nothing was approved. Reject it; if', retry: 'The run stays as it is. If' }[
-    doing
-  ]
-  const next = `${first === '' ? 'If' : first} it cannot wait: ${how}, which needs one approval more.`
-  const text = `${frozenLine(environment, freeze)}. ${next} Rolling back, restoring and looking are not frozen.`
+  const first = { deploy: '', approve: 'Not approved. ', retry: 'Not retried. ' }[doing]
+  const next = `${first}If it can't wait: ${how}. It needs one more approval.`
+  const text = `${frozenLine(environment, freeze)}.\n${next} Rollbacks, restores, fixes and dry runs aren't frozen.`
   return message(text, [paragraph(text)])
 }

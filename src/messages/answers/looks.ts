@@ -9,9 +9,9 @@ export function lookUnderWay(
   run: number,
   link: string | undefined,
 ): Message {
-  const doing = kind === 'verify' ? 'verifies' : 'diagnoses'
+  const doing = kind === 'verify' ? 'verifying' : 'diagnosing'
   const number = link === undefined ? `#${run}` : `<${link}|#${run}>`
-  const whole = `Run ${number} ${doing} ${words(environment, 100)} already: its board will tell. Nothing else was begun.`
+  const whole = `Run ${number} is already ${doing} ${words(environment, 100)}. Follow its board.`
   return message(whole, [paragraph(whole)])
 }
 
@@ -23,7 +23,7 @@ export function listsCounted(
   const once = lists.filter(({ list }, index) => lists.findIndex((other) => other.list === list) === index)
   return once.map(
     ({ list, readAt, why }) =>
-      `Who is in ${list.startsWith('S') ? mention(list) : `<#${list}>`} was last read ${ago(readAt, now)}, and counted so: ${words(why, 300)}.`,
+      `Couldn't refresh the members of ${list.startsWith('S') ? mention(list) : `<#${list}>`}, last read ${ago(readAt, now)}: ${words(why, 300)}.`,
   )
 }
 

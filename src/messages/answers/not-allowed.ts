@@ -2,9 +2,9 @@ import type { Denial } from '../../model/denial.ts'
 import { escape } from '../blocks/marks.ts'
 import { mentions, message, type Message, paragraph } from '../blocks/message.ts'
 
-/** Says why not, and who can or where; nothing was changed. */
+/** Says why not, and who can or where. */
 export function notAllowed(denial: Denial): Message {
-  const whole = `${escape(denialText(denial))}${elsewhere(denial)} Nothing was changed.`
+  const whole = `${escape(denialText(denial))}${elsewhere(denial)}`
   return message(whole, [paragraph(whole)])
 }
 
@@ -12,33 +12,33 @@ export function notAllowed(denial: Denial): Message {
 export function denialText(denial: Denial): string {
   switch (denial.reason) {
     case 'channel':
-      return `Commands for ${denial.environment} are not taken in this channel.`
+      return `This channel doesn't take commands for ${denial.environment}.`
     case 'right':
-      return `You may not ${deed(denial)}.`
+      return `You can't ${deed(denial)}.`
     case 'foreign_lock':
-      return `The lock of ${denial.environment} was closed by somebody else: they may open it, or an approver.`
+      return `${denial.environment} was locked by a different person.`
     case 'own_run':
-      return 'Someone else has to approve a run that you asked for.'
+      return "You can't approve your own run."
     case 'unread_group':
-      return `Whether you may ${deed(denial)} could not be found out: ${denial.why}.`
+      return `Couldn't check whether you can ${deed(denial)}: ${denial.why}.`
     case 'not_member':
-      return `You are in no channel in which commands for ${denial.environment} are taken.`
+      return `You aren't in a channel that takes commands for ${denial.environment}.`
     case 'unread_channel':
-      return `Whether you are in a channel of ${denial.environment} could not be found out: ${denial.why}.`
+      return `Couldn't check whether you are in a channel of ${denial.environment}: ${denial.why}.`
     case 'workspace':
-      return 'Purser takes commands from its own Slack workspace only.'
+      return 'Purser only takes commands from its own Slack workspace.'
     case 'stranger':
-      return 'Purser takes commands from people of its own organization only.'
+      return 'Purser only takes commands from its own organization.'
     case 'guest':
-      return 'Purser takes no commands from guests of the workspace.'
+      return "Purser doesn't take commands from guests."
     case 'bot':
-      return 'Purser takes no commands from bots.'
+      return "Purser doesn't take commands from bots."
     case 'deactivated':
-      return 'Purser takes no commands from deactivated people.'
+      return "Purser doesn't take commands from deactivated people."
     case 'unknown':
-      return 'Slack knows nobody by your id.'
+      return "Slack doesn't know your id."
     case 'unseen':
-      return `Who you are could not be found out: ${denial.why}.`
+      return `Couldn't check who you are: ${denial.why}.`
   }
 }
 
@@ -51,17 +51,17 @@ function deed({ right, environment }: Extract<Denial, { readonly right: unknown 
 function elsewhere(denial: Denial): string {
   switch (denial.reason) {
     case 'channel':
-      return inChannels('Type it in', denial.channels)
-    case 'not_member':
-      return inChannels('They are', denial.channels)
     case 'unread_channel':
-      return inChannels('Type it in', denial.channels)
+      return inChannels('Use', denial.channels)
+    case 'not_member':
+      return inChannels('Join', denial.channels)
     case 'right':
     case 'own_run':
-    case 'foreign_lock':
       return denial.ask.length === 0 ? '' : ` Ask ${mentions(denial.ask, 'or')}.`
+    case 'foreign_lock':
+      return denial.ask.length === 0 ? '' : ` Ask ${mentions(denial.ask, 'or')} to unlock it.`
     case 'unread_group':
-      return ` The members of ${mentions(denial.groups, 'and')} are not known; people whom purser.yaml names by id may go on.`
+      return ` Purser doesn't know the members of ${mentions(denial.groups, 'and')}. People named by id in purser.yaml can continue.`
     case 'unseen':
       return ' Try again in a minute.'
     case 'workspace':

@@ -7,22 +7,22 @@ import { refusal } from './answers.ts'
 
 /** Tells whoever asked for a run that Slack lets nobody see it. */
 export function boardNotShown(run: number, { message, hint = '' }: BoardRefusal, hasEnded: boolean): Message {
-  const end = hasEnded ? ' It ended, and nothing was changed.' : ' It goes on unseen, and its board is tried again.'
-  return refusal(`Run #${run} cannot be shown here: ${message}.${end}`, hint)
+  const end = hasEnded ? ' It ended. Nothing changed.' : ' It continues, and Purser keeps trying to post its board.'
+  return refusal(`Run #${run} can't be shown here: ${message}.${end}`, hint)
 }
 
 /** The trigger of a dialog is good for three seconds. */
 export function dialogNotOpened(): Message {
-  return refusal('Slack did not open the dialog. Nothing was changed.', 'Try again.')
+  return refusal('Slack took too long to open the dialog.', 'Try again.')
 }
 
 /** One line of `/billing status`, with marks, for a run of which Slack refuses something. */
 export function refusedLine(run: number, { code, message, of, rung, times }: BoardRefusal): string {
   const count = times === 1 ? '' : `, ${counted(times, 'time')} so far`
   const said = words(message, 200)
-  if (of === 'channel') return `:warning: *#${run}* cannot be shown: ${said}${count}. It is tried again.`
-  const form = rung === 0 ? 'Its messages' : `Its board is shown ${escape(formWords[rung] ?? '')}; messages`
-  return `:warning: *#${run}* ${form} were refused (${escape(code)}${count}): ${said}.`
+  if (of === 'channel') return `:warning: *#${run}* can't be shown: ${said}${count}. Purser keeps trying.`
+  const form = rung === 0 ? '' : ` Its board is shown ${escape(formWords[rung] ?? '')}.`
+  return `:warning: *#${run}* Slack refused its messages (${escape(code)}${count}): ${said}.${form}`
 }
 
 /** By the place of the form in the ladder. */

@@ -13,44 +13,33 @@ import { refusal } from './answers.ts'
 
 /** Says why not; `reason` is an error's message. */
 export function refusedBecause(reason: string, hint: string | undefined): Message {
-  return refusal(`${sentence(reason)} Nothing was changed.`, hint)
+  return refusal(`${sentence(reason)} Nothing changed.`, hint)
 }
 
 export function notNow(): Message {
-  return refusal(
-    'Purser could not do that now; nothing was changed.',
-    'Its database may be away: try again in a minute.',
-  )
+  return refusal('Something went wrong. Nothing changed.', "Purser's database may be away. Try again in a minute.")
 }
 
 // These are for deploy, retry and cancel.
 
-export function noVersionChosen(): Message {
-  return refusal('No version was chosen.', 'Choose one of the tags.')
-}
+export const noVersionChosen = 'Choose one of the tags.'
 
 /** `environments`: those that were looked at. */
 export function nothingHasFailed(environments: readonly string[]): Message {
-  return refusal(
-    `No run of ${joined(environments, 'or')} has failed and waits for a decision.`,
-    '/billing status shows what there is.',
-  )
+  return refusal(`Nothing to retry in ${joined(environments, 'or')}.`, 'See `/billing status`.')
 }
 
 export function nothingToCancel(environments: readonly string[]): Message {
   return refusal(
-    `Nothing is running or waiting in ${joined(environments, 'or')}.`,
-    '/billing history shows finished runs.',
+    `Nothing running or waiting in ${joined(environments, 'or')}.`,
+    'For finished runs: `/billing history`',
   )
 }
 
 // These are for rollback.
 
 export function nothingToRollBack(environments: readonly string[]): Message {
-  return refusal(
-    `There is no deploy or restore of ${joined(environments, 'or')} whose changes could be undone.`,
-    '/billing history shows what there was.',
-  )
+  return refusal(`Nothing to roll back in ${joined(environments, 'or')}.`, 'For past runs: `/billing history`')
 }
 
 export function rollbackRefused(run: Run, why: RollbackRefusal): Message {
@@ -58,81 +47,80 @@ export function rollbackRefused(run: Run, why: RollbackRefusal): Message {
 }
 
 export function noRevisionToGoBackTo(run: number): Message {
-  return refusal(`Run #${run} did not change the deployment: it has no revision to go back to.`)
+  return refusal(`Run #${run} didn't change the Deployment, so there's no revision to roll back to.`)
 }
 
 export function undoListChanged(): Message {
   return refusal(
-    'What would be undone has changed since the dialog was opened.',
-    'Press Roll back again and look at the new list.',
+    'The list of changes to undo has changed since you opened the dialog.',
+    'Press Roll back again and review the new list.',
   )
 }
 
 export function deploymentChanged(): Message {
   return refusal(
-    'The deployment has changed since the dialog was opened.',
-    'Press Roll back again and look at what runs now.',
+    'The Deployment has changed since you opened the dialog.',
+    'Press Roll back again and review what runs now.',
   )
 }
 
 export function schemaTooNew(run: number, schema: SchemaRefusal): Message {
   const { why, next } = schemaTooNewWords(run, schema)
-  return refusal(`${why} Nothing was changed.`, next)
+  return refusal(`${why} Nothing changed.`, next)
 }
 
 // These are for restore.
 
-const listBackups = '/billing backups lists those that there are.'
+const listBackups = 'See `/billing backups`.'
 
 /** Says that there is no backup. `asked` is the one that was named; undefined when any would have done. */
 export function noBackup(environment: string, asked: string | undefined): Message {
-  const text = asked === undefined ? `There is no backup of ${environment}.` : `${environment} has no backup ${asked}.`
-  return refusal(`${text} Nothing was changed.`, listBackups)
+  return refusal(
+    asked === undefined ? `No backup of ${environment}.` : `No backup ${asked} of ${environment}.`,
+    listBackups,
+  )
 }
 
 export function backupRemoved(file: string): Message {
-  return refusal(`${file} has been removed since. Nothing was changed.`, listBackups)
+  return refusal(`Backup ${file} was removed.`, listBackups)
 }
 
 export function stopWatchFirst(run: number): Message {
   return refusal(
-    `Run #${run} is being watched, and its rollback begins with the watch. Nothing was changed.`,
-    'Press Stop watching on its board, then type it again.',
+    `Run #${run} is being monitored, so its rollback starts from its board.`,
+    'Press Roll back there, or stop monitoring and repeat the command.',
   )
 }
 
-/** Says that what was typed is not the environment's name. `command` asks for the same again. */
-export function wrongNameTyped(typed: string, environment: string, command: string): Message {
-  return refusal(`You typed “${typed}”, not “${environment}”. Nothing was changed.`, `Ask again: ${command}`)
+/** Says that what was typed is not the environment's name. Plain text: it is shown below the field. */
+export function wrongNameTyped(typed: string, environment: string): string {
+  return `You typed “${typed}”. Type “${environment}” to confirm.`
 }
 
 // These are for diagnose and fix.
 
 export function noSubjectChosen(): Message {
-  return refusal('Nothing was chosen.', 'Choose what to diagnose.')
+  return refusal('Choose what to diagnose.')
 }
 
 export function noDiagnosis(run: number): Message {
-  return refusal(`Run #${run} is no diagnosis.`, '/billing diagnose')
+  return refusal(`Run #${run} isn't a diagnosis.`, 'To diagnose: `/billing diagnose`')
 }
 
 export function remedyNotProposed(run: number): Message {
-  return refusal(`Run #${run} does not propose that.`, '/billing diagnose looks again.')
+  return refusal(`Run #${run} doesn't propose that fix.`, 'To check again: `/billing diagnose`')
 }
 
 export function diagnosisStale(environment: string, stale: StaleDiagnosis): Message {
-  return refusal(
-    `${staleText(environment, stale)} Nothing was changed.`,
-    'Press Diagnose again, and act on what it says.',
-  )
+  return refusal(`${staleText(environment, stale)} Nothing changed.`, 'Press Diagnose again and use its fix.')
 }
 
 function staleText(environment: string, stale: StaleDiagnosis): string {
   switch (stale.reason) {
     case 'acted_on':
-      return `Run #${stale.by} acts on this diagnosis already.`
+      return `Run #${stale.by} is already fixing this.`
     case 'old':
-      return `This diagnosis is ${stale.minutes} minutes old.`
+      return `This diagnosis is ${stale.minutes} min old.`
     case 'changed_since':
       return `Run #${stale.by} has changed ${environment} since.`
   }
@@ -140,26 +128,25 @@ function staleText(environment: string, stale: StaleDiagnosis): string {
 
 // These are for lock and unlock.
 
-export function noReasonGiven(): Message {
-  return refusal('Say why, in 3 to 300 letters: others will read it.', 'Nothing was changed.')
-}
+/** Plain text: it is shown below the field that lacks it. */
+export const noReasonGiven = 'Give a reason (3–300 characters). Everyone sees it.'
 
 export function lockNotUnderstood(problem: string): Message {
-  return refusal(`${problem} Nothing was locked.`)
+  return refusal(`${problem} Not locked.`)
 }
 
 export function unlockedMeanwhile(environment: string): Message {
-  return refusal(`${environment} was unlocked again at this moment.`, '/billing lock REASON')
+  return refusal(`${environment} was just unlocked.`, 'To lock it: `/billing lock REASON`')
 }
 
 export function wasNotLocked(environment: string): Message {
-  return refusal(`${environment} was not locked. Nothing was changed.`)
+  return refusal(`${environment} wasn't locked.`)
 }
 
 /** Says that it was done, but that Slack did not take its announcement in every channel. */
 export function notEverybodyTold(announcement: Message): Message {
   return refusal(
     announcement.text.replaceAll(/[*`]|:\w+: /g, ''),
-    'Not everybody could be told: Slack did not take the message.',
+    "Slack didn't post this in every channel. Tell people yourself.",
   )
 }

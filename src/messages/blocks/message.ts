@@ -114,10 +114,13 @@ export function codeBlock(text: string, max = codeLimit): RichTextBlock {
   }
 }
 
-/** Cuts text to one line of at most `max` characters, then escapes it. */
+/** Cuts text to one line of at most `max` characters, then escapes it. A command between backticks is code. */
 export function words(text: string, max = 300): string {
-  return escape(clip(oneLine(text), max))
+  return escape(clip(oneLine(text), max)).replace(quotedCommand, '`$1`')
 }
+
+/** As `escape` leaves one: errors, hints and refusals are plain text, and name commands so. */
+const quotedCommand = /&#96;(\/billing .*?)&#96;/g
 
 /** Makes escaped inline code. */
 export function code(text: string, max = 150): string {

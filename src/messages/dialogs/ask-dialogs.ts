@@ -2,6 +2,7 @@ import type { Block, InputBlock, KnownBlock, ModalView, PlainTextOption } from '
 import { viewIds } from '../board/actions.ts'
 import { context, paragraph, plainText } from '../blocks/message.ts'
 import { frozenLine } from '../answers/freeze.ts'
+import { heldByLock } from '../answers/lock.ts'
 import type { Freeze } from '../../model/freeze.ts'
 import { ago } from '../../text.ts'
 
@@ -188,9 +189,7 @@ export function lockView(environments: readonly string[], privateMetadata: strin
           ...(ends === '' ? {} : { initial_value: ends.slice(0, 60) }),
         },
       },
-      context(
-        'While it is locked no run starts and none is approved. Runs under way go on. `/billing unlock` opens it.',
-      ),
+      context(`${heldByLock} To unlock: \`/billing unlock\`.`),
     ],
   }
 }

@@ -178,8 +178,8 @@ function buttons({ name, lock, release }: HomeEnvironment, mayDeploy: boolean): 
     button(text, homeActionIds[id], name, { label: `${text} ${name}`, ...look })
   const verify = [make('verify', 'Verify'), make('diagnose', 'Diagnose …')]
   if (!mayDeploy) return verify
-  if (lock !== undefined) return [...verify, make('unlock', 'Unlock')]
   const undo = (release.unfinished ?? release.by)?.hasEffects === true ? [make('rollBack', 'Roll back …')] : []
+  if (lock !== undefined) return [...verify, ...undo, make('unlock', 'Unlock')]
   return [make('deploy', 'Deploy …', { style: 'primary' }), ...verify, ...undo, make('lock', 'Lock …')]
 }
 

@@ -17,6 +17,6 @@ export const cronJob = undoable({
   after: z.object({ outcome: z.string() }).readonly(),
   undoLine({ target, before }, { strict }) {
     if (before.manifest === null || strict) return `CronJob ${target}: delete`
-    return `CronJob ${target}: back to the former manifest`
+    return `CronJob ${target}: restore the previous manifest`
   },
 })

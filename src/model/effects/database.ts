@@ -29,11 +29,11 @@ export const database = undoable({
 function staysAfterSwap({ live, restored, inPlace }: DatabaseBefore): string {
   if (inPlace === true)
     return (
-      `What was written to ${live} since the restore is dumped first and kept as a backup, but serves no longer. ` +
+      `Data written to ${live} since the restore is dumped first and kept as a backup. It is no longer live. ` +
       'The application is stopped for the whole of it and comes back at its replicas.'
     )
   return (
-    `What was written to ${live} since the restore is kept as database ${restored}, but serves no longer. ` +
+    `Data written to ${live} since the restore is kept as database ${restored}. It is no longer live. ` +
     'The application is stopped for the swap and comes back at its replicas.'
   )
 }

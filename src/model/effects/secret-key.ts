@@ -25,7 +25,7 @@ export const secretKey = undoable({
   before,
   after: z.object({ fingerprint: z.string() }).readonly().nullable(),
   undoLine({ target, before: { secretExists, keyExists } }) {
-    if (keyExists) return `Secret ${target}: put the former value back`
+    if (keyExists) return `Secret ${target}: restore the previous value`
     return secretExists ? `Secret ${target}: remove the key` : `Secret ${target}: delete`
   },
   unusableWhen: 'unusable',

@@ -148,6 +148,6 @@ export async function changedDeployment(
     since: { kind: 'planned' },
   })
   return change === undefined
-    ? `someone else changed deployment ${service.deployment} (it runs ${seen.image})`
+    ? `Deployment ${service.deployment} changed (it runs ${seen.image})`
     : foreignChangeSentence(change)
 }

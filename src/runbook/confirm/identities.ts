@@ -18,10 +18,14 @@ export async function readIdentities(context: PhaseContext, deployed: Deployed):
   return {
     identities: { database, cluster, deployment: ofDeployment(context, deployed), stripe },
     risks: [
-      ...riskOf(database, `database server it is: Purser's role may not call pg_control_system()`, database.address),
+      ...riskOf(
+        database,
+        `database server it is: Purser's role isn't allowed to call pg_control_system()`,
+        database.address,
+      ),
       ...riskOf(
         cluster,
-        'cluster it is: Purser may not get namespace kube-system',
+        "cluster it is: Purser isn't allowed to get namespace kube-system",
         `${cluster.address} and the Deployment's uid`,
       ),
       ...riskOf(stripe, 'Stripe account it is: the key lacks the right Accounts: Read', 'its mode and its endpoints'),

@@ -36,7 +36,7 @@ function confirmSettings({ run, service, environment }: PhaseContext): void {
   if (first === undefined) return
   throw new CheckFailed('settings_changed', `comparing purser.yaml with what was confirmed: ${first}`, {
     evidence: lines,
-    hint: 'Put purser.yaml back and retry; or leave this run and ask again: what it has done by then is not done twice.',
+    hint: 'Restore purser.yaml and retry. Or leave this run and start a new one: nothing is done twice.',
   })
 }
 

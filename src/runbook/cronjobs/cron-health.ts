@@ -32,11 +32,11 @@ export function cronHealth(job: CronFacts, now: Date, wanted: WantedRest): Healt
   const told = (verdict: Verdict, words: string): Health => ({ verdict, value: `${job.schedule}${zone}: ${words}` })
   const last = `last success ${moment(job.lastSuccessfulTime, now)}`
   if (job.suspended && !wanted.known)
-    return told('unknown', `suspended, ${last}; what its manifest wants: ${wanted.why}`)
+    return told('unknown', `suspended, ${last}. Couldn't check its manifest: ${wanted.why}`)
   const rests = wanted.known && wanted.suspended
   if (job.suspended)
-    return rests ? told('pass', `suspended by its manifest, ${last}`) : told('fail', `suspended; ${last}`)
-  if (rests) return told('fail', `active, but its manifest suspends it; ${last}`)
+    return rests ? told('pass', `suspended by its manifest, ${last}`) : told('fail', `suspended, ${last}`)
+  if (rests) return told('fail', `active, but its manifest suspends it, ${last}`)
   const pattern = patternOf(job)
   if (pattern === undefined) return told('unknown', 'this schedule cannot be read')
   const [latest, before] = pattern.previousRuns(2, now)
@@ -67,12 +67,12 @@ function overdue(job: CronFacts, pattern: Cron, since: Date | undefined, now: Da
   const started = dateOf(job.lastScheduleTime)
   const [latest] = pattern.previousRuns(1, now)
   if (started !== undefined && latest !== undefined && started >= latest)
-    return `${ever}${missed}; the last one was started at ${clock(started, now)}`
+    return `${ever}${missed}. The last one started at ${clock(started, now)}`
   const givenUp =
     many && job.startingDeadlineSeconds === undefined
-      ? '; with so many missed the controller may start none any more: set startingDeadlineSeconds or apply it anew'
+      ? '. With so many missed, the controller may start none: set startingDeadlineSeconds, or apply it again'
       : ''
-  return `${ever}${missed}; none was started ${started === undefined ? 'at all' : `since ${clock(started, now)}`}${givenUp}`
+  return `${ever}${missed}. None started ${started === undefined ? 'at all' : `since ${clock(started, now)}`}${givenUp}`
 }
 
 /**

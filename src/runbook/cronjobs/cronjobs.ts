@@ -85,7 +85,7 @@ async function lookWhatRuns(
   const doing = tryOnce ? `running ${name} by hand` : `resuming ${name}`
   await waitForRunning(context, { name, policy, doing, concerns }, signal)
   const left = (await context.world.cluster.stillRunning(name, signal)).filter((job) => job.name !== own)
-  if (policy !== 'Allow') await tellRunning(context, name, 'it goes on with the version that it was started with', left)
+  if (policy !== 'Allow') await tellRunning(context, name, 'it continues with the version it started with', left)
 }
 
 async function tryOnce(context: PhaseContext, job: CronJobConfig, name: string): Promise<void> {
@@ -111,7 +111,7 @@ async function verifyCronJob(
   if (outcome === 'unchanged') return
   const [first] = conflicts
   const who = conflicts.map(({ manager }) => manager).join(', ')
-  const what = outcome === 'created' ? 'it was deleted' : `${who === '' ? 'somebody' : who} changed it`
+  const what = outcome === 'created' ? 'it was deleted' : `${who === '' ? 'an unknown client' : who} changed it`
   throw new CheckFailed('cronjob_differs', `verifying CronJob ${job.name}: ${what} as soon as it was applied`, {
     evidence: [
       ...conflicts.map(({ manager, fields, habit }) => `${manager} ${habit}: ${fields.join(', ')}`),

@@ -52,12 +52,12 @@ export function readManifest(text: string, wanted: Wanted): ManifestFile {
   if (!yaml.ok) {
     const braces = lineWith(text, /\{\{/)
     if (braces !== undefined) throw isTemplate(wanted, { line: braces, of: 'a template' })
-    throw unfit(wanted, `reading ${wanted.file}: it is no YAML that kubectl reads`, yaml.problems)
+    throw unfit(wanted, `reading ${wanted.file}: it isn't YAML that kubectl reads`, yaml.problems)
   }
   const objects = yaml.documents.flatMap(({ value }) => flattened(withoutNulls(value)))
   const [found, twin] = objects.filter(({ kind, name }) => kind === 'CronJob' && name === wanted.name)
   if (found === undefined) throw unfit(wanted, `reading ${wanted.file}: ${instead(wanted, objects)}`, [])
-  if (twin !== undefined) throw unfit(wanted, `reading ${wanted.file}: CronJob ${wanted.name} stands twice in it`, [])
+  if (twin !== undefined) throw unfit(wanted, `reading ${wanted.file}: CronJob ${wanted.name} is there twice`, [])
   requireVersion(wanted, found)
   const read = CronJobYaml.safeParse(found.value)
   if (!read.success) {
@@ -102,7 +102,7 @@ function called({ kind, name }: Identified): string {
 }
 
 function instead({ name }: Wanted, objects: readonly Identified[]): string {
-  if (objects.length === 0) return `it is empty; expected the CronJob ${name}`
+  if (objects.length === 0) return `it is empty, expected CronJob ${name}`
   return `expected the CronJob ${name}, and it has ${objects.map(called).join(', ')}`
 }
 
@@ -113,7 +113,7 @@ function requireVersion(wanted: Wanted, { apiVersion }: Identified): void {
   throw unfit(
     wanted,
     `reading ${wanted.file}: CronJob ${wanted.name} has ${what}: use batch/v1`,
-    old ? [`${what} is no longer served since Kubernetes 1.25; the fields of a CronJob are the same in batch/v1`] : [],
+    old ? [`${what} was removed in Kubernetes 1.25. Use batch/v1, which has the same fields`] : [],
     'Write apiVersion: batch/v1 into the manifest, and tag a new version.',
   )
 }

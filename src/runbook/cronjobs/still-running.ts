@@ -34,11 +34,11 @@ export async function waitForRunning(context: PhaseContext, starting: Starting, 
     const all = await context.world.cluster.stillRunning(name, signal)
     const running = all.filter(concerns)
     if (running.length === 0) return
-    if (policy === 'Allow') return tellRunning(context, name, `its policy allows another beside it`, running)
+    if (policy === 'Allow') return tellRunning(context, name, `its policy allows a second one`, running)
     if (Date.now() > deadline)
       throw new CheckFailed('jobs_running', `${doing}: ${listed(running)} of ${name} does not end`, {
         evidence: running.map(describe),
-        hint: `Its policy is ${policy}, so nothing was started beside it. Wait until it ends, or end it (kubectl delete job ${running[0]?.name ?? ''}); then retry the phase.`,
+        hint: `Its policy is ${policy}, so nothing was started beside it. Wait until it ends, or kubectl delete job ${running[0]?.name ?? ''}. Then retry the phase.`,
       })
     await context.report(`waiting for ${listed(running)} of ${name}, which still runs (policy ${policy})`)
     await pause(lookMs, undefined, { signal }).catch(() => signal.throwIfAborted())

@@ -20,7 +20,7 @@ export function cronJobFindings(facts: CronJobFacts, named: boolean): readonly F
     judge: (found: CronJobExamination) => ReturnType<Parameters<typeof judged>[3]>,
   ) =>
     judged(`${facts.name}-${name}`, title(text), facts.found, (found) =>
-      found === undefined ? { verdict: 'fail', seen: `there is no CronJob ${facts.name}` } : judge(found),
+      found === undefined ? { verdict: 'fail', seen: `no CronJob ${facts.name}` } : judge(found),
     )
   const described = look('describe', 'CronJob', (found) => ({
     ...restLook(facts, found),
@@ -49,7 +49,7 @@ export function cronJobFindings(facts: CronJobFacts, named: boolean): readonly F
     judged(`${facts.name}-image`, title('Image'), facts.releaseImage, (release) => {
       const { image = '' } = known(facts.found) ?? {}
       if (release === undefined)
-        return { verdict: 'unknown', seen: `${short(image)}; there is no deployment to compare with` }
+        return { verdict: 'unknown', seen: `${short(image)}, and no Deployment to compare with` }
       return image === release
         ? { verdict: 'pass', seen: `${short(image)}, as the deployment's` }
         : { verdict: 'warn', seen: `${short(image)}, but the deployment runs ${short(release)}` }
@@ -79,7 +79,7 @@ function scheduleLook({ schedule, now }: CronJobFacts, found: CronJobExamination
   if (schedule === undefined)
     return { verdict: 'unknown' as const, seen: `${found.schedule}: its times cannot be told beforehand` }
   if (schedule.kind === 'invalid')
-    return { verdict: 'fail' as const, seen: `${found.schedule} (${zone}) is no schedule: ${schedule.why}` }
+    return { verdict: 'fail' as const, seen: `${found.schedule} (${zone}) isn't a schedule: ${schedule.why}` }
   if (schedule.kind === 'never')
     return { verdict: 'fail' as const, seen: `${found.schedule} (${zone}): no such time ever comes` }
   const missed = missedStart(found, schedule, now)
@@ -87,7 +87,7 @@ function scheduleLook({ schedule, now }: CronJobFacts, found: CronJobExamination
   const seen = `${found.schedule} (${zone}), ${next}`
   return missed === undefined
     ? { verdict: 'pass' as const, seen }
-    : { verdict: 'fail' as const, seen: `${seen}; nothing started at ${readable(missed)}` }
+    : { verdict: 'fail' as const, seen: `${seen}. Nothing started at ${readable(missed)}` }
 }
 
 function jobsLook({ jobs }: CronJobExamination) {
@@ -98,7 +98,7 @@ function jobsLook({ jobs }: CronJobExamination) {
     newest.outcome === 'failed' ? ('fail' as const) : failed.length > 0 ? ('warn' as const) : ('pass' as const)
   return {
     verdict,
-    seen: `${counted(jobs.length, 'Job')} kept, ${failed.length} failed; the newest, ${newest.name}: ${newest.outcome}`,
+    seen: `${counted(jobs.length, 'Job')} kept, ${failed.length} failed. Latest, ${newest.name}: ${newest.outcome}`,
     evidence: jobs
       .slice(0, 5)
       .map(
@@ -126,8 +126,8 @@ export function cronJobCauses(facts: CronJobFacts): readonly Cause[] {
     return [
       {
         code: 'cronjob_missing',
-        sentence: `There is no CronJob ${name} in the cluster.`,
-        next: 'Deploy the current version again: the deploy applies it.',
+        sentence: `CronJob ${name} doesn't exist in the cluster.`,
+        next: 'Redeploy the current version: it applies the CronJob.',
         remedies: [{ kind: 'deploy', target: '' }],
       },
     ]
@@ -159,11 +159,11 @@ function suspended({ name, wantedRest }: CronJobFacts, found: CronJobExamination
 
 function noTime({ name, schedule }: CronJobFacts, found: CronJobExamination): Cause | undefined {
   if (schedule === undefined || schedule.kind === 'times') return undefined
-  const why = schedule.kind === 'never' ? 'is a time that never comes' : `is no schedule (${schedule.why})`
+  const why = schedule.kind === 'never' ? 'is a time that never comes' : `isn't a schedule (${schedule.why})`
   return {
     code: 'schedule_never',
     sentence: `The schedule of CronJob ${name}, ${found.schedule} in ${found.timeZone ?? 'UTC'}, ${why}.`,
-    next: 'Deploy the current version again: the deploy puts its manifest back. Run it by hand meanwhile.',
+    next: 'Redeploy the current version: it restores the manifest. Run the job by hand meanwhile.',
     remedies: [{ kind: 'deploy', target: '' }, runNow(name)],
   }
 }
@@ -178,15 +178,15 @@ function cannotStart(name: string, { jobs }: CronJobExamination): Cause | undefi
   return {
     code: image ? 'image_pull' : config ? 'container_config' : 'pod_waiting',
     sentence: image
-      ? `The image of CronJob ${name} cannot be pulled, so its pods never start.`
+      ? `The image of CronJob ${name} can't be pulled, so its pods never start.`
       : config
         ? `A Secret or ConfigMap that CronJob ${name} needs is missing, so its pods never start.`
         : `The pods of CronJob ${name} do not start: ${waiting}.`,
     next: image
       ? 'Deploy a version whose image is in the registry: the deploy sets it here too.'
       : config
-        ? 'Put what is missing in place (the evidence names it); then run it by hand.'
-        : 'Read the reason above; then run it by hand.',
+        ? 'Create what is missing (see the evidence), then run it by hand.'
+        : 'Fix the reason above, then run it by hand.',
     remedies: image ? [{ kind: 'deploy', target: '' }] : [runNow(name)],
   }
 }
@@ -206,7 +206,7 @@ function failing({ name, log }: CronJobFacts, found: CronJobExamination): Cause 
   return {
     code: 'job_failing',
     sentence: `CronJob ${name} starts, but its newest Job ${failed.name} failed (${how})${said}.`,
-    next: 'Mend what the log names, then run it by hand to see that it works.',
+    next: 'Fix the error in the log, then run the job once to confirm.',
     remedies: [runNow(name)],
   }
 }
@@ -223,7 +223,7 @@ function neverEnds({ name, schedule, now }: CronJobFacts, found: CronJobExaminat
   return {
     code: 'job_never_ends',
     sentence: `Job ${running.name} has been running for ${roughly(seconds * 1_000)}, and CronJob ${name} starts no other beside it.`,
-    next: 'Look at its log; delete the Job when it hangs, and the next one starts by itself.',
+    next: 'Check its log. If the Job hangs, delete it: the next one starts by itself.',
     remedies: [],
   }
 }
@@ -240,7 +240,7 @@ function notStarted(facts: CronJobFacts, found: CronJobExamination): Cause | und
       many === undefined
         ? `CronJob ${name} should have started at ${readable(missed)} and did not.`
         : `CronJob ${name} has missed so many starts that its controller gave up counting.`,
-    next: 'Look at the CronJob controller of the cluster and at startingDeadlineSeconds; run it by hand meanwhile.',
+    next: "Check the cluster's CronJob controller and startingDeadlineSeconds. Meanwhile, run it by hand.",
     remedies: [runNow(name)],
   }
 }

@@ -65,5 +65,5 @@ function lineOf({ findings, causes }: Diagnosis): string {
   const [cause] = causes
   if (cause !== undefined) return cause.sentence
   const unknown = findings.filter((finding) => finding.verdict === 'unknown').length
-  return unknown === 0 ? 'no cause found' : `no cause found; ${unknown} of ${findings.length} looks brought no answer`
+  return unknown === 0 ? 'no cause found' : `no cause found, ${unknown} of ${findings.length} checks didn't answer`
 }

@@ -40,7 +40,7 @@ async function resumeCronJob(context: PhaseContext, name: string): Promise<Phase
     if (state === undefined) throw gone(`CronJob ${name}`)
     return { suspended: state.suspended }
   })
-  if (!suspended) return { line: `CronJob ${name} was not suspended any more; nothing was changed` }
+  if (!suspended) return { line: `CronJob ${name} wasn't suspended any more, nothing changed` }
   await context.report(`resuming ${name}`)
   await context.change(`resume ${name}`, {
     kind: 'schedule',
@@ -77,7 +77,7 @@ async function runCronJob(context: PhaseContext, name: string): Promise<PhaseRes
   if (!outcome.succeeded)
     throw new CheckFailed('cronjob_failed', `running ${name} by hand: ${outcome.reason ?? 'the Job failed'}`, {
       evidence: outcome.logs,
-      hint: `Mend what its log names, then diagnose again: /billing diagnose cronjob ${name}`,
+      hint: `Fix the error in its log, then diagnose again: \`/billing diagnose cronjob ${name}\``,
     })
   await context.tell({ kind: 'output', title: `Job ${job}`, lines: outcome.logs.slice(-20) }, `job-${job}`)
   return { line: `Job ${job} succeeded` }
@@ -91,7 +91,7 @@ async function lookWhatRuns(context: PhaseContext, name: string, own: string, si
   const concerns = (job: RunningJob) => job.name !== own
   await waitForRunning(context, { name, policy, doing: `running ${name} by hand`, concerns }, signal)
   if (policy === 'Allow' || suspended) return
-  const text = `The schedule of ${name} goes on: its controller does not count Job ${own}, and may start another beside it although its policy is ${policy}.`
+  const text = `The schedule of ${name} continues. Its controller doesn't count Job ${own}, so another may start despite policy ${policy}.`
   await context.tell({ kind: 'note', text }, `beside-${own}`)
 }
 
@@ -103,7 +103,7 @@ async function enableEndpoint(context: PhaseContext, id: string): Promise<PhaseR
     if (endpoint === undefined) throw gone(`Stripe endpoint ${id}`)
     return endpointBefore(endpoint)
   })
-  if (before.status === 'enabled') return { line: `endpoint ${id} was enabled already; nothing was changed` }
+  if (before.status === 'enabled') return { line: `endpoint ${id} was already enabled, nothing changed` }
   await context.report('asking the service with a signed and an unsigned event')
   await context.step('probe before enabling', (signal) => probe(context, signal))
   await context.report(`enabling ${id}`)
@@ -130,12 +130,12 @@ async function resend(context: PhaseContext, since: string): Promise<PhaseResult
   const refused = resent.events.filter((event) => event.outcome !== 'accepted')
   throw new CheckFailed('events_refused', `sending events again: ${resent.line}`, {
     evidence: refused.slice(0, 40).map((event) => `${event.id} ${event.type}: ${event.detail}`),
-    hint: 'Those that were accepted are done; diagnose again to see what is left.',
+    hint: 'The accepted ones are done. Diagnose again to see what is left.',
   })
 }
 
 function gone(what: string): CheckFailed {
   return new CheckFailed('fix_outdated', `looking at ${what}: it is gone`, {
-    hint: 'Diagnose again: the world has changed since.',
+    hint: 'Diagnose again: something has changed since.',
   })
 }

@@ -10,7 +10,7 @@ export function gracePeriodFindings(facts: GracePeriodFacts): readonly Finding[]
   const { table, logLine } = facts
   return [
     judged('middleware', 'Middleware loaded', facts.pods, (pods) => {
-      if (pods === undefined) return { verdict: 'fail', seen: 'there is no such deployment' }
+      if (pods === undefined) return { verdict: 'fail', seen: 'no such Deployment' }
       const without = pods.filter((pod) => pod.loaded === 'no')
       const unknown = pods.filter((pod) => pod.loaded === 'unknown')
       const loaded = pods.length - without.length - unknown.length
@@ -30,11 +30,11 @@ export function gracePeriodFindings(facts: GracePeriodFacts): readonly Finding[]
     })),
     judged('rows', 'Data in it', facts.rows, (rows) =>
       rows === undefined
-        ? { verdict: 'unknown', seen: 'there is no table' }
+        ? { verdict: 'unknown', seen: 'no table' }
         : { verdict: 'pass', seen: `${counted(rows.total, 'grace period')}: ${rows.open} open, ${rows.ended} ended` },
     ),
     judged('security', 'Row-level security', facts.security, (security) => {
-      if (security === undefined) return { verdict: 'unknown', seen: 'there is no table' }
+      if (security === undefined) return { verdict: 'unknown', seen: 'no table' }
       const { enabled, forced, policies, owner } = security
       const state = enabled ? `on${forced ? ', for the owner too' : ''}` : 'off'
       return {
@@ -44,10 +44,10 @@ export function gracePeriodFindings(facts: GracePeriodFacts): readonly Finding[]
       }
     }),
     judged('role', 'Role of the service', facts.security, (security) => {
-      if (security === undefined) return { verdict: 'unknown', seen: 'there is no table' }
+      if (security === undefined) return { verdict: 'unknown', seen: 'no table' }
       const { roles } = security
       if (roles.length === 0)
-        return { verdict: 'unknown', seen: 'nobody but Purser is connected; name it in diagnose.serviceRole' }
+        return { verdict: 'unknown', seen: "only Purser is connected. Name the service's role in diagnose.serviceRole" }
       return {
         verdict: roles.some((role) => isShutOut(security, role) || !role.mayRead) ? 'fail' : 'pass',
         seen: roles.map((role) => roleWords(security, role)).join('; '),
@@ -64,7 +64,7 @@ export function gracePeriodFindings(facts: GracePeriodFacts): readonly Finding[]
 }
 
 function roleWords(security: RowSecurity, role: ServiceRole): string {
-  if (!role.mayRead) return `${role.name} may not read the table`
+  if (!role.mayRead) return `${role.name} isn't allowed to read the table`
   if (!security.enabled) return `${role.name}, not restricted`
   if (role.bypasses) return `${role.name}, bypasses row-level security`
   if (role.owns && !security.forced) return `${role.name}, the owner, is not restricted`
@@ -84,14 +84,14 @@ function tableMissing({ table, existence, ledger }: GracePeriodFacts): Cause | u
   if (made !== undefined)
     return {
       code: 'table_missing',
-      sentence: `Table ${table} does not exist, although ${made.name} is recorded as applied: somebody dropped or renamed it.`,
-      next: 'Look for it under another name first; otherwise restore it from a backup (/billing backups).',
+      sentence: `Table ${table} doesn't exist, although ${made.name} was applied: it was dropped or renamed.`,
+      next: 'Look for it under a different name. Otherwise restore it from a backup: `/billing backups`',
       remedies: [],
     }
   return {
     code: 'table_missing',
     sentence: `Table ${table} does not exist${missing.length === 0 ? '' : `: ${missing.join(', ')} was never applied`}.`,
-    next: 'Deploy the current version again: the deploy applies what is missing.',
+    next: 'Redeploy the current version: it applies what is missing.',
     remedies: redeploy,
   }
 }
@@ -107,7 +107,7 @@ function middlewareMissing({ pods, logLine }: GracePeriodFacts): Cause | undefin
   return {
     code: 'middleware_not_loaded',
     sentence: `${which} loaded the middleware: “${logLine}” is not in the log since the start, so nothing is enforced there.`,
-    next: 'Compare image and variables of the deployment with the last deploy; deploy the right version again.',
+    next: "Compare the Deployment's image and variables with the last deploy, then deploy the right version again.",
     remedies: redeploy,
   }
 }
@@ -117,7 +117,7 @@ function mayNotRead({ security, table }: GracePeriodFacts): Cause | undefined {
   if (role === undefined) return undefined
   return {
     code: 'no_privilege',
-    sentence: `The service is connected as ${role.name}, which may not read ${table}.`,
+    sentence: `The service connects as ${role.name}, which isn't allowed to read ${table}.`,
     next: `Grant it: GRANT SELECT ON ${table} TO ${role.name}`,
     remedies: [],
   }
@@ -134,8 +134,8 @@ function shutOut({ security, table }: GracePeriodFacts): Cause | undefined {
   const none = seen.policies.length === 0
   return {
     code: 'rls_without_policy',
-    sentence: `Row-level security is on for ${table} and ${none ? 'there is no policy' : `no policy is for ${role.name}`}, so the service, connected as ${role.name}, sees no rows.`,
-    next: 'Put the policy back (the migration that made it tells how), or connect with a role that bypasses it.',
+    sentence: `Row-level security on ${table} ${none ? 'has no policy' : `has no policy for ${role.name}`}, so the service (as ${role.name}) sees no rows.`,
+    next: 'Restore the policy (see the migration that made it), or connect with a role that bypasses it.',
     remedies: [],
   }
 }

@@ -46,7 +46,7 @@ function endpointMissing({ endpoint, url }: WebhookFacts): Cause | undefined {
   return {
     code: 'endpoint_missing',
     sentence: `Stripe has no endpoint for ${url}, so it sends nothing.`,
-    next: 'Deploy the current version again: the deploy creates the endpoint and its secret.',
+    next: 'Redeploy the current version: it creates the endpoint and its secret.',
     remedies: redeploy,
   }
 }
@@ -55,9 +55,8 @@ function secretMissing({ secret }: WebhookFacts): Cause | undefined {
   if (!secret.ok || secret.value.keyExists) return undefined
   return {
     code: 'secret_missing',
-    sentence:
-      'The Secret with the signing secret is missing, so the service cannot check any event and refuses them all.',
-    next: 'Deploy the current version again: the deploy makes a new secret and gives it to the pods.',
+    sentence: "The Secret with the signing secret is missing, so the service can't check events and refuses them all.",
+    next: 'Redeploy the current version: it issues a new secret and gives it to the pods.',
     remedies: redeploy,
   }
 }
@@ -67,17 +66,17 @@ function urlWithoutAnswer({ unsigned, url }: WebhookFacts): Cause | undefined {
   if (probe?.kind !== 'none') return undefined
   const host = URL.canParse(url) ? new URL(url).host : url
   const words: Readonly<Record<typeof probe.reason, string>> = {
-    name: `The host name of ${host} cannot be resolved, so Stripe cannot reach the service.`,
-    refused: `${host} refuses connections, so Stripe cannot reach the service.`,
-    tls: `The TLS certificate of ${host} is not accepted, so Stripe delivers nothing to it.`,
-    timeout: `${host} does not answer in time, so every delivery fails.`,
-    cut: `${host} breaks connections off, so every delivery fails.`,
-    other: `${host} gives no answer, so every delivery fails.`,
+    name: `The host name of ${host} doesn't resolve, so Stripe can't reach the service.`,
+    refused: `${host} refuses connections, so Stripe can't reach the service.`,
+    tls: `The TLS certificate of ${host} isn't accepted, so Stripe delivers nothing.`,
+    timeout: `${host} doesn't answer in time, so every delivery fails.`,
+    cut: `${host} drops connections, so every delivery fails.`,
+    other: `${host} doesn't answer, so every delivery fails.`,
   }
   return {
     code: 'url_unreachable',
     sentence: words[probe.reason],
-    next: 'Look at DNS, certificate, load balancer and ingress of that host; Stripe goes on by itself, for up to 3 days.',
+    next: 'Check DNS, certificate, load balancer and ingress of that host. Stripe keeps retrying for up to 3 days.',
     remedies: [],
   }
 }
@@ -91,8 +90,8 @@ function clockSkew(facts: WebhookFacts): Cause | undefined {
   if (Math.abs(ahead) <= toleranceSeconds) return undefined
   return {
     code: 'clock_skew',
-    sentence: `The service's clock is ${roughly(Math.abs(ahead) * 1_000)} ${ahead > 0 ? 'ahead of' : 'behind'} Stripe's, and signatures are only good for ${toleranceSeconds / 60} min: it refuses every event.`,
-    next: 'Set the clock of the nodes right (NTP); then the pods need no restart.',
+    sentence: `The service's clock is ${roughly(Math.abs(ahead) * 1_000)} ${ahead > 0 ? 'ahead of' : 'behind'} Stripe's. Signatures expire after ${toleranceSeconds / 60} min, so it refuses every event.`,
+    next: "Fix the nodes' clock (NTP). The pods need no restart.",
     remedies: [],
   }
 }
@@ -105,7 +104,7 @@ function ownClock(facts: WebhookFacts): Cause | undefined {
   return {
     code: 'own_clock',
     sentence: `Purser's own clock is ${roughly(Math.abs(stripe))} ${stripe > 0 ? 'behind' : 'ahead of'} Stripe's, so its signed test event proves nothing.`,
-    next: 'Set the clock of the machine that runs Purser right, then diagnose again.',
+    next: "Fix the clock of Purser's machine, then diagnose again.",
     remedies: [],
   }
 }
@@ -117,8 +116,8 @@ function secretPadded(facts: WebhookFacts): Cause | undefined {
   if (strays.length === 0 || probe?.kind !== 'answer' || probe.answer.status !== 400) return undefined
   return {
     code: 'secret_padded',
-    sentence: `In the Secret's signing secret ${strays.join(', ')}, so the service compares with another value than Stripe signs with.`,
-    next: 'Deploy the current version again: the deploy writes the value without it, and its pods read that.',
+    sentence: `In the Secret's signing secret ${strays.join(', ')}, so the service compares with a different value from Stripe's.`,
+    next: 'Redeploy the current version: it writes the clean value, and new pods read it.',
     remedies: redeploy,
   }
 }
@@ -130,8 +129,8 @@ function podsStale(facts: WebhookFacts): Cause | undefined {
   if (secretPadded(facts) !== undefined) return undefined
   return {
     code: 'pods_stale',
-    sentence: `${counted(stale.length, 'pod')} started before the Secret changed and ${stale.length === 1 ? 'holds' : 'hold'} the former signing secret.`,
-    next: 'Deploy the current version again: new pods read the secret of now.',
+    sentence: `${counted(stale.length, 'pod')} started before the Secret changed and ${stale.length === 1 ? 'uses' : 'use'} the previous signing secret.`,
+    next: 'Redeploy the current version: new pods use the current secret.',
     remedies: redeploy,
   }
 }
@@ -143,8 +142,8 @@ function urlAnswersWrong({ signed, unsigned }: WebhookFacts): Cause | undefined 
   if (status >= 300 && status < 400)
     return {
       code: 'url_redirects',
-      sentence: `The webhook URL redirects${location === undefined ? '' : ` to ${location}`} (HTTP ${status}), and Stripe follows no redirects.`,
-      next: 'Point webhookUrl in purser.yaml to the final address and deploy, or take the redirect away.',
+      sentence: `The webhook URL redirects${location === undefined ? '' : ` to ${location}`} (HTTP ${status}), and Stripe doesn't follow redirects.`,
+      next: 'Point webhookUrl in purser.yaml to the final address and deploy, or remove the redirect.',
       remedies: [],
     }
   if (status === 401 || status === 403)
@@ -157,7 +156,7 @@ function urlAnswersWrong({ signed, unsigned }: WebhookFacts): Cause | undefined 
   if (status === 404 || status === 405 || status === 410)
     return {
       code: 'url_not_found',
-      sentence: `The service does not know the webhook path (HTTP ${status}): another version runs, or the ingress sends it elsewhere.`,
+      sentence: `The service does not know the webhook path (HTTP ${status}): a different version runs, or the ingress routes elsewhere.`,
       next: 'Compare the running version with the last deploy, then deploy the right one.',
       remedies: redeploy,
     }
@@ -165,7 +164,7 @@ function urlAnswersWrong({ signed, unsigned }: WebhookFacts): Cause | undefined 
     return {
       code: 'service_errors',
       sentence: `The service answers events with HTTP ${status}.`,
-      next: 'Read the log lines above; roll back if it began with a deploy.',
+      next: 'Check the log lines above. If it began with a deploy, roll back.',
       remedies: [],
     }
   return undefined
@@ -178,8 +177,8 @@ function secretMismatch(facts: WebhookFacts): Cause | undefined {
   if (secret.fingerprints.includes(expected)) return undefined
   return {
     code: 'secret_mismatch',
-    sentence: "The Secret does not hold the endpoint's signing secret, so the service refuses what Stripe signs.",
-    next: 'Deploy the current version again: the deploy rotates the secret. Stripe shows it only once, so it cannot be put back.',
+    sentence: "The Secret doesn't hold the endpoint's signing secret, so the service refuses Stripe's events.",
+    next: "Redeploy the current version: it issues a new secret. The old one can't be recovered from Stripe.",
     remedies: redeploy,
   }
 }
@@ -192,8 +191,8 @@ function signatureRefused(facts: WebhookFacts): Cause | undefined {
   if (apart || podsStale(facts) !== undefined || secretPadded(facts) !== undefined) return undefined
   return {
     code: 'signature_refused',
-    sentence: 'The service refuses an event that is signed with the secret of the cluster: its pods hold another one.',
-    next: 'Deploy the current version again with a new signing secret (--rotate-secret): its pods read it.',
+    sentence: "The service refuses an event signed with the cluster's secret: its pods use a different one.",
+    next: 'Redeploy the current version with a new signing secret (--rotate-secret).',
     remedies: rotation,
   }
 }
@@ -207,7 +206,7 @@ function endpointDisabled(facts: WebhookFacts): Cause | undefined {
   return {
     code: 'endpoint_disabled',
     sentence: `The Stripe endpoint ${endpoint.id} is disabled, so Stripe sends nothing.`,
-    next: ready ? 'Enable it; the service takes signed events.' : 'Mend what is named before, then enable it.',
+    next: ready ? 'Enable it: the service takes signed events.' : 'Fix the causes above, then enable it.',
     remedies: ready ? [{ kind: 'enable_endpoint', target: endpoint.id }] : [],
   }
 }
@@ -218,7 +217,7 @@ function eventsIncomplete(facts: WebhookFacts): Cause | undefined {
   return {
     code: 'events_incomplete',
     sentence: `The endpoint is not subscribed to ${counted(missing.length, 'event type')} of purser.yaml: ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ' …' : ''}.`,
-    next: 'Deploy the current version again: the deploy sets the event list.',
+    next: 'Redeploy the current version: it sets the event list.',
     remedies: redeploy,
   }
 }
@@ -231,7 +230,7 @@ function eventsMissed(facts: WebhookFacts): Cause | undefined {
   return {
     code: 'events_missed',
     sentence: `The service takes events now, but ${missed.line}.`,
-    next: 'Send them again: a service that has one already only acknowledges it.',
+    next: 'Send them again. Duplicates are ignored.',
     remedies: [{ kind: 'resend_events', target: facts.url, since: missed.since }],
   }
 }
@@ -242,8 +241,8 @@ function deadLettersGrow({ dead }: WebhookFacts): Cause | undefined {
   const [kind] = seen.kinds
   return {
     code: 'dead_letters',
-    sentence: `Events arrive but cannot be applied: ${seen.lastHour} went to the dead letter queue in the last hour${kind === undefined ? '' : `, mostly ${kind}`}.`,
-    next: 'Mend what refuses them, then process the dead letters again by hand; roll back if it began with a deploy.',
+    sentence: `Events arrive but can't be applied: ${seen.lastHour} went to the dead letter queue in the last hour${kind === undefined ? '' : `, mostly ${kind}`}.`,
+    next: 'Fix the cause, then reprocess the dead letters by hand. If it began with a deploy, roll back.',
     remedies: [],
   }
 }
@@ -253,8 +252,8 @@ function eventsNotRetried({ events }: WebhookFacts): Cause | undefined {
   if (seen === undefined || seen.waiting === 0 || seen.oldestWaitingSeconds <= retriesOverSeconds) return undefined
   return {
     code: 'events_not_retried',
-    sentence: `${counted(seen.waiting, 'event')} came in and ${seen.waiting === 1 ? 'is' : 'are'} not processed for up to ${roughly(seen.oldestWaitingSeconds * 1_000)}: nothing tries them again.`,
-    next: 'Look at the job that repeats them: /billing diagnose cronjob',
+    sentence: `${counted(seen.waiting, 'event')} came in and ${seen.waiting === 1 ? 'is' : 'are'} not processed for up to ${roughly(seen.oldestWaitingSeconds * 1_000)}: nothing retries them.`,
+    next: 'Check the job that retries them: `/billing diagnose cronjob`',
     remedies: [],
   }
 }

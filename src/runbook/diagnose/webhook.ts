@@ -46,7 +46,7 @@ export function webhookFindings(facts: WebhookFacts): readonly Finding[] {
     })),
     judged('secret', 'Signing secret in the cluster', facts.secret, () => secretLook(facts)),
     judged('signed', 'Signed test event', facts.signed, (probe) => {
-      if (probe === undefined) return { verdict: 'unknown', seen: 'there is no secret to sign with' }
+      if (probe === undefined) return { verdict: 'unknown', seen: 'no secret to sign with' }
       return { verdict: isAccepted(probe) ? 'pass' : 'fail', ...probeWords(probe) }
     }),
     judged('unsigned', 'Unsigned test event', facts.unsigned, (probe) => {
@@ -55,7 +55,7 @@ export function webhookFindings(facts: WebhookFacts): readonly Finding[] {
     }),
     clockFinding(facts),
     judged('pods', 'Pods have the secret of now', facts.pods, (pods) => {
-      if (pods === undefined) return { verdict: 'fail', seen: 'there is no such deployment' }
+      if (pods === undefined) return { verdict: 'fail', seen: 'no such Deployment' }
       const stale = stalePods(facts)
       const evidence = stale.map((pod) => `${pod.name} started ${readable(pod.startedAt)}`)
       const ready = pods.filter((pod) => pod.ready).length
@@ -101,7 +101,7 @@ export function webhookFindings(facts: WebhookFacts): readonly Finding[] {
 
 function secretLook(facts: WebhookFacts) {
   const state = known(facts.secret)
-  if (state === undefined || !state.secretExists) return { verdict: 'fail' as const, seen: 'there is no such Secret' }
+  if (state === undefined || !state.secretExists) return { verdict: 'fail' as const, seen: 'no such Secret' }
   if (!state.keyExists) return { verdict: 'fail' as const, seen: 'the Secret lacks the key' }
   const when = state.changedAt === undefined ? '' : `, written ${readable(state.changedAt)}`
   const { fingerprints } = state
@@ -112,7 +112,7 @@ function secretLook(facts: WebhookFacts) {
   if (odd !== '' && (expected === undefined || fingerprints.includes(expected)))
     return { verdict: works ? ('warn' as const) : ('fail' as const), seen: `${prints}, but ${odd}${when}` }
   if (expected === undefined)
-    return { verdict: 'warn' as const, seen: `${prints}; the endpoint does not tell its own${when}` }
+    return { verdict: 'warn' as const, seen: `${prints}. The endpoint doesn't show its own${when}` }
   if (!fingerprints.includes(expected))
     return { verdict: 'fail' as const, seen: `${prints}, but the endpoint's secret has ${expected}${when}` }
   return { verdict: 'pass' as const, seen: `${prints}, as the endpoint's${when}` }

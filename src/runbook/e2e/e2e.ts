@@ -23,7 +23,7 @@ async function runScript(context: PhaseContext, argv: readonly [string, ...strin
     title: 'End-to-end tests',
     env: environmentFor(context, { env: e2e.env, envFrom }, (text) => filled(context, text)),
     timeoutMs: e2e.timeoutMinutes * 60_000,
-    failure: { code: 'e2e_failed', hint: 'Retry the phase if the failure was passing; otherwise roll back.' },
+    failure: { code: 'e2e_failed', hint: 'If it was a glitch, retry. Otherwise roll back.' },
   })
   return { milliseconds }
 }

@@ -83,8 +83,9 @@ async function tellBlockers(context: PhaseContext, file: File, attempt: number, 
   const held = blockers.length === 0 ? 'another session' : blockers.join('; ')
   await context.report(`${file.name}: waiting for a lock (try ${attempt}), held by ${held}`)
   if (blockers.length === 0) return
-  const ends = context.service.migrations.blockers === 'end' ? 'It is ended before the last try.' : 'Nobody is ended.'
-  const text = `${file.name} waits for a lock that is held by ${held}. ${ends}`
+  const ends =
+    context.service.migrations.blockers === 'end' ? 'Purser ends it before the last try.' : "Purser doesn't end it."
+  const text = `${file.name} waits for a lock held by ${held}. ${ends}`
   await context.tell({ kind: 'note', text }, `blockers of ${file.name}`)
 }
 
@@ -92,14 +93,14 @@ async function tellBlockers(context: PhaseContext, file: File, attempt: number, 
 async function requireProvenBackup(context: PhaseContext): Promise<void> {
   const backup = await context.records.backup()
   if (backup === undefined)
-    throw new CheckFailed('no_backup', 'starting migrations: this run has no proven backup', {
-      hint: 'Retry from pre-flight with a new deploy.',
+    throw new CheckFailed('no_backup', 'starting migrations: this run has no verified backup', {
+      hint: 'Start a new deploy.',
     })
   const { maxAgeMinutes } = context.environment.backups
   const age = Date.now() - Date.parse(backup.finishedAt)
   if (age >= maxAgeMinutes * 60_000)
     throw new CheckFailed('backup_too_old', `starting migrations: backup ${backup.file} is ${roughly(age)} old`, {
-      hint: `No migration starts with a backup older than ${maxAgeMinutes} min (backups.maxAgeMinutes): deploy anew.`,
+      hint: `Migrations need a backup younger than ${maxAgeMinutes} min (backups.maxAgeMinutes). Start a new deploy.`,
     })
   await context.step('verify the backup again', async (signal) => {
     const manifest = await context.world.backups.verify(backup.file, signal)
@@ -118,7 +119,7 @@ async function verifyBrought(context: PhaseContext, files: readonly File[]): Pro
   const missing = await world.database.missing(await broughtBy(world, pending, signal), signal)
   if (missing.length > 0)
     throw new CheckFailed('schema_incomplete', `verifying migrations: ${missing.join(', ')} do not exist`, {
-      hint: 'The files ran, but what they create is not there: look for a trigger or a statement that removed it.',
+      hint: 'The files ran. Check for a trigger or statement that drops it.',
     })
 }
 
@@ -129,7 +130,7 @@ async function verifyIndexes({ world, signal }: PhaseContext, before: readonly s
       'indexes_invalid',
       `verifying migrations: ${invalid.join(', ')} were not built to their end`,
       {
-        hint: 'Retry the phase; or drop them (drop index concurrently) and build them anew.',
+        hint: 'Retry the phase. Or drop them (drop index concurrently) and rebuild them.',
       },
     )
 }

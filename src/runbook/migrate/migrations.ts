@@ -105,7 +105,7 @@ export function pendingMigrations(
       'migration_drift',
       `comparing with the ledger: ${names(drifted)} changed after being applied`,
       {
-        hint: 'An applied migration is never edited: restore the file and write a new migration.',
+        hint: 'Restore the file and write a new migration.',
         evidence: drifted.map(
           (file) =>
             `${file.name}: sha256 ${file.sha256.slice(0, 12)} now, ${applied.get(file.version)?.sha256?.slice(0, 12)} when applied`,
@@ -122,7 +122,7 @@ function refuseTwins(files: readonly MigrationFile[]): void {
   const twins = files.filter(({ version }) => (carriers.get(BigInt(version)) ?? 0) > 1)
   if (twins.length === 0) return
   throw new CheckFailed('migration_twins', `reading migrations: ${names(twins)} carry the same version`, {
-    hint: 'Give one of them another number; numbers say in which order migrations run.',
+    hint: 'Renumber one of them: migrations run in the order of their numbers.',
   })
 }
 

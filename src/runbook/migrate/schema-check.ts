@@ -55,7 +55,7 @@ export async function schemaRisks(
   const { reasons } = incompatibility(running, after)
   if (reasons.length === 0) return unknown
   return [
-    `No rollback to ${current} afterwards: it cannot run once ${reasons.join('; ')}. Only a restore of the backup leads back.`,
+    `No rollback to ${current} after this: it can't run once ${reasons.join(', ')}. The only way back is restoring the backup.`,
     ...unknown,
   ]
 }
@@ -79,7 +79,7 @@ async function ledgerUnlessAway(context: PhaseContext, version: string): Promise
     return await context.world.database.ledger(context.signal)
   } catch (error) {
     if (!(error instanceof PurserError)) throw error
-    const text = `Whether ${version} can run on the schema could not be looked up: ${error.message}.`
+    const text = `Couldn't check whether ${version} can run on the schema: ${error.message}.`
     await context.tell({ kind: 'note', text }, 'schema-unknown')
     return undefined
   }

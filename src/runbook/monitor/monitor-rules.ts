@@ -96,7 +96,7 @@ function judgeOne(
   if (!seenEnough(rule, mine.length, watch.planned) && rule.noData !== 'ignore')
     return told('inconclusive', streak, `${now}: only ${mine.length} of ${watch.planned} samples`)
   if (streak > 0) return told('inconclusive', streak, `${now} (${limit}), in the last ${streak} only`)
-  if (longestRun(broken) >= rule.breaches) return told('warn', 0, `${now}; for a while it was not (${limit})`)
+  if (longestRun(broken) >= rule.breaches) return told('warn', 0, `${now}. For a while it wasn't (${limit})`)
   if (unjudged(rule, baseline)) return told('warn', 0, `${now}: no baseline to compare with`)
   return told('pass', 0, now)
 }

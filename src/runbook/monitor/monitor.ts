@@ -158,11 +158,11 @@ async function stopped(context: PhaseContext, watch: Watch, state: RunWatch): Pr
   const rollBack = state.decision?.kind === 'roll_back'
   const broken = judge(rulesOf(context.service.monitor), watch, { over: true }).filter((one) => one.verdict === 'fail')
   const why = rollBack ? 'ended to roll back' : 'stopped by a decision'
-  return new CheckFailed('monitor_breach', `while monitoring: ${state.breach?.text ?? 'a rule was broken'}; ${why}`, {
+  return new CheckFailed('monitor_breach', `while monitoring: ${state.breach?.text ?? 'a rule was broken'}, ${why}`, {
     evidence: await breachEvidence(context, broken),
     hint: rollBack
-      ? 'The rollback is a run of its own and begins by itself.'
-      : 'Roll back, or look at the first lines above and retry the phase to watch again.',
+      ? 'The rollback starts by itself as its own run.'
+      : 'Roll back. Or check the lines above and retry the phase to monitor again.',
   })
 }
 
@@ -208,10 +208,10 @@ async function notMet(
   if (missed.length === 0)
     return new CheckFailed(
       'monitor_inconclusive',
-      `too little was seen to judge: ${open.map((one) => one.title).join('; ')}`,
+      `not enough data to judge: ${open.map((one) => one.title).join('; ')}`,
       {
         evidence: open.map(line),
-        hint: 'Retry the phase to watch again. It is no pass: what could not be seen may be broken.',
+        hint: "That isn't a pass. Retry the phase to monitor again.",
       },
     )
   const what = watched.length > 0 ? watched.map((one) => one.text) : missed.map((one) => one.title)
@@ -221,7 +221,7 @@ async function notMet(
     `success criteria not met: ${what.join('; ')}`,
     {
       evidence: [...missed.map(line), ...(watched.length > 0 ? await breachEvidence(context, watched) : [])],
-      hint: 'Roll back, or correct the cause and retry the phase.',
+      hint: 'Roll back. Or fix the cause and retry the phase.',
     },
   )
 }

@@ -29,15 +29,15 @@ export function requireByHand({ object, owners }: Ownership, instead: string): r
   ])
   throw new CheckFailed('apply_conflict', `planning ${object}: ${who}`, {
     evidence: lasting.map(({ manager, fields, habit }) => `${manager} ${habit}: ${fields.join(', ')}`),
-    hint: `Nothing of it is forced. Either ${steps.join('; ')}; and plan again. Or ${instead}.`,
+    hint: `Purser won't overwrite them. Either ${steps.join('; ')}. Then plan again. Or ${instead}.`,
   })
 }
 
 /** Says which fields are taken over, and whose they were. */
 export function takeOverRisks({ object, owners }: Ownership): readonly string[] {
   return owners.map(({ manager, fields }) => {
-    const who = manager === 'before-first-apply' ? 'Somebody, before the cluster kept record,' : manager
-    return `${who} has set ${fields.join(', ')} of ${object} by hand: this deploy takes that over.`
+    const who = manager === 'before-first-apply' ? 'An unknown client' : manager
+    return `${who} has set ${fields.join(', ')} of ${object} by hand. This deploy overwrites it.`
   })
 }
 

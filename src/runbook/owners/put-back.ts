@@ -40,7 +40,7 @@ async function secretNow({ world, service, records, run, signal }: PhaseContext)
   if (written === undefined) return []
   const { fingerprint, managers } = await world.cluster.secretKey(name, key, signal)
   if (fingerprint === written) return []
-  const what = fingerprint === undefined ? 'is gone' : 'holds another value than this run wrote'
+  const what = fingerprint === undefined ? 'is gone' : 'holds a different value from this run'
   return [`Secret ${name}/${key} ${what}${byWhom(managers)}.`]
 }
 
@@ -54,7 +54,7 @@ const cronJobNow =
     return [
       ...(state.schedule === schedule
         ? []
-        : [`CronJob ${name} has schedule ${state.schedule}; this run applied ${schedule}${by('spec.schedule')}.`]),
+        : [`CronJob ${name} has schedule ${state.schedule}, but this run applied ${schedule}${by('spec.schedule')}.`]),
       ...(suspended === undefined || state.suspended === suspended
         ? []
         : [`CronJob ${name} was ${suspended ? 'resumed' : 'suspended'} after this run${by('spec.suspend')}.`]),

@@ -41,7 +41,7 @@ export function clusterRisks(
 }
 
 export function platformRisk(image: readonly string[], nodes: readonly string[] | 'unknown'): readonly string[] {
-  if (nodes === 'unknown') return ['Unknown whether the nodes can run the image: Purser may not list nodes.']
+  if (nodes === 'unknown') return ["Couldn't check the image against the nodes: Purser isn't allowed to list nodes."]
   if (nodes.length === 0) return ['The cluster has no nodes: nothing can run the image.']
   // An image for linux/arm64/v8 runs on a node of linux/arm64.
   const missing = nodes.filter((node) => !image.some((one) => one === node || one.startsWith(`${node}/`)))
@@ -58,7 +58,7 @@ export function platformRisk(image: readonly string[], nodes: readonly string[] 
 function autoscalerRisk(autoscaler: ClusterFacts['autoscaler']): readonly string[] {
   if (typeof autoscaler === 'string') return []
   const { name, minimum, maximum } = autoscaler
-  return [`Autoscaler ${name} keeps between ${minimum} and ${maximum} pods: their number may change meanwhile.`]
+  return [`Autoscaler ${name} keeps between ${minimum} and ${maximum} pods: the number of pods can change meanwhile.`]
 }
 
 /**
@@ -73,8 +73,7 @@ function secretRisk(deployment: string, secret: string, own: readonly SecretCons
 }
 
 function historyRisk({ lastHealthy, replicaSet, image }: DeploymentState): readonly string[] {
-  if (lastHealthy === undefined)
-    return ['No revision of the deployment is known to have run: a rollback has nothing proven to go back to.']
+  if (lastHealthy === undefined) return ["Purser has never seen a healthy revision, so a rollback can't be verified."]
   if (lastHealthy.replicaSet.uid === replicaSet?.uid) return []
   return [
     `${image} was never rolled out completely: a rollback goes back to revision ${lastHealthy.revision}, ${lastHealthy.image}.`,

@@ -79,7 +79,7 @@ async function planCronJob(
 function leftOverRisk(name: string, fields: readonly string[]): readonly string[] {
   if (fields.length === 0) return []
   return [
-    `CronJob ${name} keeps ${fields.join(', ')} from a manifest that was applied by hand: the new one lacks it, and Purser removes only what it has set.`,
+    `CronJob ${name} keeps ${fields.join(', ')} from a manifest applied by hand. The new one lacks it, and Purser only removes its own fields.`,
   ]
 }
 

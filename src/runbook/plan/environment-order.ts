@@ -18,7 +18,7 @@ export async function requireProvenBefore(
   const unproven = whyUnproven({ version, commit: commit.sha, image: reference }, await records.succeededIn(after))
   if (unproven === undefined) return
   throw new CheckFailed('not_proven_before', `planning ${version}: ${words(unproven, after, version)}`, {
-    hint: `${run.environment} takes only what has succeeded in ${after} (policy.after): /billing deploy ${version} ${after}`,
+    hint: `${run.environment} only takes versions that succeeded in ${after} (policy.after): \`/billing deploy ${version} ${after}\``,
   })
 }
 
@@ -31,7 +31,7 @@ function words(unproven: Unproven, after: string, version: string): string {
     case 'other_commit':
       return `run #${unproven.run} deployed ${version} to ${after} from commit ${unproven.commit.slice(0, 7)}, which the tag no longer names`
     case 'other_image':
-      return `run #${unproven.run} deployed ${version} to ${after} with another image (${unproven.image})`
+      return `run #${unproven.run} deployed ${version} to ${after} with a different image (${unproven.image})`
     case 'rolled_back':
       return `run #${unproven.run} deployed it to ${after}, and run #${unproven.by} rolled it back`
   }

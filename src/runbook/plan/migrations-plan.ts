@@ -42,10 +42,8 @@ export async function planMigrations(
     ...ignoredRisk(service.migrations.directory, committed),
     ...locks.flatMap(({ file, taken }) => taken.flatMap((lock) => lockRisk(file, lock))),
     ...blocking.map((one) => blockingRisk(one, service.migrations.blockers)),
-    ...invalid.map(
-      (name) => `Index ${name} is invalid (a concurrent build was broken off): it slows writes and helps nobody.`,
-    ),
-    ...(untried === undefined ? [] : [`The backup will not be tried out by a restore: ${untried}.`]),
+    ...invalid.map((name) => `Index ${name} is invalid (its concurrent build broke off). It slows writes for nothing.`),
+    ...(untried === undefined ? [] : [`The backup won't be restore-tested: ${untried}.`]),
   ]
   const planned = pending.map(({ name, version, sha256 }, index): PlannedMigration => {
     const lint = seen[index]?.lint
@@ -81,8 +79,8 @@ function blockingRisk(session: BlockingSession, policy: 'name' | 'end'): string 
   const { table, pid, who, user, state, seconds: age, query } = session
   const since = age < 60 ? 'under a minute' : `${Math.floor(age / 60)} min`
   const named = who === user ? user : `${who}, user ${user}`
-  const end = policy === 'end' ? 'it is ended before the last try' : 'nobody ends it'
-  return `${table} is held by pid ${pid} (${named}, ${state}, for ${since}): ${query} – a migration that needs the table waits for it; ${end}.`
+  const end = policy === 'end' ? 'Purser ends it before the last try' : 'Purser does not end it'
+  return `${table} is held by pid ${pid} (${named}, ${state}, for ${since}): ${query} – a migration that needs the table waits for it. ${end}.`
 }
 
 /** Sizes are rounded, so that a plan made again a minute later reads the same. */
@@ -93,6 +91,6 @@ function lockRisk(file: MigrationFile, lock: MigrationLock): readonly string[] {
   const megabytes = lock.bytes / 1_000_000
   const size = megabytes < 1 ? 'under 1 MB' : `about ${Number(megabytes.toPrecision(1)).toLocaleString('en')} MB`
   return [
-    `${file.name}:${lock.line} blocks ${lock.blocks} on ${lock.table} (${size}, ${rows}): ${lock.mode} until the file is done.`,
+    `${file.name}:${lock.line} blocks ${lock.blocks} on ${lock.table} (${size}, ${rows}) while the migration runs: ${lock.mode}.`,
   ]
 }

@@ -132,7 +132,7 @@ export async function currentDeployment(
       'deployment_missing',
       `reading deployment ${service.deployment}: namespace ${environment.namespace} has none`,
       {
-        hint: 'Purser updates a deployment, it does not create one: apply it once by hand.',
+        hint: "Purser doesn't create Deployments. Apply it once by hand.",
       },
     )
   if (!deployment.containers.includes(service.container))
@@ -140,7 +140,7 @@ export async function currentDeployment(
       'container_missing',
       `reading deployment ${service.deployment}: no container ${service.container}`,
       {
-        hint: `It has ${deployment.containers.join(', ')}; correct service.container in purser.yaml.`,
+        hint: `It has ${deployment.containers.join(', ')}. Correct service.container in purser.yaml.`,
       },
     )
   if (deployment.paused && !mayBePaused)
@@ -168,7 +168,7 @@ function imageRisks({ build, reference }: PlannedImage, sameImage: boolean): rea
   if (typeof build === 'object') {
     if (build.replaces === null) return []
     const now = `${reference} is in the registry already (${build.replaces.slice(0, 19)}…)`
-    return [`${now}, but does not say that it was built from this commit: the build puts another image under the tag.`]
+    return [`${now}, but does not say that it was built from this commit: the build replaces the image under the tag.`]
   }
   return sameImage ? ['The deployment already runs this image: no pod will be replaced.'] : []
 }
@@ -189,7 +189,7 @@ function isolationRisk({ world: { runner }, run }: PhaseContext): readonly strin
 function stayingRisk(staying: readonly ContainerImage[]): readonly string[] {
   return staying.map(
     ({ name, image, init }) =>
-      `${init ? 'Init container' : 'Container'} ${name} runs another image of the same repository (${image}) and keeps it: set it by hand if it belongs to the release.`,
+      `${init ? 'Init container' : 'Container'} ${name} keeps a different image of the same repository (${image}). If it belongs to the release, set it by hand.`,
   )
 }
 
@@ -197,17 +197,19 @@ function stayingRisk(staying: readonly ContainerImage[]): readonly string[] {
 function strangerRisk({ service }: PhaseContext, { image }: DeploymentState): readonly string[] {
   const { repository } = service.image
   if (sameRepository(image, repository)) return []
-  return [`${service.container} runs ${image} now, which is not of ${repository}: this deploy puts it there.`]
+  return [`${service.container} runs ${image}, which isn't from ${repository}. This deploy replaces it.`]
 }
 
-function risksOf({ run, service }: PhaseContext, deployment: DeploymentState): readonly string[] {
+function risksOf({ service }: PhaseContext, deployment: DeploymentState): readonly string[] {
   return [
     ...(deployment.replicas === 0
       ? [
-          `Deployment ${service.deployment} is scaled to zero: no pod will run ${run.version}, and the deploy stops at its rollout until somebody scales it up.`,
+          `Deployment ${service.deployment} is scaled to zero. The deploy will wait at its rollout until you scale it up.`,
         ]
       : []),
-    ...(deployment.revisionHistoryLimit === 0 ? ['revisionHistoryLimit is 0: the former ReplicaSet is not kept.'] : []),
+    ...(deployment.revisionHistoryLimit === 0
+      ? ["revisionHistoryLimit is 0: the previous ReplicaSet isn't kept."]
+      : []),
     ...(deployment.availableReplicas < deployment.replicas
       ? [`Only ${deployment.availableReplicas} of ${deployment.replicas} pods are available now.`]
       : []),

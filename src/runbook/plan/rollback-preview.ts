@@ -16,14 +16,14 @@ export function rollbackPreview(
   const lost = endpoint.why === 'secret' && endpoint.endpoint?.status === 'enabled'
   return [
     ...cronJobs.map(
-      (job) => `CronJob ${job.name}: ${job.outcome === 'created' ? 'delete' : 'back to the former manifest'}`,
+      (job) => `CronJob ${job.name}: ${job.outcome === 'created' ? 'delete' : 'restore the previous manifest'}`,
     ),
     `Stripe endpoint ${environment.webhookUrl}: ${endpointBack(endpoint, lost)}`,
     `Deployment ${service.deployment}: back to ${tagOf(deployment.image) ?? deployment.image}`,
     ...(created && !lost
       ? [`Secret ${service.stripe.secret.name}/${service.stripe.secret.key}: back to what it was`]
       : []),
-    'The schema stays: migrations are not rolled back.',
+    'Migrations stay. Rolling back never reverts the schema.',
     ...(typeof image.build === 'object'
       ? [`The image that is built stays in the registry as ${image.reference}.`]
       : []),
@@ -31,7 +31,7 @@ export function rollbackPreview(
 }
 
 function endpointBack({ action, endpoint }: EndpointDecision, lost: boolean): string {
-  if (lost) return "the new one stays: nobody holds the former one's secret"
+  if (lost) return "the new one stays: the previous one's secret is unknown"
   if (action === 'replace' && endpoint?.status === 'enabled') return `back to ${endpoint.id}`
-  return action === 'create' || action === 'replace' ? 'disable' : 'back to its former events and state'
+  return action === 'create' || action === 'replace' ? 'disable' : 'restore its previous events and state'
 }

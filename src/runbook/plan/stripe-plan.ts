@@ -137,7 +137,7 @@ function requireMode(endpoints: readonly WebhookEndpoint[], mode: 'live' | 'test
   throw new CheckFailed(
     'wrong_stripe_mode',
     `looking at webhook endpoints: ${stranger.id} is a ${stranger.livemode ? 'live' : 'test'} mode endpoint, the environment is ${mode}`,
-    { hint: 'The Stripe key is of the other mode: put the right one into the environment of Purser.' },
+    { hint: "The Stripe key has the wrong mode. Set the right key in Purser's environment." },
   )
 }
 
@@ -149,7 +149,7 @@ function requireRoom(decision: EndpointDecision, endpoints: readonly WebhookEndp
   const disabled = endpoints.filter(({ status }) => status === 'disabled')
   throw new CheckFailed(
     'stripe_endpoint_limit',
-    `planning the Stripe endpoint: the account has ${endpoints.length} of ${endpointLimit} webhook endpoints, and this deploy needs another`,
+    `planning the Stripe endpoint: the account has ${endpoints.length} of ${endpointLimit} webhook endpoints, and this deploy needs one more`,
     {
       hint: 'Delete endpoints that nobody uses in the Stripe dashboard (Developers > Webhooks), then plan again.',
       evidence: disabled.map(({ id, url }) => `${id}, disabled: ${url}`),
@@ -159,16 +159,16 @@ function requireRoom(decision: EndpointDecision, endpoints: readonly WebhookEndp
 
 function requireWritable(name: string, secret: SecretKeyState): void {
   if (!secret.immutable) return
-  throw new CheckFailed('secret_immutable', `planning Secret ${name}: it is immutable, and needs another value`, {
-    hint: `Create a Secret of another name, point the Deployment and service.stripe.secret.name at it, and deploy that version.`,
+  throw new CheckFailed('secret_immutable', `planning Secret ${name}: it is immutable, and needs a different value`, {
+    hint: `Create a Secret with a different name, point the Deployment and service.stripe.secret.name at it, and deploy that version.`,
   })
 }
 
 function strayRemedy(stays: boolean, keepers: readonly string[]): string {
   if (!stays) return 'This deploy writes it without.'
   return keepers.length === 0
-    ? 'The Secret is immutable, so it stays: make one of another name.'
-    : `${keepers.join(', ')} manages it and would write it again: take it away there.`
+    ? 'The Secret is immutable, so it stays. Create one with a different name.'
+    : `${keepers.join(', ')} manages it and would write it again. Remove it there.`
 }
 
 /**
@@ -178,8 +178,8 @@ function strayRemedy(stays: boolean, keepers: readonly string[]): string {
 async function trySecret({ world, service, run, signal }: PhaseContext, secret: SecretKeyState): Promise<Ownership> {
   const { name, key } = service.stripe.secret
   const owned = { object: `Secret ${name}`, owners: secret.managers, claims: secret.claims }
-  const takeOver = requireByHand(owned, 'name another Secret in service.stripe.secret')
-  const tried = new Sensitive('tried out')
+  const takeOver = requireByHand(owned, 'name a different Secret in service.stripe.secret')
+  const tried = new Sensitive('dry run')
   const aside = secret.keyExists ? [{ [asideKey(key, run.number)]: tried }] : []
   for (const keys of [...aside, { [key]: tried }])
     await world.cluster.writeSecret(name, { keys, takeOver, dryRun: true }, signal)
@@ -215,14 +215,14 @@ async function restartsOf(
     if (missing.length === 0) {
       restarted.push(object)
       risks.push(
-        `Deployment ${object} reads Secret ${name} at its start too: its pods are replaced after the service's.`,
+        `Deployment ${object} also reads Secret ${name}. Its pods restart after the service's.`,
         ...(await tryRestartOf(context, object)),
       )
       continue
     }
     const why = kind === 'Deployment' ? ` (${missing.map(describePermission).join(', ')} not granted)` : ''
     risks.push(
-      `${workload} reads Secret ${name} at its start, and Purser may not restart it${why}: do it after the rollout, ` +
+      `${workload} also reads Secret ${name}. Purser isn't allowed to restart it${why}. Restart it after the rollout, ` +
         `kubectl rollout restart ${kind?.toLowerCase()}/${object} -n ${environment.namespace}`,
     )
   }
@@ -231,13 +231,13 @@ async function restartsOf(
 
 /** An endpoint that nobody looks after goes on to send events to an address that the service may no longer have. */
 function movedRisk({ endpoint: { id, url }, run }: MovedEndpoint): string {
-  return `${id}, which run #${run} made for ${url}, still gets events: webhookUrl is another address now. It is disabled once the endpoint there serves.`
+  return `${id}, which run #${run} made for ${url}, still gets events, but webhookUrl changed. It is disabled once the new endpoint works.`
 }
 
 async function tryRestartOf(context: PhaseContext, deployment: string): Promise<readonly string[]> {
   const change = {
     deployment,
-    templateAnnotations: { [secretAnnotation]: 'tried out' },
+    templateAnnotations: { [secretAnnotation]: 'dry run' },
     changeCause: causeOf(context),
   }
   const { taken, claims } = await context.world.cluster.tryRestart(change, context.signal)
@@ -250,9 +250,11 @@ function replacementRisk({ service }: PhaseContext, { action, why, endpoint }: E
   const overlaps = acceptsList || previousKey !== undefined
   if (why === 'secret')
     return [
-      `Secret ${name} does not hold the signing secret of ${endpoint.id}: a second endpoint takes its place. While pods change both are on; events that come by neither are sent again.`,
+      `Secret ${name} doesn't hold the signing secret of ${endpoint.id}, so a new endpoint replaces it. Both are on during the rollout. Missed events are re-sent.`,
     ]
-  const both = overlaps ? 'while pods change they accept both' : 'while pods change Stripe repeats what is refused'
+  const both = overlaps
+    ? 'pods accept both secrets during the rollout'
+    : 'Stripe retries refused events during the rollout'
   const because = why === 'asked' ? 'as asked' : 'for its API version'
-  return [`${endpoint.id} is replaced ${because}: a second endpoint takes its place, ${both}, then it is disabled.`]
+  return [`${endpoint.id} is replaced ${because}: new endpoint alongside it, ${both}, then it is disabled.`]
 }

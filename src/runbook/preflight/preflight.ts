@@ -77,7 +77,7 @@ async function checkCredentials(context: PhaseContext): Promise<void> {
   const problems = service.credentials.flatMap((credential) => credentialProblem(context, credential))
   if (world.stripe.keyMode !== environment.stripe.mode)
     problems.push(
-      `${environment.stripe.secretKeyEnv} is a ${world.stripe.keyMode} key; ${context.run.environment} needs a ${environment.stripe.mode} key`,
+      `${environment.stripe.secretKeyEnv} is a ${world.stripe.keyMode} key, but ${context.run.environment} needs a ${environment.stripe.mode} key`,
     )
   if (problems.length > 0)
     throw new CheckFailed('bad_credentials', `checking credentials: ${problems.join('; ')}`, {
@@ -106,7 +106,7 @@ async function checkCredentials(context: PhaseContext): Promise<void> {
       `checking the Stripe key: ${environment.stripe.secretKeyEnv} lacks ${missing.map(({ right }) => right).join(', ')}`,
       {
         evidence: missing.map(({ answer }) => answer),
-        hint: 'Give the restricted key these rights in the Stripe dashboard (API keys); docs/stripe.md lists all of them.',
+        hint: 'Give the restricted key these rights in the Stripe dashboard (API keys). All rights are in docs/stripe.md.',
       },
     )
 }
@@ -132,9 +132,13 @@ function credentialProblem({ world }: PhaseContext, credential: CredentialConfig
 async function checkPermissions({ world, service, environment, signal }: PhaseContext): Promise<void> {
   const missing = await world.cluster.missingPermissions(neededPermissions(service), signal)
   if (missing.length === 0) return
-  throw new CheckFailed('missing_permissions', `Purser may not: ${missing.map(describePermission).join('; ')}`, {
-    hint: `Grant them in namespace ${environment.namespace} (deploy/rbac.yaml is the Role that Purser needs).`,
-  })
+  throw new CheckFailed(
+    'missing_permissions',
+    `Purser isn't allowed to: ${missing.map(describePermission).join('; ')}`,
+    {
+      hint: `Grant them in namespace ${environment.namespace} (deploy/rbac.yaml is the Role that Purser needs).`,
+    },
+  )
 }
 
 /** Makes the backup without which no migration starts. Its name is the run's, so a repeat verifies what is there. */
@@ -176,9 +180,9 @@ export function backupRecordOf(manifest: BackupManifest): BackupRecord {
 }
 
 function proofOf({ restoreMs, untried, rows = [] }: BackupRecord): string {
-  if (restoreMs === undefined) return `Not tried out by a restore: ${untried ?? 'unknown'}.`
+  if (restoreMs === undefined) return `Not restore-tested: ${untried ?? 'unknown'}.`
   const total = rows.reduce((sum, row) => sum + row.rows, 0)
-  return `Tried out: restored in ${roughly(restoreMs)}, all ${total} rows and every sequence as in the snapshot.`
+  return `Restore-tested: restored in ${roughly(restoreMs)}, all ${total} rows and every sequence as in the snapshot.`
 }
 
 async function letOldBackupsGo(context: PhaseContext, signal: AbortSignal) {

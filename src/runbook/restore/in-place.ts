@@ -52,12 +52,12 @@ export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): 
     {
       kind: 'note',
       text:
-        `${live} now holds the backup ${plan.backup.file}. What it held before is kept as backup ${done?.safety ?? '?'}; ` +
+        `${live} now holds the backup ${plan.backup.file}. Its previous data is kept as backup ${done?.safety ?? '?'}. ` +
         `rolling this run back restores that one, in place as well. The service stood still for at most ${down}.`,
     },
     'swapped',
   )
-  return { line: `${live} restored in place, application back after ${down}; before it: ${done?.safety ?? '?'}` }
+  return { line: `${live} restored in place, service back after ${down}, previous data: ${done?.safety ?? '?'}` }
 }
 
 /**
@@ -134,7 +134,7 @@ async function putBack(context: PhaseContext, snapshot: ServiceSnapshot): Promis
     await startService(context, snapshot, signal)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    const text = `Starting the service again after the failure also failed: ${why}. Look at the replicas and CronJobs.`
+    const text = `Starting the service again after the failure also failed: ${why}. Check the replicas and CronJobs.`
     await context.tell({ kind: 'note', text }).catch(() => undefined)
   }
 }
@@ -144,5 +144,5 @@ export async function verifyForInPlace(context: PhaseContext, { backup }: Restor
   const manifest = await context.world.backups.verify(backup.file, context.signal)
   if (manifest.sha256 !== backup.sha256)
     throw new CheckFailed('backup_changed', `${backup.file} is not the file that was planned`)
-  return { line: `${backup.file} verified; it is restored while the service stands still` }
+  return { line: `${backup.file} verified, restored during the downtime` }
 }

@@ -59,7 +59,9 @@ function requireSettled({ name, paused, replicaSet, replicas, updatedReplicas }:
   throw new CheckFailed(
     'deployment_paused',
     `looking at deployment ${name}: it is paused in the middle of a change, and would come back with other pods than serve now`,
-    { hint: `kubectl rollout resume deployment/${name}, or kubectl rollout undo it after that; then ask again.` },
+    {
+      hint: `Run kubectl rollout resume deployment/${name}, then kubectl rollout undo if needed, and request the restore again.`,
+    },
   )
 }
 
@@ -69,11 +71,11 @@ function pausedRisk({ name, paused }: DeploymentState): readonly string[] {
 
 function autoscalerRisk(replicas: number, autoscaler: Autoscaler | 'none' | 'unknown'): readonly string[] {
   if (autoscaler === 'none') return []
-  if (autoscaler === 'unknown') return ['Unknown whether an autoscaler moves the number of pods: Purser may not look.']
+  if (autoscaler === 'unknown') return ["Couldn't check for an autoscaler: Purser isn't allowed to list them."]
   const { name, minimum, maximum } = autoscaler
   const back = replicasAfter({ replicas, autoscaler })
   return [
-    `Autoscaler ${name} (${minimum} to ${maximum} pods) does nothing while there is no pod: the deployment is started with ` +
-      `${back}, and it goes on from there.`,
+    `Autoscaler ${name} (${minimum} to ${maximum} pods) pauses while no pods run. The Deployment starts again with ` +
+      `${back}, and the autoscaler continues from there.`,
   ]
 }

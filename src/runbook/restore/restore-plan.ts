@@ -24,7 +24,7 @@ export const planRestore: Phase = async (context) => {
   const manifest = (await world.backups.list(signal)).find(({ file }) => file === backup.file)
   if (manifest === undefined || manifest.sha256 !== backup.sha256)
     throw new CheckFailed('backup_missing', `planning the restore: ${backup.file} is not in the backup directory`, {
-      hint: '/billing backups lists those that are.',
+      hint: 'See `/billing backups`.',
     })
   const strategy = await restoreStrategy(world, context.environment, manifest, signal)
   const { live, restored, kept } = world.restores.names(run.number)
@@ -122,7 +122,7 @@ async function identitiesSince(context: PhaseContext, { identities }: RestorePla
 async function backupDrift(context: PhaseContext, plan: RestorePlan): Promise<readonly PlanDifference[]> {
   const { world, environment, signal } = context
   const backup = await backupOf(context)
-  if (backup.sha256 !== plan.backup.sha256) return [{ now: `backup ${backup.file} is another one now` }]
+  if (backup.sha256 !== plan.backup.sha256) return [{ now: `backup ${backup.file} has changed` }]
   const manifest = (await world.backups.list(signal)).find(({ file }) => file === backup.file)
   if (manifest === undefined) return [{ now: `backup ${backup.file} is gone` }]
   const strategy = await restoreStrategy(world, environment, manifest, signal)
@@ -161,7 +161,7 @@ async function backupOf({ records, run }: PhaseContext) {
   const found = (await records.keptBackups()).find(({ file }) => file === run.version)
   if (found !== undefined) return found
   throw new CheckFailed('backup_missing', `planning the restore: ${run.environment} has no backup ${run.version}`, {
-    hint: '/billing backups lists those that there are.',
+    hint: 'See `/billing backups`.',
   })
 }
 
@@ -172,20 +172,18 @@ function risksOf(tables: readonly RestoredTable[], migrations: readonly string[]
     ...changed.map(({ table, inBackup, now = 0 }) => {
       const written = now - inBackup
       return written > 0
-        ? `${table}: ${written} rows written since the backup will not be there (${now} now, ${inBackup} in the backup).`
+        ? `${table}: ${written} rows written since the backup are lost (${now} now, ${inBackup} in the backup).`
         : `${table}: ${-written} rows that are gone now come back (${now} now, ${inBackup} in the backup).`
     }),
     ...(uncounted.length === 0
       ? []
       : [`Not counted (gone, or too large): ${uncounted.map(({ table }) => table).join(', ')}.`]),
-    'Rows that were changed, not added, since the backup go back too and cannot be counted.',
+    "Edited rows go back too. They can't be counted.",
     ...(migrations.length === 0
       ? []
       : [
           `Migrations applied since the backup are gone afterwards: ${migrations.join(', ')}. The running version may need them.`,
         ]),
-    ...(untried
-      ? ['This backup was never tried out by a restore; the restore itself will check it before any downtime.']
-      : []),
+    ...(untried ? ['This backup was never restore-tested. The restore checks it before any downtime.'] : []),
   ]
 }

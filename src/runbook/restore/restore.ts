@@ -31,7 +31,7 @@ export const prepare: Phase = async (context) => {
   await context.step('verify the backup again', async (signal) => {
     await world.backups.verify(plan.backup.file, signal)
   })
-  await context.report(`restoring into ${plan.database.restored}; ${plan.database.live} goes on serving`)
+  await context.report(`restoring into ${plan.database.restored}, ${plan.database.live} stays live`)
   try {
     const { milliseconds } = await context.step('restore into a new database', (signal) =>
       world.restores.prepare(
@@ -92,11 +92,11 @@ export const swap: Phase = async (context) => {
       kind: 'note',
       text:
         `${names.live} is now the backup ${plan.backup.file}. What served before is kept as database ${names.kept}, closed to ` +
-        `connections, until someone drops it; rolling this run back puts it in place again. The service stood still for at most ${roughly(down)}.`,
+        `connections until you drop it. Rolling back this run restores it. Downtime: at most ${roughly(down)}.`,
     },
     'swapped',
   )
-  return { line: `${names.live} restored, application back after ${roughly(down)}; the old database is ${names.kept}` }
+  return { line: `${names.live} restored, service back after ${roughly(down)}, the previous database is ${names.kept}` }
 }
 
 export async function putBack(
@@ -113,7 +113,7 @@ export async function putBack(
     await context
       .tell({
         kind: 'note',
-        text: `Putting things back after the failure also failed: ${why}. Look at the replicas and CronJobs.`,
+        text: `Putting things back after the failure also failed: ${why}. Check the replicas and CronJobs.`,
       })
       .catch(() => undefined)
   }
@@ -131,13 +131,13 @@ export const checkAfterRestore: Phase = async (context) => {
     throw new CheckFailed('tables_missing', `checking the restored database: ${missing.join(', ')} do not exist`)
   const [pods, health] = await Promise.all([rolloutState(context), healthState(context)])
   if (pods.verdict !== 'pass' || health.verdict !== 'pass')
-    throw new CheckFailed('restore_unhealthy', `checking the restore: ${pods.value}; health ${health.value}`, {
+    throw new CheckFailed('restore_unhealthy', `checking the restore: ${pods.value}, health ${health.value}`, {
       hint: 'The running version may need a newer schema than the backup has: roll back the restore, or the deploy.',
     })
   const resent = await sendMissedEvents(context, plan)
   const verification = await lookAround(context)
   return {
-    line: `${pods.value}; health ${health.value}; ${resent}; ${summaryOf([...verification.counts, ...verification.state])}`,
+    line: `${pods.value}, health ${health.value}, ${resent}, ${summaryOf([...verification.counts, ...verification.state])}`,
     verification,
   }
 }
@@ -163,7 +163,7 @@ async function sendMissedEvents(context: PhaseContext, { backup }: RestorePlan):
   const rest = missed.complete
     ? ''
     : ' There are more than could be looked at: the rest has to be sent from the dashboard.'
-  const text = [`Stripe: ${missed.line}; ${line}.${rest}`, ...listed, ...(left > 0 ? [`… and ${left} more`] : [])].join(
+  const text = [`Stripe: ${missed.line}, ${line}.${rest}`, ...listed, ...(left > 0 ? [`… and ${left} more`] : [])].join(
     '\n',
   )
   await context.tell({ kind: 'note', text }, 'events')

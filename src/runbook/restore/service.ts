@@ -64,7 +64,7 @@ export async function stopService(
       if (running.length === 0) break
       if (Date.now() > deadline)
         throw new CheckFailed('jobs_running', `stopping CronJob ${name}: ${running.join(', ')} still run`, {
-          hint: 'Wait until they end, or end them; then retry the phase.',
+          hint: 'Wait until they end, or end them. Then retry the phase.',
         })
       await context.report(`waiting for ${running.join(', ')} of ${name}`)
       await pause(lookMs, undefined, { signal }).catch(() => signal.throwIfAborted())

@@ -39,8 +39,8 @@ export const undo: Phase = async (context) => {
 export const checkAfterRollback: Phase = async (context) => {
   await context.report('checking the deployment and its health')
   const [pods, health] = await Promise.all([rolloutState(context), healthState(context)])
-  if (pods.verdict === 'pass' && health.verdict === 'pass') return { line: `${pods.value}; health ${health.value}` }
-  throw new CheckFailed('rollback_unhealthy', `checking the rollback: ${pods.value}; health ${health.value}`, {
+  if (pods.verdict === 'pass' && health.verdict === 'pass') return { line: `${pods.value}, health ${health.value}` }
+  throw new CheckFailed('rollback_unhealthy', `checking the rollback: ${pods.value}, health ${health.value}`, {
     hint: `kubectl describe deployment ${context.service.deployment} -n ${context.environment.namespace} tells more.`,
   })
 }

@@ -73,7 +73,7 @@ async function runBuild(context: PhaseContext, { commands }: PlannedBuild, signa
 const failure = {
   code: 'image_build_failed',
   doing: 'building the image',
-  hint: 'Nothing else has changed yet. Retry the phase if the failure was passing; otherwise tag a corrected version.',
+  hint: 'Nothing else changed. If it was a glitch, retry. Otherwise tag a fixed version.',
 } as const
 
 /** Asks the registry what it holds now, instead of believing what a tool printed. */
@@ -97,7 +97,7 @@ async function pushed(
   if (verdict !== 'same' && there.digest === before.digest)
     throw new CheckFailed(
       'image_not_pushed',
-      `the build ended well, but ${image.reference} is the image that was there before (${there.digest.slice(0, 19)}…)`,
+      `the build succeeded, but ${image.reference} is still the previous image (${there.digest.slice(0, 19)}…)`,
       { hint: `${hint} If the build gives the same image each time, label it: --label ${revisionLabel}={commit}.` },
     )
   return there

@@ -115,7 +115,7 @@ export function requireSameCommit(version: string, commit: Tagged, revision: str
   if (words === undefined) return
   throw new CheckFailed('image_of_another_commit', `comparing image and tag: ${words}`, {
     hint:
-      'Build the image from the tagged commit, with the label org.opencontainers.image.revision; or deploy the version that it was built from. ' +
+      'Build the image from the tagged commit, with the label org.opencontainers.image.revision. Or deploy the version it was built from. ' +
       'Where the label means something else, service.image.revision in purser.yaml says what to make of it.',
   })
 }

@@ -110,10 +110,10 @@ function requireDigest(pods: readonly PodState[], digest: string, multiPlatform:
   if (multiPlatform || strangers.length === 0) return
   throw new CheckFailed(
     'wrong_image',
-    `checking pods: ${strangers.map((pod) => pod.name).join(', ')} run another image`,
+    `checking pods: ${strangers.map((pod) => pod.name).join(', ')} run a different image`,
     {
       evidence: strangers.map((pod) => `${pod.name}: ${pod.imageID}`),
-      hint: 'Somebody changed the deployment during the rollout: look at kubectl rollout history.',
+      hint: 'The Deployment changed during the rollout. Check kubectl rollout history.',
     },
   )
 }

@@ -25,7 +25,7 @@ export async function watchRollout(context: PhaseContext, image: string, signal:
     throw new CheckFailed(
       'rollout_timeout',
       `rolling out ${deployment}: not done after ${rollout.timeoutMinutes} min (${last})`,
-      { cause: error, hint: 'Look at the pods that are not ready; retry the phase to go on waiting, or roll back.' },
+      { cause: error, hint: "Check the pods that aren't ready. Retry the phase to keep waiting, or roll back." },
     )
   }
 }

@@ -90,7 +90,7 @@ function requireKnownOutcome({ service, run }: PhaseContext, unfinished: Webhook
     {
       evidence: [
         `endpoint ${id}, ${status}, created ${created.toISOString()} by run #${run.number}`,
-        `Stripe shows a signing secret once, and repeats its answer for 24 h; these are over.`,
+        `Stripe shows a signing secret once and repeats it for 24 h. That time is over.`,
         `Whether anybody has put its secret into ${service.stripe.secret.name} by hand cannot be seen.`,
       ],
       hint: `Either delete ${id} in the Stripe dashboard (Developers > Webhooks) and press Retry phase: a new one is made. Or press Roll back: it is disabled.`,
@@ -162,7 +162,7 @@ async function createEndpoint(context: PhaseContext, creation: Creation): Promis
       const made = await madeBefore(context, former?.id, signal)
       if (made !== undefined) return seenAs(made)
       // Stripe shows the secret once: where it cannot be stored, nothing is made.
-      const tried = { keys: { [service.stripe.secret.key]: new Sensitive('tried out') }, takeOver, dryRun: true }
+      const tried = { keys: { [service.stripe.secret.key]: new Sensitive('dry run') }, takeOver, dryRun: true }
       await world.cluster.writeSecret(service.stripe.secret.name, tried, signal)
       const { endpoint, signingSecret } = await world.stripe.createEndpoint(
         {

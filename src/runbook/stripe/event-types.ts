@@ -7,7 +7,7 @@ export function expandedEvents({ service }: Pick<PhaseContext, 'service'>): read
   const { events, unmatched } = expandEventPatterns(service.stripe.events)
   if (unmatched.length > 0)
     throw new CheckFailed('unknown_event_pattern', `expanding event patterns: ${unmatched.join(', ')} match nothing`, {
-      hint: 'Correct service.stripe.events in purser.yaml; the names are those of the pinned Stripe API version.',
+      hint: 'Correct service.stripe.events in purser.yaml. The names are those of the pinned Stripe API version.',
     })
   return events
 }

@@ -43,7 +43,7 @@ async function signedProbe(
       answer.status === 400 && strays.length > 0
         ? `In Secret ${service.stripe.secret.name}/${service.stripe.secret.key} ${strays.join(', ')}: a deploy of a new plan takes it away.`
         : answer.status === 400
-          ? 'The pods hold another signing secret than the cluster: roll the pods, then retry.'
+          ? "The pods use a different signing secret from the cluster's. Restart the pods, then retry."
           : 'Look at the logs of the pods for this request.',
   })
 }

@@ -32,7 +32,7 @@ export async function retireEndpoint(context: PhaseContext, current: WebhookEndp
   const formers = [...formerEndpoints(current, endpoints), ...moved].filter(({ id }) => planned.includes(id))
   const rotated = formers.length > 0 || current.metadata[replaces] !== undefined
   for (const former of formers) {
-    await context.report(`waiting for what ${former.id} still owes`)
+    await context.report(`waiting for the last events of ${former.id}`)
     // Events made since the new endpoint was enabled come by that one too.
     const until = current.status === 'enabled' ? current.created.getTime() : Date.now()
     await context.step(`let ${former.id} finish`, (inner) => settled(context, until, inner))

@@ -20,7 +20,7 @@ export const stripe: Phase = async (context) => {
   await removeLeftovers(context)
   const inPlaceOf = retired.length === 0 ? '' : ` in place of ${retired.join(', ')}`
   return {
-    line: `${endpoint.id} enabled with ${events.length} events${inPlaceOf}; signed probe accepted in ${answer.milliseconds} ms`,
+    line: `${endpoint.id} enabled with ${events.length} events${inPlaceOf}, signed probe accepted in ${answer.milliseconds} ms`,
   }
 }
 
@@ -53,7 +53,7 @@ async function endpointOf(context: PhaseContext, events: readonly string[]) {
       'endpoint_missing',
       `finding the Stripe endpoint for ${environment.webhookUrl}: there is none`,
       {
-        hint: 'Somebody deleted it during this run: retry from a new deploy.',
+        hint: 'It was deleted during this run. Start a new deploy.',
       },
     )
   return endpoint

@@ -69,7 +69,7 @@ function aside({ columns, rows }: QueryAnswer, named: readonly string[], count: 
     if (index === count || named.includes(column)) return []
     return [`${column}: ${counted(new Set(rows.map((row) => row[index])).size, 'different value')}`]
   })
-  const missing = named.filter((name) => !columns.includes(name)).map((name) => `there is no column ${name}`)
+  const missing = named.filter((name) => !columns.includes(name)).map((name) => `no column ${name}`)
   const all = [...hidden, ...missing]
   return all.length === 0 ? '' : ` (${all.join(', ')})`
 }

@@ -78,7 +78,7 @@ async function endpointState(context: PhaseContext): Promise<CheckResult> {
   const stands = `${endpoint.id} ${endpoint.status}, ${endpoint.enabledEvents.length} events`
   const needs = action === 'keep' ? '' : `; needs ${action}`
   const odd = secret.strays.length === 0 ? '' : `; in Secret ${name} ${secret.strays.join(', ')}`
-  const value = `${stands}; ${undelivered === 0 ? 'none undelivered' : `${undelivered} undelivered`} in the last hour${needs}${odd}`
+  const value = `${stands}, ${undelivered === 0 ? 'none undelivered' : `${undelivered} undelivered`} in the last hour${needs}${odd}`
   if (endpoint.status === 'disabled') return { verdict: 'fail', value, number: undelivered }
   const asWanted = action === 'keep' && secret.strays.length === 0
   return { verdict: asWanted && undelivered === 0 ? 'pass' : 'warn', value, number: undelivered }
@@ -124,14 +124,14 @@ async function logState(context: PhaseContext): Promise<CheckResult> {
   const { deployment, container } = service
   const read = { deployment, container, since, mostLines: mostLogLines }
   const { pods, cut, unreadable } = await world.cluster.recentLogs(read, (line) => counter.take(line), signal)
-  if (pods.length === 0) return { verdict: 'unknown', value: 'there are no pods whose logs could be read' }
+  if (pods.length === 0) return { verdict: 'unknown', value: 'no pods with readable logs' }
   const { groups } = counter.drain({ all: true })
   const errors = groups.reduce((sum, { count }) => sum + count, 0)
   const rate = Math.round((errors / logs.windowMinutes) * 10) / 10
   const atLeast = cut.length + unreadable.length > 0 ? 'at least ' : ''
   const span = `${atLeast}${rate} per minute over ${logs.windowMinutes} min in ${pods.length} pods`
   const [worst] = groups.toSorted((a, b) => b.count - a.count)
-  const told = worst === undefined ? span : `${span}; ${worst.count} × ${excerpt(worst.example, 200)}`
+  const told = worst === undefined ? span : `${span}. ${worst.count} × ${excerpt(worst.example, 200)}`
   const value = [told, ...unreadable.map((what) => `not read: ${what}`)].join('; ')
   if (rate > logs.maxErrorsPerMinute) return { verdict: 'fail', value, number: rate }
   return { verdict: unreadable.length > 0 ? 'unknown' : 'pass', value, number: rate }

@@ -11,8 +11,7 @@ export async function inWorkspace<T>(context: PhaseContext, work: (workspace: Wo
     {
       name: `run-${context.run.number}`,
       checkout: (to, signal) => repository.archive(planOf(context.run).commit.sha, to, signal),
-      onWaiting: () =>
-        void context.report('waiting for the runner: commands of another run are in it').catch(() => undefined),
+      onWaiting: () => void context.report('waiting for the runner: a different run uses it').catch(() => undefined),
     },
     context.signal,
   )

@@ -40,7 +40,7 @@ export function readKubeconfig({ kubeconfig, context }: KubeconfigOptions): Read
     else if (named.length > 0) config.loadFromDefault()
     else if (inPod) config.loadFromCluster()
     else if (existsSync(fallback)) config.loadFromFile(fallback)
-    else throw new Error('there is no kubeconfig and this is not a pod')
+    else throw new Error("no kubeconfig, and this isn't a pod")
     const tokenFile = choose(config, context, files)
     return described(config, files, [...(inPod ? [path.join(serviceAccount, 'token')] : []), ...tokenFile])
   } catch (error) {

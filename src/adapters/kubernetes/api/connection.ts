@@ -224,7 +224,7 @@ export class Connection {
       transient: true,
       cause: error,
       timedOut: timeout.aborted,
-      hint: 'The cluster did not answer; check that its API server is reachable from here.',
+      hint: "The cluster didn't answer. Check that Purser can reach its API server.",
     })
   }
 }

@@ -67,14 +67,14 @@ export class RolloutFailed extends PurserError {
 }
 
 const hints: Readonly<Record<string, string>> = {
-  ErrImagePull: 'Check that the image was pushed and that the cluster may pull it, then retry the phase.',
-  ImagePullBackOff: 'Check that the image was pushed and that the cluster may pull it, then retry the phase.',
-  CrashLoopBackOff: 'Read the last log lines of the container; roll back if the version is at fault.',
+  ErrImagePull: 'Check that the image exists and that the cluster can pull it, then retry the phase.',
+  ImagePullBackOff: 'Check that the image exists and that the cluster can pull it, then retry the phase.',
+  CrashLoopBackOff: 'Fix the error in the log, or roll back.',
   CreateContainerConfigError: 'Create the Secret or the key that the pod names, then retry the phase.',
   Unschedulable: 'Free or add capacity in the cluster, then retry the phase.',
   FailedCreate: 'Raise the quota or lower the replicas, then retry the phase.',
 }
 
 function hintFor(reason: string): string {
-  return hints[reason] ?? 'Look at the evidence; roll back if the version is at fault, otherwise retry the phase.'
+  return hints[reason] ?? 'If the version is at fault, roll back. Otherwise retry the phase.'
 }

@@ -104,7 +104,7 @@ export const policyHint =
 
 /** What to do about a refusal, by what the server says of the right itself. */
 export function hintFor(allowed: boolean | undefined): string {
-  if (allowed === false) return 'Give the bot this right in the namespace; deploy/ has the Role it needs.'
+  if (allowed === false) return 'Grant Purser this right in the namespace. The Role is in deploy/.'
   if (allowed === true)
     return 'The cluster says that the bot has this right, and refused it all the same: it may be starting up, or a policy refuses the request. Try again.'
   return 'Whether the bot has this right could not be asked. If it lasts, compare its Role with deploy/rbac.yaml.'

@@ -65,13 +65,9 @@ export class CronJobsApi {
   async runNow(name: string, jobName: string, signal: AbortSignal): Promise<JobOutcome> {
     const cronJob = await this.#find(name, signal)
     if (cronJob === undefined)
-      throw new ClusterError(
-        'cluster_not_found',
-        `running cronjob ${name}: there is no such cronjob in the namespace`,
-        {
-          status: 404,
-        },
-      )
+      throw new ClusterError('cluster_not_found', `running cronjob ${name}: no such CronJob in the namespace`, {
+        status: 404,
+      })
     const job = await this.#ensureJob(cronJob, jobName, signal)
     const end = await waitForJob(this.#connection, this.#paths, job, signal)
     return { name: jobName, ...end, logs: await this.#logs(job, signal) }

@@ -122,7 +122,7 @@ class JobWatcher {
     const { name } = this.#asked.metadata
     return {
       succeeded: false,
-      reason: `FailedCreate: ${this.#refusal}; Job ${name} is still there, and starts once its pods are let in`,
+      reason: `FailedCreate: ${this.#refusal}. Job ${name} remains, and starts once its pods are admitted`,
     }
   }
 

@@ -181,7 +181,7 @@ export class DeploymentsApi {
   async require(name: string, doing: string, signal: AbortSignal): Promise<Deployment> {
     const found = await this.find(name, signal)
     if (found !== undefined) return found
-    throw new ClusterError('cluster_not_found', `${doing} ${name}: there is no such deployment in the namespace`, {
+    throw new ClusterError('cluster_not_found', `${doing} ${name}: no such Deployment in the namespace`, {
       status: 404,
       reason: 'NotFound',
       hint: 'Check the deployment and namespace in purser.yaml.',
@@ -261,7 +261,7 @@ function isStale(error: unknown): boolean {
 }
 
 function changedMeanwhile(doing: string): ClusterError {
-  return new ClusterError('deployment_changed', `${doing}: someone else changed the deployment meanwhile`, {
+  return new ClusterError('deployment_changed', `${doing}: the Deployment changed meanwhile`, {
     hint: 'Look at what runs now, then ask again.',
   })
 }

@@ -268,12 +268,12 @@ function superseded(found: Deployment, { deployment, container }: RolloutWait, i
   const [back] = owners.filter(({ byHand }) => !byHand)
   return new ClusterError(
     'deployment_changed',
-    `rolling out ${deployment}: ${who === '' ? 'someone else' : who} set ${container} to ${image}`,
+    `rolling out ${deployment}: ${who === '' ? 'an unknown client' : who} set ${container} to ${image}`,
     {
       evidence: owners.map(({ manager, habit, fields }) => `${manager} ${habit}: ${fields.join(', ')}`),
       hint:
         back === undefined
-          ? 'Find out who changed the deployment; plan again before going on.'
+          ? 'Find out who changed the Deployment, then start a new deploy.'
           : `Let ${back.manager} leave it alone: ${back.advice}. Or deploy by way of ${back.manager}. Then plan again.`,
     },
   )

@@ -149,8 +149,8 @@ function conflict({ kind, metadata }: KubernetesObject, others: readonly FieldOw
       evidence: others.map(({ manager, fields, habit }) => `${manager} (${habit}): ${fields.join(', ')}`),
       cause,
       hint: byHand
-        ? 'They were set by hand since the plan was made. Deploy again: the new plan says what it takes over.'
-        : `Let ${who} leave these fields alone: ${others[0]?.advice ?? ''}; then deploy again: the plan says how its fields are given up.`,
+        ? 'They were set by hand since the plan was made. Deploy again: the new plan lists what it overwrites.'
+        : `Let ${who} leave these fields alone: ${others[0]?.advice ?? ''}. Then deploy again: the plan says how to give up its fields.`,
     },
   )
 }

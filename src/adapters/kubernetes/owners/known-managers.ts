@@ -25,7 +25,7 @@ export const habits = {
     'take these fields out of what it applies (lifecycle.ignore_changes in Terraform, ignoreChanges in Pulumi)',
   ),
   autoscaler: gitOps(
-    'goes on setting them by load',
+    'keeps setting them by load',
     'leave these fields to it: take them out of the manifest in the repository',
   ),
   secretStore: gitOps(

@@ -197,7 +197,7 @@ function managersOf(secret: Secret | undefined, key: string): SecretKeyState['ma
 function requireMutable(secret: Secret | undefined, name: string): void {
   if (secret?.immutable !== true) return
   throw new ClusterError('secret_immutable', `writing secret ${name}: it is immutable`, {
-    hint: 'Immutable Secrets cannot be changed: create one of another name and point the deployment and purser.yaml at it.',
+    hint: "Immutable Secrets can't change. Create one with a different name, and point the Deployment and purser.yaml at it.",
   })
 }
 
@@ -209,15 +209,15 @@ function managedByOthers(name: string, keys: readonly string[], owners: readonly
     evidence: cause instanceof ClusterError ? cause.evidence : [],
     cause,
     hint: owners.every(({ byHand }) => byHand)
-      ? 'It was set by hand since the plan was made. Deploy again: the new plan says what it takes over.'
-      : `Take the key out of what ${who} writes, or it would be written back; then deploy again.`,
+      ? 'It was set by hand since the plan was made. Deploy again: the new plan lists what it overwrites.'
+      : `Remove the key from what ${who} writes, or it comes back. Then deploy again.`,
   })
 }
 
 /** Explains an error that the server does not: an apply would have to create the Secret and must not. */
 function explained(error: unknown, name: string, secret: Secret | undefined): unknown {
   if (!(error instanceof ClusterError) || error.status !== 403 || error.transient || secret !== undefined) return error
-  return new ClusterError('cluster_forbidden', `creating secret ${name}: Purser may not create Secrets`, {
+  return new ClusterError('cluster_forbidden', `creating secret ${name}: Purser isn't allowed to create Secrets`, {
     status: 403,
     reason: error.reason ?? 'Forbidden',
     evidence: error.evidence,

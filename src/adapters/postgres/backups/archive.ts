@@ -14,7 +14,7 @@ export interface Archive {
 
 const listLimitMs = 60_000
 const readLimitMs = 2 * 60 * 60 * 1000
-const hint = 'Do not rely on this file; make a new backup.'
+const hint = "Don't use this backup. Make a new one."
 
 /** Reads the table of contents. `expected` are the tables that are looked for. */
 export async function readArchive(

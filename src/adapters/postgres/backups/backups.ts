@@ -74,7 +74,7 @@ async function create(
   const file = `${checkedName(name)}.dump`
   await mkdir(directory, { recursive: true, mode: 0o700 })
   if (await storage.has(file, signal)) {
-    onProgress(`${file} exists; checking it`)
+    onProgress(`${file} exists, checking it`)
     return verify(place, file, signal)
   }
   const partial = join(directory, `${file}.partial`)
@@ -148,7 +148,7 @@ async function tableOfContents(
 async function verify(place: Place, file: string, signal: AbortSignal): Promise<BackupManifest> {
   const { storage } = place
   const doing = `checking the backup ${file}`
-  const hint = 'Do not rely on this file; make a new backup.'
+  const hint = "Don't use this backup. Make a new one."
   const manifest = await storage.manifest(file, doing, signal)
   const found = await storage.fingerprint(manifest, signal).catch((error: unknown) => {
     signal.throwIfAborted()

@@ -26,9 +26,9 @@ export function spaceNeeded(sourceBytes: number, former: readonly BackupManifest
   const ratio = ratios.length === 0 ? firstRatio : Math.max(...ratios) * margin
   const basis =
     ratios.length === 0
-      ? 'no former backup to measure by'
+      ? 'no previous backup to measure by'
       : `the last ${ratios.length === 1 ? 'one' : ratios.length} took up to ${percent(Math.max(...ratios))} of theirs`
-  return { bytes: Math.ceil(sourceBytes * ratio), reckoning: `tables of ${sizeOf(sourceBytes)}; ${basis}` }
+  return { bytes: Math.ceil(sourceBytes * ratio), reckoning: `tables of ${sizeOf(sourceBytes)}, ${basis}` }
 }
 
 /**

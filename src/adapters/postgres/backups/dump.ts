@@ -151,7 +151,7 @@ function dumpFailed(doing: string, exitCode: number, complaints: readonly string
     return make(
       'lock_not_available',
       'a table is locked',
-      'Something holds an exclusive lock, perhaps a migration; try again when it is done.',
+      'Something holds an exclusive lock, perhaps a migration. Try again when it is done.',
       true,
     )
   }

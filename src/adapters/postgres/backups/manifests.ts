@@ -78,7 +78,7 @@ export function parseManifest(text: string, doing: string): BackupManifest {
     if (!Array.isArray(read.rows) || !Array.isArray(read.sequences)) throw new Error('it holds no counts')
     return read
   } catch (error) {
-    const hint = 'See which backups there are; this one was never finished or was removed.'
+    const hint = 'This backup was never finished, or was removed. See `/billing backups`.'
     throw new BackupError('backup_missing', `${doing}: it has no readable manifest`, { hint, cause: error })
   }
 }

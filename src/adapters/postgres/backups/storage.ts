@@ -75,7 +75,7 @@ export function directoryStorage(directory: string): BackupStorage {
 
 export function gone(doing: string): (cause: unknown) => never {
   return (cause) => {
-    const hint = 'See which backups there are; this one was never finished or was removed.'
+    const hint = 'This backup was never finished, or was removed. See `/billing backups`.'
     throw new BackupError('backup_missing', `${doing}: it has no readable manifest`, {
       hint,
       cause: explain(doing, cause),

@@ -40,7 +40,7 @@ export async function whyNoTestRestore(
     const { rows } = await session.query<{ may: boolean; user: string }>(
       'select rolcreatedb or rolsuper as may, rolname as user from pg_roles where rolname = current_user',
     )
-    return rows[0]?.may ? undefined : `${rows[0]?.user ?? 'the user'} may not create databases (CREATEDB)`
+    return rows[0]?.may ? undefined : `${rows[0]?.user ?? 'the user'} isn't allowed to create databases (CREATEDB)`
   })
 }
 
@@ -92,7 +92,7 @@ export async function compareWith(snapshot: Snapshot, url: Sensitive, doing: str
     const differences = differencesFrom(snapshot, found)
     if (differences.length === 0) return
     throw new BackupError('restore_differs', `${doing}: ${differences.length} tables or sequences are not as dumped`, {
-      hint: 'Do not rely on this backup; make a new one.',
+      hint: "Don't use this backup. Make a new one.",
       evidence: differences.slice(0, 20),
     })
   })

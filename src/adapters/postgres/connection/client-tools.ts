@@ -40,7 +40,7 @@ export async function toolsForServer(
     `choosing pg_dump: ${found.map(inWords).join(', ')} cannot dump a PostgreSQL ${server} server`,
     {
       hint:
-        `Install postgresql-client-${server} where Purser runs; if it is there already, name the directory ` +
+        `Install postgresql-client-${server} where Purser runs. If it is there already, name the directory ` +
         `of its programs in PURSER_PG_BIN, as in ${packaged}/${server}/bin.`,
     },
   )

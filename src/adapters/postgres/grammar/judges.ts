@@ -82,7 +82,7 @@ export const judges: { readonly [K in StatementKind]: Judge<K> } = {
   RuleStmt: ({ rulename = '', relation, instead, actions = [] }) =>
     is(
       instead === true && actions.length === 0 ? 'lost' : 'changes',
-      `creates rule ${rulename}: what is asked of ${nameOf(relation)} becomes ${instead === true && actions.length === 0 ? 'nothing' : 'something else'}`,
+      `creates rule ${rulename}: queries of ${nameOf(relation)} become ${instead === true && actions.length === 0 ? 'nothing' : 'something else'}`,
     ),
 
   // Bodies are read by `bodies.ts`.
@@ -90,7 +90,7 @@ export const judges: { readonly [K in StatementKind]: Judge<K> } = {
   DoStmt: harmless,
   AlterFunctionStmt: ({ func }) => is('access', `changes how function ${dotted(func?.objname ?? [])} runs`),
   CallStmt: ({ funccall }) =>
-    is('unreadable', `calls procedure ${dotted(funccall?.funcname ?? [])}(): what it does does not stand here`),
+    is('unreadable', `calls procedure ${dotted(funccall?.funcname ?? [])}(), whose effect isn't visible here`),
   ExecuteStmt: ({ name = '' }, { prepared }) =>
     prepared.has(name) ? [] : is('unreadable', `executes ${name}, which was not prepared here`),
   LoadStmt: ({ filename = '' }) => is('unreadable', `loads the library ${quoted(filename)} into the server`),

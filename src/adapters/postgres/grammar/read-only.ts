@@ -60,7 +60,7 @@ async function namesOf(sql: string): Promise<Names | string> {
   const [only, ...more] = tree.stmts ?? []
   if (only?.stmt === undefined) return 'is empty'
   if (more.length > 0) return 'holds more than one statement'
-  if (!('SelectStmt' in only.stmt)) return 'is no SELECT'
+  if (!('SelectStmt' in only.stmt)) return "isn't a SELECT"
   return namesIn(only.stmt)
 }
 

@@ -57,7 +57,7 @@ async function refuseForbidden(file: MigrationFile, signal: AbortSignal): Promis
     'ends the transaction':
       'Remove BEGIN, COMMIT and ROLLBACK from the file: Purser runs it in a transaction with its ledger row.',
     'cannot run in a transaction': 'It is run on its own.',
-    'is a command of psql': 'Only SQL can be run here; plain dumps and psql scripts cannot.',
+    'is a command of psql': 'Only SQL runs here, no plain dumps or psql scripts.',
   }[first.why]
   throw new DatabaseError('migration_not_transactional', `applying ${file.name}: line ${first.line} ${first.why}`, {
     hint,
@@ -66,10 +66,14 @@ async function refuseForbidden(file: MigrationFile, signal: AbortSignal): Promis
 }
 
 function drift(doing: string, file: MigrationFile, applied: string, appliedAt: string): DatabaseError {
-  return new DatabaseError('migration_drift', `${doing}: another text of this migration was applied on ${appliedAt}`, {
-    hint: 'An applied migration must not be edited; restore the file and put the change into a new one.',
-    evidence: [`applied: sha256 ${applied}`, `in this release: sha256 ${file.sha256}`],
-  })
+  return new DatabaseError(
+    'migration_drift',
+    `${doing}: a different text of this migration was applied on ${appliedAt}`,
+    {
+      hint: 'Restore the file, and put the change into a new migration.',
+      evidence: [`applied: sha256 ${applied}`, `in this release: sha256 ${file.sha256}`],
+    },
+  )
 }
 
 class LockBusy extends DatabaseError {
@@ -189,7 +193,7 @@ async function applyOnce(
  */
 function escaped(doing: string): DatabaseError {
   return new DatabaseError('migration_escaped', `${doing}: the file ended its own transaction, so part of it stays`, {
-    hint: 'Compare the schema with the file before anything else; the ledger does not have it.',
+    hint: "Compare the schema with the file first. The ledger doesn't list it.",
   })
 }
 

@@ -82,8 +82,7 @@ async function standsAlready(session: Session, statement: Statement): Promise<bo
   )
   const [found] = rows
   if (found === undefined) return false
-  if (!found.same)
-    throw new DatabaseError('already_exists', `${index.name} is an index of another table than ${index.table}`)
+  if (!found.same) throw new DatabaseError('already_exists', `${index.name} isn't an index of ${index.table}`)
   if (!found.valid) await session.query(`drop index concurrently ${found.place}`)
   return found.valid
 }
@@ -138,15 +137,15 @@ function refuseUnrepeatable(doing: string, statement: Statement): void {
   throw new DatabaseError('migration_not_repeatable', `${doing}: line ${statement.line} could not be tried again`, {
     hint: unnamed
       ? 'Give the index a name, and write no comment between its words: a broken-off build is found by it.'
-      : 'Run this statement by hand; it belongs to no release.',
+      : 'Run this statement by hand.',
     evidence: [`LINE ${statement.line}: ${statement.text.split('\n', 1)[0] ?? ''}`],
   })
 }
 
 function broken(doing: string, error: unknown, at: Statement, index: number, all: number, invalid: string | undefined) {
   const told = explain(doing, error, at.text)
-  const where = `statement ${index + 1} of ${all}, line ${at.line}; those before it are done and will not be repeated`
-  const left = invalid === undefined ? [] : [`index ${invalid} is left invalid; the next try drops and builds it anew`]
+  const where = `statement ${index + 1} of ${all}, line ${at.line}. Those before it are done and won't be repeated`
+  const left = invalid === undefined ? [] : [`index ${invalid} is left invalid. The next try drops and rebuilds it`]
   const known = told instanceof DatabaseError ? told : undefined
   return new DatabaseError(known?.code ?? 'database_failed', `${told.message} (${where})`, {
     ...(known?.hint === undefined ? {} : { hint: known.hint }),

@@ -97,7 +97,7 @@ async function whyNotSwap(url: Sensitive, live: string, signal: AbortSignal): Pr
       from pg_roles where rolname = current_user`)
     const [found] = rows
     if (found?.standby) return 'this server is a standby'
-    if (!found?.may) return `${found?.user ?? 'the user'} may not create databases (CREATEDB)`
+    if (!found?.may) return `${found?.user ?? 'the user'} isn't allowed to create databases (CREATEDB)`
     return found.owns ? undefined : `${found.user} does not own the database ${live}`
   })
   if (problem !== undefined) return problem
@@ -117,8 +117,8 @@ async function swapState(session: Session, { live, restored, kept }: RestoreName
     await findDatabase(session, kept),
   ]
   if (alive === undefined)
-    throw new DatabaseError('database_missing', `looking at the databases: there is no ${live}`, {
-      hint: 'Somebody renamed or dropped it; nothing was changed now.',
+    throw new DatabaseError('database_missing', `looking at the databases: ${live} doesn't exist`, {
+      hint: 'It was renamed or dropped. Nothing changed now.',
     })
   if (former !== undefined && fresh === undefined) return 'swapped'
   if (fresh === undefined) return 'absent'
@@ -167,7 +167,7 @@ async function prepare(
 function requireWhole({ schemas }: BackupManifest, doing: string): void {
   if (schemas === undefined) return
   throw new DatabaseError('backup_partial', `${doing}: it holds only ${schemas.join(', ')}, not the whole database`, {
-    hint: 'It cannot take the place of the database; restore its schemas in place. Nothing was changed.',
+    hint: "It can't replace the database. Restore its schemas in place. Nothing changed.",
   })
 }
 
@@ -257,11 +257,11 @@ async function endConnections(session: Session, names: readonly string[], signal
 
 function inTheWay(doing: string, names: Exchange, nothing: boolean): DatabaseError {
   return nothing
-    ? new DatabaseError('database_missing', `${doing}: there is no ${names.in}`, {
-        hint: 'It was dropped or renamed by hand; the database that serves was not touched.',
+    ? new DatabaseError('database_missing', `${doing}: ${names.in} doesn't exist`, {
+        hint: 'It was dropped or renamed by hand. The live database is unchanged.',
       })
     : new DatabaseError('already_exists', `${doing}: there is a ${names.out} already`, {
-        hint: `Look what ${names.out} is; rename or drop it, then retry. The database that serves was not touched.`,
+        hint: `Check what ${names.out} is. Rename or drop it, then retry. The live database is unchanged.`,
       })
 }
 

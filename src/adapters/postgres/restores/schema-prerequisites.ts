@@ -66,7 +66,7 @@ async function dumpRest(
   )
   if (exitCode === 0) return
   throw new BackupError('restore_failed', `${doing}: the definitions of the other schemas could not be dumped`, {
-    hint: 'The backup leans on them; give its user the right to read them, or switch backups.testRestore off.',
+    hint: 'The backup needs them. Let its user read them, or switch backups.testRestore off.',
     evidence: complaints,
   })
 }

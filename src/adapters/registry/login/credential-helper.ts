@@ -41,7 +41,10 @@ export async function askHelper(
   const doing = `asking ${oneLine(program)} for the login of ${server}`
   // The name becomes a program's: nothing that leads to another directory.
   if (!/^[\w.-]{1,100}$/.test(helper))
-    throw failed(`${doing}: this is no name of a credential helper`, 'correct credsStore or credHelpers in config.json')
+    throw failed(
+      `${doing}: this isn't the name of a credential helper`,
+      'correct credsStore or credHelpers in config.json',
+    )
   let stdout = ''
   const stderr = new LastWords(2_048)
   const env = Object.fromEntries(

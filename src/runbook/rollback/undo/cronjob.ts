@@ -17,11 +17,11 @@ export async function undoCronJob(
   if (JSON.stringify(manifest).includes('[masked]'))
     throw new CheckFailed(
       'manifest_masked',
-      `putting CronJob ${name} back: its former manifest held a secret, which was not recorded`,
+      `putting CronJob ${name} back: its previous manifest held a secret, which wasn't recorded`,
       {
-        hint: 'Apply the former manifest by hand, then retry the phase; secrets belong into a Secret.',
+        hint: 'Apply the previous manifest by hand, then retry the phase. Keep secrets in a Secret.',
       },
     )
   await world.cluster.apply(manifest, {}, signal)
-  await tellRunning(context, name, 'it goes on with the version that it was started with', running)
+  await tellRunning(context, name, 'it continues with the version it started with', running)
 }

@@ -25,8 +25,8 @@ export async function undoRestore(
   }
   const state = await world.restores.swapState(names, signal)
   if (state === 'absent' && effect.status === 'applied')
-    throw new CheckFailed('kept_database_gone', `putting ${names.live} back: there is no ${names.kept} any more`, {
-      hint: 'Somebody dropped it. /billing restore goes back to a backup instead.',
+    throw new CheckFailed('kept_database_gone', `putting ${names.live} back: ${names.kept} no longer exists`, {
+      hint: 'It was dropped. Restore a backup instead: `/billing restore`',
     })
   const swapped = state === 'swapped'
   // Nothing was swapped, and no earlier try of this step has stopped anything.

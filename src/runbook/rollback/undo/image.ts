@@ -34,7 +34,7 @@ export async function undoImage(
   const { world, service } = context
   const { image, uid } = targetOf(effect, rollbackTarget)
   const history = await world.cluster.history(effect.target, service.container, signal)
-  requireOurs(history, effect, rollbackTarget, 'The deployment was not put back; the steps before it were.')
+  requireOurs(history, effect, rollbackTarget, "The Deployment wasn't rolled back. The steps before it were.")
   const change = {
     deployment: effect.target,
     container: service.container,
@@ -70,11 +70,11 @@ function requireOurs(
   if (foreign !== undefined)
     throw new CheckFailed('deployment_changed', `rolling back ${effect.target}: ${foreignChangeSentence(foreign)}`, {
       evidence: foreign.lines,
-      hint: `${stands} Put the deployment back by hand and retry the phase, or leave it and deploy the version you want.`,
+      hint: `${stands} Roll the Deployment back by hand and retry the phase, or leave it and deploy the version you want.`,
     })
   if (!history.paused) return
   throw new CheckFailed('deployment_paused', `rolling back ${effect.target}: the deployment is paused`, {
-    hint: `${stands} kubectl rollout resume deployment/${effect.target}, then retry the phase.`,
+    hint: `${stands} Run kubectl rollout resume deployment/${effect.target}, then retry the phase.`,
   })
 }
 
