@@ -69,8 +69,8 @@ describe('a restore', () => {
       expect(filled).toContain(file)
       expect(filled).toContain('public.customers: 140 now, 100 in the backup (40 more now)')
       expect(filled).not.toContain('public.plans:')
-      expect(filled).toContain('restoring took 12s')
-      expect(filled).toContain('2 other people have to approve it')
+      expect(filled).toContain('Restore-tested: 12s')
+      expect(filled).toContain('2 other people must approve the plan')
     })
     expect(audit).toEqual([])
   })
@@ -123,12 +123,12 @@ describe('a restore', () => {
     const said = async (way: RestoreStrategy) =>
       (await dialog(openContext({ ...counting, restoreStrategy: async () => way }))).filled
     const inPlace = await said({ kind: 'in-place', why: 'purser may not create databases (CREATEDB)' })
-    expect(inPlace).toContain('In place, with a long downtime')
+    expect(inPlace).toContain('long, in place (')
     expect(inPlace).toContain('purser may not create databases')
-    expect(inPlace).toContain('restoring took 12s, and that is part of the downtime')
+    expect(inPlace).toContain('Restore-tested: 12s, part of the downtime')
     expect(inPlace).not.toContain('two names are swapped')
     const none = await said({ kind: 'none', why: 'no swap (…), and not in place (purser does not own public.a)' })
-    expect(none).toContain('It cannot be restored here as things are')
+    expect(none).toContain("Can't be restored here right now")
   })
 
   it('that ended without an effect leaves its database to be dropped, once; one that swapped does not', async () => {

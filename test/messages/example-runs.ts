@@ -3,6 +3,7 @@ import { deployPhases } from '../../src/model/phases.ts'
 import type { Diagnosis, Finding } from '../../src/model/diagnosis.ts'
 import type { KeptBackup } from '../../src/model/backup.ts'
 import type { Lock } from '../../src/model/lock.ts'
+import { type Effect, storedEffect } from '../../src/model/effects/effects.ts'
 import type { RestorePlan } from '../../src/model/restore-plan.ts'
 import { releasedIn } from '../../src/model/current-release.ts'
 import type { DeployPlan } from '../../src/model/deploy-plan.ts'
@@ -286,8 +287,9 @@ export const failed = deploy({
     failure: {
       code: 'rollout_stuck',
       message: 'rolling out valuecanvas-api: 0 of 3 pods became ready',
-      hint: 'Read the pod log in the thread, then retry or roll back.',
+      hint: 'Add the module to the image, then deploy again.',
       evidence: ['Error: Cannot find module <./billing>', 'exit code 1'],
+      serving: { version: 'v1.1.0', ready: 3, of: 3, health: 200 },
     },
   }),
 })
@@ -505,6 +507,17 @@ export const fixed = deploy({
   ],
 })
 
+/** What the failed deploy has changed. */
+export const effects: readonly Effect[] = [
+  ...plan.migrations.map(({ file }) => ({ kind: 'migration', target: file, before: { applied: false }, after: null })),
+  {
+    kind: 'image',
+    target: 'valuecanvas-api',
+    before: { image: 'x', replicaSet: null, templateHash: 'x', version: null },
+    after: null,
+  },
+].map((row, id) => storedEffect({ id, run: 42, phase: 'migrate', status: 'applied', at: minutesAgo(4), ...row }))
+
 /** By name, for tables of tests and for the gallery. */
 export const examples: Readonly<Record<string, Run>> = {
   planning,
@@ -521,7 +534,7 @@ export const examples: Readonly<Record<string, Run>> = {
   }),
   expired: deploy({ status: 'expired' }),
   cancelled: { ...executing, status: 'cancelled' },
-  'rolled back': { ...failed, status: 'left', rolledBackBy: 43 },
+  'rolled back': { ...failed, status: 'left', rolledBackBy: 43, hasEffects: false },
   rollback,
   verify,
   restore,

@@ -85,7 +85,7 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
       .last()
       .click()
     const dialog = page.getByRole('dialog')
-    await dialog.getByText('This is undone, in this order').waitFor()
+    await dialog.getByText('Rolling back will:').waitFor()
     await dialog.getByLabel(/^Why/).fill('webhooks fail since the deploy')
     expect(await barriers()).toEqual([])
     await dialog.getByRole('button', { name: 'Roll back' }).click()
