@@ -295,6 +295,7 @@ describe.each(Object.entries(insiders))('%s', (name, user) => {
     expect(await door.does(opensHome({ user }))).toEqual([])
     const [home = ''] = door.homes
     expect(home).toContain('v7.7.7')
+    expect(home.includes('Waiting for you')).toBe(mayDo.approve)
     for (const [id, needs] of Object.entries(homeNeeds).filter(([key]) => home.includes(`"${key}"`)))
       expect(mayDo[needs], id).toBe(true)
   })

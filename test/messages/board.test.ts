@@ -46,6 +46,13 @@ describe('the board', () => {
     expect(text).toContain('2026-01-05 15:20 UTC')
   })
 
+  it('names no version as replaced that is not known, or that is deployed again', () => {
+    for (const version of [undefined, 'v1.2.0']) {
+      const plan = { ...example.plan, current: { ...example.plan.current, version } }
+      expect(board({ ...example.waiting, plan }).seen).toContain('v1.2.0 → production: waiting for approval')
+    }
+  })
+
   it('shows whoever approves neither the phases to come nor the commits: the thread and Details have them', () => {
     const { seen } = board(example.waiting)
     expect(seen).not.toContain('To come')

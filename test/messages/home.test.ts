@@ -78,7 +78,9 @@ describe('App Home', () => {
     expect(text.indexOf('waiting for approval')).toBeLessThan(text.indexOf('*production*'))
     expect(seen().text).not.toContain('Waiting for you')
     const failed = { run: example.failed, link: undefined }
-    expect(seen({ open: [failed] }).text).toContain('Waiting for you')
+    expect(seen({ open: [failed], waitsForYou: [42] }).text).toContain('Waiting for you')
+    // What others have to decide is not called so.
+    expect(seen({ open: [failed] }).text).not.toContain('Waiting for you')
   })
 
   it('passes Slack whatever there is', () => {

@@ -108,7 +108,7 @@ function story(open: () => Promise<TestWorld>): void {
     const values = { version: { version: 'v1.2.0' }, options: { options: 'dry_run' } }
     expect((await control.submitView(people.dana.id, values)).result).toBe('closed')
     await world.waitFor('the plan', () =>
-      /v1\.2\.0 → v1\.2\.0 on production: dry run, plan ready/.test(world.seenBy('dana').at(-1) ?? ''),
+      /v1\.2\.0 → production: dry run, plan ready/.test(world.seenBy('dana').at(-1) ?? ''),
     )
   }, 180_000)
 

@@ -174,6 +174,7 @@ function verificationTable(run: Run, whole: boolean): Blocks {
   if (seen === undefined) return []
   const checks = whole ? [...seen.counts, ...seen.state] : seen.counts
   if (checks.length === 0) return []
+  if (checks.every(({ verdict }) => verdict === 'pass')) return list('Counts', passedLines(checks), checkStyle)
   const cap = { at: seen.at, ...(whole ? { rows: 40, chars: 5500 } : { rows: 15, chars: 1800 }) }
   const { table, left } = checkTable(checks, cap)
   return left === 0 ? [table] : [table, context(`… and ${left} more in the thread`)]

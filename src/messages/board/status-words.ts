@@ -165,11 +165,11 @@ export function title(run: Run): string {
   return `${subject(run).replace(/^[a-z]/, (letter) => letter.toUpperCase())}: ${stateWords(run)}`
 }
 
-/** Words a deploy that somebody has to judge with what it replaces; a version that is not known is left out. */
+/** Words a deploy that somebody has to judge with what it replaces; a version that is not known, or the same, is left out. */
 export function change(run: Run): string {
   const undecided = run.status === 'awaiting_approval' || run.status === 'planned'
   const from = isDeployPlan(run.plan) ? run.plan.current.version : undefined
-  if (!undecided || from === undefined) return subject(run)
+  if (!undecided || from === undefined || from === run.version) return subject(run)
   return `${from} → ${run.version} on ${run.environment}`
 }
 

@@ -6,7 +6,6 @@ import { frozenLine } from '../answers/freeze.ts'
 import type { Lock } from '../../model/lock.ts'
 import { elapsed, type Run } from '../../model/run.ts'
 import type { Release } from '../../model/current-release.ts'
-import { currentWatch } from '../../model/watch.ts'
 import { currentPhase, phaseWords } from '../blocks/chapters.ts'
 import {
   actions,
@@ -56,6 +55,8 @@ export interface HomeEnvironment extends EnvironmentFacts {
   /** Where its commands are taken. */
   readonly channels: readonly string[]
   readonly mayDeploy: boolean
+  /** The open runs on which this person can decide now. */
+  readonly waitsForYou: readonly number[]
 }
 
 export interface LinkedRun {
@@ -84,8 +85,9 @@ export function homeView({ service, environments, notes }: HomeFacts): HomeView 
     runs.toSorted((a, b) => b.run.number - a.run.number).slice(0, shownRuns)
   const open = newest(environments.flatMap((one) => one.open))
   const finished = newest(environments.flatMap((one) => one.finished))
-  const waiting = open.filter(({ run }) => waitsForPeople(run))
-  const running = open.filter(({ run }) => !waitsForPeople(run))
+  const yours = new Set(environments.flatMap((one) => one.waitsForYou))
+  const waiting = open.filter(({ run }) => yours.has(run.number))
+  const others = open.filter(({ run }) => !yours.has(run.number))
   const blocks: (KnownBlock | Block)[] = [
     header(service),
     ...(notes.length === 0 ? [] : [context(...notes)]),
@@ -97,21 +99,17 @@ export function homeView({ service, environments, notes }: HomeFacts): HomeView 
       ? [paragraph(nothingToSee(notes.length > 0))]
       : [
           { type: 'divider' },
-          header('Running'),
-          ...(running.length === 0 ? [paragraph('Nothing running.')] : paragraphs(running.map(openLine))),
+          header('Running and waiting'),
+          ...(others.length === 0
+            ? [paragraph(`Nothing${waiting.length === 0 ? '' : ' else'} running or waiting.`)]
+            : []),
+          ...paragraphs(others.map(openLine)),
           header('Last runs'),
           ...(finished.length === 0 ? [paragraph('No run has finished yet.')] : paragraphs(finished.map(finishedLine))),
         ]),
     context('`/billing help` lists every command. Live for 15 min after you open it.'),
   ]
   return { type: 'home', blocks }
-}
-
-/** Somebody has to decide: about a plan, a failure, or what monitoring found. */
-function waitsForPeople(run: Run): boolean {
-  const watch = currentWatch(run)
-  const asks = watch?.breach !== undefined && watch.decision === undefined
-  return run.status === 'awaiting_approval' || run.status === 'failed' || asks
 }
 
 /** A rollback without approval stays on top for as long as it is among the runs that are shown. */
