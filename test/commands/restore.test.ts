@@ -168,21 +168,23 @@ describe('a restore', () => {
       backups(dana, undefined, openContext({ keptDatabases })),
     )
     expect(answer).toMatch(
-      /app_before_2.*12(\.0)? MB.*what served before restore \*?#2\*?.*drop database \\?"app_before_2/,
+      /app_before_2.*12(\.0)? MB.*the data before restore \*?#2\*?.*drop database \\?"app_before_2/,
     )
     const away: CommandContext['keptDatabases'] = async () => Promise.reject(new Error('away'))
     expect(
       await said(openContext(), dana, () => backups(dana, undefined, openContext({ keptDatabases: away }))),
-    ).toContain('The server could not be asked')
+    ).toContain("Couldn't check the server for databases")
   })
 
   it('offers no backup whose files have been removed', async () => {
     const context = openContext(counting)
     expect(await said(context, sam, () => backups(sam, undefined, context))).toMatch(
-      /#1.*run1\.dump.*test restore took 12s/,
+      /#1.*run1\.dump.*restore-tested in 12s/,
     )
     await stores.pool.query('update purser.backups set removed_at = now()')
-    expect(await said(context, sam, () => backups(sam, undefined, context))).toContain('There is no backup')
-    expect(await said(context, dana, () => openRestoreDialog(dana, command(), context))).toContain('There is no backup')
+    expect(await said(context, sam, () => backups(sam, undefined, context))).toContain('No backups of production yet')
+    expect(await said(context, dana, () => openRestoreDialog(dana, command(), context))).toContain(
+      'There is no backup of production',
+    )
   })
 })

@@ -63,7 +63,7 @@ describe('the rollback dialog', () => {
 
   it('names what will run by its version and a short digest', () => {
     const seen = shown(rollbackView(example.failed, example.undo, 'ticket', now).blocks)
-    expect(seen).toContain('*Production will run v1.1.0* (revision 7, created 3d ago, has served)')
+    expect(seen).toContain('*Production will run v1.1.0* instead of v1.2.0 (revision 7, created 3d ago, has served)')
     expect(seen).toContain('WEBHOOK_RETRIES')
     expect(seen).not.toMatch(/sha256:[0-9a-f]{13}/)
   })

@@ -84,7 +84,7 @@ describe('when the world has changed since the plan was approved', () => {
     }
     await asks(
       '/billing rollback',
-      /Production will run v1\.1\.0 \(revision 2, created (just now|\d+m ago), has served\)/,
+      /Production will run v1\.1\.0 instead of v1\.2\.0 \(revision 2, created (just now|\d+m ago), has served\)/,
     )
     expect(dialog()).toMatch(/Pod changes\n[\s\S]*spec\.containers\[api\]\.image: .* → valuecanvas\/api:v1\.1\.0/)
     const ours = snapshotOf(world)

@@ -22,12 +22,13 @@ export function rollbackTargetBlocks(rollbackTarget: RollbackTarget, environment
     return [paragraph([`:warning: *${words(unseenLine(rollbackTarget.why), 400)}*`, unseenNext].join('\n'))]
   const warning = warningOf(rollbackTarget)
   const where = environment.replace(/^[a-z]/, (letter) => letter.toUpperCase())
-  const { to, image } = rollbackTarget
+  const { to, image, from } = rollbackTarget
+  const instead = ` instead of ${words(shortDigests(from.version ?? from.image), 200)}`
   const what = to?.version ?? (to === null ? image : `revision ${to.revision}`)
   return [
     paragraph(
       [
-        `*${words(where, 60)} will run ${words(shortDigests(what), 200)}* ${words(madeOf(rollbackTarget, now), 300)}`.trim(),
+        `*${words(where, 60)} will run ${words(shortDigests(what), 200)}*${instead} ${words(madeOf(rollbackTarget, now), 300)}`,
         ...(warning === undefined ? [] : [`:warning: *${words(warning, 400)}*`]),
       ].join('\n'),
     ),
