@@ -4,6 +4,7 @@ import { viewIds } from '../../src/messages/board/actions.ts'
 import { grammar } from '../../src/commands/grammar.ts'
 import * as answers from '../../src/messages/answers/answers.ts'
 import { detailsView, rejectView, rollbackRefusedView, rollbackView } from '../../src/messages/dialogs/dialogs.ts'
+import { restoreView } from '../../src/messages/dialogs/restore.ts'
 import * as example from './example-runs.ts'
 import * as state from './example-states.ts'
 import { expectSlackTakes, expectSlackTakesView, shown } from './slack-takes.ts'
@@ -83,6 +84,28 @@ describe('the rollback dialog', () => {
     expect(view.submit).toBeUndefined()
     expect(shown(view.blocks)).toContain('Nothing to undo: run #42 left no changes.')
   })
+})
+
+it('the restore dialog says first what is lost, then the downtime and the way back, and last wants the name typed', () => {
+  const backup = example.production.backups[0]!
+  const { tables } = example.restorePlan
+  const price = { environment: 'production', backup, approvals: 2, tables, strategy: { kind: 'swap' } as const, now }
+  const view = restoreView(price, 'ticket')
+  expectSlackTakesView(view)
+  expect(view).toMatchObject({ submit: { text: 'Request restore' }, close: { text: 'Cancel' } })
+  const seen = shown(view.blocks)
+  const order = [
+    '*You will lose everything written to production since the backup (12m ago).*',
+    '212 more now',
+    '*Downtime:* short',
+    '*Way back:*',
+    'Restore-tested: 8s, before the downtime.',
+    'Type production to confirm',
+    'Nothing happens yet. 2 other people must approve the plan.',
+  ]
+  const places = order.map((part) => seen.indexOf(part))
+  expect(places).not.toContain(-1)
+  expect(places).toEqual(places.toSorted((a, b) => a - b))
 })
 
 it('the reject dialog asks why, without insisting', () => {

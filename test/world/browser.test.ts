@@ -60,7 +60,10 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
       .getByRole('button', { name: /^Approve/ })
       .first()
       .click()
-    await page.getByRole('img', { name: 'running' }).first().waitFor({ timeout: runMs })
+    await page
+      .getByRole('heading', { name: /: running/ })
+      .first()
+      .waitFor({ timeout: runMs })
     await page.getByText('success criteria are met').first().waitFor({ timeout: runMs })
     expect(await page.getByRole('button', { name: /^Approve/ }).count()).toBe(0)
     expect(await barriers()).toEqual([])

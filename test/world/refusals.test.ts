@@ -53,7 +53,7 @@ describe('what Purser refuses', () => {
     const [outcome] = await world.plays('deploy v9.9.9')
     expect(outcome?.ok).toBe(false)
     const board = world.seenBy('dana').at(-1)
-    expect(board).toMatch(/no such tag[\s\S]*Nearest tags: .*v1\.2\.0[\s\S]*A new deploy makes a new plan/)
+    expect(board).toMatch(/no such tag[\s\S]*Nearest tags: .*v1\.2\.0[\s\S]*To try again: \/billing deploy/)
     // Planning it again would find the same.
     expect(board).not.toMatch(/\[(Retry|Plan again|Leave)/)
     expect(snapshotOf(world)).toEqual(before)

@@ -42,7 +42,7 @@ describe('a restore after the database was damaged', () => {
       },
     })
     const [outcome] = await world.plays('restore')
-    expect(outcome).toMatchObject({ ok: true, why: expect.stringContaining('restore production: succeeded') })
+    expect(outcome).toMatchObject({ ok: true, why: expect.stringContaining('Restore production: succeeded') })
     expect(world.threads()).toMatch(/public\.customers: \d+ rows that are gone now come back/)
     expect(world.threads()).toMatch(/kept as database valuecanvas_before_2/)
     expect(world.threads()).toMatch(/Autoscaler api-load \(2 to 6 pods\) does nothing .* started with 3/)
