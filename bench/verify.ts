@@ -46,7 +46,10 @@ async function typed({ slack: { control } }: World): Promise<void> {
   const answered = () =>
     control
       .messagesSeenBy(user, channel)
-      .some((one) => !before.has(one.ts) && /verify production: \d+ passed/.test(JSON.stringify(one.blocks ?? [])))
+      .some(
+        (one) =>
+          !before.has(one.ts) && /Verify production: .*\d+ checks? passed/.test(JSON.stringify(one.blocks ?? [])),
+      )
   await control.waitFor(() => answered() || undefined, 30_000, 'the verification')
 }
 

@@ -17,7 +17,7 @@ function wantsName(blocks: readonly object[]): boolean {
 
 /** States in which the board will still say something else. */
 const unfinished = /^Planning |: (planning|waiting for approval|running|being cancelled)/
-const bad = /: (failed|cancelled|rejected|expired|.*\b(failed|unknown|inconclusive))/
+const bad = /: (failed|cancelled|rejected|expired|.*\b(failed|couldn't|without enough data))/
 const runLimitMs = 240_000
 const answerLimitMs = 15_000
 
@@ -81,7 +81,7 @@ async function playLine(slack: SlackSimulator, who: PersonName, text: string): P
 /** A dialog that is still being filled in cannot be answered yet. */
 function completeView({ control }: SlackSimulator, user: string) {
   const view = control.openView(user)
-  const complete = view?.['submit'] !== undefined || JSON.stringify(view?.blocks ?? '').includes('Nothing was changed')
+  const complete = view?.['submit'] !== undefined || !JSON.stringify(view?.blocks ?? '').includes('hourglass')
   return complete ? view : undefined
 }
 

@@ -28,13 +28,6 @@ export function minutes(count: number): string {
   return `${Math.round(count * 10) / 10} min`
 }
 
-/** Writes an estimate, which knows no seconds beside minutes: "20 s", "12 min", "1h 05m". */
-export function about(ms: number): string {
-  if (ms < 90 * second) return `${Math.max(10, Math.ceil(ms / (10 * second)) * 10)} s`
-  const whole = Math.round(ms / minute)
-  return whole < 60 ? `${whole} min` : duration(whole * minute)
-}
-
 /** Writes how long something took or has lasted, in one unit: "850 ms", "40 s", "12 min", "3 h", "2 d". */
 export function roughly(ms: number): string {
   if (ms <= 0) return '0 s'

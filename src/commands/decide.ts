@@ -1,6 +1,10 @@
+import { z } from 'zod'
+import { inputs } from '../messages/dialogs/ask-dialogs.ts'
+import { rejectView } from '../messages/dialogs/dialogs.ts'
 import { nothingHasFailed, nothingToCancel } from '../messages/answers/refused.ts'
 import { type Answer, publishAndEnqueue, silent, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
+import type { Submitted } from './dialogs/submitted.ts'
 import {
   CommandRefused,
   entitledToApprove,
@@ -13,7 +17,8 @@ import {
   guardSomewhere,
 } from './guards.ts'
 import { approvalsNeeded } from '../jobs/approvals-needed.ts'
-import type { RunEvent } from '../model/lifecycle.ts'
+import { TransitionRefused } from '../model/errors.ts'
+import { can, type RunEvent } from '../model/lifecycle.ts'
 import { isFrozen } from '../model/freeze.ts'
 import { isHeldByLock } from '../model/lock.ts'
 import type { Run } from '../model/run.ts'
@@ -62,11 +67,36 @@ export async function approve(
   return decide(caller, run, event, 'approved', context)
 }
 
-/** Carries out the Reject button. Whoever asked for the run may take it back too. */
-export async function reject(caller: Caller, ticket: { run: number }, context: CommandContext): Promise<Answer> {
-  const run = await context.runs.get(ticket.run)
+const RejectMetadata = z.object({ run: z.number().int().positive(), channel: z.string() })
+
+/** Answers the Reject button by a dialog that asks why. Whoever asked for the run may take it back too. */
+export async function openRejectDialog(
+  caller: Caller,
+  ticket: { run: number },
+  context: CommandContext,
+): Promise<Answer> {
+  const run = await runToReject(caller, ticket.run, context)
+  if (!can('rejected', run)) throw new TransitionRefused(run.number, { reason: 'wrong_status', status: run.status })
+  const metadata = JSON.stringify({ run: run.number, channel: caller.channel })
+  return { kind: 'open', view: rejectView(run, metadata) }
+}
+
+/** Carries out the confirmed dialog. */
+export async function confirmReject(
+  { user, metadata, value }: Pick<Submitted, 'user' | 'metadata' | 'value'>,
+  context: CommandContext,
+): Promise<Answer> {
+  const { run: number, channel } = RejectMetadata.parse(JSON.parse(metadata))
+  const caller = { user, channel }
+  const run = await runToReject(caller, number, context)
+  const typed = value(inputs.reason)?.trim() ?? ''
+  return decide(caller, run, { type: 'rejected', by: user }, 'rejected', context, typed === '' ? undefined : typed)
+}
+
+async function runToReject(caller: Caller, number: number, context: CommandContext): Promise<Run> {
+  const run = await context.runs.get(number)
   await guard(context, caller, run.requestedBy === caller.user ? 'view' : 'approve', run.environment)
-  return decide(caller, run, { type: 'rejected', by: caller.user }, 'rejected', context)
+  return run
 }
 
 /** Carries out `/billing retry [#N]` and the Retry phase button, for the newest failed run when none is named. */
@@ -111,7 +141,7 @@ async function newestOpen(context: CommandContext, environments: readonly string
   return first ?? (await context.runs.list({ environments, statuses, limit: 1 }))[0]
 }
 
-/** Carries out the Leave it button: a failed run stays as it is. */
+/** Carries out the Leave as is button: a failed run stays as it is. */
 export async function leave(caller: Caller, ticket: { run: number }, context: CommandContext): Promise<Answer> {
   const run = await context.runs.get(ticket.run)
   await guard(context, caller, 'deploy', run.environment)
@@ -125,11 +155,11 @@ async function decide(
   event: RunEvent,
   decision: Decision,
   context: CommandContext,
+  decisionReason?: string,
 ): Promise<Answer> {
-  const posts = [{ kind: 'decision' as const, user: caller.user, decision }]
-  await publishAndEnqueue(
-    context,
-    await context.runs.apply(run.number, event, { actor: caller.user, source: caller.channel }, { posts }),
-  )
+  const why = decisionReason === undefined ? {} : { reason: decisionReason }
+  const posts = [{ kind: 'decision' as const, user: caller.user, decision, ...why }]
+  const who = { actor: caller.user, source: caller.channel }
+  await publishAndEnqueue(context, await context.runs.apply(run.number, event, who, { posts, decisionReason }))
   return silent
 }

@@ -22,7 +22,10 @@ import {
   type LinkedRun,
 } from '../messages/home/home.ts'
 import type { Denial } from '../model/denial.ts'
+import { isReadOnly } from '../model/kinds.ts'
+import { neverPlanned } from '../model/retry-helps.ts'
 import { type Run, settledStatuses } from '../model/run.ts'
+import { watchChoices } from '../model/watch.ts'
 import { releasedIn } from '../model/current-release.ts'
 
 const openStatuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
@@ -89,8 +92,29 @@ async function environmentFor(user: string, facts: EnvironmentFacts, context: Co
   const { channel } = place
   if (channel === undefined && policy.viewers === undefined) return unreadIn(notInside(name, policy.channels, place))
   const mayDeploy = await permitAnywhere(context, user, 'deploy', name)
-  const environment = { ...facts, channel, channels: policy.channels, mayDeploy: channel !== undefined && mayDeploy.ok }
+  const mayApprove = await permitAnywhere(context, user, 'approve', name)
+  const may = { deploy: mayDeploy.ok, approve: mayApprove.ok, approveOwn: policy.selfApproval }
+  const environment = {
+    ...facts,
+    channel,
+    channels: policy.channels,
+    mayDeploy: channel !== undefined && mayDeploy.ok,
+    waitsForYou: facts.open.filter(({ run }) => waitsFor(user, run, may)).map(({ run }) => run.number),
+  }
   return { environment, ...(mayDeploy.ok ? {} : unreadIn(mayDeploy.denial)) }
+}
+
+/** Tells whether a run waits for a decision that this person can take: about a plan, a failure, or what monitoring found. */
+function waitsFor(
+  user: string,
+  run: Run,
+  may: { readonly deploy: boolean; readonly approve: boolean; readonly approveOwn: boolean },
+): boolean {
+  if (run.status === 'failed')
+    return may.deploy && !isReadOnly(run) && !neverPlanned(run) && run.rolledBackBy === undefined
+  if (run.status !== 'awaiting_approval') return may.approve && watchChoices(run).includes('keep')
+  const isDone = run.approvals.some((one) => one.user === user && one.planHash === run.planHash)
+  return may.approve && !isDone && (may.approveOwn || run.requestedBy !== user)
 }
 
 function unreadIn(denial: Denial): Seen {

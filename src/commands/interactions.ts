@@ -3,7 +3,7 @@ import { deployNearestId } from '../messages/answers/no-such-version.ts'
 import { inputs } from '../messages/dialogs/ask-dialogs.ts'
 import { remedyKinds } from '../model/diagnosis.ts'
 import type { Caller, CommandContext } from './command-context.ts'
-import { approve, cancel, leave, reject, retry } from './decide.ts'
+import { approve, cancel, confirmReject, leave, openRejectDialog, retry } from './decide.ts'
 import { confirmDeploy } from './deploy.ts'
 import { deployNearest } from './buttons/deploy-nearest.ts'
 import { details } from './buttons/details.ts'
@@ -27,7 +27,7 @@ export const presses: Readonly<
   Record<string, (caller: Caller, ticket: Ticket, context: CommandContext) => Promise<Answer>>
 > = {
   [actionIds.approve]: approve,
-  [actionIds.reject]: reject,
+  [actionIds.reject]: openRejectDialog,
   [actionIds.retryPhase]: (caller, ticket, context) => retry(caller, ticket.run, context),
   [actionIds.rollBack]: (caller, ticket, context) => openRollbackDialog(caller, ticket.run, context),
   [actionIds.cancel]: (caller, ticket, context) => cancel(caller, ticket.run, context),
@@ -64,4 +64,5 @@ export const dialogs: Readonly<
   [viewIds.restore]: { title: 'Restore', confirm: confirmRestore },
   [viewIds.diagnose]: { title: 'Diagnose', confirm: confirmDiagnose },
   [viewIds.lock]: { title: 'Lock', confirm: confirmLock },
+  [viewIds.reject]: { title: 'Reject', confirm: confirmReject },
 }

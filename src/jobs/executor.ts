@@ -3,10 +3,12 @@ import { phaseLimitMinutes } from '../config/phase-limit.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { Phase, PhaseResult } from '../runbook/phase.ts'
 import type { World } from '../runbook/world.ts'
+import { whatServes } from '../runbook/rollout/serving.ts'
 import { isReadOnly, type PhaseName, type RunKind } from '../model/kinds.ts'
 import { FencedOut, Stopped } from '../model/errors.ts'
 import { monitorCodeOf } from '../model/monitor-codes.ts'
 import type { Run } from '../model/run.ts'
+import type { Serving } from '../model/serving.ts'
 import type { PhaseStore } from '../store/phases.ts'
 import type { Claim } from '../store/fence.ts'
 import type { ThreadPost } from '../model/post.ts'
@@ -52,6 +54,8 @@ export const staleMs = 8_000
 /** The time without contact to the state database after which a worker stops: soon another may take the phase. */
 const lostContactMs = 6_000
 const heldRetryMs = 2_000
+/** The time for a look at what serves when a phase has failed. */
+const servingLimitMs = 5_000
 
 /**
  * Executes phases: claims, reports the heartbeat, keeps the time limit and stores what came of it in the state
@@ -166,10 +170,12 @@ export class PhaseExecutor {
   #approvalOf(run: Run): Alongside {
     const policy = this.#deps.config.environments[run.environment]?.policy
     if (policy === undefined) return {}
-    const ask: ThreadPost[] =
-      run.dryRun || run.approvalsNeeded === 0 ? [] : [{ kind: 'approval_request', approvers: approversOf(run, policy) }]
+    const post: ThreadPost =
+      run.dryRun || run.approvalsNeeded === 0
+        ? { kind: 'plan' }
+        : { kind: 'approval_request', approvers: approversOf(run, policy), withPlan: true }
     return {
-      posts: [{ kind: 'plan' }, ...ask],
+      posts: [post],
       expiresInMinutes: policy.approvalExpiryMinutes,
       approvalsNeeded: approvalsNeeded(run, policy),
     }
@@ -193,12 +199,29 @@ export class PhaseExecutor {
         )
       case 'retry':
         return this.#retry(claim, failure.message, job)
-      case 'fail':
+      case 'fail': {
+        const serving = await this.#serving(claim, run)
+        const told = serving === undefined ? failure : { ...failure, serving }
         return this.#finish(
           claim,
           { type: 'phase_failed', phase: claim.phase },
-          { failure, line: failure.message, posts: [this.#failed(claim, run, failure)] },
+          { failure: told, line: failure.message, posts: [this.#failed(claim, run, failure)] },
         )
+      }
+    }
+  }
+
+  /** Whoever is called wants to know whether production is up. What cannot be seen within a few seconds is not told. */
+  async #serving(claim: Claim, run: Run): Promise<Serving | undefined> {
+    const { config, worldOf, log } = this.#deps
+    const environment = config.environments[run.environment]
+    if (environment === undefined || claim.phase === 'plan' || isReadOnly(run)) return undefined
+    try {
+      const signal = AbortSignal.timeout(servingLimitMs)
+      return await whatServes(worldOf(run.environment), config.service, environment, run, signal)
+    } catch (error) {
+      log.info({ err: error, run: run.number }, 'looking what serves after a failure')
+      return undefined
     }
   }
 

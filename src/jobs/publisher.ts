@@ -8,13 +8,15 @@ import { rungs } from '../messages/blocks/ladder.ts'
 import type { Message } from '../messages/blocks/message.ts'
 import { boardInShort, postInShort } from '../messages/board/in-short.ts'
 import { reportMarkdown } from '../messages/report/report.ts'
+import type { ThreadFacts } from '../messages/thread/outcome-posts.ts'
 import { threadMessage } from '../messages/thread/thread.ts'
 import { type BoardRefusal, nextTryMs } from '../model/board-refusal.ts'
 import { TransitionRefused } from '../model/errors.ts'
 import { canonicalJson, sha256 } from '../model/json.ts'
 import { isReadOnly } from '../model/kinds.ts'
 import { can } from '../model/lifecycle.ts'
-import type { Run } from '../model/run.ts'
+import type { ThreadPost } from '../model/post.ts'
+import { hasEnded, type Run } from '../model/run.ts'
 import { rollbackUntil } from '../model/rollback-window.ts'
 import { currentWatch } from '../model/watch.ts'
 import { chartedRules } from '../runbook/monitor/monitor-rules.ts'
@@ -133,7 +135,9 @@ export class Publisher {
       approvers: policy === undefined ? [] : approversOf(run, policy.policy),
       pace: run.status === 'executing' ? await this.#deps.runs.medianDurations(run.environment) : {},
       decisions: await this.#deps.runs.decisions(run.number),
-      ...(currentWatch(run) === undefined ? {} : { watched: await this.#watched(run) }),
+      ...(hasEnded(run) && run.kind === 'deploy' ? { effects: await this.#deps.runs.effects(run.number) } : {}),
+      // The report of a success is a file, so the board keeps the charts.
+      ...(currentWatch(run) === undefined && !hasSucceededWatch(run) ? {} : { watched: await this.#watched(run) }),
     }
     return this.#drawn(
       run,
@@ -204,12 +208,12 @@ export class Publisher {
   }
 
   async #say(run: Run, { ids, post, rung }: Batch, where: Thread, signal: AbortSignal): Promise<void> {
-    if (post.kind === 'report') return this.#upload(run, post.fileName, where, signal)
+    if (post.kind === 'report') return this.#upload(run, post, where, signal)
     const { chat, boards } = this.#deps
-    const watched = ['verification', 'failed', 'breach'].includes(post.kind) ? await this.#watched(run) : undefined
+    const facts = await this.#threadFacts(run, post)
     const message = this.#drawn(
       run,
-      () => threadMessage(post, run, watched),
+      () => threadMessage(post, run, facts),
       () => postInShort(post, run),
     )
     await offer(
@@ -223,11 +227,41 @@ export class Publisher {
     )
   }
 
-  async #upload(run: Run, fileName: string, where: Thread, signal: AbortSignal): Promise<void> {
-    const { runs, chat, mask } = this.#deps
-    const [samples, errors, head] = await Promise.all([runs.samples(run.number), runs.logGroups(run), runs.auditHead()])
-    const content = mask(reportMarkdown(run, samples, errors, head))
-    await chat.uploadText(where, { name: fileName, title: fileName, content }, signal)
+  async #threadFacts(run: Run, { kind }: ThreadPost): Promise<ThreadFacts> {
+    const policy = this.#deps.config.environments[run.environment]?.policy
+    const until = policy === undefined ? undefined : rollbackUntil(run, policy.rollbackButtonHours)
+    return {
+      ...(['verification', 'failed', 'breach'].includes(kind) ? { watched: await this.#watched(run) } : {}),
+      ...(until === undefined ? {} : { rollback: { now: new Date(), until } }),
+    }
+  }
+
+  /** Uploads the report with what the verification came to as its comment, so that the two are one message. */
+  async #upload(
+    run: Run,
+    { fileName, verification }: Extract<ThreadPost, { kind: 'report' }>,
+    where: Thread,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { runs, boards, chat, mask } = this.#deps
+    const [samples, errors, head, outputs] = await Promise.all([
+      runs.samples(run.number),
+      runs.logGroups(run),
+      runs.auditHead(),
+      boards.outputs(run.number),
+    ])
+    const content = mask(reportMarkdown(run, { samples, errors, auditHead: head, outputs }))
+    const told =
+      verification === undefined ? undefined : mask(threadMessage({ kind: 'verification', verification }, run))
+    const file = { name: fileName, title: fileName, content, ...(told === undefined ? {} : { comment: told.text }) }
+    try {
+      await chat.uploadText(where, file, signal)
+    } catch (error) {
+      // What was found is told without the file too.
+      if (told !== undefined && pauseAfter(error) === undefined && refusalOf(error) === 'message')
+        await chat.post(where.channel, told, { threadTs: where.threadTs }, signal)
+      throw error
+    }
   }
 
   async #watched(run: Run): Promise<Watched> {
@@ -296,6 +330,11 @@ export class Publisher {
       throw error
     }
   }
+}
+
+/** Tells a deploy that was monitored to its end. */
+function hasSucceededWatch({ kind, status, watch }: Run): boolean {
+  return kind === 'deploy' && status === 'succeeded' && watch !== undefined
 }
 
 function endedAgo({ finishedAt }: Run): number | undefined {

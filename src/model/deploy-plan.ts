@@ -130,6 +130,8 @@ export interface DeployPlan {
   /** What a rollback would do, in its order. */
   readonly rollback: readonly string[]
   readonly risks: readonly string[]
+  /** Why the version that runs now cannot run any more once this deploy is done; missing when a rollback stays possible. */
+  readonly closesRollback?: string
   /** Missing in plans of earlier versions, which did not read everything, and when the linter or the grammar could not read a file. */
   readonly read?: SqlRead
   readonly estimateMinutes: number

@@ -2,6 +2,7 @@ import type { DiagnosePlan, Diagnosis, FixPlan } from './diagnosis.ts'
 import type { DeployPlan } from './deploy-plan.ts'
 import type { PhaseName, RunKind } from './kinds.ts'
 import type { RestorePlan } from './restore-plan.ts'
+import type { Serving } from './serving.ts'
 import type { UndoPlan } from './undo-plan.ts'
 
 /**
@@ -34,6 +35,8 @@ export interface Failure {
   readonly message: string
   readonly hint?: string
   readonly evidence: readonly string[]
+  /** What still served; missing where nobody looked, or the cluster gave no answer. */
+  readonly serving?: Serving
 }
 
 export interface PhaseState {
@@ -119,6 +122,9 @@ export interface Run {
  */
 export type Verdict = 'pass' | 'warn' | 'fail' | 'unknown' | 'inconclusive'
 
+/** The threshold of a number that has no limit: it is shown, and nobody judges it. */
+export const noLimit = 'any'
+
 /** One thing that was looked at: value, threshold, verdict, time. */
 export interface Check {
   readonly name: string
@@ -147,13 +153,21 @@ export interface Verification {
 /** What people may decide while a release is watched; the phase reads it and acts. */
 export type WatchDecision = 'finish' | 'keep' | 'stop' | 'roll_back'
 
+/** A rule that was broken by enough samples in a row. */
+export interface Breach {
+  readonly at: string
+  readonly text: string
+  /** The metrics that broke their rules; missing in the records of earlier versions. */
+  readonly metrics?: readonly string[]
+}
+
 export interface RunWatch {
   /** The attempt of the phase. */
   readonly attempt: number
   readonly beganAt: Date
   readonly endsAt: Date
   /** The first breach of a rule; people are asked once. */
-  readonly breach: { readonly at: string; readonly text: string } | undefined
+  readonly breach: Breach | undefined
   readonly decision:
     | {
         readonly kind: WatchDecision

@@ -69,7 +69,7 @@ export function planUndo(run: number, effects: readonly Effect[], options: UndoO
 }
 
 /** Tells whether neither a rollback nor the run itself has put it back. */
-function isOpen(effect: Effect): boolean {
+export function isOpen(effect: Effect): boolean {
   return effect.status !== 'undone' && !(canBeUndone(effect) && isBack(effect))
 }
 

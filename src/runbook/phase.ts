@@ -5,7 +5,7 @@ import type { Diagnosis } from '../model/diagnosis.ts'
 import type { AfterOf, BeforeOf, Effect, EffectKind, EffectRecord } from '../model/effects/effects.ts'
 import type { EarlierDeploy } from '../model/environment-order.ts'
 import type { Json } from '../model/json.ts'
-import type { LogGroup, MetricSample, Run, RunWatch, Verification } from '../model/run.ts'
+import type { Breach, LogGroup, MetricSample, Run, RunWatch, Verification } from '../model/run.ts'
 import type { DeployPlan } from '../model/deploy-plan.ts'
 import type { KnownRelease, SchemaChange } from '../model/schema-compatibility.ts'
 import type { ThreadPost } from '../model/post.ts'
@@ -97,11 +97,7 @@ interface WatchRecords {
    * Stores the first breach of a watch, together with the post that tells it and with the policy's decision to roll
    * back where it makes one. Later breaches are not stored.
    */
-  breach(
-    breach: { readonly at: string; readonly text: string },
-    post: ThreadPost,
-    rollBackBecause: string | undefined,
-  ): Promise<void>
+  breach(breach: Breach, post: ThreadPost, rollBackBecause: string | undefined): Promise<void>
   /** Reads the watch as it is now, with what people decided meanwhile. */
   state(): Promise<RunWatch | undefined>
   addLogs(counts: LogCounts): Promise<void>

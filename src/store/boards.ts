@@ -17,6 +17,8 @@ export interface BoardState {
   readonly isRetryDue: boolean
 }
 
+type Output = Extract<ThreadPost, { kind: 'output' }>
+
 export interface WaitingPost {
   readonly id: number
   readonly post: ThreadPost
@@ -128,11 +130,24 @@ export class BoardStore {
    */
   async sinceLastPost(run: number): Promise<number | undefined> {
     const { rows } = await this.#db.query<{ ms: string | null }>(
-      'select extract(epoch from now() - max(posted_at)) * 1000 as ms from purser.posts where run = $1',
+      `select extract(epoch from now() - max(posted_at)) * 1000 as ms from purser.posts
+       where run = $1 and not coalesce((post ->> 'quiet')::boolean, false)`,
       [run],
     )
     const ms = rows[0]?.ms ?? undefined
     return ms === undefined ? undefined : Number(ms)
+  }
+
+  /** Reads what commands have printed and pods have logged, in order: the report has all of it, and none of it twice. */
+  async outputs(run: number): Promise<readonly Output[]> {
+    const { rows } = await this.#db.query<{ post: Output }>(
+      `select post from purser.posts where run = $1 and post ->> 'kind' = 'output' order by id`,
+      [run],
+    )
+    const outputs = rows.map(({ post }) => post)
+    const kept = new Set(outputs.filter(({ quiet }) => quiet === true).map(({ title }) => title))
+    // Of a command that failed the thread was told the end, which is among what is kept of it.
+    return outputs.filter(({ quiet, title }) => quiet === true || !kept.has(title))
   }
 
   async posted(posts: readonly number[]): Promise<void> {

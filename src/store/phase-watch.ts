@@ -1,6 +1,6 @@
 import type { ThreadPost } from '../model/post.ts'
 import type { LogCounts } from '../model/watch.ts'
-import type { RunWatch } from '../model/run.ts'
+import type { Breach, RunWatch } from '../model/run.ts'
 import { clip } from '../outside-text/cut.ts'
 import type { Sql } from './database.ts'
 import type { Fence } from './fence.ts'
@@ -28,11 +28,7 @@ export function phaseWatch({ claim, read, mask, auditKeys, write }: Fence) {
     })
   return {
     begin: (began: Date, ends: Date) => shown((sql) => beginWatch(sql, key, began, ends)),
-    breach: (
-      breach: { readonly at: string; readonly text: string },
-      post: ThreadPost,
-      rollBackBecause: string | undefined,
-    ): Promise<void> =>
+    breach: (breach: Breach, post: ThreadPost, rollBackBecause: string | undefined): Promise<void> =>
       shown(async (sql) => {
         const first = await recordBreach(sql, key, mask(breach))
         if (!first) return

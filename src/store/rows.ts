@@ -2,6 +2,7 @@ import type { Sql } from './database.ts'
 import { UnknownRun } from '../model/errors.ts'
 import type {
   Approval,
+  Breach,
   Failure,
   PhaseState,
   PhaseStatus,
@@ -55,7 +56,7 @@ interface WatchRow {
   attempt: number
   began_at: string
   ends_at: string
-  breach: { at: string; text: string } | null
+  breach: Breach | null
   decision: WatchDecision | null
   decided_by: string | null
   decided_at: string | null

@@ -161,7 +161,7 @@ export class RunStore {
     )
     const decided =
       event.type === 'approved' || event.type === 'rejected'
-        ? { approval: await insertDecision(sql, run, event, told.reason) }
+        ? { approval: await insertDecision(sql, run, event, told.decisionReason) }
         : {}
     await storeTransition(sql, run, next, told)
     if (next.status === 'succeeded' && told.lock !== undefined) await leaveLock(sql, this.#db, run, told.lock)

@@ -22,6 +22,8 @@ export interface Alongside {
   readonly approvalsNeeded?: number
   readonly posts?: readonly ThreadPost[]
   readonly reason?: string | undefined
+  /** Why a person decided so; it is kept with the decision, as `reason` is why the run was asked for. */
+  readonly decisionReason?: string | undefined
   /** The lock that a success leaves. */
   readonly lock?: LeftLock
 }
@@ -123,6 +125,6 @@ export async function storeTransition(
 
 export function auditText(event: RunEvent, alongside: Alongside): string {
   const phase = 'phase' in event ? `${event.phase}: ` : ''
-  const about = alongside.failure?.message ?? alongside.line ?? alongside.reason ?? ''
+  const about = alongside.failure?.message ?? alongside.line ?? alongside.decisionReason ?? alongside.reason ?? ''
   return `${phase}${about}`.trim()
 }

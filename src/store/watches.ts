@@ -1,6 +1,6 @@
 import { type AuditWriter, recordAudit } from './audit.ts'
 import { TransitionRefused } from '../model/errors.ts'
-import type { LogGroup, Run, WatchDecision } from '../model/run.ts'
+import type { Breach, LogGroup, Run, WatchDecision } from '../model/run.ts'
 import { loadRun } from './rows.ts'
 import { insertPost } from './posts.ts'
 import type { Sql, StateDatabase } from './database.ts'
@@ -25,7 +25,7 @@ export async function beginWatch(sql: Sql, { run, attempt }: WatchKey, began: Da
 }
 
 /** Stores the first breach of a watch; false when there was one. */
-export async function recordBreach(sql: Sql, { run, attempt }: WatchKey, breach: { at: string; text: string }) {
+export async function recordBreach(sql: Sql, { run, attempt }: WatchKey, breach: Breach) {
   const { rowCount } = await sql.query(
     'update purser.watches set breach = $3 where run = $1 and attempt = $2 and breach is null',
     [run, attempt, JSON.stringify(breach)],

@@ -37,7 +37,7 @@ describe('a rollback by break-glass', () => {
   it('says in its dialog that nobody is asked, and wants a reason', async () => {
     const run = await failedWithEffects()
     const view = await dialogOf(run, strict())
-    expect(JSON.stringify(view.blocks)).toContain('Break-glass: nobody is asked for approval.')
+    expect(JSON.stringify(view.blocks)).toContain('Break-glass: no approval.')
     expect(view.blocks.find((block) => block.block_id === 'reason')).toMatchObject({ optional: false })
     const context = strict()
     await changesNothing(async () => {

@@ -1,11 +1,22 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { approve, cancel, leave, reject, retry } from '../../src/commands/decide.ts'
+import { approve, cancel, confirmReject, leave, openRejectDialog, retry } from '../../src/commands/decide.ts'
 import type { Caller, CommandContext } from '../../src/commands/command-context.ts'
 import { history } from '../../src/commands/history.ts'
 import { status } from '../../src/commands/status.ts'
 import { CommandRefused } from '../../src/commands/guards.ts'
 import { knownSecret, openStores, type TestStores } from '../store/stores.ts'
-import { alex, approves, commandContexts, configWith, dana, deploys, said, sam, ticketOf } from './command-context.ts'
+import {
+  alex,
+  approves,
+  commandContexts,
+  configWith,
+  dana,
+  deploys,
+  filled,
+  said,
+  sam,
+  ticketOf,
+} from './command-context.ts'
 
 let stores: TestStores
 beforeAll(async () => {
@@ -134,9 +145,38 @@ describe('other decisions', () => {
   it('the person who asked may take a run back, a stranger may not reject it', async () => {
     const context = openContext()
     const run = await stores.waiting()
-    expect(await said(context, sam, () => reject(sam, ticketOf(run), context))).toContain("You can't approve")
-    expect(await said(context, dana, () => reject(dana, ticketOf(run), context))).toBe('')
-    expect((await stores.runs.get(run.number)).status).toBe('rejected')
+    expect(await said(context, sam, () => openRejectDialog(sam, ticketOf(run), context))).toContain("You can't approve")
+    const { private_metadata: metadata = '' } = await filled(await openRejectDialog(dana, ticketOf(run), context))
+    const as = (user: string, reason?: string) =>
+      said(context, { user, channel: 'CDEPLOYS' }, () =>
+        confirmReject({ user, metadata, value: () => reason }, context),
+      )
+    expect(await as('USAM')).toContain("You can't approve")
+    expect(await as('UDANA', ' not on a Friday ')).toBe('')
+    const rejected = await stores.runs.get(run.number)
+    expect(rejected).toMatchObject({
+      status: 'rejected',
+      reason: undefined,
+      approvals: [{ user: 'UDANA', decision: 'rejected', reason: 'not on a Friday' }],
+    })
+    expect((await stores.boards.waiting(run.number)).at(-2)?.post).toMatchObject({
+      kind: 'decision',
+      decision: 'rejected',
+      reason: 'not on a Friday',
+    })
+    // A second press, and a dialog that was still open, change nothing.
+    expect(await as('UDANA', 'again')).not.toBe('')
+    expect(await said(context, dana, () => openRejectDialog(dana, ticketOf(run), context))).toContain('rejected')
+    expect((await stores.runs.get(run.number)).approvals).toHaveLength(1)
+  })
+
+  it('a rejection needs no reason', async () => {
+    const context = openContext()
+    const run = await stores.waiting()
+    const { private_metadata: metadata = '' } = await filled(await openRejectDialog(alex, ticketOf(run), context))
+    await said(context, alex, () => confirmReject({ user: 'UALEX', metadata, value: () => undefined }, context))
+    const [rejection] = (await stores.runs.get(run.number)).approvals
+    expect(rejection).toMatchObject({ decision: 'rejected', reason: undefined })
   })
 
   it('a retry without number takes the newest failed run; Sam may not', async () => {

@@ -134,7 +134,7 @@ describe('a button that mends something', () => {
     if (cause === undefined) throw new Error('the example has a cause')
     const run = await diagnosed(context, { ...example.diagnosis, causes: [cause] })
     await changesNothing(async () => {
-      expect(await presses(dana, run, 'deploy', context)).toContain('Reading the tags')
+      expect(await presses(dana, run, 'deploy', context)).toContain('Reading the version tags')
       expect(await presses(alex, run, 'deploy', context)).toContain("You can't start")
     })
   })

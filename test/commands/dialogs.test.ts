@@ -35,7 +35,7 @@ describe('a deploy without a version', () => {
   it('opens a dialog at once, and fills in the tags that are versions, newest first, with dates', async () => {
     const context = openContext({ now: () => new Date('2026-01-05T14:00:00Z') })
     const answer = await openDeployDialog(dana, nothing, context)
-    expect(answer.kind === 'open' && shown(answer.view.blocks)).toContain('Reading the tags')
+    expect(answer.kind === 'open' && shown(answer.view.blocks)).toContain('Reading the version tags')
     const seen = shown((await opened(answer)).blocks)
     expect(seen.indexOf('v1.2.0')).toBeLessThan(seen.indexOf('v1.1.0'))
     expect(seen).toContain('2026-01-05, 4h ago')
@@ -71,13 +71,13 @@ describe('a deploy without a version', () => {
   it('says so when the repository has no version', async () => {
     const view = await opened(await openDeployDialog(dana, nothing, openContext({ versions: async () => [] })))
     expect(view.submit).toBeUndefined()
-    expect(shown(view.blocks)).toContain('no tag that looks like a version')
+    expect(shown(view.blocks)).toContain('no version tags')
   })
 
   it('offers a hundred of many tags and says how to take another', async () => {
     const versions = Array.from({ length: 230 }, (_, at) => ({ name: `v1.${230 - at}.0`, createdAt: 'unknown' }))
     const view = await opened(await openDeployDialog(dana, nothing, openContext({ versions: async () => versions })))
-    expect(shown(view.blocks)).toContain('The newest 100 of 230 tags; any other: `/billing deploy VERSION`')
+    expect(shown(view.blocks)).toContain('The newest 100 of 230 tags. For any other, type `/billing deploy VERSION`.')
   })
 })
 

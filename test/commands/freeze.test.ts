@@ -115,7 +115,7 @@ describe('in a freeze', () => {
   it('the dialog asks why, and takes no deploy without a reason', async () => {
     const context = frozen({ approvers: ['UALEX', 'UDANA', 'UOLA'] })
     const view = await filled(await openDeployDialog(dana, { dryRun: false }, context))
-    expect(JSON.stringify(view.blocks)).toContain('Why in spite of the freeze')
+    expect(JSON.stringify(view.blocks)).toContain('Why override the freeze?')
     const confirm = (why: string | undefined) =>
       said(context, dana, () =>
         confirmDeploy(

@@ -69,8 +69,8 @@ describe('a restore', () => {
       expect(filled).toContain(file)
       expect(filled).toContain('public.customers: 140 now, 100 in the backup (40 more now)')
       expect(filled).not.toContain('public.plans:')
-      expect(filled).toContain('restoring took 12s')
-      expect(filled).toContain('2 other people have to approve it')
+      expect(filled).toContain('Restore-tested: 12s')
+      expect(filled).toContain('2 other people must approve the plan')
     })
     expect(audit).toEqual([])
   })
@@ -125,12 +125,12 @@ describe('a restore', () => {
     const said = async (way: RestoreStrategy) =>
       (await dialog(openContext({ ...counting, restoreStrategy: async () => way }))).filled
     const inPlace = await said({ kind: 'in-place', why: "purser isn't allowed to create databases (CREATEDB)" })
-    expect(inPlace).toContain('In place, with a long downtime')
+    expect(inPlace).toContain('long, in place (')
     expect(inPlace).toContain("purser isn't allowed to create databases")
-    expect(inPlace).toContain('restoring took 12s, and that is part of the downtime')
+    expect(inPlace).toContain('Restore-tested: 12s, part of the downtime')
     expect(inPlace).not.toContain('two names are swapped')
     const none = await said({ kind: 'none', why: 'no swap (…), and not in place (purser does not own public.a)' })
-    expect(none).toContain('It cannot be restored here as things are')
+    expect(none).toContain("Can't be restored here right now")
   })
 
   it('that ended without an effect leaves its database to be dropped, once; one that swapped does not', async () => {
@@ -170,21 +170,21 @@ describe('a restore', () => {
       backups(dana, undefined, openContext({ keptDatabases })),
     )
     expect(answer).toMatch(
-      /app_before_2.*12(\.0)? MB.*what served before restore \*?#2\*?.*drop database \\?"app_before_2/,
+      /app_before_2.*12(\.0)? MB.*the data before restore \*?#2\*?.*drop database \\?"app_before_2/,
     )
     const away: CommandContext['keptDatabases'] = async () => Promise.reject(new Error('away'))
     expect(
       await said(openContext(), dana, () => backups(dana, undefined, openContext({ keptDatabases: away }))),
-    ).toContain('The server could not be asked')
+    ).toContain("Couldn't check the server for databases")
   })
 
   it('offers no backup whose files have been removed', async () => {
     const context = openContext(counting)
     expect(await said(context, sam, () => backups(sam, undefined, context))).toMatch(
-      /#1.*run1\.dump.*test restore took 12s/,
+      /#1.*run1\.dump.*restore-tested in 12s/,
     )
     await stores.pool.query('update purser.backups set removed_at = now()')
-    expect(await said(context, sam, () => backups(sam, undefined, context))).toContain('There is no backup')
+    expect(await said(context, sam, () => backups(sam, undefined, context))).toContain('No backups of production yet')
     expect(await said(context, dana, () => openRestoreDialog(dana, command(), context))).toContain(
       'No backup of production.',
     )

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { reject, retry } from '../../src/commands/decide.ts'
+import { openRejectDialog, retry } from '../../src/commands/decide.ts'
 import { lock, unlock } from '../../src/commands/lock.ts'
 import { verify } from '../../src/commands/verify.ts'
 import { confirmRollback, openRollbackDialog } from '../../src/commands/rollback.ts'
@@ -217,7 +217,9 @@ describe('a locked environment', () => {
     expect(await deploys(dana, 'v1.2.0 --dry-run', context)).toBe('')
     expect(await deploys(dana, 'v1.2.0 staging', context)).toBe('')
     expect(await said(context, sam, () => verify(sam, undefined, context))).toBe('')
-    expect(await said(context, alex, () => reject(alex, ticketOf(waiting), context))).toBe('')
+    expect(await said(context, alex, () => openRejectDialog(alex, ticketOf(waiting), context))).toContain(
+      'reject_dialog',
+    )
   })
 
   it('is locked once, by those who may, and opened again', async () => {

@@ -35,7 +35,7 @@ describe('the rollback dialog', () => {
   it('opens at once without a way to confirm, and says that it looks at the cluster', async () => {
     const { opened } = await dialog(await failedWithEffects(), {})
     if (opened.kind !== 'open') throw new Error('no dialog')
-    expect(JSON.stringify(opened.view.blocks)).toContain('Looking at the cluster')
+    expect(JSON.stringify(opened.view.blocks)).toContain('Asking the cluster')
     expect(opened.view.submit).toBeUndefined()
   })
 
@@ -47,8 +47,9 @@ describe('the rollback dialog', () => {
     const former = revisionSeen(1, 'v1.1.0', { serves: true, differences })
     const run = await failedWithEffects()
     const seen = await dialog(run, { revisions: [running.revisions[0]!, former] })
-    expect(seen.text).toContain('revision 1: v1.1.0, valuecanvas/api:v1.1.0, made 3d ago, still serves')
-    expect(seen.text).toContain('instead of v1.2.0, valuecanvas/api:v1.2.0')
+    expect(seen.text).toContain(
+      'Production will run v1.1.0 instead of v1.2.0 (revision 1, created 3d ago, still serves)',
+    )
     for (const line of differences) expect(seen.text).toContain(line)
     expect(seen.submit).toBe('Roll back')
     // What was shown is what the rollback is bound to, and what its plan says.
@@ -62,7 +63,7 @@ describe('the rollback dialog', () => {
   it('says plainly that there is no previous revision, or that it never became healthy', async () => {
     const run = await failedWithEffects()
     const alone = await dialog(run, { revisions: [running.revisions[0]!], revisionHistoryLimit: 0 })
-    expect(alone.text).toContain('There is no previous revision in the cluster (revisionHistoryLimit is 0)')
+    expect(alone.text).toContain('The cluster has no previous revision (revisionHistoryLimit is 0)')
     expect(alone.submit).toBe('Roll back')
     await stores.pool.query(`update purser.effects set "before" = "before" || '{"proven": false}' where kind = 'image'`)
     const failed = revisionSeen(1, 'v1.1.0')
@@ -73,7 +74,7 @@ describe('the rollback dialog', () => {
   it('still works when the cluster cannot be asked, and says so', async () => {
     const run = await failedWithEffects()
     const blind = await dialog(run, new Error('connection refused'))
-    expect(blind.text).toMatch(/The cluster could not be asked what will run.*\n.*looks before it changes anything/)
+    expect(blind.text).toMatch(/Couldn't ask the cluster what will run.*\n.*checks first/)
     expect(
       await said(blind.context, dana, () => confirmRollback('UDANA', blind.metadata, undefined, blind.context)),
     ).toBe('')
@@ -147,7 +148,9 @@ describe('a rollback to a chosen revision', () => {
   it('goes there, bound to the ReplicaSet: its number may move', async () => {
     const seen = await choosing(1)
     expect(seen.text).toContain('Deployment valuecanvas-api: back to v1.1.0 (revision 1)')
-    expect(seen.text).toContain('revision 1: v1.1.0, valuecanvas/api:v1.1.0, made 3d ago, was healthy')
+    expect(seen.text).toContain(
+      'Production will run v1.1.0 instead of v1.2.0 (revision 1, created 3d ago, was healthy)',
+    )
     expect(JSON.parse(seen.metadata)).toMatchObject({ rollbackTarget: { to: { replicaSet: { uid: 'uid-1' } } } })
     expect(seen.submit).toBe('Roll back')
   })

@@ -162,6 +162,7 @@ const dialogNeeds: Readonly<Record<string, Needed>> = {
   [viewIds.restore]: 'deploy',
   [viewIds.diagnose]: 'view',
   [viewIds.lock]: 'deploy',
+  [viewIds.reject]: 'approve',
 }
 
 /** Every remedy is approved by whoever may approve. */
@@ -303,6 +304,7 @@ describe.each(Object.entries(insiders))('%s', (name, user) => {
     expect(await door.does(opensHome({ user }))).toEqual([])
     const [home = ''] = door.homes
     expect(home).toContain('v7.7.7')
+    expect(home.includes('Waiting for you')).toBe(mayDo.approve)
     for (const [id, needs] of Object.entries(homeNeeds).filter(([key]) => home.includes(`"${key}"`)))
       expect(mayDo[needs], id).toBe(true)
   })
@@ -334,7 +336,7 @@ it('whoever is no viewer, where there are viewers, sees nothing and begins no lo
       expect(answer, act.name).not.toMatch(facts)
     }
     await watched.does(opensHome({ user: insiders.sam }))
-    expect(watched.homes.join()).toContain('There is no environment here that you may see')
+    expect(watched.homes.join()).toContain("There's no environment you can see.")
     expect(watched.homes.join()).not.toMatch(facts)
   })
   expect(audit).toHaveLength(looks.length)
@@ -389,7 +391,7 @@ describe('in App Home', () => {
     await viewing.close()
     const plain = await openFrontDoor(contextOf({ directory, config: configWith(list) }))
     await plain.does(opensHome({ user: nora }))
-    expect(plain.homes.join()).toContain('There is no environment here that you may see')
+    expect(plain.homes.join()).toContain("There's no environment you can see.")
     expect(plain.homes.join()).not.toMatch(facts)
     await plain.close()
   })

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { reject } from '../../src/commands/decide.ts'
+import { confirmReject } from '../../src/commands/decide.ts'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import { PhaseExecutor } from '../../src/jobs/executor.ts'
 import { reconcile } from '../../src/jobs/reconciler.ts'
 import type { World } from '../../src/runbook/world.ts'
-import { alex, commandContexts, said, ticketOf } from '../commands/command-context.ts'
+import { alex, commandContexts, said } from '../commands/command-context.ts'
 import { openStores, type TestStores } from '../store/stores.ts'
 
 let stores: TestStores
@@ -56,7 +56,9 @@ it('the log has the audit head of a run that ends in a phase', async () => {
 it('the log has the audit head of a run that a person ends', async () => {
   const run = await stores.waiting()
   const context = openContext({ log })
-  expect(await said(context, alex, () => reject(alex, ticketOf(run), context))).toBe('')
+  const metadata = JSON.stringify({ run: run.number, channel: alex.channel })
+  const dialog = { user: alex.user, metadata, value: () => undefined }
+  expect(await said(context, alex, () => confirmReject(dialog, context))).toBe('')
   await expectHead(run.number)
 })
 

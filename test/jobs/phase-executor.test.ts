@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
+import type { DeploymentState } from '../../src/adapters/kubernetes/deployments/port.ts'
 import { PhaseExecutor } from '../../src/jobs/executor.ts'
 import { PlanOutdated } from '../../src/runbook/errors.ts'
 import type { Phase } from '../../src/runbook/phase.ts'
 import type { World } from '../../src/runbook/world.ts'
 import type { PhaseName } from '../../src/model/kinds.ts'
+import { worldOf } from '../runbook/phase-context.ts'
 import { openStores, type TestStores } from '../store/stores.ts'
 
 let stores: TestStores
@@ -20,13 +22,19 @@ const dana = { actor: 'UDANA', source: 'CDEPLOYS' }
 const config = parsePurserYaml(readFileSync(new URL('../../purser.yaml', import.meta.url), 'utf8'), 'purser.yaml')
 
 /** Executes one job of `phase` by `act`; what was enqueued after it. */
-async function execute(run: number, phase: PhaseName, act: Phase, under = config): Promise<readonly string[]> {
+async function execute(
+  run: number,
+  phase: PhaseName,
+  act: Phase,
+  under = config,
+  world = {} as World,
+): Promise<readonly string[]> {
   const enqueued: string[] = []
   const executor = new PhaseExecutor({
     runs: stores.runs,
     phases: stores.phases,
     config: under,
-    worldOf: () => ({}) as World,
+    worldOf: () => world,
     phaseOf: () => act,
     enqueue: async (_, next) => void enqueued.push(next),
     publish: async () => undefined,
@@ -68,6 +76,20 @@ it('a phase that fails leaves its evidence in the state database and calls peopl
   const posts = (await stores.boards.waiting(run.number)).map((it) => it.post)
   expect(posts.at(-2)).toMatchObject({ kind: 'failed', phase: 'preflight', onCall: '[Phone]' })
   expect(posts.at(-1)).toMatchObject({ kind: 'audit_head' })
+})
+
+it('a phase that fails says what serves at that moment, where the cluster answers', async () => {
+  const { run } = await stores.approve(await stores.waiting())
+  const world = worldOf({
+    cluster: {
+      deployment: async () => ({ image: 'valuecanvas/api:v9', replicas: 3, availableReplicas: 2 }) as DeploymentState,
+      currentPods: async () => [],
+    },
+    health: { get: async () => ({ status: 200, milliseconds: 5 }) },
+  })
+  await execute(run.number, 'preflight', () => Promise.reject(new Error('no')), config, world)
+  const { phases } = await stores.runs.get(run.number)
+  expect(phases[1]?.failure).toMatchObject({ message: 'no', serving: { ready: 2, of: 3, health: 200 } })
 })
 
 it('an outdated plan is made again before anything else', async () => {

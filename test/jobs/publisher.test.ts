@@ -23,7 +23,7 @@ it('posts a reminder while the run waits, and none once it was decided', async (
   await publishing.publishAll(run.number)
   await stores.sweeps.remind(await stores.runs.get(run.number), ['U02ALEX00'])
   await publishing.publishAll(run.number)
-  expect(publishing.slack.thread.at(-1)).toContain('still waits for an approval')
+  expect(publishing.slack.thread.at(-1)).toContain('is still waiting for approval')
   const decided = await stores.waiting()
   await publishing.publishAll(decided.number)
   await stores.sweeps.remind(await stores.runs.get(decided.number), ['U02ALEX00'])
@@ -31,7 +31,7 @@ it('posts a reminder while the run waits, and none once it was decided', async (
   await stores.runs.apply(decided.number, { type: 'rejected', by: 'UALEX' }, who)
   publishing.slack.thread.length = 0
   await publishing.publishAll(decided.number)
-  expect(publishing.slack.thread.join()).not.toContain('still waits for an approval')
+  expect(publishing.slack.thread.join()).not.toContain('is still waiting for approval')
   expect(await stores.boards.waiting(decided.number)).toEqual([])
 })
 
@@ -45,10 +45,8 @@ it('posts a verification without charts where Slack takes none, and says the sam
   await stores.runs.post(claim.run, { kind: 'verification', verification })
   publishing.slack.refusals.push(new SlackTrouble('invalid_blocks', 'posting to CDEPLOYS: Slack says invalid_blocks'))
   await publishing.publishAll(claim.run)
-  expect(
-    publishing.slack.thread.filter((text) => text.includes('Webhooks processed: 0 at first, 9 at last')),
-  ).toHaveLength(1)
-  expect(publishing.slack.blocks.at(-1)).toContain('Webhooks processed: 0 at first')
+  expect(publishing.slack.thread.filter((text) => text.includes('Webhooks processed: from 0 to 9'))).toHaveLength(1)
+  expect(publishing.slack.blocks.at(-1)).toContain('Webhooks processed: from 0 to 9')
   expect(publishing.slack.blocks.at(-1)).not.toContain('data_visualization')
 })
 
@@ -201,5 +199,34 @@ describe('the thread', () => {
     await stores.phases.post(claim, { kind: 'report', fileName: 'run-1-v1.2.0.md' })
     await publishing.publishAll(claim.run)
     expect(publishing.slack.thread).toEqual([expect.stringMatching(/^run-1-v1\.2\.0\.md: # .*v1\.2\.0/)])
+  })
+
+  it('gets the report and what the verification came to as one message', async () => {
+    const claim = await publishing.published()
+    await stores.phases.post(claim, { kind: 'report', fileName: 'run-1.md', verification })
+    await publishing.publishAll(claim.run)
+    expect(publishing.slack.thread).toEqual([
+      expect.stringMatching(/^run-1\.md: # [^\n]*\nVerification of production: 1 of 10 checks failed, 9 passed\./),
+    ])
+  })
+
+  it('is told what the verification came to also where Slack takes no file', async () => {
+    const claim = await publishing.published()
+    await stores.phases.post(claim, { kind: 'report', fileName: 'run-1.md', verification })
+    publishing.slack.refuses = ({ text }) =>
+      text === 'run-1.md' ? new SlackTrouble('invalid_blocks', 'uploading run-1.md') : undefined
+    await publishing.publishAll(claim.run)
+    expect(publishing.slack.thread).toEqual([expect.stringContaining('Verification of production: 1 of 10 checks')])
+    expect(await stores.boards.waiting(claim.run)).toEqual([])
+  })
+
+  it('is spared what commands print as long as all goes well; the report has it', async () => {
+    const claim = await publishing.published()
+    const quiet = { kind: 'output', title: 'billing tests', lines: ['ok 1 - a plan has a price'], quiet: true } as const
+    await stores.phases.post(claim, quiet)
+    await stores.phases.post(claim, note('one'))
+    expect(await publishing.publish(claim.run)).toBeUndefined()
+    expect(publishing.slack.thread).toEqual(['one'])
+    expect(await stores.boards.outputs(claim.run)).toEqual([quiet])
   })
 })

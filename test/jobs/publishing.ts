@@ -29,9 +29,10 @@ export class Slack implements Chat {
     this.boards.push(wholeOf(message))
   }
 
-  async uploadText(_: unknown, file: { readonly name: string; readonly content: string }) {
+  async uploadText(_: unknown, file: { readonly name: string; readonly content: string; readonly comment?: string }) {
     this.#refuse({ text: file.name }, 'post')
-    this.thread.push(`${file.name}: ${file.content.split('\n')[0]}`)
+    const comment = file.comment === undefined ? '' : `\n${file.comment}`
+    this.thread.push(`${file.name}: ${file.content.split('\n')[0]}${comment}`)
   }
 
   permalink = async () => undefined

@@ -64,7 +64,7 @@ describe('a board that Slack does not take', () => {
     const run = await stores.waiting()
     publishing.slack.refuses = (message) => (has(message, 'rich_text') ? refusal(code) : undefined)
     await publishing.publishAll(run.number)
-    expect(publishing.slack.boards.at(-1)).toContain('Waiting for approval')
+    expect(publishing.slack.boards.at(-1)).toContain('waiting for approval')
     expect(publishing.slack.boards.at(-1)).toContain('"action_id":"approve"')
     expect(await stores.boards.refusals(['production'])).toMatchObject([
       { run: run.number, refusal: { code, of: 'message' } },
@@ -75,7 +75,7 @@ describe('a board that Slack does not take', () => {
     const run = await stores.waiting()
     publishing.slack.refuses = ({ blocks }) => (blocks === undefined ? undefined : refusal('invalid_blocks'))
     await publishing.publishAll(run.number)
-    expect(publishing.slack.boards.at(-1)).toContain('Waiting for approval')
+    expect(publishing.slack.boards.at(-1)).toContain('waiting for approval')
   })
 
   it('says, decision by decision, how the run stands while a fault lasts, and is whole again after it', async () => {
@@ -85,7 +85,7 @@ describe('a board that Slack does not take', () => {
     await stores.phases.post(claim, failure)
     await stores.phases.finish(claim, { type: 'phase_failed', phase: 'migrate' }, {})
     await publishing.publishAll(claim.run)
-    expect(publishing.slack.boards.at(-1)).toContain('Failed')
+    expect(publishing.slack.boards.at(-1)).toContain('failed at')
     expect(publishing.slack.boards.at(-1)).toContain('retry_phase')
     expect(publishing.slack.boards.at(-1)).not.toContain('"header"')
     const [told] = await stores.boards.refusals(['production'])
@@ -129,7 +129,7 @@ describe('a board that Slack does not take', () => {
     publishing.slack.refuses = () => undefined
     await publishing.pausePasses(15)
     await publishing.publishAll(claim.run)
-    expect(publishing.slack.boards.at(-1)).toContain('Failed')
+    expect(publishing.slack.boards.at(-1)).toContain('failed at')
   })
 
   it('is offered from where it was taken, not from the top with every edit', async () => {
@@ -201,7 +201,7 @@ describe('a channel in which nothing can be said', () => {
     await publishing.pausePasses()
     expect(await stores.sweeps.unpublished()).toEqual([claim.run])
     await publishing.publishAll(claim.run)
-    expect(publishing.slack.boards.at(-1)).toContain('Failed')
+    expect(publishing.slack.boards.at(-1)).toContain('failed at')
     expect(publishing.slack.thread[0]).toContain('<!subteam^S01ONCALL>')
     expect(publishing.slack.thread).toContain('one')
     expect(await stores.boards.refusals(['production'])).toEqual([])
@@ -251,7 +251,7 @@ describe('a post that Slack does not take', () => {
 
   it('and calls people is never lost', async () => {
     const claim = await publishing.published()
-    publishing.slack.refuses = ({ text }) => (text.includes('rule was broken') ? refusal('invalid_blocks') : undefined)
+    publishing.slack.refuses = ({ text }) => (text.includes('at most 0') ? refusal('invalid_blocks') : undefined)
     await stores.phases.post(claim, breach)
     await publishing.publish(claim.run)
     expect(publishing.slack.thread).toEqual([])
@@ -278,9 +278,9 @@ describe('a message that Purser itself cannot draw', () => {
     ])
     await stores.runs.post(run.number, { kind: 'plan' })
     await publishing.publishAll(run.number)
-    expect(publishing.slack.boards.at(-1)).toContain('could not be drawn')
+    expect(publishing.slack.boards.at(-1)).toContain("couldn't be shown")
     expect(publishing.slack.boards.at(-1)).toContain('approve')
-    expect(publishing.slack.thread.join()).toContain('could not be drawn')
+    expect(publishing.slack.thread.join()).toContain("couldn't be shown")
   })
 })
 

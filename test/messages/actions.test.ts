@@ -3,6 +3,7 @@ import { actionIds, buttonsFor, readTicket, ticket } from '../../src/messages/bo
 import { can, type RunEventType } from '../../src/model/lifecycle.ts'
 import type { Run } from '../../src/model/run.ts'
 import * as example from './example-runs.ts'
+import * as state from './example-states.ts'
 
 const { examples, now } = example
 const tomorrow = new Date(now.getTime() + 24 * 3_600_000)
@@ -15,30 +16,30 @@ function labels(run: Run, until: Date | undefined = tomorrow): string {
 
 describe('buttons', () => {
   it.each([
-    ['planning', 'Cancel'],
-    ['waiting', 'Approve (primary), Reject (danger), Details'],
-    ['executing', 'Cancel (danger), Details'],
+    ['planning', 'Cancel run'],
+    ['waiting', 'Approve (primary), Reject…, Details'],
+    ['executing', 'Cancel run, Details'],
     ['cancelling', ''],
-    ['failed', 'Retry phase (primary), Roll back (danger), Leave it'],
-    ['left', 'Roll back (danger)'],
+    ['failed', 'Retry phase (primary), Roll back… (danger), Leave as is'],
+    ['left', 'Roll back… (danger)'],
     ['planned', 'Details'],
-    ['succeeded', 'Roll back (danger)'],
+    ['succeeded', 'Roll back… (danger)'],
     ['rejected', ''],
     ['expired', ''],
-    ['cancelled', 'Roll back (danger)'],
+    ['cancelled', 'Roll back… (danger)'],
     ['rolled back', ''],
-    ['rollback', 'Cancel (danger), Details'],
-    ['verify', 'Run again'],
-    ['diagnose', 'Resume it (primary), Run it now, Diagnose again'],
-    ['diagnose webhook', 'Deploy again … (primary), Diagnose again'],
+    ['rollback', 'Cancel run, Details'],
+    ['verify', 'Verify again'],
+    ['diagnose', 'Resume CronJob (primary), Run CronJob now, Diagnose again'],
+    ['diagnose webhook', 'Redeploy… (primary), Diagnose again'],
     ['acted on', 'Diagnose again'],
-    ['fixed', 'Run it now, Diagnose again'],
+    ['fixed', 'Run CronJob now, Diagnose again'],
   ])('of a run that is %s: %s', (name, expected) => {
     expect(labels(examples[name] as Run)).toBe(expected)
   })
 
   it('offers no rollback when there is nothing to put back', () => {
-    expect(labels({ ...example.failed, hasEffects: false })).toBe('Retry phase (primary), Leave it')
+    expect(labels({ ...example.failed, hasEffects: false })).toBe('Retry phase (primary), Leave as is')
     expect(labels({ ...example.succeeded, hasEffects: false })).toBe('')
   })
 
@@ -59,7 +60,9 @@ describe('buttons', () => {
   })
 
   it('never rolls back a rollback', () => {
-    expect(labels({ ...example.rollback, status: 'failed', hasEffects: true })).toBe('Retry phase (primary), Leave it')
+    expect(labels({ ...example.rollback, status: 'failed', hasEffects: true })).toBe(
+      'Retry phase (primary), Leave as is',
+    )
   })
 
   it('offers nothing that the lifecycle would refuse', () => {
@@ -78,11 +81,19 @@ describe('buttons', () => {
     }
   })
 
-  it('asks again before what ends or stops a run', () => {
-    const asking = Object.values(examples).flatMap((run) => buttonsFor(run, now, tomorrow))
-    const dangerous = asking.filter((button) => button.style === 'danger' && button.action_id !== actionIds.rollBack)
-    expect(dangerous.length).toBeGreaterThan(0)
-    expect(dangerous.every((button) => button.confirm?.style === 'danger')).toBe(true)
+  it('are red only for what destroys, and ask again before they stop a run', () => {
+    const runs = [...Object.values(examples), state.watched, state.breached]
+    const all = runs.flatMap((run) => buttonsFor(run, now, tomorrow))
+    const red = all.filter((button) => button.style === 'danger' || button.confirm?.style === 'danger')
+    expect(new Set(red.map((button) => button.action_id))).toEqual(new Set([actionIds.rollBack]))
+    const stops = buttonsFor(example.executing, now, tomorrow).filter((it) => it.action_id === actionIds.cancel)
+    expect(stops.map((button) => button.confirm?.confirm?.text)).toEqual(['Cancel run'])
+  })
+
+  it('while monitoring offer one way to stop, not two', () => {
+    expect(labels(state.watched)).toBe('End monitoring now, Details')
+    expect(labels(state.breached)).toBe('Roll back… (danger), Keep monitoring, Stop and fail, Details')
+    expect(labels(state.keptWatching)).toBe('Roll back… (danger), Stop and fail, Details')
   })
 })
 

@@ -266,6 +266,11 @@ export const arbitraryRun: fc.Arbitrary<Run> = fc
 export const arbitraryPost: fc.Arbitrary<ThreadPost> = fc.oneof(
   fc.constant({ kind: 'plan' } as const),
   fc.record({ kind: fc.constant('approval_request' as const), approvers: many(id, 30) }),
+  fc.record({
+    kind: fc.constant('approval_request' as const),
+    approvers: many(id, 30),
+    withPlan: fc.constant(true as const),
+  }),
   fc.record({ kind: fc.constant('reminder' as const), approvers: many(id, 30) }),
   fc.record({
     kind: fc.constant('decision' as const),

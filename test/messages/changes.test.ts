@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { changesChapters, changesInShort, commitLines } from '../../src/messages/plan/changes.ts'
+import { changesChapters, commitLines, commitsInShort } from '../../src/messages/plan/changes.ts'
 import { rendered } from '../../src/messages/plan/plan-sections.ts'
 import type { PlannedChanges } from '../../src/model/planned-changes.ts'
 
@@ -18,32 +18,35 @@ const known: Extract<PlannedChanges, { known: true }> = {
 
 describe('the commits that a plan lists', () => {
   it.each<[PlannedChanges, string]>([
-    [known, '3 new commits; 2 of 212 changed files under service.paths'],
+    [known, '3 commits'],
     [
       { ...known, ahead: 1, behind: 2 },
-      'What runs (aaaaaaa) is not an ancestor: 2 commits only there, 1 only here; 2 of 212 changed files under service.paths',
+      "the running version (aaaaaaa) isn't an ancestor: 2 commits only there, 1 only here",
     ],
-    [
-      { ...known, ahead: 0, behind: 0, files: 0, paths: { matching: 0, matched: [] } },
-      'No new commits: what runs is this commit; 0 of 0 changed files under service.paths',
-    ],
+    [{ ...known, ahead: 0, behind: 0, files: 0, paths: { matching: 0, matched: [] } }, 'the same commit'],
+    [{ known: false, why: 'running_commit_unknown' }, "commits couldn't be listed"],
+  ])('in short: %#', (changes, words) => {
+    expect(commitsInShort(changes)).toBe(words)
+  })
+
+  it.each<[PlannedChanges, string]>([
     [
       { known: false, why: 'not_compared', because: 'comparing what runs with the new version: git exited 128' },
-      'New commits: not known: comparing what runs with the new version: git exited 128',
+      "couldn't be listed: comparing what runs with the new version: git exited 128",
     ],
     [
       { known: false, why: 'running_commit_unknown' },
-      'New commits: not known, because neither the image that runs nor a tag says which commit it is',
+      "couldn't be listed: neither the running image nor a tag says which commit it is",
     ],
     [
       { known: false, why: 'not_in_repository', commit: 'dead'.repeat(10) },
-      'New commits: not known, because the repository has no commit deaddeaddead, which the running image names',
+      "couldn't be listed: the repository has no commit deaddeaddead, which the running image names",
     ],
-  ])('in short: %#', (changes, words) => {
-    expect(changesInShort(changes)).toBe(words)
+  ])('say why they could not be listed: %#', (changes, words) => {
+    expect(changesChapters(changes)).toEqual([{ title: 'New commits', lines: [words] }])
   })
 
-  it('counts what a board has no room for', () => {
+  it('counts what a list has no room for', () => {
     expect(commitLines({ ...known, ahead: 40 }, 2)).toEqual([
       '1111111 Change 1 – Dana',
       '2222222 Change 2 – Dana',
@@ -56,7 +59,7 @@ describe('the commits that a plan lists', () => {
     expect(commits).toMatchObject({
       title: 'New commits (3)',
       lines: expect.arrayContaining([
-        'compared with aaaaaaa, which runs now, as its image says',
+        'compared with aaaaaaa, running now (from its image)',
         '212 files changed',
       ]) as string[],
       link: { label: 'Compare on github.com' },

@@ -25,13 +25,13 @@ describe('the charts of a watch', () => {
       metric('a', { unit: 'per minute' }),
       metric('g', { compare: 'growth' }),
     ])
-    expect(blocks.map((block) => block.title)).toEqual(['Metrics while monitoring', 'Growth while monitoring'])
+    expect(blocks.map((block) => block.title)).toEqual(['Metrics while monitoring', 'Change since start'])
     expect(blocks[0]?.chart.axis_config).toMatchObject({ categories: ['0:00', '0:10'], y_label: 'per minute' })
     expect(blocks.map((block) => block.chart.series[0]?.data.map(({ value }) => value))).toEqual([
       [4, 9],
       [0, 3],
     ])
-    expect(lines[0]).toBe('a: 4 at first, 9 at last, between 4 and 9 (per minute)')
+    expect(lines[0]).toBe('a: from 4 to 9, between 4 and 9 (per minute)')
   })
 
   it('keep the peak of a bucket and repeat the last value over a gap', () => {

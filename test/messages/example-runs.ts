@@ -3,6 +3,7 @@ import { deployPhases } from '../../src/model/phases.ts'
 import type { Diagnosis, Finding } from '../../src/model/diagnosis.ts'
 import type { KeptBackup } from '../../src/model/backup.ts'
 import type { Lock } from '../../src/model/lock.ts'
+import { type Effect, storedEffect } from '../../src/model/effects/effects.ts'
 import type { RestorePlan } from '../../src/model/restore-plan.ts'
 import { releasedIn } from '../../src/model/current-release.ts'
 import type { DeployPlan } from '../../src/model/deploy-plan.ts'
@@ -286,8 +287,9 @@ export const failed = deploy({
     failure: {
       code: 'rollout_stuck',
       message: 'rolling out valuecanvas-api: 0 of 3 pods became ready',
-      hint: 'Read the pod log in the thread, then retry or roll back.',
+      hint: 'Add the module to the image, then deploy again.',
       evidence: ['Error: Cannot find module <./billing>', 'exit code 1'],
+      serving: { version: 'v1.1.0', ready: 3, of: 3, health: 200 },
     },
   }),
 })
@@ -345,7 +347,7 @@ export const restorePlan: RestorePlan = {
   risks: [
     'public.webhook_events: 212 rows written since the backup are lost (18614 now, 18402 in the backup).',
     'public.billing_audit_log: 178 rows written since the backup are lost (9298 now, 9120 in the backup).',
-    'Edited rows go back too. They can\'t be counted.',
+    "Edited rows go back too. They can't be counted.",
   ],
 }
 
@@ -505,6 +507,17 @@ export const fixed = deploy({
   ],
 })
 
+/** What the failed deploy has changed. */
+export const effects: readonly Effect[] = [
+  ...plan.migrations.map(({ file }) => ({ kind: 'migration', target: file, before: { applied: false }, after: null })),
+  {
+    kind: 'image',
+    target: 'valuecanvas-api',
+    before: { image: 'x', replicaSet: null, templateHash: 'x', version: null },
+    after: null,
+  },
+].map((row, id) => storedEffect({ id, run: 42, phase: 'migrate', status: 'applied', at: minutesAgo(4), ...row }))
+
 /** By name, for tables of tests and for the gallery. */
 export const examples: Readonly<Record<string, Run>> = {
   planning,
@@ -521,7 +534,7 @@ export const examples: Readonly<Record<string, Run>> = {
   }),
   expired: deploy({ status: 'expired' }),
   cancelled: { ...executing, status: 'cancelled' },
-  'rolled back': { ...failed, status: 'left', rolledBackBy: 43 },
+  'rolled back': { ...failed, status: 'left', rolledBackBy: 43, hasEffects: false },
   rollback,
   verify,
   restore,
@@ -558,6 +571,7 @@ export const production: HomeEnvironment = {
   channel: 'C01BILLING',
   channels: ['C01BILLING'],
   mayDeploy: true,
+  waitsForYou: [],
   lock: undefined,
   release: releasedIn([succeeded]),
   backups: [backup(42, 12), backup(39, 6 * 24 * 60)],
@@ -582,6 +596,7 @@ export const home: HomeFacts = {
       release: releasedIn([]),
       backups: [],
       open: [linked({ ...waiting, number: 46, environment: 'staging' })],
+      waitsForYou: [46],
       finished: [],
     },
   ],

@@ -21,7 +21,7 @@ function seen(more: Partial<HomeEnvironment> = {}, notes: readonly string[] = []
 describe('App Home', () => {
   it('tells what runs where, since when and by whom', () => {
     expect(seen().text).toContain(
-      '*production* runs `v1.2.0` since 2026-01-05 14:19 UTC: run *#42*, asked for by <@U01DANA00>.',
+      '*production* runs `v1.2.0` since 2026-01-05 14:19 UTC: run *#42*, requested by <@U01DANA00>.',
     )
     expect(seen({ release: releasedIn([]) }).text).toContain('Purser has deployed nothing here yet')
   })
@@ -29,45 +29,58 @@ describe('App Home', () => {
   it('tells that a failed deploy has left its changes there', () => {
     const release = releasedIn([{ ...example.failed, number: 44, version: 'v1.3.0' }, example.succeeded])
     expect(seen({ release }).text).toContain('runs `v1.2.0`')
-    expect(seen({ release }).text).toContain('Run *#44* (`v1.3.0`) failed, and its changes stand.')
+    expect(seen({ release }).text).toMatch(/Run \*#44\* \(`v1\.3\.0`\) failed at .*\. Its changes stay\./)
   })
 
   it('goes back to what stood there once a deploy was rolled back', () => {
     const taken = { ...example.succeeded, rolledBackBy: 43, hasEffects: false }
-    expect(seen({ release: releasedIn([taken]) }).text).toContain('runs `v1.1.0`, which stood there before')
+    expect(seen({ release: releasedIn([taken]) }).text).toContain('runs `v1.1.0` (deployed before Purser)')
   })
 
   it('offers what fits, to those who may', () => {
-    expect(seen().buttons).toBe('Deploy …, Verify, Diagnose …, Roll back …, Lock …')
-    expect(seen({ release: releasedIn([]) }).buttons).toBe('Deploy …, Verify, Diagnose …, Lock …')
-    expect(seen({ lock: example.lock }).buttons).toBe('Verify, Diagnose …, Roll back …, Unlock')
-    expect(seen({ mayDeploy: false }).buttons).toBe('Verify, Diagnose …')
+    expect(seen().buttons).toBe('Deploy…, Verify, Diagnose…, Roll back…, Lock…')
+    expect(seen({ release: releasedIn([]) }).buttons).toBe('Deploy…, Verify, Diagnose…, Lock…')
+    expect(seen({ lock: example.lock }).buttons).toBe('Verify, Diagnose…, Roll back…, Unlock')
+    expect(seen({ mayDeploy: false }).buttons).toBe('Verify, Diagnose…')
   })
 
   it('offers nothing to press to somebody who is in no channel of the environment, and says where that is', () => {
     const { text, buttons } = seen({ channel: undefined })
     expect(buttons).toBe('')
-    expect(text).toContain('Commands are taken in <#C01BILLING>, where you are not.')
+    expect(text).toContain("Use <#C01BILLING> for commands. You aren't a member.")
   })
 
   it('says what could not be found out, and of somebody who may see nothing that it is so', () => {
     expect(seen({}, ['Who is in <#C01BILLING> is not known.']).text).toContain('is not known.')
     const view = homeView({ service: 'valuecanvas-api', environments: [], notes: [] })
     expectSlackTakesView(view)
-    expect(shown(view.blocks)).toContain('There is no environment here that you may see')
+    expect(shown(view.blocks)).toContain("There's no environment you can see.")
     const unsure = homeView({ service: 'valuecanvas-api', environments: [], notes: ['Slack did not tell.'] })
-    expect(shown(unsure.blocks)).toContain('of which it is known that you may see it')
-    expect(shown(view.blocks)).not.toMatch(/Nothing runs|No run|Backups/)
+    expect(shown(unsure.blocks)).toContain('No environment is known to be visible to you.')
+    expect(shown(view.blocks)).not.toMatch(/Nothing running|No run|backup/)
   })
 
-  it('links what runs to its board, and shows locks and backups', () => {
+  it('links what runs to its board, and shows locks and the last backup', () => {
     const { text } = seen({ lock: example.lock })
     expect(text).toContain('*Locked* by <@U02ALEX00>')
     expect(text).toContain('month-end closing')
-    expect(text).toContain('phase 3 of 7: Deploy application code, 2 of 3 pods updated')
-    expect(text).toContain('valuecanvas-run-42.dump')
+    expect(text).toContain('running, 3 of 7* – deploy application code, 2 of 3 pods updated')
+    expect(text).toContain('Last backup 2026-01-05 14:08 UTC, restore-tested · `/billing backups` lists 2')
     const links = JSON.stringify(homeView(home)).match(/"type":"link","url":"[^"]+"/g)
     expect(links?.length).toBe(home.environments.flatMap(({ open, finished }) => [...open, ...finished]).length)
+  })
+
+  it('shows first what waits for people, with a link to it', () => {
+    const text = shown(homeView(home).blocks)
+    const waiting = text.indexOf('Waiting for you')
+    expect(waiting).toBeGreaterThan(0)
+    expect(text.indexOf('waiting for approval')).toBeGreaterThan(waiting)
+    expect(text.indexOf('waiting for approval')).toBeLessThan(text.indexOf('*production*'))
+    expect(seen().text).not.toContain('Waiting for you')
+    const failed = { run: example.failed, link: undefined }
+    expect(seen({ open: [failed], waitsForYou: [42] }).text).toContain('Waiting for you')
+    // What others have to decide is not called so.
+    expect(seen({ open: [failed] }).text).not.toContain('Waiting for you')
   })
 
   it('passes Slack whatever there is', () => {

@@ -29,7 +29,7 @@ describe('the forms in which a message is offered', () => {
   it('of any run and any post are taken as well, and every one has words', () => {
     fc.assert(
       fc.property(arbitraryPost, arbitraryRun, fc.boolean(), (post, run, charted) => {
-        for (const message of [boardMessage(run, view), threadMessage(post, run, charted ? watched : undefined)])
+        for (const message of [boardMessage(run, view), threadMessage(post, run, charted ? { watched } : {})])
           for (const step of ladder(message)) expectSlackTakes(step.message)
       }),
       { numRuns: 60 },

@@ -12,6 +12,7 @@ import { deployView, diagnoseView, lockView } from '../../src/messages/dialogs/a
 import { boardMessage } from '../../src/messages/board/board.ts'
 import {
   detailsView,
+  rejectView,
   rollbackLookingView,
   rollbackRefusedView,
   rollbackView,
@@ -69,7 +70,7 @@ function thread(
   run: Run,
   watched: Watched = state.wholeWell,
 ): Picture {
-  const message = threadMessage(post, run, watched)
+  const message = threadMessage(post, run, { watched, rollback: { now, until: tomorrow } })
   return { kind: 'message', name: `thread-${name}`, title: `Thread: ${title}`, about, message }
 }
 
@@ -190,18 +191,13 @@ export const pictures: readonly Picture[] = [
   }),
   thread(
     'approval',
-    'approval is asked',
-    'A new message, because edits notify nobody.',
-    { kind: 'approval_request', approvers: [example.alex] },
+    'approval is requested, with the whole plan',
+    'A new message, because edits notify nobody. Long parts are folded into the Details dialog, and say so.',
+    { kind: 'approval_request', approvers: [example.alex], withPlan: true },
     waiting,
   ),
-  thread(
-    'plan',
-    'the whole plan',
-    'Long parts are folded into the Details dialog, and say so.',
-    { kind: 'plan' },
-    waiting,
-  ),
+  dialog('reject', 'reject', 'A reason is optional; the board shows it.', rejectView(waiting, '{}')),
+  board('rejected', 'rejected', 'Who rejected it, and why.', example.examples['rejected'] ?? waiting),
   thread('plan-build', 'the plan of a build', 'What is run, from which commit.', { kind: 'plan' }, state.withBuild),
   thread(
     'plan-rotation',
@@ -236,32 +232,27 @@ export const pictures: readonly Picture[] = [
     },
     executing,
   ),
-  board(
-    'running',
-    'running',
-    'Each phase with its time against its budget; when it will be done, from past runs.',
-    executing,
-  ),
+  board('running', 'running', 'What is done, what is under way, and when it will be done.', executing),
   board('late', 'a phase over its budget', 'Said in words, not by colour.', late),
   board('watching', 'monitoring', 'How the metrics move, so far.', lively(state.watched), { watched: state.well }),
   board(
     'breach',
-    'a rule is broken while monitoring',
-    'The watch goes on while people decide.',
+    'monitoring found a problem',
+    'The number is the headline; monitoring continues while people decide.',
     lively(state.breached),
     { watched: state.growing },
   ),
   thread(
     'breach',
-    'a rule is broken',
-    'Those on call are asked once, with the same buttons.',
+    'monitoring found a problem',
+    'The people on call are asked once, with the same buttons.',
     state.breachPost,
     state.breached,
     state.growing,
   ),
   board(
     'breach-kept',
-    'somebody keeps watching',
+    'somebody keeps monitoring',
     'Who decided; rolling back stays possible.',
     lively(state.keptWatching),
     {
@@ -276,7 +267,7 @@ export const pictures: readonly Picture[] = [
   ),
   thread(
     'inconclusive',
-    'criteria after a watch with gaps',
+    'criteria after monitoring with gaps',
     'What was not seen is said, in words and in the charts.',
     { kind: 'verification', verification: state.gapped },
     state.unjudged,
@@ -290,7 +281,15 @@ export const pictures: readonly Picture[] = [
     state.unjudged,
     state.withGaps,
   ),
-  board('failed', 'failed', 'The reason, what stands, and what people can do.', failed),
+  board(
+    'failed',
+    'failed',
+    "What broke in the service's own words, what is up, what changed, and what people can do.",
+    failed,
+    {
+      effects: example.effects,
+    },
+  ),
   thread(
     'failed',
     'what failed',
@@ -300,7 +299,7 @@ export const pictures: readonly Picture[] = [
   ),
   board(
     'left',
-    'left as it is',
+    'left as is',
     'Somebody decided; the rollback is still offered.',
     { ...failed, status: 'left' },
     decided('leave'),
@@ -343,13 +342,8 @@ export const pictures: readonly Picture[] = [
     'What Purser can do about it waits for an approver.',
     example.diagnose,
   ),
-  board(
-    'diagnose-grace-period',
-    'a diagnosis that finds nothing',
-    'What was looked at, and that it is as it should be.',
-    state.healthy,
-  ),
-  board('fix', 'a cause that was mended', 'What was done, and the same diagnosis once more.', example.fixed),
+  board('diagnose-grace-period', 'a diagnosis that finds nothing', 'Every check passed.', state.healthy),
+  board('fix', 'a cause that was fixed', 'What was done, and the same diagnosis once more.', example.fixed),
   dialog(
     'diagnose',
     'diagnose',

@@ -12,11 +12,11 @@ it('shows whoever approves what is disabled, deleted and restarted beside the en
   } as const
   const lines = planChapters({ ...plan, stripe }).find(({ title }) => title === 'Stripe')?.lines ?? []
   for (const what of [
-    'an earlier rotation ends: the service is told the new signing secret only',
-    'endpoint we_old is disabled once the new one serves',
-    'stripe-credentials/webhook-secret.before-run-3 is deleted: nothing needs it any more',
-    'we_older is deleted: nothing needs it any more',
-    'Deployment billing-worker is restarted, because it reads the Secret at its start',
+    'an earlier rotation ends: from now on the service accepts only the new signing secret',
+    'endpoint we_old is disabled once the new one works',
+    'stripe-credentials/webhook-secret.before-run-3 is deleted: no longer needed',
+    'we_older is deleted: no longer needed',
+    'Deployment billing-worker is restarted, because it also reads this Secret',
   ])
     expect(lines).toContain(what)
 })

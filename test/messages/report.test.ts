@@ -12,28 +12,40 @@ describe('the report', () => {
   ]
 
   it('holds approvals, phases against budgets, criteria, counts, metrics and the plan', () => {
-    const report = reportMarkdown(example.succeeded, samples)
-    expect(report).toContain('# Run #42: valuecanvas-api v1.2.0 → production')
+    const report = reportMarkdown(example.succeeded, { samples })
+    expect(report).toContain('# Run #42: v1.2.0 → production')
     expect(report).toContain('| U02ALEX00 | approved | 2026-01-05 14:07 UTC | this plan |')
     expect(report).toContain('| Deploy application code | succeeded | 1m | 10 min | 1 |')
-    expect(report).toContain('| ✓ passed | E2E tests passing | 14 of 14 |')
-    expect(report).toContain('| ✗ failed | Dead letter queue | 4 | – | 0 | 1.2s |')
+    expect(report).toContain('| passed | E2E tests passing | 14 of 14 |')
+    expect(report).toContain('| failed | Dead letter queue | 4 | – | 0 | 1.2 s |')
     expect(report).toContain('| webhooks | 3 | 7 | 12 | 3 |')
     expect(report).toContain('1. Delete CronJob webhook-retry')
   })
 
+  it('holds all that commands have printed, under one title for each', () => {
+    const outputs = [
+      { title: 'billing tests', lines: ['ok 1'] },
+      { title: 'Backup', lines: ['14 tables'] },
+      { title: 'billing tests', lines: ['ok 2'] },
+    ]
+    expect(reportMarkdown(example.succeeded, { samples, outputs })).toContain(
+      '## Logs\n\n### billing tests\n\n```text\nok 1\nok 2\n```\n\n### Backup',
+    )
+    expect(reportMarkdown(example.succeeded, { samples })).not.toContain('## Logs')
+  })
+
   it('holds the head of the audit when it was written', () => {
     const hash = 'ab'.repeat(32)
-    expect(reportMarkdown(example.succeeded, samples, [], { sequence: 512, hash })).toContain(
+    expect(reportMarkdown(example.succeeded, { samples, auditHead: { sequence: 512, hash } })).toContain(
       `- **Audit head when this was written:** 512:${hash}`,
     )
-    expect(reportMarkdown(example.succeeded, samples)).not.toContain('Audit head')
+    expect(reportMarkdown(example.succeeded, { samples })).not.toContain('Audit head')
   })
 
   it('keeps tables and code fences whole whatever stands in them', () => {
     const failure = { code: 'x', message: 'a | b\nc', evidence: ['```', 'still evidence'] }
     const phases = [example.phase('rollout', { status: 'failed', failure })]
-    const report = reportMarkdown({ ...example.failed, phases }, [])
+    const report = reportMarkdown({ ...example.failed, phases }, { samples: [] })
     expect(report).toContain('| a \\| b c |')
     expect(report).toContain('````text\n```\nstill evidence\n````')
   })

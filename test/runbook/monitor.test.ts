@@ -138,7 +138,7 @@ describe('watching a release', () => {
     expect(line).toContain('success criteria met in')
     const criteria = verification?.criteria.map(({ name, verdict }) => `${name} ${verdict}`)
     expect(criteria).toEqual(expect.arrayContaining(['e2e pass', 'logs pass', 'metrics pass']))
-    expect((await stage.posts()).map((it) => it.kind)).toEqual(['verification', 'report'])
+    expect((await stage.posts()).map((it) => it.kind)).toEqual(['report'])
   })
 
   it('that breaks a rule asks once, with evidence and the people on call, and fails at its end', async () => {

@@ -39,9 +39,9 @@ describe('npm run audit -- verify', () => {
     const before = await stores.everything()
     const { code, lines } = await audit(['verify'])
     expect(lines).toEqual([
-      `Looked at ${head?.sequence} events, 1 to ${head?.sequence}: ${head?.sequence} with a key.`,
+      `Checked ${head?.sequence} events, 1 to ${head?.sequence}: ${head?.sequence} with a key.`,
       'Compared 1 run with 1 decision and 0 effects, and 1 anchor.',
-      'Nothing is wrong with what was looked at.',
+      'No problems found.',
       `Head: ${head?.sequence}:${head?.hash}`,
     ])
     expect(code).toBe(0)
@@ -52,14 +52,14 @@ describe('npm run audit -- verify', () => {
     const anchored = (await stores.runs.auditHead())?.sequence
     await stores.create()
     expect((await audit(['verify'])).lines).toContain(
-      `The newest anchor is at event ${anchored}: it would not show if the 1 event after it were cut off.`,
+      `The newest anchor is at event ${anchored}: cutting off the 1 event after it would leave no trace.`,
     )
   })
 
   it('names the first break and ends with 1', async () => {
     await tampering(`update purser.audit_events set actor = 'USAM' where sequence = 4`)
     const { code, lines } = await audit(['verify'])
-    expect(lines).toContain('BROKEN: Event 4 was edited: its hash is not that of what it says now.')
+    expect(lines).toContain("BROKEN: Event 4 was edited: its hash doesn't match its content.")
     expect(code).toBe(1)
   })
 
@@ -83,7 +83,7 @@ describe('npm run audit -- verify', () => {
 
   it('without the key says that it could not look, and calls nothing sound', async () => {
     const { code, lines } = await audit(['verify'], { STATE_DATABASE_URL: stores.url })
-    expect(lines.join('\n')).toMatch(/PURSER_AUDIT_KEY is not set: whoever can write[\s\S]*NOT LOOKED AT: \d+ events/)
+    expect(lines.join('\n')).toMatch(/PURSER_AUDIT_KEY isn't set: anyone who can write[\s\S]*NOT CHECKED: \d+ events/)
     expect(lines.join('\n')).not.toContain('Nothing is wrong')
     expect(code).toBe(2)
   })

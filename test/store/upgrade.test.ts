@@ -81,7 +81,7 @@ describe('its audit', () => {
     [
       'all that came after it is removed',
       'delete from purser.audit_events where format = 2',
-      /Events after event \d+ are missing: it is of the former format/,
+      /Events after event \d+ are missing: it has the previous format/,
     ],
     [
       'an approval of a former run is changed',

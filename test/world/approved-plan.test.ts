@@ -296,7 +296,7 @@ describe('between the plan and its approval', () => {
       // The moved tag is not the image's commit: then there is no plan to approve.
       if ((await statusOf(run)) === 'failed') return world.presses('dana', 'leave')
       await world.waitFor('the question', waiting, 45_000)
-      await world.presses('alex', 'reject')
+      await world.rejects('alex')
       await expect.poll(() => statusOf(run), { timeout: 45_000 }).toBe('rejected')
     },
     270_000,
@@ -331,12 +331,12 @@ describe('whoever approves, by the policy as it is when the run is to start', ()
     await approve(run)
     await world.waitFor(
       'the reason in the thread',
-      () => /The approval of .* no longer counts: they may not approve now/.test(world.threads()),
+      () => /The approval of .* no longer counts: they can't approve now/.test(world.threads()),
       15_000,
     )
     expect(await statusOf(run)).toBe('awaiting_approval')
     expect(await world.state(`select kind from purser.effects where run = ${run}`)).toEqual([])
-    await world.presses('alex', 'reject')
+    await world.rejects('alex')
     await ended(run)
     await restartWith((yaml) => yaml)
   }, 360_000)
@@ -407,8 +407,8 @@ describe('between the approval and a later phase', () => {
     await world.waitFor('the reason in the thread', () => gone.test(world.threads()), 45_000)
     expect(snapshotOf(world)).toEqual(before)
     expect(await world.state(`select kind from purser.effects where run = ${other}`)).toEqual([])
-    await world.waitFor('the plan to make it', () => /the endpoint will be created/.test(board()), 90_000)
-    await world.presses('alex', 'reject')
+    await world.waitFor('the plan to make it', () => /new Stripe endpoint/.test(board()), 90_000)
+    await world.rejects('alex')
     await expect.poll(() => statusOf(other), { timeout: 45_000 }).toBe('rejected')
   }, 270_000)
 })

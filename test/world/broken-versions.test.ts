@@ -44,7 +44,7 @@ describe('a broken version', () => {
     const { board, phases, thread } = await failsAt('v1.3.0-badmigration')
     expect(phases).toEqual(upTo(ok, ok, 'failed'))
     expect(board).toContain('column "amount_total" does not exist')
-    expect(board).toMatch(/\[Retry phase\].*\[Leave it\]/)
+    expect(board).toMatch(/\[Retry phase\].*\[Leave as is\]/)
     expect(thread).toContain('20260201090000_invoice_totals.sql')
     expect(await world.service(`select 1 from purser.migrations where version = '20260201090000'`)).toEqual([])
     // Its first statement had succeeded before the second failed: it is gone too.
@@ -58,7 +58,7 @@ describe('a broken version', () => {
     expect(Date.now() - before).toBeLessThan(40_000)
     expect(phases).toEqual(upTo(ok, ok, ok, 'failed'))
     expect(board).toContain('manifest unknown')
-    expect(board).toMatch(/\[Retry phase\].*\[Roll back\].*\[Leave it\]/)
+    expect(board).toMatch(/\[Retry phase\].*\[Roll back…\].*\[Leave as is\]/)
     expect(thread).toContain('@billing-oncall')
     await rollBack()
   }, 270_000)
@@ -114,7 +114,6 @@ describe('a broken version', () => {
       `restore the earlier backup: /billing restore #${number}, then /billing rollback #${number}`,
     )
     expect(control.openView(people.dana.id)?.['submit']).toBeUndefined()
-    expect(dialog().match(/Nothing was changed/g)).toHaveLength(1)
     await control.closeView(people.dana.id, true)
     const [outcome] = await world.plays('deploy v1.2.0')
     expect(outcome?.ok).toBe(false)

@@ -61,7 +61,7 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
       .first()
       .click()
     await page
-      .getByRole('button', { name: /^Cancel/ })
+      .getByRole('heading', { name: /: running/ })
       .first()
       .waitFor({ timeout: runMs })
     await page.getByText('success criteria are met').first().waitFor({ timeout: runMs })
@@ -88,7 +88,7 @@ describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
       .last()
       .click()
     const dialog = page.getByRole('dialog')
-    await dialog.getByText('This is undone, in this order').waitFor()
+    await dialog.getByText('Rolling back will:').waitFor()
     await dialog.getByLabel(/^Why/).fill('webhooks fail since the deploy')
     expect(await barriers()).toEqual([])
     await dialog.getByRole('button', { name: 'Roll back' }).click()

@@ -39,7 +39,7 @@ describe('a secret in every input', () => {
   it('of a deploy, whose tests and script print secrets', async () => {
     const [outcome] = await world.plays('deploy v1.2.0')
     expect(outcome, world.logs()).toMatchObject({ ok: true })
-    expect(world.threads()).toContain('in-the-tests')
+    expect(await world.printed()).toContain('in-the-tests')
   }, 300_000)
 
   it('of a verification and a diagnosis, with pods, rows and events that tell secrets', async () => {

@@ -50,8 +50,8 @@ describe('when the world has changed since the plan was approved', () => {
     expect(world.sandbox.registry.digestOf('valuecanvas/api', 'v1.2.0')).not.toBe(approvedDigest)
     await world.presses('alex', 'approve')
     await askedAgain(/image tag v1\.2\.0 moved/)
-    await world.presses('alex', 'reject')
-    await world.waitFor('the end', () => board().includes('rejected'))
+    await world.rejects('alex', 'the tag moved')
+    await world.waitFor('the end', () => board().includes('Rejected by @Alex: “the tag moved”'))
   }, 180_000)
 
   it('somebody else changing the deployment stops the run, and it asks again', async () => {
@@ -84,30 +84,28 @@ describe('when the world has changed since the plan was approved', () => {
     }
     await asks(
       '/billing rollback',
-      /revision 2: v1\.1\.0, valuecanvas\/api:v1\.1\.0, made (just now|\d+m ago), was healthy/,
+      /Production will run v1\.1\.0 instead of v1\.2\.0 \(revision 2, created (just now|\d+m ago), was healthy\)/,
     )
-    expect(dialog()).toMatch(
-      /instead of v1\.2\.0.*\n[\s\S]*spec\.containers\[api\]\.image: .* → valuecanvas\/api:v1\.1\.0/,
-    )
+    expect(dialog()).toMatch(/Pod changes\n[\s\S]*spec\.containers\[api\]\.image: .* → valuecanvas\/api:v1\.1\.0/)
     const ours = snapshotOf(world)
     await setImage('valuecanvas/api:v1.1.0', 'kubectl-set')
     // The cluster does not answer while the dialog is confirmed: the run itself must notice.
     world.sandbox.kubernetes.setFault({ concerns: ({ path }) => path.endsWith(deployment), times: 1, latencyMs: 2_000 })
     expect((await control.submitView(people.dana.id)).result).toBe('closed')
-    await world.waitFor('the end', () => / roll back .*: failed/.test(newest()))
+    await world.waitFor('the end', () => /Roll back .*: failed/.test(newest()))
     expect(newest()).toMatch(/kubectl-set changed Deployment valuecanvas-api at \d\d:\d\d UTC after run #2: .*v1\.1\.0/)
     expect(snapshotOf(world)).toEqual({ ...ours, image: 'valuecanvas/api:v1.1.0' })
     expect(await world.state(`select 1 from purser.effects where status = 'undone'`)).toEqual([])
 
     // Asked again, the dialog knows, and offers nothing.
-    await asks('/billing rollback', /kubectl-set changed Deployment[\s\S]*Nothing was changed/)
+    await asks('/billing rollback', /kubectl-set changed Deployment/)
     expect(control.openView(people.dana.id)?.['submit']).toBeUndefined()
     await control.closeView(people.dana.id, true)
     await setImage(ours.image, 'kubectl-set')
     await world.presses('dana', 'retry_phase')
-    await world.waitFor('the end', () => / roll back .*: succeeded/.test(newest()), 270_000)
+    await world.waitFor('the end', () => /Roll back .*: succeeded/.test(newest()), 270_000)
     expect(snapshotOf(world)).toMatchObject({ ...before, endpoints: [{ status: 'disabled' }] })
-    expect((await world.audit()).lines).toContain('Nothing is wrong with what was looked at.')
+    expect((await world.audit()).lines).toContain('No problems found.')
   }, 360_000)
 
   const newest = () => world.seenBy('dana').at(-1) ?? ''

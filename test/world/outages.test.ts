@@ -35,7 +35,7 @@ describe('a deploy during which', () => {
   it('PostgreSQL crashes and comes back goes on and ends well', async () => {
     world = await startTestWorld({ monitorSeconds: 8 })
     const { postgres, stripe } = world.sandbox
-    await deployUntil('Monitor: running')
+    await deployUntil('running, 7 of 7')
     // The service's database is on the same server: an event delivered meanwhile would be an error in its logs, for which a
     // watch rightly fails. Here it is Purser's own database that is tried.
     stripe.setTraffic(0)
@@ -51,7 +51,7 @@ describe('a deploy during which', () => {
     async () => {
       redis = await startTestRedis()
       world = await startTestWorld({ monitorSeconds: 8, redisUrl: redis.url })
-      await deployUntil('Monitor: running')
+      await deployUntil('running, 7 of 7')
       await redis.restart()
       await endsWell()
     },

@@ -73,7 +73,7 @@ describe('what Purser refuses', () => {
     const refused = await world.state(`select actor from purser.audit_events where kind = 'refused'`)
     expect(refused.map((it) => it['actor'])).toEqual(expect.arrayContaining(['U0SAM', 'U0DANA']))
 
-    await world.presses('alex', 'reject')
+    await world.rejects('alex')
     await world.waitFor('the end', () =>
       (world.seenBy('dana').findLast((it) => it.includes('→')) ?? '').includes('rejected'),
     )

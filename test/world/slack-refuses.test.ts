@@ -53,7 +53,7 @@ it('a run whose board cannot be edited is told in its thread, by the status, and
   fault('chat.update', 'msg_blocks_too_long')
   await world.presses('alex', 'approve')
   await expect.poll(async () => (await newest())?.['status'], { timeout: 120_000 }).toBe('failed')
-  await world.waitFor('those on call to be called', () => world.threads().includes('failed in run'))
+  await world.waitFor('those on call to be called', () => world.threads().includes('failed at'))
   // Every edit is refused in every form: the thread tells, and the status says what is wrong with the board.
   await world.types('dana', '/billing status')
   await world.waitFor(

@@ -20,6 +20,10 @@ export interface TestWorld {
   types(who: PersonName, text: string): Promise<void>
   /** Presses a button of the newest board that has it. */
   presses(who: PersonName, action: string): Promise<void>
+  /** Rejects what waits, through the dialog that asks why. */
+  rejects(who: PersonName, reason?: string): Promise<void>
+  /** What commands have printed and pods have logged, of every run: the report has it, and the thread when something failed. */
+  printed(): Promise<string>
   /** What this person sees in #billing-deploys, newest last, as plain text. */
   seenBy(who: PersonName): readonly string[]
   /** Everything in the threads of #billing-deploys. */
@@ -72,6 +76,18 @@ export async function startTestWorld(options: TestWorldOptions = {}): Promise<Te
       const board = seen(who).findLast((message) => JSON.stringify(message.blocks ?? []).includes(`"${action}"`))
       if (board === undefined) throw new Error(`${who} sees no button ${action}`)
       await control.press(people[who].id, channel, board.ts, action)
+    },
+    rejects: async (who, reason = 'not now') => {
+      const { id } = people[who]
+      await world.presses(who, 'reject')
+      await world.waitFor('the reject dialog', () => control.openView(id)?.['callback_id'] === 'reject_dialog', 45_000)
+      await control.submitView(id, { reason: { reason } })
+    },
+    printed: async () => {
+      const [row] = await world.state(
+        `select coalesce(string_agg(post::text, E'\\n'), '') as text from purser.posts where post ->> 'kind' = 'output'`,
+      )
+      return String(row?.['text'])
     },
     seenBy: (who) => seen(who).map((message) => control.plainText(message)),
     threads: () =>

@@ -31,6 +31,7 @@ export function openChat(access: SlackAccess): Chat {
           title: file.title,
           // Slack refuses an upload of no bytes.
           content: file.content === '' ? '\n' : file.content,
+          ...(file.comment === undefined ? {} : { initial_comment: file.comment }),
         })
       }),
 

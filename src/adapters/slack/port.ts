@@ -30,10 +30,10 @@ export interface Chat {
     signal: AbortSignal,
   ): Promise<PostedMessage>
   update(posted: PostedMessage, message: OutgoingMessage, signal: AbortSignal): Promise<void>
-  /** Uploads a text file into the thread. */
+  /** Uploads a text file into the thread, in one message with the comment. */
   uploadText(
     where: { readonly channel: string; readonly threadTs: string },
-    file: { readonly name: string; readonly title: string; readonly content: string },
+    file: { readonly name: string; readonly title: string; readonly content: string; readonly comment?: string },
     signal: AbortSignal,
   ): Promise<void>
   /** Shows a person's App Home. */

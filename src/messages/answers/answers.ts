@@ -12,7 +12,7 @@ import {
   paragraphs,
   words,
 } from '../blocks/message.ts'
-import { chapters, currentPhase, failedPhase, phaseTitle } from '../blocks/chapters.ts'
+import { currentPhase, phaseWords } from '../blocks/chapters.ts'
 import { stateWords, subject } from '../board/status-words.ts'
 import { ago, duration } from '../../text.ts'
 
@@ -132,13 +132,10 @@ function runLine(run: Run): string {
 }
 
 function progress(run: Run, now: Date): string {
-  const failed = failedPhase(run)
-  if (run.status === 'failed' && failed !== undefined) return ` at ${phaseTitle(run, failed.name)}`
   const phase = currentPhase(run)
   if (run.status !== 'executing' || phase === undefined) return ''
-  const all = chapters(run)
   const took = elapsed(run, now)
   const line = phase.line === '' ? '' : `, ${words(phase.line, 120)}`
   const since = took === undefined ? '' : `, ${duration(took)} so far`
-  return `, phase ${all.indexOf(phase) + 1} of ${all.length} (${phaseTitle(run, phase.name)}${line})${since}`
+  return ` (${phaseWords(run, phase.name)}${line})${since}`
 }

@@ -7,18 +7,18 @@ import { counted, oneLine } from '../../text.ts'
 export function breakText(found: AuditBreak): string {
   switch (found.kind) {
     case 'empty':
-      return 'All events are missing: the audit is empty, and the migration writes the first one.'
+      return 'All events are missing: the audit is empty, although the migration writes the first one.'
     case 'edited':
-      return `Event ${found.sequence} was edited: its hash is not that of what it says now.`
+      return `Event ${found.sequence} was edited: its hash doesn't match its content.`
     case 'missing':
       return found.from === found.to
         ? `Event ${found.from} is missing.`
         : `Events ${found.from} to ${found.to} are missing.`
     case 'reordered':
-      return `Event ${found.sequence} was reordered: it does not follow the event that it followed when it was written.`
+      return `Event ${found.sequence} was reordered: it follows a different event than when it was written.`
     case 'misplaced':
     case 'gap_closed':
-      return `Events before event ${found.sequence} are missing: it follows one that is not there, and the places were closed up.`
+      return `Events before event ${found.sequence} are missing: it follows one that is gone, and the gap was closed.`
     case 'forged':
       return `Event ${found.sequence} is forged: ${forgedBecause[found.why]}.`
     case 'head_cut':
@@ -26,24 +26,24 @@ export function breakText(found: AuditBreak): string {
     case 'anchor':
       return anchorText(found)
     case 'unknown_run':
-      return `Run #${found.run} is unknown: neither the audit nor the tables have anything of it.`
+      return `Run #${found.run} is unknown: neither the audit nor the tables mention it.`
     case 'differs':
       return `${rowText(found)} ${found.fields.length === 0 ? '' : `(${found.fields.join(', ')}) `}${differsText(found)}`
   }
 }
 
 const forgedBecause = {
-  hash: 'its hash is none that Purser makes of it',
-  weaker: 'it has no key or an older one, though events before it have the newer one',
-  unknown_key: 'its key is none of those that PURSER_AUDIT_KEY names',
-  place: 'it is in a place that was taken or that there is not',
+  hash: "Purser wouldn't compute this hash for it",
+  weaker: 'it has no key or an older one, but events before it have the newer one',
+  unknown_key: "its key isn't in PURSER_AUDIT_KEY",
+  place: "its place was taken or doesn't exist",
   not_begun: 'the chain begins with an event of another kind',
 } as const
 
 const cutBecause = {
-  former_format: 'it is of the former format, and the migration wrote another one behind it',
+  former_format: 'it has the previous format, and the migration wrote another event after it',
   not_newest_key:
-    'it does not have the first key of PURSER_AUDIT_KEY, which Purser uses from its first start with that key on',
+    "it doesn't have the first key of PURSER_AUDIT_KEY, which Purser uses from its first start with that key",
 } as const
 
 function placeText(place: AnchorPlace): string {
@@ -58,7 +58,7 @@ function anchorText({ place, sequence, how, head }: Extract<AuditBreak, { kind: 
     case 'gone':
       return `Event ${sequence} is missing: ${where} has it.`
     case 'other_hash':
-      return `Event ${sequence} was replaced: ${where} has another hash for it.`
+      return `Event ${sequence} was replaced: ${where} has a different hash for it.`
   }
 }
 
@@ -74,27 +74,27 @@ function rowText({ run, of }: Extract<AuditBreak, { kind: 'differs' }>): string 
 }
 
 function differsText({ how, sequence }: Extract<AuditBreak, { kind: 'differs' }>): string {
-  if (how === 'no_event') return 'is in the tables, and no event tells of it.'
+  if (how === 'no_event') return 'is in the tables, but no event records it.'
   return how === 'no_row'
-    ? `is gone from the tables: event ${sequence} tells of it.`
-    : `is not as event ${sequence} tells it.`
+    ? `is gone from the tables, but event ${sequence} records it.`
+    : `differs from event ${sequence}.`
 }
 
 export const noKeyText =
-  'PURSER_AUDIT_KEY is not set: whoever can write the table of audit events can rewrite the chain, and nothing in it would tell.'
+  "PURSER_AUDIT_KEY isn't set: anyone who can write the table of audit events can rewrite the chain without a trace."
 
 /** What was looked at and what was found, a line each. */
 export function reportLines(report: AuditReport): readonly string[] {
   const { from, to, former, unkeyed, keyed, runs, approvals, effects, anchors, breaks } = report
   const parts = [
-    ...(former === 0 ? [] : [`${former} of the former format`]),
+    ...(former === 0 ? [] : [`${former} in the previous format`]),
     ...(unkeyed === 0 ? [] : [`${unkeyed} without a key`]),
     ...(keyed === 0 ? [] : [`${keyed} with a key`]),
   ]
   const events =
     from === undefined || to === undefined
-      ? 'There was no event to look at.'
-      : `Looked at ${counted(former + unkeyed + keyed, 'event')}, ${from} to ${to}: ${parts.join(', ')}.`
+      ? 'There were no events to check.'
+      : `Checked ${counted(former + unkeyed + keyed, 'event')}, ${from} to ${to}: ${parts.join(', ')}.`
   const compared =
     `Compared ${counted(runs, 'run')} with ${counted(approvals, 'decision')} and ${counted(effects, 'effect')}, ` +
     `and ${counted(anchors, 'anchor')}.`
@@ -110,15 +110,11 @@ function soundLines({ head, lastAnchor, to, unchecked }: AuditReport): readonly 
   if (head === undefined) return []
   if (unchecked > 0)
     return [
-      `NOT LOOKED AT: ${counted(unchecked, 'event')} with a key. Set PURSER_AUDIT_KEY to that of Purser and verify again.`,
+      `NOT CHECKED: ${counted(unchecked, 'event')} with a key. Set PURSER_AUDIT_KEY to Purser's and verify again.`,
     ]
   const after = to === head.sequence ? head.sequence - (lastAnchor ?? 0) : 0
-  const loose = `The newest anchor is at event ${lastAnchor ?? 0}: it would not show if the ${counted(after, 'event')} after it were cut off.`
-  return [
-    'Nothing is wrong with what was looked at.',
-    ...(after > 0 ? [loose] : []),
-    `Head: ${head.sequence}:${head.hash}`,
-  ]
+  const loose = `The newest anchor is at event ${lastAnchor ?? 0}: cutting off the ${counted(after, 'event')} after it would leave no trace.`
+  return ['No problems found.', ...(after > 0 ? [loose] : []), `Head: ${head.sequence}:${head.hash}`]
 }
 
 function brokenLines(breaks: readonly AuditBreak[]): readonly string[] {
@@ -126,6 +122,6 @@ function brokenLines(breaks: readonly AuditBreak[]): readonly string[] {
   return [
     `BROKEN: ${first ?? ''}`,
     ...more.map((text) => `also: ${text}`),
-    ...(breaks.length < 10 ? [] : ['… no more than ten are named.']),
+    ...(breaks.length < 10 ? [] : ['… only the first ten are listed.']),
   ]
 }

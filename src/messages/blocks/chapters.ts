@@ -24,3 +24,23 @@ export function phaseTitle({ kind, plan }: Pick<Run, 'kind' | 'plan'>, name: Pha
   if (name === 'prepare' && isRestorePlan(plan) && plan.inPlace !== undefined) return 'Verify the backup once more'
   return phaseSpec(kind, name)?.title ?? name
 }
+
+/** Returns the title of a phase as it stands within a sentence: "deploy application code", "E2E tests". */
+export function phaseWords(run: Pick<Run, 'kind' | 'plan'>, name: PhaseName): string {
+  return phaseTitle(run, name).replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase())
+}
+
+const shortNames: Partial<Readonly<Record<PhaseName, string>>> = {
+  preflight: 'Preflight',
+  migrate: 'Migrations',
+  rollout: 'Code',
+  stripe: 'Stripe',
+  cronjobs: 'CronJobs',
+  e2e: 'E2E',
+  monitor: 'Monitoring',
+}
+
+/** Returns the name of a phase where several stand in one line on a phone. */
+export function phaseShortly(run: Pick<Run, 'kind' | 'plan'>, name: PhaseName): string {
+  return shortNames[name] ?? phaseTitle(run, name)
+}

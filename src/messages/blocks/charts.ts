@@ -38,8 +38,6 @@ export interface Watched {
   readonly metrics: readonly ChartedMetric[]
 }
 
-export const unwatched: Watched = { samples: [], metrics: [] }
-
 export interface Charts {
   /** The charts, at most two, as many as a message takes. */
   readonly blocks: readonly DataVisualizationBlock[]
@@ -73,9 +71,18 @@ export function chartBlocks(samples: readonly MetricSample[], metrics: readonly 
   const gaps = gapsOf(times).map(gapWords)
   return {
     gaps,
-    blocks: [...chart('Metrics while monitoring', 'value'), ...chart('Growth while monitoring', 'growth')],
+    blocks: [...chart('Metrics while monitoring', 'value'), ...chart('Change since start', 'growth')],
     lines: [...gaps, ...known.map((one) => inWords(one, known))],
   }
+}
+
+/** Once a rule is broken only its metric is drawn; the report has the others. */
+export function onlyBroken(
+  names: readonly string[] | undefined,
+  metrics: readonly ChartedMetric[],
+): readonly ChartedMetric[] {
+  const found = metrics.filter(({ name }) => names?.includes(name) === true)
+  return found.length === 0 ? metrics : found
 }
 
 interface Gap {
@@ -150,7 +157,7 @@ function lineChart(title: string, seen: readonly Seen[], axis: Axis, all: readon
       series: seen.map((one, index) => ({ name: names[index] ?? '–', data: points(one, axis) })),
       axis_config: {
         categories: axis.labels,
-        x_label: 'time watched (min:s)',
+        x_label: 'minutes since start',
         ...(units.size === 1 && unit !== undefined ? { y_label: clip(oneLine(unit), 50) } : {}),
       },
     },
@@ -202,7 +209,7 @@ function hasHoles(one: Seen, all: readonly Seen[]): boolean {
   return count * 10 > of
 }
 
-/** Words a metric: "Webhooks processed: 4 at first, 6 at last, between 2 and 9 (per minute)". */
+/** Words a metric: "Webhooks processed: from 4 to 6, between 2 and 9 (per minute)". */
 function inWords(seen: Seen, all: readonly Seen[]): string {
   const { metric, samples } = seen
   const { count, of } = missing(seen, all)
@@ -213,7 +220,7 @@ function inWords(seen: Seen, all: readonly Seen[]): string {
   const unit = metric.unit === undefined ? '' : ` (${metric.unit})`
   const [first, last] = [values[0], values.at(-1)]
   if (least === most) return `${metric.title}: ${least} all the time${unit}${holes}`
-  return `${metric.title}: ${first} at first, ${last} at last, between ${least} and ${most}${unit}${holes}`
+  return `${metric.title}: from ${first} to ${last}, between ${least} and ${most}${unit}${holes}`
 }
 
 /** Writes a time since the start as "1:30". */

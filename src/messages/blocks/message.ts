@@ -66,6 +66,11 @@ export function actions(buttons: readonly Button[]): readonly ActionsBlock[] {
   return buttons.length === 0 ? [] : [{ type: 'actions', elements: [...buttons] }]
 }
 
+/** Makes a line of context of text from outside, in which Slack reads no marks. */
+export function plainContext(text: string): ContextBlock {
+  return { type: 'context', elements: [{ ...plainText(text, 300), emoji: false }] }
+}
+
 /** A question that Slack asks before a press is sent; `verb` is on the button that goes on. */
 export interface Question {
   readonly title: string
@@ -96,7 +101,6 @@ export function button(text: string, actionId: string, value: string, look: Butt
             text: plainText(look.confirm.text, 300),
             confirm: plainText(look.confirm.verb, 30),
             deny: plainText(look.confirm.deny, 30),
-            style: 'danger' as const,
           },
         }),
   }

@@ -4,10 +4,9 @@ import { can } from '../../model/lifecycle.ts'
 import type { RemedyKind } from '../../model/diagnosis.ts'
 import type { Run } from '../../model/run.ts'
 import { neverPlanned, retryHelps } from '../../model/retry-helps.ts'
-import { watchChoices } from '../../model/watch.ts'
+import { currentWatch, watchChoices } from '../../model/watch.ts'
 import { remedyButtons } from '../thread/diagnosis.ts'
 import { button, type ButtonLook, type Question } from '../blocks/message.ts'
-import { subject } from './status-words.ts'
 
 export const actionIds = {
   approve: 'approve',
@@ -31,6 +30,7 @@ export const viewIds = {
   lock: 'lock_dialog',
   restore: 'restore_dialog',
   diagnose: 'diagnose_dialog',
+  reject: 'reject_dialog',
 } as const
 
 /** Returns the id of a remedy's button, one for each kind: Slack wants them distinct within a message. */
@@ -64,30 +64,57 @@ export function readTicket(value: string): { run: number; plan: string | undefin
 export function buttonsFor(run: Run, now: Date, rollbackUntil: Date | undefined): Button[] {
   if (run.rolledBackBy !== undefined) return []
   const make = maker(run)
-  const buttons: Button[] = []
+  const rollback = rollbackUntil === undefined ? undefined : { now, until: rollbackUntil }
+  const buttons: Button[] = [...approvalButtons(run), ...failureButtons(run, rollback), ...watchButtons(run)]
   const shows = run.status === 'awaiting_approval' || run.status === 'executing' || run.status === 'planned'
 
-  if (can('approved', run)) buttons.push(make('approve', 'Approve', { style: 'primary' }))
-  if (can('rejected', run)) buttons.push(make('reject', 'Reject', { style: 'danger', confirm: reject(run) }))
-  if (can('retry', run) && retryHelps(run)) buttons.push(make('retryPhase', retryText(run), { style: 'primary' }))
-  if (mayRollBack(run, now, rollbackUntil)) buttons.push(make('rollBack', 'Roll back', { style: 'danger' }))
-  if (can('leave', run) && !readOnly(run) && !neverPlanned(run)) buttons.push(make('leave', 'Leave it'))
-  buttons.push(...watchButtons(run))
-  if (can('cancel', run) && run.status === 'planning') buttons.push(make('cancel', 'Cancel'))
-  if (can('cancel', run) && run.status === 'executing') {
-    buttons.push(make('cancel', 'Cancel', readOnly(run) ? {} : { style: 'danger', confirm: cancel(run) }))
-  }
+  // While monitoring, "Stop and fail" ends the run; a second way to end it would only be a trap.
+  if (can('cancel', run) && run.status !== 'awaiting_approval' && currentWatch(run) === undefined)
+    buttons.push(make('cancel', 'Cancel run', isHarmless(run) ? {} : { confirm: cancel(run) }))
   buttons.push(
     ...remedyButtons(run, (remedy, text, look) =>
       button(text, remedyActionId(remedy.kind), ticket(run), { label: `${text}: run #${run.number}`, ...look }),
     ),
   )
-  if (run.kind === 'verify' && mayRunAgain(run)) buttons.push(make('runAgain', 'Run again'))
+  if (run.kind === 'verify' && mayRunAgain(run)) buttons.push(make('runAgain', 'Verify again'))
   if ((run.kind === 'diagnose' || run.kind === 'fix') && mayRunAgain(run))
     buttons.push(make('diagnoseAgain', 'Diagnose again'))
   if (shows && run.plan !== undefined && run.kind !== 'diagnose' && run.kind !== 'fix')
     buttons.push(make('details', 'Details'))
   return buttons
+}
+
+/** Lists the buttons of a gate. The request in the thread has the same ones; once somebody has decided they are refused. */
+export function approvalButtons(run: Run): Button[] {
+  const make = maker(run)
+  return [
+    ...(can('approved', run) ? [make('approve', 'Approve', { style: 'primary' })] : []),
+    ...(can('rejected', run) ? [make('reject', 'Reject…')] : []),
+  ]
+}
+
+/** Now, and until when a rollback is offered. */
+export interface RollbackTime {
+  readonly now: Date
+  readonly until: Date
+}
+
+/** Lists what can be done about a run that has stopped; the post that tells of its failure has the same ones. */
+export function failureButtons(run: Run, rollback: RollbackTime | undefined): Button[] {
+  if (run.rolledBackBy !== undefined) return []
+  const make = maker(run)
+  return [
+    ...(can('retry', run) && retryHelps(run) ? [make('retryPhase', retryText(run), { style: 'primary' })] : []),
+    ...(rollback !== undefined && mayRollBack(run, rollback)
+      ? [make('rollBack', 'Roll back…', { style: 'danger' })]
+      : []),
+    ...(can('leave', run) && !readOnly(run) && !neverPlanned(run) ? [make('leave', 'Leave as is')] : []),
+  ]
+}
+
+/** Tells a run that has nothing to stop half-way. */
+function isHarmless(run: Run): boolean {
+  return readOnly(run) || run.status === 'planning'
 }
 
 function retryText(run: Run): string {
@@ -100,45 +127,45 @@ function maker(run: Run) {
     button(text, actionIds[id], ticket(run), { label: `${text}: run #${run.number}`, ...look })
 }
 
-/** Lists what can be decided about a release that is being watched. */
+/** Lists what can be decided while a release is monitored. */
 export function watchButtons(run: Run): Button[] {
   const make = maker(run)
   return watchChoices(run).map((choice) => {
     switch (choice) {
       case 'roll_back':
-        return make('rollBack', 'Roll back', { style: 'danger' })
+        return make('rollBack', 'Roll back…', { style: 'danger' })
       case 'keep':
-        return make('keepWatching', 'Keep watching')
+        return make('keepWatching', 'Keep monitoring')
       case 'stop':
-        return make('stopWatching', 'Stop watching', { confirm: stopWatching(run) })
+        return make('stopWatching', 'Stop and fail', { confirm: stopWatching(run) })
       case 'finish':
-        return make('finishWatch', 'Finish now', { confirm: finishWatch(run) })
+        return make('finishWatch', 'End monitoring now', { confirm: finishWatch(run) })
     }
   })
 }
 
 function finishWatch(run: Run): Question {
   return {
-    title: `Finish watching run #${run.number}?`,
-    text: `The success criteria are judged on what was seen so far, and the report says that it was finished early.`,
-    verb: 'Finish now',
-    deny: 'Keep watching',
+    title: `End monitoring of run #${run.number}?`,
+    text: 'The success criteria are judged on the data so far. The report says that monitoring ended early.',
+    verb: 'End monitoring',
+    deny: 'Cancel',
   }
 }
 
 function stopWatching(run: Run): Question {
   return {
-    title: `Stop watching run #${run.number}?`,
-    text: `${subject(run)} fails with what was seen. Nothing is rolled back by that; the board offers it afterwards.`,
-    verb: 'Stop watching',
-    deny: 'Keep watching',
+    title: `Stop monitoring run #${run.number}?`,
+    text: 'The run fails. Nothing is rolled back; the board offers that afterwards.',
+    verb: 'Stop and fail',
+    deny: 'Cancel',
   }
 }
 
 /**
  * Tells whether the board offers a rollback. It needs no question of its own, as a dialog lists what will be undone.
  */
-function mayRollBack(run: Run, now: Date, until: Date | undefined): boolean {
+function mayRollBack(run: Run, { now, until }: RollbackTime): boolean {
   if (!isUndoable(run) || run.dryRun || !run.hasEffects || run.rolledBackBy !== undefined) return false
   switch (run.status) {
     case 'failed':
@@ -148,7 +175,7 @@ function mayRollBack(run: Run, now: Date, until: Date | undefined): boolean {
     case 'rejected':
     case 'expired':
     case 'succeeded':
-      return until !== undefined && now < until
+      return now < until
     case 'planning':
     case 'awaiting_approval':
     case 'executing':
@@ -163,20 +190,11 @@ function mayRunAgain(run: Run): boolean {
   return run.status === 'succeeded' || run.status === 'cancelled' || run.status === 'left'
 }
 
-function reject(run: Run): Question {
-  return {
-    title: `Reject run #${run.number}?`,
-    text: `${subject(run)} ends here and nothing is changed. To go on later, a new plan is needed.`,
-    verb: 'Reject',
-    deny: 'Keep waiting',
-  }
-}
-
 function cancel(run: Run): Question {
   return {
     title: `Cancel run #${run.number}?`,
-    text: `${subject(run)}: the phase under way is stopped. What was changed so far stands until someone rolls it back.`,
-    verb: 'Cancel the run',
-    deny: 'Let it run',
+    text: 'The current phase is stopped. Changes so far stay until you roll back.',
+    verb: 'Cancel run',
+    deny: 'Keep running',
   }
 }

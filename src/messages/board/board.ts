@@ -2,12 +2,10 @@ import type { Block, KnownBlock } from '@slack/types'
 import { countApprovals } from '../../model/lifecycle.ts'
 import { currentWatch } from '../../model/watch.ts'
 import { elapsed, isDeployPlan, isRestorePlan, isUndoPlan, type Run } from '../../model/run.ts'
-import type { DeployPlan } from '../../model/deploy-plan.ts'
 import { buttonsFor } from './actions.ts'
-import { chartBlocks, type Charts, drawn } from '../blocks/charts.ts'
+import { chartBlocks, type Charts, drawn, onlyBroken } from '../blocks/charts.ts'
 import { chapters } from '../blocks/chapters.ts'
-import { changesInShort, commitLines } from '../plan/changes.ts'
-import { checkLine, checkTable } from '../thread/checks.ts'
+import { checkLine, checkTable, worstFirst } from '../thread/checks.ts'
 import { findingBlocks, fixOf } from '../thread/diagnosis.ts'
 import { list } from '../blocks/list.ts'
 import {
@@ -20,22 +18,13 @@ import {
   message,
   type Message,
   paragraph,
+  plainContext,
   words,
-  linkTo,
 } from '../blocks/message.ts'
-import { counted, duration } from '../../text.ts'
+import { duration, oneLine } from '../../text.ts'
 import { overrideLine } from '../answers/freeze.ts'
 import { phaseLines } from './phase-lines.ts'
-import {
-  cronJobLine,
-  estimate,
-  fromTo,
-  migrationLine,
-  noRisks,
-  secretLine,
-  stripeInShort,
-  stripeLine,
-} from '../plan/plan-text.ts'
+import { planSummary, risksOf } from '../plan/plan-summary.ts'
 import { restoreSummary } from '../dialogs/restore.ts'
 import { stateLines, type StateView } from './state.ts'
 import { sign, title } from './status-words.ts'
@@ -43,7 +32,10 @@ import { localTime } from '../blocks/marks.ts'
 
 type Blocks = readonly (KnownBlock | Block)[]
 
-/** Renders the one message of a run from its state, never from what was said before. */
+/**
+ * Renders the one message of a run from its state, never from what was said before. What somebody has to act on comes first,
+ * then the buttons; who and when is below them.
+ */
 export function boardMessage(run: Run, view: StateView): Message {
   const state = stateLines(run, view)
   const charts = chartsOf(run, view)
@@ -51,12 +43,13 @@ export function boardMessage(run: Run, view: StateView): Message {
     header(title(run)),
     paragraph([`${sign(run)} ${state.join('\n')}`, ...whyAsked(run)].join('\n')),
     ...body(run, view),
-    context(contextLine(run), timeLine(run, view)),
     ...actions(buttonsFor(run, view.now, view.rollbackUntil)),
+    context(contextLine(run), timeLine(run, view)),
+    ...commitLine(run),
     // The charts come last: on a phone two of them are a page, and whoever is asked to decide looks for the buttons.
     ...shown,
   ]
-  const text = [`#${run.number} ${words(title(run), 250)}.`, ...state].join('\n')
+  const text = [`#${run.number} ${words(title(run), 250)}.`, ...state, ...spokenRisks(run)].join('\n')
   if (charts.blocks.length === 0) return message(text, blocks([]))
   const style = { line: 150, cap: { lines: 8, chars: 900, rest: 'in the report' } }
   return {
@@ -65,13 +58,26 @@ export function boardMessage(run: Run, view: StateView): Message {
   }
 }
 
-/** Draws how the metrics move while a release is watched. Later the thread has the charts. */
+function isUndecided({ status }: Run): boolean {
+  return status === 'planning' || status === 'awaiting_approval' || status === 'planned'
+}
+
+/** A notification is all that some people see of a plan, so it names the risks. */
+function spokenRisks(run: Run): readonly string[] {
+  if (!isUndecided(run)) return []
+  const risks = isDeployPlan(run.plan) || isRestorePlan(run.plan) ? run.plan.risks : []
+  const lines = risks.map((risk) => words(risk, 250))
+  const heading = isDeployPlan(run.plan) ? [`${words(risksOf(run.plan))}.`] : []
+  return [...heading, ...capped(lines, { lines: 5, chars: 1200, rest: 'on the board' })]
+}
+
+/** Draws how the metrics move while a release is monitored, and once it has succeeded. Of a failure the thread has the charts. */
 function chartsOf(run: Run, { watched }: StateView): Charts {
-  const watch = currentWatch(run)
+  const watch = currentWatch(run) ?? (run.status === 'succeeded' ? run.watch : undefined)
   if (watch === undefined || watched === undefined) return { blocks: [], lines: [], gaps: [] }
   return chartBlocks(
     watched.samples.filter(({ at }) => at >= watch.beganAt),
-    watched.metrics,
+    onlyBroken(watch.breach?.metrics, watched.metrics),
   )
 }
 
@@ -82,7 +88,7 @@ function body(run: Run, view: StateView): Blocks {
     case 'rollback':
       return rollbackBody(run, view)
     case 'verify':
-      return [...criteriaBlocks(run), ...verificationTable(run, true)]
+      return verifyBody(run)
     case 'restore':
       return restoreBody(run, view)
     case 'diagnose':
@@ -93,91 +99,71 @@ function body(run: Run, view: StateView): Blocks {
 }
 
 function deployBody(run: Run, view: StateView): Blocks {
-  const plan = isDeployPlan(run.plan) ? run.plan : undefined
-  const undecided = ['planning', 'awaiting_approval', 'planned'].includes(run.status)
-  const summary = plan === undefined ? [] : undecided ? planSummary(plan) : [paragraph(planInOneLine(plan))]
-  const phases = phaseBlocks(run, view)
-  if (undecided) return [...summary, ...phases]
-  return [...summary, ...criteriaBlocks(run), ...phases, ...verificationTable(run, false)]
+  if (isUndecided(run)) return isDeployPlan(run.plan) ? planSummary(run.plan) : []
+  return [...criteriaBlocks(run), ...phaseBlocks(run, view), ...verificationTable(run, false)]
 }
 
 function restoreBody(run: Run, view: StateView): Blocks {
-  const undecided = ['planning', 'awaiting_approval'].includes(run.status)
-  const summary = isRestorePlan(run.plan) && undecided ? restoreSummary(run.plan) : []
-  return [...summary, ...phaseBlocks(run, view), ...verificationTable(run, false)]
+  if (isUndecided(run)) return isRestorePlan(run.plan) ? restoreSummary(run.plan) : []
+  return [...phaseBlocks(run, view), ...verificationTable(run, false)]
 }
 
 /** Shows the phases once they can run: a dry run and a plan that was never approved have none to show. */
 function phaseBlocks(run: Run, view: StateView): Blocks {
   const all = chapters(run)
   const begun = all.some((phase) => phase.status !== 'pending')
-  const toCome = run.status === 'awaiting_approval' || run.status === 'executing'
-  return all.length > 0 && (begun || toCome) ? [phaseLines(run, view)] : []
+  return all.length > 0 && (begun || run.status === 'executing') ? phaseLines(run, view) : []
 }
 
 function rollbackBody(run: Run, view: StateView): Blocks {
   const plan = isUndoPlan(run.plan) ? run.plan : undefined
-  const of = run.parent === undefined ? [] : [paragraph(`Takes back run *#${run.parent}*, newest change first.`)]
+  const of = run.parent === undefined ? [] : [paragraph(`Undoes run *#${run.parent}*, newest change first.`)]
   const stays = plan?.stays ?? []
   const style = { line: 600, cap: { lines: 6, chars: 2000, rest: 'in the thread' } }
   return [
     ...of,
-    ...(plan !== undefined && plan.steps.length === 0 ? [paragraph('There is nothing to undo.')] : []),
+    ...(plan !== undefined && plan.steps.length === 0 ? [paragraph('Nothing to undo.')] : []),
     ...phaseBlocks(run, view),
-    ...(stays.length === 0 ? [] : list('What stays as it is', stays, style)),
+    ...(run.status === 'awaiting_approval' && plan !== undefined ? stepsToCome(plan) : []),
+    ...(stays.length === 0 ? [] : list('Stays', stays, style)),
     ...criteriaBlocks(run),
     ...verificationTable(run, false),
   ]
 }
 
-/** Shows the plan while people decide: risks first, then what changes. */
-function planSummary(plan: DeployPlan): Blocks {
-  const risks = plan.risks.length === 0 ? noRisks(plan) : counted(plan.risks.length, 'risk')
-  const pending =
-    plan.migrations.length === 0 ? 'No migrations pending' : `Migrations: ${plan.migrations.length} pending`
-  const cronJobs = plan.cronJobs.length === 0 ? 'No CronJobs' : 'CronJobs'
-  const rest = 'in the thread'
-  return [
-    ...list(risks, plan.risks, { line: 250, cap: { lines: 8, chars: 1500, rest } }),
-    paragraph(`${fromTo(plan)}\n${words(plan.commit.subject, 200)}`),
-    ...changesSummary(plan.changes),
-    ...list(pending, plan.migrations.map(migrationLine), { line: 250, cap: { lines: 10, chars: 1100, rest } }),
-    ...list(cronJobs, plan.cronJobs.map(cronJobLine), { line: 250, cap: { lines: 6, chars: 700, rest } }),
-    paragraph(`*Stripe:* ${stripeLine(plan.stripe)}; ${secretLine(plan.stripe.secret)}\n*Estimate:* ${estimate(plan)}`),
-  ]
+/** Lists what is approved with a rollback that waits; one that runs has the same list with its phases. */
+function stepsToCome({ steps }: { readonly steps: readonly { readonly line: string }[] }): Blocks {
+  if (steps.length === 0) return []
+  const style = { ordered: true, line: 250, cap: { lines: 20, chars: 3500, rest: 'in the thread' } }
+  const lines = steps.map(({ line }) => line)
+  return list('Rolling back will:', lines, style)
 }
 
-const commitsOnBoard = 8
-
-function changesSummary(changes: DeployPlan['changes']): Blocks {
-  if (changes === undefined) return []
-  const lines = commitLines(changes, commitsOnBoard)
-  const style = { line: 160, cap: { lines: commitsOnBoard + 1, chars: 900, rest: 'in the thread' } }
-  const link = changes.known && changes.compareUrl !== undefined ? changes.compareUrl : undefined
-  return [
-    ...(lines.length === 0 ? [paragraph(words(changesInShort(changes)))] : list(changesInShort(changes), lines, style)),
-    ...(link === undefined ? [] : [paragraph(linkTo({ url: link, label: `Compare on ${new URL(link).host}` }))]),
-  ]
+function verifyBody(run: Run): Blocks {
+  const seen = run.verification
+  const checks = seen === undefined ? [] : [...seen.counts, ...seen.state]
+  if (checks.some(({ verdict }) => verdict !== 'pass')) return [...criteriaBlocks(run), ...verificationTable(run, true)]
+  if (seen === undefined) return []
+  if (checks.length === 0) return [paragraph('No checks are configured.')]
+  return [...criteriaBlocks(run), ...list('Checks', passedLines(checks), checkStyle)]
 }
 
-/** Words the plan once it was decided: what it was about, and that the whole of it is in the thread. */
-function planInOneLine(plan: DeployPlan): string {
-  const changed = plan.cronJobs.filter((job) => job.outcome !== 'unchanged').length
-  const parts = [
-    counted(plan.migrations.length, 'migration'),
-    stripeInShort(plan.stripe),
-    `${counted(changed, 'CronJob')} new or changed`,
-    counted(plan.risks.length, 'risk'),
-  ]
-  return `${fromTo(plan)}\n${parts.join(' · ')}`
+const checkStyle = { line: 200, cap: { lines: 40, chars: 5500, rest: 'in the thread' } }
+
+function passedLines(checks: Parameters<typeof worstFirst>[0]): readonly string[] {
+  return worstFirst(checks).map(({ title, value }) => `${oneLine(title)}: ${oneLine(value) || 'no value'}`)
 }
 
+/** All met is a list without verdicts: the line above it says so. */
 function criteriaBlocks(run: Run): Blocks {
   const criteria = run.verification?.criteria ?? []
   if (criteria.length === 0) return []
+  const cap = { lines: 10, chars: 1500, rest: 'in the report' }
+  if (criteria.every(({ verdict }) => verdict === 'pass'))
+    return list('Success criteria', passedLines(criteria), { line: 200, cap })
   const lines = capped(
-    criteria.map((check) => checkLine(check)),
-    { lines: 10, chars: 2000, rest: 'in the thread' },
+    worstFirst(criteria).map((check) => checkLine(check)),
+    cap,
   )
   return [paragraph(['*Success criteria*', ...lines].join('\n'))]
 }
@@ -187,7 +173,8 @@ function verificationTable(run: Run, whole: boolean): Blocks {
   const seen = run.verification
   if (seen === undefined) return []
   const checks = whole ? [...seen.counts, ...seen.state] : seen.counts
-  if (checks.length === 0) return whole ? [paragraph('Nothing is configured to be checked.')] : []
+  if (checks.length === 0) return []
+  if (checks.every(({ verdict }) => verdict === 'pass')) return list('Counts', passedLines(checks), checkStyle)
   const cap = { at: seen.at, ...(whole ? { rows: 40, chars: 5500 } : { rows: 15, chars: 1800 }) }
   const { table, left } = checkTable(checks, cap)
   return left === 0 ? [table] : [table, context(`… and ${left} more in the thread`)]
@@ -198,7 +185,15 @@ function whyAsked(run: Run): readonly string[] {
   return run.reason === undefined || run.reason === '' ? [] : [`*Why:* ${words(run.reason, 300)}`]
 }
 
+/** Says what the version is about while it is judged. */
+function commitLine(run: Run): Blocks {
+  if (!isUndecided(run) || !isDeployPlan(run.plan)) return []
+  const { sha, subject } = run.plan.commit
+  return [plainContext(`“${oneLine(subject)}” · ${sha.slice(0, 7)}`)]
+}
+
 function contextLine(run: Run): string {
+  if (run.status === 'awaiting_approval') return `Run #${run.number}`
   const approved = run.approvals.filter(
     (approval) => approval.decision === 'approved' && approval.planHash === run.planHash,
   )
@@ -206,18 +201,17 @@ function contextLine(run: Run): string {
   const count = `${countApprovals(run)} of ${run.approvalsNeeded}`
   return [
     `Run #${run.number}`,
-    `asked by ${mention(run.requestedBy)}`,
+    `requested by ${mention(run.requestedBy)}`,
     ...(run.approvalsNeeded === 0
       ? [run.breakGlass === true ? 'break-glass: nobody approved it' : 'no approval needed']
       : []),
     ...(users.length > 0 ? [`approved by ${mentions(users)} (${count})`] : []),
-    ...(users.length === 0 && run.approvalsNeeded > 0 && !run.dryRun ? [`approvals: ${count}`] : []),
   ].join(' · ')
 }
 
 function timeLine(run: Run, view: StateView): string {
   const took = elapsed(run, view.now)
-  if (run.startedAt === undefined || took === undefined) return `asked at ${localTime(run.createdAt)}`
+  if (run.startedAt === undefined || took === undefined) return `requested at ${localTime(run.createdAt)}`
   const length = run.finishedAt === undefined ? `${duration(took)} so far` : `${duration(took)} in all`
   return `started at ${localTime(run.startedAt)} · ${length}`
 }

@@ -1,7 +1,7 @@
 import { elapsed, type PhaseState, type Run } from '../../model/run.ts'
 import type { PhaseDurations } from '../../model/phase-durations.ts'
 import { chapters } from '../blocks/chapters.ts'
-import { about, duration } from '../../text.ts'
+import { duration } from '../../text.ts'
 import { localTime } from '../blocks/marks.ts'
 
 /**
@@ -13,33 +13,24 @@ function timeLeft(run: Run, now: Date, pace: PhaseDurations): number {
     .reduce((sum, phase) => sum + Math.max(0, usual(phase, pace) - (elapsed(phase, now) ?? 0)), 0)
 }
 
-/**
- * Words when the run is done: "About 12 min to go, as in past runs: done around 14:35." Empty when every phase has used
- * its time up.
- */
+/** Words when the run is done: "done around 14:35", an estimate without past runs. Empty when every phase has used its time up. */
 export function eta(run: Run, now: Date, pace: PhaseDurations): string {
   const left = timeLeft(run, now, pace)
   if (left <= 0) return ''
-  return `About ${about(left)} to go, ${basisOf(run, pace)}: done around ${localTime(new Date(now.getTime() + left))}.`
-}
-
-/** Says what an estimate rests on: a run of this kind may be the first one here. */
-function basisOf(run: Run, pace: PhaseDurations): string {
-  const left = chapters(run).filter((phase) => phase.status !== 'succeeded')
-  const known = left.filter((phase) => pace[phase.name] !== undefined).length
-  if (known === 0) return 'by the budgets'
-  return known === left.length ? 'as in past runs' : 'by past runs and the budgets'
+  const open = chapters(run).filter((phase) => phase.status !== 'succeeded')
+  const known = open.every((phase) => pace[phase.name] !== undefined)
+  return `done around ${localTime(new Date(now.getTime() + left))}${known ? '' : ' (estimate)'}`
 }
 
 /** The milliseconds by which a phase must be late before it is told; less is what its last look takes. */
 const worthTelling = 10_000
 
-/** Words how late a phase is: ", 2m 10s over its budget" or ", longer than usual (4m)"; empty while it is in time. */
+/** Words how late a phase is: ", 2m 10s over budget" or ", longer than usual (4m)"; empty while it is in time. */
 export function lateness(phase: PhaseState, now: Date, pace: PhaseDurations): string {
   const took = elapsed(phase, now)
   if (took === undefined) return ''
   const budget = phase.budgetMinutes * 60_000
-  if (budget > 0 && took >= budget + worthTelling) return `, ${duration(took - budget)} over its budget`
+  if (budget > 0 && took >= budget + worthTelling) return `, ${duration(took - budget)} over budget`
   const past = pace[phase.name]
   return past !== undefined && took > past * 1.5 + 15_000 ? `, longer than usual (${duration(past)})` : ''
 }

@@ -1,40 +1,45 @@
 import type { RichTextBlock, RichTextList } from '@slack/types'
 import { elapsed, isUndoPlan, type PhaseState, type Run, settledStatuses } from '../../model/run.ts'
+import { currentWatch } from '../../model/watch.ts'
 import { clip } from '../../outside-text/cut.ts'
 import { capped, paragraph, words } from '../blocks/message.ts'
-import { duration, minutes, oneLine } from '../../text.ts'
-import { chapters, phaseTitle } from '../blocks/chapters.ts'
-import { lateness } from './eta.ts'
+import { duration, oneLine } from '../../text.ts'
+import { chapters, currentPhase, phaseShortly, phaseTitle } from '../blocks/chapters.ts'
 import type { StateView } from './state.ts'
 
-type Clock = Pick<StateView, 'now' | 'pace'>
+type Clock = Pick<StateView, 'now'>
 
 /**
- * Renders the chapters as text: a line for what is done, one for each chapter that needs attention, one for what is to come.
- * Slack folds its own `plan` block at every edit (slackapi/node-slack-sdk #2701), so a board that is edited cannot use it.
+ * Renders the chapters as text: a line for what is done, one for each chapter that stopped, one for what is to come. The
+ * chapter under way is told above them. Slack folds its own `plan` block at every edit (slackapi/node-slack-sdk #2701), so a
+ * board that is edited cannot use it. Nothing is left to say of a run of a single chapter that is under way.
  */
-export function phaseLines(run: Run, view: Clock): RichTextBlock {
+export function phaseLines(run: Run, view: Clock): readonly RichTextBlock[] {
   const all = chapters(run)
   const done = all.filter(({ status }) => status === 'succeeded')
-  const pending = all.filter(({ status }) => status === 'pending')
-  const others = all.filter((phase) => !done.includes(phase) && !pending.includes(phase))
+  const told = run.status === 'executing' ? currentPhase(run) : undefined
+  const pending = all.filter((phase) => phase.status === 'pending' && phase !== told)
+  const stopped = all.filter(({ status }) => status === 'cancelled')
   // What runs now is what people ask once a run is over.
   const serving = settledStatuses.includes(run.status) ? done.filter(({ name }) => name === 'rollout') : []
   const lines = [
     ...(done.length === 0 ? [] : [doneLine(run, done, all.length, view)]),
     ...serving.map(({ name, line }) => `*${words(phaseTitle(run, name))}:* ${words(line, 220)}`),
-    ...others.map((phase) => `*${words(phaseTitle(run, phase.name))}:* ${words(phaseLine(phase, view), 400)}`),
-    ...(pending.length === 0 ? [] : [pendingLine(run, pending)]),
+    ...stopped.map((phase) => `*${words(phaseTitle(run, phase.name))}:* ${words(stoppedWords(phase, view), 400)}`),
+    ...(pending.length === 0 || run.status === 'failed' ? [] : [pendingLine(run, pending)]),
   ]
+  const steps = undoList(run, all)
+  if (lines.length === 0) return steps.length === 0 ? [] : [{ type: 'rich_text', elements: [...steps] }]
   const block = paragraph(lines.join('\n'))
-  return { ...block, elements: [...block.elements, ...undoList(run, all)] }
+  return [{ ...block, elements: [...block.elements, ...steps] }]
 }
 
 function doneLine(run: Run, done: readonly PhaseState[], all: number, view: Clock): string {
+  if (currentWatch(run) !== undefined) return `${done.length} of ${all} phases done.`
   const each = done.map((phase) => {
     const took = elapsed(phase, view.now)
     const again = phase.attempt > 1 ? ` (attempt ${phase.attempt})` : ''
-    return `${phaseTitle(run, phase.name)}${took === undefined ? '' : ` ${duration(took)}`}${again}`
+    return `${phaseShortly(run, phase.name)}${took === undefined ? '' : ` ${duration(took)}`}${again}`
   })
   // What a single chapter came to is the result of the run.
   const only = all === 1 ? (done[0]?.line ?? '') : ''
@@ -44,7 +49,14 @@ function doneLine(run: Run, done: readonly PhaseState[], all: number, view: Cloc
 
 function pendingLine(run: Run, pending: readonly PhaseState[]): string {
   const label = settledStatuses.includes(run.status) ? 'Not run' : 'To come'
-  return `*${label}:* ${words(pending.map(({ name }) => phaseTitle(run, name)).join(' · '), 600)}`
+  return `*${label}:* ${words(pending.map(({ name }) => phaseShortly(run, name)).join(' · '), 600)}`
+}
+
+/** Words a phase that was cancelled: "cancelled after 1m 12s: 2 of 3 pods were updated". */
+function stoppedWords(phase: PhaseState, { now }: Clock): string {
+  const took = elapsed(phase, now)
+  const line = phase.line === '' ? '' : `: ${clip(oneLine(phase.line), 220)}`
+  return `cancelled${took === undefined ? '' : ` after ${duration(took)}`}${line}`
 }
 
 function undoList(run: Run, all: readonly PhaseState[]): readonly RichTextList[] {
@@ -60,34 +72,4 @@ function undoList(run: Run, all: readonly PhaseState[]): readonly RichTextList[]
       })),
     },
   ]
-}
-
-/** Words a phase: "failed after 1m 12s of 10 min: 2 of 3 pods are ready". The state is always a word. */
-function phaseLine(phase: PhaseState, view: Clock): string {
-  const told = phase.status === 'failed' ? (phase.failure?.message ?? phase.line) : phase.line
-  const line = told === '' ? '' : `: ${clip(oneLine(told), 220)}`
-  const attempt = phase.attempt > 1 ? ` (attempt ${phase.attempt})` : ''
-  return `${phaseState(phase, view)}${attempt}${line}`
-}
-
-/** Words a phase's state and time: "running, 1m 12s of 10 min". */
-function phaseState(phase: PhaseState, view: Clock): string {
-  const budget = minutes(phase.budgetMinutes)
-  const took = elapsed(phase, view.now)
-  const time = took === undefined ? '' : `${duration(took)} of ${budget}`
-  switch (phase.status) {
-    case 'queued':
-      return phase.transientFailures > 0 ? 'tries again after a temporary error' : `about to start, ${budget} planned`
-    case 'running':
-      return time === ''
-        ? `running, ${budget} planned`
-        : `running, ${time}${lateness(phase, view.now, view.pace ?? {})}`
-    case 'failed':
-      return time === '' ? 'failed' : `failed after ${time}`
-    case 'cancelled':
-      return time === '' ? 'cancelled' : `cancelled after ${time}`
-    case 'pending':
-    case 'succeeded':
-      return phase.status
-  }
 }

@@ -31,7 +31,7 @@ export function readingVersionsView(): ModalView {
     type: 'modal',
     title: plainText('Deploy'),
     close: plainText('Close'),
-    blocks: [paragraph(':hourglass_flowing_sand: Reading the tags of the repository …')],
+    blocks: [paragraph(':hourglass_flowing_sand: Reading the version tags …')],
   }
 }
 
@@ -56,7 +56,7 @@ export function deployView(choice: DeployChoice, privateMetadata: string): Modal
   const { versions } = choice
   const head = { type: 'modal', title: plainText('Deploy'), callback_id: viewIds.deploy } as const
   if (versions.length === 0) {
-    const none = paragraph('The repository has no tag that looks like a version, as in `v1.2.0`.')
+    const none = paragraph('The repository has no version tags like `v1.2.0`.')
     return { ...head, close: plainText('Close'), blocks: [none] }
   }
   const blocks: (KnownBlock | Block)[] = [
@@ -71,14 +71,18 @@ export function deployView(choice: DeployChoice, privateMetadata: string): Modal
     ),
     ...(versions.length <= mostOptions
       ? []
-      : [context(`The newest ${mostOptions} of ${versions.length} tags; any other: \`/billing deploy VERSION\``)]),
+      : [
+          context(
+            `The newest ${mostOptions} of ${versions.length} tags. For any other, type \`/billing deploy VERSION\`.`,
+          ),
+        ]),
     ...environmentSelect(choice.environments),
     ...freezeInput(choice.frozen ?? []),
     {
       type: 'input',
       block_id: inputs.options,
       optional: true,
-      label: plainText('How'),
+      label: plainText('Options'),
       element: {
         type: 'checkboxes',
         action_id: inputs.options,
@@ -86,12 +90,12 @@ export function deployView(choice: DeployChoice, privateMetadata: string): Modal
         ...ticked(choice),
       },
     },
-    context('A plan is made first. Nothing changes before someone approves it.'),
+    context('Purser makes a plan first. Nothing changes until someone approves it.'),
   ]
   return {
     ...head,
     private_metadata: privateMetadata,
-    submit: plainText('Make a plan'),
+    submit: plainText('Make plan'),
     close: plainText('Cancel'),
     blocks,
   }
@@ -99,7 +103,7 @@ export function deployView(choice: DeployChoice, privateMetadata: string): Modal
 
 const rotateSecret = {
   text: plainText('New signing secret'),
-  description: plainText('Also where the webhook has a right one'),
+  description: plainText('Rotates it, even if the current one works'),
   value: rotateOption,
 }
 
@@ -118,7 +122,7 @@ function initialVersion({ versions, version, now }: DeployChoice): { readonly in
 
 const dryRun = {
   text: plainText('Dry run'),
-  description: plainText('Stops once the plan is made'),
+  description: plainText('Stops after the plan'),
   value: dryRunOption,
 }
 
@@ -144,14 +148,14 @@ export function diagnoseView(
     submit: plainText('Diagnose'),
     close: plainText('Cancel'),
     blocks: [
-      select(inputs.subject, 'What does not work', options, { initial: options[0] }),
+      select(inputs.subject, "What isn't working?", options, { initial: options[0] }),
       ...environmentSelect(environments),
-      context('Purser only looks. What it proposes waits for somebody to press it.'),
+      context('Read-only. You choose whether to apply a fix.'),
     ],
   }
 }
 
-/** Asks for a reason to close an environment for changes until someone opens it again. */
+/** Asks for a reason to lock an environment until it is unlocked. */
 export function lockView(environments: readonly string[], privateMetadata: string, ends = ''): ModalView {
   return {
     type: 'modal',
@@ -165,8 +169,8 @@ export function lockView(environments: readonly string[], privateMetadata: strin
       {
         type: 'input',
         block_id: inputs.reason,
-        label: plainText('Why'),
-        hint: plainText('Whoever wants to deploy will read it.'),
+        label: plainText('Why?'),
+        hint: plainText('Everyone who tries to deploy sees it.'),
         element: {
           type: 'plain_text_input',
           action_id: inputs.reason,
@@ -180,8 +184,8 @@ export function lockView(environments: readonly string[], privateMetadata: strin
         type: 'input',
         block_id: inputs.lockEnds,
         optional: true,
-        label: plainText('How long'),
-        hint: plainText('“until 18:00”, “until 2026-12-24 18:00” or “for 2h”. Empty: until somebody unlocks.'),
+        label: plainText('How long?'),
+        hint: plainText('“until 18:00”, “until 2026-12-24 18:00” or “for 2h”. Empty: until it is unlocked.'),
         element: {
           type: 'plain_text_input',
           action_id: inputs.lockEnds,
@@ -203,8 +207,8 @@ function freezeInput(frozen: NonNullable<DeployChoice['frozen']>): readonly (Kno
       type: 'input',
       block_id: inputs.overrideFreeze,
       optional: true,
-      label: plainText('Why in spite of the freeze'),
-      hint: plainText('It then needs one approval more. A dry run needs no reason.'),
+      label: plainText('Why override the freeze?'),
+      hint: plainText('Overriding needs one more approval. A dry run needs no reason.'),
       element: { type: 'plain_text_input', action_id: inputs.overrideFreeze, min_length: 3, max_length: 300 },
     },
   ]
@@ -248,11 +252,11 @@ function versionOption(version: Version, now: Date): PlainTextOption {
 }
 
 /** Asks for the environment's name, typed: what follows takes back data, and nobody does that with one press. */
-export function typedEnvironment(environment: string, what: string): KnownBlock {
+export function typedEnvironment(environment: string): KnownBlock {
   return {
     type: 'input',
     block_id: inputs.environment,
-    label: plainText(`Type ${environment} to ${what}`),
+    label: plainText(`Type ${environment} to confirm`),
     element: { type: 'plain_text_input', action_id: inputs.environment, placeholder: plainText(environment) },
   }
 }

@@ -4,21 +4,22 @@ import type { UndoPlan } from '../../model/undo-plan.ts'
 import { viewIds } from '../board/actions.ts'
 import {
   lookingAtCluster,
+  podChanges,
   type RefusedRollback,
   refusedRollbackTarget,
   rollbackTargetBlocks,
 } from '../plan/rollback-target.ts'
-import { typedEnvironment } from './ask-dialogs.ts'
+import { inputs, typedEnvironment } from './ask-dialogs.ts'
 import { list } from '../blocks/list.ts'
-import { paragraph, plainText, words } from '../blocks/message.ts'
+import { paragraph, plainContext, plainText, words } from '../blocks/message.ts'
 import { planSections, rendered } from '../plan/plan-sections.ts'
 import { chapters, phaseTitle } from '../blocks/chapters.ts'
-import { stateWords, subject } from '../board/status-words.ts'
+import { change, stateWords, subject } from '../board/status-words.ts'
 import { duration, minutes } from '../../text.ts'
 
 /**
- * Shows exactly what a rollback will undo, in its order, what will run then, and what stays, before anyone confirms.
- * `now` is for how old what the cluster said is.
+ * Shows what will run after a rollback, what cannot be undone, and every step in its order, before anyone confirms. `now` is for
+ * how old what the cluster said is.
  */
 export function rollbackView(
   run: Run,
@@ -28,19 +29,22 @@ export function rollbackView(
   breakGlass = false,
 ): ModalView {
   const nothing = undo.steps.length === 0
+  const { rollbackTarget } = undo
   return {
-    ...rollbackFrame(run, nothing ? 'Close' : 'Keep it'),
+    ...rollbackFrame(run, nothing ? 'Close' : 'Cancel'),
     callback_id: viewIds.rollback,
     private_metadata: privateMetadata,
     ...(nothing ? {} : { submit: plainText('Roll back', 24) }),
     blocks: [
       ...(breakGlass ? [paragraph(breakGlassWarning)] : []),
-      ...undoneBlocks(run, undo),
-      ...(undo.rollbackTarget === undefined ? [] : rollbackTargetBlocks(undo.rollbackTarget, now)),
+      ...(rollbackTarget === undefined ? [] : rollbackTargetBlocks(rollbackTarget, run.environment, now)),
       ...stayBlocks(undo),
+      ...stepBlocks(run, undo),
       // It takes back data, as the restore did.
-      ...(nothing || run.kind !== 'restore' ? [] : [typedEnvironment(run.environment, 'roll the restore back')]),
+      ...(nothing || run.kind !== 'restore' ? [] : [typedEnvironment(run.environment)]),
       ...(nothing ? [] : [reasonInput(breakGlass)]),
+      ...(rollbackTarget === undefined ? [] : podChanges(rollbackTarget)),
+      ...aboutRun(run),
     ],
   }
 }
@@ -48,8 +52,8 @@ export function rollbackView(
 /** Shows the same while the cluster is still being asked: nobody confirms what they have not seen. */
 export function rollbackLookingView(run: Run, undo: UndoPlan): ModalView {
   return {
-    ...rollbackFrame(run, 'Keep it'),
-    blocks: [...undoneBlocks(run, undo), ...lookingAtCluster(), ...stayBlocks(undo)],
+    ...rollbackFrame(run, 'Cancel'),
+    blocks: [...lookingAtCluster(), ...stayBlocks(undo), ...stepBlocks(run, undo), ...aboutRun(run)],
   }
 }
 
@@ -58,43 +62,70 @@ export function rollbackRefusedView(run: Run, refused: RefusedRollback, now: Dat
   return { ...rollbackFrame(run, 'Close'), blocks: [...refusedRollbackTarget(run.number, refused, now)] }
 }
 
+/** Asks why a plan is rejected. The reason is optional, and shown on the board. */
+export function rejectView(run: Run, privateMetadata: string): ModalView {
+  return {
+    type: 'modal',
+    callback_id: viewIds.reject,
+    private_metadata: privateMetadata,
+    title: plainText(`Reject #${run.number}`, 24),
+    submit: plainText('Reject', 24),
+    close: plainText('Cancel', 24),
+    blocks: [
+      paragraph(`*${words(change(run), 300)}* ends here. Nothing changes; a new plan is needed to try again.`),
+      {
+        type: 'input',
+        block_id: inputs.reason,
+        optional: true,
+        label: plainText('Why?'),
+        hint: plainText('Everyone in the channel sees it.'),
+        element: {
+          type: 'plain_text_input',
+          action_id: inputs.reason,
+          max_length: 300,
+          placeholder: plainText('For example: not during month end'),
+          focus_on_load: true,
+        },
+      },
+    ],
+  }
+}
+
 function rollbackFrame(run: Run, close: string) {
   return { type: 'modal' as const, title: plainText(`Roll back #${run.number}`, 24), close: plainText(close, 24) }
 }
 
 const rest = 'in the plan of the rollback'
 
-function undoneBlocks(run: Run, undo: UndoPlan): readonly (KnownBlock | Block)[] {
-  const steps = { ordered: true, line: 500, cap: { lines: 200, chars: 40_000, rest } }
-  return [
-    paragraph(`*${words(subject(run), 300)}* (run #${run.number}, ${words(stateWords(run), 100)})`),
-    ...(undo.steps.length === 0
-      ? [paragraph('There is nothing to undo: no change of this run stands.')]
-      : list(
-          'This is undone, in this order:',
-          undo.steps.map((step) => step.line),
-          steps,
-        )),
-  ]
+function stepBlocks(run: Run, undo: UndoPlan): readonly (KnownBlock | Block)[] {
+  const style = { ordered: true, line: 500, cap: { lines: 200, chars: 40_000, rest } }
+  if (undo.steps.length === 0) return [paragraph(`Nothing to undo: run #${run.number} left no changes.`)]
+  const lines = undo.steps.map((step) => step.line)
+  return list('Rolling back will:', lines, style)
+}
+
+function aboutRun(run: Run): readonly (KnownBlock | Block)[] {
+  return [plainContext(`Run #${run.number}: ${subject(run)}, ${stateWords(run)}`)]
 }
 
 function stayBlocks({ stays }: UndoPlan): readonly (KnownBlock | Block)[] {
   const style = { line: 1200, cap: { lines: 100, chars: 12_000, rest } }
-  return stays.length === 0 ? [] : list('This stays as it is:', stays, style)
+  return stays.length === 0 ? [] : list('Stays:', stays, style)
 }
 
 const breakGlassWarning =
-  ':warning: *Break-glass: nobody is asked for approval.* Every channel of the environment and those on call are told that you did this, and why.'
+  ':warning: *Break-glass: no approval.* Every channel of the environment and the people on call are told that you did this, and why.'
 
 function reasonInput(required: boolean): KnownBlock {
   return {
     type: 'input',
-    block_id: 'reason',
+    block_id: inputs.reason,
     optional: !required,
-    label: plainText('Why (stays in the record)'),
+    label: plainText('Why?'),
+    hint: plainText('It stays in the record.'),
     element: {
       type: 'plain_text_input',
-      action_id: 'reason',
+      action_id: inputs.reason,
       multiline: true,
       max_length: 500,
       placeholder: plainText('For example: webhooks fail since the deploy'),
@@ -132,8 +163,8 @@ const detailRoom = { chars: 8500, rest: 'in the report of the run' }
 function phaseLine(run: Run, phase: Run['phases'][number]): string {
   const took =
     phase.startedAt === undefined || phase.finishedAt === undefined
-      ? `${minutes(phase.budgetMinutes)} planned`
-      : `${duration(phase.finishedAt.getTime() - phase.startedAt.getTime())} of ${minutes(phase.budgetMinutes)}`
+      ? `budget ${minutes(phase.budgetMinutes)}`
+      : `${duration(phase.finishedAt.getTime() - phase.startedAt.getTime())} (budget ${minutes(phase.budgetMinutes)})`
   const attempt = phase.attempt > 1 ? `, attempt ${phase.attempt}` : ''
   const line = phase.status === 'failed' ? (phase.failure?.message ?? phase.line) : phase.line
   return `${phaseTitle(run, phase.name)}: ${phase.status}, ${took}${attempt}${line === '' ? '' : ` – ${line}`}`

@@ -4,7 +4,17 @@ import type { RestoredTable, RestorePlan } from '../../model/restore-plan.ts'
 import { viewIds } from '../board/actions.ts'
 import { inputs, typedEnvironment } from './ask-dialogs.ts'
 import { list } from '../blocks/list.ts'
-import { code, context, message, type Message, paragraph, paragraphs, plainText, words } from '../blocks/message.ts'
+import {
+  code,
+  context,
+  message,
+  type Message,
+  paragraph,
+  paragraphs,
+  plainContext,
+  plainText,
+  words,
+} from '../blocks/message.ts'
 import { ago, counted, duration, sizeOf } from '../../text.ts'
 import type { Chapter } from '../plan/chapter.ts'
 import { leadsToChapters } from '../plan/plan-text.ts'
@@ -28,30 +38,36 @@ type StrategyShown =
 
 const tableStyle = { line: 250, cap: { lines: 20, chars: 2500, rest: 'in the plan' } }
 
-/** Shows the price first; then the environment's name has to be typed. */
+/** Shows the loss first, then the downtime and the way back; last the environment's name has to be typed. */
 export function restoreView(price: RestorePrice, privateMetadata: string): ModalView {
   const { environment, backup, approvals, tables, now } = price
   const blocks: (KnownBlock | Block)[] = [
     paragraph(
-      [
-        `*Everything written to ${words(environment, 60)} since the backup (${ago(new Date(backup.finishedAt), now)}) stops serving.*`,
-        `Backup ${code(backup.file)} of run *#${backup.run}*, ${sizeOf(backup.bytes)}, ${counted(backup.tables, 'table')}`,
-        proofOf(backup, price.strategy?.kind),
-        downtimeLine(price.strategy),
-        'Every Stripe event since the backup is then sent to the service again; what it knows already it ignores.',
-      ].join('\n'),
+      `:warning: *You will lose everything written to ${words(environment, 60)} since the backup (${ago(new Date(backup.finishedAt), now)}).*`,
     ),
     ...writtenSince(tables),
-    typedEnvironment(environment, 'ask for the restore'),
+    paragraph(
+      [
+        downtimeLine(price.strategy),
+        wayBackLine(price.strategy),
+        'Stripe events since then are re-sent. Duplicates are ignored.',
+        proofOf(backup, price.strategy?.kind),
+      ]
+        .filter((line) => line !== '')
+        .join('\n'),
+    ),
+    typedEnvironment(environment),
     {
       type: 'input',
       block_id: inputs.reason,
       optional: true,
-      label: plainText('Why (stays in the record)'),
+      label: plainText('Why?'),
+      hint: plainText('It stays in the record.'),
       element: { type: 'plain_text_input', action_id: inputs.reason, multiline: true, max_length: 500 },
     },
-    context(
-      `Nothing happens yet: a plan is made, and ${counted(approvals, 'other person has', 'other people have')} to approve it.`,
+    context(`Nothing happens yet. ${counted(approvals, 'other person', 'other people')} must approve the plan.`),
+    plainContext(
+      `Backup ${backup.file} of run #${backup.run}, ${sizeOf(backup.bytes)}, ${counted(backup.tables, 'table')}`,
     ),
   ]
   return {
@@ -59,28 +75,30 @@ export function restoreView(price: RestorePrice, privateMetadata: string): Modal
     callback_id: viewIds.restore,
     private_metadata: privateMetadata,
     title: plainText('Restore', 24),
-    close: plainText('Keep it', 24),
-    submit: plainText('Ask for it', 24),
+    close: plainText('Cancel', 24),
+    submit: plainText('Request restore', 24),
     blocks,
   }
 }
 
 function downtimeLine(strategy: StrategyShown | undefined): string {
-  if (strategy?.kind === 'none') return `*It cannot be restored here as things are:* ${words(strategy.why, 500)}`
-  if (strategy?.kind === 'swap')
-    return 'The service stands still only while two names are swapped and its pods restart. What serves now is kept as a database of its own, and a rollback puts it back.'
-  if (strategy === undefined)
-    return 'How long the service stands still is told by the plan: where names can be swapped, as long as its pods need to restart; in place, as long as a dump and the restore.'
-  return (
-    `*In place, with a long downtime* (${words(strategy.why, 300)}): the service stands still while what is there is dumped once more and the backup restored. ` +
-    'What serves now is kept as that dump, and a rollback restores it in the same strategy.'
-  )
+  if (strategy?.kind === 'none') return `*Can't be restored here right now:* ${words(strategy.why, 500)}`
+  if (strategy?.kind === 'swap') return '*Downtime:* short, while two names are swapped and the pods restart.'
+  if (strategy === undefined) return '*Downtime:* the plan will say how long.'
+  return `*Downtime:* long, in place (${words(strategy.why, 300)}). The service is stopped while the data is dumped and the backup restored.`
+}
+
+function wayBackLine(strategy: StrategyShown | undefined): string {
+  if (strategy === undefined || strategy.kind === 'none') return ''
+  if (strategy.kind === 'swap')
+    return '*Way back:* the current data is kept as a database of its own. Rolling back switches to it.'
+  return '*Way back:* the current data is dumped first. Rolling back restores that dump the same way.'
 }
 
 function writtenSince(tables: readonly RestoredTable[] | undefined): readonly (KnownBlock | Block)[] {
-  if (tables === undefined) return [paragraph('Counting what was written since …')]
+  if (tables === undefined) return [paragraph('Counting rows written since …')]
   const lines = differences(tables)
-  if (lines.length === 0) return [paragraph('No table has another number of rows now. Changed rows cannot be counted.')]
+  if (lines.length === 0) return [paragraph("Row counts are unchanged. Edited rows can't be counted.")]
   return list('Rows since the backup:', lines, tableStyle)
 }
 
@@ -98,13 +116,9 @@ function proofOf(
   strategy: StrategyShown['kind'] | undefined,
 ): string {
   if (backup.restoreMs === undefined)
-    return `Never tried out by a restore (${words(backup.untried ?? 'unknown why', 200)}): how long it takes is not known.`
-  const when = {
-    swap: ', and that happens before the downtime',
-    'in-place': ', and that is part of the downtime',
-    none: '',
-  }
-  return `Tried out: restoring took ${duration(backup.restoreMs)}${strategy === undefined ? '' : when[strategy]}.`
+    return `*Never restore-tested* (${words(backup.untried ?? 'reason unknown', 200)}). Duration unknown.`
+  const when = { swap: ', before the downtime', 'in-place': ', part of the downtime', none: '' }
+  return `Restore-tested: ${duration(backup.restoreMs)}${strategy === undefined ? '' : when[strategy]}.`
 }
 
 function tried({ restoreMs }: RestorePlan['backup']): Pick<KeptBackup, 'restoreMs'> {
@@ -123,33 +137,34 @@ export function backupsMessage(
 ): Message {
   const kept = keptLines(databases)
   if (backups.length === 0) {
-    const text = `There is no backup of ${words(environment, 60)} yet: each deploy makes one.`
+    const text = `No backups of ${words(environment, 60)} yet. Every deploy makes one.`
     return message([text, ...kept].join('\n'), paragraphs([text, ...kept]))
   }
   const lines = backups.slice(0, 20).map((backup) => {
-    const tried = backup.restoreMs === undefined ? 'not tried out' : `test restore took ${duration(backup.restoreMs)}`
+    const tried =
+      backup.restoreMs === undefined ? 'checksum-verified only' : `restore-tested in ${duration(backup.restoreMs)}`
     return `*#${backup.run}* ${code(backup.file)} – ${ago(new Date(backup.finishedAt), now)}, ${sizeOf(backup.bytes)}, ${tried}`
   })
   const left = backups.length - lines.length
-  const all = [...lines, ...(left > 0 ? [`… and ${left} older ones`] : [])]
+  const all = [...lines, ...(left > 0 ? [`… and ${left} older`] : [])]
   return message([...all, ...kept].join('\n'), [
     ...paragraphs(all),
     ...paragraphs(kept),
-    context(`${code('/billing restore #N')} asks for the restore of one; it shows what that costs first.`),
+    context(`${code('/billing restore #N')} previews a restore.`),
   ])
 }
 
 function keptLines(databases: readonly KeptDatabase[] | undefined): readonly string[] {
-  if (databases === undefined) return ['The server could not be asked for databases that restores have left there.']
+  if (databases === undefined) return ["Couldn't check the server for databases left by restores."]
   if (databases.length === 0) return []
   const shown = databases.slice(0, 10).map(({ name, run, kind, bytes }) => {
-    const what = kind === 'before' ? `what served before restore *#${run}*` : `the other database of restore *#${run}*`
+    const what = kind === 'before' ? `the data before restore *#${run}*` : `prepared by restore *#${run}*`
     const size = bytes === undefined ? 'of unknown size' : sizeOf(bytes)
     return `${code(name)}, ${size}: ${what}. ${code(`drop database "${name.replaceAll('"', '""')}"`)}`
   })
   const left = databases.length - shown.length
   return [
-    '*Databases that restores have left on the server*, until somebody drops them:',
+    '*Databases left by restores* (drop them when you no longer need them):',
     ...shown,
     ...(left > 0 ? [`… and ${left} more`] : []),
   ]
@@ -164,13 +179,13 @@ export function restoreChapters(plan: RestorePlan): readonly Chapter[] {
     {
       title: 'Backup',
       lines: [
-        `${backup.file} of run #${backup.run}, made ${backup.finishedAt}, ${sizeOf(backup.bytes)}, sha256 ${backup.sha256.slice(0, 12)}`,
+        `${backup.file} of run #${backup.run}, created ${backup.finishedAt}, ${sizeOf(backup.bytes)}, sha256 ${backup.sha256.slice(0, 12)}`,
         proofOf(tried(backup), plan.inPlace === undefined ? 'swap' : 'in-place'),
       ],
     },
     {
       title: 'Rows now and in the backup',
-      lines: lines.length === 0 ? ['no table has another number of rows'] : lines,
+      lines: lines.length === 0 ? ['row counts are unchanged'] : lines,
     },
     ...(plan.inPlace === undefined ? swapChapters(plan) : inPlaceChapters(plan, plan.inPlace)),
     ...leadsToChapters(plan.identities),
@@ -179,11 +194,11 @@ export function restoreChapters(plan: RestorePlan): readonly Chapter[] {
 
 /** Words what is the same whichever way the content came back. */
 function comesBack(plan: RestorePlan): string {
-  return `${plan.deployment.name} comes back at ${counted(plan.deployment.replicas, 'replica')}, the CronJobs are resumed, all is checked`
+  return `${plan.deployment.name} is started again with ${counted(plan.deployment.replicas, 'replica')}, the CronJobs are resumed, everything is checked`
 }
 
 function eventsLine({ events }: RestorePlan): string {
-  return `what Stripe told since the backup is sent to the service again${events === undefined ? '' : ` (${events})`}`
+  return `Stripe events since the backup are re-sent to the service${events === undefined ? '' : ` (${events})`}`
 }
 
 function stops(plan: RestorePlan): string {
@@ -197,24 +212,24 @@ function inPlaceChapters(
   const { backup, database } = plan
   const long =
     downtimeMs === undefined
-      ? 'how long is not known: the backup was never tried out'
+      ? 'duration unknown: the backup was never restore-tested'
       : `about ${duration(downtimeMs)} or more, as measured when the backup was made`
   return [
     {
       title: 'What happens',
       ordered: true,
       lines: [
-        `in place, as databases cannot be swapped (${why}): ${backup.file} is verified once more`,
-        `${stops(plan)}; from here on the service stands still (${long})`,
-        `what ${database.live} holds is dumped, as the way back`,
-        `it is emptied, filled from the backup and held against its snapshot in one transaction: all of it, or nothing`,
+        `in place, because databases can't be swapped (${why}): ${backup.file} is verified once more`,
+        `${stops(plan)}; the downtime begins (${long})`,
+        `the current data of ${database.live} is dumped, for a rollback`,
+        `it is emptied, filled from the backup and compared with its snapshot in one transaction: all or nothing`,
         comesBack(plan),
         eventsLine(plan),
       ],
     },
     {
-      title: 'A rollback would',
-      lines: [`stop the service again and restore the dump of what ${database.live} held before`],
+      title: 'Rolling back would',
+      lines: [`stop the service again and restore the dump of ${database.live}`],
     },
   ]
 }
@@ -226,32 +241,42 @@ function swapChapters(plan: RestorePlan): readonly Chapter[] {
       title: 'What happens',
       ordered: true,
       lines: [
-        `${database.restored} is made and filled beside ${database.live}, and held against the backup's snapshot; nothing stands still`,
+        `${database.restored} is created and filled beside ${database.live}, and compared with the backup's snapshot; no downtime yet`,
         stops(plan),
         `${database.live} becomes ${database.kept} and ${database.restored} becomes ${database.live}, in one transaction`,
         comesBack(plan),
         eventsLine(plan),
       ],
     },
-    { title: 'A rollback would', lines: [`stop the service again and put ${database.kept} back as ${database.live}`] },
+    {
+      title: 'Rolling back would',
+      lines: [`stop the service again and put ${database.kept} back as ${database.live}`],
+    },
   ]
 }
 
-/** Shows while people decide what the restore costs. */
+/** Shows while people decide what is lost, how long the service is down, and the way back. */
 export function restoreSummary(plan: RestorePlan): readonly (KnownBlock | Block)[] {
   const { backup, database, inPlace } = plan
-  const strategy =
+  const down =
     inPlace === undefined
-      ? `What serves now is kept as ${code(database.kept)}.`
-      : `*In place* (${words(inPlace.why, 200)}): the service stands still for ${inPlace.downtimeMs === undefined ? 'an unknown time' : `about ${duration(inPlace.downtimeMs)} or more`}. What is there is dumped first.`
+      ? 'short, while two names are swapped and the pods restart'
+      : `${inPlace.downtimeMs === undefined ? 'long, duration unknown' : `about ${duration(inPlace.downtimeMs)} or more`}, in place (${words(inPlace.why, 200)})`
+  const back =
+    inPlace === undefined
+      ? `the current data is kept as ${code(database.kept)}`
+      : 'the current data is dumped first, and restored the same way'
   return [
     ...list(counted(plan.risks.length, 'risk'), plan.risks, {
       line: 250,
       cap: { lines: 10, chars: 2000, rest: 'in the thread' },
     }),
     paragraph(
-      `${code(database.live)} goes back to ${code(backup.file)} of run *#${backup.run}*. ` +
-        `${strategy}\n${proofOf(tried(backup), inPlace === undefined ? 'swap' : 'in-place')}`,
+      [
+        `*Downtime:* ${down}`,
+        `*Rollback:* possible: ${back}`,
+        `*Backup:* ${code(backup.file)} of run *#${backup.run}*. ${proofOf(tried(backup), inPlace === undefined ? 'swap' : 'in-place')}`,
+      ].join('\n'),
     ),
   ]
 }

@@ -1,4 +1,4 @@
-import type { Block, Button, HomeView, KnownBlock, RawTextElement, TableBlock } from '@slack/types'
+import type { Block, Button, HomeView, KnownBlock } from '@slack/types'
 import type { KeptBackup } from '../../model/backup.ts'
 import { breakGlassLine } from '../answers/break-glass.ts'
 import type { Freeze } from '../../model/freeze.ts'
@@ -6,8 +6,7 @@ import { frozenLine } from '../answers/freeze.ts'
 import type { Lock } from '../../model/lock.ts'
 import { elapsed, type Run } from '../../model/run.ts'
 import type { Release } from '../../model/current-release.ts'
-import { chapters, currentPhase, failedPhase, phaseTitle } from '../blocks/chapters.ts'
-import { clip } from '../../outside-text/cut.ts'
+import { currentPhase, phaseWords } from '../blocks/chapters.ts'
 import {
   actions,
   button,
@@ -21,7 +20,7 @@ import {
   paragraphs,
   words,
 } from '../blocks/message.ts'
-import { duration, sizeOf, oneLine, utc } from '../../text.ts'
+import { duration } from '../../text.ts'
 import { sign, stateWords, subject } from '../board/status-words.ts'
 import { localTime } from '../blocks/marks.ts'
 
@@ -56,6 +55,8 @@ export interface HomeEnvironment extends EnvironmentFacts {
   /** Where its commands are taken. */
   readonly channels: readonly string[]
   readonly mayDeploy: boolean
+  /** The open runs on which this person can decide now. */
+  readonly waitsForYou: readonly number[]
 }
 
 export interface LinkedRun {
@@ -73,7 +74,6 @@ export interface HomeFacts {
 }
 
 const shownRuns = 10
-const shownBackups = 8
 /** The most environments of one view, which takes a hundred blocks: three for each leave room for the rest. */
 const shownEnvironments = 20
 const dated = '{date_short_pretty} {time}'
@@ -85,10 +85,14 @@ export function homeView({ service, environments, notes }: HomeFacts): HomeView 
     runs.toSorted((a, b) => b.run.number - a.run.number).slice(0, shownRuns)
   const open = newest(environments.flatMap((one) => one.open))
   const finished = newest(environments.flatMap((one) => one.finished))
+  const yours = new Set(environments.flatMap((one) => one.waitsForYou))
+  const waiting = open.filter(({ run }) => yours.has(run.number))
+  const others = open.filter(({ run }) => !yours.has(run.number))
   const blocks: (KnownBlock | Block)[] = [
     header(service),
     ...(notes.length === 0 ? [] : [context(...notes)]),
     ...paragraphs(brokenGlass([...open, ...finished])),
+    ...(waiting.length === 0 ? [] : [header('Waiting for you'), ...paragraphs(waiting.map(openLine))]),
     ...environments.slice(0, shownEnvironments).flatMap(environment),
     ...(left > 0 ? [context(`… and ${left} more environments: \`/billing status\``)] : []),
     ...(environments.length === 0
@@ -96,14 +100,14 @@ export function homeView({ service, environments, notes }: HomeFacts): HomeView 
       : [
           { type: 'divider' },
           header('Running and waiting'),
-          ...(open.length === 0 ? [paragraph('Nothing runs and nothing waits.')] : paragraphs(open.map(openLine))),
+          ...(others.length === 0
+            ? [paragraph(`Nothing${waiting.length === 0 ? '' : ' else'} running or waiting.`)]
+            : []),
+          ...paragraphs(others.map(openLine)),
           header('Last runs'),
           ...(finished.length === 0 ? [paragraph('No run has finished yet.')] : paragraphs(finished.map(finishedLine))),
-          ...backups(environments),
         ]),
-    context(
-      '`/billing help` lists every command. This page follows what runs for a quarter of an hour after you open it.',
-    ),
+    context('`/billing help` lists every command. Live for 15 min after you open it.'),
   ]
   return { type: 'home', blocks }
 }
@@ -114,8 +118,8 @@ function brokenGlass(runs: readonly LinkedRun[]): readonly string[] {
 }
 
 function nothingToSee(unsure: boolean): string {
-  const what = unsure ? 'of which it is known that you may see it' : 'that you may see'
-  return `There is no environment here ${what}. Each is shown to the people of its channels, or to its viewers where it has some.`
+  const what = unsure ? 'No environment is known to be visible to you.' : "There's no environment you can see."
+  return `${what} Each is shown to the people in its channels, or to its viewers where it has any.`
 }
 
 /** For somebody who may not use Purser: why, and nothing else. */
@@ -128,16 +132,17 @@ function environment(facts: HomeEnvironment): readonly (KnownBlock | Block)[] {
   const lines = [
     releaseLine(facts),
     ...unfinishedLine(facts.release),
+    backupLine(facts.backups),
     ...lockLine(facts.lock),
     ...freezeLine(facts.name, facts.freeze),
   ]
   const where =
     channel === undefined
-      ? `Commands are taken in ${joined(
+      ? `Use ${joined(
           channels.map((id) => `<#${id}>`),
           'or',
-        )}, where you are not.`
-      : `Commands are taken in <#${channel}>${mayDeploy ? '; what is pressed here shows there' : ''}`
+        )} for commands. You aren't a member.`
+      : `Buttons here post to <#${channel}>`
   return [
     paragraph(lines.join('\n')),
     ...(channel === undefined ? [] : actions(buttons(facts, mayDeploy))),
@@ -148,15 +153,14 @@ function environment(facts: HomeEnvironment): readonly (KnownBlock | Block)[] {
 function releaseLine({ name, release: { version, by } }: HomeEnvironment): string {
   const where = `*${words(name, 100)}*`
   if (version === undefined) return `${where}: Purser has deployed nothing here yet.`
-  if (by === undefined) return `${where} runs ${code(version)}, which stood there before Purser's first deploy.`
+  if (by === undefined) return `${where} runs ${code(version)} (deployed before Purser).`
   const since = by.finishedAt === undefined ? '' : ` since ${localTime(by.finishedAt, dated)}`
-  return `${where} runs ${code(version)}${since}: run *#${by.number}*, asked for by ${mention(by.requestedBy)}.`
+  return `${where} runs ${code(version)}${since}: run *#${by.number}*, requested by ${mention(by.requestedBy)}.`
 }
 
 function unfinishedLine({ unfinished: run }: Release): readonly string[] {
   if (run === undefined) return []
-  const state =
-    run.status === 'executing' ? 'is changing it now' : `${words(stateWords(run), 100)}, and its changes stand`
+  const state = run.status === 'executing' ? 'is changing it now' : `${words(stateWords(run), 100)}. Its changes stay`
   return [`${sign(run)} Run *#${run.number}* (${code(run.version)}) ${state}.`]
 }
 
@@ -176,68 +180,39 @@ function lockLine(lock: Lock | undefined): readonly string[] {
 function buttons({ name, lock, release }: HomeEnvironment, mayDeploy: boolean): readonly Button[] {
   const make = (id: keyof typeof homeActionIds, text: string, look: { style?: 'primary' } = {}) =>
     button(text, homeActionIds[id], name, { label: `${text} ${name}`, ...look })
-  const verify = [make('verify', 'Verify'), make('diagnose', 'Diagnose …')]
+  const verify = [make('verify', 'Verify'), make('diagnose', 'Diagnose…')]
   if (!mayDeploy) return verify
-  const undo = (release.unfinished ?? release.by)?.hasEffects === true ? [make('rollBack', 'Roll back …')] : []
+  const undo = (release.unfinished ?? release.by)?.hasEffects === true ? [make('rollBack', 'Roll back…')] : []
   if (lock !== undefined) return [...verify, ...undo, make('unlock', 'Unlock')]
-  return [make('deploy', 'Deploy …', { style: 'primary' }), ...verify, ...undo, make('lock', 'Lock …')]
+  return [make('deploy', 'Deploy…', { style: 'primary' }), ...verify, ...undo, make('lock', 'Lock…')]
 }
 
 function openLine({ run, link }: LinkedRun): string {
   const phase = currentPhase(run)
-  const all = chapters(run)
   const place =
     run.status === 'executing' && phase !== undefined
-      ? ` – phase ${all.indexOf(phase) + 1} of ${all.length}: ${phaseTitle(run, phase.name)}${phase.line === '' ? '' : `, ${words(phase.line, 120)}`}`
+      ? ` – ${words(phaseWords(run, phase.name))}${phase.line === '' ? '' : `, ${words(phase.line, 120)}`}`
       : ''
-  const failed = failedPhase(run)
-  const at = run.status === 'failed' && failed !== undefined ? ` at ${phaseTitle(run, failed.name)}` : ''
-  return `${sign(run)} ${numbered(run, link)} ${words(brief(run), 120)}: *${words(stateWords(run), 80)}*${at}${place}`
+  return `${sign(run)} ${numbered(run, link)} ${words(subject(run), 120)}: *${words(stateWords(run), 120)}*${place}`
 }
 
 function finishedLine({ run, link }: LinkedRun): string {
   const took = run.finishedAt === undefined ? undefined : elapsed(run, run.finishedAt)
   const time = took === undefined ? '' : ` in ${duration(took)}`
-  const what = `${sign(run)} ${numbered(run, link)} ${words(brief(run), 120)}: ${words(stateWords(run), 80)}${time}`
+  const what = `${sign(run)} ${numbered(run, link)} ${words(subject(run), 120)}: ${words(stateWords(run), 80)}${time}`
   return `${what} · ${localTime(run.finishedAt ?? run.createdAt, dated)} · ${mention(run.requestedBy)}`
-}
-
-/** Words a run without the service's name, which is at the top of the page. */
-function brief(run: Run): string {
-  const whole = subject(run)
-  return whole.startsWith(run.service) ? whole.slice(run.service.length).replace(/^[:\s]+/, '') : whole
 }
 
 function numbered(run: Run, link: string | undefined): string {
   return link === undefined ? `*#${run.number}*` : `<${link}|#${run.number}>`
 }
 
-function backups(environments: readonly HomeEnvironment[]): readonly (KnownBlock | Block)[] {
-  const all = environments
-    .flatMap((environment) => environment.backups)
-    .toSorted((a, b) => b.finishedAt.localeCompare(a.finishedAt))
-  if (all.length === 0) return [header('Backups'), paragraph('There is no backup yet: each deploy makes one.')]
-  const several = new Set(all.map((one) => one.environment)).size > 1
-  const rows = all
-    .slice(0, shownBackups)
-    .map((one) => [
-      cell(one.file),
-      ...(several ? [cell(one.environment)] : []),
-      cell(readable(one.finishedAt)),
-      cell(sizeOf(one.bytes)),
-      cell(one.restoreMs === undefined ? (one.untried ?? 'read through') : `restored in ${duration(one.restoreMs)}`),
-    ])
-  const head = ['File', ...(several ? ['Of'] : []), 'Made', 'Size', 'Tried out'].map(cell)
-  const table: TableBlock = { type: 'table', rows: [head, ...rows], column_settings: [{ is_wrapped: true }] }
-  const left = all.length - shownBackups
-  return [header('Backups'), table, ...(left > 0 ? [context(`… and ${left} older ones`)] : [])]
-}
-
-function readable(iso: string): string {
-  const at = new Date(iso)
-  return Number.isNaN(at.getTime()) ? iso : utc(at)
-}
-
-function cell(text: string): RawTextElement {
-  return { type: 'raw_text', text: clip(oneLine(text), 80) || '–' }
+function backupLine(backups: readonly KeptBackup[]): string {
+  const [last] = backups
+  if (last === undefined) return 'No backups yet. Every deploy makes one.'
+  const at = new Date(last.finishedAt)
+  const when = Number.isNaN(at.getTime()) ? words(last.finishedAt, 40) : localTime(at, dated)
+  const proof = last.restoreMs === undefined ? 'checksum-verified only' : 'restore-tested'
+  const others = backups.length > 1 ? ` · ${code('/billing backups')} lists ${backups.length}` : ''
+  return `Last backup ${when}, ${proof}${others}`
 }

@@ -3,23 +3,19 @@ import { counted, oneLine } from '../../text.ts'
 import { clip } from '../../outside-text/cut.ts'
 import type { Chapter } from './chapter.ts'
 
-/** "12 new commits; 3 of 40 changed files under service.paths", also when none could be told. */
-export function changesInShort(changes: PlannedChanges): string {
-  if (!changes.known) return `New commits: ${whyUnknown(changes)}`
-  const { files, paths } = changes
-  const watched =
-    paths === undefined ? '' : `; ${paths.matching} of ${counted(files, 'changed file')} under service.paths`
-  return `${relation(changes)}${watched}`
+/** Says in a few words how many commits are new, also when none could be listed. */
+export function commitsInShort(changes: PlannedChanges): string {
+  if (!changes.known) return "commits couldn't be listed"
+  if (changes.behind > 0) return relation(changes)
+  return changes.ahead === 0 ? 'the same commit' : counted(changes.ahead, 'commit')
 }
 
-/** How the new version stands to what runs. A version that lacks commits of what runs takes them back. */
+/** How the new version relates to the running one. A version that lacks commits of the running one takes them back. */
 function relation({ from, ahead, behind }: Extract<PlannedChanges, { known: true }>): string {
-  if (behind > 0)
-    return `What runs (${from.slice(0, 7)}) is not an ancestor: ${counted(behind, 'commit')} only there, ${ahead} only here`
-  return ahead === 0 ? 'No new commits: what runs is this commit' : counted(ahead, 'new commit')
+  return `the running version (${from.slice(0, 7)}) isn't an ancestor: ${counted(behind, 'commit')} only there, ${ahead} only here`
 }
 
-/** The newest commits, a line each, for a board: short enough for a phone. */
+/** The newest commits, a line each. */
 export function commitLines(changes: PlannedChanges, most: number): readonly string[] {
   if (!changes.known) return []
   const shown = changes.commits.slice(0, most).map(({ sha, subject, author }) => {
@@ -30,9 +26,9 @@ export function commitLines(changes: PlannedChanges, most: number): readonly str
 }
 
 const readFromWords = {
-  image: 'as its image says',
-  'tagged image': 'as the image says that its tag names in the registry today',
-  tag: 'as its tag says; its image does not tell',
+  image: '(from its image)',
+  'tagged image': '(from the image that its tag names in the registry today)',
+  tag: "(from its tag; its image doesn't say)",
 } as const
 
 export function changesChapters(changes: PlannedChanges | undefined): readonly Chapter[] {
@@ -42,7 +38,7 @@ export function changesChapters(changes: PlannedChanges | undefined): readonly C
   const commits: Chapter = {
     title: `New commits (${ahead})`,
     lines: [
-      `compared with ${from.slice(0, 7)}, which runs now, ${readFromWords[readFrom]}`,
+      `compared with ${from.slice(0, 7)}, running now ${readFromWords[readFrom]}`,
       ...(behind === 0 ? [] : [relation(changes)]),
       ...(ahead === 0 ? ['none'] : commitLines(changes, changes.commits.length)),
       `${counted(files, 'file')} changed`,
@@ -63,10 +59,10 @@ function watchedFiles({ matching, matched }: { matching: number; matched: readon
 function whyUnknown(changes: Extract<PlannedChanges, { known: false }>): string {
   switch (changes.why) {
     case 'running_commit_unknown':
-      return 'not known, because neither the image that runs nor a tag says which commit it is'
+      return "couldn't be listed: neither the running image nor a tag says which commit it is"
     case 'not_in_repository':
-      return `not known, because the repository has no commit ${changes.commit.slice(0, 12)}, which the running image names`
+      return `couldn't be listed: the repository has no commit ${changes.commit.slice(0, 12)}, which the running image names`
     case 'not_compared':
-      return `not known: ${clip(oneLine(changes.because), 200)}`
+      return `couldn't be listed: ${clip(oneLine(changes.because), 200)}`
   }
 }

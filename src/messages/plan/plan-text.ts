@@ -1,4 +1,10 @@
-import type { CurrentRelease, DeployPlan, PlannedCronJob, PlannedMigration } from '../../model/deploy-plan.ts'
+import type {
+  CurrentRelease,
+  DeployPlan,
+  LintFinding,
+  PlannedCronJob,
+  PlannedMigration,
+} from '../../model/deploy-plan.ts'
 import { type Identities, identityKeys, identityNames } from '../../model/identities.ts'
 import type { UndoPlan } from '../../model/undo-plan.ts'
 import { changesChapters } from './changes.ts'
@@ -24,7 +30,7 @@ function shortSha(sha: string): string {
 export function fromTo(plan: DeployPlan): string {
   const digest = shortDigest(plan.image.digest ?? '')
   const image =
-    typeof plan.image.build === 'object' ? ['Purser builds the image'] : digest === undefined ? [] : [code(digest)]
+    typeof plan.image.build === 'object' ? ['image built by Purser'] : digest === undefined ? [] : [code(digest)]
   return `${fromWords(plan.current)} → *${words(plan.version, 60)}* (${[code(shortSha(plan.commit.sha)), ...image].join(', ')})`
 }
 
@@ -36,58 +42,75 @@ function fromWords(current: CurrentRelease): string {
 
 const findingsInLine = 10
 
-export function migrationLine(migration: PlannedMigration): string {
-  const flags = migration.findings.slice(0, findingsInLine).map((finding) => {
-    const weight = finding.severity === 'block' ? 'flagged' : 'worth knowing'
-    const more = finding.more === undefined ? '' : ` and ${finding.more} more`
-    return `${weight}: ${finding.message} (${finding.rule}, line ${finding.line}${more})`
+function migrationLine(migration: PlannedMigration): string {
+  const kinds = oncePerRule(migration.findings)
+  const flags = kinds.slice(0, findingsInLine).map(({ finding, places }) => {
+    const weight = finding.severity === 'block' ? 'risk' : 'note'
+    return `${weight}: ${finding.message} (${finding.rule}, ${places})`
   })
-  const left = migration.findings.length - flags.length
-  return [migration.file, ...flags, ...(left === 0 ? [] : [`and ${counted(left, 'more finding')}`])].join(' – ')
+  const left = kinds.length - flags.length
+  return [migration.file, ...flags, ...(left === 0 ? [] : [counted(left, 'more note')])].join(' – ')
+}
+
+/** Tells the same finding once, with every line that has it. */
+function oncePerRule(findings: readonly LintFinding[]): readonly { finding: LintFinding; places: string }[] {
+  const key = ({ severity, rule, message }: LintFinding) => [severity, rule, message].join('\n')
+  const kinds = new Map(findings.map((finding) => [key(finding), finding]))
+  return [...kinds].map(([name, finding]) => {
+    const same = findings.filter((one) => key(one) === name)
+    const more = same.reduce((sum, one) => sum + (one.more ?? 0), 0)
+    const lines = same.map(({ line }) => line).join(', ')
+    return {
+      finding,
+      places: `${same.length === 1 ? 'line' : 'lines'} ${lines}${more === 0 ? '' : ` and ${more} more`}`,
+    }
+  })
 }
 
 /** Says that nothing was found only where everything was read, and how much that was. */
 export function noRisks({ read }: DeployPlan): string {
-  if (read === undefined) return 'No risks noted; not everything was read'
+  if (read === undefined) return 'No risks found, but not everything was read'
   if (read.files === 0) return 'No risks found (no migrations to read)'
   return `No risks found (${counted(read.statements, 'statement')} in ${counted(read.files, 'file')} read)`
 }
 
-export function stripeLine(stripe: DeployPlan['stripe']): string {
+function stripeLine(stripe: DeployPlan['stripe']): string {
   const events = counted(stripe.events.length, 'event')
   switch (stripe.action) {
     case 'create':
-      return `the endpoint will be created with ${events}`
+      return `new endpoint with ${events}`
     case 'replace':
-      return `the endpoint will be replaced by a new one with ${events}${whyReplaced(stripe.why)}`
+      return `new endpoint with ${events}${whyReplaced(stripe.why)}; the old one is disabled`
     case 'update':
-      return `the endpoint's events change: ${stripe.added.length} added, ${stripe.removed.length} removed, ${events} then`
+      return `events change: ${stripe.added.length} added, ${stripe.removed.length} removed, ${stripe.events.length} in all`
     case 'enable':
-      return `the endpoint will be enabled with ${events}`
+      return `endpoint enabled, with ${events}`
     case 'keep':
-      return `the endpoint stays as it is, with ${events}`
+      return `endpoint unchanged, with ${events}`
   }
 }
 
 function whyReplaced(why: DeployPlan['stripe']['why']): string {
-  if (why === 'asked') return ', for another signing secret'
-  return why === 'api version' ? ', for its API version' : ''
+  if (why === 'asked') return ' and a new signing secret'
+  return why === 'api version' ? ' and another API version' : ''
 }
 
 function versionLine({ apiVersion }: DeployPlan['stripe']): readonly string[] {
   if (apiVersion === undefined) return []
   const { stands, wanted } = apiVersion
   const now = stands ?? "the account's default"
-  return [now === wanted ? `API version ${now}` : `API version ${now} now, ${wanted} then`]
+  return [now === wanted ? `API version ${now}` : `API version ${now} → ${wanted}`]
 }
 
 /** Words what is done to the endpoint in a few words, which are true before it is done and after. */
-export function stripeInShort({ action, events, added, removed }: DeployPlan['stripe']): string {
+export function stripeInShort({ action, events, added, removed, why }: DeployPlan['stripe']): string {
   switch (action) {
     case 'create':
-      return `new Stripe endpoint with ${counted(events.length, 'event')}`
+      return `new Stripe endpoint (${counted(events.length, 'event')})`
     case 'replace':
-      return `Stripe endpoint replaced, ${counted(events.length, 'event')}`
+      return why === 'asked'
+        ? `new Stripe endpoint with a new signing secret (${counted(events.length, 'event')})`
+        : `Stripe endpoint replaced (${counted(events.length, 'event')})`
     case 'update':
       return `Stripe events: ${added.length} added, ${removed.length} removed`
     case 'enable':
@@ -97,31 +120,31 @@ export function stripeInShort({ action, events, added, removed }: DeployPlan['st
   }
 }
 
-export function secretLine(secret: DeployPlan['stripe']['secret']): string {
+function secretLine(secret: DeployPlan['stripe']['secret']): string {
   switch (secret) {
     case 'missing':
-      return 'the signing secret is not in the cluster yet'
+      return "the endpoint's signing secret isn't in the cluster yet"
     case 'present':
-      return 'the signing secret is in the cluster'
+      return "the endpoint's signing secret is in the cluster"
     case 'mismatch':
-      return "the signing secret in the cluster is not this endpoint's"
+      return "the signing secret in the cluster isn't this endpoint's"
   }
 }
 
-export function cronJobLine(job: PlannedCronJob): string {
+function cronJobLine(job: PlannedCronJob): string {
   const schedule = `${job.schedule}${job.suspended === true ? ', suspended by its manifest' : ''}`
   switch (job.outcome) {
     case 'created':
-      return `${job.name} (${schedule}) is new`
+      return `new: ${job.name} (${schedule})`
     case 'changed':
-      return `${job.name} (${schedule}) changes: ${job.differences.join('; ')}`
+      return `changed: ${job.name} (${schedule}): ${job.differences.join('; ')}`
     case 'unchanged':
-      return `${job.name} (${schedule}) stays as it is`
+      return `unchanged: ${job.name} (${schedule})`
   }
 }
 
 export function estimate(plan: DeployPlan): string {
-  return `${minutes(plan.estimateMinutes)} + ${minutes(plan.monitorMinutes)} of monitoring`
+  return `About ${minutes(plan.estimateMinutes)}, then ${minutes(plan.monitorMinutes)} of monitoring`
 }
 
 /** Says everything that the plan does, risks first. */
@@ -132,9 +155,9 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
     {
       title: 'Version',
       lines: [
-        `now: ${plan.current.version ?? 'unknown version'}, image ${plan.current.image}, ` +
+        `From ${plan.current.version ?? 'an unknown version'}: image ${plan.current.image}, ` +
           `revision ${plan.current.revision}, ${counted(plan.current.replicas, 'replica')}`,
-        `then: ${plan.version}, commit ${plan.commit.sha} (${plan.commit.subject})`,
+        `To ${plan.version}: commit ${plan.commit.sha} (${plan.commit.subject})`,
         ...imageLines(plan),
       ],
     },
@@ -143,7 +166,7 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
       title: `Migrations (${plan.migrations.length} pending)`,
       lines: plan.migrations.length === 0 ? ['none'] : plan.migrations.map(migrationLine),
     },
-    { title: 'Cluster', lines: plan.cluster.length === 0 ? ['no difference'] : plan.cluster, verbatim: true },
+    { title: 'Cluster', lines: plan.cluster.length === 0 ? ['no changes'] : plan.cluster, verbatim: true },
     {
       title: 'Stripe',
       lines: [
@@ -159,12 +182,12 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
     },
     { title: 'CronJobs', lines: plan.cronJobs.length === 0 ? ['none'] : plan.cronJobs.map(cronJobLine) },
     {
-      title: 'A rollback would, in this order',
-      lines: plan.rollback.length === 0 ? ['undo nothing'] : plan.rollback,
+      title: 'Rolling back would',
+      lines: plan.rollback.length === 0 ? ['nothing to roll back'] : plan.rollback,
       ordered: plan.rollback.length > 0,
     },
     ...leadsToChapters(plan.identities),
-    { title: 'Estimate', lines: [estimate(plan)] },
+    { title: 'Duration', lines: [estimate(plan)] },
   ]
 }
 
@@ -185,8 +208,8 @@ function imageLines({ image, commit }: DeployPlan): readonly string[] {
   if (typeof build === 'object') {
     const commands = build.commands.map((argv) => `“${argv.join(' ')}”`).join(', then ')
     return [
-      `image ${reference}, which Purser builds from ${shortSha(commit.sha)} at the end of pre-flight: ${commands}`,
-      'its digest is known once it is pushed: the registry is asked for it, and exactly that image is rolled out',
+      `image ${reference}, built by Purser from ${shortSha(commit.sha)} at the end of preflight: ${commands}`,
+      'its digest is known once it is pushed; exactly that image is rolled out',
     ]
   }
   const platforms = image.platforms.join(', ') || 'an unknown platform'
@@ -194,8 +217,8 @@ function imageLines({ image, commit }: DeployPlan): readonly string[] {
 }
 
 function madeBy(build: 'none' | 'reused' | undefined): string {
-  if (build === 'none') return ', pushed beforehand (CI): Purser builds none'
-  return build === 'reused' ? ', which is in the registry already, built from this commit: nothing is built' : ''
+  if (build === 'none') return ', built by CI'
+  return build === 'reused' ? ', already in the registry, built from this commit: nothing is built' : ''
 }
 
 const namesInLine = 15
@@ -223,16 +246,16 @@ function names(title: string, all: readonly string[]): readonly string[] {
 export function undoChapters(plan: UndoPlan): readonly Chapter[] {
   return [
     {
-      title: `Undone, in this order (run #${plan.run})`,
-      lines: plan.steps.length === 0 ? ['nothing'] : plan.steps.map((step) => step.line),
+      title: `Rolling back run #${plan.run} will`,
+      lines: plan.steps.length === 0 ? ['nothing to undo'] : plan.steps.map((step) => step.line),
       ordered: plan.steps.length > 0,
     },
     ...rollbackTargetChapters(plan.rollbackTarget),
-    { title: 'What stays', lines: plan.stays.length === 0 ? ['nothing'] : plan.stays },
+    { title: 'Stays', lines: plan.stays.length === 0 ? ['nothing'] : plan.stays },
   ]
 }
 
-/** Lists what is switched off, removed or shortened beside the endpoint that will serve: whoever approves sees all of it. */
+/** Lists what is switched off, removed or shortened beside the new endpoint: whoever approves sees all of it. */
 function cleanupLines({
   endsOverlap,
   tidies = [],
@@ -241,10 +264,12 @@ function cleanupLines({
   restarts = [],
 }: DeployPlan['stripe']): readonly string[] {
   return [
-    ...(endsOverlap === true ? ['an earlier rotation ends: the service is told the new signing secret only'] : []),
-    ...tidies.map((what) => `the Secret's value is written anew, because ${what}`),
-    ...retires.map((id) => `endpoint ${id} is disabled once the new one serves`),
-    ...removes.map((what) => `${what} is deleted: nothing needs it any more`),
-    ...restarts.map((name) => `Deployment ${name} is restarted, because it reads the Secret at its start`),
+    ...(endsOverlap === true
+      ? ['an earlier rotation ends: from now on the service accepts only the new signing secret']
+      : []),
+    ...tidies.map((what) => `the Secret's value is rewritten, because ${what}`),
+    ...retires.map((id) => `endpoint ${id} is disabled once the new one works`),
+    ...removes.map((what) => `${what} is deleted: no longer needed`),
+    ...restarts.map((name) => `Deployment ${name} is restarted, because it also reads this Secret`),
   ]
 }

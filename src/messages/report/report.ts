@@ -12,7 +12,7 @@ import {
   type WatchDecision,
 } from '../../model/run.ts'
 import { gapsOf, gapWords } from '../blocks/charts.ts'
-import { trendWords, verdictWords } from '../thread/checks.ts'
+import { isJudged, trendWords, verdictWords } from '../thread/checks.ts'
 import { counted, duration, milliseconds, minutes, oneLine, utc } from '../../text.ts'
 import { estimate, planChapters, undoChapters } from '../plan/plan-text.ts'
 import type { Chapter } from '../plan/chapter.ts'
@@ -21,13 +21,16 @@ import { chapters, phaseTitle } from '../blocks/chapters.ts'
 import { failureOf } from '../board/state.ts'
 import { stateWords, subject } from '../board/status-words.ts'
 
+interface ReportFacts {
+  readonly samples: readonly MetricSample[]
+  readonly errors?: readonly LogGroup[]
+  readonly auditHead?: AuditHead | undefined
+  /** What commands have printed and pods have logged, in order. */
+  readonly outputs?: readonly { readonly title: string; readonly lines: readonly string[] }[]
+}
+
 /** Renders the file at the end of a run: everything, with nothing cut off. */
-export function reportMarkdown(
-  run: Run,
-  samples: readonly MetricSample[],
-  errors: readonly LogGroup[] = [],
-  auditHead?: AuditHead,
-): string {
+export function reportMarkdown(run: Run, { samples, errors = [], auditHead, outputs = [] }: ReportFacts): string {
   const parts = [
     `# Run #${run.number}: ${inline(subject(run))}`,
     facts(run, auditHead),
@@ -39,6 +42,7 @@ export function reportMarkdown(
     metrics(samples),
     logErrors(errors),
     plan(run),
+    output(outputs),
   ]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
 }
@@ -49,10 +53,11 @@ function facts(run: Run, auditHead: AuditHead | undefined): string {
       ? undefined
       : duration(run.finishedAt.getTime() - run.startedAt.getTime())
   const lines = [
-    `**State:** ${stateWords(run)}`,
-    `**Asked by:** ${inline(run.requestedBy)}, ${utc(run.createdAt)}`,
+    `**Service:** ${inline(run.service)}`,
+    `**State:** ${inline(stateWords(run))}`,
+    `**Requested by:** ${inline(run.requestedBy)}, ${utc(run.createdAt)}`,
     ...(run.reason === undefined || run.reason === '' ? [] : [`**Reason:** ${inline(run.reason)}`]),
-    ...(run.parent === undefined ? [] : [`**Takes back:** run #${run.parent}`]),
+    ...(run.parent === undefined ? [] : [`**Rolls back:** run #${run.parent}`]),
     ...(run.startedAt === undefined ? [] : [`**Started:** ${utc(run.startedAt)}`]),
     ...(run.finishedAt === undefined ? [] : [`**Finished:** ${utc(run.finishedAt)}`]),
     ...(took === undefined ? [] : [`**Total time:** ${took}`]),
@@ -71,7 +76,7 @@ function failureText(run: Run): string {
 }
 
 function failureLines(failure: Failure): string {
-  const hint = failure.hint === undefined ? [] : [`What can be done: ${inline(failure.hint)}`]
+  const hint = failure.hint === undefined ? [] : [`Fix: ${inline(failure.hint)}`]
   const evidence = failure.evidence.length === 0 ? [] : [fenced(failure.evidence)]
   return [`${inline(failure.message)} (${inline(failure.code)})`, ...hint, ...evidence].join('\n\n')
 }
@@ -129,7 +134,14 @@ function verification(run: Run): string {
 
 function checkRow(check: Check, at: Date): readonly string[] {
   const { verdict, title, value, threshold } = check
-  return [verdictWords(verdict), title, value, trendWords(check, at), threshold, milliseconds(check.milliseconds)]
+  return [
+    isJudged(check) ? verdictWords(verdict) : 'count',
+    title,
+    value,
+    trendWords(check, at),
+    threshold,
+    milliseconds(check.milliseconds),
+  ]
 }
 
 function metrics(samples: readonly MetricSample[]): string {
@@ -145,7 +157,7 @@ function metrics(samples: readonly MetricSample[]): string {
   return `## Metrics while monitoring\n\n${table(['Metric', 'Min', 'Last', 'Max', 'Samples'], rows)}`
 }
 
-/** Tells what went on beside the numbers: gaps, the breach, and who decided what. */
+/** Tells what happened beside the numbers: gaps, the breach, and who decided what. */
 function watch({ watch: seen }: Run, samples: readonly MetricSample[]): string {
   if (seen === undefined) return ''
   const { breach, decision } = seen
@@ -159,12 +171,12 @@ function watch({ watch: seen }: Run, samples: readonly MetricSample[]): string {
       : [`${decided[decision.kind]} by ${inline(decision.by)} at ${utc(decision.at)}${reason}`]),
     ...gaps.map((gap) => `${gapWords(gap)} (minutes and seconds since the start)`),
   ]
-  return `## Watch\n\n${lines.map((line) => `- ${line}`).join('\n')}`
+  return `## Monitoring\n\n${lines.map((line) => `- ${line}`).join('\n')}`
 }
 
 const decided = {
-  finish: 'Finished early, judged on what was seen until then,',
-  keep: 'Watched on after the breach',
+  finish: 'Ended early, judged on the data until then,',
+  keep: 'Kept monitoring after the breach, decided',
   stop: 'Stopped',
   roll_back: 'Ended to roll back',
 } as const satisfies Record<WatchDecision, string>
@@ -181,6 +193,16 @@ function logErrors(errors: readonly LogGroup[]): string {
       error.example,
     ])
   return `## Errors in the logs\n\n${table(['Count', 'Seen', 'First in', 'First at', 'First example'], rows)}`
+}
+
+/** Lines of one command or pod are under one title, although they were stored a few at a time. */
+function output(outputs: NonNullable<ReportFacts['outputs']>): string {
+  const titles = [...new Set(outputs.map(({ title }) => title))]
+  const parts = titles.map((title) => {
+    const lines = outputs.filter((one) => one.title === title).flatMap((one) => one.lines)
+    return `### ${inline(title)}\n\n${fenced(lines)}`
+  })
+  return parts.length === 0 ? '' : ['## Logs', ...parts].join('\n\n')
 }
 
 function plan(run: Run): string {

@@ -1,29 +1,48 @@
 import type { RawTextElement, TableBlock } from '@slack/types'
-import type { Check, Verdict } from '../../model/run.ts'
+import { type Check, noLimit, type Verdict } from '../../model/run.ts'
 import { clip } from '../../outside-text/cut.ts'
 import { words } from '../blocks/message.ts'
-import { ago, milliseconds, oneLine } from '../../text.ts'
+import { ago, oneLine } from '../../text.ts'
 
-/** Words a verdict: a sign is never alone, a word is beside it. */
+/** Words a verdict. */
 export function verdictWords(verdict: Verdict): string {
   switch (verdict) {
     case 'pass':
-      return '✓ passed'
+      return 'passed'
     case 'warn':
-      return '! warning'
+      return 'warning'
     case 'fail':
-      return '✗ failed'
+      return 'failed'
     case 'unknown':
-      return '? unknown'
+      return "couldn't check"
     case 'inconclusive':
-      return '~ inconclusive'
+      return 'not enough data'
   }
 }
 
-/** Words a check in mrkdwn: "✓ passed – All database migrations applied: 3 of 3". */
+const signs: Readonly<Record<Verdict, string>> = { pass: '✓', warn: '!', fail: '✗', unknown: '?', inconclusive: '~' }
+
+/** Puts a sign before the words. Where text is read aloud the words stand alone. */
+export function signedVerdict(verdict: Verdict): string {
+  return `${signs[verdict]} ${verdictWords(verdict)}`
+}
+
+/** Tells a check that has something to be judged by from a number that is only shown: no limit, no pass. */
+export function isJudged({ verdict, threshold }: Pick<Check, 'verdict' | 'threshold'>): boolean {
+  return verdict !== 'pass' || threshold !== noLimit
+}
+
+/** Words a check in mrkdwn: "*failed* – Dead letter queue: 4 (expected 0)". What passed is in need of no verdict. */
 export function checkLine(check: Check, max = 150): string {
-  const expected = check.verdict === 'pass' || check.threshold === '' ? '' : ` (expected ${words(check.threshold, 80)})`
-  return `${verdictWords(check.verdict)} – ${words(check.title, 80)}: ${words(check.value, max) || 'no value'}${expected}`
+  const told = `${words(check.title, 80)}: ${words(check.value, max) || 'no value'}`
+  if (check.verdict === 'pass') return told
+  const expected = check.threshold === '' ? '' : ` (expected ${words(check.threshold, 80)})`
+  return `*${words(verdictWords(check.verdict))}* – ${told}${expected}`
+}
+
+/** Sorts what has to be looked at first. */
+export function worstFirst(checks: readonly Check[]): readonly Check[] {
+  return [...checks].sort((a, b) => weight(b) - weight(a))
 }
 
 /** Words, beside what was seen, how it was the last time if it was otherwise: "▲ from 12, 5m ago". */
@@ -32,8 +51,7 @@ export function trendWords({ verdict, number, former }: Check, at: Date): string
   const when = ago(new Date(former.at), at)
   if (number !== undefined && former.number !== undefined && number !== former.number)
     return `${number > former.number ? '▲' : '▼'} from ${former.number}, ${when}`
-  // The words go without their sign, which would mislead beside the present one.
-  return verdict === former.verdict ? '' : `(was ${verdictWords(former.verdict).slice(2)}, ${when})`
+  return verdict === former.verdict ? '' : `(was ${verdictWords(former.verdict)}, ${when})`
 }
 
 interface CheckTable {
@@ -49,24 +67,23 @@ export function checkTable(
 ): CheckTable {
   const rows: RawTextElement[][] = []
   let length = 0
-  for (const check of [...checks].sort((a, b) => weight(b) - weight(a))) {
+  for (const check of worstFirst(checks)) {
     const row = [
-      cell(verdictWords(check.verdict), 20),
+      cell(isJudged(check) ? signedVerdict(check.verdict) : 'count', 20),
       cell(check.title, 70),
       seenCell(check, new Date(at)),
-      cell(check.threshold, 60),
-      cell(milliseconds(check.milliseconds), 20),
+      cell(check.threshold === noLimit ? '' : check.threshold, 60),
     ]
     length += row.reduce((sum, { text }) => sum + text.length, 0)
     if (rows.length === cap.rows || length > cap.chars) break
     rows.push(row)
   }
-  const head = ['Verdict', 'Check', 'Seen', 'Expected', 'Time'].map((text) => cell(text, 20))
+  const head = ['Verdict', 'Check', 'Seen', 'Expected'].map((text) => cell(text, 20))
   const wrapped = { is_wrapped: true }
   const table: TableBlock = {
     type: 'table',
     rows: [head, ...rows],
-    column_settings: [{ is_wrapped: false }, wrapped, wrapped, wrapped, { align: 'right' }],
+    column_settings: [{ is_wrapped: false }, wrapped, wrapped, wrapped],
   }
   return { table, left: checks.length - rows.length }
 }
@@ -76,8 +93,9 @@ function seenCell(check: Check, at: Date): RawTextElement {
   return trend === '' ? cell(check.value, 100) : cell(`${clip(oneLine(check.value), 70)} ${trend}`, 110)
 }
 
+/** A count comes last: nobody has to do anything about it. */
 function weight(check: Check): number {
-  return { fail: 4, inconclusive: 3, unknown: 2, warn: 1, pass: 0 }[check.verdict]
+  return isJudged(check) ? { fail: 5, inconclusive: 4, unknown: 3, warn: 2, pass: 1 }[check.verdict] : 0
 }
 
 function cell(text: string, max: number): RawTextElement {

@@ -1,13 +1,13 @@
 import type { Block, Button, KnownBlock } from '@slack/types'
 import { type Cause, type DiagnosePlan, type Finding, offeredRemedies, type Remedy } from '../../model/diagnosis.ts'
 import { isDiagnosePlan, isFixPlan, type Run } from '../../model/run.ts'
-import { verdictWords } from './checks.ts'
+import { signedVerdict } from './checks.ts'
 import { type ButtonLook, code, codeBlock, context, paragraph, paragraphs, words } from '../blocks/message.ts'
 import { counted } from '../../text.ts'
 
 type Blocks = readonly (KnownBlock | Block)[]
 
-/** The most looks that are shown with what proves them; the thread has that of the others. */
+/** The most checks that are shown with what proves them; the thread has that of the others. */
 const mostShown = 4
 const evidenceLines = 5
 const evidenceChars = 450
@@ -25,7 +25,7 @@ export function aboutWords({ subject, cronJob }: DiagnosePlan): string {
   }
 }
 
-/** Returns the command that looks again. */
+/** Returns the command that diagnoses again. */
 function diagnoseCommand({ subject, cronJob }: DiagnosePlan, environment: string): string {
   return ['/billing diagnose', subject, ...(cronJob === undefined ? [] : [cronJob]), environment].join(' ')
 }
@@ -36,13 +36,13 @@ export function remedyWords(remedy: Remedy): string {
     case 'resume_cronjob':
       return `resume CronJob ${remedy.target}`
     case 'run_cronjob':
-      return `run CronJob ${remedy.target} once by hand`
+      return `run CronJob ${remedy.target} once`
     case 'enable_endpoint':
       return `enable Stripe endpoint ${remedy.target}`
     case 'resend_events':
-      return 'send missed events again'
+      return 're-send missed events'
     case 'deploy':
-      return 'deploy the current version again'
+      return 'redeploy the current version'
   }
 }
 
@@ -52,7 +52,7 @@ export function diagnosisWords(run: Run): string {
   if (run.diagnosis === undefined) return 'finished'
   if (causes.length > 0) return causes.length === 1 ? 'cause found' : `${causes.length} causes found`
   const blind = findings.filter((finding) => finding.verdict === 'unknown').length
-  return blind === 0 ? 'no cause found' : `no cause found, ${blind} of ${findings.length} looks unknown`
+  return blind === 0 ? 'no cause found' : `no cause found, ${blind} of ${findings.length} couldn't be checked`
 }
 
 /** Words in mrkdwn the cause, what to do, and what else was found. */
@@ -61,15 +61,14 @@ export function diagnosisLines(run: Run): readonly string[] {
   const [first, ...others] = causes
   const blind = findings.filter((finding) => finding.verdict === 'unknown').length
   const unseen =
-    blind === 0 ? [] : [`${counted(blind, 'look')} of ${findings.length} brought no answer and may hide something.`]
-  const acted =
-    run.fixedBy === undefined ? [] : [`Run *#${run.fixedBy}* acts on this; its board tells what came of it.`]
+    blind === 0 ? [] : [`${blind} of ${counted(findings.length, 'check')} didn't answer. The cause may be there.`]
+  const acted = run.fixedBy === undefined ? [] : [`Being fixed in run *#${run.fixedBy}*: see its board.`]
   if (first === undefined) {
-    const all =
-      blind === 0
-        ? `all ${findings.length} looks are as they should be, or tell nothing against it`
-        : 'nothing that was seen is a cause'
-    return [`*No cause found*: ${all}.`, ...unseen, ...acted]
+    const clean = findings.every((finding) => finding.verdict === 'pass')
+    const all = clean
+      ? `All ${counted(findings.length, 'check')} passed.`
+      : 'None of the checks that answered shows a cause.'
+    return [`*No cause found.* ${all}`, ...unseen, ...acted]
   }
   return [
     `*Most likely cause:* ${words(first.sentence, 500)}`,
@@ -106,7 +105,7 @@ function telling(evidence: readonly string[]): readonly string[] {
 
 /** Words a finding in mrkdwn: "✗ failed – *CronJob*: suspended, …". */
 function findingLine(finding: Finding, most = 260): string {
-  return `${verdictWords(finding.verdict)} – *${words(finding.title, 80)}:* ${words(finding.seen, most) || '–'}`
+  return `${words(signedVerdict(finding.verdict))} – *${words(finding.title, 80)}:* ${words(finding.seen, most) || '–'}`
 }
 
 function weight({ verdict }: Finding): number {
@@ -124,25 +123,25 @@ export function remedyButtons(run: Run, make: (remedy: Remedy, text: string, loo
 }
 
 function asks(remedy: Remedy, environment: string): { readonly label: string } & Pick<ButtonLook, 'confirm'> {
-  const deny = 'Leave it'
+  const deny = 'Cancel'
   switch (remedy.kind) {
     case 'resume_cronjob':
       return {
-        label: 'Resume it',
+        label: 'Resume CronJob',
         confirm: {
           title: `Resume ${remedy.target}?`,
-          text: `CronJob ${remedy.target} in ${environment} starts again at its next time. Somebody may have had a reason to suspend it.`,
+          text: `CronJob ${remedy.target} in ${environment} runs again on schedule. Check why it was suspended first.`,
           verb: 'Resume',
           deny,
         },
       }
     case 'run_cronjob':
       return {
-        label: 'Run it now',
+        label: 'Run CronJob now',
         confirm: {
           title: `Run ${remedy.target} now?`,
-          text: `One Job is made from CronJob ${remedy.target} in ${environment}, beside its schedule. It does what the CronJob does.`,
-          verb: 'Run it',
+          text: `Starts one Job of CronJob ${remedy.target} in ${environment}, in addition to its schedule.`,
+          verb: 'Run now',
           deny,
         },
       }
@@ -151,23 +150,23 @@ function asks(remedy: Remedy, environment: string): { readonly label: string } &
         label: 'Enable endpoint',
         confirm: {
           title: 'Enable the endpoint?',
-          text: `Stripe delivers to ${environment} again at once. What happened meanwhile is not sent by itself: the diagnosis that follows offers it.`,
+          text: `Stripe delivers to ${environment} again right away. Events missed until now are not sent by that: the diagnosis that follows offers them.`,
           verb: 'Enable',
           deny,
         },
       }
     case 'resend_events':
       return {
-        label: 'Send missed events',
+        label: 'Re-send missed events',
         confirm: {
-          title: 'Send missed events again?',
-          text: `Purser posts the events that the service in ${environment} lacks, signed as by Stripe. Those that it has are only acknowledged.`,
-          verb: 'Send them',
+          title: 'Re-send missed events?',
+          text: `Purser sends the events that the service in ${environment} missed, signed like Stripe's. Duplicates are ignored.`,
+          verb: 'Re-send',
           deny,
         },
       }
     case 'deploy':
-      return { label: 'Deploy again …' }
+      return { label: 'Redeploy…' }
   }
 }
 
@@ -182,6 +181,6 @@ export function fixOf(run: Run): readonly string[] {
   if (!isFixPlan(run.plan)) return []
   const from = run.parent === undefined ? '' : ` Proposed by run *#${run.parent}*.`
   const again = aboutOf(run)
-  const then = again === undefined ? '' : ` Then ${code(diagnoseCommand(again, run.environment), 120)} looks again.`
+  const then = again === undefined ? '' : ` Then ${code(diagnoseCommand(again, run.environment), 120)} checks again.`
   return [`${words(remedyWords(run.plan.remedy), 200)}.${from}${then}`.replace(/^./, (letter) => letter.toUpperCase())]
 }

@@ -97,7 +97,8 @@ async function tryOnce(context: PhaseContext, job: CronJobConfig, name: string):
         evidence: outcome.logs.slice(-40),
         hint: 'It stays suspended. Fix it and retry the phase, or roll back.',
       })
-    await context.tell({ kind: 'output', title: `Job ${outcome.name}`, lines: outcome.logs.slice(-20) }, `job-${name}`)
+    const lines = outcome.logs.slice(-20)
+    await context.tell({ kind: 'output', title: `Job ${outcome.name}`, lines, quiet: true }, `job-${name}`)
   })
 }
 

@@ -24,15 +24,21 @@ export interface PlannedSchema {
   readonly pending: readonly MigrationFile[]
 }
 
+interface SchemaOutlook {
+  readonly risks: readonly string[]
+  /** Why the version that runs now could not run afterwards. */
+  readonly closesRollback?: string
+}
+
 /**
- * Says as risks whether the version that runs now could still run afterwards. Raises `schema_too_new` when the new
- * version is known not to run on what is applied.
+ * Says whether the version that runs now could still run afterwards. Raises `schema_too_new` when the new version is
+ * known not to run on what is applied.
  */
 export async function schemaRisks(
   context: PhaseContext,
   { files, ledger, pending }: PlannedSchema,
   current: string | undefined,
-): Promise<readonly string[]> {
+): Promise<SchemaOutlook> {
   const { run, service, world } = context
   const now = await schemaNow(context, ledger)
   const wanted = { version: run.version, migrations: files.map(({ version }) => version) }
@@ -46,18 +52,22 @@ export async function schemaRisks(
             `whether ${run.version} can run with ${verdict.unknown.length === 1 ? 'it' : 'them'} is not known.`,
         ]
   const running = current === undefined ? undefined : await releaseOf(context, { version: current })
-  if (running === undefined || current === run.version) return unknown
+  if (running === undefined || current === run.version) return { risks: unknown }
   const changes = await Promise.all(pending.map((file) => changeOf(world, file, service.migrations, context.signal)))
   const after: SchemaNow = {
     applied: [...now.applied, ...pending.map(({ version, name }) => ({ version, name, appliedAt: '' }))],
     changes: [...now.changes, ...changes],
   }
   const { reasons } = incompatibility(running, after)
-  if (reasons.length === 0) return unknown
-  return [
-    `No rollback to ${current} after this: it can't run once ${reasons.join(', ')}. The only way back is restoring the backup.`,
-    ...unknown,
-  ]
+  if (reasons.length === 0) return { risks: unknown }
+  const closesRollback = reasons.join('; ')
+  return {
+    closesRollback,
+    risks: [
+      `No rollback to ${current} after this: it can't run once ${closesRollback}. The only way back is restoring the backup.`,
+      ...unknown,
+    ],
+  }
 }
 
 /** Raises, before anything is undone, when the version that would come back cannot run on the schema that stays. */

@@ -4,20 +4,23 @@ import type { PhaseContext } from '../phase.ts'
 import { type Judgement, limitWords, type Rule, type Watch } from './monitor-rules.ts'
 import { roughly } from '../../text.ts'
 
-/** Words one line of the board: "28 min left · Webhooks processed 12 · …". */
+/** Words one line of the board: "28 min left · no limit broken". A number is told only when it is off. */
 export function progressLine(
-  rules: readonly Rule[],
+  judged: readonly Judgement[],
   watch: Watch,
   times: { readonly ends: Date; readonly until: Date },
 ): string {
   const left = times.ends.getTime() - Date.now()
-  const longer = times.until > times.ends ? 'a little longer, to be sure' : 'the last look'
-  const shown = rules.filter(({ name }) => name !== builtIn.errorRate)
-  return [left > 0 ? `${roughly(left)} left` : longer, ...shown.map((rule) => latest(rule, watch.samples))].join(' · ')
+  const longer = times.until > times.ends ? 'a little longer, to be sure' : 'the last check'
+  const off = judged.filter(({ rule, streak }) => streak > 0 || latest(rule, watch.samples) === undefined)
+  const shown = off
+    .filter(({ rule }) => rule.name !== builtIn.errorRate)
+    .map(({ rule }) => `${rule.title} ${latest(rule, watch.samples) ?? 'no data'}`)
+  return [left > 0 ? `${roughly(left)} left` : longer, ...(off.length === 0 ? ['no limit broken'] : shown)].join(' · ')
 }
 
-function latest({ name, title }: Rule, samples: readonly MetricSample[]): string {
-  return `${title} ${samples.findLast((sample) => sample.metric === name)?.value ?? 'no data'}`
+function latest({ name }: Rule, samples: readonly MetricSample[]): number | undefined {
+  return samples.findLast((sample) => sample.metric === name)?.value
 }
 
 /** Words each kind of error by its first example: "12 × in api-1, first at 10:00:04: …". */

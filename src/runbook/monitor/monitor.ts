@@ -83,7 +83,7 @@ async function watchUntil(context: PhaseContext, beginning: Beginning, ends: Dat
     await alertOnce(context, judged)
     const until = openEnd(rules, judged, watch) ? latest : ends
     if (Date.now() >= until.getTime()) return { watch, state: await records.watch.state() }
-    await context.report(progressLine(rules, watch, { ends, until }))
+    await context.report(progressLine(judged, watch, { ends, until }))
     const state = await untilDecided(context, Math.min(began + everyMs, until.getTime()))
     if (state?.decision !== undefined && state.decision.kind !== 'keep') return { watch, state }
   }
@@ -133,7 +133,7 @@ async function alertOnce(context: PhaseContext, judged: readonly Judgement[]): P
   const text = broken.map((one) => one.text).join('; ')
   const evidence = await breachEvidence(context, broken)
   await watch.breach(
-    { at: new Date().toISOString(), text },
+    { at: new Date().toISOString(), text, metrics: broken.map(({ rule }) => rule.name) },
     { kind: 'breach', text, evidence, onCall: contacts.onCall, automatic: policy.autoRollback },
     policy.autoRollback ? `automatic rollback: ${text}` : undefined,
   )
@@ -173,17 +173,18 @@ async function conclude(context: PhaseContext, watch: Watch, state: RunWatch | u
   const judged = judge(rulesOf(service.monitor), watch, { over: true })
   const seen = await lookAround(context)
   const verification = { ...seen, criteria: await successCriteria(context, seen, judged, watch) }
-  await context.step('tell the criteria', () => context.tell({ kind: 'verification', verification }))
   const early = state?.decision?.kind === 'finish'
   const missed = verification.criteria.filter((one) => one.verdict === 'fail')
   // Whoever finishes early has decided that this was enough to see.
   const open = early ? [] : verification.criteria.filter((one) => one.verdict === 'inconclusive')
-  if (missed.length + open.length > 0)
+  if (missed.length + open.length > 0) {
+    await context.step('tell the criteria', () => context.tell({ kind: 'verification', verification }))
     throw await notMet(context, { missed, open, judged, alerted: state?.breach !== undefined })
+  }
   // The buttons are there until the phase ends, so what was decided while the criteria were judged counts too.
   await throwIfStopped(context, watch, await context.records.watch.state())
   const fileName = `run-${run.number}-${run.version}.md`
-  await context.step('send the report', () => context.tell({ kind: 'report', fileName }))
+  await context.step('send the report', () => context.tell({ kind: 'report', fileName, verification }))
   const met = verification.criteria.filter((one) => one.verdict === 'pass').length
   const whole = roughly(service.monitor.minutes * 60_000)
   const time = early ? `after ${watchedFor(state)} of ${whole}: finished early` : `in ${whole}`

@@ -96,7 +96,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
     risks: [
       ...isolationRisk(context),
       ...checkoutRisks,
-      ...schema,
+      ...schema.risks,
       ...migrations.risks,
       ...clusterRisks(context, deployment, image.platforms, facts),
       ...comesBackRisks({
@@ -113,6 +113,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
       ...stripeRisks,
       ...leadsTo.risks,
     ],
+    ...(schema.closesRollback === undefined ? {} : { closesRollback: schema.closesRollback }),
     ...(migrations.read === undefined ? {} : { read: migrations.read }),
     estimateMinutes: estimateOf(context),
     monitorMinutes: service.monitor.minutes,

@@ -11,7 +11,7 @@ import { requireAccount } from '../plan/stripe-plan.ts'
 import { concurrently } from './concurrently.ts'
 import { runInWorkspace } from '../workspace/workspace-command.ts'
 import { inWorkspace } from '../workspace/workspace.ts'
-import { roughly, sizeOf } from '../../text.ts'
+import { counted, roughly, sizeOf } from '../../text.ts'
 
 /** Pre-Flight Checklist: tests and build pass, credentials are right, Purser has its rights, the backup is proven. */
 export const preflight: Phase = async (context) => {
@@ -35,12 +35,19 @@ export const preflight: Phase = async (context) => {
   const backup = await context.records.backup()
   const built = image === undefined ? '' : `, image ${image.digest.slice(0, 19)}… built and pushed`
   const { length } = service.preflight.commands
-  const tests = length === 0 ? 'no commands configured' : `${length} commands passed`
-  return { line: `${tests}${built}, backup ${backup?.file} (${sizeOf(backup?.bytes ?? 0)}) ${proven(backup)}` }
+  const tests = length === 0 ? 'no commands configured' : counted(length, 'command')
+  const kept = `backup ${backup?.file} (${sizeOf(backup?.bytes ?? 0)}) ${proven(backup)}`
+  await context.tell({ kind: 'note', text: `Preflight passed: ${tests}${built}, ${kept}.` }, passedKey(context))
+  return { line: `${tests}${length === 0 ? '' : ' passed'}${built}, ${kept}` }
+}
+
+/** A retry passes anew, and says so. */
+function passedKey({ run }: PhaseContext): string {
+  return `preflight-${run.phases.find(({ name }) => name === 'preflight')?.attempt ?? 1}`
 }
 
 function proven(backup: BackupRecord | undefined): string {
-  return backup?.restoreMs === undefined ? 'read through' : `proven, restores in ${roughly(backup.restoreMs)}`
+  return backup?.restoreMs === undefined ? 'checksum-verified only' : `restore-tested in ${roughly(backup.restoreMs)}`
 }
 
 async function runCommands(
@@ -154,8 +161,12 @@ async function backUp(context: PhaseContext): Promise<void> {
     await context.records.recordBackup(backup)
     await context.tell(
       {
-        kind: 'note',
-        text: `Backup ${backup.file}: ${sizeOf(backup.bytes)}, ${backup.tables} tables, sha256 ${backup.sha256.slice(0, 12)}, read through from end to end. ${proofOf(backup)}`,
+        kind: 'output',
+        title: 'Backup',
+        lines: [
+          `Backup ${backup.file}: ${sizeOf(backup.bytes)}, ${backup.tables} tables, sha256 ${backup.sha256.slice(0, 12)}, read through from end to end. ${proofOf(backup)}`,
+        ],
+        quiet: true,
       },
       'backup',
     )
@@ -180,9 +191,9 @@ export function backupRecordOf(manifest: BackupManifest): BackupRecord {
 }
 
 function proofOf({ restoreMs, untried, rows = [] }: BackupRecord): string {
-  if (restoreMs === undefined) return `Not restore-tested: ${untried ?? 'unknown'}.`
+  if (restoreMs === undefined) return `Checksum-verified only: ${untried ?? 'unknown'}.`
   const total = rows.reduce((sum, row) => sum + row.rows, 0)
-  return `Restore-tested: restored in ${roughly(restoreMs)}, all ${total} rows and every sequence as in the snapshot.`
+  return `Restore-tested in ${roughly(restoreMs)}, all ${total} rows and every sequence as in the snapshot.`
 }
 
 async function letOldBackupsGo(context: PhaseContext, signal: AbortSignal) {

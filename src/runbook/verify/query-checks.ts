@@ -1,6 +1,6 @@
 import type { QueryAnswer } from '../../adapters/postgres/port.ts'
 import type { InvariantConfig, VerifyQueryConfig } from '../../config/service-schema.ts'
-import type { Check, Verdict } from '../../model/run.ts'
+import { type Check, noLimit, type Verdict } from '../../model/run.ts'
 import { answerInWords, isNumber, violationsInWords } from './answer-words.ts'
 import { check, type CheckResult } from './checks.ts'
 import type { PhaseContext } from '../phase.ts'
@@ -69,7 +69,7 @@ export function withinLimits(value: number | undefined, { atMost, atLeast }: Lim
 
 export function limitsOf({ atMost, atLeast }: Limits | VerifyQueryConfig): string {
   const parts = [...(atLeast === undefined ? [] : [`≥ ${atLeast}`]), ...(atMost === undefined ? [] : [`≤ ${atMost}`])]
-  return parts.length === 0 ? 'any' : parts.join(', ')
+  return parts.length === 0 ? noLimit : parts.join(', ')
 }
 
 /** Sums the column `count`, or the first column that holds numbers; no rows are 0. Undefined when it is no number. */

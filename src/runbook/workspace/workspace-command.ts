@@ -6,14 +6,14 @@ import { OutputStream } from './output-stream.ts'
 
 /*
  * A command of the service's repository: an argv in a checkout of the planned commit, with the variables that
- * purser.yaml names and nothing else. Its output goes to the thread as it comes and is masked on the way; its last
- * lines are the evidence when it fails. It and all that it started end with the signal or with the time limit.
+ * purser.yaml names and nothing else. Its output is masked and kept for the report; when it fails its last lines are the
+ * evidence, and the end of its output is told in the thread. It and all that it started end with the signal or with the time limit.
  */
 
 interface WorkspaceCommand {
   readonly argv: readonly [string, ...string[]]
   readonly workspace: Workspace
-  /** The title over its lines in the thread. */
+  /** The title over its lines. */
   readonly title: string
   readonly env: Readonly<Record<string, string>>
   readonly timeoutMs: number
@@ -21,7 +21,7 @@ interface WorkspaceCommand {
   readonly failure: { readonly code: CheckCode; readonly doing?: string; readonly hint: string }
 }
 
-/** Runs a configured program in the workspace and brings its output to the thread as it comes. */
+/** Runs a configured program in the workspace and keeps what it prints. */
 export async function runInWorkspace(
   context: PhaseContext,
   command: WorkspaceCommand,
@@ -32,6 +32,7 @@ export async function runInWorkspace(
   try {
     const outcome = await workspace.run({ argv, env, timeoutMs, onLine: output.line }, signal)
     if (outcome.exitCode === 0) return outcome
+    output.tellEnd()
     const doing = failure.doing === undefined ? '' : `${failure.doing}: `
     throw new CheckFailed(failure.code, `${doing}${argv.join(' ')} exited with ${outcome.exitCode}`, {
       evidence: outcome.tail.slice(-40),
