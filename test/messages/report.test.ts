@@ -17,7 +17,7 @@ describe('the report', () => {
     expect(report).toContain('| U02ALEX00 | approved | 2026-01-05 14:07 UTC | this plan |')
     expect(report).toContain('| Deploy application code | succeeded | 1m | 10 min | 1 |')
     expect(report).toContain('| passed | E2E tests passing | 14 of 14 |')
-    expect(report).toContain('| failed | Dead letter queue | 4 | – | 0 | 1.2 s |')
+    expect(report).toContain('| failed | Dead letter queue | 4 | – | 0 | 1.2s |')
     expect(report).toContain('| webhooks | 3 | 7 | 12 | 3 |')
     expect(report).toContain('1. Delete CronJob webhook-retry')
   })

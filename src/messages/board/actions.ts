@@ -68,8 +68,8 @@ export function buttonsFor(run: Run, now: Date, rollbackUntil: Date | undefined)
   const buttons: Button[] = [...approvalButtons(run), ...failureButtons(run, rollback), ...watchButtons(run)]
   const shows = run.status === 'awaiting_approval' || run.status === 'executing' || run.status === 'planned'
 
-  // While monitoring, "Stop and fail" ends the run; a second way to end it would only be a trap.
-  if (can('cancel', run) && run.status !== 'awaiting_approval' && currentWatch(run) === undefined)
+  // Where "Stop and fail" ends the run, a second way to end it would only be a trap.
+  if (can('cancel', run) && run.status !== 'awaiting_approval' && !watchChoices(run).includes('stop'))
     buttons.push(make('cancel', 'Cancel run', isHarmless(run) ? {} : { confirm: cancel(run) }))
   buttons.push(
     ...remedyButtons(run, (remedy, text, look) =>
