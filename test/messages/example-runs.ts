@@ -345,7 +345,7 @@ export const restorePlan: RestorePlan = {
   risks: [
     'public.webhook_events: 212 rows written since the backup are lost (18614 now, 18402 in the backup).',
     'public.billing_audit_log: 178 rows written since the backup are lost (9298 now, 9120 in the backup).',
-    'Edited rows go back too. They can\'t be counted.',
+    "Edited rows go back too. They can't be counted.",
   ],
 }
 
