@@ -31,7 +31,7 @@ it.each([
 it('a dialog that comes too late is said, not swallowed', async () => {
   fault('views.open', 'expired_trigger_id')
   await world.types('dana', '/billing lock')
-  await world.waitFor('the answer', () => world.toldOnly('dana')?.includes('took too long to open the dialog') === true)
+  await world.waitFor('the answer', () => world.toldOnly('dana')?.includes("didn't open the dialog") === true)
 })
 
 it('a run whose board cannot be edited is told in its thread, by the status, and by the board once it can be', async () => {
