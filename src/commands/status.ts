@@ -35,7 +35,7 @@ export async function status(caller: Caller, asked: number | undefined, context:
   const closed = environments.flatMap((environment, index) => {
     const [lock, freeze] = [locks[index], freezeOf(context, environment)]
     return [
-      ...(lock === undefined ? [] : [`:lock: ${lockLine(lock)}`]),
+      ...(lock === undefined ? [] : [`:lock: ${lockLine(lock)} (rollbacks still work)`]),
       ...(freeze === undefined ? [] : [`:snowflake: ${frozenLine(environment, freeze)}`]),
     ]
   })

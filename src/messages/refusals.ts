@@ -82,7 +82,7 @@ export function schemaTooNewWords(run: number, schema: SchemaRefusal): RefusalWo
 
 /** Words why the cluster was not seen, after a colon. */
 export function noAnswerWithin(seconds: number): string {
-  return `no answer within ${seconds} s`
+  return `no answer within ${seconds} s, or a refusal`
 }
 
 /** Words a revision's health, as in "never became healthy" after "Revision 3". */

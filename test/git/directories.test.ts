@@ -146,10 +146,10 @@ describe('what is no directory is an error, and no empty one', () => {
     ['a submodule', 'vendor/lib', 'in_submodule', /a different repository/],
     ['in a submodule', 'vendor/lib/migrations', 'in_submodule', /a different repository/],
     ['behind a link to a submodule', 'to-submodule', 'in_submodule', /a different repository/],
-    ['behind a link out of the repository', 'outside', 'link_unreadable', /inside of the repository/],
-    ['behind a link to a place of the machine', 'absolute', 'link_unreadable', /inside of the repository/],
-    ['behind a link to a place with a very long name', 'far-away', 'link_unreadable', /inside of the repository/],
-    ['behind links in a circle', 'circle/migrations', 'link_unreadable', /inside of the repository/],
+    ['behind a link out of the repository', 'outside', 'link_unreadable', /inside the repository/],
+    ['behind a link to a place of the machine', 'absolute', 'link_unreadable', /inside the repository/],
+    ['behind a link to a place with a very long name', 'far-away', 'link_unreadable', /inside the repository/],
+    ['behind links in a circle', 'circle/migrations', 'link_unreadable', /inside the repository/],
   ])('%s: %s', async (_, path, code, hint) => {
     const failure: unknown = await read(path).catch((error: unknown) => error)
     expect(failure).toMatchObject({ code })

@@ -209,7 +209,7 @@ export const noRoom = deploy({
       failure: {
         code: 'stripe_endpoint_limit',
         message:
-          'planning the Stripe endpoint: the account has 16 of 16 webhook endpoints, and this deploy needs another',
+          'planning the Stripe endpoint: the account has 16 of 16 webhook endpoints, and this deploy needs one more',
         hint: 'Delete endpoints that nobody uses in the Stripe dashboard (Developers > Webhooks), then plan again.',
         evidence: ['we_1PpOld3LkdIwHu7, disabled: https://old.valuecanvas.com/api/billing/webhooks/stripe'],
       },
@@ -286,7 +286,7 @@ export const healthy = deploy({
 
 export const unseenUndo: UndoPlan = {
   ...example.undo,
-  rollbackTarget: { kind: 'unseen', why: 'it did not answer within 5 s or refused to' },
+  rollbackTarget: { kind: 'unseen', why: 'no answer within 5 s, or a refusal' },
 }
 
 function revision(at: number, version: string, more: Partial<RevisionChoice>): RevisionChoice {

@@ -32,9 +32,9 @@ describe('who may use Purser', () => {
   const runs = async () => Number((await world.state('select count(*)::int as count from purser.runs'))[0]?.['count'])
 
   it.each([
-    ['a guest', visitors.gina.id, 'Purser takes no commands from guests of the workspace.'],
-    ['a stranger', visitors.stan.id, 'Purser takes commands from its own Slack workspace only.'],
-    ['somebody deactivated', visitors.dora.id, 'Purser takes no commands from deactivated people.'],
+    ['a guest', visitors.gina.id, "Purser doesn't take commands from guests."],
+    ['a stranger', visitors.stan.id, 'Purser only takes commands from its own Slack workspace.'],
+    ['somebody deactivated', visitors.dora.id, "Purser doesn't take commands from deactivated people."],
   ])('%s is refused although the lists name them, by a command and in App Home', async (_, user, text) => {
     await slack().type(user, channel, '/billing deploy v1.2.0')
     await world.waitFor('an answer', () => told(user).some((answer) => answer.includes(text)))
@@ -66,7 +66,7 @@ describe('who may use Purser', () => {
     undo()
     await slack().type(people.alex.id, channel, '/billing status')
     await world.waitFor('an answer', () => told(people.alex.id).length === 2)
-    expect(told(people.alex.id)[1]).toMatch(/#1|Nothing runs and nothing waits in production/)
+    expect(told(people.alex.id)[1]).toMatch(/#1|Nothing running or waiting in production/)
   })
 
   it('a flood of verifications is one, and the others are led to it', async () => {

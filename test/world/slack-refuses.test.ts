@@ -24,14 +24,14 @@ it.each([
   await world.types('dana', '/billing deploy v1.2.0')
   await world.waitFor('the answer', () => world.toldOnly('dana')?.includes(error) === true)
   expect(world.toldOnly('dana')).toContain(remedy)
-  expect(world.toldOnly('dana')).toContain(`Run #${before + 1} cannot be shown here`)
+  expect(world.toldOnly('dana')).toContain(`Run #${before + 1} can't be shown here`)
   await expect.poll(newest, { timeout: 60_000 }).toEqual({ number: before + 1, status: 'cancelled' })
 })
 
 it('a dialog that comes too late is said, not swallowed', async () => {
   fault('views.open', 'expired_trigger_id')
   await world.types('dana', '/billing lock')
-  await world.waitFor('the answer', () => world.toldOnly('dana')?.includes('did not open the dialog') === true)
+  await world.waitFor('the answer', () => world.toldOnly('dana')?.includes("didn't open the dialog") === true)
 })
 
 it('a deploy is told to its end while Slack refuses three posts and edits in ten', async () => {

@@ -76,7 +76,7 @@ export class BatchReader {
   #tooLarge(): RepositoryError {
     const { doing, mostBytes } = this.#options
     return new RepositoryError('file_too_large', `${doing}: together more than ${mostBytes} bytes`, {
-      hint: 'See whether a file that does not belong there was committed.',
+      hint: 'Check whether a wrong file was committed.',
     })
   }
 

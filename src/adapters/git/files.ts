@@ -54,7 +54,7 @@ function notHere(doing: string): RepositoryError {
     'git_lfs_pointer',
     `${doing}: it is kept in Git LFS, and the repository has its pointer only`,
     {
-      hint: 'Take migrations and manifests out of Git LFS: they are read from the repository itself.',
+      hint: "Don't keep migrations and manifests in Git LFS: Purser reads them from the repository.",
     },
   )
 }

@@ -59,7 +59,7 @@ async function targetOf(reach: Reach, link: TreeEntry, signal: AbortSignal): Pro
 
 function unreadableLink({ doing }: Reach, path: string, why: string): RepositoryError {
   return new RepositoryError('link_unreadable', `${doing}: ${path} is a symbolic link, and ${why}`, {
-    hint: 'Let the link lead to a place inside of the repository, or commit the files themselves.',
+    hint: 'Point the link inside the repository, or commit the files themselves.',
   })
 }
 

@@ -129,15 +129,15 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '42703': { code: 'undefined_column', hint: 'The column does not exist here: check the order of the migrations.' },
   '42P07': {
     code: 'already_exists',
-    hint: 'The object exists although the ledger does not know the migration: compare the schema before going on.',
+    hint: "It exists, but the ledger doesn't list the migration. Compare the schema first.",
   },
   '42710': {
     code: 'already_exists',
-    hint: 'The object exists although the ledger does not know the migration: compare the schema before going on.',
+    hint: "It exists, but the ledger doesn't list the migration. Compare the schema first.",
   },
   '42701': {
     code: 'already_exists',
-    hint: 'The column exists although the ledger does not know the migration: compare the schema before going on.',
+    hint: "The column exists, but the ledger doesn't list the migration. Compare the schema first.",
   },
   '25001': {
     code: 'not_in_transaction',
@@ -215,7 +215,7 @@ function meaningOf(state: string, message: string): Meaning {
 
 function unreachable(doing: string, why: string, cause: Error): DatabaseError {
   return new DatabaseError('database_unreachable', `${doing}: ${why}`, {
-    hint: 'Check that the database server runs and can be reached from here.',
+    hint: 'Check that the database server runs and that Purser can reach it.',
     transient: true,
     cause,
   })

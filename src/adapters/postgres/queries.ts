@@ -81,7 +81,7 @@ async function whyRoleMayWrite(session: Session): Promise<string | undefined> {
 
 function refused(why: string): DatabaseError {
   return new DatabaseError('not_read_only', `querying the database: not asked, as it ${why}`, {
-    hint: 'Take it out of the query in purser.yaml, or name a role that may only read: readOnlyDatabaseUrlEnv (docs/database.md).',
+    hint: 'Remove it from the query in purser.yaml, or name a read-only role: readOnlyDatabaseUrlEnv (docs/database.md).',
   })
 }
 

@@ -13,7 +13,7 @@ export function boardNotShown(run: number, { message, hint = '' }: BoardRefusal,
 
 /** The trigger of a dialog is good for three seconds. */
 export function dialogNotOpened(): Message {
-  return refusal('Slack took too long to open the dialog.', 'Try again.')
+  return refusal("Slack didn't open the dialog.", 'Try again.')
 }
 
 /** One line of `/billing status`, with marks, for a run of which Slack refuses something. */

@@ -125,7 +125,7 @@ function requireNamespace(wanted: Wanted, namespace: string | undefined): void {
     wanted,
     `reading ${wanted.file}: the namespace from the manifest, ${namespace}, does not match the namespace ${wanted.namespace} of the environment`,
     [],
-    'Take the namespace out of the manifest, and tag a new version: it is applied to the namespace of the environment.',
+    'Remove the namespace from the manifest, and tag a new version: it is applied to the namespace of the environment.',
   )
 }
 

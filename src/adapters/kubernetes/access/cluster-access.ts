@@ -73,7 +73,7 @@ export class ClusterAccess {
       throw new ClusterError(
         'cluster_config',
         `the kubeconfig names ${read.server} now, and named ${this.server} when Purser began`,
-        { hint: 'Restart Purser if it is to work with the other cluster: plans are made anew then.' },
+        { hint: 'To use the other cluster, restart Purser. It then plans again.' },
       )
     this.#seen = read.files.join() === this.#read.files.join() ? seen : fingerprint(read.files)
     this.#read = read

@@ -99,13 +99,12 @@ export function allowedBy(answers: readonly unknown[]): boolean | undefined {
   return allowed.length === 0 || allowed.includes(undefined) ? undefined : true
 }
 
-export const policyHint =
-  'No right is missing: a policy, a quota or a webhook of the cluster refuses this. Its words are above.'
+export const policyHint = 'No right is missing. A policy, quota or webhook of the cluster blocks this, see above.'
 
 /** What to do about a refusal, by what the server says of the right itself. */
 export function hintFor(allowed: boolean | undefined): string {
   if (allowed === false) return 'Grant Purser this right in the namespace. The Role is in deploy/.'
   if (allowed === true)
-    return 'The cluster says that the bot has this right, and refused it all the same: it may be starting up, or a policy refuses the request. Try again.'
-  return 'Whether the bot has this right could not be asked. If it lasts, compare its Role with deploy/rbac.yaml.'
+    return 'Purser has this right, but the cluster refused. It may be starting up, or a policy blocks it. Try again.'
+  return "Couldn't check whether Purser has this right. If it lasts, compare its Role with deploy/rbac.yaml."
 }

@@ -262,6 +262,6 @@ function isStale(error: unknown): boolean {
 
 function changedMeanwhile(doing: string): ClusterError {
   return new ClusterError('deployment_changed', `${doing}: the Deployment changed meanwhile`, {
-    hint: 'Look at what runs now, then ask again.',
+    hint: 'Check what runs now, then try again.',
   })
 }

@@ -165,7 +165,7 @@ async function collectionOf(
     throw new ClusterError(
       'cluster_refused',
       `applying ${kind} ${metadata.name}: the manifest names namespace ${metadata.namespace}, the environment ${namespace}`,
-      { hint: 'Take the namespace out of the manifest.' },
+      { hint: 'Remove the namespace from the manifest.' },
     )
   const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
   const plural = plurals[`${apiVersion} ${kind}`] ?? (await discovered(connection, root, kind, metadata.name, signal))

@@ -173,7 +173,7 @@ function dumpFailed(doing: string, exitCode: number, complaints: readonly string
     return make(
       'database_unreachable',
       'the connection failed',
-      'Check that the database server runs and can be reached from here.',
+      'Check that the database server runs and that Purser can reach it.',
       true,
     )
   }

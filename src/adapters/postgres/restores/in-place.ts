@@ -122,7 +122,7 @@ async function requireDone(
 ) {
   if ((await doneInPlace(options, run, signal)) === undefined)
     throw new BackupError('restore_failed', `restoring ${file} in place: it was not committed`, {
-      hint: 'The database holds what it held before. Try again.',
+      hint: 'The database is unchanged. Try again.',
     })
 }
 
@@ -255,7 +255,7 @@ async function runAsOne(
 
 function failed(doing: string, complaints: readonly string[]): BackupError {
   return new BackupError('restore_failed', `${doing}: it was rolled back`, {
-    hint: 'The database holds what it held before. The messages say which statement failed.',
+    hint: 'The database is unchanged. The messages say which statement failed.',
     evidence: complaints,
   })
 }

@@ -117,8 +117,8 @@ export async function restoreInto(
   const tooNew = complaints.some((line) => line.includes('unrecognized configuration parameter'))
   throw new BackupError('restore_failed', `${doing}: pg_restore exited ${exitCode}`, {
     hint: tooNew
-      ? `Nothing that serves was touched. pg_restore ${tools.version} is newer than the server and says what that does not understand: install the client tools of the server's own version beside it.`
-      : 'Nothing that serves was touched. The messages say which object could not be made.',
+      ? `The live database is unchanged. pg_restore ${tools.version} is newer than the server and says what that does not understand: install the client tools of the server's own version beside it.`
+      : 'The live database is unchanged. The messages say which object could not be made.',
     evidence: complaints,
   })
 }
