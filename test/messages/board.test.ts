@@ -238,10 +238,34 @@ describe('the board', () => {
     expect(message.blocks?.some(({ type }) => type === 'table')).toBe(false)
   })
 
-  it('leaves time and limits that there are not out of the table', () => {
-    const { seen } = board(state.trends)
-    expect(seen).not.toMatch(/\bany\b|\bTime\b/)
-    expect(seen).toContain('count')
+  it('names what failed with how it was the last time, and lists what passed and what is only counted', () => {
+    const { seen, message } = board(state.trends)
+    expect(seen).toContain(
+      '*failed* – No event of the last day processed twice: 2: evt_1QzTa8, evt_1QzTb2 (expected no rows) (was 0, 1d ago)',
+    )
+    expect(seen).toContain("*couldn't check* – CronJob webhook-retry: no answer within 10 s")
+    const places = [
+      '*failed*',
+      '*Passed*',
+      'Dead letter queue: 0',
+      '*Counts*',
+      'Open grace periods: 41 (was 44, 1d ago)',
+    ]
+    const found = places.map((part) => seen.indexOf(part))
+    expect(found).not.toContain(-1)
+    expect(found).toEqual(found.toSorted((a, b) => a - b))
+    expect(seen).not.toMatch(/\bany\b/)
+    expect(message.blocks?.some(({ type }) => type === 'table')).toBe(false)
+  })
+
+  it('puts many failures into a table, without time and limits that there are not', () => {
+    const failed = (at: number) =>
+      example.check(`c${at}`, `Check ${at}`, String(at), { verdict: 'fail', threshold: '0' })
+    const counts = [1, 2, 3, 4, 5].map(failed)
+    const seen = board({ ...example.verify, verification: { at: now.toISOString(), counts, state: [], criteria: [] } })
+    expect(seen.message.blocks?.some(({ type }) => type === 'table')).toBe(true)
+    expect(seen.seen).toContain('Check 5')
+    expect(seen.seen).not.toContain('Time')
   })
 
   it('asks for a decision when monitoring found a problem, until somebody has decided', () => {

@@ -1,11 +1,11 @@
 import type { Block, KnownBlock } from '@slack/types'
 import { countApprovals } from '../../model/lifecycle.ts'
 import { currentWatch } from '../../model/watch.ts'
-import { elapsed, isDeployPlan, isRestorePlan, isUndoPlan, type Run } from '../../model/run.ts'
+import { type Check, elapsed, isDeployPlan, isRestorePlan, isUndoPlan, type Run } from '../../model/run.ts'
 import { buttonsFor } from './actions.ts'
 import { chartBlocks, type Charts, drawn, onlyBroken } from '../blocks/charts.ts'
 import { chapters } from '../blocks/chapters.ts'
-import { checkLine, checkTable, worstFirst } from '../thread/checks.ts'
+import { checkLine, checkTable, isJudged, wasWords, worstFirst } from '../thread/checks.ts'
 import { findingBlocks, fixOf } from '../thread/diagnosis.ts'
 import { list } from '../blocks/list.ts'
 import {
@@ -26,7 +26,7 @@ import { overrideLine } from '../answers/freeze.ts'
 import { phaseLines } from './phase-lines.ts'
 import { planSummary, risksOf } from '../plan/plan-summary.ts'
 import { restoreSummary } from '../dialogs/restore.ts'
-import { stateLines, type StateView } from './state.ts'
+import { namedFailures, stateLines, type StateView } from './state.ts'
 import { sign, title } from './status-words.ts'
 import { localTime } from '../blocks/marks.ts'
 
@@ -100,12 +100,12 @@ function body(run: Run, view: StateView): Blocks {
 
 function deployBody(run: Run, view: StateView): Blocks {
   if (isUndecided(run)) return isDeployPlan(run.plan) ? planSummary(run.plan) : []
-  return [...criteriaBlocks(run), ...phaseBlocks(run, view), ...verificationTable(run, false)]
+  return [...criteriaBlocks(run), ...phaseBlocks(run, view), ...verificationTable(run)]
 }
 
 function restoreBody(run: Run, view: StateView): Blocks {
   if (isUndecided(run)) return isRestorePlan(run.plan) ? restoreSummary(run.plan) : []
-  return [...phaseBlocks(run, view), ...verificationTable(run, false)]
+  return [...phaseBlocks(run, view), ...verificationTable(run)]
 }
 
 /** Shows the phases once they can run: a dry run and a plan that was never approved have none to show. */
@@ -127,7 +127,7 @@ function rollbackBody(run: Run, view: StateView): Blocks {
     ...(run.status === 'awaiting_approval' && plan !== undefined ? stepsToCome(plan) : []),
     ...(stays.length === 0 ? [] : list('Stays', stays, style)),
     ...criteriaBlocks(run),
-    ...verificationTable(run, false),
+    ...verificationTable(run),
   ]
 }
 
@@ -139,19 +139,32 @@ function stepsToCome({ steps }: { readonly steps: readonly { readonly line: stri
   return list('Rolling back will:', lines, style)
 }
 
+/** What failed is named above; what passed and what is only counted are lists, which a phone shows in a line each. */
 function verifyBody(run: Run): Blocks {
   const seen = run.verification
-  const checks = seen === undefined ? [] : [...seen.counts, ...seen.state]
-  if (checks.some(({ verdict }) => verdict !== 'pass')) return [...criteriaBlocks(run), ...verificationTable(run, true)]
   if (seen === undefined) return []
+  const checks = [...seen.counts, ...seen.state]
   if (checks.length === 0) return [paragraph('No checks are configured.')]
-  return [...criteriaBlocks(run), ...list('Checks', passedLines(checks), checkStyle)]
+  const failed = checks.filter(({ verdict }) => verdict !== 'pass')
+  const passed = checks.filter((check) => !failed.includes(check) && isJudged(check))
+  const counts = checks.filter((check) => !isJudged(check))
+  const lines = (heading: string, of: readonly Check[]) =>
+    of.length === 0 ? [] : list(heading, passedLines(of, new Date(seen.at)), checkStyle)
+  return [
+    ...criteriaBlocks(run),
+    ...(failed.length > namedFailures ? tableOf(failed, seen.at, { rows: 40, chars: 3000 }) : []),
+    ...lines('Passed', passed),
+    ...lines('Counts', counts),
+  ]
 }
 
-const checkStyle = { line: 200, cap: { lines: 40, chars: 5500, rest: 'in the thread' } }
+const checkStyle = { line: 200, cap: { lines: 40, chars: 2800, rest: 'in the thread' } }
 
-function passedLines(checks: Parameters<typeof worstFirst>[0]): readonly string[] {
-  return worstFirst(checks).map(({ title, value }) => `${oneLine(title)}: ${oneLine(value) || 'no value'}`)
+function passedLines(checks: readonly Check[], at: Date): readonly string[] {
+  return checks.map((check) => {
+    const { title, value } = check
+    return `${oneLine(title)}: ${oneLine(value) || 'no value'} ${wasWords(check, at)}`.trim()
+  })
 }
 
 /** All met is a list without verdicts: the line above it says so. */
@@ -160,7 +173,7 @@ function criteriaBlocks(run: Run): Blocks {
   if (criteria.length === 0) return []
   const cap = { lines: 10, chars: 1500, rest: 'in the report' }
   if (criteria.every(({ verdict }) => verdict === 'pass'))
-    return list('Success criteria', passedLines(criteria), { line: 200, cap })
+    return list('Success criteria', passedLines(criteria, new Date(run.verification?.at ?? 0)), { line: 200, cap })
   const lines = capped(
     worstFirst(criteria).map((check) => checkLine(check)),
     cap,
@@ -168,15 +181,16 @@ function criteriaBlocks(run: Run): Blocks {
   return [paragraph(['*Success criteria*', ...lines].join('\n'))]
 }
 
-/** Shows the counts of a deploy, which has its criteria above, or counts and state of a verification. */
-function verificationTable(run: Run, whole: boolean): Blocks {
-  const seen = run.verification
-  if (seen === undefined) return []
-  const checks = whole ? [...seen.counts, ...seen.state] : seen.counts
-  if (checks.length === 0) return []
-  if (checks.every(({ verdict }) => verdict === 'pass')) return list('Counts', passedLines(checks), checkStyle)
-  const cap = { at: seen.at, ...(whole ? { rows: 40, chars: 5500 } : { rows: 15, chars: 1800 }) }
-  const { table, left } = checkTable(checks, cap)
+/** Shows the counts of a deploy, which has its criteria above. */
+function verificationTable({ verification: seen }: Run): Blocks {
+  if (seen === undefined || seen.counts.length === 0) return []
+  if (seen.counts.every(({ verdict }) => verdict === 'pass'))
+    return list('Counts', passedLines(seen.counts, new Date(seen.at)), checkStyle)
+  return tableOf(seen.counts, seen.at, { rows: 15, chars: 1800 })
+}
+
+function tableOf(checks: readonly Check[], at: string, cap: { readonly rows: number; readonly chars: number }): Blocks {
+  const { table, left } = checkTable(checks, { at, ...cap })
   return left === 0 ? [table] : [table, context(`… and ${left} more in the thread`)]
 }
 

@@ -12,7 +12,7 @@ import { eta, lateness } from './eta.ts'
 import { afresh, choices, soFar } from './so-far.ts'
 import { tally } from './status-words.ts'
 import { diagnosisLines } from '../thread/diagnosis.ts'
-import { checkLine, worstFirst } from '../thread/checks.ts'
+import { checkLine, wasWords, worstFirst } from '../thread/checks.ts'
 import { tellingLine } from '../thread/evidence.ts'
 import { counted, duration, oneLine, sentence } from '../../text.ts'
 import { isId, mention, mentions, words } from '../blocks/message.ts'
@@ -215,14 +215,17 @@ function succeededLines(run: Run, view: StateView): readonly string[] {
   return [...lines, `Roll back available until ${localTime(view.rollbackUntil, '{date_short_pretty} {time}')}.`]
 }
 
-const namedFailures = 3
+/** The most checks that are named one by one; more are a table. */
+export const namedFailures = 3
 
 /** Names what failed; that everything passed is one line. */
 function verifyLines({ verification: seen }: Run, time: string): readonly string[] {
   if (seen === undefined) return [`*Finished*${time}.`]
   const checks = [...seen.counts, ...seen.state]
   const failed = worstFirst(checks).filter(({ verdict }) => verdict !== 'pass')
-  const shown = failed.slice(0, namedFailures).map((check) => checkLine(check))
+  const shown = failed
+    .slice(0, namedFailures)
+    .map((check) => `${checkLine(check)} ${words(wasWords(check, new Date(seen.at)), 80)}`.trim())
   const left = failed.length - shown.length
   const all = tally(checks).replace(/^[a-z]/, (letter) => letter.toUpperCase())
   return [`*${words(all)}*${time}.`, ...shown, ...(left > 0 ? [`… and ${left} more below`] : [])]

@@ -54,6 +54,13 @@ export function trendWords({ verdict, number, former }: Check, at: Date): string
   return verdict === former.verdict ? '' : `(was ${verdictWords(former.verdict)}, ${when})`
 }
 
+/** Words the same without a sign, for lines that are read aloud: "(was 12, 5m ago)". */
+export function wasWords(check: Check, at: Date): string {
+  const { number, former } = check
+  if (former?.number === undefined || number === undefined || number === former.number) return trendWords(check, at)
+  return `(was ${former.number}, ${ago(new Date(former.at), at)})`
+}
+
 interface CheckTable {
   readonly table: TableBlock
   /** The number of rows that did not fit. */
