@@ -172,7 +172,7 @@ describe('the thread', () => {
     await publishing.publishAll(run.number)
     expect(publishing.slack.thread).toHaveLength(1)
     expect(publishing.slack.thread[0]).toContain('v1.2.0')
-    expect(JSON.stringify(publishing.slack.blocks)).not.toContain('There is no plan')
+    expect(JSON.stringify(publishing.slack.blocks)).not.toContain("There's no plan")
   })
 
   it('goes on where it was when Slack had to be waited for', async () => {

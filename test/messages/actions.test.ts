@@ -90,8 +90,8 @@ describe('buttons', () => {
     expect(stops.map((button) => button.confirm?.confirm?.text)).toEqual(['Cancel run'])
   })
 
-  it('while monitoring offer one way to stop, not two', () => {
-    expect(labels(state.watched)).toBe('End monitoring now, Details')
+  it('while monitoring offer one way to stop: never none, never two', () => {
+    expect(labels(state.watched)).toBe('End monitoring now, Cancel run, Details')
     expect(labels(state.breached)).toBe('Roll back… (danger), Keep monitoring, Stop and fail, Details')
     expect(labels(state.keptWatching)).toBe('Roll back… (danger), Stop and fail, Details')
   })

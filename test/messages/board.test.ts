@@ -20,8 +20,8 @@ describe('the board', () => {
   it('says within its first line what is planned and where', () => {
     const { seen, text } = board(example.planning)
     expect(seen).toContain('Planning v1.2.0 → production')
-    expect(seen).toContain('*Planning:* comparing migrations. Nothing changes until someone approves.')
-    expect(text).toContain('Nothing changes until someone approves')
+    expect(seen).toContain('*Planning:* comparing migrations. Nothing changes before approval.')
+    expect(text).toContain('Nothing changes before approval')
   })
 
   it('asks who has to approve until when, and shows risks, the way back and what changes before the buttons', () => {

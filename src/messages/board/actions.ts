@@ -4,7 +4,7 @@ import { can } from '../../model/lifecycle.ts'
 import type { RemedyKind } from '../../model/diagnosis.ts'
 import type { Run } from '../../model/run.ts'
 import { neverPlanned, retryHelps } from '../../model/retry-helps.ts'
-import { currentWatch, watchChoices } from '../../model/watch.ts'
+import { watchChoices } from '../../model/watch.ts'
 import { remedyButtons } from '../thread/diagnosis.ts'
 import { button, type ButtonLook, type Question } from '../blocks/message.ts'
 
@@ -156,7 +156,7 @@ function finishWatch(run: Run): Question {
 function stopWatching(run: Run): Question {
   return {
     title: `Stop monitoring run #${run.number}?`,
-    text: 'The run fails. Nothing is rolled back; the board offers that afterwards.',
+    text: 'The run fails. Nothing is rolled back. The board offers that afterwards.',
     verb: 'Stop and fail',
     deny: 'Cancel',
   }

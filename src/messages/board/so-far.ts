@@ -19,7 +19,7 @@ export function soFar(run: Run, effects?: readonly Effect[]): string {
   )
   const pushes = mayHavePushed(run)
   if (!began) return pushes ? 'The image may have been pushed. Nothing else changed.' : 'Nothing changed.'
-  if (run.kind === 'rollback') return 'What was undone so far stays undone.'
+  if (run.kind === 'rollback') return 'Changes undone so far stay undone.'
   if (run.kind === 'restore') return 'The service is running again on the previous database.'
   return `Apart from migrations${pushes ? ' and the pushed image' : ''}, nothing changed.`
 }

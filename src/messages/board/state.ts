@@ -48,7 +48,7 @@ export function stateLines(run: Run, view: StateView): readonly string[] {
     case 'executing':
       return runningLines(run, view)
     case 'cancelling':
-      return [`*Stopping*${decidedBy('cancel', view)}. The current phase is being stopped; nothing new starts.`]
+      return [`*Stopping*${decidedBy('cancel', view)}. The current phase is being stopped. Nothing new starts.`]
     case 'failed':
       return failedLines(run, view)
     case 'left':
@@ -77,7 +77,7 @@ function planningLines(run: Run): readonly string[] {
   const line = run.phases.find((phase) => phase.name === 'plan')?.line ?? ''
   const again = run.failure === undefined ? [] : [`Planning again: ${words(run.failure.message, 400)}`]
   const now = line === '' ? '*Planning.*' : `*Planning:* ${words(line, 200)}.`
-  return [`${now} Nothing changes until someone approves.`, ...again]
+  return [`${now} Nothing changes before approval.`, ...again]
 }
 
 function waitingLines(run: Run, view: StateView): readonly string[] {

@@ -90,7 +90,7 @@ export function deployView(choice: DeployChoice, privateMetadata: string): Modal
         ...ticked(choice),
       },
     },
-    context('Purser makes a plan first. Nothing changes until someone approves it.'),
+    context('Purser makes a plan first. Nothing changes before approval.'),
   ]
   return {
     ...head,

@@ -72,7 +72,7 @@ export function rejectView(run: Run, privateMetadata: string): ModalView {
     submit: plainText('Reject', 24),
     close: plainText('Cancel', 24),
     blocks: [
-      paragraph(`*${words(change(run), 300)}* ends here. Nothing changes; a new plan is needed to try again.`),
+      paragraph(`*${words(change(run), 300)}* ends here. Nothing changes. Trying again needs a new plan.`),
       {
         type: 'input',
         block_id: inputs.reason,

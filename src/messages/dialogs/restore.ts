@@ -220,7 +220,7 @@ function inPlaceChapters(
       ordered: true,
       lines: [
         `in place, because databases can't be swapped (${why}): ${backup.file} is verified once more`,
-        `${stops(plan)}; the downtime begins (${long})`,
+        `${stops(plan)}: the downtime begins (${long})`,
         `the current data of ${database.live} is dumped, for a rollback`,
         `it is emptied, filled from the backup and compared with its snapshot in one transaction: all or nothing`,
         comesBack(plan),
@@ -241,7 +241,7 @@ function swapChapters(plan: RestorePlan): readonly Chapter[] {
       title: 'What happens',
       ordered: true,
       lines: [
-        `${database.restored} is created and filled beside ${database.live}, and compared with the backup's snapshot; no downtime yet`,
+        `${database.restored} is created and filled beside ${database.live}, and compared with the backup's snapshot: no downtime yet`,
         stops(plan),
         `${database.live} becomes ${database.kept} and ${database.restored} becomes ${database.live}, in one transaction`,
         comesBack(plan),

@@ -28,7 +28,7 @@ export function commitLines(changes: PlannedChanges, most: number): readonly str
 const readFromWords = {
   image: '(from its image)',
   'tagged image': '(from the image that its tag names in the registry today)',
-  tag: "(from its tag; its image doesn't say)",
+  tag: "(from its tag, as its image doesn't say)",
 } as const
 
 export function changesChapters(changes: PlannedChanges | undefined): readonly Chapter[] {

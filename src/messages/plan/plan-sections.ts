@@ -20,7 +20,7 @@ export function planSections(run: Run, room: PlanRoom): readonly (KnownBlock | B
   }
   if (isUndoPlan(run.plan)) return undoChapters(run.plan).flatMap((chapter) => rendered(chapter, room))
   if (isRestorePlan(run.plan)) return restoreChapters(run.plan).flatMap((chapter) => rendered(chapter, room))
-  return [paragraph('There is no plan.')]
+  return [paragraph("There's no plan.")]
 }
 
 export function rendered(chapter: Chapter, room: PlanRoom): readonly (KnownBlock | Block)[] {

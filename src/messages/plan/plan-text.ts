@@ -80,7 +80,7 @@ function stripeLine(stripe: DeployPlan['stripe']): string {
     case 'create':
       return `new endpoint with ${events}`
     case 'replace':
-      return `new endpoint with ${events}${whyReplaced(stripe.why)}; the old one is disabled`
+      return `new endpoint with ${events}${whyReplaced(stripe.why)}, and the old one is disabled`
     case 'update':
       return `events change: ${stripe.added.length} added, ${stripe.removed.length} removed, ${stripe.events.length} in all`
     case 'enable':
@@ -209,7 +209,7 @@ function imageLines({ image, commit }: DeployPlan): readonly string[] {
     const commands = build.commands.map((argv) => `“${argv.join(' ')}”`).join(', then ')
     return [
       `image ${reference}, built by Purser from ${shortSha(commit.sha)} at the end of preflight: ${commands}`,
-      'its digest is known once it is pushed; exactly that image is rolled out',
+      'its digest is known once it is pushed, and exactly that image is rolled out',
     ]
   }
   const platforms = image.platforms.join(', ') || 'an unknown platform'

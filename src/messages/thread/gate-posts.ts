@@ -96,7 +96,7 @@ function decided(post: Post<'decision'>, run: Run): string {
     case 'keep':
       return `${who} *keeps monitoring* ${number}. The rules decide at the end of monitoring.`
     case 'stop':
-      return `${who} *stopped monitoring* ${number}. The run fails; nothing is rolled back.`
+      return `${who} *stopped monitoring* ${number}. The run fails. Nothing is rolled back.`
     case 'roll_back':
       return `${who} *rolls back* ${number}. Monitoring ends, and the rollback starts as its own run.`
   }

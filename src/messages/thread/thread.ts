@@ -90,7 +90,7 @@ function replanned({ phase, failure }: Post<'replanned'>, run: Run): Message {
   const differences = failure.evidence.length === 0 ? [failure.message.replace(/^[^:]*: /, '')] : failure.evidence
   const style = { line: 400, cap: { lines: 30, chars: 2800, rest: 'in the audit' } }
   const next = run.phases.some(({ name }) => name === 'plan')
-    ? 'Planning again; a new approval is needed. Nothing more changed.'
+    ? 'Planning again. A new approval is needed, and nothing more changed.'
     : 'Nothing more changed.'
   return message(`${what}: ${words(differences.join('; '), 800)}. ${next}`, [
     ...list(`${what}:`, differences, style),
