@@ -99,7 +99,7 @@ describe('a token in a kubeconfig', () => {
     await expect(ask(connection)).rejects.toMatchObject({
       code: 'cluster_config',
       message: `the kubeconfig names http://127.0.0.1:1 now, and named ${url} when Purser began`,
-      hint: expect.stringContaining('Restart Purser'),
+      hint: expect.stringContaining('restart Purser'),
     })
     expect(sent).toEqual(['one'])
   })

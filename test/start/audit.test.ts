@@ -48,7 +48,7 @@ describe('a start', () => {
 
   it('warns without a key', async () => {
     await rewritten(stores, 1, () => ({}), [])
-    expect(texts(await started(unkeyed()), warn)).toContainEqual(expect.stringContaining('PURSER_AUDIT_KEY is not set'))
+    expect(texts(await started(unkeyed()), warn)).toContainEqual(expect.stringContaining("PURSER_AUDIT_KEY isn't set"))
   })
 
   it('takes a key that is new, and says so', async () => {
@@ -62,7 +62,7 @@ describe('a start', () => {
   })
 
   it('without the key that the audit has, says what will come of it', async () => {
-    expect(texts(await started(unkeyed()), error)).toEqual([expect.stringContaining('PURSER_AUDIT_KEY is not set')])
+    expect(texts(await started(unkeyed()), error)).toEqual([expect.stringContaining("PURSER_AUDIT_KEY isn't set")])
   })
 
   it.each([

@@ -77,6 +77,6 @@ describe('who may use Purser', () => {
     expect(told(people.sam.id).some((it) => it.includes('is already verifying production. Follow its board.'))).toBe(
       true,
     )
-    expect(told(people.sam.id).some((it) => it.includes('You have looked 10 times within a minute'))).toBe(true)
+    expect(told(people.sam.id).some((it) => it.includes('ou checked 10 times within a minute'))).toBe(true)
   })
 })

@@ -113,9 +113,9 @@ describe('a restore after the database was damaged', () => {
 
   it('refuses a wrong name, a backup that is not there, and who may not', async () => {
     await world.types('dana', '/billing restore #99')
-    await world.waitFor('a refusal', () => (world.toldOnly('dana') ?? '').includes('has no backup #99'))
+    await world.waitFor('a refusal', () => (world.toldOnly('dana') ?? '').includes('No backup #99 of production'))
     await world.types('sam', '/billing restore')
-    await world.waitFor('a refusal', () => (world.toldOnly('sam') ?? '').includes('may not'))
+    await world.waitFor('a refusal', () => (world.toldOnly('sam') ?? '').includes("You can't"))
     expect(await world.state(`select count(*)::int as n from purser.runs where kind = 'restore'`)).toEqual([{ n: 3 }])
   }, 180_000)
 

@@ -11,7 +11,7 @@ describe('a release that logs errors', () => {
   })
   afterAll(() => world.close())
 
-  const board = () => world.seenBy('dana').findLast((it) => it.includes('v1.3.0-noisy → production')) ?? ''
+  const board = () => world.seenBy('dana').findLast((it) => it.includes('v1.3.0-noisy')) ?? ''
   const calledOut = () =>
     ['chat.postMessage', 'chat.update']
       .flatMap((method) => world.sandbox.slack.control.apiCalls(method))
