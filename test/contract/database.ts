@@ -102,8 +102,11 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
     })
 
     it.each([
-      ['create table b (id bigint);\nCOMMIT;\ncreate table c (id bigint)', 'line 2 ends the transaction'],
-      ['begin;\ncreate table b (id bigint);\nend', 'line 1 ends the transaction'],
+      [
+        'create table b (id bigint);\nCOMMIT;\ncreate table c (id bigint)',
+        'line 2 begins or ends a transaction of its own',
+      ],
+      ['begin;\ncreate table b (id bigint);\nend; select 1', 'line 1 begins or ends a transaction of its own'],
     ])('refuses a file that would escape its transaction: %j', async (sql, why) => {
       await expect(database.apply(migration('1_b.sql', sql), never)).rejects.toMatchObject({
         code: 'migration_not_transactional',
@@ -158,12 +161,90 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
     })
 
     it.each([
-      ['create index concurrently on b (id)', 'line 1 could not be tried again'],
+      ['create index concurrently on b (id)', 'line 1 builds an index without a name'],
       ['select 1; drop subscription s', 'line 1 could not be tried again'],
     ])('refuses what could not be told apart after a crash: %j', async (sql, why) => {
       await expect(database.apply(migration('1_b.sql', sql), never)).rejects.toMatchObject({
         code: 'migration_not_repeatable',
         message: expect.stringContaining(why),
+      })
+    })
+
+    it('takes a file that is one transaction as meant: together with its row in the ledger', async () => {
+      const sql = '-- as a tool writes it\nBEGIN;\n\ncreate table b (id bigint);\nselect missing from b;\nCOMMIT;\n'
+      await expect(database.apply(migration('1_b.sql', sql), never)).rejects.toMatchObject({
+        evidence: expect.arrayContaining([expect.stringMatching(/LINE 5/)]),
+      })
+      expect(await database.missingTables(['b'], never)).toEqual(['b'])
+      const right = migration('1_b.sql', sql.replace('missing', 'id'))
+      expect((await database.apply(right, never)).outcome).toBe('applied')
+      expect(await database.ledger(never)).toMatchObject([{ name: '1_b.sql', sha256: right.file.sha256 }])
+    })
+
+    it('goes on in a new session as if it were the first: what the file has set is set again', async () => {
+      await ask(
+        url,
+        `create schema billing;
+        create table public.payments as select n as id, n % 3 as ref from generate_series(1, 30) n;
+        create table billing.payments (like public.payments); insert into billing.payments select * from public.payments`,
+      )
+      const sql = 'set search_path to billing; create unique index concurrently payments_ref on payments (ref)'
+      await expect(database.apply(migration('1_i.sql', sql), never)).rejects.toMatchObject({ code: 'unique_violation' })
+      await ask(url, 'update billing.payments set ref = id')
+      expect((await database.apply(migration('1_i.sql', sql), never)).outcome).toBe('applied')
+      expect(await ask(url, `select schemaname from pg_indexes where indexname = 'payments_ref'`)).toEqual([
+        { schemaname: 'billing' },
+      ])
+    })
+
+    it.each([
+      ['as a whole', 'set role ROLE; create table theirs (id bigint)'],
+      [
+        'statement by statement',
+        'set role ROLE; create table theirs (id bigint); create index concurrently i on theirs (id)',
+      ],
+    ])('writes its ledger as itself, whatever role a file has left: run %s', async (_how, sql) => {
+      const role = `app_${Date.now()}`
+      await ask(url, `create role ${role}; grant create, usage on schema public to ${role}`)
+      try {
+        await database.apply(migration('1_role.sql', sql.replace('ROLE', role)), never)
+        const [row] = await ask(url, `select applied_by, session_user as us from purser.migrations`)
+        expect(row).toMatchObject({ applied_by: new URL(url).username })
+        expect(await ask(url, `select tableowner from pg_tables where tablename = 'theirs'`)).toEqual([
+          { tableowner: role },
+        ])
+      } finally {
+        await ask(url, `drop owned by ${role}; drop role ${role}`)
+      }
+    })
+
+    it.each([
+      ['set lock_timeout = 0; alter table busy add column more text'],
+      ['vacuum full busy'],
+      ['cluster busy using busy_pkey; vacuum busy'],
+    ])('keeps nobody waiting behind a lock that it cannot get: %s', async (sql) => {
+      await ask(url, 'create table busy (id bigint primary key)')
+      const holder = await sessionWith(url, 'begin; select * from busy')
+      const retries: number[] = []
+      const onRetry = (attempt: number): void => {
+        retries.push(attempt)
+        void holder.end()
+      }
+      const file = migration('1_busy.sql', sql, { lockTimeoutMs: 300, onRetry })
+      expect((await database.apply(file, never)).outcome).toBe('applied')
+      expect(retries).toEqual([1])
+    })
+
+    it('says of a text what keeps it from being applied, and which of its limits does not count', async () => {
+      const read = (sql: string) => database.applicability(sql, { lockTimeoutMs: 5_000 }, never)
+      expect(await read('set lock_timeout = 0;\nselect 1;\ncopy t from stdin;')).toMatchObject({
+        obstacles: [{ line: 3, what: 'copies rows from stdin', code: 'migration_not_transactional' }],
+        overruled: [{ line: 1, text: 'set lock_timeout = 0' }],
+      })
+      expect(await read('begin; select 1; commit')).toMatchObject({
+        obstacles: [],
+        overruled: [],
+        sql: expect.stringMatching(/^ +; select 1; +$/),
       })
     })
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Repository } from '../../src/adapters/git/port.ts'
 import { openRepository } from '../../src/adapters/git/repository.ts'
 import type { MigrationsConfig } from '../../src/config/service-schema.ts'
-import { ignoredRisk, readMigrations } from '../../src/runbook/migrate/migrations.ts'
+import { ignoredRisk, readMigrations, refuseNoneTaken } from '../../src/runbook/migrate/migrations.ts'
 import { worldOf } from '../runbook/phase-context.ts'
 
 /** How people keep migrations, and what a look at the directory of purser.yaml comes to. */
@@ -126,12 +126,25 @@ describe('migrations are found', () => {
       'mixed has 6 files that will not be applied, being named otherwise than <digits>_<name>.sql or <digits>_<name>/migration.sql: ' +
         '2-a.SQL, 20260101000000_init/up.sql, 3_c.sql.bak, archive/0_old.sql, plans.sql and 1 more.',
     ])
-    expect(ignoredRisk('flyway', await read('flyway'))).toEqual([
-      'flyway has no migration at all at this version.',
-      expect.stringContaining('flyway has 2 files that will not be applied'),
-    ])
     for (const path of ['empty', 'notes'])
       expect(ignoredRisk(path, await read(path))).toEqual([`${path} has no migration at all at this version.`])
+  })
+})
+
+describe('files of which none is a migration', () => {
+  it('are refused by name: what people take for migrations would never be applied', async () => {
+    const flyway = await read('flyway')
+    expect(() => refuseNoneTaken('flyway', flyway)).toThrow(
+      expect.objectContaining({
+        code: 'migrations_not_taken',
+        message: 'reading migrations: none of the 2 files in flyway is a migration (as Flyway names them)',
+        evidence: flyway.ignored,
+      }),
+    )
+    for (const path of ['empty', 'notes', 'mixed', 'supabase/migrations']) {
+      const found = await read(path)
+      expect(() => refuseNoneTaken(path, found)).not.toThrow()
+    }
   })
 })
 

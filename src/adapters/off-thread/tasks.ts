@@ -1,7 +1,7 @@
 import { readMigration } from '../postgres/grammar/read-migration.ts'
+import { migrationText } from '../postgres/migrations/file-text.ts'
 import { locksOf } from '../postgres/migrations/locks.ts'
 import { schemaChangesOf } from '../postgres/migrations/schema-changes.ts'
-import { forbiddenStatements } from '../postgres/migrations/statements.ts'
 import { findingsOf } from '../squawk/findings.ts'
 
 /** What takes long on a long text. Each is pure: from a text to plain data. */
@@ -9,7 +9,7 @@ export const tasks = {
   migration: readMigration,
   locks: locksOf,
   changes: schemaChangesOf,
-  forbidden: forbiddenStatements,
+  text: migrationText,
   findings: findingsOf,
 } as const
 

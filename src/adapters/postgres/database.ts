@@ -7,6 +7,7 @@ import { defaultLedgerSchema, ledgerIn } from './migrations/ledger.ts'
 import { applyMigration } from './migrations/migrate.ts'
 import { transactionPooled } from './connection/pooling.ts'
 import { offThread } from '../off-thread/off-thread.ts'
+import { weakerLockLimits } from './migrations/file-text.ts'
 import { invalidIndexes } from './migrations/outside-transaction.ts'
 import type { DatabaseFacts, MigrationLock, ServiceDatabase } from './port.ts'
 import { runQuery, whyRefused } from './queries.ts'
@@ -33,6 +34,10 @@ export function openDatabase({ url, readOnlyUrl, ledgerSchema }: DatabaseOptions
     identity: (signal) => withSession(url, 'reading which database it is', signal, databaseIdentity),
     ledger: (signal) => withSession(url, 'reading the migration ledger', signal, (session) => ledger.entries(session)),
     apply: (migration, signal) => applyMigration(url, ledger, migration, signal),
+    async applicability(sql, { lockTimeoutMs }, signal) {
+      const text = await offThread('text', sql, signal)
+      return { sql: text.sql, obstacles: text.obstacles, overruled: weakerLockLimits(text, lockTimeoutMs) }
+    },
     invalidIndexes: (signal) => withSession(url, 'looking for invalid indexes', signal, invalidIndexes),
     async locks(sql, signal) {
       const taken = await offThread('locks', sql, signal)

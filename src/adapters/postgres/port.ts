@@ -125,6 +125,27 @@ export interface StatementRisk {
   readonly rows?: number | null
 }
 
+/** A statement that keeps its file from being applied as it is. */
+export interface MigrationObstacle {
+  readonly line: number
+  /** The beginning of the statement. */
+  readonly text: string
+  /** In words that follow the place: "copies rows from stdin". */
+  readonly what: string
+  /** One sentence that says what to do about it. */
+  readonly fix: string
+  readonly code: 'migration_not_transactional' | 'migration_not_repeatable'
+}
+
+/** Whether a migration can be applied, read off its text. */
+interface Applicability {
+  /** What is run: the text without a transaction that the file has around it. Every statement keeps its line. */
+  readonly sql: string
+  readonly obstacles: readonly MigrationObstacle[]
+  /** Statements of the file that would weaken Purser's `lock_timeout`, and are left out. */
+  readonly overruled: readonly { readonly line: number; readonly text: string }[]
+}
+
 /** A migration as PostgreSQL's own grammar reads it. */
 export interface MigrationReading {
   readonly statements: number
@@ -161,6 +182,8 @@ export interface ServiceDatabase {
    * to repeat after a crash at any point.
    */
   apply(migration: ApplyMigration, signal: AbortSignal): Promise<MigrationOutcome>
+  /** Tells what keeps a migration from being applied as it is, and what of it would be overruled. It only reads the text. */
+  applicability(sql: string, limits: { readonly lockTimeoutMs: number }, signal: AbortSignal): Promise<Applicability>
   /** Lists, as `schema.index`, indexes that a broken-off concurrent build left invalid. */
   invalidIndexes(signal: AbortSignal): Promise<readonly string[]>
   /** Tells which locks a migration's statements take on tables that exist, and how large those are. */

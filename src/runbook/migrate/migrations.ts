@@ -5,6 +5,7 @@ import type { MigrationsConfig } from '../../config/service-schema.ts'
 import type { LintFinding } from '../../model/deploy-plan.ts'
 import { counted } from '../../text.ts'
 import { CheckFailed } from '../errors.ts'
+import { refuseOtherTools, toolNaming } from './other-tools.ts'
 import type { World } from '../world.ts'
 
 /** What a commit has in the directory of its migrations. */
@@ -38,7 +39,8 @@ export async function readMigrations(
   return {
     files: files.map(({ name, text }) => {
       const sha256 = createHash('sha256').update(text).digest('hex')
-      return { version: versionOf(name), name, sql: text, sha256 }
+      // A byte order mark is no SQL; psql leaves it out too.
+      return { version: versionOf(name), name, sql: text.replace(/^\uFEFF/, ''), sha256 }
     }),
     ignored: [
       ...all.filter((name) => !isMigration(name) && !isBeside(name)),
@@ -67,13 +69,29 @@ function isBeside(name: string): boolean {
   return /(?:^|\/)(?:\.[^/]+|[^/]+\.(?:md|txt|toml|json|sum|lock))$/i.test(name)
 }
 
+/** Raises when there are files and none is a migration: what people take for migrations would never be applied. */
+export function refuseNoneTaken(directory: string, { files, ignored }: CommittedMigrations): void {
+  if (files.length > 0 || ignored.length === 0) return
+  const tool = ignored.map(toolNaming).find((name) => name !== undefined)
+  const whose = tool === undefined ? '' : ` (as ${tool} names them)`
+  throw new CheckFailed(
+    'migrations_not_taken',
+    `reading migrations: none of the ${counted(ignored.length, 'file')} in ${directory} is a migration${whose}`,
+    {
+      hint: `Name them ${shape}, or correct migrations.directory.`,
+      evidence: ignored.slice(0, mostIgnoredListed),
+    },
+  )
+}
+
+const shape = '<digits>_<name>.sql or <digits>_<name>/migration.sql'
+const mostIgnoredListed = 20
 const mostIgnoredNamed = 5
 
 /** Says what stands in the directory and is not applied; a name that fits no pattern may be a slip. Pure. */
 export function ignoredRisk(directory: string, { files, ignored }: CommittedMigrations): readonly string[] {
   const [named, more] = [ignored.slice(0, mostIgnoredNamed), Math.max(0, ignored.length - mostIgnoredNamed)]
   const list = `${named.join(', ')}${more === 0 ? '' : ` and ${more} more`}`
-  const shape = '<digits>_<name>.sql or <digits>_<name>/migration.sql'
   const left =
     ignored.length === 0
       ? []
@@ -85,7 +103,7 @@ export function ignoredRisk(directory: string, { files, ignored }: CommittedMigr
 
 /**
  * Returns the files newer than the baseline that the ledger does not have. Raises when an applied file was edited
- * since, and when two files carry the same version. Pure.
+ * since, when two files carry the same version, and when a file is written for another tool. Pure.
  */
 export function pendingMigrations(
   files: readonly MigrationFile[],
@@ -94,6 +112,7 @@ export function pendingMigrations(
 ): readonly MigrationFile[] {
   const baseline = config.baseline === undefined ? -1n : BigInt(config.baseline)
   const ours = files.filter((file) => BigInt(file.version) > baseline)
+  refuseOtherTools(ours.filter(({ name }) => toolNaming(name) !== undefined))
   refuseTwins(ours)
   const applied = new Map(ledger.map((entry) => [entry.version, entry]))
   const drifted = files.filter((file) => {
@@ -112,7 +131,9 @@ export function pendingMigrations(
         ),
       },
     )
-  return ours.filter((file) => !applied.has(file.version))
+  const pending = ours.filter((file) => !applied.has(file.version))
+  refuseOtherTools(pending)
+  return pending
 }
 
 /** Raises when two files carry the same version: the ledger knows a migration by it, so the second would never run. */

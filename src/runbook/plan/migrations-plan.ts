@@ -1,7 +1,8 @@
 import type { BlockingSession, MigrationFile, MigrationLock } from '../../adapters/postgres/port.ts'
 import { PurserError } from '../../errors.ts'
 import type { PlannedMigration, SqlRead } from '../../model/deploy-plan.ts'
-import { ignoredRisk, pendingMigrations, readMigrations, severity } from '../migrate/migrations.ts'
+import { ignoredRisk, pendingMigrations, readMigrations, refuseNoneTaken, severity } from '../migrate/migrations.ts'
+import { refuseObstacles } from './applicable.ts'
 import type { PlannedSchema } from '../migrate/schema-check.ts'
 import type { PhaseContext } from '../phase.ts'
 import type { World } from '../world.ts'
@@ -29,17 +30,20 @@ export async function planMigrations(
     world.backups.clientVersion(signal),
   ])
   const { files } = committed
+  refuseNoneTaken(service.migrations.directory, committed)
   const pending = pendingMigrations(files, ledger, service.migrations)
+  const { files: run, overruled } = await refuseObstacles(world, pending, service.migrations, signal)
   // One after the other: a linter and a thread for each of a hundred files at once would be more than the machine has.
   const seen: SqlSeen[] = []
-  for (const file of pending) seen.push(await seenOf(world, file, facts.serverVersion, signal))
+  for (const file of run) seen.push(await seenOf(world, file, facts.serverVersion, signal))
   const locks: { readonly file: MigrationFile; readonly taken: readonly MigrationLock[] }[] = []
-  for (const file of pending) locks.push({ file, taken: await world.database.locks(file.sql, signal) })
+  for (const file of run) locks.push({ file, taken: await world.database.locks(file.sql, signal) })
   const locked = locks.flatMap(({ taken }) => taken)
   const blocking = locked.length === 0 ? [] : await world.database.blocking(locked, signal)
   const risks = [
     ...sqlRisks(seen),
     ...ignoredRisk(service.migrations.directory, committed),
+    ...overruled,
     ...locks.flatMap(({ file, taken }) => taken.flatMap((lock) => lockRisk(file, lock))),
     ...blocking.map((one) => blockingRisk(one, service.migrations.blockers)),
     ...invalid.map((name) => `Index ${name} is invalid (its concurrent build broke off). It slows writes for nothing.`),

@@ -5,6 +5,8 @@ import { DatabaseError, explain } from '../errors.ts'
 import type { Ledger } from './ledger.ts'
 import { applyOutsideTransaction } from './outside-transaction.ts'
 import { refusePooled } from '../connection/pooling.ts'
+import { asOurselves } from './as-ourselves.ts'
+import { blanked, type MigrationText, weakerLockLimits } from './file-text.ts'
 import type { ApplyMigration, MigrationFile, MigrationOutcome } from '../port.ts'
 import { type Session, withSession } from '../connection/session.ts'
 import { offThread } from '../../off-thread/off-thread.ts'
@@ -25,7 +27,7 @@ export async function applyMigration(
 ): Promise<MigrationOutcome> {
   const { file } = migration
   const doing = `applying ${file.name}`
-  const outside = await refuseForbidden(file, signal)
+  const text = await runnable(file, signal)
   return withSession(url, doing, signal, async (session) => {
     await refusePooled(session, url, signal)
     // The plan read the file with this setting, which a role or a database may have otherwise.
@@ -40,28 +42,22 @@ export async function applyMigration(
     }
     return withRetries(retry, (attempt) =>
       namingBlockers(url, session, migration, attempt === tries, () =>
-        outside
+        text.runs === 'by statement'
           ? applyOutsideTransaction(session, ledger, migration, signal)
-          : applyOnce(session, ledger, migration, signal),
+          : applyOnce(session, ledger, { ...migration, sql: ownLimitsOut(text, migration) }, signal),
       ),
     )
   })
 }
 
-/** Returns true when the file has to run outside a transaction. Raises for what cannot be run at all. */
-async function refuseForbidden(file: MigrationFile, signal: AbortSignal): Promise<boolean> {
-  const forbidden = await offThread('forbidden', file.sql, signal)
-  const [first, ...others] = forbidden.filter(({ why }) => why !== 'cannot run in a transaction')
-  if (!first) return forbidden.length > 0
-  const hint = {
-    'ends the transaction':
-      'Remove BEGIN, COMMIT and ROLLBACK from the file: Purser runs it in a transaction with its ledger row.',
-    'cannot run in a transaction': 'It is run on its own.',
-    'is a command of psql': 'Only SQL runs here, no plain dumps or psql scripts.',
-  }[first.why]
-  throw new DatabaseError('migration_not_transactional', `applying ${file.name}: line ${first.line} ${first.why}`, {
-    hint,
-    evidence: [first, ...others].map(({ line, text }) => `LINE ${line}: ${text.split('\n', 1)[0] ?? ''}`),
+/** Reads how the file is run. Raises for one that cannot be run as it is; the plan has said so, unless the file came by another way. */
+async function runnable(file: MigrationFile, signal: AbortSignal): Promise<MigrationText> {
+  const text = await offThread('text', file.sql, signal)
+  const [first] = text.obstacles
+  if (first === undefined) return text
+  throw new DatabaseError(first.code, `applying ${file.name}: line ${first.line} ${first.what}`, {
+    hint: first.fix,
+    evidence: text.obstacles.map((one) => `LINE ${one.line}: ${one.text.split('\n', 1)[0] ?? ''}`),
   })
 }
 
@@ -157,13 +153,18 @@ async function namingBlockers<T>(
   }
 }
 
+/** Purser's limit for a lock holds, not the `set lock_timeout = 0` that every dump has. */
+function ownLimitsOut(text: MigrationText, { lockTimeoutMs }: ApplyMigration): string {
+  return blanked(text.sql, weakerLockLimits(text, lockTimeoutMs))
+}
+
 async function applyOnce(
   session: Session,
   ledger: Ledger,
-  migration: ApplyMigration,
+  migration: ApplyMigration & { readonly sql: string },
   signal: AbortSignal,
 ): Promise<MigrationOutcome> {
-  const { file, run, release, lockTimeoutMs, statementTimeoutMs } = migration
+  const { file, sql, run, release, lockTimeoutMs, statementTimeoutMs } = migration
   const doing = `applying ${file.name}`
   const started = performance.now()
   try {
@@ -172,10 +173,9 @@ async function applyOnce(
     await session.query(`set local statement_timeout = ${Math.round(statementTimeoutMs)}`)
     const transaction = await transactionId(session)
     signal.throwIfAborted()
-    await session.query(file.sql)
+    await session.query(sql)
     if ((await transactionId(session)) !== transaction) throw escaped(doing)
-    // The file may have changed the search_path; our own statements must see the world as before.
-    await session.query('set local search_path to default')
+    await session.query(asOurselves)
     const milliseconds = Math.round(performance.now() - started)
     await ledger.record(session, file, { run, release, milliseconds })
     signal.throwIfAborted()

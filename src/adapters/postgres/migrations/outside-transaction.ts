@@ -2,7 +2,10 @@ import { DatabaseError, explain } from '../errors.ts'
 import type { Ledger } from './ledger.ts'
 import type { ApplyMigration, MigrationOutcome } from '../port.ts'
 import type { Session } from '../connection/session.ts'
-import { outsideOnly, splitStatements, type Statement } from './statements.ts'
+import { asOurselves } from './as-ourselves.ts'
+import { concurrentIndex, droppedConcurrently } from './concurrent-index.ts'
+import { outsideOnly, setsSession, waitsHarmlessly } from './file-text.ts'
+import { splitStatements, type Statement } from './statements.ts'
 
 /**
  * Applies a file with `create index concurrently` and its kin statement by statement. Each done one is noted beside the
@@ -18,19 +21,22 @@ export async function applyOutsideTransaction(
   const { file, run, release } = migration
   const doing = `applying ${file.name}`
   const statements = splitStatements(file.sql)
-  for (const statement of statements) refuseUnrepeatable(doing, statement)
   const started = performance.now()
   const done = await ledger.statementsDone(session, file)
   for (const [index, statement] of statements.entries()) {
     signal.throwIfAborted()
-    if (done.has(index)) continue
+    if (done.has(index)) {
+      // What an earlier try has set went with its session, and what follows was written for it.
+      if (setsSession(statement.words)) await session.query(statement.text)
+      continue
+    }
     try {
       if (outsideOnly(statement.words)) await runOutside(session, statement, migration)
       await inTransaction(session, async () => {
         await session.query(`set local lock_timeout = ${Math.round(migration.lockTimeoutMs)}`)
         await session.query(`set local statement_timeout = ${Math.round(migration.statementTimeoutMs)}`)
         if (!outsideOnly(statement.words)) await session.query(statement.text)
-        await session.query('set local search_path to default')
+        await session.query(asOurselves)
         await ledger.noteStatement(session, file, index)
       })
     } catch (error) {
@@ -39,14 +45,18 @@ export async function applyOutsideTransaction(
     }
   }
   const milliseconds = Math.round(performance.now() - started)
-  await inTransaction(session, () => ledger.record(session, file, { run, release, milliseconds }))
+  await inTransaction(session, async () => {
+    await session.query(asOurselves)
+    await ledger.record(session, file, { run, release, milliseconds })
+  })
   return { outcome: 'applied', milliseconds }
 }
 
-/** Runs a statement that blocks nobody while it waits for old transactions to end, so only its own time limit holds. */
+/** Runs a statement on its own. One that blocks nobody while it waits for old transactions to end has only its own time limit. */
 async function runOutside(session: Session, statement: Statement, migration: ApplyMigration): Promise<void> {
   if (await standsAlready(session, statement)) return
-  await session.query('set lock_timeout = 0')
+  const lockTimeoutMs = waitsHarmlessly(statement.words) ? 0 : Math.round(migration.lockTimeoutMs)
+  await session.query(`set lock_timeout = ${lockTimeoutMs}`)
   await session.query(`set statement_timeout = ${Math.round(migration.statementTimeoutMs)}`)
   try {
     await session.query(statement.text)
@@ -56,17 +66,12 @@ async function runOutside(session: Session, statement: Statement, migration: App
   }
 }
 
-interface Index {
-  readonly name: string
-  readonly table: string
-}
-
 /**
  * Tells whether an earlier try has done the statement. An index that it finished is kept; one that it left invalid is
  * dropped, so that it can be built again.
  */
 async function standsAlready(session: Session, statement: Statement): Promise<boolean> {
-  const dropped = dropConcurrently.exec(statement.text)?.[1]
+  const dropped = droppedConcurrently(statement)
   if (dropped !== undefined) {
     const { rows } = await session.query<{ gone: boolean }>('select to_regclass($1) is null as gone', [dropped])
     return rows[0]?.gone ?? false
@@ -104,42 +109,6 @@ export async function invalidIndexes(session: Session): Promise<readonly string[
     where not i.indisvalid and c.relkind = 'i' and n.nspname !~ '^pg_'
       and not exists (select from pg_stat_progress_create_index where index_relid = i.indexrelid) order by 1`)
   return rows.map((row) => row.name)
-}
-
-const identifier = String.raw`(?:"(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)`
-const createConcurrently = new RegExp(
-  String.raw`^create\s+(?:unique\s+)?index\s+concurrently\s+(?:if\s+not\s+exists\s+)?(${identifier})?\s*on\s+(?:only\s+)?(${identifier}(?:\s*\.\s*${identifier})?)`,
-  'i',
-)
-
-const dropConcurrently = new RegExp(
-  String.raw`^drop\s+index\s+concurrently\s+(?:if\s+exists\s+)?(${identifier}(?:\s*\.\s*${identifier})?)\s*(?:cascade|restrict)?$`,
-  'i',
-)
-
-function concurrentIndex({ words, text }: Statement): Index | undefined {
-  if (!/^create (unique )?index concurrently\b/.test(words)) return undefined
-  const [, name, table] = createConcurrently.exec(text) ?? []
-  if (name === undefined || table === undefined || /^on$/i.test(name)) return undefined
-  return { name: plain(name), table }
-}
-
-function plain(name: string): string {
-  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase()
-}
-
-/** Raises for statements of which nobody could tell after a crash whether they were done. */
-function refuseUnrepeatable(doing: string, statement: Statement): void {
-  const unnamed =
-    /^create (unique )?index concurrently\b/.test(statement.words) && concurrentIndex(statement) === undefined
-  const once = /^(create|drop) (database|tablespace|subscription)\b/.test(statement.words)
-  if (!unnamed && !once) return
-  throw new DatabaseError('migration_not_repeatable', `${doing}: line ${statement.line} could not be tried again`, {
-    hint: unnamed
-      ? 'Give the index a name, and write no comment between its words: a broken-off build is found by it.'
-      : 'Run this statement by hand.',
-    evidence: [`LINE ${statement.line}: ${statement.text.split('\n', 1)[0] ?? ''}`],
-  })
 }
 
 function broken(doing: string, error: unknown, at: Statement, index: number, all: number, invalid: string | undefined) {

@@ -1,44 +1,8 @@
-import { excerpt } from '../../../outside-text/excerpt.ts'
-/** What a migration must not contain, because it would end or escape the transaction that makes it safe. */
-interface ForbiddenStatement {
-  readonly line: number
-  readonly text: string
-  readonly why: 'ends the transaction' | 'cannot run in a transaction' | 'is a command of psql'
-}
-
-const transactionControl =
-  /^(begin|start transaction|commit|end|rollback(?! to\b| transaction to\b| work to\b)|abort|prepare transaction)\b/
-const outsidePatterns = [
-  /^(create( unique)? index|drop index|reindex\b.*) concurrently\b/,
-  /^reindex (system|database|schema)\b/,
-  /^refresh materialized view concurrently\b.*\bwith no data\b/,
-  /^(vacuum|cluster$|checkpoint|alter system|create database|drop database|create tablespace|drop tablespace)\b/,
-  /^alter table\b.*\bdetach partition\b.*\bconcurrently\b/,
-  /^(create|drop) subscription\b/,
-]
-
-export function forbiddenStatements(sql: string): readonly ForbiddenStatement[] {
-  return splitStatements(sql).flatMap(({ line, text, words }) => {
-    const why = verdict(words)
-    return why === undefined ? [] : [{ line, text: excerpt(text, 120), why }]
-  })
-}
-
-/** Tells by its `words` a statement that the server refuses inside a transaction. */
-export function outsideOnly(words: string): boolean {
-  return outsidePatterns.some((pattern) => pattern.test(words))
-}
-
-function verdict(words: string): ForbiddenStatement['why'] | undefined {
-  if (words.startsWith('\\')) return 'is a command of psql'
-  if (transactionControl.test(words)) return 'ends the transaction'
-  if (outsideOnly(words)) return 'cannot run in a transaction'
-  return undefined
-}
-
 export interface Statement {
   /** The line on which it begins, from 1. */
   readonly line: number
+  /** Where `text` begins in the whole. */
+  readonly start: number
   readonly text: string
   /** The text for matching only: lower case, without comments, quoted parts as `''`, single spaces. */
   readonly words: string
@@ -60,7 +24,7 @@ export function splitStatements(sql: string): readonly Statement[] {
     const start = from + lead(raw)
     const words = [...parts, part].join('')
     if (words.trim() !== '') {
-      statements.push({ line: lines(start), text: sql.slice(start, end).trim(), words: tidy(words) })
+      statements.push({ line: lines(start), start, text: sql.slice(start, end).trim(), words: tidy(words) })
     }
     parts = []
     part = ''

@@ -1,0 +1,43 @@
+import type { MigrationFile, MigrationObstacle } from '../../adapters/postgres/port.ts'
+import type { MigrationsConfig } from '../../config/service-schema.ts'
+import { counted } from '../../text.ts'
+import { CheckFailed } from '../errors.ts'
+import type { World } from '../world.ts'
+
+/**
+ * Raises when the migrate phase would refuse a pending file: it is better known before the approval than after the backup. Returns the
+ * files as they will be run, and as risks what of them is overruled.
+ */
+export async function refuseObstacles(
+  world: Pick<World, 'database'>,
+  pending: readonly MigrationFile[],
+  { lockTimeoutSeconds }: MigrationsConfig,
+  signal: AbortSignal,
+): Promise<{ readonly files: readonly MigrationFile[]; readonly overruled: readonly string[] }> {
+  const files: MigrationFile[] = []
+  const refused: { readonly file: string; readonly obstacle: MigrationObstacle }[] = []
+  const overruled: string[] = []
+  for (const file of pending) {
+    const { name } = file
+    const read = await world.database.applicability(file.sql, { lockTimeoutMs: lockTimeoutSeconds * 1_000 }, signal)
+    files.push({ ...file, sql: read.sql })
+    refused.push(...read.obstacles.map((obstacle) => ({ file: name, obstacle })))
+    const [first] = read.overruled
+    if (first !== undefined)
+      overruled.push(
+        `${name}:${first.line} sets lock_timeout itself. Purser's limit of ${lockTimeoutSeconds} s applies instead.`,
+      )
+  }
+  const [first] = refused
+  if (first === undefined) return { files, overruled }
+  const named = new Set(refused.map(({ file }) => file))
+  const more = named.size > 1 ? `, and ${counted(named.size - 1, 'more file')} can't be applied either` : ''
+  throw new CheckFailed(
+    'migrations_not_applicable',
+    `reading migrations: ${first.file}:${first.obstacle.line} ${first.obstacle.what}${more}`,
+    {
+      hint: first.obstacle.fix,
+      evidence: refused.map(({ file, obstacle }) => `${file}:${obstacle.line} ${obstacle.what}: ${obstacle.text}`),
+    },
+  )
+}
