@@ -33,7 +33,7 @@ async function tellBreaks(db: StateDatabase, log: Logger): Promise<void> {
     if (unchecked > 0)
       log.error(
         { from, to, unchecked },
-        'the audit has a key and PURSER_AUDIT_KEY is not set: a verification will call forged what is written from now on',
+        "the audit has a key and PURSER_AUDIT_KEY isn't set: a verification will call forged what is written from now on",
       )
   } catch (error) {
     log.error({ err: error }, 'the audit could not be verified')

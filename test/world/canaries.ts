@@ -101,7 +101,7 @@ export function plantInLogs(world: TestWorld, mark: string): () => void {
   const { kubernetes } = world.sandbox
   const timer = setInterval(() => {
     for (const { metadata } of kubernetes.list('Pod', namespace))
-      for (const line of linesWith(`ERROR billing: ${mark}`))
+      for (const line of linesWith(`ERROR billing webhook: ${mark}`))
         kubernetes.writeLog(namespace, String(metadata.name), 'api', line)
   }, 500)
   return () => clearInterval(timer)

@@ -21,7 +21,7 @@ export interface WebhookFacts {
   readonly undelivered: Seen<{ readonly count: number; readonly oldestSeconds: number }>
   readonly missed: Seen<{ readonly count: number; readonly since: string; readonly line: string }>
   readonly secret: Seen<SecretKeyState>
-  /** Undefined when no secret to sign with. */
+  /** Undefined when there is no secret to sign with. */
   readonly signed: Seen<Probe | undefined>
   readonly unsigned: Seen<Probe>
   readonly stripeClock: Seen<number | undefined>
