@@ -24,7 +24,7 @@ describe('a release that logs errors', () => {
     await world.waitFor('the breach', () => /: running – Error lines: \d+ \(at most 0 allowed\)/.test(board()), 360_000)
     expect(board()).toMatch(/\d+ samples in a row, found at/)
     expect(board()).toMatch(/\[Roll back…\] \[Keep monitoring\] \[Stop and fail\]/)
-    expect(board()).toMatch(/\[chart\] Metrics while monitoring\n\s+Error lines/)
+    expect(board()).toMatch(/\[chart\] Metrics while monitoring\n\s+Errors per minute/)
     expect(board()).not.toContain('Webhooks processed: 0:00')
     expect(board()).toContain('Monitoring continues until')
     await world.waitFor('the alert', () => calledOut() === 1)

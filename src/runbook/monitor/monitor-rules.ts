@@ -57,6 +57,11 @@ export function chartedRules(config: MonitorConfig): readonly Rule[] {
   return rulesOf(config).filter(({ name }) => name !== builtIn.errors)
 }
 
+/** Returns the metric whose chart shows what a rule is about: error lines are drawn as their rate. */
+export function chartOf({ name }: Rule): string {
+  return name === builtIn.errors ? builtIn.errorRate : name
+}
+
 /**
  * Judges each rule. What can only be said at the end (too little seen, too little grown) is said when it is `over`.
  * Pure.

@@ -6,7 +6,7 @@ import { successCriteria } from '../verify/criteria.ts'
 import { CheckFailed } from '../errors.ts'
 import { tellPutBack } from '../owners/put-back.ts'
 import { LogWatch } from './log-watch.ts'
-import { judge, type Judgement, type Rule, rulesOf, seenEnough, type Watch } from './monitor-rules.ts'
+import { chartOf, judge, type Judgement, type Rule, rulesOf, seenEnough, type Watch } from './monitor-rules.ts'
 import { sample } from './monitor-sample.ts'
 import type { Beginning } from './sources.ts'
 import { breachEvidence, errorLines, progressLine } from './monitor-words.ts'
@@ -133,7 +133,7 @@ async function alertOnce(context: PhaseContext, judged: readonly Judgement[]): P
   const text = broken.map((one) => one.text).join('; ')
   const evidence = await breachEvidence(context, broken)
   await watch.breach(
-    { at: new Date().toISOString(), text, metrics: broken.map(({ rule }) => rule.name) },
+    { at: new Date().toISOString(), text, metrics: broken.map(({ rule }) => chartOf(rule)) },
     { kind: 'breach', text, evidence, onCall: contacts.onCall, automatic: policy.autoRollback },
     policy.autoRollback ? `automatic rollback: ${text}` : undefined,
   )
