@@ -191,7 +191,9 @@ async function shown(studio: Studio, picture: Picture): Promise<(page: Page) => 
   }
 }
 
-async function posted({ chat, channel }: Studio, { withoutCharts: _, ...message }: Message): Promise<string> {
+async function posted({ chat, slack, channel }: Studio, { withoutCharts: _, ...message }: Message): Promise<string> {
+  // A dialog that is still open darkens what is behind it.
+  await slack.control.closeView(dana, true)
   const { ts } = await chat.post(channel, message, {}, AbortSignal.timeout(10_000))
   return ts
 }

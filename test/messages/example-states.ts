@@ -120,7 +120,7 @@ export const gapped: Verification = {
 export const inconclusive: Failure = {
   code: 'monitor_inconclusive',
   message: 'not enough data to judge: Metrics showing normal activity',
-  hint: "That isn't a pass. Retry the phase to monitor again.",
+  hint: "Retry the phase to monitor again. Without data this isn't a pass.",
   evidence: [`Metrics showing normal activity: ${tooLittle} (expected ${allowed})`],
 }
 export const unjudged = deploy({

@@ -2,6 +2,7 @@ import { type Breach, elapsed, type Failure, type Run, type RunWatch } from '../
 import type { Effect } from '../../model/effects/effects.ts'
 import { isReadOnly, isUndoable } from '../../model/kinds.ts'
 import { countApprovals } from '../../model/lifecycle.ts'
+import { monitorCodeOf } from '../../model/monitor-codes.ts'
 import { currentWatch } from '../../model/watch.ts'
 import type { Decision } from '../../model/decision.ts'
 import type { PhaseDurations } from '../../model/phase-durations.ts'
@@ -165,7 +166,8 @@ function failedLines(run: Run, view: StateView): readonly string[] {
 function whatBroke(failure: Failure | undefined): readonly string[] {
   if (failure === undefined) return ['*It failed.*']
   const reason = words(sentence(failure.message), 600)
-  const telling = tellingLine(failure.evidence)
+  // What monitoring finds is judged by Purser, and its evidence are its own long lines.
+  const telling = monitorCodeOf(failure) === undefined ? tellingLine(failure.evidence) : undefined
   return telling === undefined || failure.message.includes(telling)
     ? [`*${reason}*`]
     : [`*${words(telling, 300)}*`, reason]

@@ -212,7 +212,7 @@ async function notMet(
       `not enough data to judge: ${open.map((one) => one.title).join('; ')}`,
       {
         evidence: open.map(line),
-        hint: "That isn't a pass. Retry the phase to monitor again.",
+        hint: "Retry the phase to monitor again. Without data this isn't a pass.",
       },
     )
   const what = watched.length > 0 ? watched.map((one) => one.text) : missed.map((one) => one.title)
