@@ -270,6 +270,124 @@ describe('restores of the service database', () => {
       expect(await without()).toBe(damaged)
     }, 120_000)
 
+    it('opens nothing that was closed, whatever the default privileges are, and they are as before', async () => {
+      const reader = `reader_${run}`
+      await ask(url, `create role ${reader}`)
+      try {
+        await ask(
+          theirUrl,
+          `alter default privileges in schema public grant all on tables to ${reader};
+           alter default privileges grant select on tables to ${reader};
+           alter default privileges grant usage on sequences to ${reader} with grant option;
+           alter default privileges revoke execute on functions from public;
+           create table secrets (id serial primary key, key text); create table open (id int);
+           revoke all on secrets from ${reader}; revoke all on sequence secrets_id_seq from ${reader};
+           create function tell() returns text language sql security definer as $$ select key from public.secrets $$;
+           create function greet() returns text language sql as $$ select 'hello' $$; grant execute on function greet to public;`,
+        )
+        const before = await dumpOf(theirUrl)
+        const privileges = () =>
+          ask(url, `select defaclnamespace, defaclobjtype, defaclacl::text from pg_default_acl order by 1, 2`)
+        const had = await privileges()
+        expect(had).toHaveLength(4)
+        const may = async () =>
+          (
+            await ask(
+              url,
+              `select has_table_privilege('${reader}', 'secrets', 'select') as secrets, has_table_privilege('${reader}', 'open', 'select') as open,
+               has_sequence_privilege('${reader}', 'secrets_id_seq', 'usage') as sequence,
+               has_function_privilege('${reader}', 'tell()', 'execute') as tell, has_function_privilege('${reader}', 'greet()', 'execute') as greet`,
+            )
+          )[0]
+        const rights = { secrets: false, open: true, sequence: false, tell: false, greet: true }
+        expect(await may()).toEqual(rights)
+        const backup = await theirs.create(`run-${run}`, quiet, never)
+        const restore = { run, file: backup.file, sha256: backup.sha256, safety: 'none.dump', onProgress: quiet }
+        await limited.inPlace(restore, never)
+        expect(await may()).toEqual(rights)
+        expect(await privileges()).toEqual(had)
+        expect(await without()).toBe(before)
+      } finally {
+        await ask(url, `drop owned by ${reader}; drop role ${reader}`)
+      }
+    }, 60_000)
+
+    it('brings back an event trigger whose function goes and comes back with the content', async () => {
+      // Only a superuser may have one.
+      await ask(
+        url,
+        `create table watched (id int);
+         create function on_ddl() returns event_trigger language plpgsql as $$ begin end $$;
+         create event trigger ddl_told on ddl_command_end execute function on_ddl()`,
+      )
+      const all = openBackups({ url: new Sensitive(url), directory, testRestore: { enabled: false } })
+      const { file, sha256 } = await all.create(`run-${run}`, quiet, never)
+      await restores.inPlace({ run, file, sha256, safety: 'none.dump', onProgress: quiet }, never)
+      expect(await ask(url, 'select evtname, evtfoid::regproc::text as function from pg_event_trigger')).toEqual([
+        { evtname: 'ddl_told', function: 'on_ddl' },
+      ])
+    })
+
+    it.each([
+      ['a view', 'create view reporting.totals as select count(*) from public.orders', /view reporting\.totals/],
+      [
+        'a foreign key',
+        'create table reporting.notes (o bigint references public.orders (id))',
+        /constraint notes_o_fkey on table reporting\.notes/,
+      ],
+      [
+        'a trigger that calls its function',
+        'create table reporting.users (id int); create trigger hello before insert on reporting.users for each row execute function public.handle()',
+        /trigger hello on table reporting\.users/,
+      ],
+      [
+        'a policy that asks its function',
+        'create table reporting.users (id int); create policy admins on reporting.users as restrictive using (public.is_admin())',
+        /policy admins on table reporting\.users/,
+      ],
+      [
+        'a default of its sequence',
+        "create table reporting.users (id bigint default nextval('public.numbers'))",
+        /default value for column id of table reporting\.users/,
+      ],
+      [
+        'a column of its type',
+        'create table reporting.users (mood public.mood)',
+        /column mood of table reporting\.users|table reporting\.users/,
+      ],
+      ['a partition', 'create table reporting.p partition of public.parts default', /table reporting\.p/],
+    ])(
+      'is refused, before and at the moment itself, where %s of another schema would go along',
+      async (_what, sql, named) => {
+        await ask(
+          theirUrl,
+          `create table orders (id bigint primary key); create sequence numbers; create type mood as enum ('x');
+         create table parts (n int) partition by list (n); create index on parts (n);
+         create function handle() returns trigger language plpgsql as $$ begin return new; end $$;
+         create function is_admin() returns boolean language sql as $$ select true $$`,
+        )
+        const some = openBackups({
+          url: new Sensitive(theirUrl),
+          directory,
+          schemas: ['public'],
+          testRestore: { enabled: false },
+        })
+        const backup = await some.create(`run-${run}`, quiet, never)
+        expect(await limited.whyNotInPlace(['public'], never)).toBeUndefined()
+        await ask(url, `create schema reporting authorization inplace_${run}`)
+        await ask(theirUrl, sql)
+        expect(await limited.whyNotInPlace(['public'], never)).toMatch(named)
+        expect(await limited.whyNotInPlace(undefined, never)).toBeUndefined()
+        const before = await dumpOf(theirUrl)
+        const restore = { run, file: backup.file, sha256: backup.sha256, safety: 'none.dump', onProgress: quiet }
+        await expect(limited.inPlace(restore, never)).rejects.toMatchObject({
+          code: 'restore_failed',
+          evidence: [expect.stringMatching(named)],
+        })
+        expect(await dumpOf(theirUrl)).toBe(before)
+      },
+    )
+
     it('leaves the old content when anything fails: a wrong count, a cancel, a process killed with kill -9', async () => {
       await ask(
         theirUrl,

@@ -1,6 +1,8 @@
 import pg from 'pg'
 import { randomBytes } from 'node:crypto'
 import type { BackupManifest } from '../port.ts'
+import { putDefaultPrivilegesAside, putDefaultPrivilegesBack } from './default-privileges.ts'
+import { dependentsQuery } from './dependents.ts'
 
 /** What belongs to the database as a whole and stays as it is: it is emptied, not made anew. */
 export interface Existing {
@@ -62,6 +64,8 @@ set lock_timeout = '${lockLimit}';
 begin;
 -- One at a time: what a killed process left behind has to be gone.
 select pg_advisory_xact_lock(hashtextextended('purser:restore', 0)) \\g /dev/null
+${schemas === undefined ? '' : block(refuseDependents(schemas))}
+${block(putDefaultPrivilegesAside)}
 ${block(`
 declare it record;
 begin
@@ -94,6 +98,16 @@ begin
   ${schemas === undefined ? 'perform lo_unlink(oid) from pg_largeobject_metadata;' : ''}
 end`)}
 `
+}
+
+/** Raises when something of another schema would be dropped along; since the plan it may have come. */
+function refuseDependents(schemas: readonly string[]): string {
+  return `
+declare names text;
+begin
+  select string_agg(name, '; ') into names from (select name from (${dependentsQuery(schemas)}) hanging limit 20) first_ones;
+  if names is not null then raise exception 'what other schemas have depends on it: %', names; end if;
+end`
 }
 
 /** Makes the condition for an object of one's own: not the system's, of no extension and no part of something else. */
@@ -133,6 +147,7 @@ ${manifest.sequences.map(sequenceCheck).join('\n')}
     raise exception 'not as in the backup: %', array_to_string(wrong[1:20], '; ');
   end if;
 end`)}
+${block(putDefaultPrivilegesBack)}
 ${manifest.schemas === undefined || manifest.schemas.includes('purser') ? '' : forgetMigrations(manifest)}
 analyze;
 create schema if not exists purser;

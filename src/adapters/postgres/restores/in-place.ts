@@ -5,6 +5,7 @@ import { PassThrough, Transform, type Writable } from 'node:stream'
 import type { Sensitive } from '../../../sensitive.ts'
 import { type ClientTools, toolsForServer } from '../connection/client-tools.ts'
 import { BackupError } from '../errors.ts'
+import { dependentsQuery } from './dependents.ts'
 import { type ArchiveSelection, beginEmptied, checkedCommit, type Existing, selectContents } from './in-place-sql.ts'
 import { libpqEnvironment } from '../connection/libpq.ts'
 import { checkedName } from '../backups/manifests.ts'
@@ -52,7 +53,7 @@ export async function whyNotInPlace(
     )
     if (rows[0]?.standby) return 'this server is a standby'
     if (rows[0]?.foreign) return `${rows[0].user} does not own ${rows[0].foreign}`
-    return undefined
+    return schemas === undefined ? undefined : whatHangsOn(session, schemas)
   })
   if (problem !== undefined) return problem
   const { directory } = await toolsForServer(url, toolDirectories, signal)
@@ -61,6 +62,17 @@ export async function whyNotInPlace(
     signal,
   ).catch(() => undefined)
   return asked?.exitCode === 0 ? undefined : 'psql is not installed beside pg_restore'
+}
+
+const mostNamed = 5
+
+/** A backup of some schemas does not have what others have made of them, and emptying would drop it. */
+async function whatHangsOn(session: Session, schemas: readonly string[]): Promise<string | undefined> {
+  const { rows } = await session.query<{ name: string }>(dependentsQuery(schemas))
+  if (rows.length === 0) return undefined
+  const named = rows.slice(0, mostNamed).map(({ name }) => name)
+  const more = rows.length > mostNamed ? `, and ${rows.length - mostNamed} more` : ''
+  return `it would drop what depends on ${schemas.join(', ')} from outside: ${named.join('; ')}${more}`
 }
 
 export async function doneInPlace(
@@ -265,7 +277,9 @@ async function readExisting(session: Session): Promise<Existing> {
   return {
     schemas: await names('select nspname as name from pg_namespace'),
     extensions: await names('select extname as name from pg_extension'),
+    // An event trigger goes with its function, which is dropped unless an extension has it, and comes back with it.
     others: await names(`select pubname as name from pg_publication union all select evtname from pg_event_trigger
+        where exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = evtfoid and deptype = 'e')
       union all select fdwname from pg_foreign_data_wrapper union all select srvname from pg_foreign_server
       union all select lanname from pg_language`),
   }
