@@ -1,9 +1,11 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { openBackups } from '../../src/adapters/postgres/backups/backups.ts'
 import { openDatabase } from '../../src/adapters/postgres/database.ts'
+import { withSession } from '../../src/adapters/postgres/connection/session.ts'
+import { createAlike } from '../../src/adapters/postgres/restores/new-database.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { databaseContract } from '../contract/database.ts'
 import { ask, startTestPostgres } from '../support/postgres.ts'
@@ -44,3 +46,34 @@ it('backs up a PostgreSQL 18 server with the tools of 18, or says at once that i
     await rm(directory, { recursive: true, force: true })
   }
 }, 60_000)
+
+/** Every kind of locale that a database may have. */
+describe.each([15, 18] as const)('a database like another one, on PostgreSQL %i', (major) => {
+  const kinds = [
+    ['of the C library', 15, "locale 'C'"],
+    ['of ICU', 15, "locale 'C' locale_provider icu icu_locale 'de-DE'"],
+    ['of ICU with rules of its own', 16, "locale 'C' locale_provider icu icu_locale 'de-DE' icu_rules '&a < g'"],
+    ['of the server itself', 17, "locale 'C' locale_provider builtin builtin_locale 'C.UTF-8'"],
+  ] as const
+  it.each(kinds.filter(([, since]) => major >= since))('has its locale: %s', async (_, _since, locale) => {
+    const postgres = await startTestPostgres(major)
+    try {
+      const url = await postgres.database()
+      await ask(url, `create database alike_from template template0 encoding 'UTF8' ${locale}`)
+      const from = new URL(url)
+      from.pathname = '/alike_from'
+      await withSession(new Sensitive(from.href), 'making a database', never, (session) =>
+        createAlike(session, 'alike_to'),
+      )
+      const rows = await ask(
+        url,
+        `select to_jsonb(d) - '{oid,datname,datfrozenxid,datminmxid,datacl}'::text[] as facts from pg_database d where datname ~ '^alike_' order by datname`,
+      )
+      expect(rows[1]).toEqual(rows[0])
+      await ask(url, 'drop database alike_from')
+      await ask(url, 'drop database alike_to')
+    } finally {
+      await postgres.close()
+    }
+  })
+})

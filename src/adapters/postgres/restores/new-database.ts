@@ -44,26 +44,46 @@ interface Likeness {
   readonly encoding: string
   readonly collate: string
   readonly ctype: string
-  readonly icu: string | null
+  /** `c` for the C library, `i` for ICU, `b` for what the server has itself (since 17). */
+  readonly provider: 'c' | 'i' | 'b'
+  /** The locale of ICU or of the server; null with the C library. */
+  readonly locale: string | null
+  /** Rules of one's own for ICU's collation (since 16). */
+  readonly rules: string | null
+  readonly tablespace: string
   readonly owner: string
 }
 
-/** Creates an empty database with the encoding, locale and owner of the database that the session is in. */
+/**
+ * Creates an empty database with the encoding, locale, tablespace and owner of the database that the session is in. How the columns of
+ * `pg_database` are called differs between the majors: https://www.postgresql.org/docs/current/catalog-pg-database.html.
+ */
 export async function createAlike(session: Session, name: string): Promise<void> {
   const { rows } = await session.query<Likeness>(`
     select pg_encoding_to_char(encoding) as encoding, datcollate as collate, datctype as ctype,
-      pg_get_userbyid(datdba) as owner,
-      case when to_jsonb(d) ->> 'datlocprovider' = 'i'
-        then coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') end as icu
-    from pg_database d where datname = current_database()`)
+      pg_get_userbyid(datdba) as owner, spcname as tablespace,
+      coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') as provider,
+      coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') as locale, to_jsonb(d) ->> 'daticurules' as rules
+    from pg_database d join pg_tablespace t on t.oid = d.dattablespace where datname = current_database()`)
   const [like] = rows
   if (!like) throw new Error('the server does not know the database of this session')
-  const icu = like.icu === null ? '' : ` locale_provider icu icu_locale ${pg.escapeLiteral(like.icu)}`
   await session.query(
     `create database ${pg.escapeIdentifier(name)} owner ${pg.escapeIdentifier(like.owner)} template template0
      encoding ${pg.escapeLiteral(like.encoding)} lc_collate ${pg.escapeLiteral(like.collate)}
-     lc_ctype ${pg.escapeLiteral(like.ctype)}${icu}`,
+     lc_ctype ${pg.escapeLiteral(like.ctype)}${localeOf(like)}${placeOf(like)}`,
   )
+}
+
+/** Only where it is not the usual one: naming a tablespace needs a right of its own, which few roles have for the usual one. */
+function placeOf({ tablespace }: Likeness): string {
+  return tablespace === 'pg_default' ? '' : ` tablespace ${pg.escapeIdentifier(tablespace)}`
+}
+
+function localeOf({ provider, locale, rules }: Likeness): string {
+  if (provider === 'c' || locale === null) return ''
+  if (provider === 'b') return ` locale_provider builtin builtin_locale ${pg.escapeLiteral(locale)}`
+  const own = rules === null ? '' : ` icu_rules ${pg.escapeLiteral(rules)}`
+  return ` locale_provider icu icu_locale ${pg.escapeLiteral(locale)}${own}`
 }
 
 interface RestoreInto {
