@@ -436,6 +436,31 @@ describe('restores of the service database', () => {
     }, 120_000)
   })
 
+  it('takes as long as it takes, whatever limits the role and the database have for ordinary statements', async () => {
+    const role = `hasty_${run}`
+    const address = new URL(url)
+    const database = address.pathname.slice(1)
+    await ask(
+      url,
+      `create role ${role} login password 'x' createdb; alter database ${database} owner to ${role}; alter schema public owner to ${role};
+       create table numbers as select n from generate_series(1, 1500000) n; alter table numbers owner to ${role};
+       alter role ${role} set statement_timeout = '40ms'; alter role ${role} set idle_in_transaction_session_timeout = '40ms'`,
+    )
+    address.username = role
+    address.password = 'x'
+    try {
+      const theirs = openBackups({ url: new Sensitive(address.href), directory })
+      const backup = await theirs.create(`run-${run}`, quiet, never)
+      expect(backup.restoreTest).toMatchObject({ outcome: 'passed' })
+      const hasty = openRestores({ url: new Sensitive(address.href), directory })
+      await hasty.prepare({ names, file: backup.file, sha256: backup.sha256, onProgress: quiet }, never)
+      expect(await restores.swapState(names, never)).toBe('prepared')
+    } finally {
+      await ask(maintenance(), `drop database if exists "${names.restored}" with (force)`)
+      await ask(url, `reassign owned by ${role} to current_user; drop owned by ${role}; drop role ${role}`)
+    }
+  }, 60_000)
+
   it('says beforehand where databases cannot be swapped', async () => {
     expect(await restores.whyNotSwap(never)).toBeUndefined()
     const role = `limited_${run}`

@@ -6,7 +6,7 @@ import { BackupError } from '../errors.ts'
 import { withPrerequisites } from '../restores/schema-prerequisites.ts'
 import { createAlike, databaseName, dropDatabase, onDatabase, restoreInto } from '../restores/new-database.ts'
 import type { RestoreTest } from '../port.ts'
-import { withSession } from '../connection/session.ts'
+import { withLongSession, withSession } from '../connection/session.ts'
 
 /** The place where backups are tried out. */
 export interface TestRestoreOptions {
@@ -56,7 +56,7 @@ export async function testRestore(request: TestRestoreRequest, signal: AbortSign
   const scratch = scratchName(source)
   const doing = 'restoring the backup into a scratch database'
   try {
-    await withSession(server, doing, signal, async (session) => {
+    await withLongSession(server, doing, signal, async (session) => {
       await dropDatabase(session, scratch)
       if (options.url === undefined) await createAlike(session, scratch)
       else await session.query(`create database ${pg.escapeIdentifier(scratch)} template template0 encoding 'UTF8'`)
@@ -67,7 +67,7 @@ export async function testRestore(request: TestRestoreRequest, signal: AbortSign
     await compareWith(snapshot, url, 'comparing the test restore', signal)
     return { outcome: 'passed', milliseconds }
   } finally {
-    await withSession(server, 'dropping the scratch database', AbortSignal.timeout(cleanUpLimitMs), (session) =>
+    await withLongSession(server, 'dropping the scratch database', AbortSignal.timeout(cleanUpLimitMs), (session) =>
       dropDatabase(session, scratch),
     ).catch(() => {})
   }
@@ -87,7 +87,7 @@ async function fill(request: TestRestoreRequest, url: Sensitive, doing: string, 
 
 /** Raises `restore_differs` when a database does not hold exactly what the snapshot held. */
 export async function compareWith(snapshot: Snapshot, url: Sensitive, doing: string, signal: AbortSignal) {
-  await withSession(url, doing, signal, async (session) => {
+  await withLongSession(url, doing, signal, async (session) => {
     const found = { rows: await rowsOf(session), sequences: await sequencesOf(session) }
     const differences = differencesFrom(snapshot, found)
     if (differences.length === 0) return

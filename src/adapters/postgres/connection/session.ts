@@ -48,6 +48,24 @@ export async function withSession<T>(
   }
 }
 
+/**
+ * Lends a connection like `withSession` for work that takes as long as it takes: making, comparing and analyzing a database. The limits
+ * that a role or a database has for its ordinary statements do not hold there; the signal's do.
+ */
+export function withLongSession<T>(
+  url: Sensitive,
+  doing: string,
+  signal: AbortSignal,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  return withSession(url, doing, signal, async (session) => {
+    // Which of them there are differs between the majors.
+    await session.query(`select set_config(name, '0', false) from pg_settings where name in ('statement_timeout', 'lock_timeout',
+      'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`)
+    return work(session)
+  })
+}
+
 function newClient(url: Sensitive): Session {
   try {
     return new pg.Client({

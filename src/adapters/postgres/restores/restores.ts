@@ -15,7 +15,7 @@ import {
 } from './new-database.ts'
 import { transactionPooled } from '../connection/pooling.ts'
 import type { BackupManifest, PrepareRestore, RestoreNames, Restores, SwapState, TableRows } from '../port.ts'
-import { type Session, withSession } from '../connection/session.ts'
+import { type Session, withLongSession, withSession } from '../connection/session.ts'
 import { type BackupStorage, directoryStorage } from '../backups/storage.ts'
 import { compareWith } from '../backups/test-restore.ts'
 
@@ -134,7 +134,7 @@ async function prepare(
   const doing = `restoring ${file} into ${restored}`
   const manifest = await storage.manifest(checkedName(file), doing, signal)
   requireWhole(manifest, doing)
-  const done = await withSession(url, doing, signal, async (session) => {
+  const done = await withLongSession(url, doing, signal, async (session) => {
     const found = await findDatabase(session, restored)
     const [, mark, took] = marker.exec(found?.comment ?? '') ?? []
     if (mark === sha256) return Number(took)
@@ -150,11 +150,11 @@ async function prepare(
   )
   onProgress('analyzing, and comparing with the snapshot of the backup')
   await Promise.all([
-    withSession(target, `analyzing ${restored}`, signal, (session) => session.query('analyze')),
+    withLongSession(target, `analyzing ${restored}`, signal, (session) => session.query('analyze')),
     compareWith(manifest, target, `checking ${restored}`, signal),
   ])
   const milliseconds = Math.round(performance.now() - began)
-  await withSession(url, doing, signal, async (session) => {
+  await withLongSession(url, doing, signal, async (session) => {
     await copyDatabaseFacts(session, target, restored, signal)
     // The comment is written last: it says that all before it was done.
     const note = `purser: restored ${file} ${sha256} in ${milliseconds} ms`
