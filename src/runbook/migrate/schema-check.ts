@@ -102,9 +102,35 @@ export async function changeOf(
   config: MigrationsConfig,
   signal: AbortSignal,
 ): Promise<SchemaChange> {
-  const read = await world.database.changes(file.sql, signal)
-  const change: SchemaChange = { migration: file.version, name: file.name, ...read }
+  const { takes, ...read } = await world.database.changes(file.sql, signal)
+  const change: SchemaChange = {
+    migration: file.version,
+    name: file.name,
+    ...read,
+    takes: await thoseThere(world, file, takes, signal),
+  }
   return withDeclared([change], config.needs)[0] ?? change
+}
+
+/**
+ * Leaves out what is not there before the file is applied: `drop … if exists` of what never was takes nothing from anybody, and neither
+ * does a file that drops what an earlier pending one makes.
+ */
+async function thoseThere(
+  { database }: Pick<World, 'database'>,
+  { sql }: MigrationFile,
+  takes: SchemaChange['takes'],
+  signal: AbortSignal,
+): Promise<SchemaChange['takes']> {
+  // With another search_path its names mean other tables than they do here.
+  if (takes.length === 0 || /\bsearch_path\b/i.test(sql)) return takes
+  const gone = new Set(
+    await database.missing(
+      takes.map(({ object }) => object),
+      signal,
+    ),
+  )
+  return takes.filter(({ object }) => !gone.has(object))
 }
 
 /** Finds a release that ran here, or one that the repository knows. */

@@ -13,9 +13,13 @@ export async function schemaChangesOf(sql: string): Promise<SchemaChanges> {
     (tree) => tree.stmts ?? [],
     () => [],
   )
-  const found = statements.flatMap(({ stmt }) => (stmt === undefined ? [] : changesOf(stmt)))
+  const nodes = statements.flatMap(({ stmt }) => (stmt === undefined ? [] : [stmt]))
+  const found = nodes.flatMap(changesOf)
+  const temporary = new Set(nodes.flatMap(temporaryTable))
   return {
-    takes: found.flatMap((one) => one.takes ?? []),
+    takes: [...found.flatMap((one) => one.takes ?? []), ...filledThenRequired(nodes)].filter(
+      ({ object }) => !temporary.has(object),
+    ),
     makes: found.flatMap((one) => one.makes ?? []),
     ...(needs === undefined ? {} : { needs }),
   }
@@ -55,6 +59,52 @@ function changesOf(stmt: Node): readonly Found[] {
   )
 }
 
+/** A temporary table is nobody else's, and neither is it missed. */
+function temporaryTable(stmt: Node): readonly string[] {
+  if (!isTemporary(stmt)) return []
+  const relation = 'CreateStmt' in stmt ? stmt.CreateStmt.relation : undefined
+  const made = 'CreateTableAsStmt' in stmt ? stmt.CreateTableAsStmt.into?.rel : relation
+  return [`table ${nameOf(made)}`]
+}
+
+/**
+ * Finds columns that are added empty, filled, and then required: an insert by a release that does not know them fails. One that has a
+ * default in the end fills itself.
+ */
+function filledThenRequired(nodes: readonly Node[]): readonly TakenObject[] {
+  const added = new Map<string, { required: boolean; filled: boolean }>()
+  for (const node of nodes) {
+    if (!('AlterTableStmt' in node)) continue
+    const table = nameOf(node.AlterTableStmt.relation)
+    for (const cmd of node.AlterTableStmt.cmds ?? []) if ('AlterTableCmd' in cmd) note(table, cmd.AlterTableCmd, added)
+  }
+  return [...added].flatMap(([column, { required, filled }]) =>
+    required && !filled ? [{ object: `empty ${column}`, what: `requires a value in the new column ${column}` }] : [],
+  )
+}
+
+function note(
+  table: string,
+  { subtype, name = '', def }: AlterTableCmd,
+  added: Map<string, { required: boolean; filled: boolean }>,
+): void {
+  if (subtype === 'AT_AddColumn' && def !== undefined && 'ColumnDef' in def) {
+    const { colname = '', constraints = [], typeName } = def.ColumnDef
+    const kinds = constraints.map((one) => ('Constraint' in one ? one.Constraint.contype : undefined))
+    // One that is required from the beginning is told where it is added.
+    if (kinds.includes('CONSTR_NOTNULL') || kinds.includes('CONSTR_PRIMARY')) return
+    const filled = kinds.some((kind) => kind !== undefined && filling.has(kind)) || isSerial(typeName)
+    added.set(`${table}.${colname}`, { required: false, filled })
+    return
+  }
+  const known = added.get(`${table}.${name}`)
+  if (known === undefined) return
+  if (subtype === 'AT_SetNotNull') known.required = true
+  if (subtype === 'AT_DropNotNull') known.required = false
+  if (subtype === 'AT_ColumnDefault') known.filled = def !== undefined
+  if (subtype === 'AT_AddIdentity') known.filled = true
+}
+
 function isTemporary(stmt: Node): boolean {
   const relation =
     'CreateStmt' in stmt
@@ -82,10 +132,14 @@ function fillsItself({ constraints = [], typeName }: ColumnDef): boolean {
     'Constraint' in constraint ? constraint.Constraint.contype : undefined,
   )
   const required = kinds.includes('CONSTR_NOTNULL') || kinds.includes('CONSTR_PRIMARY')
-  const filled = kinds.some(
-    (kind) => kind === 'CONSTR_DEFAULT' || kind === 'CONSTR_IDENTITY' || kind === 'CONSTR_GENERATED',
-  )
-  return !required || filled || /^(small|big)?serial[248]?$/.test(dotted(typeName?.names ?? []))
+  const filled = kinds.some((kind) => kind !== undefined && filling.has(kind))
+  return !required || filled || isSerial(typeName)
+}
+
+const filling: ReadonlySet<string> = new Set(['CONSTR_DEFAULT', 'CONSTR_IDENTITY', 'CONSTR_GENERATED'])
+
+function isSerial(typeName: ColumnDef['typeName']): boolean {
+  return /^(small|big)?serial[248]?$/.test(dotted(typeName?.names ?? []))
 }
 
 /** Relations share one space of names, whatever they are. Indexes, triggers and the like are no release's business. */
