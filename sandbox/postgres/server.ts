@@ -41,6 +41,7 @@ const settings = {
   full_page_writes: 'off',
   shared_buffers: '32MB',
   max_connections: '100',
+  max_prepared_transactions: '10',
   max_wal_size: '128MB',
   autovacuum_naptime: '60s',
   log_line_prefix: '%m [%p] %q%a@%d ',

@@ -436,6 +436,18 @@ describe('restores of the service database', () => {
     }, 120_000)
   })
 
+  it('says beforehand that a prepared transaction stands in the way, of a swap and in place', async ({ skip }) => {
+    const [most] = await ask(url, 'show max_prepared_transactions')
+    skip(most?.['max_prepared_transactions'] === '0', 'this server takes no prepared transactions')
+    await ask(url, "create table t (id int); begin; insert into t values (1); prepare transaction 'nightly'")
+    const why = "prepared transaction nightly isn't finished (COMMIT PREPARED or ROLLBACK PREPARED)"
+    expect(await restores.whyNotSwap(never)).toBe(why)
+    expect(await restores.whyNotInPlace(undefined, never)).toBe(why)
+    await ask(url, "rollback prepared 'nightly'")
+    expect(await restores.whyNotSwap(never)).toBeUndefined()
+    expect(await restores.whyNotInPlace(undefined, never)).toBeUndefined()
+  })
+
   it('takes as long as it takes, whatever limits the role and the database have for ordinary statements', async () => {
     const role = `hasty_${run}`
     const address = new URL(url)

@@ -6,6 +6,7 @@ import type { Sensitive } from '../../../sensitive.ts'
 import { type ClientTools, toolsForServer } from '../connection/client-tools.ts'
 import { BackupError } from '../errors.ts'
 import { dependentsQuery } from './dependents.ts'
+import { whyPreparedTransactions } from './prepared-transactions.ts'
 import { type ArchiveSelection, beginEmptied, checkedCommit, type Existing, selectContents } from './in-place-sql.ts'
 import { libpqEnvironment } from '../connection/libpq.ts'
 import { checkedName } from '../backups/manifests.ts'
@@ -53,6 +54,8 @@ export async function whyNotInPlace(
     )
     if (rows[0]?.standby) return 'this server is a standby'
     if (rows[0]?.foreign) return `${rows[0].user} does not own ${rows[0].foreign}`
+    const prepared = await whyPreparedTransactions(session)
+    if (prepared !== undefined) return prepared
     return schemas === undefined ? undefined : whatHangsOn(session, schemas)
   })
   if (problem !== undefined) return problem

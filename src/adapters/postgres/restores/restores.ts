@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Sensitive } from '../../../sensitive.ts'
 import { DatabaseError } from '../errors.ts'
+import { whyPreparedTransactions } from './prepared-transactions.ts'
 import { doneInPlace, restoreInPlace, whyNotInPlace } from './in-place.ts'
 import { checkedName } from '../backups/manifests.ts'
 import {
@@ -98,7 +99,7 @@ async function whyNotSwap(url: Sensitive, live: string, signal: AbortSignal): Pr
     const [found] = rows
     if (found?.standby) return 'this server is a standby'
     if (!found?.may) return `${found?.user ?? 'the user'} isn't allowed to create databases (CREATEDB)`
-    return found.owns ? undefined : `${found.user} does not own the database ${live}`
+    return found.owns ? whyPreparedTransactions(session) : `${found.user} does not own the database ${live}`
   })
   if (problem !== undefined) return problem
   try {
