@@ -50,6 +50,9 @@ export interface TestWorldOptions {
   readonly imageBuild?: NonNullable<WorldOptions['imageBuild']>
 }
 
+/** The time within which a board has to show a button that is about to be pressed. */
+const buttonMs = 20_000
+
 export async function startTestWorld(options: TestWorldOptions = {}): Promise<TestWorld> {
   const directory = await mkdtemp(join(tmpdir(), 'purser-sandbox-'))
   const sandbox = await startWorld({
@@ -73,8 +76,12 @@ export async function startTestWorld(options: TestWorldOptions = {}): Promise<Te
       await control.type(people[who].id, channel, text)
     },
     presses: async (who, action) => {
-      const board = seen(who).findLast((message) => JSON.stringify(message.blocks ?? []).includes(`"${action}"`))
-      if (board === undefined) throw new Error(`${who} sees no button ${action}`)
+      // What the state database says may be a moment ahead of the board.
+      const board = await control.waitFor(
+        () => seen(who).findLast((message) => JSON.stringify(message.blocks ?? []).includes(`"${action}"`)),
+        buttonMs,
+        `a button ${action} for ${who}`,
+      )
       await control.press(people[who].id, channel, board.ts, action)
     },
     rejects: async (who, reason = 'not now') => {
