@@ -64,6 +64,7 @@ describe('files of other tools, of which plain SQL would run what undoes them to
     ['a text that quotes a mark', '1_a.sql', "select ' -- +goose Up'"],
     ['a name with up in it', '1_startup.sql', 'select 1'],
     ['a comment on a rollback', '1_a.sql', '-- rollbacks are by hand\nselect 1'],
+    ['another one', '1_a.sql', '-- Rollback plan: drop the column\n-- rollback by hand\n-- changeset notes\nselect 1'],
   ])('%s is plain SQL', (_, name, sql) => {
     expect(pendingMigrations([file(name, sql)], [], config)).toHaveLength(1)
   })
@@ -72,6 +73,12 @@ describe('files of other tools, of which plain SQL would run what undoes them to
     const done = file('1_a.sql', `-- +goose Up\n${table}`)
     const ledger = [{ version: '1', name: done.name, sha256: done.sha256, appliedAt: '', appliedBy: '' }]
     expect(pendingMigrations([done], ledger, config)).toEqual([])
+    const named = { ...done, name: '1_a.up.sql' }
+    expect(pendingMigrations([named], ledger, config)).toEqual([])
+    // A pair is refused all the same: it cannot be told which of the two was applied.
+    expect(() => pendingMigrations([named, { ...done, name: '1_a.down.sql' }], ledger, config)).toThrow(
+      expect.objectContaining({ code: 'migration_of_other_tool' }),
+    )
   })
 })
 

@@ -112,9 +112,13 @@ export function pendingMigrations(
 ): readonly MigrationFile[] {
   const baseline = config.baseline === undefined ? -1n : BigInt(config.baseline)
   const ours = files.filter((file) => BigInt(file.version) > baseline)
-  refuseOtherTools(ours.filter(({ name }) => toolNaming(name) !== undefined))
-  refuseTwins(ours)
   const applied = new Map(ledger.map((entry) => [entry.version, entry]))
+  const twins = twinsAmong(ours)
+  // What undoes a migration carries its number, so such a pair is named before it could be taken for twins.
+  refuseOtherTools(
+    ours.filter((file) => toolNaming(file.name) !== undefined && (twins.includes(file) || !applied.has(file.version))),
+  )
+  refuseTwins(twins)
   const drifted = files.filter((file) => {
     const entry = applied.get(file.version)
     return entry?.sha256 !== undefined && entry.sha256 !== file.sha256
@@ -136,11 +140,15 @@ export function pendingMigrations(
   return pending
 }
 
-/** Raises when two files carry the same version: the ledger knows a migration by it, so the second would never run. */
-function refuseTwins(files: readonly MigrationFile[]): void {
+/** Finds the files that carry the version of another one. */
+function twinsAmong(files: readonly MigrationFile[]): readonly MigrationFile[] {
   const carriers = new Map<bigint, number>()
   for (const { version } of files) carriers.set(BigInt(version), (carriers.get(BigInt(version)) ?? 0) + 1)
-  const twins = files.filter(({ version }) => (carriers.get(BigInt(version)) ?? 0) > 1)
+  return files.filter(({ version }) => (carriers.get(BigInt(version)) ?? 0) > 1)
+}
+
+/** Raises when two files carry the same version: the ledger knows a migration by it, so the second would never run. */
+function refuseTwins(twins: readonly MigrationFile[]): void {
   if (twins.length === 0) return
   throw new CheckFailed('migration_twins', `reading migrations: ${names(twins)} carry the same version`, {
     hint: 'Renumber one of them: migrations run in the order of their numbers.',

@@ -10,7 +10,7 @@ const marks: readonly (readonly [string, RegExp])[] = [
   ['sql-migrate', /^[ \t]*--[ \t]*\+migrate[ \t]+\w+/im],
   ['MyBatis Migrations', /^[ \t]*--[ \t]*\/\/[ \t]*@UNDO\b/im],
   ['rambler', /^[ \t]*--[ \t]*rambler[ \t]+(?:up|down)\b/im],
-  ['Liquibase', /^[ \t]*--[ \t]*(?:liquibase formatted sql|changeset |rollback )/im],
+  ['Liquibase', /^[ \t]*--[ \t]*(?:liquibase formatted sql|changeset [^\s:]+:\S)/im],
 ]
 
 /** The names by which other tools tell the two apart. */
