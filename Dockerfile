@@ -53,6 +53,8 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json ./
 COPY scripts/start.sh ./scripts/start.sh
+# `purser doctor` looks whether everything fits together, as in `kubectl exec deploy/purser -- purser doctor`.
+COPY --chmod=0755 scripts/purser /usr/local/bin/purser
 RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data

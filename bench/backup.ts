@@ -67,6 +67,12 @@ export async function measureBackup(url: string, directory: string, runs: number
       runs,
     },
     {
+      what: 'backup, proven, same level',
+      rival: { name: `pg_dump -Fd -j${jobs} -Z1`, milliseconds: times.raw1 },
+      ours: { name: 'dump and test restore', milliseconds: times.ours },
+      runs,
+    },
+    {
       what: 'backup, proven',
       rival: { name: 'pg_dump > file.sql', milliseconds: times.plain },
       ours: { name: 'dump and test restore', milliseconds: times.ours },

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { openQueues } from '../src/jobs/queues.ts'
-import { startTestRedis } from '../test/support/redis.ts'
+import { redisFrom, startTestRedis } from '../test/support/redis.ts'
 import type { Result } from './measure.ts'
 
 const warmUp = 20
@@ -21,7 +21,12 @@ export async function measureJobHop(stateDatabaseUrl: string, runs: number): Pro
 }
 
 async function hops(redisUrl: string | undefined, stateDatabaseUrl: string, runs: number): Promise<number[]> {
-  const queues = await openQueues({ redisUrl, stateDatabaseUrl, log: pino({ level: 'silent' }) })
+  const queues = await openQueues({
+    redis: redisFrom({ REDIS_URL: redisUrl }),
+    stateDatabaseUrl,
+    owner: 'purser-bench',
+    log: pino({ level: 'silent' }),
+  })
   const arrivals = new Map<number, (at: number) => void>()
   queues.work<{ number: number }>('bench', 1, async (job) => arrivals.get(job.data.number)?.(performance.now()))
   const queue = queues.queue<{ number: number }>('bench')

@@ -12,6 +12,7 @@ import { measureCounts } from './counts.ts'
 import { fillBilling } from './database.ts'
 import { measureGit } from './git.ts'
 import { measureJobHop } from './job-hop.ts'
+import { measureMigrations } from './migrations.ts'
 import { measureOutsideText } from './outside-text.ts'
 import { measureRestore } from './restore.ts'
 import { type Result, tableOf } from './measure.ts'
@@ -86,6 +87,7 @@ function benchmarks(
   return [
     { name: 'a large repository', measure: () => measureGit(join(directory, 'git'), options.quick) },
     { name: 'text from outside', measure: () => measureOutsideText(options.quick, options.runs) },
+    { name: 'migrations', measure: () => measureMigrations(billing, options.quick, options.runs) },
     { name: 'counts', measure: () => measureCounts(billing, service, options.countRuns) },
     {
       name: 'verifications in the sandbox',
@@ -96,6 +98,15 @@ function benchmarks(
       ? [{ name: 'job hops', measure: async () => [await measureJobHop(url('state'), options.hops)] }]
       : []),
     {
+      name: 'many watches at once',
+      measure: async () => {
+        const urls = [url('state'), billing]
+        for (const watches of options.watches)
+          notes.push(await scaleOf(watches, options.watchSeconds, urls, join(directory, 'scale')))
+        return []
+      },
+    },
+    {
       name: 'following logs',
       measure: async () => {
         notes.push(`Logs: ${await followLogs(options.logLines, join(directory, 'follow-logs'))}`)
@@ -103,6 +114,13 @@ function benchmarks(
       },
     },
   ]
+}
+
+/** In a process of its own, whose memory and time are measured: ten, fifty and two hundred are each other's rivals. */
+async function scaleOf(watches: number, seconds: number, urls: readonly string[], output: string): Promise<string> {
+  const program = fileURLToPath(new URL('scale.ts', import.meta.url))
+  await run(process.execPath, ['--import', 'tsx', program, String(watches), String(seconds), ...urls], output)
+  return (await readFile(output, 'utf8')).trim()
 }
 
 /** In a process of its own, whose memory is measured. It has no rival. */

@@ -18,10 +18,29 @@ export interface BenchOptions {
   readonly verifyRuns: number
   readonly hops: number
   readonly logLines: number
+  /** Releases that are watched at once, one measurement after the other. */
+  readonly watches: readonly number[]
+  readonly watchSeconds: number
 }
 
-const full = { countRuns: 15, verifyRuns: 8, hops: 200, logLines: 1_000_000 } as const
-const once = { events: 300, runs: 1, countRuns: 1, verifyRuns: 1, hops: 5, logLines: 20_000 } as const
+const full = {
+  countRuns: 15,
+  verifyRuns: 8,
+  hops: 200,
+  logLines: 1_000_000,
+  watches: [10, 50, 200],
+  watchSeconds: 45,
+} as const
+const once = {
+  events: 300,
+  runs: 1,
+  countRuns: 1,
+  verifyRuns: 1,
+  hops: 5,
+  logLines: 20_000,
+  watches: [3],
+  watchSeconds: 2,
+} as const
 /** Some 260 MB. */
 const usualEvents = 150_000
 /** What an event takes on disk, with its indexes and its line in the audit log. */

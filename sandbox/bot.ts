@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
@@ -11,21 +12,25 @@ export interface Bot {
   /** Resolves when the program says that it is ready; rejects with its last lines when it ends before. */
   readonly ready: Promise<void>
   readonly exited: Promise<number | null>
-  /** SIGTERM, and SIGKILL after 15 s. */
+  /** SIGTERM, and SIGKILL after 25 s. */
   stop(): Promise<void>
   kill(signal: NodeJS.Signals): void
 }
 
-/** The sources as they are, without a build. */
-const fromSources = [process.execPath, '--import', 'tsx', main] as const
+/** The sources as they are, or what SANDBOX_PROGRAM names: what was built from them starts in half the time. */
+const built = process.env['SANDBOX_PROGRAM']
+const program: readonly [string, ...string[]] = [
+  process.execPath,
+  ...(built === undefined ? ['--import', 'tsx', main] : ['--enable-source-maps', join(root, built)]),
+]
 
 /** `environment` is all it gets, beside PATH and HOME; its log goes to `logFile`. */
 export function startBot(
   environment: Readonly<Record<string, string>>,
   logFile: string,
-  [program, ...args]: readonly [string, ...string[]] = fromSources,
+  [file, ...args]: readonly [string, ...string[]] = program,
 ): Bot {
-  const child = spawn(program, args, {
+  const child = spawn(file, args, {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -54,7 +59,7 @@ export function startBot(
     kill: (signal) => void child.kill(signal),
     stop: async () => {
       child.kill('SIGTERM')
-      const hard = setTimeout(() => child.kill('SIGKILL'), 15_000)
+      const hard = setTimeout(() => child.kill('SIGKILL'), 25_000)
       await exited
       clearTimeout(hard)
       log.end()

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseDocument } from 'yaml'
+import { usualAccountId } from './stripe/account.ts'
 import { channels, onCallGroup, people } from './people.ts'
 
 interface ConfigurationFacts {
@@ -30,6 +31,7 @@ export async function writeConfiguration(path: string, facts: ConfigurationFacts
     yaml.setIn([...production, 'build'], { envFrom })
   }
   yaml.setIn([...production, 'stripe', 'mode'], 'test')
+  yaml.setIn([...production, 'stripe', 'account'], usualAccountId)
   yaml.setIn([...production, 'webhookUrl'], `${facts.publicUrl}/api/billing/webhooks/stripe`)
   yaml.setIn([...production, 'healthUrl'], `${facts.publicUrl}/health`)
   yaml.setIn([...production, 'baseUrl'], facts.publicUrl)

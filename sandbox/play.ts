@@ -17,7 +17,7 @@ function wantsName(blocks: readonly object[]): boolean {
 
 /** States in which the board will still say something else. */
 const unfinished = /^Planning |: (planning|waiting for approval|running|being cancelled)/
-const bad = /: (failed|cancelled|rejected|expired|.*\b(failed|couldn't|without enough data))/
+const bad = /: (failed|cancelled|rejected|expired|.*\b(failed|couldn't|without enough data|not well))/
 const runLimitMs = 240_000
 const answerLimitMs = 15_000
 

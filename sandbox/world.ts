@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { STRIPE_API_VERSION } from '../src/adapters/stripe/events.ts'
 import { commandHints } from './commands.ts'
 import { writeConfiguration } from './configuration.ts'
 import { type KubernetesSimulator, startKubernetes } from './kubernetes/server.ts'
@@ -12,7 +11,8 @@ import { type RegistrySimulator, startRegistry } from './registry/server.ts'
 import { refusalsFrom } from './slack/random-refusals.ts'
 import { type SlackSimulator, startSlack } from './slack/simulator.ts'
 import { installedApp } from './slack-app.ts'
-import { startStripe, type StripeSimulator } from './stripe/server.ts'
+import type { AccountOptions } from './stripe/account.ts'
+import { startStripe, type StripeSimulator, type StripeSimulatorOptions } from './stripe/server.ts'
 import { contentOf, serviceImages } from './valuecanvas/images.ts'
 import { buildServiceRepository } from './valuecanvas/repository.ts'
 import { serviceRuntime } from './valuecanvas/runtime.ts'
@@ -30,6 +30,12 @@ export interface WorldOptions {
   readonly slackRefuses?: string | undefined
   /** `service.image.build`, for a registry at this host; unless told, CI has pushed the images. */
   readonly imageBuild?: (registryHost: string) => Readonly<Record<string, unknown>>
+  /** How many times faster than Stripe's its retries come here. */
+  readonly retriesFasterBy?: number
+  /** Restricted keys of the Stripe account, with their rights. */
+  readonly restrictedKeys?: AccountOptions['restrictedKeys']
+  /** Sandboxes of the Stripe account beside the first one, each behind a key of its own. */
+  readonly stripeSandboxes?: StripeSimulatorOptions['sandboxes']
   readonly onStep?: (line: string) => void
 }
 
@@ -57,6 +63,8 @@ export const namespace = 'production'
 export const deployment = 'valuecanvas-api'
 const databases = { service: 'valuecanvas', state: 'purser' } as const
 export const trafficEveryMs = 700
+/** Ten minutes of Stripe's retries are half a second here, and an hour is three seconds. */
+const usualHaste = 1_200
 
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { directory, onStep = () => undefined } = options
@@ -81,7 +89,13 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     const secrets = inventSecrets()
     const registry = await startRegistry({ images: serviceImages(repository.commits) })
     closers.push(() => registry.close())
-    const stripe = await startStripe({ secretKey: secrets.stripe, trafficEveryMs, apiVersion: STRIPE_API_VERSION })
+    const stripe = await startStripe({
+      secretKey: secrets.stripe,
+      trafficEveryMs,
+      retriesFasterBy: options.retriesFasterBy ?? usualHaste,
+      ...(options.restrictedKeys === undefined ? {} : { restrictedKeys: options.restrictedKeys }),
+      ...(options.stripeSandboxes === undefined ? {} : { sandboxes: options.stripeSandboxes }),
+    })
     closers.push(() => stripe.close())
     const botPort = options.slackMode === 'http' ? await freePort() : 0
     const slack = await startSlack({
@@ -189,7 +203,8 @@ function inventSecrets() {
 
 function isAvailable(kubernetes: KubernetesSimulator): boolean {
   const status = kubernetes.read('Deployment', namespace, deployment)?.['status'] as
-    { readonly availableReplicas?: number } | undefined
+    | { readonly availableReplicas?: number }
+    | undefined
   return status?.availableReplicas === 3
 }
 

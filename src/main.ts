@@ -1,33 +1,22 @@
-import { type Logger, pino } from 'pino'
-import { ConfigError } from './config/config-error.ts'
+import { pino } from 'pino'
 import { configPath, readSettings } from './config/environment/environment.ts'
 import { readPurserYaml } from './config/purser-yaml.ts'
+import { PurserError } from './errors.ts'
 import { knownSecrets } from './outside-text/known-secrets.ts'
 import { maskOf } from './outside-text/mask.ts'
 import { closeDataDirectories } from './start/data-directories.ts'
+import { doctorCommand } from './start/doctor-command.ts'
+import { endAtSignal } from './start/ending.ts'
+import { removeLeftovers } from './start/leftovers.ts'
 import { ownEnvironment, visibleSecrets } from './start/own-environment.ts'
 import { start } from './start/start.ts'
-
-/** Ends the process at a signal. npm and terminals may each deliver one: the second one changes nothing. */
-function endWith(close: () => Promise<void>, log: Logger): void {
-  let ending = false
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.on(signal, () => {
-      if (ending) return
-      ending = true
-      close().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          log.error({ err: error }, 'shutting down')
-          process.exit(1)
-        },
-      )
-    })
-}
 
 const mask = maskOf()
 try {
   const env = ownEnvironment(process.env)
+  const [command, ...words] = process.argv.slice(2)
+  if (command === 'doctor')
+    process.exit(await doctorCommand(words, env, (line) => void process.stdout.write(`${line}\n`)))
   const config = readPurserYaml(configPath(env))
   const settings = readSettings(env, config)
   knownSecrets.learn(...settings.everySecret)
@@ -43,10 +32,12 @@ try {
         'give each as NAME_FILE, or start by scripts/start.sh',
     )
   await closeDataDirectories(settings, log)
-  endWith(await start(config, settings, log), log)
+  // It may be a hundred thousand files, and nobody waits for them.
+  void removeLeftovers(settings.dataDirectory, log)
+  endAtSignal(await start(config, settings, log), log)
 } catch (error) {
-  const words = error instanceof ConfigError ? error.message : String(error instanceof Error ? error.stack : error)
+  const words = error instanceof PurserError ? error.message : String(error instanceof Error ? error.stack : error)
   process.stderr.write(`${mask(words)}\n`)
-  if (error instanceof ConfigError && error.hint !== undefined) process.stderr.write(`${error.hint}\n`)
+  if (error instanceof PurserError && error.hint !== undefined) process.stderr.write(`${error.hint}\n`)
   process.exit(1)
 }

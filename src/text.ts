@@ -37,10 +37,11 @@ export function roughly(ms: number): string {
   return ms < 48 * hour ? `${Math.round(ms / hour)} h` : `${Math.round(ms / day)} d`
 }
 
-/** Writes a size: "0.4 kB", "12.3 MB", "1.2 GB". */
+/** Writes a size: "0.4 kB", "12.3 MB", "1.2 GB", "3.4 TB". */
 export function sizeOf(bytes: number): string {
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`
+  if (bytes < 1e9) return `${(bytes / 1e6).toFixed(1)} MB`
+  return bytes < 1e12 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e12).toFixed(1)} TB`
 }
 
 /** Writes a time: "2026-01-01 09:05 UTC". */

@@ -96,7 +96,8 @@ async function withJob(
 
 function failed({ kubernetes }: World, job: string): boolean {
   const status = kubernetes.read('Job', namespace, `${name}-${job}`)?.['status'] as
-    { readonly conditions?: readonly { readonly type: string; readonly status: string }[] } | undefined
+    | { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
+    | undefined
   return status?.conditions?.some((condition) => condition.type === 'Failed' && condition.status === 'True') === true
 }
 

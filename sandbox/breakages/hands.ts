@@ -73,10 +73,14 @@ export async function sql<Row extends pg.QueryResultRow>(world: World, text: str
   }
 }
 
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + waitLimitMs
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  limitMs: number = waitLimitMs,
+): Promise<void> {
+  const deadline = Date.now() + limitMs
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`waited ${waitLimitMs / 1_000} s for ${what}`)
+    if (Date.now() > deadline) throw new Error(`waited ${limitMs / 1_000} s for ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
@@ -136,7 +140,10 @@ export async function resendSince(world: World, began: Date): Promise<void> {
   )
   const missed = world.stripe.events().filter((event) => event.created >= from && !delivered.has(event.id))
   for (const event of missed) await stripe(world, `/v1/events/${event.id}/retry`, { webhook_endpoint: id })
-  await until('the missed events', () =>
-    missed.every((event) => world.stripe.events().find((one) => one.id === event.id)?.pending_webhooks === 0),
-  )
+  const arrived = () =>
+    new Set(world.stripe.deliveries().flatMap(({ eventId, outcome }) => (outcome === 200 ? [eventId] : [])))
+  await until('the missed events', () => {
+    const ids = arrived()
+    return missed.every((event) => ids.has(event.id))
+  })
 }

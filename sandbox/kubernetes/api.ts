@@ -54,6 +54,11 @@ export class Api {
     this.#reads = new Reads(store, (object) => this.#writes.shown(object))
   }
 
+  age(ms: number): void {
+    this.#kubelet.age(ms)
+    this.#writes.age(ms)
+  }
+
   create(resource: Resource, namespace: string | undefined, object: JsonMap): KubeObject {
     return this.#writes.create(
       {

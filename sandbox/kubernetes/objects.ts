@@ -251,6 +251,11 @@ export function timestamp(date = new Date()): string {
   return date.toISOString().replace(/\.\d{3}Z$/, 'Z')
 }
 
+/** A time of the API so much earlier. */
+export function earlier(time: string, ms: number): string {
+  return timestamp(new Date(Date.parse(time) - ms))
+}
+
 export function same(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, at) => same(item, b[at]))

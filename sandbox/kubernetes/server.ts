@@ -54,6 +54,8 @@ export interface KubernetesSimulator {
   restart(whileAway?: () => Promise<void>): Promise<void>
   /** The public address stops taking connections, or takes them again. */
   openIngress(open: boolean): Promise<void>
+  /** Has containers been started and fields been written so much earlier. */
+  age(ms: number): void
   /** Creates an object past all rights, as the seed is created. */
   plant(manifest: object): void
   /** Adds a line to the log of a running container. */
@@ -103,6 +105,7 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
       ingress.listen(Number(new URL(ingressUrl).port), '127.0.0.1')
       await once(ingress, 'listening')
     },
+    age: (ms) => api.age(ms),
     plant: (manifest) => plant(api, manifest),
     writeLog: (namespace, name, container, text) => {
       const pod = store.get<Pod>(pods, namespace, name)

@@ -2,7 +2,7 @@ import { parse as parseYaml } from 'yaml'
 
 import { checkDecodes, validate, withDefaults, withJobSelector } from './admission.ts'
 import { managedFields, type Owner, ownersAfterUpdate, ownersFrom, serverSideApply } from './field-ownership.ts'
-import { isMap, type Job, type JsonMap, type KubeObject, randomSuffix, same } from './objects.ts'
+import { earlier, isMap, type Job, type JsonMap, type KubeObject, randomSuffix, same } from './objects.ts'
 import { jsonPatch, mergePatch, strategicMerge } from './patch.ts'
 import { apiVersionOf, namespaces, type Resource } from './resources.ts'
 import { type Schema, schemas, unknownFields } from './schema.ts'
@@ -49,6 +49,15 @@ export class Writes {
     const owners = this.#owners.get(object.metadata.uid ?? '')
     if (owners === undefined || owners.length === 0) return object
     return { ...object, metadata: { ...object.metadata, managedFields: managedFields(owners) } }
+  }
+
+  /** Whoever wrote fields wrote them so much earlier. */
+  age(ms: number): void {
+    for (const [uid, owners] of this.#owners)
+      this.#owners.set(
+        uid,
+        owners.map((owner) => ({ ...owner, time: earlier(owner.time, ms) })),
+      )
   }
 
   create(request: WriteRequest, body: JsonMap): KubeObject {

@@ -14,6 +14,8 @@ interface PostgresOptions {
   readonly directory: string
   /** Of the server; 15 by default, whose clients Debian has. */
   readonly major?: Major
+  /** Settings of the server in the place of the usual ones. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 export interface PostgresServer {
@@ -33,7 +35,7 @@ export interface PostgresServer {
 const user = 'postgres'
 const startLimitMs = 30_000
 /** A throw-away server: durability is traded for speed, memory is kept small. */
-const settings = {
+const usual = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   fsync: 'off',
@@ -50,7 +52,7 @@ const settings = {
 
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const home = await prepareHome(options.directory)
-  const { major = 15 } = options
+  const { major = 15, settings = {} } = options
   const password = await cluster(home, major)
   await endLeftover(home)
   let child: ChildProcess | undefined
@@ -63,7 +65,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     for (let attempt = 1; ; attempt += 1) {
       if (port === 0) port = await freePort()
       try {
-        child = await launch(home, major, port)
+        child = await launch(home, major, port, settings)
         return
       } catch (error) {
         // Someone may take the port between our look and the server's; only a first start may move elsewhere.
@@ -130,9 +132,9 @@ async function give(path: string, { identity }: Home): Promise<void> {
   if (identity.uid !== undefined) await chown(path, identity.uid, identity.gid ?? identity.uid)
 }
 
-async function launch(home: Home, major: Major, port: number): Promise<ChildProcess> {
+async function launch(home: Home, major: Major, port: number, own: PostgresOptions['settings']): Promise<ChildProcess> {
   const { postgres } = await programs(home, major)
-  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const flags = Object.entries({ ...usual, ...own }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const child = spawn(postgres, ['-D', home.data, '-p', String(port), ...flags], {
     ...home.identity,
     cwd: home.data,

@@ -214,13 +214,18 @@ export class SlackControl {
     return this.#parts.socket.connections
   }
 
-  /** Asks every connection to leave, as Slack does now and then. */
-  disconnectSockets(reason: DisconnectReason): void {
-    this.#parts.socket.disconnect(reason)
+  /** Asks every connection to leave, as Slack does now and then, or only the oldest. */
+  disconnectSockets(reason: DisconnectReason, which: 'all' | 'oldest' = 'all'): void {
+    this.#parts.socket.disconnect(reason, which)
   }
 
-  dropSockets(): void {
-    this.#parts.socket.drop()
+  dropSockets(which: 'all' | 'oldest' = 'all'): void {
+    this.#parts.socket.drop(which)
+  }
+
+  /** How many payloads the app has been sent over Socket Mode and has not acknowledged yet. */
+  get waitingForAcks(): number {
+    return this.#parts.socket.waiting
   }
 
   /** The next `times` acknowledgements over Socket Mode get lost on their way. */

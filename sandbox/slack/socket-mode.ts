@@ -7,6 +7,8 @@ import type { Json } from './model.ts'
 import { appId } from './workspace.ts'
 
 const maxConnections = 10
+/** Slack's warning comes about so long before the end. */
+const leaveMs = 10_000
 
 export type DisconnectReason = 'warning' | 'refresh_requested' | 'link_disabled' | 'too_many_websockets'
 
@@ -131,16 +133,25 @@ export class SocketMode implements Delivery {
     return this.send(this.#last.type, this.#last.payload)
   }
 
-  /** Tells every connection to leave, as Slack does every few hours. */
-  disconnect(reason: DisconnectReason): void {
-    for (const connection of Array.from(this.#connections)) {
+  /** Tells every connection to leave, as Slack does every few hours, or only the oldest; one that stays is cut after ten seconds. */
+  disconnect(reason: DisconnectReason, which: 'all' | 'oldest' = 'all'): void {
+    const asked = which === 'all' ? [...this.#connections] : this.#connections.slice(0, 1)
+    for (const connection of asked) {
       connection.send(JSON.stringify({ type: 'disconnect', reason, debug_info: debugInfo() }))
+      const cut = setTimeout(() => connection.terminate(), leaveMs)
+      connection.on('close', () => clearTimeout(cut))
     }
   }
 
-  /** Cuts every connection without a word. */
-  drop(): void {
-    for (const connection of Array.from(this.#connections)) connection.terminate()
+  /** Cuts every connection without a word, or only the oldest. */
+  drop(which: 'all' | 'oldest' = 'all'): void {
+    const cut = which === 'all' ? [...this.#connections] : this.#connections.slice(0, 1)
+    for (const connection of cut) connection.terminate()
+  }
+
+  /** How many payloads the app has not acknowledged yet. */
+  get waiting(): number {
+    return this.#waiting.size
   }
 
   loseAcks(times: number): void {

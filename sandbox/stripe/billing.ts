@@ -73,7 +73,7 @@ export class BillingTraffic {
 
 function paidRenewal(customer: Customer, recovered: boolean): BillingFact[] {
   const paid = invoice(customer, 'paid')
-  const before = recovered ? { status: 'past_due' } : { current_period_end: now() }
+  const before = recovered ? { status: 'past_due' } : { latest_invoice: `in_1${randomText(23)}` }
   return [
     { type: 'charge.succeeded', data: { object: charge(customer, true) } },
     { type: 'invoice.payment_succeeded', data: { object: paid } },
@@ -125,7 +125,6 @@ function invoice(customer: Customer, status: 'open' | 'paid'): object {
     period_end: now(),
     period_start: now() - 30 * 86_400,
     status,
-    subscription: customer.subscription,
     total: customer.amount,
   }
 }
@@ -184,7 +183,6 @@ function subscription(customer: Customer, status: 'active' | 'past_due'): object
     livemode: false,
     metadata: {},
     status,
-    ...period,
   }
 }
 

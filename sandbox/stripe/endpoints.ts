@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { stripeEventTypes } from '../../src/adapters/stripe/events.ts'
-import type { Form, FormValue } from './form.ts'
-import { type Page, pageOf } from './pages.ts'
-import { invalidParam, missingParam, noSuch, StripeProblem, unknownParam } from './problems.ts'
+import type { Clock } from './clock.ts'
+import type { Form, FormValue } from './api/form.ts'
+import { type Page, pageOf } from './api/pages.ts'
+import { invalidParam, missingParam, noSuch, StripeProblem, unknownParam } from './api/problems.ts'
+import { isApiVersion } from './releases.ts'
 
 export interface SimulatedEndpoint {
   readonly id: string
   readonly object: 'webhook_endpoint'
   readonly api_version: string | null
   readonly application: null
-  readonly created: number
+  created: number
   description: string | null
   enabled_events: readonly string[]
   readonly livemode: boolean
@@ -18,26 +20,69 @@ export interface SimulatedEndpoint {
   url: string
 }
 
+interface SigningSecret {
+  readonly value: string
+  /** Until when a secret that was rolled is still used; Infinity for the current one. */
+  readonly until: number
+}
+
+interface StoreOptions {
+  readonly livemode: boolean
+  readonly clock: Clock
+  /** The number of event destinations that are no webhook endpoints: they count against the same limit. */
+  readonly others: () => number
+  readonly newerReleases: readonly string[]
+}
+
+/** Endpoints and other destinations together, in each mode. https://docs.stripe.com/webhooks#register-webhook */
 const ENDPOINT_LIMIT = 16
+const DAY_MS = 24 * 3_600_000
 /** Types that `*` leaves out; Stripe wants them named. */
 const explicitSelectionOnly = new Set(['issuing_authorization.request'])
 
 /** The account's webhook endpoints and their secrets. */
 export class EndpointStore {
   readonly #endpoints = new Map<string, SimulatedEndpoint>()
-  readonly #secrets = new Map<string, string>()
-  readonly #livemode: boolean
+  readonly #secrets = new Map<string, readonly SigningSecret[]>()
+  /** Endpoints that get the events of connected accounts, and none of this one. */
+  readonly #connect = new Set<string>()
+  readonly #options: StoreOptions
 
-  constructor(livemode: boolean) {
-    this.#livemode = livemode
+  constructor(options: StoreOptions) {
+    this.#options = options
   }
 
   all(): readonly SimulatedEndpoint[] {
     return [...this.#endpoints.values()].reverse()
   }
 
+  isConnect(id: string): boolean {
+    return this.#connect.has(id)
+  }
+
+  /** The current one. */
   secretOf(id: string): string | undefined {
-    return this.#secrets.get(id)
+    return this.#secrets.get(id)?.[0]?.value
+  }
+
+  /** Those that deliveries are signed with now, the current one first. */
+  secretsOf(id: string): readonly string[] {
+    const now = this.#options.clock.now()
+    return (this.#secrets.get(id) ?? []).filter(({ until }) => until > now).map(({ value }) => value)
+  }
+
+  /**
+   * What "Roll secret" in the dashboard does; the API has no such call. The former secret ends at once or up to 24 hours
+   * later, and until then each delivery has a signature for each. https://docs.stripe.com/webhooks#roll-endpoint-secrets
+   */
+  rollSecret(id: string, oldValidForMs: number): string {
+    this.#existing(id)
+    if (oldValidForMs < 0 || oldValidForMs > DAY_MS) throw new RangeError('a former secret is good for a day at most')
+    const until = this.#options.clock.now() + oldValidForMs
+    const former = (this.#secrets.get(id) ?? []).map((one) => ({ ...one, until: Math.min(one.until, until) }))
+    const value = `whsec_${randomText(32)}`
+    this.#secrets.set(id, [{ value, until: Number.POSITIVE_INFINITY }, ...former])
+    return value
   }
 
   find(id: string): SimulatedEndpoint | undefined {
@@ -46,11 +91,9 @@ export class EndpointStore {
 
   /** Enabled and subscribed to the type, oldest first. */
   subscribedTo(type: string): readonly SimulatedEndpoint[] {
-    return [...this.#endpoints.values()].filter(({ status, enabled_events: events }) => {
-      return (
-        status === 'enabled' && (events.includes(type) || (events.includes('*') && !explicitSelectionOnly.has(type)))
-      )
-    })
+    return [...this.#endpoints.values()].filter(
+      (endpoint) => endpoint.status === 'enabled' && !this.isConnect(endpoint.id) && takes(endpoint, type),
+    )
   }
 
   /** The only answer that holds `secret`. */
@@ -61,24 +104,28 @@ export class EndpointStore {
     const endpoint: SimulatedEndpoint = {
       id: `we_1${randomText(23)}`,
       object: 'webhook_endpoint',
-      api_version: versionIn(form['api_version']),
+      api_version: versionIn(form['api_version'], this.#options.newerReleases),
       application: null,
-      created: Math.floor(Date.now() / 1000),
+      created: this.#options.clock.seconds(),
       description: textIn('description', form['description']) || null,
       enabled_events: eventsIn(form['enabled_events']),
-      livemode: this.#livemode,
+      livemode: this.#options.livemode,
       metadata: mergedMetadata({}, form['metadata']),
       status: 'enabled',
       url: this.#urlIn(form['url']),
     }
-    if (this.#endpoints.size >= ENDPOINT_LIMIT) {
-      const mode = this.#livemode ? 'live' : 'test'
-      throw new StripeProblem(400, `You have reached the maximum of ${ENDPOINT_LIMIT} ${mode} webhook endpoints.`)
+    const connect = form['connect'] !== undefined && flagIn('connect', form['connect'])
+    if (this.#endpoints.size + this.#options.others() >= ENDPOINT_LIMIT) {
+      const mode = this.#options.livemode ? 'live' : 'test'
+      const message = `You have reached the maximum of ${ENDPOINT_LIMIT} ${mode} webhook endpoints.`
+      // Nothing is wrong with the parameters, so the endpoint had begun to execute: its answer is kept. Assumed.
+      throw new StripeProblem(400, message, { executed: true })
     }
-    const secret = `whsec_${randomText(32)}`
+    const value = `whsec_${randomText(32)}`
     this.#endpoints.set(endpoint.id, endpoint)
-    this.#secrets.set(endpoint.id, secret)
-    return { ...endpoint, secret }
+    this.#secrets.set(endpoint.id, [{ value, until: Number.POSITIVE_INFINITY }])
+    if (connect) this.#connect.add(endpoint.id)
+    return { ...endpoint, secret: value }
   }
 
   update(id: string, form: Form): SimulatedEndpoint {
@@ -102,12 +149,40 @@ export class EndpointStore {
     this.#existing(id)
     this.#endpoints.delete(id)
     this.#secrets.delete(id)
+    this.#connect.delete(id)
     return { id, object: 'webhook_endpoint', deleted: true }
   }
 
   list(query: Form): Page<SimulatedEndpoint> {
     allowOnly(query, ['limit', 'starting_after', 'ending_before', 'expand'])
     return pageOf(this.all(), query, { url: '/v1/webhook_endpoints', what: 'webhook endpoint' })
+  }
+
+  /** Everything was made so many seconds earlier, and secrets rolled. */
+  age(seconds: number): void {
+    for (const endpoint of this.#endpoints.values()) endpoint.created -= seconds
+    for (const [id, held] of this.#secrets)
+      this.#secrets.set(
+        id,
+        held.map((secret) => ({ ...secret, until: secret.until - seconds * 1_000 })),
+      )
+  }
+
+  /** What stands now; the function that is returned puts it back. */
+  kept(): () => void {
+    const endpoints = this.all()
+      .toReversed()
+      .map((endpoint) => ({ ...endpoint }))
+    const secrets = [...this.#secrets]
+    const connect = [...this.#connect]
+    return () => {
+      this.#endpoints.clear()
+      this.#secrets.clear()
+      this.#connect.clear()
+      for (const endpoint of endpoints) this.#endpoints.set(endpoint.id, { ...endpoint })
+      for (const [id, held] of secrets) this.#secrets.set(id, held)
+      for (const id of connect) this.#connect.add(id)
+    }
   }
 
   #existing(id: string): SimulatedEndpoint {
@@ -122,7 +197,7 @@ export class EndpointStore {
       const message = 'Invalid URL: An explicit scheme (such as https) must be provided.'
       throw new StripeProblem(400, message, { code: 'url_invalid', param: 'url' })
     }
-    if (this.#livemode && !url.startsWith('https:')) {
+    if (this.#options.livemode && !url.startsWith('https:')) {
       throw new StripeProblem(400, 'Invalid URL: Live mode webhook endpoints must use HTTPS.', {
         code: 'url_invalid',
         param: 'url',
@@ -130,6 +205,11 @@ export class EndpointStore {
     }
     return url
   }
+}
+
+/** Whether the endpoint is subscribed to the type, enabled or not. */
+export function takes({ enabled_events: events }: SimulatedEndpoint, type: string): boolean {
+  return events.includes(type) || (events.includes('*') && !explicitSelectionOnly.has(type))
 }
 
 export function allowOnly(form: Form, names: readonly string[]): void {
@@ -168,14 +248,10 @@ function eventsIn(value: FormValue): readonly string[] {
   return value.map(String)
 }
 
-function versionIn(value: FormValue | undefined): string | null {
+function versionIn(value: FormValue | undefined, newer: readonly string[]): string | null {
   if (value === undefined || value === '') return null
-  if (typeof value === 'string' && isApiVersion(value)) return value
+  if (typeof value === 'string' && isApiVersion(value, newer)) return value
   throw invalidParam('api_version', `Invalid api_version: must be a Stripe API version`)
-}
-
-export function isApiVersion(text: string): boolean {
-  return /^20\d\d-\d\d-\d\d(\.[a-z]+)?$/.test(text)
 }
 
 /** Keys are merged; an empty value unsets its key, an empty `metadata` all of them. */

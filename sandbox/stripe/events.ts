@@ -1,8 +1,10 @@
 import { stripeEventTypes } from '../../src/adapters/stripe/events.ts'
+import type { Clock } from './clock.ts'
 import { allowOnly, flagIn, randomText } from './endpoints.ts'
-import type { Form, FormValue } from './form.ts'
-import { type Page, pageOf } from './pages.ts'
-import { invalidParam, noSuch } from './problems.ts'
+import type { Form, FormValue } from './api/form.ts'
+import { type Page, pageOf } from './api/pages.ts'
+import { invalidParam, noSuch } from './api/problems.ts'
+import { asOf } from './releases.ts'
 
 export interface SimulatedEvent {
   readonly id: string
@@ -11,7 +13,7 @@ export interface SimulatedEvent {
   readonly created: number
   readonly data: { readonly object: object; readonly previous_attributes?: object }
   readonly livemode: boolean
-  /** Endpoints that have not acknowledged the event yet. */
+  /** How many endpoints of the account, whoever's, have not acknowledged the event. */
   readonly pending_webhooks: number
   readonly request: { readonly id: null; readonly idempotency_key: null }
   readonly type: string
@@ -19,21 +21,33 @@ export interface SimulatedEvent {
 
 interface Row {
   readonly id: string
-  readonly event: Omit<SimulatedEvent, 'pending_webhooks'>
+  /** In the newest form of its object. */
+  event: Omit<SimulatedEvent, 'pending_webhooks'>
+  /** Endpoints that it was sent to and that have not said 2xx. */
   readonly pending: Set<string>
 }
 
-/** Stripe keeps 30 days; a sandbox left running keeps this many. */
+/** What a sandbox keeps that is left running. */
 const KEPT_EVENTS = 20_000
+/** Stripe gives access to an event for 30 days. https://docs.stripe.com/api/events */
+const KEPT_SECONDS = 30 * 86_400
 
+/**
+ * The account's events. The Events API shows each in the release that it was made in, which `api_version` names: the
+ * account's default of that day, whatever the default is now and whatever `Stripe-Version` the request has.
+ * https://docs.stripe.com/api/events/list
+ */
 export class EventStore {
   readonly #rows: Row[] = [] // oldest first
   readonly #livemode: boolean
-  readonly #accountVersion: string
+  readonly #clock: Clock
+  /** The account's default release, by which events of now on are kept. */
+  accountVersion: string
 
-  constructor(livemode: boolean, accountVersion: string) {
+  constructor(livemode: boolean, clock: Clock, accountVersion: string) {
     this.#livemode = livemode
-    this.#accountVersion = accountVersion
+    this.#clock = clock
+    this.accountVersion = accountVersion
   }
 
   add(type: string, data: SimulatedEvent['data'], endpointIds: readonly string[]): SimulatedEvent {
@@ -41,8 +55,8 @@ export class EventStore {
     const event = {
       id,
       object: 'event' as const,
-      api_version: this.#accountVersion,
-      created: Math.floor(Date.now() / 1000),
+      api_version: this.accountVersion,
+      created: this.#clock.seconds(),
       data,
       livemode: this.#livemode,
       request: { id: null, idempotency_key: null },
@@ -54,31 +68,45 @@ export class EventStore {
     return shown(row)
   }
 
-  /** Newest first. */
+  /** Newest first, those that Stripe still has. */
   all(): readonly SimulatedEvent[] {
-    return this.#rows.map(shown).reverse()
+    const oldest = this.#clock.seconds() - KEPT_SECONDS
+    return this.#rows
+      .filter(({ event }) => event.created >= oldest)
+      .map((row) => shown(row))
+      .reverse()
   }
 
-  find(id: string): SimulatedEvent | undefined {
+  /** As an endpoint of that release gets it; one without a release of its own gets the event's. */
+  rendered(id: string, version: string | undefined): SimulatedEvent | undefined {
     const row = this.#row(id)
-    return row && shown(row)
+    return row && shown(row, version)
+  }
+
+  has(id: string): boolean {
+    return this.#row(id) !== undefined
   }
 
   retrieve(id: string): SimulatedEvent {
-    const event = this.find(id)
+    const event = this.all().find((one) => one.id === id)
     if (!event) throw noSuch('event', id, 'id')
     return event
   }
 
-  awaits(id: string, endpointId: string): void {
-    this.#row(id)?.pending.add(endpointId)
+  /** Everything was made so many seconds earlier. */
+  age(seconds: number): void {
+    for (const row of this.#rows) row.event = { ...row.event, created: row.event.created - seconds }
+  }
+
+  forgetAll(): void {
+    this.#rows.length = 0
   }
 
   acknowledged(id: string, endpointId: string): void {
     this.#row(id)?.pending.delete(endpointId)
   }
 
-  /** A deleted endpoint owes nothing any more. */
+  /** A deleted endpoint owes nothing any more. Assumed: Stripe does not say what becomes of the count. */
   forgetEndpoint(endpointId: string): void {
     for (const row of this.#rows) row.pending.delete(endpointId)
   }
@@ -108,9 +136,10 @@ export class EventStore {
   }
 }
 
-function shown({ event, pending }: Row): SimulatedEvent {
-  const { request, type, ...head } = event
-  return { ...head, pending_webhooks: pending.size, request, type }
+function shown({ event, pending }: Row, version: string = event.api_version): SimulatedEvent {
+  const { request, type, data, ...head } = event
+  const rendered = { ...data, object: asOf(version, data.object) }
+  return { ...head, api_version: version, data: rendered, pending_webhooks: pending.size, request, type }
 }
 
 type EventFilter = (event: SimulatedEvent) => boolean

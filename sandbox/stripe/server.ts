@@ -1,47 +1,34 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { BillingTraffic } from './billing.ts'
-import { Deliveries, type DeliveryAttempt } from './deliveries.ts'
-import { EndpointStore, isApiVersion, randomText, type SimulatedEndpoint } from './endpoints.ts'
-import { EventStore, type SimulatedEvent } from './events.ts'
-import { Faults, type StripeFault } from './faults.ts'
-import { decodeForm, type Form } from './form.ts'
-import { type Answer, IdempotencyKeys } from './idempotency.ts'
-import { admit, type KeyRing, type Permission } from './keys.ts'
-import { missingParam, noSuch, StripeProblem } from './problems.ts'
-import { RateLimit, rateLimited } from './rate-limit.ts'
+import { Account, type AccountHands, type AccountOptions, type Call, type Route } from './account.ts'
+import { Clock } from './clock.ts'
+import { randomText } from './endpoints.ts'
+import { faultProblem, Faults, isSaved, type StripeFault } from './api/faults.ts'
+import { decodeForm } from './api/form.ts'
+import type { Answer } from './api/idempotency.ts'
+import { admit, keyIn } from './api/keys.ts'
+import { StripeProblem } from './api/problems.ts'
+import { isApiVersion } from './releases.ts'
 
-export interface StripeSimulatorOptions {
-  /** `sk_test_…`; a `sk_live_…` key makes a live account, which insists on https endpoints. */
-  readonly secretKey: string
-  readonly accountId?: string
+export interface StripeSimulatorOptions extends AccountOptions {
+  /** Sandboxes beside it: accounts of their own, behind keys that look like the first one's. */
+  readonly sandboxes?: readonly (AccountOptions & { readonly accountId: string })[]
   /** A billing event every so often; 0 = none. */
   readonly trafficEveryMs?: number
-  readonly deliverTimeoutMs?: number
-  readonly retryDelaysMs?: readonly number[]
-  readonly restrictedKeys?: Readonly<Record<string, readonly Permission[]>>
-  /** The account's default, used where a request or endpoint names none: old on purpose, as real accounts' are. */
-  readonly apiVersion?: string
-  /** Stripe allows 25 in test mode and 100 in live mode; unlimited when unset. */
-  readonly requestsPerSecond?: number
   readonly port?: number
 }
 
-export interface StripeSimulator {
+export interface StripeSimulator extends AccountHands {
   /** `http://127.0.0.1:port`, for STRIPE_API_BASE. */
   readonly url: string
-  /** Newest first. */
-  endpoints(): readonly SimulatedEndpoint[]
-  secretOf(endpointId: string): string | undefined
-  /** Newest first. */
-  events(): readonly SimulatedEvent[]
-  /** What was posted to endpoints, oldest first. */
-  deliveries(): readonly DeliveryAttempt[]
-  /** Creates an event now and delivers it to whoever is subscribed. */
-  emit(type: string, object?: object): SimulatedEvent
-  /** 0 stops the traffic. */
-  setTraffic(everyMs: number): void
+  /** One of `sandboxes`. */
+  sandbox(accountId: string): AccountHands
   setFault(fault: StripeFault | undefined): void
+  /**
+   * Lets so much of Stripe's time pass at once: retries that fall into it are made one after the other, idempotency keys
+   * and rolled secrets end. Resolves when what was due has been delivered.
+   */
+  letPass(ms: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -51,83 +38,71 @@ export async function startStripe(options: StripeSimulatorOptions): Promise<Stri
   await new Promise<void>((resolve, reject) =>
     server.once('error', reject).listen(options.port ?? 0, '127.0.0.1', resolve),
   )
-  world.setTraffic(options.trafficEveryMs ?? 0)
+  const { account } = world
+  account.setTraffic(options.trafficEveryMs ?? 0)
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    endpoints: () => world.endpoints.all().map((endpoint) => ({ ...endpoint })),
-    secretOf: (id) => world.endpoints.secretOf(id),
-    events: () => world.events.all(),
-    deliveries: () => world.deliveries.attempts(),
-    emit: (type, object) => world.emit(type, { object: object ?? world.traffic.sample(type) }),
-    setTraffic: (everyMs) => world.setTraffic(everyMs),
+    ...handsOf(account),
+    sandbox: (accountId) => handsOf(world.sandbox(accountId)),
     setFault: (fault) => world.faults.set(fault),
+    letPass: (ms) => world.letPass(ms),
     async close() {
-      world.setTraffic(0)
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeAllConnections()
-      await Promise.all([closed, world.deliveries.close()])
+      await Promise.all([closed, world.close()])
     },
   }
 }
 
-interface Call {
-  readonly method: string
-  readonly path: string
-  readonly form: Form
+function handsOf(account: Account): AccountHands {
+  return {
+    accountId: account.accountId,
+    endpoints: () => account.endpoints(),
+    secretOf: (id) => account.secretOf(id),
+    events: () => account.events(),
+    deliveries: () => account.deliveries(),
+    emit: (type, object) => account.emit(type, object),
+    setTraffic: (everyMs) => account.setTraffic(everyMs),
+    addEndpoint: (endpoint) => account.addEndpoint(endpoint),
+    addDestination: (destination) => account.addDestination(destination),
+    rollSecret: (id, formerGoodForMs) => account.rollSecret(id, formerGoodForMs),
+    setDefaultVersion: (apiVersion) => account.setDefaultVersion(apiVersion),
+    age: (ms) => account.age(ms),
+    kept: () => account.kept(),
+  }
 }
 
-interface Route {
-  readonly method: string
-  readonly path: RegExp
-  readonly needs: Permission
-  readonly answer: (call: Call, id: string) => object
-}
-
-/** One Stripe account. */
+/** The API in front of one account and its sandboxes. */
 class World {
-  readonly endpoints: EndpointStore
-  readonly events: EventStore
-  readonly deliveries: Deliveries
+  readonly account: Account
   readonly faults = new Faults()
-  readonly traffic = new BillingTraffic()
-  readonly #keys = new IdempotencyKeys()
-  readonly #ring: KeyRing
-  readonly #limit: RateLimit
-  readonly #accountVersion: string
-  readonly #routes: readonly Route[]
-  #timer: NodeJS.Timeout | undefined
+  readonly #clock = new Clock()
+  readonly #accounts: readonly Account[]
 
-  constructor(options: StripeSimulatorOptions) {
-    const livemode = options.secretKey.includes('_live_')
-    const accountId = options.accountId ?? 'acct_1Sandbox0Purser00'
-    this.#ring = { secretKey: options.secretKey, accountId, restrictedKeys: options.restrictedKeys ?? {} }
-    this.#limit = new RateLimit(options.requestsPerSecond ?? Number.POSITIVE_INFINITY)
-    this.#accountVersion = options.apiVersion ?? '2024-06-20'
-    this.endpoints = new EndpointStore(livemode)
-    this.events = new EventStore(livemode, this.#accountVersion)
-    this.deliveries = new Deliveries(this.endpoints, this.events, {
-      accountVersion: this.#accountVersion,
-      timeoutMs: options.deliverTimeoutMs ?? 10_000,
-      retryDelaysMs: options.retryDelaysMs ?? [500, 1_500, 4_000],
-    })
-    this.#routes = this.#table()
+  constructor({ sandboxes = [], ...options }: StripeSimulatorOptions) {
+    this.account = new Account(this.#clock, options)
+    this.#accounts = [this.account, ...sandboxes.map((sandbox) => new Account(this.#clock, sandbox))]
   }
 
-  setTraffic(everyMs: number): void {
-    clearInterval(this.#timer)
-    this.#timer = undefined
-    if (everyMs <= 0) return
-    this.#timer = setInterval(() => {
-      const { type, data } = this.traffic.next()
-      this.emit(type, data)
-    }, everyMs)
+  sandbox(accountId: string): Account {
+    const found = this.#accounts.find((account) => account.accountId === accountId)
+    if (found === undefined) throw new Error(`there is no sandbox ${accountId}`)
+    return found
   }
 
-  emit(type: string, data: SimulatedEvent['data']): SimulatedEvent {
-    const recipients = this.endpoints.subscribedTo(type).map(({ id }) => id)
-    const event = this.events.add(type, data, recipients)
-    for (const endpointId of recipients) this.deliveries.start(event.id, endpointId)
-    return event
+  async letPass(ms: number): Promise<void> {
+    const until = this.#clock.now() + ms
+    const settled = () => Promise.all(this.#accounts.map((account) => account.idle()))
+    await settled()
+    for (let due = this.#clock.nextDue(); due !== undefined && due <= until; due = this.#clock.nextDue()) {
+      this.#clock.moveTo(due)
+      await settled()
+    }
+    this.#clock.moveTo(until)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#accounts.map((account) => account.close()))
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -139,7 +114,7 @@ class World {
     if (fault?.does === 'hang') return
     if (fault?.does === 'cut' && fault.when === 'before') return void response.destroy()
     const call = { method, path: pathname, form: decodeForm(method === 'POST' ? body : search.slice(1)) }
-    const answer = this.#answer(request, call, fault)
+    const answer = await this.#answer(request, call, fault)
     if (fault?.does === 'cut') return void response.destroy()
     response.writeHead(answer.status, {
       'content-type': 'application/json',
@@ -149,135 +124,100 @@ class World {
     response.end(answer.body)
   }
 
-  #answer(
-    request: IncomingMessage,
-    call: Call,
-    fault: StripeFault | undefined,
-  ): Answer & { readonly headers: Readonly<Record<string, string>> } {
+  async #answer(request: IncomingMessage, call: Call, fault: StripeFault | undefined): Promise<Answer> {
     const requestId = `req_${randomText(14)}`
     const headers: Record<string, string> = {}
     try {
-      headers['stripe-version'] = this.#versionOf(request)
-      const route = this.#routeOf(request, call)
-      this.#limit.count()
-      if (fault?.does === 'answer') throw faultProblem(fault)
+      const account = this.#accountOf(request)
+      headers['stripe-version'] = versionOf(request, account)
+      const route = routeOf(account, request, call)
+      account.limit.count()
       const key = call.method === 'POST' ? headerOf(request, 'idempotency-key') : undefined
-      if (key === undefined) return { ...execute(route, call, requestId), headers }
+      const underKey = key !== undefined
+      if (fault?.does === 'answer' && !isSaved(fault)) throw faultProblem(fault, { underKey })
+      const execution = () => executed(route, { ...call, underKey }, requestId, fault)
+      if (key === undefined) return withHeaders(await execution(), headers)
       headers['idempotency-key'] = key
-      const { answer, replayed } = this.#onceUnder(key, route, call, requestId)
+      const { answer, replayed } = await onceUnder(account, key, call, execution)
       if (replayed) Object.assign(headers, { 'idempotent-replayed': 'true', 'original-request': answer.requestId })
-      return { ...answer, requestId, headers }
+      return withHeaders({ ...answer, requestId }, headers)
     } catch (error) {
-      const problem =
-        error instanceof StripeProblem
-          ? error
-          : new StripeProblem(500, `simulator: ${String(error)}`, { type: 'api_error' })
-      return {
-        status: problem.status,
-        body: jsonOf(problem.body(requestId)),
-        requestId,
-        headers: { ...headers, ...problem.headers },
-      }
+      return withHeaders(refusalOf(error, requestId), headers)
     }
   }
 
-  #onceUnder(
-    key: string,
-    route: Route,
-    call: Call,
-    requestId: string,
-  ): { readonly answer: Answer; readonly replayed: boolean } {
-    const fingerprint = JSON.stringify([call.method, call.path, call.form])
-    const kept = this.#keys.claim(key, fingerprint)
-    if (kept) return { answer: kept, replayed: true }
-    try {
-      const answer = execute(route, call, requestId)
-      this.#keys.keep(key, fingerprint, answer)
-      return { answer, replayed: false }
-    } catch (error) {
-      this.#keys.release(key) // refused for its parameters: the key stays free
-      throw error
-    }
-  }
-
-  #routeOf(request: IncomingMessage, call: Call): Route {
-    const route = this.#routes.find(({ method, path }) => method === call.method && path.test(call.path))
-    admit(headerOf(request, 'authorization'), route?.needs ?? 'rak_account_read', this.#ring)
-    if (route) return route
-    const message = `Unrecognized request URL (${call.method}: ${call.path}). If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code. Please see https://stripe.com/docs or we can help at https://support.stripe.com/.`
-    throw new StripeProblem(404, message)
-  }
-
-  #versionOf(request: IncomingMessage): string {
-    const version = headerOf(request, 'stripe-version') ?? this.#accountVersion
-    if (!isApiVersion(version)) throw new StripeProblem(400, `Invalid Stripe API version: ${version}`)
-    return version
-  }
-
-  #table(): readonly Route[] {
-    const { endpoints, events } = this
-    const all = /^\/v1\/webhook_endpoints$/
-    const one = /^\/v1\/webhook_endpoints\/([^/]+)$/
-    const account = {
-      id: this.#ring.accountId,
-      object: 'account',
-      country: 'US',
-      default_currency: 'usd',
-      email: 'billing@example.com',
-      type: 'standard',
-    }
-    return [
-      { method: 'GET', path: /^\/v1\/account$/, needs: 'rak_account_read', answer: () => account },
-      { method: 'POST', path: all, needs: 'rak_webhook_write', answer: ({ form }) => endpoints.create(form) },
-      { method: 'GET', path: all, needs: 'rak_webhook_read', answer: ({ form }) => endpoints.list(form) },
-      { method: 'GET', path: one, needs: 'rak_webhook_read', answer: (_, id) => endpoints.retrieve(id) },
-      { method: 'POST', path: one, needs: 'rak_webhook_write', answer: ({ form }, id) => endpoints.update(id, form) },
-      { method: 'DELETE', path: one, needs: 'rak_webhook_write', answer: (_, id) => this.#removeEndpoint(id) },
-      { method: 'GET', path: /^\/v1\/events$/, needs: 'rak_event_read', answer: ({ form }) => events.list(form) },
-      {
-        method: 'GET',
-        path: /^\/v1\/events\/([^/]+)$/,
-        needs: 'rak_event_read',
-        answer: (_, id) => events.retrieve(id),
-      },
-      {
-        method: 'POST',
-        path: /^\/v1\/events\/([^/]+)\/retry$/,
-        needs: 'rak_webhook_write',
-        answer: ({ form }, id) => this.#resend(id, form),
-      },
-    ]
-  }
-
-  #removeEndpoint(id: string): object {
-    const removed = this.endpoints.remove(id)
-    this.events.forgetEndpoint(id)
-    return removed
-  }
-
-  /** What `stripe events resend` calls. */
-  #resend(eventId: string, form: Form): object {
-    const endpointId = form['webhook_endpoint']
-    if (typeof endpointId !== 'string') throw missingParam('webhook_endpoint')
-    if (!this.endpoints.find(endpointId)) throw noSuch('webhook endpoint', endpointId, 'webhook_endpoint')
-    this.events.retrieve(eventId)
-    this.events.awaits(eventId, endpointId)
-    this.deliveries.start(eventId, endpointId)
-    return this.events.retrieve(eventId)
+  /** Whose key it is; a key of nobody's is told so by the first account. */
+  #accountOf(request: IncomingMessage): Account {
+    const key = keyIn(headerOf(request, 'authorization')) ?? ''
+    const holds = ({ ring }: Account) => ring.secretKey === key || Object.hasOwn(ring.restrictedKeys, key)
+    return this.#accounts.find(holds) ?? this.account
   }
 }
 
-function execute(route: Route, call: Call, requestId: string): Answer {
-  const id = decodeURIComponent(route.path.exec(call.path)?.[1] ?? '')
-  return { status: 200, body: jsonOf(route.answer(call, id)), requestId }
+async function onceUnder(
+  { keys }: Account,
+  key: string,
+  call: Call,
+  execution: () => Promise<Answer>,
+): Promise<{ readonly answer: Answer; readonly replayed: boolean }> {
+  const fingerprint = JSON.stringify([call.method, call.path, call.form])
+  const kept = keys.claim(key, fingerprint)
+  if (kept) return { answer: kept, replayed: true }
+  try {
+    const answer = await execution()
+    keys.keep(key, fingerprint, answer)
+    return { answer, replayed: false }
+  } catch (error) {
+    keys.release(key) // refused for its parameters: the key stays free
+    throw error
+  }
 }
 
-function faultProblem({ status, retryAfterSeconds }: StripeFault & { readonly does: 'answer' }): StripeProblem {
-  const headers: Record<string, string> =
-    retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
-  if (status === 429) return rateLimited('global-rate', headers)
-  const message = 'An unknown error occurred. If the problem persists, let us know at https://support.stripe.com/.'
-  return new StripeProblem(status, message, { type: status >= 500 ? 'api_error' : 'invalid_request_error', headers })
+/** Raises only what leaves the idempotency key free. */
+async function executed(
+  route: Route,
+  call: Call & { readonly underKey: boolean },
+  requestId: string,
+  fault: StripeFault | undefined,
+): Promise<Answer> {
+  if (fault?.does === 'wait') await fault.until
+  const answers = fault?.does === 'answer' ? fault : undefined
+  try {
+    if (answers !== undefined && answers.takesEffect !== true) throw faultProblem(answers, call)
+    const id = decodeURIComponent(route.path.exec(call.path)?.[1] ?? '')
+    const body = jsonOf(route.answer(call, id))
+    if (answers !== undefined) throw faultProblem(answers, call)
+    return { status: 200, body, requestId }
+  } catch (error) {
+    if (error instanceof StripeProblem && error.executed) return refusalOf(error, requestId)
+    throw error
+  }
+}
+
+function refusalOf(error: unknown, requestId: string): Answer {
+  const problem =
+    error instanceof StripeProblem
+      ? error
+      : new StripeProblem(500, `simulator: ${String(error)}`, { type: 'api_error' })
+  return { status: problem.status, body: jsonOf(problem.body(requestId)), requestId, headers: problem.headers }
+}
+
+function withHeaders(answer: Answer, headers: Readonly<Record<string, string>>): Answer {
+  return { ...answer, headers: { ...headers, ...answer.headers } }
+}
+
+function routeOf({ routes, ring }: Account, request: IncomingMessage, call: Call): Route {
+  const route = routes.find(({ method, path }) => method === call.method && path.test(call.path))
+  admit(headerOf(request, 'authorization'), route?.needs ?? 'rak_account_read', ring)
+  if (route) return route
+  const message = `Unrecognized request URL (${call.method}: ${call.path}). If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code. Please see https://stripe.com/docs or we can help at https://support.stripe.com/.`
+  throw new StripeProblem(404, message)
+}
+
+function versionOf(request: IncomingMessage, { defaultVersion, newerReleases }: Account): string {
+  const version = headerOf(request, 'stripe-version') ?? defaultVersion
+  if (!isApiVersion(version, newerReleases)) throw new StripeProblem(400, `Invalid Stripe API version: ${version}`)
+  return version
 }
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {

@@ -47,6 +47,12 @@ const versions: readonly Version[] = [
     date: '2025-12-08T14:40:00Z',
     message: 'Let webhook retries rest until the queue moves',
   },
+  {
+    tag: 'v1.3.0-pinned',
+    parent: ancestor,
+    date: '2025-12-08T14:50:00Z',
+    message: 'Read events in one release of the API only',
+  },
   { tag: 'v1.5.0-hostile', parent: ancestor, date: '2025-12-08T15:00:00Z', message: 'Speed the tests up' },
   { tag: 'v1.4.0-dropscolumn', parent: ancestor, date: '2025-12-09T10:00:00Z', message: 'Bill everything in dollars' },
 ]
@@ -118,10 +124,24 @@ async function layOut(tag: string, tree: string): Promise<void> {
     await edit(join(tree, 'k8s/cronjobs/webhook-retry.yaml'), (text) =>
       text.replace('\nspec:\n', '\nspec:\n  suspend: yes\n'),
     )
+  if (tag === 'v1.3.0-pinned') await edit(join(tree, 'src/services/billing/webhook.mjs'), pinned)
   await edit(join(tree, 'package.json'), (text) => text.replace('"1.2.0"', `"${tag.slice(1)}"`))
   for (const file of ['deployment.yaml', 'cronjobs/webhook-retry.yaml', 'cronjobs/grace-period-cleanup.yaml']) {
     await edit(join(tree, 'k8s', file), (text) => text.replaceAll('api:v1.2.0', `api:${tag}`)).catch(unlessMissing)
   }
+}
+
+/** As Stripe's libraries for .NET, Java and Go do: https://github.com/stripe/stripe-dotnet/pull/3010 */
+function pinned(webhook: string): string {
+  const before = `    if (!isBillingEvent(event.type))`
+  const check = [
+    `    if (!/^20[0-9-]+[.]endive$/.test(event.api_version ?? '')) {`,
+    `      const error = \`Received event with API version \${event.api_version}, but 2026-10-28.endive is expected\``,
+    `      log('warn', 'billing webhook refused', { reason: error })`,
+    `      return { status: 400, body: { error } }`,
+    `    }`,
+  ]
+  return webhook.replace(before, `${check.join('\n')}\n${before}`)
 }
 
 async function edit(file: string, change: (text: string) => string): Promise<void> {

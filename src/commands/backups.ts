@@ -1,4 +1,4 @@
-import { backupsMessage } from '../messages/dialogs/restore.ts'
+import { backupsMessage } from '../messages/answers/backups.ts'
 import { type Answer, tell } from './respond.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { guard, guardRate } from './guards.ts'

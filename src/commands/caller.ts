@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { type SlackPerson, type SlackWorkspace, whyNot } from '../adapters/slack/port.ts'
-import type { Outsider } from '../model/denial.ts'
+import { type SlackWorkspace, whyNot } from '../adapters/slack/port.ts'
+import { whyOutside } from '../model/outsider.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { NotAllowed } from './guards.ts'
 
@@ -9,16 +9,20 @@ import { NotAllowed } from './guards.ts'
  * with the app's own and asks Slack who the person is, before any list of purser.yaml is looked at.
  */
 
-/** Who a payload says acts, and from where. */
-interface Claim extends Caller {
-  /** The workspaces that it names: of the place, of the person, of the installation that a view belongs to. */
-  readonly workspaces: readonly string[]
-  /** Where it happened; undefined when the payload does not say. */
-  readonly workspace: string | undefined
-  readonly enterprise: string | undefined
-}
-
 const text = z.string().min(1)
+
+/** Who a payload says acts, and from where. */
+export const Claim = z.object({
+  user: text,
+  channel: z.string(),
+  /** The workspaces that it names: of the place, of the person, of the installation that a view belongs to. */
+  workspaces: z.array(text).readonly(),
+  /** Where it happened; undefined when the payload does not say. */
+  workspace: text.optional(),
+  enterprise: text.optional(),
+})
+export type Claim = z.infer<typeof Claim>
+
 const named = z.object({ id: text }).nullish()
 
 const Command = z.object({
@@ -76,7 +80,14 @@ function claim(said: {
   const named = (id: string | null | undefined) => (id === null || id === undefined || id === '' ? undefined : id)
   const workspace = named(said.workspace)
   const workspaces = [workspace, ...said.others.map(named)].filter((id) => id !== undefined)
-  return { user: said.user, channel: said.channel, workspace, workspaces, enterprise: named(said.enterprise) }
+  const enterprise = named(said.enterprise)
+  return {
+    user: said.user,
+    channel: said.channel,
+    workspaces,
+    ...(workspace === undefined ? {} : { workspace }),
+    ...(enterprise === undefined ? {} : { enterprise }),
+  }
 }
 
 /** Whoever acts in the workspace of the app, belongs to it, and is no guest and no bot. Raises NotAllowed. */
@@ -92,7 +103,7 @@ export async function admitPerson(user: string, context: CommandContext): Promis
   const { directory } = context
   const own = await told(context, user, directory.workspace)
   const person = await told(context, user, () => directory.person(user))
-  const outsider = whyOutside(person, own)
+  const outsider = whyOutside(person, own.team)
   if (outsider !== undefined) throw new NotAllowed({ reason: outsider })
 }
 
@@ -111,13 +122,4 @@ function isOwn({ workspace, workspaces, enterprise }: Claim, own: SlackWorkspace
   if (workspace !== own.team) return false
   if (own.enterprise === undefined) return enterprise === undefined && workspaces.every((id) => id === own.team)
   return enterprise === undefined || enterprise === own.enterprise
-}
-
-/** Pure: why somebody may not use Purser at all. */
-function whyOutside(person: SlackPerson | undefined, own: SlackWorkspace): Outsider | undefined {
-  if (person === undefined) return 'unknown'
-  if (person.isBot) return 'bot'
-  if (person.isDeactivated) return 'deactivated'
-  if (person.isStranger || !person.teams.includes(own.team)) return 'stranger'
-  return person.isGuest ? 'guest' : undefined
 }

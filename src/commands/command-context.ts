@@ -8,10 +8,11 @@ import type { PhaseName } from '../model/kinds.ts'
 import type { DeploymentSeen } from '../model/deployment-seen.ts'
 import type { Run } from '../model/run.ts'
 import type { KnownRelease, SchemaNow } from '../model/schema-compatibility.ts'
+import type { BackupSummary } from '../store/backups.ts'
 import type { BoardStore } from '../store/boards.ts'
 import type { LockStore } from '../store/locks.ts'
 import type { RunStore } from '../store/runs.ts'
-import type { LookRate } from './look-rate.ts'
+import type { PersonRate } from './person-rate.ts'
 
 /** Who asks, and where. `src/commands/caller.ts` makes it of a payload. */
 export interface Caller {
@@ -45,16 +46,30 @@ export interface CommandContext {
   }
   /** While a command is carried out: the lists that counted although they are old. */
   readonly staleLists?: StaleList[]
-  /** True for whoever takes a request of Slack up first, in any process. */
-  readonly isFirst: (keys: readonly string[]) => Promise<boolean>
+  readonly requests: {
+    /** True for whoever takes a request of Slack up first, in any process. */
+    readonly isFirst: (keys: readonly string[]) => Promise<boolean>
+    /**
+     * The same for a request that is acknowledged before it is done: it is kept until then, and its id returned; undefined when
+     * it was taken up before. Raises when it could not be kept in the time that Slack leaves.
+     */
+    readonly keep: (keys: readonly string[], request: object) => Promise<string | undefined>
+    readonly done: (request: string) => Promise<void>
+  }
+  /** While a command is carried out: the id of its kept request. */
+  readonly request?: string
   /** Counts how often each person looks; raises TooManyLooks. */
-  readonly lookRate: Pick<LookRate, 'take'>
+  readonly lookRate: Pick<PersonRate, 'take'>
+  /** Counts how often each person asks for a deploy or a plan; raises TooManyDeploys. */
+  readonly deployRate: Pick<PersonRate, 'take'>
   /** Names of the tags that the service's repository has now; raises when it does not tell within so many milliseconds. */
   readonly tagNames: (withinMs: number) => Promise<readonly string[]>
   /** Tags of the service's repository, newest first. */
   readonly versions: () => Promise<readonly { readonly name: string; readonly createdAt: string }[]>
   /** Reads the backups of an environment whose files are there, the newest first. */
   readonly backups: (environment: string) => Promise<readonly KeptBackup[]>
+  /** Reads the newest backup of each of these environments, and how many each has. */
+  readonly newestBackups: (environments: readonly string[]) => Promise<ReadonlyMap<string, BackupSummary>>
   /** Counts the rows of those of these tables (`schema.table`) that can be counted quickly. */
   readonly rowsNow: (
     environment: string,
@@ -71,6 +86,8 @@ export interface CommandContext {
   readonly restoreStrategy: (environment: string, file: string) => Promise<RestoreStrategy | undefined>
   /** Tells what is applied there and what is known of releases; undefined when the database does not answer in time. */
   readonly schema: (environment: string) => Promise<SchemaFacts | undefined>
+  /** Tells one person, in a channel in which both are. Raises when Slack does not take it. */
+  readonly tellPrivately: (to: Caller, message: Message) => Promise<void>
   /** Says something in a channel that belongs to no run. Raises when Slack does not take it. */
   readonly announce: (channel: string, message: Message) => Promise<void>
   /** Masks what a person is answered; what Slack alone reads stays as it is. */
@@ -84,6 +101,8 @@ export interface CommandContext {
   readonly refusedBySlack: BoardStore['refusals']
   /** Returns the link to a run's board in Slack; undefined while there is none. */
   readonly linkTo: (run: number) => Promise<string | undefined>
+  /** The same for many runs at once; a run without a board is left out. */
+  readonly linksTo: (runs: readonly number[]) => Promise<ReadonlyMap<number, string>>
   readonly now: () => Date
   readonly log: Logger
 }

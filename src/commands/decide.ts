@@ -160,6 +160,7 @@ async function decide(
   const why = decisionReason === undefined ? {} : { reason: decisionReason }
   const posts = [{ kind: 'decision' as const, user: caller.user, decision, ...why }]
   const who = { actor: caller.user, source: caller.channel }
-  await publishAndEnqueue(context, await context.runs.apply(run.number, event, who, { posts, decisionReason }))
+  const alongside = { posts, decisionReason, request: context.request }
+  await publishAndEnqueue(context, await context.runs.apply(run.number, event, who, alongside))
   return silent
 }

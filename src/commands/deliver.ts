@@ -18,10 +18,10 @@ interface Ways {
 }
 
 /** As long as this it is looked whether a new board stands: the first one takes a second, and Slack may ask to wait. */
-const boardLimitMs = 15_000
+export const boardLimitMs = 15_000
 
 /** Gives an answer to whoever asked. What Slack refuses is told by the way that is left, and never raised. */
-export async function deliver(answer: Answer | undefined, ways: Ways, context: CommandContext): Promise<void> {
+export async function delivered(answer: Answer | undefined, ways: Ways, context: CommandContext): Promise<void> {
   switch (answer?.kind) {
     case undefined:
     case 'silent':

@@ -77,6 +77,7 @@ export async function deploy(
     policy,
   )
   if (freezeOverride !== undefined) guardEnoughApprovers(caller, needed, policy)
+  context.deployRate.take(caller.user, context.now())
   await guardVersion({ ...asked, environment: name }, context, lookUpMs)
   const run = newRun('deploy', {
     service: context.config.service.name,
@@ -92,7 +93,7 @@ export async function deploy(
     minutes: deployMinutes(context.config),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })
-  const applied = await context.runs.create(run)
+  const applied = await context.runs.create(run, { request: context.request })
   await publishAndEnqueue(context, applied)
   return onBoard(applied.run)
 }

@@ -15,7 +15,7 @@ import { approversOf } from '../jobs/approvers.ts'
 import { boundPlan } from '../jobs/bound-plan.ts'
 import { newRun } from '../model/new-run.ts'
 import type { Run } from '../model/run.ts'
-import { releasedIn } from '../model/current-release.ts'
+import { releasedIn, releasingKinds } from '../model/current-release.ts'
 import { whyStale } from '../model/stale-diagnosis.ts'
 import { openDeployDialog } from './deploy.ts'
 import { type Answer, onBoard, publishAndEnqueue, tell } from './respond.ts'
@@ -115,6 +115,12 @@ export async function diagnoseAgain(caller: Caller, ticket: { run: number }, con
   return begin(caller, run.environment, plan, context)
 }
 
+/** Carries out the Diagnose button of a run after which the service is not well, by the dialog that asks of what. */
+export async function diagnoseAfter(caller: Caller, ticket: { run: number }, context: CommandContext): Promise<Answer> {
+  const { environment } = await context.runs.get(ticket.run)
+  return openDiagnoseDialog(caller, environment, context)
+}
+
 /** Carries out a button of a diagnosis: a run of its own begins, which does this one thing and then looks again. */
 export async function fix(
   caller: Caller,
@@ -135,6 +141,8 @@ export async function fix(
   if (stale !== undefined) return tell(diagnosisStale(environment, stale))
   const { policy } = environmentOf(context, environment)
   const needed = approvalsNeeded({ kind: 'fix' }, policy)
+  const approvers = approversOf({ requestedBy: caller.user }, policy)
+  const posts = needed === 0 ? [] : [{ kind: 'approval_request' as const, approvers }]
   const applied = await context.runs.create(
     newRun('fix', {
       service,
@@ -146,12 +154,8 @@ export async function fix(
       approvalsNeeded: needed,
       ...(needed === 0 ? {} : { expiresInMinutes: policy.approvalExpiryMinutes }),
     }),
+    { posts, request: context.request },
   )
-  if (needed > 0)
-    await context.runs.post(applied.run.number, {
-      kind: 'approval_request',
-      approvers: approversOf(applied.run, policy),
-    })
   await publishAndEnqueue(context, applied)
   await context.jobs.publish(run.number)
   return onBoard(applied.run)
@@ -159,7 +163,7 @@ export async function fix(
 
 /** Opens the dialog of a deploy and does no more, as the deploy has a plan and approvals of its own. */
 async function deployAgain(caller: Caller, run: Run, rotateSecret: boolean, context: CommandContext): Promise<Answer> {
-  const deploys = await context.runs.list({ environment: run.environment, kinds: ['deploy'], limit: 20 })
+  const deploys = await context.runs.list({ environment: run.environment, kinds: releasingKinds, limit: 20 })
   const { version } = releasedIn(deploys)
   const chosen = version === undefined ? {} : { version }
   return openDeployDialog(caller, { environment: run.environment, dryRun: false, rotateSecret, ...chosen }, context)

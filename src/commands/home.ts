@@ -26,7 +26,7 @@ import { isReadOnly } from '../model/kinds.ts'
 import { neverPlanned } from '../model/retry-helps.ts'
 import { type Run, settledStatuses } from '../model/run.ts'
 import { watchChoices } from '../model/watch.ts'
-import { releasedIn } from '../model/current-release.ts'
+import { releasedIn, releasingKinds } from '../model/current-release.ts'
 
 const openStatuses = ['planning', 'awaiting_approval', 'executing', 'cancelling', 'failed'] as const
 
@@ -36,26 +36,30 @@ interface HomeFacts {
   readonly environments: readonly EnvironmentFacts[]
 }
 
-/** What App Home tells, gathered once for all who watch it; each sees what they may. */
+/** What App Home tells, gathered once for all who watch it; each sees what they may. One query for each sort of fact. */
 export async function homeFacts(context: CommandContext): Promise<HomeFacts> {
-  const { config } = context
-  const environments = await Promise.all(
-    Object.keys(config.environments).map((name) => environmentFacts(name, context)),
-  )
-  return { service: config.service.name, environments }
-}
-
-async function environmentFacts(name: string, context: CommandContext): Promise<EnvironmentFacts> {
-  const linked = (runs: readonly Run[]): Promise<readonly LinkedRun[]> =>
-    Promise.all(runs.map(async (run) => ({ run, link: await context.linkTo(run.number) })))
-  const [lock, deploys, backups, open, finished] = await Promise.all([
-    context.locks.find(name),
-    context.runs.list({ environment: name, kinds: ['deploy'], limit: 20 }),
-    context.backups(name),
-    context.runs.list({ environment: name, statuses: openStatuses, limit: 10 }).then(linked),
-    context.runs.list({ environment: name, statuses: settledStatuses, limit: 10 }).then(linked),
+  const { config, runs, locks } = context
+  const names = Object.keys(config.environments)
+  const [locked, releasing, backups, open, finished] = await Promise.all([
+    locks.all(),
+    runs.newestOfEach(names, { kinds: releasingKinds, limit: 20 }),
+    context.newestBackups(names),
+    runs.newestOfEach(names, { statuses: openStatuses, limit: 10 }),
+    runs.newestOfEach(names, { statuses: settledStatuses, limit: 10 }),
   ])
-  return { name, lock, freeze: freezeOf(context, name), release: releasedIn(deploys), backups, open, finished }
+  const links = await context.linksTo([...open.values(), ...finished.values()].flat().map(({ number }) => number))
+  const linked = (found: readonly Run[] = []): readonly LinkedRun[] =>
+    found.map((run) => ({ run, link: links.get(run.number) }))
+  const environments = names.map((name) => ({
+    name,
+    lock: locked.get(name),
+    freeze: freezeOf(context, name),
+    release: releasedIn(releasing.get(name) ?? []),
+    backups: backups.get(name) ?? { newest: undefined, count: 0 },
+    open: linked(open.get(name)),
+    finished: linked(finished.get(name)),
+  }))
+  return { service: config.service.name, environments }
 }
 
 /** App Home as this person may see and use it. */
@@ -151,7 +155,7 @@ export const homePresses: Readonly<
   },
   [homeActionIds.diagnose]: openDiagnoseDialog,
   [homeActionIds.rollBack]: async (caller, environment, context) => {
-    const { by, unfinished } = releasedIn(await context.runs.list({ environment, kinds: ['deploy'], limit: 20 }))
+    const { by, unfinished } = releasedIn(await context.runs.list({ environment, kinds: releasingKinds, limit: 20 }))
     return openRollbackDialog(caller, (unfinished ?? by)?.number, context)
   },
   [homeActionIds.lock]: openLockDialog,

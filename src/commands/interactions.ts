@@ -7,7 +7,7 @@ import { approve, cancel, confirmReject, leave, openRejectDialog, retry } from '
 import { confirmDeploy } from './deploy.ts'
 import { deployNearest } from './buttons/deploy-nearest.ts'
 import { details } from './buttons/details.ts'
-import { confirmDiagnose, diagnoseAgain, fix } from './diagnose.ts'
+import { confirmDiagnose, diagnoseAfter, diagnoseAgain, fix } from './diagnose.ts'
 import { confirmLock } from './lock.ts'
 import type { Answer } from './respond.ts'
 import { confirmRestore } from './restore.ts'
@@ -38,6 +38,7 @@ export const presses: Readonly<
   [actionIds.keepWatching]: keepWatching,
   [actionIds.stopWatching]: stopWatching,
   [actionIds.diagnoseAgain]: diagnoseAgain,
+  [actionIds.diagnose]: diagnoseAfter,
   ...Object.fromEntries(
     remedyKinds.map((kind) => [
       remedyActionId(kind),

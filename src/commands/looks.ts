@@ -10,7 +10,7 @@ import { type Answer, onBoard, publishAndEnqueue, tell } from './respond.ts'
  */
 export async function beginLook(caller: Caller, run: NewRun, context: CommandContext): Promise<Answer> {
   guardRate(context, caller)
-  const begun = await context.runs.createLook(run)
+  const begun = await context.runs.createLook(run, { request: context.request })
   if ('underWay' in begun) return tell(lookUnderWay(run, begun.underWay, await linkTo(begun.underWay, context)))
   await publishAndEnqueue(context, begun)
   return onBoard(begun.run)

@@ -1,5 +1,5 @@
 import { nothingToPromote } from '../messages/answers/promote.ts'
-import { releasedIn } from '../model/current-release.ts'
+import { releasedIn, releasingKinds } from '../model/current-release.ts'
 import type { Caller, CommandContext } from './command-context.ts'
 import { deploy } from './deploy.ts'
 import { command } from './grammar/row.ts'
@@ -31,8 +31,8 @@ async function promote(
   await guard(context, caller, 'deploy', name)
   const { after } = environmentOf(context, name).policy
   if (after === undefined) return tell(nothingToPromote(name, undefined))
-  const { by } = releasedIn(await context.runs.list({ environment: after, kinds: ['deploy'], limit: 20 }))
-  if (by === undefined) return tell(nothingToPromote(name, after))
-  const asked = { version: by.version, environment: name, dryRun: false, rotateSecret: false, overrideFreeze: why }
+  const { by, version } = releasedIn(await context.runs.list({ environment: after, kinds: releasingKinds, limit: 20 }))
+  if (by === undefined || version === undefined) return tell(nothingToPromote(name, after))
+  const asked = { version, environment: name, dryRun: false, rotateSecret: false, overrideFreeze: why }
   return deploy(caller, asked, context)
 }

@@ -17,7 +17,7 @@ import { logAuditHead } from '../jobs/audit-head.ts'
 import type { Applied } from '../store/runs.ts'
 import type { Caller, CommandContext, StaleList } from './command-context.ts'
 import { Frozen, Locked, NotAllowed } from './guards.ts'
-import { TooManyLooks } from './look-rate.ts'
+import { isTooOften } from './person-rate.ts'
 import { NoSuchVersion } from './version-guard.ts'
 
 export type Answer =
@@ -119,7 +119,7 @@ async function refusing(
     if (error instanceof PurserError && !error.transient) {
       const text = told(error)
       // Who floods must not fill the audit twice over: that it was asked is there already.
-      if (!(error instanceof TooManyLooks)) await noteRefusal(context, caller, `${what}: ${text}`, asked.run)
+      if (!isTooOften(error)) await noteRefusal(context, caller, `${what}: ${text}`, asked.run)
       if (error instanceof NotAllowed) return tell(notAllowed(error.denial))
       if (error instanceof Locked) return tell(lockedRefusal(error.lock))
       if (error instanceof Frozen) return tell(frozenRefusal(error))

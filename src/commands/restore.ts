@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { backupRemoved, noBackup, wrongNameTyped } from '../messages/answers/refused.ts'
-import { inputs } from '../messages/dialogs/ask-dialogs.ts'
+import { backupRemoved, noBackup, noReasonGiven, wrongNameTyped } from '../messages/answers/refused.ts'
+import { inputs, keepOption } from '../messages/dialogs/ask-dialogs.ts'
 import { type RestorePrice, restoreView } from '../messages/dialogs/restore.ts'
 import type { KeptBackup } from '../model/backup.ts'
 import { approvalsNeeded } from '../jobs/approvals-needed.ts'
@@ -11,7 +11,7 @@ import { environmentOf, guard, guardLock } from './guards.ts'
 import type { Submitted } from './dialogs/submitted.ts'
 import { command } from './grammar/row.ts'
 import { tidyWord } from './grammar/typed.ts'
-import { backup, environment } from './grammar/words.ts'
+import { backup, environment, isReason } from './grammar/words.ts'
 
 export const restoreCommand = command('restore', {
   does: 'preview a restore, then request it',
@@ -65,6 +65,8 @@ export async function confirmRestore(dialog: Submitted, context: CommandContext)
   if (backup === undefined) return tell(backupRemoved(file))
   const { policy } = environmentOf(context, environment)
   const reason = dialog.value(inputs.reason)?.trim() ?? ''
+  const keeps = dialog.value(inputs.afterwards) === keepOption
+  if (keeps && !isReason(reason)) return wrongField(inputs.reason, noReasonGiven)
   const run = newRun('restore', {
     service: context.config.service.name,
     environment,
@@ -72,11 +74,12 @@ export async function confirmRestore(dialog: Submitted, context: CommandContext)
     requestedBy: dialog.user,
     channel,
     reason: reason === '' ? undefined : reason,
+    ...(keeps ? { plan: { kind: 'restore-request', keep: reason } as const } : {}),
     approvalsNeeded: approvalsNeeded({ kind: 'restore' }, policy),
     minutes: restoreMinutes(backup),
     expiresInMinutes: policy.approvalExpiryMinutes,
   })
-  const applied = await context.runs.create(run)
+  const applied = await context.runs.create(run, { request: context.request })
   await publishAndEnqueue(context, applied)
   return onBoard(applied.run)
 }

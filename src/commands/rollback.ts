@@ -20,7 +20,7 @@ import { type RollbackTarget, targetOf } from '../model/rollback-target.ts'
 import type { EffectOf } from '../model/effects/effects.ts'
 import { isUndoPlan, type Run } from '../model/run.ts'
 import { hashOfPlan } from '../model/deploy-plan.ts'
-import { type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
+import { putsDatabaseBack, type UndoPlan, withRollbackTarget } from '../model/undo-plan.ts'
 import { currentWatch } from '../model/watch.ts'
 import { hasMoved, viewWithRevisions } from './dialogs/rollback-dialog.ts'
 import { type Answer, onBoard, silent, tell, wrongField } from './respond.ts'
@@ -30,7 +30,7 @@ import { breakGlassAnnouncement } from '../messages/answers/break-glass.ts'
 import { lockLine } from '../messages/answers/lock.ts'
 import { paragraph } from '../messages/blocks/message.ts'
 import { CommandRefused, environmentOf, guard, guardRun, guardSomewhere } from './guards.ts'
-import { whySchemaForbids } from './schema-guard.ts'
+import { judgeSchema } from './schema-guard.ts'
 import { command } from './grammar/row.ts'
 import { tidyWord } from './grammar/typed.ts'
 import { breakGlass, isReason, revision, run } from './grammar/words.ts'
@@ -133,8 +133,11 @@ export async function confirmRollback(
   if (hashOfPlan(undo) !== hash) return tell(undoListChanged())
   if (await hasMoved(run, rollbackTarget, context)) return tell(deploymentChanged())
   const image = await imageOf(undo, context)
-  const schema = image === undefined ? undefined : await whySchemaForbids(run, targetOf(image, rollbackTarget), context)
-  if (schema !== undefined) return tell(schemaTooNew(run.number, schema))
+  const schema =
+    image === undefined || putsDatabaseBack(undo)
+      ? {}
+      : await judgeSchema(run, targetOf(image, rollbackTarget), context)
+  if (schema.forbids !== undefined) return tell(schemaTooNew(schema.forbids))
   const plan = rollbackTarget === undefined ? undo : withRollbackTarget(undo, rollbackTarget)
   const given = reason === undefined || reason.trim() === '' ? undefined : reason.trim()
   if (breakGlass && currentWatch(run) !== undefined) return tell(stopWatchFirst(run.number))

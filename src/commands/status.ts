@@ -31,9 +31,9 @@ export async function status(caller: Caller, asked: number | undefined, context:
   const open = await context.runs.list({ environments, statuses })
   // A verification or diagnosis that failed, and a plan that could not be made, wait for nobody.
   const waiting = open.filter((run) => run.status !== 'failed' || (!isReadOnly(run) && run.startedAt !== undefined))
-  const locks = await Promise.all(environments.map((environment) => context.locks.find(environment)))
-  const closed = environments.flatMap((environment, index) => {
-    const [lock, freeze] = [locks[index], freezeOf(context, environment)]
+  const locks = await context.locks.all()
+  const closed = environments.flatMap((environment) => {
+    const [lock, freeze] = [locks.get(environment), freezeOf(context, environment)]
     return [
       ...(lock === undefined ? [] : [`:lock: ${lockLine(lock)} (rollbacks still work)`]),
       ...(freeze === undefined ? [] : [`:snowflake: ${frozenLine(environment, freeze)}`]),

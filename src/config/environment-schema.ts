@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import {
+  argv,
   checkFields,
   distinctBy,
+  envFromFor,
   environmentVariable,
   isSchedule,
   minutes,
@@ -148,8 +150,35 @@ const backupLocation = z
     'must be an absolute directory, or s3://bucket/prefix',
   )
 
+const backupCommand = z.strictObject({
+  create: argv.describe(
+    'Makes a backup. It gets a name as its last word and prints the id, the same for the same name.',
+  ),
+  describe: argv.describe('Tells of a backup when it was made, its size, and whether and how it is proven.'),
+  verify: argv.describe('Proves a backup, and tells how. Until it has said so, no backup counts as proven.'),
+  restore: argv
+    .exactOptional()
+    .describe('Brings a backup into a new, empty database. Without it, Purser refuses to restore these backups.'),
+  remove: argv
+    .exactOptional()
+    .describe("Removes a backup that `keep` and `days` let go. Without it, that is the tool's own business."),
+  quietMinutes: minutes.default(30).describe('A command that has printed nothing for so long is ended.'),
+  envFrom: envFromFor('these commands'),
+})
+
 const backupsSchema = z
   .strictObject({
+    by: z
+      .enum(['pg_dump', 'command'], { error: 'must be pg_dump or command' })
+      .default('pg_dump')
+      .describe(
+        'What makes backups: pg_dump, or a command of your own for databases that are too big to be dumped before each deploy.',
+      ),
+    command: backupCommand
+      .exactOptional()
+      .describe(
+        'The command, with by: command. Each part is a list of words. The id of the backup is added as the last one.',
+      ),
     location: backupLocation
       .exactOptional()
       .describe('A directory that all workers see, or s3://bucket/prefix. Default: PURSER_BACKUP_DIR.'),
@@ -186,6 +215,18 @@ const backupsSchema = z
     keep: z.int().min(1).default(14).describe('The newest so many backups always stay.'),
     days: z.number().positive().default(30).describe('Older ones stay for so many days.'),
   })
+  .check(
+    z.superRefine(({ by, command }, context) => {
+      if (by === 'command' && command === undefined)
+        context.addIssue({ code: 'custom', path: ['command'], message: 'is missing, but by: command wants it' })
+      if (by === 'pg_dump' && command !== undefined)
+        context.addIssue({
+          code: 'custom',
+          path: ['by'],
+          message: 'must be command, or backups.command counts for nothing',
+        })
+    }),
+  )
   .prefault({})
   .describe('How backups are proven, and how long they are kept. The last proven one always stays.')
 
@@ -213,9 +254,16 @@ export const environmentSchema = checkFields(
         .string()
         .regex(/^acct_\w+$/, 'must be a Stripe account id (acct_…)')
         .exactOptional()
-        .describe('The account that the key must belong to. A restricted key then needs the right to read it.'),
+        .describe(
+          'The account that the key must belong to. A restricted key then needs the right to read it. Deploys need it in test mode, where the keys of all sandboxes look alike.',
+        ),
     }),
     webhookUrl: httpUrl.describe('The URL to which Stripe delivers its events.'),
+    probeUrl: httpUrl
+      .exactOptional()
+      .describe(
+        'Where test events are posted and missed ones sent again, when an allow list lets only Stripe reach webhookUrl. Default: webhookUrl.',
+      ),
     healthUrl: httpUrl.describe('Answers 200 when the service is well.'),
     allowLinkLocal: z
       .boolean()

@@ -61,14 +61,16 @@ export const environmentVariable = z
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the NAME of an environment variable, never the secret itself')
 
 /** What of Purser's variables a command gets: the command's name for it, and Purser's. */
+export const envFromFor = (commands: string) =>
+  z
+    .record(environmentVariable, environmentVariable)
+    .default({})
+    .describe(`Environment of ${commands} taken from Purser's: NAME_IN_THE_COMMAND: NAME_IN_PURSER. For secrets.`)
+
+/** The same in an object of its own. */
 export const variablesFor = (commands: string) =>
   z
-    .strictObject({
-      envFrom: z
-        .record(environmentVariable, environmentVariable)
-        .default({})
-        .describe(`Environment of ${commands} taken from Purser's: NAME_IN_THE_COMMAND: NAME_IN_PURSER. For secrets.`),
-    })
+    .strictObject({ envFrom: envFromFor(commands) })
     .prefault({})
     .describe(`What of Purser's variables ${commands} gets in this environment.`)
 

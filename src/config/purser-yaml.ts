@@ -62,6 +62,18 @@ const describedFile = checkFields(
       .array(environmentVariable)
       .default([])
       .describe('Variables that may be the database or the key of one environment and be used by another one too.'),
+    retention: z
+      .strictObject({
+        days: z
+          .int({ error: 'must be a whole number of days' })
+          .min(7, { error: 'must be 7 or more: whoever looks into a failure needs what was sampled' })
+          .default(90)
+          .describe('So long after its end a run keeps its samples, log errors, steps and posts.'),
+      })
+      .prefault({})
+      .describe(
+        'How long the details of runs are kept. Runs, effects, approvals, backups and the audit stay for ever.',
+      ),
     defaultEnvironment: z
       .string()
       .exactOptional()
@@ -89,8 +101,15 @@ const describedFile = checkFields(
 /** purser.yaml: the service and its environments. Secrets are never in it, only the names of environment variables. */
 export const purserSchema = checkFields(
   describedFile,
-  ['service', 'environments', 'sharedEnv'],
-  ({ service, environments: all, sharedEnv }, problem) => {
+  ['service', 'environments', 'sharedEnv', 'retention'],
+  ({ service, environments: all, sharedEnv, retention }, problem) => {
+    for (const [name, { policy }] of Object.entries(all))
+      if (policy.rollbackButtonHours > retention.days * 24)
+        problem(
+          ['retention', 'days'],
+          `is shorter than environments.${name}.policy.rollbackButtonHours (${policy.rollbackButtonHours} hours). ` +
+            `Write ${Math.ceil(policy.rollbackButtonHours / 24)} or more`,
+        )
     const shared = sharedUses(all)
     for (const use of shared.filter(({ variable }) => !sharedEnv.includes(variable)))
       problem(
@@ -103,6 +122,13 @@ export const purserSchema = checkFields(
         problem(['sharedEnv', index], `names ${name}, which no two environments use. Remove it`)
     const { build } = service.image
     const plain = { build: build === 'none' ? undefined : build.env, e2e: service.e2e.env }
+    for (const [name, { backups }] of Object.entries(all))
+      for (const [child, variable] of Object.entries(backups.command?.envFrom ?? {}))
+        if (ownVariables.test(variable))
+          problem(
+            ['environments', name, 'backups', 'command', 'envFrom', child],
+            `names ${variable}, which is Purser's own. Give the command its own variable`,
+          )
     for (const [name, environment] of Object.entries(all))
       for (const part of ['build', 'e2e'] as const)
         for (const [child, variable] of Object.entries(environment[part].envFrom)) {

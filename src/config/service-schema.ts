@@ -8,83 +8,14 @@ import {
   minutes,
   movedVariables,
   objectName,
-  readOnlySql,
   repositoryPath,
   unknownPlaceholders,
 } from './fields.ts'
 import { imageSchema } from './image-schema.ts'
+import { migrationsSchema } from './migrations-schema.ts'
 import { phaseLimitMinutes } from './phase-limit.ts'
+import { stripeSchema } from './stripe-schema.ts'
 import { diagnoseSchema, monitorSchema, verifySchema } from './watch-schema.ts'
-
-const migrationFileName = z
-  .string()
-  .regex(/^\d+[\w.-]*$/, 'must be a migration file name, as in 20260101091000_billing_audit_log.sql')
-
-const migrationsSchema = checkFields(
-  z.strictObject({
-    directory: repositoryPath.describe('Where the migration files are: <digits>_<name>.sql.'),
-    baseline: z
-      // YAML reads bare digits as a number.
-      .union([z.string().regex(/^\d+$/), z.int().nonnegative()], {
-        error: 'must be the digits that begin a migration file name',
-      })
-      .transform(String)
-      .exactOptional()
-      .describe('Files up to and including these digits were applied before Purser came.'),
-    lockTimeoutSeconds: z
-      .number()
-      .positive()
-      .default(2)
-      .describe('How long a migration waits for a lock before a retry.'),
-    statementTimeoutMinutes: minutes.default(5).describe('How long one statement may take.'),
-    blockers: z
-      .enum(['name', 'end'], { error: 'must be name or end' })
-      .default('name')
-      .describe('Sessions that keep a migration from its lock: named only, or ended before the last try.'),
-    expect: distinctBy(
-      z.strictObject({
-        file: migrationFileName,
-        tables: z
-          .array(
-            z
-              .string()
-              .regex(/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$/, 'must be a table, as in grace_periods or public.grace_periods'),
-          )
-          .min(1),
-      }),
-      'file',
-    )
-      .default([])
-      .describe('Which tables must exist after a migration file was applied.'),
-    needs: distinctBy(
-      z.strictObject({
-        file: migrationFileName,
-        version: z
-          .string()
-          .regex(/^v?\d+\.\d+(\.\d+)?(-\S+)?$/, 'must be a version, as in v1.3.0')
-          .describe('The oldest version that runs once this file is applied.'),
-      }),
-      'file',
-    )
-      .default([])
-      .describe(
-        'Corrects what is read off a migration that drops or renames something: which versions run with it. A line `-- purser: needs v1.3.0` in the file says the same.',
-      ),
-  }),
-  ['baseline', 'expect'],
-  ({ baseline, expect }, problem) => {
-    if (baseline === undefined) return
-    for (const [index, { file }] of expect.entries()) {
-      const digits = /^\d+/.exec(file)?.[0] ?? '0'
-      if (BigInt(digits) <= BigInt(baseline)) {
-        problem(
-          ['expect', index, 'file'],
-          `is not newer than the baseline ${baseline}, so it never runs. Remove one of them`,
-        )
-      }
-    }
-  },
-)
 
 const preflightSchema = z.strictObject({
   commands: distinctBy(
@@ -107,59 +38,6 @@ const credentialSchema = z.strictObject({
     .enum(['stripe-secret-key', 'postgres-url', 'stripe-webhook-secret', 'text'])
     .describe('What it must look like. Its value is never printed.'),
   optional: z.boolean().default(false),
-})
-
-const stripeSchema = z.strictObject({
-  secret: z
-    .strictObject({
-      name: objectName.describe('Name of the Kubernetes Secret.'),
-      key: z
-        .string()
-        .regex(/^[-._a-zA-Z0-9]+$/, 'must be a key of a Kubernetes Secret')
-        .describe('Key within it.'),
-      acceptsList: z
-        .boolean()
-        .default(false)
-        .describe('Whether the service takes several secrets, comma-separated: then both count during a rotation.'),
-      previousKey: z
-        .string()
-        .regex(/^[-._a-zA-Z0-9]+$/, 'must be a key of a Kubernetes Secret')
-        .exactOptional()
-        .describe('Key from which the service reads the previous secret beside the new one, during a rotation.'),
-    })
-    .refine(({ acceptsList, previousKey }) => !acceptsList || previousKey === undefined, {
-      path: ['previousKey'],
-      error: 'is not needed with acceptsList. Remove one of them',
-    })
-    .describe("Where the service's pods read the webhook signing secret."),
-  apiVersion: z
-    .string()
-    .regex(/^20\d\d-\d\d-\d\d(\.[a-z]+)?$/, 'must be a Stripe API version, as in 2026-10-28.endive')
-    .exactOptional()
-    .describe(
-      'API version in which the service wants its events. An endpoint of another one is replaced. Default: new endpoints get the one that Purser was built with, existing ones keep theirs.',
-    ),
-  events: z
-    .array(
-      z
-        .string()
-        .regex(
-          /^(\*|[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?)$/,
-          'must be an event type or a family, as in invoice.paid or invoice.*',
-        ),
-    )
-    .min(1)
-    .describe('Event types the endpoint gets. invoice.* means the whole family.'),
-  receivedEvents: readOnlySql
-    .refine((sql) => sql.includes('{events}'), 'must hold {events}, as in … WHERE event_id IN ({events})')
-    .exactOptional()
-    .describe(
-      'One SELECT whose first column answers which of the events {events} the service has. Without it only Stripe is asked which events were missed.',
-    ),
-  resendOtherVersions: z
-    .boolean()
-    .default(false)
-    .describe("Whether missed events are sent again although Stripe keeps them in another API release's shape."),
 })
 
 const cronJobSchema = z.strictObject({

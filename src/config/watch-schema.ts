@@ -94,7 +94,9 @@ export const monitorSchema = z.strictObject({
     .int()
     .min(0)
     .default(0)
-    .describe('More events that Stripe could not deliver for a minute than this are a breach.'),
+    .describe(
+      'More events that Stripe could not deliver for a minute than this, and than before the rollout, are a breach. People decide: nothing is rolled back for it alone.',
+    ),
 })
 
 const shownColumns = z

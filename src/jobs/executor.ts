@@ -1,11 +1,10 @@
 import type { Logger } from 'pino'
-import { phaseLimitMinutes } from '../config/phase-limit.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { Phase, PhaseResult } from '../runbook/phase.ts'
 import type { World } from '../runbook/world.ts'
 import { whatServes } from '../runbook/rollout/serving.ts'
 import { isReadOnly, type PhaseName, type RunKind } from '../model/kinds.ts'
-import { FencedOut, Stopped } from '../model/errors.ts'
+import { Stopped } from '../model/errors.ts'
 import { monitorCodeOf } from '../model/monitor-codes.ts'
 import type { Run } from '../model/run.ts'
 import type { Serving } from '../model/serving.ts'
@@ -13,15 +12,17 @@ import type { PhaseStore } from '../store/phases.ts'
 import type { Claim } from '../store/fence.ts'
 import type { ThreadPost } from '../model/post.ts'
 import type { RunStore } from '../store/runs.ts'
+import { StateTrouble } from '../store/trouble.ts'
 import type { Alongside } from '../store/transitions.ts'
 import type { RunEvent } from '../model/lifecycle.ts'
 import { approvalsNeeded } from './approvals-needed.ts'
 import { approversOf } from './approvers.ts'
 import { logAuditHead } from './audit-head.ts'
 import { backoffMs, failureOf, verdictOn } from './failures.ts'
+import { startHeartbeat } from './heartbeat.ts'
 import { contextFor } from './phase-context.ts'
 import { RecordedSteps } from './recorded-steps.ts'
-import type { TakenJob } from './queues.ts'
+import type { TakenJob } from './queue-worker.ts'
 
 /*
  * One job of a phase, from claim to end. The executor claims the phase, reports its heartbeat every two seconds, hands
@@ -47,12 +48,8 @@ interface ExecutorDependencies {
   readonly log: Logger
 }
 
-/** The interval at which a worker says that it is alive. */
-const heartbeatMs = 2_000
 /** The silence after which a worker is taken to be dead. */
 export const staleMs = 8_000
-/** The time without contact to the state database after which a worker stops: soon another may take the phase. */
-const lostContactMs = 6_000
 const heldRetryMs = 2_000
 /** The time for a look at what serves when a phase has failed. */
 const servingLimitMs = 5_000
@@ -64,6 +61,7 @@ const servingLimitMs = 5_000
 export class PhaseExecutor {
   readonly #deps: ExecutorDependencies
   readonly #stopping = new AbortController()
+  readonly #held = new Set<Claim>()
 
   constructor(deps: ExecutorDependencies) {
     this.#deps = deps
@@ -74,13 +72,30 @@ export class PhaseExecutor {
     this.#stopping.abort(new Stopped('shutdown', 'this process is shutting down'))
   }
 
+  /**
+   * Gives back what phases that did not stop still hold: the process ends right after it, so that another may take them
+   * up at once. Returns what was given back; raises when the state database does not take it.
+   */
+  async handOver(): Promise<readonly Claim[]> {
+    const held = [...this.#held]
+    await Promise.all(held.map((claim) => this.#deps.phases.release(claim)))
+    return held
+  }
+
   async handle(job: TakenJob<PhaseJob>): Promise<void> {
+    if (this.#stopping.signal.aborted) return job.requeue()
     const { run, phase, attempt } = job.data
     const outcome = await this.#deps.phases.claim(run, phase, attempt, this.#deps.worker, staleMs)
     if (outcome.kind === 'settled') return
     if (outcome.kind === 'held') return job.defer(heldRetryMs)
-    await this.#deps.publish(run)
-    await this.#execute(outcome.claim, job)
+    const { claim } = outcome
+    this.#held.add(claim)
+    try {
+      await this.#deps.publish(run)
+      await this.#execute(claim, job)
+    } finally {
+      this.#held.delete(claim)
+    }
   }
 
   async #execute(claim: Claim, job: TakenJob<PhaseJob>): Promise<void> {
@@ -96,7 +111,10 @@ export class PhaseExecutor {
       log.info({ line: result.line }, 'phase succeeded')
     } catch (error) {
       log.warn({ err: error }, 'phase stopped')
-      await this.#settle(claim, run, error, heartbeat.signal, job)
+      await this.#settle(claim, run, error, heartbeat.signal, job).catch((unsettled: unknown) => {
+        if (!(unsettled instanceof StateTrouble)) throw unsettled
+        return this.#wait(claim, job)
+      })
     } finally {
       heartbeat.stop()
       await this.#deps.publish(claim.run)
@@ -190,6 +208,7 @@ export class PhaseExecutor {
         return this.#finish(claim, { type: 'stopped', phase: claim.phase }, { line: 'stopped' })
       case 'requeue':
         await this.#deps.phases.release(claim)
+        this.#held.delete(claim)
         return job.requeue()
       case 'replan':
         return this.#finish(
@@ -197,6 +216,8 @@ export class PhaseExecutor {
           { type: 'plan_outdated', phase: claim.phase },
           { failure, posts: [{ kind: 'replanned', phase: claim.phase, failure }] },
         )
+      case 'wait':
+        return this.#wait(claim, job)
       case 'retry':
         return this.#retry(claim, failure.message, job)
       case 'fail': {
@@ -241,6 +262,14 @@ export class PhaseExecutor {
     return job.defer(pause)
   }
 
+  /** Gives the phase back, if that can be stored. Otherwise its silence says so a few seconds later. */
+  async #wait(claim: Claim, job: TakenJob<PhaseJob>): Promise<void> {
+    await this.#deps.phases.release(claim).catch((error: unknown) => {
+      this.#deps.log.warn({ err: error, run: claim.run, phase: claim.phase }, 'giving a phase back')
+    })
+    return job.defer(heldRetryMs)
+  }
+
   async #finish(claim: Claim, event: RunEvent, alongside: Alongside): Promise<void> {
     const applied = await this.#deps.phases.finish(claim, event, alongside)
     logAuditHead(applied, this.#deps.log)
@@ -248,53 +277,4 @@ export class PhaseExecutor {
     if (applied.run.parent !== undefined) await this.#deps.publish(applied.run.parent)
     if (applied.enqueue !== undefined) await this.#deps.enqueue(applied.run, applied.enqueue)
   }
-}
-
-interface Heartbeat {
-  readonly signal: AbortSignal
-  stop(): void
-}
-
-/** Beats until stopped; its signal fires on cancel, fencing, lost contact, the time limit and shutdown. */
-function startHeartbeat(claim: Claim, run: Run, phases: PhaseStore, shutdown: AbortSignal): Heartbeat {
-  const work = new AbortController()
-  const limitMs = timeLimitMs(run, claim.phase)
-  let heardAt = Date.now()
-  const beat = async () => {
-    try {
-      const heard = await phases.heartbeat(claim)
-      heardAt = Date.now()
-      if (heard.cancelled) work.abort(cancelled())
-    } catch (error) {
-      if (error instanceof FencedOut) work.abort(new Stopped('fenced', error.message))
-    }
-  }
-  const beating = setInterval(() => {
-    if (Date.now() - heardAt > lostContactMs)
-      work.abort(new Stopped('lost_contact', "the state database hasn't answered, so a different worker can take over"))
-    void beat()
-  }, heartbeatMs)
-  const limit = setTimeout(() => {
-    const hint = 'Look at what it was doing (above), then retry the phase or roll back.'
-    work.abort(new Stopped('time_limit', `stopped after ${Math.round(limitMs / 60_000)} min without an end`, hint))
-  }, limitMs)
-  // The run was cancelled between two phases, so nothing of this one may begin.
-  if (run.status === 'cancelling') work.abort(cancelled())
-  else void beat()
-  return {
-    signal: AbortSignal.any([work.signal, shutdown]),
-    stop: () => {
-      clearInterval(beating)
-      clearTimeout(limit)
-    },
-  }
-}
-
-function cancelled(): Stopped {
-  return new Stopped('cancelled', 'the run was cancelled')
-}
-
-function timeLimitMs(run: Run, phase: PhaseName): number {
-  const budget = run.phases.find((one) => one.name === phase)?.budgetMinutes ?? 10
-  return phaseLimitMinutes(budget) * 60_000
 }

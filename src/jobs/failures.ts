@@ -2,6 +2,8 @@ import { PurserError } from '../errors.ts'
 import { FencedOut, type StopCode, Stopped } from '../model/errors.ts'
 import type { Failure } from '../model/run.ts'
 import { PlanOutdated } from '../runbook/errors.ts'
+import { diskTroubleOf } from './disk-trouble.ts'
+import { StateTrouble, troubleOf } from '../store/trouble.ts'
 
 type Handling =
   /** Another worker owns the phase, so this one writes nothing. */
@@ -11,6 +13,8 @@ type Handling =
   | 'requeue'
   | 'replan'
   | 'retry'
+  /** The state database takes nothing now: the phase is tried again until it does, however often. */
+  | 'wait'
   | 'fail'
 
 const mostTransientFailures = 5
@@ -22,6 +26,7 @@ const mostTransientFailures = 5
 export function verdictOn(error: unknown, signal: AbortSignal, transientFailures: number): Handling {
   const stopped: unknown = signal.aborted ? signal.reason : error
   if (stopped instanceof Stopped) return verdictOnStop(stopped.code)
+  if (error instanceof StateTrouble && error.code !== 'state_slow') return 'wait'
   if (!(error instanceof PurserError))
     return isTemporary(error) && transientFailures < mostTransientFailures ? 'retry' : 'fail'
   if (error instanceof FencedOut) return 'fenced'
@@ -35,7 +40,7 @@ export function backoffMs(transientFailures: number): number {
 }
 
 export function failureOf(error: unknown, signal: AbortSignal): Failure {
-  const cause: unknown = signal.aborted && signal.reason instanceof Stopped ? signal.reason : error
+  const cause = signal.aborted && signal.reason instanceof Stopped ? signal.reason : diskTroubleOf(error)
   if (cause instanceof PurserError) {
     return {
       code: cause.code,
@@ -62,13 +67,9 @@ function verdictOnStop(code: StopCode): Handling {
   }
 }
 
-/** Recognises lost connections of libraries that know nothing of our errors (the state database's first of all). */
+/** Lost connections of libraries that know nothing of our errors have the codes of a lost state database. */
 function isTemporary(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return (
-    /^(ECONN|ETIMEDOUT|EPIPE|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|57P0|08|53300|40001|40P01)/.test(code) ||
-    /Connection terminated|timeout exceeded/i.test(String(error))
-  )
+  return troubleOf(error) instanceof StateTrouble
 }
 
 function stackOf(error: unknown): readonly string[] {

@@ -2,29 +2,16 @@ import type { Logger } from 'pino'
 import { type Chat, type OutgoingMessage, refusalOf, SlackRateLimited, SlackTrouble } from '../adapters/slack/port.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { PurserError } from '../errors.ts'
-import { boardMessage } from '../messages/board/board.ts'
-import type { Watched } from '../messages/blocks/charts.ts'
 import { rungs } from '../messages/blocks/ladder.ts'
-import type { Message } from '../messages/blocks/message.ts'
-import { boardInShort, postInShort } from '../messages/board/in-short.ts'
-import { reportMarkdown } from '../messages/report/report.ts'
-import type { ThreadFacts } from '../messages/thread/outcome-posts.ts'
-import { threadMessage } from '../messages/thread/thread.ts'
-import { type BoardRefusal, nextTryMs } from '../model/board-refusal.ts'
-import { TransitionRefused } from '../model/errors.ts'
 import { canonicalJson, sha256 } from '../model/json.ts'
-import { isReadOnly } from '../model/kinds.ts'
-import { can } from '../model/lifecycle.ts'
 import type { ThreadPost } from '../model/post.ts'
-import { hasEnded, type Run } from '../model/run.ts'
-import { rollbackUntil } from '../model/rollback-window.ts'
-import { currentWatch } from '../model/watch.ts'
-import { chartedRules } from '../runbook/monitor/monitor-rules.ts'
+import type { Run } from '../model/run.ts'
 import type { BoardState, BoardStore } from '../store/boards.ts'
 import type { RunStore } from '../store/runs.ts'
-import { approversOf } from './approvers.ts'
-import { offer, type Refused } from './offer.ts'
-import type { TakenJob } from './queues.ts'
+import { offer } from './offer.ts'
+import type { TakenJob } from './queue-worker.ts'
+import { RunDrawing } from './run-drawing.ts'
+import { SlackRefusals } from './slack-refusals.ts'
 import { type Batch, isUrgent, nextBatch } from './thread-batch.ts'
 
 export type PublishJob = { readonly run: number }
@@ -65,9 +52,13 @@ const youngBoardMs = 60_000
  */
 export class Publisher {
   readonly #deps: PublisherDependencies
+  readonly #drawing: RunDrawing
+  readonly #refusals: SlackRefusals
 
   constructor(deps: PublisherDependencies) {
     this.#deps = deps
+    this.#drawing = new RunDrawing(deps)
+    this.#refusals = new SlackRefusals(deps)
   }
 
   async handle(job: TakenJob<PublishJob>): Promise<void> {
@@ -76,7 +67,7 @@ export class Publisher {
     const board = await boards.board(run.number)
     // Nothing can be said there now. The sweep brings the run back when the next try is due.
     if (board.refusal?.of === 'channel' && !board.isRetryDue) return
-    const due = dueOf(board, run) - Date.now()
+    const due = dueOf(board, run) - board.now.getTime()
     const signal = AbortSignal.timeout(requestTimeoutMs)
     try {
       const shown = due > 0 ? board : await this.#publishBoard(run, board, signal)
@@ -85,7 +76,7 @@ export class Publisher {
     } catch (error) {
       const again = pauseAfter(error)
       log.warn({ err: error, run: run.number, again }, 'publishing to Slack')
-      if (again === undefined) return this.#waitForTheChannel(run, error)
+      if (again === undefined) return this.#refusals.waitForTheChannel(run, error)
       return job.defer(again)
     }
     return job.defer(due > 0 ? Math.min(due, pauseMs) : pauseMs)
@@ -96,7 +87,7 @@ export class Publisher {
     const { boards } = this.#deps
     const isRetry = board.refusal !== undefined && board.isRetryDue
     if (board.ts !== undefined && board.shownRev === run.rev && !isRetry) return board
-    const message = await this.#board(run)
+    const message = await this.#drawing.board(run, board.now)
     const hash = hashOf(message)
     if (hash === board.hash && !isRetry) {
       if (board.shownRev !== run.rev) await boards.unchanged(run.number, run.rev)
@@ -107,7 +98,7 @@ export class Publisher {
         message,
         isRetry ? 0 : (board.refusal?.rung ?? 0),
         (form) => this.#send(run, board, form, signal),
-        (refused) => this.#note(run, refused, 'board'),
+        (refused) => this.#refusals.note(run, refused, 'board'),
       )
       await boards.shown(run.number, { ...sent, hash, rev: run.rev })
       if (rung === 0) await boards.taken(run.number)
@@ -117,41 +108,8 @@ export class Publisher {
       if (board.ts === undefined || (about !== 'message' && about !== 'edit')) throw error
       // The edit is refused, in every form if it is for the form. What waits for the thread is told all the same.
       const next = about === 'message' ? plainest : (board.refusal?.rung ?? 0)
-      await this.#note(run, { error, rung: plainest, next }, 'board')
+      await this.#refusals.note(run, { error, rung: plainest, next }, 'board')
       return board
-    }
-  }
-
-  /** A fault in drawing the board must not silence the run: then its state is said in words. */
-  async #board(run: Run): Promise<Message> {
-    const policy = this.#deps.config.environments[run.environment]
-    const view = {
-      now: new Date(),
-      rollbackUntil: policy === undefined ? undefined : rollbackUntil(run, policy.policy.rollbackButtonHours),
-      // Nobody is called out of bed for a plan that could not be made.
-      onCall: run.phases.some((phase) => phase.name === 'plan' && phase.status === 'failed')
-        ? undefined
-        : policy?.contacts.onCall,
-      approvers: policy === undefined ? [] : approversOf(run, policy.policy),
-      pace: run.status === 'executing' ? await this.#deps.runs.medianDurations(run.environment) : {},
-      decisions: await this.#deps.runs.decisions(run.number),
-      ...(hasEnded(run) && run.kind === 'deploy' ? { effects: await this.#deps.runs.effects(run.number) } : {}),
-      // The report of a success is a file, so the board keeps the charts.
-      ...(currentWatch(run) === undefined && !hasSucceededWatch(run) ? {} : { watched: await this.#watched(run) }),
-    }
-    return this.#drawn(
-      run,
-      () => boardMessage(run, view),
-      () => boardInShort(run, view),
-    )
-  }
-
-  #drawn(run: Run, whole: () => Message, short: () => Message): Message {
-    try {
-      return this.#deps.mask(whole())
-    } catch (error) {
-      this.#deps.log.error({ err: error, run: run.number }, 'drawing a message')
-      return this.#deps.mask(short())
     }
   }
 
@@ -165,7 +123,7 @@ export class Publisher {
     } catch (error) {
       if (refusalOf(error) !== 'edit') throw error
       const isGone = error instanceof SlackTrouble && error.code === 'message_not_found'
-      if (isYoung(posted.ts) && !isGone) throw error
+      if (isYoung(posted.ts, board.now) && !isGone) throw error
       // The run needs a board that shows its state.
       return this.#deps.chat.post(board.channel, message, {}, signal)
     }
@@ -201,7 +159,7 @@ export class Publisher {
       }
       // This one is refused in every form; those behind it may be taken.
       log.error({ err: error, run: run.number, post: batch.post.kind }, 'Slack refuses a post for good')
-      await this.#note(run, { error, rung: plainest, next: 0 }, 'post')
+      await this.#refusals.note(run, { error, rung: plainest, next: 0 }, 'post')
     }
     await boards.posted(batch.ids)
     return waiting.length > batch.ids.length
@@ -210,50 +168,29 @@ export class Publisher {
   async #say(run: Run, { ids, post, rung }: Batch, where: Thread, signal: AbortSignal): Promise<void> {
     if (post.kind === 'report') return this.#upload(run, post, where, signal)
     const { chat, boards } = this.#deps
-    const facts = await this.#threadFacts(run, post)
-    const message = this.#drawn(
-      run,
-      () => threadMessage(post, run, facts),
-      () => postInShort(post, run),
-    )
+    const message = await this.#drawing.post(run, post)
     await offer(
       message,
       rung,
       (form) => chat.post(where.channel, form, { threadTs: where.threadTs }, signal),
       async (refused) => {
         await boards.offerNext(ids, refused.next)
-        await this.#note(run, refused, 'post')
+        await this.#refusals.note(run, refused, 'post')
       },
     )
-  }
-
-  async #threadFacts(run: Run, { kind }: ThreadPost): Promise<ThreadFacts> {
-    const policy = this.#deps.config.environments[run.environment]?.policy
-    const until = policy === undefined ? undefined : rollbackUntil(run, policy.rollbackButtonHours)
-    return {
-      ...(['verification', 'failed', 'breach'].includes(kind) ? { watched: await this.#watched(run) } : {}),
-      ...(until === undefined ? {} : { rollback: { now: new Date(), until } }),
-    }
   }
 
   /** Uploads the report with what the verification came to as its comment, so that the two are one message. */
   async #upload(
     run: Run,
-    { fileName, verification }: Extract<ThreadPost, { kind: 'report' }>,
+    post: Extract<ThreadPost, { kind: 'report' }>,
     where: Thread,
     signal: AbortSignal,
   ): Promise<void> {
-    const { runs, boards, chat, mask } = this.#deps
-    const [samples, errors, head, outputs] = await Promise.all([
-      runs.samples(run.number),
-      runs.logGroups(run),
-      runs.auditHead(),
-      boards.outputs(run.number),
-    ])
-    const content = mask(reportMarkdown(run, { samples, errors, auditHead: head, outputs }))
-    const told =
-      verification === undefined ? undefined : mask(threadMessage({ kind: 'verification', verification }, run))
-    const file = { name: fileName, title: fileName, content, ...(told === undefined ? {} : { comment: told.text }) }
+    const { chat } = this.#deps
+    const { content, verification: told } = await this.#drawing.report(run, post)
+    const { fileName: name } = post
+    const file = { name, title: name, content, ...(told === undefined ? {} : { comment: told.text }) }
     try {
       await chat.uploadText(where, file, signal)
     } catch (error) {
@@ -263,87 +200,11 @@ export class Publisher {
       throw error
     }
   }
-
-  async #watched(run: Run): Promise<Watched> {
-    return {
-      samples: await this.#deps.runs.samples(run.number),
-      metrics: chartedRules(this.#deps.config.service.monitor),
-    }
-  }
-
-  /** Logs and counts a form that Slack refused. The board is offered in the next form until the whole of it is tried again. */
-  async #note(run: Run, { error, rung, next }: Refused, of: 'board' | 'post'): Promise<void> {
-    const { boards, log } = this.#deps
-    log.warn({ err: error, run: run.number, next: rungs[next] }, 'Slack refuses a form of a message')
-    const { refusal: before } = await boards.board(run.number)
-    const noted = this.#refusal(error, before)
-    const isNewTry = before === undefined || (of === 'board' && rung === 0)
-    const refusal = {
-      ...noted,
-      of: 'message' as const,
-      rung: of === 'board' ? next : noted.rung,
-      tries: isNewTry ? noted.tries : before.tries,
-    }
-    await boards.refused(run.number, refusal, nextTryMs(refusal.tries, endedAgo(run)))
-  }
-
-  /**
-   * Slack lets Purser say nothing there: what waits goes on waiting. A run that nobody has ever seen, and that waits for somebody
-   * or only looks, ends: it would be invisible.
-   */
-  async #waitForTheChannel(run: Run, error: unknown): Promise<void> {
-    const { boards } = this.#deps
-    const board = await boards.board(run.number)
-    const refusal = { ...this.#refusal(error, board.refusal), of: 'channel' as const }
-    const hasEnded = board.ts === undefined && (await this.#endUnseen(run, refusal))
-    await boards.refused(run.number, refusal, hasEnded ? undefined : nextTryMs(refusal.tries, endedAgo(run)))
-  }
-
-  #refusal(error: unknown, before: BoardRefusal | undefined): Omit<BoardRefusal, 'of'> {
-    const code = error instanceof SlackTrouble ? error.code : 'slack_refused'
-    const { message, hint, evidence } =
-      error instanceof PurserError ? error : { message: String(error), hint: undefined, evidence: [] }
-    return {
-      ...this.#deps.mask({ code, message, hint, details: evidence.slice(0, 5) }),
-      rung: before?.rung ?? 0,
-      times: (before?.times ?? 0) + 1,
-      tries: (before?.tries ?? 0) + 1,
-    }
-  }
-
-  async #endUnseen(run: Run, { message }: Pick<BoardRefusal, 'message'>): Promise<boolean> {
-    const { runs, log } = this.#deps
-    const waits = run.status === 'planning' || run.status === 'awaiting_approval'
-    if (!(waits || isReadOnly(run)) || !can('cancel', run)) return false
-    try {
-      const reason = `Slack shows it to nobody: ${message}`
-      await runs.apply(
-        run.number,
-        { type: 'cancel', by: 'purser' },
-        { actor: 'purser', source: 'publisher' },
-        { reason },
-      )
-      log.warn({ run: run.number, message }, 'ended a run that nobody can see')
-      return true
-    } catch (error) {
-      if (error instanceof TransitionRefused) return false
-      throw error
-    }
-  }
-}
-
-/** Tells a deploy that was monitored to its end. */
-function hasSucceededWatch({ kind, status, watch }: Run): boolean {
-  return kind === 'deploy' && status === 'succeeded' && watch !== undefined
-}
-
-function endedAgo({ finishedAt }: Run): number | undefined {
-  return finishedAt === undefined ? undefined : Date.now() - finishedAt.getTime()
 }
 
 /** The timestamp of a message is when it was posted, in seconds. */
-function isYoung(ts: string): boolean {
-  return Date.now() - Number(ts) * 1_000 < youngBoardMs
+function isYoung(ts: string, now: Date): boolean {
+  return now.getTime() - Number(ts) * 1_000 < youngBoardMs
 }
 
 /** Returns when the board may be sent again, in milliseconds since the epoch. */

@@ -1,41 +1,34 @@
-import { Redis } from 'ioredis'
 import pg from 'pg'
 import type { Logger } from 'pino'
 import {
   type BackendFactory,
   createPostgresBackend,
   createRedisBackend,
-  DelayedError,
   type IQueueBackend,
-  type Job,
   type JobsOptions,
   type PostgresConnectionOptions,
+  type Queue,
   runMigrations,
-  WaitingError,
   withBackend,
-  type WorkerOptions,
 } from 'bullmq'
+import type { RedisPlace } from '../config/environment/environment.ts'
+import { keepWorking, type TakenJob } from './queue-worker.ts'
+import { openRedis, refuseEviction, type RedisClient } from './redis.ts'
 
 /*
  * BullMQ on Redis or on the state database, behind an interface that knows neither. The queue only says "look at this
  * run": what counts is in the state database, and the reconciler fills a lost queue again, so a job may come twice or
  * be lost. A dead worker's job is taken by another one. A job that cannot go on now is deferred or given back, never
  * failed, so that BullMQ's own attempts are not used up. A worker is built anew until its store answers, because one
- * whose first contact failed never recovers.
+ * whose first contact failed never recovers, and so is a queue.
  */
 
-/** A job as its handler sees it. The two exits throw: nothing after them runs. */
-export interface TakenJob<D> {
-  readonly data: D
-  /** Runs this job again after `ms`, and uses up no attempt. */
-  defer(ms: number): Promise<never>
-  /** Gives the job to another worker at once, as this process ends. */
-  requeue(): Promise<never>
-}
-
 export interface OpenQueue<D extends object> {
-  /** Adds a job. It rejects at once when the store is away: the reconciler adds what the state database still wants. */
-  add(data: D, options: Pick<JobsOptions, 'jobId' | 'deduplication'>): Promise<void>
+  /**
+   * Adds a job. It rejects within seconds when the store is away or refuses, and at once when the queues are closed: the
+   * reconciler adds what the state database still wants.
+   */
+  add(data: D, options: Pick<JobsOptions, 'jobId' | 'deduplication' | 'priority'>): Promise<void>
   /** Repeats one job for ever; every process may call it. */
   every(milliseconds: number, data: D): Promise<void>
 }
@@ -45,33 +38,42 @@ export interface QueueSystem {
   queue<D extends object>(name: string): OpenQueue<D>
   /** Starts a worker that survives a store that is away, also at the first contact. */
   work<D extends object>(name: string, concurrency: number, handle: (job: TakenJob<D>) => Promise<void>): void
-  /** Takes no new jobs and waits for the ones under way. */
+  /** Takes no new jobs and waits for the ones under way; jobs can still be added. */
+  stopWorking(): Promise<void>
+  /**
+   * Stops working, and closes the queues after that: a job that ends adds others,
+   * and BullMQ never answers an addition to a closed queue on Postgres.
+   */
   close(): Promise<void>
 }
 
 interface QueueOptions {
-  readonly redisUrl: string | undefined
+  readonly redis: RedisPlace | undefined
   readonly stateDatabaseUrl: string
+  /** The name that these queues have to themselves, wherever several Pursers share one store. */
+  readonly owner: string
   readonly log: Logger
 }
 
 /**
  * Opens the queues, on Redis when there is an address, in Purser's own Postgres otherwise. A dead worker's job is taken
  * by another within about lockDuration + stalledInterval; the state database's heartbeat and the reconciler are usually
- * faster.
+ * faster. Raises ConfigError when Redis throws keys away.
  */
 export async function openQueues(options: QueueOptions): Promise<QueueSystem> {
-  return options.redisUrl === undefined ? openOnPostgres(options) : openOnRedis(options.redisUrl, options.log)
+  return options.redis === undefined ? openOnPostgres(options) : openOnRedis(options.redis, options)
 }
 
 const schema = 'bullmq'
-const workerTiming = { lockDuration: 10_000, stalledInterval: 4_000, maxStalledCount: 20 } as const
-const reconnectPauseMs = 1_000
+/** The time for adding a job: whoever pressed a button waits for it. */
+const addLimitMs = 2_500
+/** The time that a start waits for Redis; without it commands are answered all the same. */
+const firstContactMs = 10_000
 
-async function openOnPostgres({ stateDatabaseUrl, log }: QueueOptions): Promise<QueueSystem> {
+async function openOnPostgres({ stateDatabaseUrl, owner, log }: QueueOptions): Promise<QueueSystem> {
   const pool = new pg.Pool({
     connectionString: stateDatabaseUrl,
-    // Four workers listen all the time; queues and short statements share the rest.
+    // Six workers listen all the time; queues and short statements share the rest.
     max: 12,
     connectionTimeoutMillis: 5_000,
     application_name: 'purser-queue',
@@ -89,122 +91,131 @@ async function openOnPostgres({ stateDatabaseUrl, log }: QueueOptions): Promise<
   }
   // BullMQ takes a pool as it is; its declaration of one is not written for exactOptionalPropertyTypes.
   const connection = pool as unknown as PostgresConnectionOptions
-  const system = systemOn('postgres', createPostgresBackend, { queue: connection, worker: connection }, log)
-  return { ...system, close: () => system.close().then(() => pool.end()) }
-}
-
-async function openOnRedis(url: string, log: Logger): Promise<QueueSystem> {
-  const onError = (error: Error) => log.warn({ err: error }, 'queue store connection lost')
-  // Adding must fail at once while Redis is away, or the answer to a click would hang; working may wait.
-  const adding = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 1 })
-  const working = new Redis(url, { maxRetriesPerRequest: null })
-  for (const connection of [adding, working]) connection.on('error', onError)
-  await whenReady(adding)
-  const system = systemOn('redis', createRedisBackend, { queue: adding, worker: working }, log)
+  const names = { in: (name: string) => `${owner}-${name}` }
+  const system = systemOn('postgres', createPostgresBackend, { queue: connection, worker: connection, names }, log)
   return {
     ...system,
     close: async () => {
       await system.close()
-      adding.disconnect()
-      working.disconnect()
+      await pool.end()
     },
   }
 }
 
-async function whenReady(connection: Redis): Promise<void> {
-  if (connection.status === 'ready') return
-  await new Promise<void>((resolve) => connection.once('ready', () => resolve()))
+async function openOnRedis(place: RedisPlace, { owner, log }: QueueOptions): Promise<QueueSystem> {
+  const onError = (error: Error) => log.warn({ err: error }, 'queue store connection lost')
+  // Adding must fail at once while Redis is away, or the answer to a click would hang; working may wait.
+  const prompt = { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: addLimitMs }
+  const adding = openRedis(place, prompt, onError)
+  const working = openRedis(place, { maxRetriesPerRequest: null }, onError)
+  const close = () => {
+    adding.disconnect()
+    working.disconnect()
+  }
+  try {
+    if (await isReady(adding, firstContactMs)) await refuseEviction(adding)
+    else log.warn("Redis doesn't answer: commands are stored, and what they start waits for it")
+  } catch (error) {
+    close()
+    throw error
+  }
+  // Every key of one BullMQ script must be in one slot of a cluster, so the name is a hash tag.
+  const names = { in: (name: string) => name, prefix: `{${owner}}` }
+  const system = systemOn('redis', createRedisBackend, { queue: adding, worker: working, names }, log)
+  return { ...system, close: () => system.close().finally(close) }
+}
+
+async function isReady(connection: RedisClient, withinMs: number): Promise<boolean> {
+  if (connection.status === 'ready') return true
+  let limit: NodeJS.Timeout | undefined
+  const ready = await new Promise<boolean>((resolve) => {
+    connection.once('ready', () => resolve(true))
+    limit = setTimeout(() => resolve(false), withinMs)
+  })
+  clearTimeout(limit)
+  return ready
+}
+
+interface Connections<C> {
+  readonly queue: C
+  readonly worker: C
+  readonly names: { readonly in: (name: string) => string; readonly prefix?: string }
 }
 
 function systemOn<B extends IQueueBackend, C>(
   store: QueueSystem['store'],
   factory: BackendFactory<B, C>,
-  connection: { readonly queue: C; readonly worker: C },
+  { queue: connection, worker, names }: Connections<C>,
   log: Logger,
 ): QueueSystem {
   const classes = withBackend(factory)
-  const closers: (() => Promise<void>)[] = []
+  const workers: (() => Promise<void>)[] = []
+  const queues: (() => Promise<void>)[] = []
+  let closed = false
+  const allOf = async (closers: readonly (() => Promise<void>)[]): Promise<void> => {
+    for (const ended of await Promise.allSettled(closers.map((close) => close())))
+      if (ended.status === 'rejected') log.warn({ err: ended.reason as unknown }, 'closing a queue')
+  }
+  const prefix = names.prefix === undefined ? {} : { prefix: names.prefix }
+  // Finished jobs are removed: a kept one would make a later add with its id a silent no-op.
+  const gone = { removeOnComplete: true, removeOnFail: true } as const
   return {
     store,
     queue<D extends object>(name: string): OpenQueue<D> {
-      const queue = new classes.Queue<D, void, string>(name, { connection: connection.queue })
-      queue.on('error', (error) => log.debug({ err: error, queue: name }, 'queue error'))
-      closers.push(() => queue.close())
-      // Finished jobs are removed: a kept one would make a later add with its id a silent no-op.
-      const gone = { removeOnComplete: true, removeOnFail: true } as const
+      type Built = Queue<D, void, string>
+      let built: Built | undefined
+      const using = async (use: (queue: Built) => Promise<unknown>): Promise<void> => {
+        if (closed) throw new Error('the queues are closed, as this process ends')
+        if (built === undefined) {
+          built = new classes.Queue<D, void, string>(names.in(name), { connection, ...prefix }) as unknown as Built
+          built.on('error', (error) => log.debug({ err: error, queue: name }, 'queue error'))
+        }
+        const queue = built
+        const ready = queue.waitUntilReady().catch((error: unknown) => {
+          if (built === queue) built = undefined
+          void queue.close().catch(() => undefined)
+          throw error
+        })
+        await withinLimit(ready.then(() => use(queue)))
+      }
+      queues.push(async () => built?.close())
       return {
-        add: async (data, options) => {
-          await queue.add('job' as never, data as never, { ...options, ...gone })
-        },
-        every: async (milliseconds, data) => {
-          await queue.upsertJobScheduler(
-            name as never,
-            { every: milliseconds },
-            { name: 'job' as never, data: data as never, opts: gone },
-          )
-        },
+        add: (data, options) => using((queue) => queue.add('job' as never, data as never, { ...options, ...gone })),
+        every: (milliseconds, data) =>
+          using((queue) =>
+            queue.upsertJobScheduler(
+              name as never,
+              { every: milliseconds },
+              { name: 'job' as never, data: data as never, opts: gone },
+            ),
+          ),
       }
     },
     work(name, concurrency, handle) {
-      closers.push(keepWorking(classes.Worker, name, connection.worker, concurrency, handle, log))
+      const options = { connection: worker, ...prefix }
+      workers.push(keepWorking(classes.Worker, { name: names.in(name), options, concurrency, handle, log }))
     },
+    stopWorking: () => allOf(workers),
     close: async () => {
-      await Promise.all(closers.map((close) => close()))
+      await allOf(workers)
+      closed = true
+      await allOf(queues)
     },
   }
 }
 
-type AnyWorkerClass<B extends IQueueBackend, C> = ReturnType<typeof withBackend<B, C>>['Worker']
-
-/**
- * Starts a worker by hand, after it said that it is ready, and builds it anew when it is not: one whose first contact
- * fails is dead for ever on Postgres (its readiness is remembered), and may spin.
- */
-function keepWorking<B extends IQueueBackend, C, D extends object>(
-  Worker: AnyWorkerClass<B, C>,
-  name: string,
-  connection: C,
-  concurrency: number,
-  handle: (job: TakenJob<D>) => Promise<void>,
-  log: Logger,
-): () => Promise<void> {
-  const closing = new AbortController()
-  let current: { close(force?: boolean): Promise<void> } | undefined
-  const options: WorkerOptions<C> = { connection, concurrency, autorun: false, ...workerTiming }
-  const started = (async () => {
-    while (!closing.signal.aborted) {
-      const worker = new Worker<D, void, string>(name, (job, token) => handle(taken(job, token)), options)
-      worker.on('error', (error) => log.debug({ err: error, queue: name }, 'worker error'))
-      worker.on('failed', (_job, error) => log.error({ err: error, queue: name }, 'job failed'))
-      try {
-        await worker.waitUntilReady()
-        current = worker
-        void worker.run().catch((error: unknown) => log.error({ err: error, queue: name }, 'worker stopped'))
-        return
-      } catch (error) {
-        log.warn({ err: error, queue: name }, 'queue store not reachable, trying again')
-        await worker.close(true).catch(() => undefined)
-        await new Promise((resolve) => setTimeout(resolve, reconnectPauseMs))
-      }
-    }
-  })()
-  return async () => {
-    closing.abort()
-    await started
-    await current?.close()
-  }
-}
-
-function taken<D>(job: Job<D, void, string>, token: string | undefined): TakenJob<D> {
-  return {
-    data: job.data,
-    defer: async (ms) => {
-      await job.moveToDelayed(Date.now() + ms, token)
-      throw new DelayedError()
-    },
-    requeue: async () => {
-      if (token !== undefined) await job.moveToWait(token)
-      throw new WaitingError()
-    },
+/** Rejects when it takes too long: a closed or lost store of BullMQ may never answer. */
+async function withinLimit<T>(work: Promise<T>): Promise<T> {
+  let limit: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    limit = setTimeout(
+      () => reject(new Error(`the queue store has not answered within ${addLimitMs / 1_000} s`)),
+      addLimitMs,
+    )
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(limit)
   }
 }

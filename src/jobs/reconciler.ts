@@ -10,6 +10,7 @@ import type { Applied, RunStore } from '../store/runs.ts'
 import { logAuditHead } from './audit-head.ts'
 import type { Sweeps, WantedPhase } from '../store/due-work.ts'
 import { staleMs } from './executor.ts'
+import { atWork, type Places, waitsFor } from './places.ts'
 
 interface ReconcilerDependencies {
   readonly runs: RunStore
@@ -24,6 +25,8 @@ interface ReconcilerDependencies {
   readonly discardPrepared: (run: number, environment: string) => Promise<void>
   /** Says in the channels of its environment that a lock has ended; a message that Slack does not take is lost. */
   readonly tellLockEnded: (lock: Lock) => Promise<void>
+  /** How many places this process has; others are taken to have as many. */
+  readonly places: Places
   readonly log: Logger
 }
 
@@ -40,14 +43,17 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
     if (wanted.epoch > 0) log.info({ ...wanted }, 'taking up a phase again')
     await deps.enqueue(wanted)
   }
+  await noteWaiting(deps)
   for (const run of await sweeps.expired())
     await unlessSettled(runs.apply(run, { type: 'expired' }, who, { line: 'nobody approved in time' }), log)
   for (const { run, phase } of await sweeps.idleCancellations())
     await unlessSettled(runs.apply(run, { type: 'stopped', phase }, who), log)
-  for (const [name, environment] of Object.entries(deps.config.environments)) {
-    const { policy } = environment
-    await sweeps.rollbackButtonsPast(policy.rollbackButtonHours, name)
-    for (const run of await sweeps.halfWaited(policy.approvalExpiryMinutes, name)) await remind(deps, run, environment)
+  const { environments } = deps.config
+  await sweeps.rollbackButtonsPast(ofEach(environments, ({ policy }) => policy.rollbackButtonHours))
+  const waits = ofEach(environments, ({ policy }) => policy.approvalExpiryMinutes)
+  for (const { run, environment } of await sweeps.halfWaited(waits)) {
+    const settings = environments[environment]
+    if (settings !== undefined) await remind(deps, run, settings)
   }
   for (const lock of await deps.locks.clearEnded()) await deps.tellLockEnded(lock)
   await deps.beginWantedRollbacks()
@@ -59,6 +65,26 @@ export async function reconcile(deps: ReconcilerDependencies): Promise<void> {
     } catch (error) {
       log.warn({ err: error, run }, 'dropping what an abandoned restore prepared')
     }
+  }
+}
+
+function ofEach(
+  environments: PurserConfig['environments'],
+  what: (environment: EnvironmentConfig) => number,
+): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(environments).map(([name, environment]) => [name, what(environment)]))
+}
+
+/** The time after which a board says that its phase waits: a free worker takes a job at once. */
+const patienceMs = 4_000
+
+/** Notes what the phases wait for that nobody has taken. */
+async function noteWaiting({ sweeps, places }: ReconcilerDependencies): Promise<void> {
+  const { waiting, running } = await sweeps.waitingPhases(patienceMs, staleMs)
+  const busy = atWork(running)
+  for (const phase of waiting) {
+    const now = waitsFor(phase, busy, places)
+    if (now !== phase.waitsFor) await sweeps.noteWaiting(phase, now)
   }
 }
 

@@ -64,7 +64,7 @@ export function rollbackDialogRefusalWords(run: number, refusal: RollbackDialogR
         next: another,
       }
     case 'schema_too_new':
-      return schemaTooNewWords(run, refusal.schema)
+      return schemaTooNewWords(refusal.schema)
     case 'revisions_unseen':
       return {
         why: `Couldn't check the revisions in the cluster: ${refusal.why}.`,
@@ -74,9 +74,9 @@ export function rollbackDialogRefusalWords(run: number, refusal: RollbackDialogR
 }
 
 /** Says that the version which a rollback would bring back cannot run on the schema that stays. */
-export function schemaTooNewWords(run: number, schema: SchemaRefusal): RefusalWords {
+export function schemaTooNewWords(schema: SchemaRefusal): RefusalWords {
   const { text, next } = schemaRefusalWords(schema)
-  const after = schema.backupOfRun === undefined ? '' : `, then \`/billing rollback #${run}\``
+  const after = schema.backupOfRun === undefined ? '' : ', with the version that ran then'
   return { why: sentence(text), next: `${next}${after}` }
 }
 

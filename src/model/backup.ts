@@ -1,16 +1,27 @@
 /** A proven backup, as recorded with the run that made it. */
 export interface BackupRecord {
+  /** Says that a command of the team's own made it; absent for dumps. */
+  readonly by?: 'command'
+  /** How `verify` of that command proved it, in the command's words. */
+  readonly proof?: string
+  /** The name of a dump, or the id that the command gave. */
   readonly file: string
   readonly database: string
   readonly bytes: number
+  /** The checksum of a dump; of a command's backup one over its id, times and size, which is for comparing only. */
   readonly sha256: string
+  /** How many tables a dump holds; 0 for a command's, of which nobody knows. */
   readonly tables: number
   readonly finishedAt: string
   /** How long its test restore took, in milliseconds; absent when it was not tried out. */
   readonly restoreMs?: number
+  /** What its test restore left out, in words that follow "without": "owners and grants"; absent when it left out nothing. */
+  readonly restoredWithout?: string
   /** The reason why it was not tried out. */
   readonly untried?: string
-  /** What it holds, by `schema.table`. */
+  /** The migrations in the ledger when it was made; missing in records of earlier versions, and where that is not certain. */
+  readonly migrations?: readonly { readonly version: string; readonly name: string }[]
+  /** What it holds, by `schema.table`; absent when nobody counted. */
   readonly rows?: readonly { readonly table: string; readonly rows: number }[]
 }
 

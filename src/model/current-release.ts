@@ -1,4 +1,4 @@
-import { isDeployPlan, type Run } from './run.ts'
+import { isDeployPlan, isRestorePlan, type Run } from './run.ts'
 
 /** What an environment runs, as far as the runs tell. */
 export interface Release {
@@ -10,11 +10,24 @@ export interface Release {
   readonly unfinished: Run | undefined
 }
 
-/** Tells the release from the deploys of one environment, given newest first. Pure. */
+/** The kinds of runs that change which release an environment runs. */
+export const releasingKinds = ['deploy', 'restore'] as const
+
+/**
+ * Tells the release from the deploys and restores of one environment, given newest first. A restore may have brought back the
+ * release that fits its backup. Pure.
+ */
 export function releasedIn(deploys: readonly Run[]): Release {
   let unfinished: Run | undefined
   let before: string | undefined
   for (const run of deploys) {
+    if (run.kind === 'restore') {
+      const back = broughtBack(run)
+      if (back === undefined) continue
+      if (back.done) return { version: back.version, by: run, unfinished }
+      unfinished ??= run
+      continue
+    }
     if (run.kind !== 'deploy' || run.dryRun) continue
     if (run.rolledBackBy !== undefined && !run.hasEffects) {
       if (isDeployPlan(run.plan)) before = run.plan.current.version
@@ -24,4 +37,11 @@ export function releasedIn(deploys: readonly Run[]): Release {
     if (run.hasEffects) unfinished ??= run
   }
   return { version: before, by: undefined, unfinished }
+}
+
+/** Which release a restore has brought back, or was bringing back; undefined when none, or when it was rolled back. */
+function broughtBack({ plan, hasEffects, phases }: Run) {
+  if (!isRestorePlan(plan) || plan.release?.after !== 'former' || !hasEffects) return undefined
+  const done = phases.some(({ name, status }) => name === 'swap' && status === 'succeeded')
+  return { version: plan.release.earlier.version, done }
 }

@@ -86,6 +86,25 @@ export interface SeenEndpoint {
   readonly events: readonly string[]
 }
 
+/** What a plan tells of the backup that preflight will make, where a command of the team's own makes it. */
+export interface PlannedBackup {
+  /** The command, as purser.yaml has it. */
+  readonly program: string
+  readonly maxAgeMinutes: number
+  /** The newest that it made before; `none yet`, or why it could not be looked at. */
+  readonly last:
+    | {
+        readonly file: string
+        readonly run: number
+        readonly finishedAt: string
+        readonly bytes: number
+        /** How it was proven; null when it was not. */
+        readonly proof: string | null
+      }
+    | { readonly none: 'yet' | 'gone' }
+    | { readonly unknown: string }
+}
+
 /** What a deploy *will* do, computed read-only. Its hash is what people approve. */
 export interface DeployPlan {
   readonly kind: 'deploy'
@@ -94,6 +113,8 @@ export interface DeployPlan {
   readonly commit: { readonly sha: string; readonly subject: string }
   /** What is new in it. Missing in plans of earlier versions. */
   readonly changes?: PlannedChanges
+  /** Missing where backups are dumps, and in plans of earlier versions. */
+  readonly backup?: PlannedBackup
   readonly image: PlannedImage
   readonly current: CurrentRelease
   readonly migrations: readonly PlannedMigration[]
@@ -121,10 +142,14 @@ export interface DeployPlan {
     readonly endsOverlap?: true
     /** What stands in the Secret's value and belongs to no secret; this deploy writes the value without it. */
     readonly tidies?: readonly string[]
+    /** The fingerprint with which the endpoint is marked anew: its secret was rolled at Stripe, and deliveries arrive with this one. */
+    readonly rolled?: string
     /** Endpoints that are disabled once the new one serves. */
     readonly retires?: readonly string[]
     /** Endpoints that are deleted and keys of the Secret that are removed, because nothing can need them any more. */
     readonly removes?: readonly string[]
+    /** What else whoever approves should know of account and endpoint, a sentence without its end each. It asks for nothing. */
+    readonly notes?: readonly string[]
   }
   readonly cronJobs: readonly PlannedCronJob[]
   /** What a rollback would do, in its order. */
@@ -132,6 +157,8 @@ export interface DeployPlan {
   readonly risks: readonly string[]
   /** Why the version that runs now cannot run any more once this deploy is done; missing when a rollback stays possible. */
   readonly closesRollback?: string
+  /** Whether some statements of that version may fail then, although a rollback stays possible; its risk says which. */
+  readonly rollbackMayFail?: true
   /** Missing in plans of earlier versions, which did not read everything, and when the linter or the grammar could not read a file. */
   readonly read?: SqlRead
   readonly estimateMinutes: number

@@ -29,14 +29,25 @@ function codeOf({ reason }: TransitionRefusal): TransitionCode {
   return reason === 'already_approved' ? 'already_decided' : 'wrong_status'
 }
 
+/** Another process took a kept request over while this one was slow, and has carried it out. Nothing changed here. */
+export class RequestTaken extends PurserError {
+  readonly code = 'request_taken'
+
+  constructor() {
+    super('another process of Purser has carried this out', { hint: 'Look at `/billing status`.' })
+  }
+}
+
 /** Another mutating run executes in this environment. */
 export class EnvironmentBusy extends PurserError {
   readonly code = 'environment_busy'
   readonly holder: number | undefined
 
-  constructor(environment: string, holder: number | undefined) {
+  /** `shared` is the other environment that the holder changes, where it is another one. */
+  constructor(environment: string, holder: number | undefined, shared?: string) {
     const who = holder === undefined ? 'another run' : `run #${holder}`
-    super(`${who} is already changing ${environment}`, {
+    const where = shared === undefined ? environment : `${shared}, which shares something with ${environment}`
+    super(`${who} is already changing ${where}`, {
       hint: `Wait for it, or cancel it: \`/billing cancel${holder === undefined ? '' : ` #${holder}`}\``,
     })
     this.holder = holder

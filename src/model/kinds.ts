@@ -33,8 +33,8 @@ const runKinds = {
     undoable: true,
     phases: [
       planPhase,
-      { name: 'prepare', title: 'Restore into a new database', minutes: 5, changes: false },
-      { name: 'swap', title: 'Put the backup in place', minutes: 10, changes: true },
+      { name: 'prepare', title: 'Restore into a new database', minutes: 5, changes: false, heavy: true },
+      { name: 'swap', title: 'Put the backup in place', minutes: 10, changes: true, heavy: true },
       // Events since the backup are sent again, which takes longer than looking.
       { name: 'check', title: 'Check the restored service', minutes: 10, changes: false },
     ],
@@ -53,6 +53,8 @@ const runKinds = {
 } as const satisfies Readonly<Record<string, KindSpec>>
 
 export type RunKind = keyof typeof runKinds
+
+export const allKinds = Object.keys(runKinds) as RunKind[]
 export type PhaseOf<K extends RunKind> = (typeof runKinds)[K]['phases'][number]['name']
 export type PhaseName = PhaseOf<RunKind>
 
@@ -72,11 +74,14 @@ export function phaseSpec(kind: RunKind, name: PhaseName): NamedPhase | undefine
 }
 
 /** The kinds whose changes a rollback puts back. */
-export const undoableKinds = (Object.keys(runKinds) as RunKind[]).filter((kind) => runKinds[kind].undoable)
+export const undoableKinds = allKinds.filter((kind) => runKinds[kind].undoable)
 
 export function isUndoable({ kind }: { readonly kind: RunKind }): boolean {
   return runKinds[kind].undoable
 }
+
+/** The kinds that only look. */
+export const readOnlyKinds = allKinds.filter((kind) => runKinds[kind].readOnly)
 
 /** Tells the runs that only look. */
 export function isReadOnly({ kind }: { readonly kind: RunKind }): boolean {

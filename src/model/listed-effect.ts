@@ -13,6 +13,7 @@ export function isListed(plan: Run['plan'], { kind, target }: PlannedEffect): bo
     case 'deploy':
       return plan.effects?.some((one) => one.kind === kind && one.target === target) === true
     case 'restore':
+      if (plan.effects !== undefined) return plan.effects.some((one) => one.kind === kind && one.target === target)
       if (kind === 'database') return target === plan.database.live
       if (kind === 'replicas') return target === plan.deployment.name
       // What Stripe has sent since the backup is sent to the service again.
@@ -22,6 +23,7 @@ export function isListed(plan: Run['plan'], { kind, target }: PlannedEffect): bo
     case 'undo':
       return (kind === 'replicas' || kind === 'schedule') && plan.steps.some((step) => step.kind === 'database')
     case 'diagnose':
+    case 'restore-request':
     case undefined:
       return false
   }

@@ -7,6 +7,10 @@ export interface PhaseSpec {
   readonly minutes: number
   /** Whether beginning it may change something outside that a rollback does not put back by itself. */
   readonly changes: boolean
+  /** Whether it keeps the machine busy: tests, dumps, restores. Few of them run at once. */
+  readonly heavy?: true
+  /** Whether it mostly waits for the next sample, and so costs no place. */
+  readonly watches?: true
 }
 
 /**
@@ -14,13 +18,13 @@ export interface PhaseSpec {
  * the schema of purser.yaml's `service.phases`, titles, budgets and the order of execution are all read off this table.
  */
 export const deployPhases = [
-  { name: 'preflight', title: 'Pre-flight checks and backup', minutes: 5, changes: false },
+  { name: 'preflight', title: 'Pre-flight checks and backup', minutes: 5, changes: false, heavy: true },
   { name: 'migrate', title: 'Apply database migrations', minutes: 5, changes: true },
   { name: 'rollout', title: 'Deploy application code', minutes: 10, changes: true },
   { name: 'stripe', title: 'Configure Stripe webhook', minutes: 5, changes: true },
   { name: 'cronjobs', title: 'Deploy cron jobs', minutes: 5, changes: true },
-  { name: 'e2e', title: 'Run end-to-end tests', minutes: 10, changes: true },
-  { name: 'monitor', title: 'Monitor', minutes: 30, changes: true },
+  { name: 'e2e', title: 'Run end-to-end tests', minutes: 10, changes: true, heavy: true },
+  { name: 'monitor', title: 'Monitor', minutes: 30, changes: true, watches: true },
 ] as const satisfies readonly PhaseSpec[]
 
 export type DeployPhase = (typeof deployPhases)[number]['name']

@@ -1,5 +1,7 @@
 import type { Configuration } from './configuration.ts'
+import type { PlannedEffect } from './deploy-plan.ts'
 import type { Identities } from './identities.ts'
+import type { RestoredRelease } from './restored-release.ts'
 
 /** What a restore *will* do and cost, computed read-only. Its hash is what people approve. */
 export interface RestorePlan {
@@ -16,6 +18,10 @@ export interface RestorePlan {
     readonly startedAt?: string
     /** The duration of its test restore; undefined when it was never tried out. */
     readonly restoreMs: number | undefined
+    /** Says that a command of the team's own made it and brings it back. */
+    readonly by?: 'command'
+    /** How that command proved it; null when it did not. */
+    readonly proof?: string | null
   }
   readonly database: {
     readonly live: string
@@ -42,6 +48,10 @@ export interface RestorePlan {
   readonly deployment: { readonly name: string; readonly replicas: number }
   readonly cronJobs: readonly string[]
   readonly migrationsLost: readonly string[]
+  /** Which release runs afterwards; missing in plans of earlier versions, which are made again. */
+  readonly release?: RestoredRelease
+  /** Every change that the restore may make; missing in plans of earlier versions. */
+  readonly effects?: readonly PlannedEffect[]
   readonly risks: readonly string[]
   /** The settings of purser.yaml under which it was made; missing in plans of earlier versions. */
   readonly configuration?: Configuration

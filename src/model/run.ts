@@ -1,7 +1,9 @@
+import type { RefusedProbe } from './refused-probe.ts'
 import type { DiagnosePlan, Diagnosis, FixPlan } from './diagnosis.ts'
 import type { DeployPlan } from './deploy-plan.ts'
 import type { PhaseName, RunKind } from './kinds.ts'
 import type { RestorePlan } from './restore-plan.ts'
+import type { RestoreRequest } from './restored-release.ts'
 import type { Serving } from './serving.ts'
 import type { UndoPlan } from './undo-plan.ts'
 
@@ -54,6 +56,8 @@ export interface PhaseState {
   readonly failure: Failure | undefined
   readonly startedAt: Date | undefined
   readonly finishedAt: Date | undefined
+  /** What a queued phase waits for that nobody has taken within a few seconds. */
+  readonly waits?: { readonly for: 'place' | 'worker'; readonly since: Date }
 }
 
 export interface Approval {
@@ -89,7 +93,7 @@ export interface Run {
   readonly requestedBy: string
   readonly channel: string
   readonly reason: string | undefined
-  readonly plan: DeployPlan | UndoPlan | RestorePlan | DiagnosePlan | FixPlan | undefined
+  readonly plan: DeployPlan | UndoPlan | RestorePlan | RestoreRequest | DiagnosePlan | FixPlan | undefined
   readonly planHash: string | undefined
   readonly approvalsNeeded: number
   readonly approvals: readonly Approval[]
@@ -112,6 +116,8 @@ export interface Run {
   readonly expiresAt: Date | undefined
   readonly startedAt: Date | undefined
   readonly finishedAt: Date | undefined
+  /** When its samples, log groups, steps and posts were removed, by the policy `retention`. */
+  readonly detailsRemovedAt?: Date
 }
 
 /**
@@ -139,6 +145,8 @@ export interface Check {
   readonly number?: number
   /** The same check in the last verification of the environment. */
   readonly former?: Pick<Check, 'verdict' | 'value' | 'number'> & { readonly at: string }
+  /** The test events that this check has posted and that the service refused, as it must. */
+  readonly refused?: RefusedProbe
 }
 
 /** What `/billing verify` and the end of a deploy come to: the same checks, the same words. */

@@ -3,7 +3,10 @@ export interface SchemaChange {
   /** The digits that begin its file name. */
   readonly migration: string
   readonly name: string
+  /** What is gone: a statement that names it fails. */
   readonly takes: readonly { readonly object: string; readonly what: string }[]
+  /** What makes some statements fail and others not; missing in what earlier versions of Purser recorded. */
+  readonly may?: readonly { readonly object: string; readonly what: string }[]
   readonly makes: readonly string[]
   /** The oldest release that runs with it, when somebody declared one. */
   readonly needs?: string
@@ -34,14 +37,22 @@ interface Incompatibility {
    * The time at which the first of them was applied: a backup from before leads back. Empty when it is not applied yet.
    */
   readonly since: string
+  /** Why it may fail all the same, one line for each migration: a risk, which stands in nobody's way. */
+  readonly doubts: readonly string[]
   /** The applied files that the release does not have and about which nothing is known. */
   readonly unknown: readonly string[]
+}
+
+interface Loss {
+  readonly name: string
+  readonly at: string
+  readonly what: string
 }
 
 /**
  * Tells why a release cannot run on a schema: a migration that its repository does not have took away something that it
  * may rely on. What such migrations made themselves it never knew; a name that is there again at the end is in nobody's
- * way. Pure.
+ * way. What makes only some statements fail is a doubt. Pure.
  */
 export function incompatibility(
   release: Pick<KnownRelease, 'version' | 'migrations'>,
@@ -52,31 +63,62 @@ export function incompatibility(
     .filter(({ version }) => !own.has(BigInt(version)))
     .toSorted((a, b) => (BigInt(a.version) < BigInt(b.version) ? -1 : 1))
   const known = new Map(changes.map((change) => [BigInt(change.migration), change]))
-  const made = new Set<string>()
-  const unmade = new Set<string>()
-  const inTheWay: { readonly name: string; readonly at: string; readonly what: string; readonly object: string }[] = []
+  const losses = new Losses()
   for (const { version, name, appliedAt } of foreign) {
     const change = known.get(BigInt(version))
     if (change === undefined) continue
     const late = change.needs === undefined ? undefined : isOlder(release.version, change.needs)
-    if (late === true)
-      inTheWay.push({ name, at: appliedAt, what: `needs ${change.needs} or newer`, object: `needs ${name}` })
-    if (late === undefined)
-      for (const { object, what } of change.takes) {
-        if (isAmong(made, object)) unmade.add(object.replace(/^column /, 'empty '))
-        else inTheWay.push({ name, at: appliedAt, what, object })
-      }
-    for (const object of change.makes) made.add(object)
+    losses.apply(change, { name, at: appliedAt }, late)
   }
-  const unresolved = inTheWay.filter(({ object }) => !made.has(object) && !unmade.has(object))
-  const files = [...new Set(unresolved.map(({ name }) => name))]
+  const certain = [...losses.certain.values()]
   return {
-    reasons: files.map(
-      (file) => `${file} ${list(unresolved.filter((one) => one.name === file).map((one) => one.what))}`,
-    ),
-    since: unresolved[0]?.at ?? '',
+    reasons: byFile(certain),
+    since: certain[0]?.at ?? '',
+    doubts: byFile([...losses.possible.values()]),
     unknown: foreign.filter(({ version }) => !known.has(BigInt(version))).map(({ name }) => name),
   }
+}
+
+/** What a release has lost after some migrations that it does not know, taken one after the other. */
+class Losses {
+  readonly certain = new Map<string, Loss>()
+  readonly possible = new Map<string, Loss>()
+  /** What these migrations made, so the release never knew it. */
+  readonly #made = new Set<string>()
+
+  /** `late`: whether somebody declared that a newer release is needed; undefined when nobody did, or nobody can compare. */
+  apply({ takes, may = [], makes, needs }: SchemaChange, at: Omit<Loss, 'what'>, late: boolean | undefined): void {
+    if (late === true) this.certain.set(`needs ${at.name}`, { ...at, what: `needs ${needs} or newer` })
+    for (const { object, what } of takes) {
+      if (this.#isNew(object)) this.#unmake(object)
+      else if (late === undefined) this.certain.set(object, { ...at, what })
+    }
+    for (const { object, what } of late === undefined ? may : []) {
+      if (this.#isNew(object)) continue
+      // An insert cannot name a column that its release does not know.
+      const certain = object.startsWith('empty ') && this.#made.has(object.replace(/^empty /, 'column '))
+      if (certain) this.certain.set(object, { ...at, what })
+      else this.possible.set(`${object} ${what}`, { ...at, what })
+    }
+    for (const object of makes) if (!this.certain.delete(object)) this.#made.add(object)
+  }
+
+  /** Tells whether the object is new: a column of a new table is new itself, whoever named it. */
+  #isNew(object: string): boolean {
+    const table = /^(?:column|empty|null column|policy) (.+)\.(?:[^."]+|"(?:[^"\\]|\\.)*")$/.exec(object)?.[1]
+    return this.#made.has(object) || (table !== undefined && this.#made.has(`table ${table}`))
+  }
+
+  #unmake(object: string): void {
+    this.#made.delete(object)
+    this.certain.delete(object.replace(/^column /, 'empty '))
+  }
+}
+
+function byFile(all: readonly Loss[]): readonly string[] {
+  const files = [...new Set(all.map(({ name }) => name))]
+  const ofFile = (file: string) => [...new Set(all.filter(({ name }) => name === file).map(({ what }) => what))]
+  return files.map((file) => `${file} ${list(ofFile(file))}`)
 }
 
 /**
@@ -91,12 +133,6 @@ export function withDeclared(
     const needs = declared.find(({ file }) => file === change.name)?.version
     return needs === undefined ? change : { ...change, needs }
   })
-}
-
-/** Tells whether the object is new: a column of a new table is new itself, whoever named it. */
-function isAmong(made: ReadonlySet<string>, object: string): boolean {
-  const table = /^(?:column|empty) (.+)\.[^.]+$/.exec(object)?.[1]
-  return made.has(object) || (table !== undefined && made.has(`table ${table}`))
 }
 
 /** Finds the known release nearest above the wanted one that can run on the schema. */
@@ -149,7 +185,7 @@ export interface SchemaRefusal {
 /** Finds the ways out of the refusal. `except` is the version that is being taken back, which is no way out. Pure. */
 export function schemaRefusal(
   wanted: { readonly version: string; readonly environment: string; readonly except?: string },
-  { reasons, since }: Incompatibility,
+  { reasons, since }: Omit<Incompatibility, 'doubts'>,
   schema: SchemaNow,
   releases: readonly KnownRelease[],
   backups: readonly { readonly run: number; readonly finishedAt: string }[],

@@ -28,6 +28,12 @@ export function schemaRefusalWords(refusal: SchemaRefusal): { readonly text: str
   }
 }
 
+/** Words why a version may fail on the schema although nothing is known to keep it from running; undefined without a doubt. */
+export function schemaDoubtWords(version: string | undefined, doubts: readonly string[]): string | undefined {
+  if (doubts.length === 0) return undefined
+  return `${version ?? 'The version that runs now'} may fail on the new schema: ${doubts.join(', ')}.`
+}
+
 function waysOut({ nearest, backupOfRun }: SchemaRefusal): string {
   const forward = nearest === undefined ? undefined : `deploy ${nearest}: \`/billing deploy ${nearest}\``
   const back =

@@ -65,7 +65,8 @@ export function planUndo(run: number, effects: readonly Effect[], options: UndoO
     steps.push({ step: { effect: id, covers, kind, target, line: undoLine(oldest, options) }, place: placeOf(oldest) })
   }
   const stays = allEffectKinds.flatMap((kind) => staysOf(kind, open, options))
-  return { kind: 'undo', run, steps: aroundPods(steps).map(({ step }) => step), stays: [...new Set(stays)] }
+  const ordered = databaseFirst(aroundPods(steps).map(({ step }) => step))
+  return { kind: 'undo', run, steps: ordered, stays: [...new Set(stays)] }
 }
 
 /** Tells whether neither a rollback nor the run itself has put it back. */
@@ -92,6 +93,19 @@ function aroundPods(steps: readonly PlacedStep[]): readonly PlacedStep[] {
     ...at(from, 'other pods'),
     ...at(steps, 'after pods'),
   ]
+}
+
+/**
+ * Puts the database of a restore first: the service is stopped for it, and what else the restore has changed is put back
+ * in the same downtime.
+ */
+function databaseFirst(steps: readonly UndoStep[]): readonly UndoStep[] {
+  return [...steps.filter(({ kind }) => kind === 'database'), ...steps.filter(({ kind }) => kind !== 'database')]
+}
+
+/** Tells the rollback of a restore: with the database comes the schema on which the version that comes back ran. */
+export function putsDatabaseBack({ steps }: Pick<UndoPlan, 'steps'>): boolean {
+  return steps.some(({ kind }) => kind === 'database')
 }
 
 /** Binds the plan to what whoever confirms it has seen. Pure. */

@@ -2,13 +2,14 @@ import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import type { ServiceConfig } from '../config/service-schema.ts'
 import type { BackupRecord, KeptBackup } from '../model/backup.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
-import type { AfterOf, BeforeOf, Effect, EffectKind, EffectRecord } from '../model/effects/effects.ts'
+import type { AfterOf, BeforeOf, Effect, EffectKind, EffectOf, EffectRecord } from '../model/effects/effects.ts'
 import type { EarlierDeploy } from '../model/environment-order.ts'
 import type { Json } from '../model/json.ts'
 import type { Breach, LogGroup, MetricSample, Run, RunWatch, Verification } from '../model/run.ts'
 import type { DeployPlan } from '../model/deploy-plan.ts'
 import type { KnownRelease, SchemaChange } from '../model/schema-compatibility.ts'
 import type { ThreadPost } from '../model/post.ts'
+import type { RefusedProbe } from '../model/refused-probe.ts'
 import type { BaselineSample, LogCounts, LogPod } from '../model/watch.ts'
 import type { World } from './world.ts'
 
@@ -28,6 +29,11 @@ export interface Change<K extends EffectKind, A extends AfterOf<K> = AfterOf<K>>
   readonly before: (signal: AbortSignal) => Promise<BeforeOf<K>>
   /** Makes the change. It looks before it acts, as it may run again after a crash. */
   readonly act: (before: BeforeOf<K>, signal: AbortSignal) => Promise<A>
+}
+
+/** What is handed to whatever only looks: a phase, and `npm run doctor`, which has no run. */
+export interface LookContext extends Pick<PhaseContext, 'service' | 'environment' | 'world' | 'signal'> {
+  readonly run: Pick<Run, 'environment'>
 }
 
 /** What a phase is handed. Phases are plain functions of it; they know no queue, no Slack and no clock. */
@@ -66,6 +72,10 @@ export interface PhaseRecords {
   backupsRemoved(files: readonly string[]): Promise<void>
   /** Reads the last verification of this environment, by whichever run. */
   formerVerification(): Promise<Verification | undefined>
+  /** Reads which test events the service had to refuse since then, in any run of this environment, the newest first. */
+  refusedProbes(since: Date): Promise<readonly RefusedProbe[]>
+  /** Tells whether a run of this environment has seen since then that the service takes what it must refuse. */
+  sawUnchecked(since: Date): Promise<boolean>
   /** Reads the releases that were seen to run in this environment, the one last seen first. */
   knownReleases(): Promise<readonly KnownRelease[]>
   recordRelease(release: KnownRelease): Promise<void>
@@ -79,6 +89,14 @@ export interface PhaseRecords {
   readonly watch: WatchRecords
   /** Reads the effects of a run: of this one, or of the one that a rollback undoes. */
   effectsOf(run: number): Promise<readonly Effect[]>
+  /** Reads the effects of this environment's runs from this one on, the oldest first. */
+  effectsSince(run: number): Promise<readonly Effect[]>
+  /** Reads what runs of this environment did to endpoints or put back since then, this run too, the oldest first. */
+  endpointEffects(since: Date): Promise<readonly EffectOf<'stripe-endpoint'>[]>
+  /** Reads the plan of another run of this environment; undefined when it has none, or is none. */
+  planOf(run: number): Promise<Run['plan']>
+  /** Reads what a step of this run came to when it was first finished, in whichever phase and attempt. */
+  firstResultOf(step: string): Promise<Json | undefined>
   undone(effect: number): Promise<void>
   /**
    * Returns the number up to which runs of this environment can no longer be rolled back: a later deploy has succeeded,
@@ -91,11 +109,13 @@ export interface PhaseRecords {
 
 /** What the phase that monitors writes and reads. */
 interface WatchRecords {
+  /** Asks the state database for its time. */
+  time(): Promise<Date>
   /** Stores the beginning of a watch. It is safe to repeat: the first beginning of this attempt stays. */
   begin(began: Date, ends: Date): Promise<void>
   /**
    * Stores the first breach of a watch, together with the post that tells it and with the policy's decision to roll
-   * back where it makes one. Later breaches are not stored.
+   * back where it makes one. Of a later breach only that decision is stored and told, and only while nobody has decided.
    */
   breach(breach: Breach, post: ThreadPost, rollBackBecause: string | undefined): Promise<void>
   /** Reads the watch as it is now, with what people decided meanwhile. */

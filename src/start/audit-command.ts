@@ -57,7 +57,7 @@ async function verify(
   const mask = maskOf()
   const pool = statePool(settings.stateDatabaseUrl.reveal(), () => undefined)
   try {
-    const db = new StateDatabase(pool, (value) => value, settings.auditKeys.map(auditKey))
+    const db = new StateDatabase(pool, (value) => value, settings.auditKeys.map(auditKey), settings.stateDatabaseSchema)
     const report = await verifyAudit(db, scope, anchors)
     for (const line of reportLines(report)) print(mask(line))
     if (report.breaks.length > 0) return 1

@@ -2,15 +2,25 @@ import type { Settings } from '../config/environment/environment.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import { knownSecrets } from '../outside-text/known-secrets.ts'
 import { weaknessesOf } from '../outside-text/weak-secrets.ts'
-import type { Sensitive } from '../sensitive.ts'
+import { Sensitive } from '../sensitive.ts'
 
 /** Makes the secrets of the environment known to every mask, and tells those that cannot be masked well. */
 export function learnSecrets(settings: Settings, config: PurserConfig): readonly string[] {
   const words = wordsOf(config)
   knownSecrets.exceptWords(words)
-  knownSecrets.learn(...settings.everySecret)
+  knownSecrets.learn(...settings.everySecret, ...passwordsOf(config))
   return named(settings).flatMap(([name, secret]) =>
     weaknessesOf(secret.reveal(), words).map((weakness) => `the secret of ${name} ${weakness}`),
+  )
+}
+
+/** Stripe takes a webhook URL with a name and a password in it. */
+function passwordsOf({ environments }: PurserConfig): readonly Sensitive[] {
+  return Object.values(environments).flatMap(({ webhookUrl, probeUrl }) =>
+    [webhookUrl, probeUrl].flatMap((url) => {
+      const password = url === undefined ? '' : new URL(url).password
+      return password === '' ? [] : [new Sensitive(password), new Sensitive(decodeURIComponent(password))]
+    }),
   )
 }
 
@@ -34,11 +44,12 @@ export function wordsOf(value: unknown): readonly string[] {
 }
 
 function named(settings: Settings): readonly (readonly [name: string, secret: Sensitive])[] {
-  const { stateDatabaseUrl, redisUrl, auditKeys, slack, storageCredentials, secrets } = settings
+  const { stateDatabaseUrl, redis, auditKeys, slack, storageCredentials, secrets } = settings
   const { receiving } = slack
   const all: (readonly [string, Sensitive | undefined])[] = [
     ['STATE_DATABASE_URL', stateDatabaseUrl],
-    ['REDIS_URL', redisUrl],
+    ['REDIS_URL', redis?.url],
+    ['REDIS_SENTINEL_PASSWORD', redis?.sentinelPassword],
     ['SLACK_BOT_TOKEN', slack.botToken],
     ['SLACK_APP_TOKEN', receiving?.mode === 'socket' ? receiving.appToken : undefined],
     ['SLACK_SIGNING_SECRET', receiving?.mode === 'http' ? receiving.signingSecret : undefined],

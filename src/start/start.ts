@@ -1,13 +1,14 @@
-import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { openRepository } from '../adapters/git/repository.ts'
 import { openChat } from '../adapters/slack/client.ts'
 import { openDirectory } from '../adapters/slack/directory.ts'
 import { openSlackApp } from '../adapters/slack/app.ts'
 import { homeFacts, homeOf } from '../commands/home.ts'
+import { answerInterrupted } from '../commands/interrupted.ts'
 import { connect } from '../commands/slack-app.ts'
-import { secretOf, type Settings } from '../config/environment/environment.ts'
+import type { Settings } from '../config/environment/environment.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
+import { overlapsOf, sharingWith } from '../config/environment/overlaps.ts'
 import { placeOf, sharedUses } from '../config/environment/shared-variables.ts'
 import { HomePublisher } from '../jobs/home-publisher.ts'
 import { JobSystem } from '../jobs/job-system.ts'
@@ -26,16 +27,24 @@ import { migrateStateDatabase } from '../store/schema.ts'
 import { StateDatabase, statePool } from '../store/database.ts'
 import { checkAudit } from './audit.ts'
 import { commandContext } from './command-context.ts'
+import type { Ending } from './ending.ts'
+import { InFlight } from './in-flight.ts'
+import { watchRequests } from './interrupted-requests.ts'
+import { queuesOwner } from './ownership.ts'
 import { refuseWritingQueries } from './queries.ts'
+import { watchEventLoop } from './event-loop.ts'
+import { serviceRepository } from './repository.ts'
 import { chooseRunner } from './runner.ts'
 import { learnSecrets, wordsOf } from './secrets.ts'
+import { logUnhandled, RunningPhases } from './unhandled.ts'
 import { startWorkers } from './workers.ts'
 import { worlds } from './worlds.ts'
 
 const slashCommand = '/billing'
+const slackCloseMs = 5_000
 
-/** Builds everything once, hands it down, and returns the function that ends it in good order. */
-export async function start(config: PurserConfig, settings: Settings, log: Logger): Promise<() => Promise<void>> {
+/** Builds everything once, hands it down, and returns how it ends in good order. */
+export async function start(config: PurserConfig, settings: Settings, log: Logger): Promise<Ending> {
   for (const use of sharedUses(config.environments))
     log.warn(
       `${use.variable} is shared: it is the ${use.owner.as} of ${use.owner.environment}, and ${placeOf(use)} names it too`,
@@ -50,10 +59,14 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
     log.warn({ err: error }, 'state database connection lost'),
   )
   const auditKeys = settings.auditKeys.map(auditKey)
-  await migrateStateDatabase(pool, auditKeys)
-  const db = new StateDatabase(pool, maskStored, auditKeys)
+  await migrateStateDatabase(pool, auditKeys, settings.stateDatabaseSchema)
+  const db = new StateDatabase(pool, maskStored, auditKeys, settings.stateDatabaseSchema)
+  const owner = await queuesOwner(db, config.service.name)
   await checkAudit(db, settings.instance, log)
-  const runs = new RunStore(db)
+  const overlaps = overlapsOf(config.environments, (name) => settings.secrets.get(name)?.reveal())
+  for (const { environments, what } of overlaps)
+    log.warn(`${environments.join(' and ')} share ${what}: while a run changes one of them, none begins in the other`)
+  const runs = new RunStore(db, (environment) => sharingWith(environment, overlaps))
   const phases = new PhaseStore(db, runs)
   const boards = new BoardStore(db)
   const access = {
@@ -62,28 +75,23 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
   }
   const chat = openChat(access)
   const queues = await openQueues({
-    redisUrl: settings.redisUrl?.reveal(),
+    redis: settings.redis,
     stateDatabaseUrl: settings.stateDatabaseUrl.reveal(),
+    owner,
     log,
   })
-  const { repositoryTokenEnv, repositoryUser } = config.service
-  const repository = openRepository({
-    url: config.service.repository,
-    ...(repositoryTokenEnv === undefined
-      ? {}
-      : { login: { user: repositoryUser, token: secretOf(settings, repositoryTokenEnv) } }),
-    mirrorDirectory: join(settings.dataDirectory, 'mirror.git'),
-    fetched: config.service.git,
-  })
+  const repository = serviceRepository(config, settings)
   const jobs = new JobSystem(queues, log)
   const publish = (run: number) => jobs.publish(run)
   const worldOf = worlds(config, settings, repository, runner)
+  const running = new RunningPhases()
+  logUnhandled(log, () => running.names())
   const executor = new PhaseExecutor({
     runs,
     phases,
     config,
     worldOf,
-    phaseOf,
+    phaseOf: running.noted(phaseOf),
     enqueue: (run, phase) => jobs.enqueue(run, phase),
     publish,
     worker: settings.instance,
@@ -94,8 +102,9 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
 
   if (settings.role !== 'bot') {
     await refuseWritingQueries(config, worldOf, log)
-    startWorkers({ config, db, runs, locks, boards, chat, worldOf, jobs, executor, mask, log })
+    startWorkers({ config, db, runs, locks, boards, chat, worldOf, jobs, executor, mask, places: settings.places, log })
   }
+  const requests = new RequestStore(db)
   const context = commandContext({
     config,
     db,
@@ -104,7 +113,7 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
     boards,
     chat,
     directory: openDirectory(access),
-    requests: new RequestStore(db),
+    requests,
     repository,
     worldOf,
     jobs: { enqueue: (run, phase) => jobs.enqueue(run, phase), publish },
@@ -117,18 +126,32 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
     publish: (user, view, signal) => chat.publishHome(user, view, signal),
     log,
   })
-  const slack = await openSlackApp(settings.slack, { port: settings.port, log }, (app) =>
-    connect(app, slashCommand, context, home),
+  const inFlight = new InFlight()
+  const slack = await openSlackApp(settings.slack, { port: settings.port, log }, (app) => {
+    app.use(({ next }) => inFlight.run(next))
+    connect(app, slashCommand, context, home)
+  })
+  const stopTakingOver = watchRequests(
+    requests,
+    (interrupted) => inFlight.run(() => answerInterrupted(interrupted, context)),
+    log,
   )
+  const stopWatching = watchEventLoop(() => jobs.ran(), log)
   log.info({ store: queues.store, role: settings.role }, 'purser is ready')
 
-  return async () => {
-    log.info('shutting down')
-    home.close()
-    await slack.close()
-    jobs.stop()
-    executor.shutDown()
-    await queues.close()
-    await pool.end()
+  return {
+    close: async () => {
+      log.info('shutting down')
+      stopWatching()
+      home.close()
+      executor.shutDown()
+      // Slack may be away, and phases need not wait for it to be handed over.
+      const quiet = slack.close().then(() => inFlight.drained())
+      await Promise.all([Promise.race([quiet, delay(slackCloseMs)]), jobs.stop()])
+      await stopTakingOver()
+      await queues.close()
+      await pool.end()
+    },
+    handOver: () => executor.handOver(),
   }
 }

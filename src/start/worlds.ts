@@ -2,14 +2,18 @@ import { healthProbe } from '../adapters/http/client.ts'
 import { openCluster } from '../adapters/kubernetes/client.ts'
 import { backupPlace } from '../adapters/object-storage/backup-storage.ts'
 import { openBackups } from '../adapters/postgres/backups/backups.ts'
+import { commandRestore, openCommandBackups } from '../adapters/postgres/backups/by-command/backups.ts'
+import type { BackupCommands } from '../adapters/postgres/backups/by-command/command.ts'
 import { openDatabase } from '../adapters/postgres/database.ts'
 import { openRestores } from '../adapters/postgres/restores/restores.ts'
 import { openRegistry } from '../adapters/registry/client.ts'
 import { dockerCredentials } from '../adapters/registry/login/credentials.ts'
 import { openMigrationLint } from '../adapters/squawk/client.ts'
-import { openStripe, webhookProbe } from '../adapters/stripe/client.ts'
+import { openStripe } from '../adapters/stripe/client.ts'
+import { webhookProbe } from '../adapters/stripe/webhook-probe.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { secretOf, type Settings } from '../config/environment/environment.ts'
+import type { EnvironmentConfig } from '../config/environment-schema.ts'
 import type { PurserConfig } from '../config/purser-yaml.ts'
 import type { World } from '../runbook/world.ts'
 
@@ -43,6 +47,18 @@ export function worlds(
       ...backupPlace(location, { ...s3, credentials: settings.storageCredentials }, settings.backupDirectory),
       toolDirectories: settings.toolDirectories,
     }
+    const dumps = openBackups({
+      url: database,
+      ...kept,
+      schemas,
+      testRestore: {
+        enabled: testRestore.enabled,
+        ...(testRestore.databaseUrlEnv === undefined || !testRestore.enabled
+          ? {}
+          : { url: secretOf(settings, testRestore.databaseUrlEnv) }),
+      },
+    })
+    const commands = backupCommands(environment, settings)
     const { allowLinkLocal } = environment
     const world: World = {
       ...shared,
@@ -59,18 +75,12 @@ export function worlds(
           ? {}
           : { readOnlyUrl: secretOf(settings, environment.readOnlyDatabaseUrlEnv) }),
       }),
-      backups: openBackups({
+      backups: commands === undefined ? dumps : openCommandBackups({ url: database, commands, dumps }),
+      restores: openRestores({
         url: database,
         ...kept,
-        schemas,
-        testRestore: {
-          enabled: testRestore.enabled,
-          ...(testRestore.databaseUrlEnv === undefined || !testRestore.enabled
-            ? {}
-            : { url: secretOf(settings, testRestore.databaseUrlEnv) }),
-        },
+        ...(commands === undefined ? {} : { byCommand: commandRestore(commands) }),
       }),
-      restores: openRestores({ url: database, ...kept }),
       stripe: openStripe({
         secretKey: secretOf(settings, environment.stripe.secretKeyEnv),
         ...(settings.stripeApiBase === undefined ? {} : { apiBase: settings.stripeApiBase }),
@@ -79,4 +89,12 @@ export function worlds(
     built.set(name, world)
     return world
   }
+}
+
+/** The team's own command, with the values of its variables; undefined where backups are dumps. */
+function backupCommands({ backups }: EnvironmentConfig, settings: Settings): BackupCommands | undefined {
+  if (backups.by !== 'command' || backups.command === undefined) return undefined
+  const { envFrom, ...commands } = backups.command
+  const env = Object.entries(envFrom).map(([name, variable]) => [name, secretOf(settings, variable)] as const)
+  return { ...commands, env: Object.fromEntries(env) }
 }

@@ -14,7 +14,7 @@ export async function auditRights(sql: Sql): Promise<AuditRights> {
     `select pg_has_role(c.relowner, 'MEMBER') as owns, pg_has_role(n.nspowner, 'MEMBER') as owns_schema,
        (select coalesce(array_agg(r order by r), '{}') from unnest(array['UPDATE', 'DELETE', 'TRUNCATE']) r
         where has_table_privilege(c.oid, r)) as changes
-     from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'purser' and c.relname = 'audit_events'`,
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass('purser.audit_events')`,
   )
   const row = rows[0]
   return { owns: row?.owns ?? true, changes: row?.changes ?? [], ownsSchema: row?.owns_schema ?? true }

@@ -18,6 +18,34 @@ export async function keptBackups(sql: Sql, environment: string): Promise<readon
   return rows.map((row) => ({ ...row.manifest, run: Number(row.run), environment: row.environment }))
 }
 
+/** What App Home tells of the backups of an environment. */
+export interface BackupSummary {
+  readonly newest: KeptBackup | undefined
+  /** How many of them there are. */
+  readonly count: number
+}
+
+/** Reads the newest backup of each of these environments, and how many each has. */
+export async function newestBackups(
+  sql: Sql,
+  environments: readonly string[],
+): Promise<ReadonlyMap<string, BackupSummary>> {
+  const { rows } = await sql.query<BackupRow & { count: string }>(
+    `select newest.run, e.name as environment, newest.manifest,
+       (select count(*) from purser.backups b where b.environment = e.name and b.removed_at is null) as count
+     from unnest($1::text[]) as e (name)
+     cross join lateral (select run, manifest from purser.backups b where b.environment = e.name and b.removed_at is null
+       order by b.manifest ->> 'finishedAt' desc, b.run desc limit 1) newest`,
+    [environments],
+  )
+  return new Map(
+    rows.map(({ run, environment, manifest, count }) => [
+      environment,
+      { newest: { ...manifest, run: Number(run), environment }, count: Number(count) },
+    ]),
+  )
+}
+
 /** Gives a phase what it writes and reads of backups. */
 export function phaseBackups({ claim, environment, read, mask, write }: Fence) {
   return {

@@ -1,4 +1,5 @@
 import type { BoardRefusal } from '../model/board-refusal.ts'
+import { UnknownRun } from '../model/errors.ts'
 import type { ThreadPost } from '../model/post.ts'
 import type { StateDatabase } from './database.ts'
 
@@ -9,6 +10,8 @@ export interface BoardState {
   /** The hash of the message as last sent; an equal message is not sent again. */
   readonly hash: string | undefined
   readonly postedAt: Date | undefined
+  /** When this was read, by the database's clock: the one that all its times are of. */
+  readonly now: Date
   /** The run's `rev` that was shown last. */
   readonly shownRev: number
   /** What Slack refused, while it has not taken the whole of it since. */
@@ -31,6 +34,7 @@ interface BoardRow {
   board_ts: string | null
   board_hash: string | null
   board_posted_at: Date | null
+  now: Date
   board_rev: string
   board_refusal: BoardRefusal | null
   is_retry_due: boolean
@@ -47,20 +51,35 @@ export class BoardStore {
   async board(run: number): Promise<BoardState> {
     const { rows } = await this.#db.query<BoardRow>(
       `select board_channel, board_ts, board_hash, board_posted_at, board_rev, board_refusal,
-         coalesce(board_retry_at <= now(), true) as is_retry_due
+         coalesce(board_retry_at <= now(), true) as is_retry_due, clock_timestamp() as now
        from purser.runs where number = $1`,
       [run],
     )
     const row = rows[0]
+    if (row === undefined) throw new UnknownRun(run)
     return {
-      channel: row?.board_channel ?? undefined,
-      ts: row?.board_ts ?? undefined,
-      hash: row?.board_hash ?? undefined,
-      postedAt: row?.board_posted_at ?? undefined,
-      shownRev: Number(row?.board_rev ?? 0),
-      refusal: row?.board_refusal ?? undefined,
-      isRetryDue: row?.is_retry_due ?? true,
+      channel: row.board_channel ?? undefined,
+      ts: row.board_ts ?? undefined,
+      hash: row.board_hash ?? undefined,
+      postedAt: row.board_posted_at ?? undefined,
+      now: row.now,
+      shownRev: Number(row.board_rev ?? 0),
+      refusal: row.board_refusal ?? undefined,
+      isRetryDue: row.is_retry_due ?? true,
     }
+  }
+
+  /** Reads where the boards of these runs stand; a run without one is left out. */
+  async places(
+    runs: readonly number[],
+  ): Promise<ReadonlyMap<number, { readonly channel: string; readonly ts: string }>> {
+    const { rows } = await this.#db.query<{ number: string; board_channel: string; board_ts: string }>(
+      `select r.* from unnest($1::bigint[]) as n (number)
+       cross join lateral (select number, board_channel, board_ts from purser.runs r
+         where r.number = n.number and board_channel is not null and board_ts is not null limit 1) r`,
+      [runs],
+    )
+    return new Map(rows.map((row) => [Number(row.number), { channel: row.board_channel, ts: row.board_ts }]))
   }
 
   async shown(

@@ -47,6 +47,14 @@ export class LockStore {
     return rows.map(lockOf)[0]
   }
 
+  /** Finds every lock that holds, by its environment. */
+  async all(): Promise<ReadonlyMap<string, Lock>> {
+    const { rows } = await this.#db.query<LockRow>(
+      `select ${columns} from purser.locks where until is null or until > now()`,
+    )
+    return new Map(rows.map((row) => [row.environment, lockOf(row)]))
+  }
+
   /** Locks the environment, unless it is locked already: the first lock stays. */
   async lock(lock: NewLock): Promise<Locking> {
     return this.#db.transaction((sql) => lockIn(sql, this.#db, lock))

@@ -1,18 +1,19 @@
 import type { Decision } from '../model/decision.ts'
 import type { PhaseDurations } from '../model/phase-durations.ts'
-import type { PhaseName } from '../model/kinds.ts'
+import { allKinds, type PhaseName } from '../model/kinds.ts'
 import type { Sql } from './database.ts'
 
 /** Returns each phase's median over the last ten runs of its kind that succeeded in the environment. */
 export async function medianDurations(sql: Sql, environment: string): Promise<PhaseDurations> {
   const { rows } = await sql.query<{ name: PhaseName; ms: number }>(
     `select p.name, percentile_cont(0.5) within group (order by extract(epoch from p.finished_at - p.started_at) * 1000) as ms
-     from (select number, row_number() over (partition by kind order by number desc) as place from purser.runs
-           where environment = $1 and status = 'succeeded' and not dry_run) r
-     join purser.phases p on p.run = r.number
-     where r.place <= 10 and p.status = 'succeeded' and p.started_at is not null and p.finished_at is not null
+     from unnest($2::text[]) as kinds (name)
+     cross join lateral (select number from purser.runs r
+       where r.environment = $1 and r.kind = kinds.name and r.status = 'succeeded' and not r.dry_run order by number desc limit 10) newest
+     join purser.phases p on p.run = newest.number
+     where p.status = 'succeeded' and p.started_at is not null and p.finished_at is not null
      group by p.name`,
-    [environment],
+    [environment, allKinds],
   )
   return Object.fromEntries(rows.map((row) => [row.name, Number(row.ms)]))
 }

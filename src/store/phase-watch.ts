@@ -5,8 +5,17 @@ import { clip } from '../outside-text/cut.ts'
 import type { Sql } from './database.ts'
 import type { Fence } from './fence.ts'
 import { insertPost } from './posts.ts'
-import { loadRun } from './rows.ts'
-import { addLogCounts, beginWatch, decideByPolicy, logGroups, logPods, recordBreach, samplesBefore } from './watches.ts'
+import {
+  addLogCounts,
+  beginWatch,
+  decideByPolicy,
+  logGroups,
+  logPods,
+  recordBreach,
+  samplesBefore,
+  databaseTime,
+  watchState,
+} from './watches.ts'
 
 const longestExample = 2_000
 /** The attempt under which is kept what the logs held before the rollout. */
@@ -27,18 +36,19 @@ export function phaseWatch({ claim, read, mask, auditKeys, write }: Fence) {
       return result
     })
   return {
+    time: () => databaseTime(read),
     begin: (began: Date, ends: Date) => shown((sql) => beginWatch(sql, key, began, ends)),
     breach: (breach: Breach, post: ThreadPost, rollBackBecause: string | undefined): Promise<void> =>
       shown(async (sql) => {
         const first = await recordBreach(sql, key, mask(breach))
-        if (!first) return
-        await insertPost(sql, claim.run, mask(post))
+        if (first) await insertPost(sql, claim.run, mask(post))
         // The decision is in the same transaction: nobody is told of a rollback that a crash here would keep from beginning.
         if (rollBackBecause === undefined) return
         const audit = { source: claim.worker, writer: { mask, auditKeys } }
-        await decideByPolicy(sql, key, mask(rollBackBecause), audit)
+        const decided = await decideByPolicy(sql, key, mask(rollBackBecause), { ...audit, first })
+        if (decided && !first) await insertPost(sql, claim.run, mask(post))
       }),
-    state: async (): Promise<RunWatch | undefined> => (await loadRun(read, claim.run)).watch,
+    state: (): Promise<RunWatch | undefined> => watchState(read, claim.run),
     addLogs: (counts: LogCounts) => shown((sql) => addLogCounts(sql, key, masked(counts))),
     addLogsBefore: (groups: LogCounts['groups']) =>
       shown((sql) => addLogCounts(sql, { run: claim.run, attempt: before }, masked({ groups, pods: [] }))),

@@ -6,6 +6,7 @@ import type { PhaseName } from '../model/kinds.ts'
 import type { ThreadPost } from '../model/post.ts'
 import type { Applied, RunStore } from './runs.ts'
 import type { Alongside } from './transitions.ts'
+import { waits } from '../model/waiting.ts'
 import { recordAudit } from './audit.ts'
 import { effectColumns, effectFacts, type StoredEffect } from './audit-records.ts'
 import { insertPost } from './posts.ts'
@@ -46,6 +47,7 @@ export class PhaseStore {
   async claim(run: number, phase: PhaseName, attempt: number, worker: string, staleMs: number): Promise<ClaimOutcome> {
     const taken = await this.#db.query<{ epoch: number }>(
       `update purser.phases p set epoch = epoch + 1, status = 'running', worker = $4, heartbeat_at = now(),
+         line = case when starts_with(p.line, '${waits}') then '' else p.line end,
          started_at = coalesce(p.started_at, now())
        from purser.runs r
        where p.run = $1 and p.name = $2 and p.attempt = $3 and r.number = p.run
@@ -89,7 +91,8 @@ export class PhaseStore {
   /** Gives the phase back unfinished, as this process ends. */
   async release(claim: Claim): Promise<void> {
     await this.#db.query(
-      `update purser.phases set status = 'queued', worker = null where ${fence} and status = 'running'`,
+      `update purser.phases set status = 'queued', worker = null, queued_at = now(), waits_for = null
+       where ${fence} and status = 'running'`,
       keyOf(claim),
     )
   }

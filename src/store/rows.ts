@@ -43,6 +43,7 @@ export interface RunRow {
   expires_at: Date | null
   started_at: Date | null
   finished_at: Date | null
+  details_removed_at: Date | null
   phases: PhaseRow[]
   approvals: ApprovalRow[]
   diagnosis: Diagnosis | null
@@ -52,7 +53,7 @@ export interface RunRow {
   watch: WatchRow | null
 }
 
-interface WatchRow {
+export interface WatchRow {
   attempt: number
   began_at: string
   ends_at: string
@@ -75,6 +76,8 @@ interface PhaseRow {
   failure: Failure | null
   started_at: string | null
   finished_at: string | null
+  queued_at: string | null
+  waits_for: 'place' | 'worker' | null
 }
 
 interface ApprovalRow {
@@ -118,7 +121,7 @@ function nothingLeft(kind: EffectKind): readonly string[] {
 }
 
 /** Selects each run as one row, with its phases, approvals and watch as JSON in it. */
-export const selectRun = `
+const selected = `
   select r.*,
     (select coalesce(jsonb_agg(to_jsonb(p) order by p.ordinal), '[]') from purser.phases p where p.run = r.number) as phases,
     (select coalesce(jsonb_agg(to_jsonb(a) order by a.at), '[]') from purser.approvals a where a.run = r.number) as approvals,
@@ -126,9 +129,22 @@ export const selectRun = `
        and b.status in ('executing', 'cancelling', 'succeeded')) as rolled_back_by,
     (select max(f.number) from purser.runs f where f.parent = r.number and f.kind = 'fix'
        and f.status in ('executing', 'cancelling', 'succeeded')) as fixed_by,
-    exists (select 1 from purser.effects e where e.run = r.number and ${canBePutBack}) as has_effects,
-    (select to_jsonb(w) from purser.watches w where w.run = r.number) as watch
-  from purser.runs r`
+    -- By a limit, for one run after the other: an exists may be read from the whole table at once.
+    coalesce((select true from purser.effects e where e.run = r.number and ${canBePutBack} limit 1), false) as has_effects,
+    (select to_jsonb(w) from purser.watches w where w.run = r.number) as watch`
+
+export const selectRun = `${selected} from purser.runs r`
+
+/** Every column of a run; of a deploy's plan only what it replaced, for the rest may be long and lists do not show it. */
+const briefly = `number, kind, service, environment, status, version, dry_run, rotate_secret, break_glass, freeze_override, reminded, parent,
+  requested_by, channel, reason, plan_hash, approvals_needed, failure, verification, diagnosis, rev, created_at, expires_at, started_at, finished_at, details_removed_at,
+  case when kind = 'deploy' then jsonb_build_object('kind', 'deploy', 'current', plan -> 'current') else plan end as plan`
+
+/** Selects the newest runs ($4) of each environment ($1) that are of these kinds ($2) and in these statuses ($3), if any are named. */
+export const selectNewestOfEach = `${selected} from unnest($1::text[]) as e (name)
+  cross join lateral (select ${briefly} from purser.runs
+    where environment = e.name and ($2::text[] is null or kind = any($2)) and ($3::text[] is null or status = any($3))
+    order by number desc limit $4) r`
 
 /** Reads a run. Raises UnknownRun. */
 export async function loadRun(sql: Sql, number: number): Promise<Run> {
@@ -171,6 +187,7 @@ export function runOf(row: RunRow): Run {
     expiresAt: row.expires_at ?? undefined,
     startedAt: row.started_at ?? undefined,
     finishedAt: row.finished_at ?? undefined,
+    ...(row.details_removed_at === null ? {} : { detailsRemovedAt: row.details_removed_at }),
   }
 }
 
@@ -178,7 +195,7 @@ export function effectOf(row: EffectRow): Effect {
   return storedEffect({ ...row, id: Number(row.id), run: Number(row.run), settledAt: row.settled_at ?? undefined })
 }
 
-function watchOf(row: WatchRow): RunWatch {
+export function watchOf(row: WatchRow): RunWatch {
   const { decision: kind, decided_by: by, decided_at: at, decision_reason: reason, decided_undo: undo } = row
   return {
     attempt: row.attempt,
@@ -204,6 +221,9 @@ function phaseOf(row: PhaseRow): PhaseState {
     failure: row.failure ?? undefined,
     startedAt: row.started_at === null ? undefined : new Date(row.started_at),
     finishedAt: row.finished_at === null ? undefined : new Date(row.finished_at),
+    ...(row.status !== 'queued' || row.waits_for === null || row.queued_at === null
+      ? {}
+      : { waits: { for: row.waits_for, since: new Date(row.queued_at) } }),
   }
 }
 

@@ -11,19 +11,28 @@ import { isReadOnly, type PhaseName, type RunKind } from '../model/kinds.ts'
 import type { Decision } from '../model/decision.ts'
 import type { PhaseDurations } from '../model/phase-durations.ts'
 import { decisionsOn, medianDurations } from './pace.ts'
-import { hashOfPlan } from '../model/deploy-plan.ts'
+import { insertPhases, insertRun, requestText, touchParent } from './new-runs.ts'
 import type { ThreadPost } from '../model/post.ts'
 import { leaveLock } from './locks.ts'
 import { insertPost } from './posts.ts'
 import { releasesIn } from './set-images.ts'
 import { clip } from '../outside-text/cut.ts'
-import { loadRun, runOf, type RunRow, selectRun } from './rows.ts'
+import { loadRun, runOf, type RunRow, selectNewestOfEach, selectRun } from './rows.ts'
 import { effectsOf } from './effects.ts'
 import { samplesOf } from './samples.ts'
 import type { Sql, StateDatabase } from './database.ts'
+import { endRequest } from './requests.ts'
+import { refuseShared } from './shared-slot.ts'
 import { type Alongside, auditText, insertDecision, lapse, storeTransition, withCount } from './transitions.ts'
 import type { UndoPlan } from '../model/undo-plan.ts'
 import { decideWatch, logGroups, takeRollback, wantedRollbacks } from './watches.ts'
+
+/** What is stored with a new run, in one transaction. */
+interface BesideNewRun {
+  readonly posts?: readonly ThreadPost[]
+  /** The kept request that asked for it. */
+  readonly request?: string | undefined
+}
 
 /**
  * A stored change, and the phase whose job must now be enqueued (the reconciler does it when this process dies first).
@@ -57,21 +66,24 @@ interface RunFilter {
  */
 export class RunStore {
   readonly #db: StateDatabase
+  readonly #sharing: (environment: string) => readonly string[]
 
-  constructor(db: StateDatabase) {
+  /** `sharing` tells the environments that touch what this one touches: one run at a time is for all of them. */
+  constructor(db: StateDatabase, sharing: (environment: string) => readonly string[] = () => []) {
     this.#db = db
+    this.#sharing = sharing
   }
 
   /** Creates a run. Raises EnvironmentBusy when it would execute at once and another run executes there. */
-  async create(input: NewRun): Promise<Applied> {
-    return this.#guardingSlot(input.environment, (sql) => this.#createIn(sql, input))
+  async create(input: NewRun, alongside: BesideNewRun = {}): Promise<Applied> {
+    return this.#guardingSlot(input.environment, (sql) => this.#createIn(sql, input, alongside))
   }
 
   /**
    * A run that only looks, unless one of its kind looks there already: then the number of that one. Whoever asks at the same
    * moment waits for the other.
    */
-  async createLook(input: NewRun): Promise<Applied | { readonly underWay: number }> {
+  async createLook(input: NewRun, alongside: BesideNewRun = {}): Promise<Applied | { readonly underWay: number }> {
     const { environment, kind } = input
     return this.#db.transaction(async (sql) => {
       await sql.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`purser:look:${environment}:${kind}`])
@@ -80,17 +92,20 @@ export class RunStore {
          and status in ('planning', 'executing', 'cancelling') order by number desc limit 1`,
         [environment, kind],
       )
-      return rows[0] === undefined ? this.#createIn(sql, input) : { underWay: Number(rows[0].number) }
+      return rows[0] === undefined ? this.#createIn(sql, input, alongside) : { underWay: Number(rows[0].number) }
     })
   }
 
-  async #createIn(sql: Sql, input: NewRun): Promise<Applied> {
+  async #createIn(sql: Sql, input: NewRun, { request, posts = [] }: BesideNewRun = {}): Promise<Applied> {
     const phases = input.phases.map((phase) => ({ name: phase.name, status: 'pending' as const, attempt: 1 }))
     const start = initialState({ kind: input.kind, approvalsNeeded: input.approvalsNeeded, phases })
     const number = await insertRun(sql, this.#db.mask(input), start.status)
     await insertPhases(sql, number, input, start.enqueue)
     await touchParent(sql, input)
+    for (const post of posts) await insertPost(sql, number, this.#db.mask(post))
+    if (request !== undefined) await endRequest(sql, request)
     const run = await loadRun(sql, number)
+    await refuseShared(sql, run, this.#sharing(run.environment))
     await recordAudit(sql, this.#db, {
       run: number,
       actor: input.requestedBy,
@@ -132,6 +147,21 @@ export class RunStore {
   }
 
   /**
+   * Reads for each environment its newest runs that fit, in one query. Of a deploy's plan they have only what it
+   * replaced.
+   */
+  async newestOfEach(
+    environments: readonly string[],
+    { kinds, statuses, limit }: Pick<RunFilter, 'kinds' | 'statuses'> & { readonly limit: number },
+  ): Promise<ReadonlyMap<string, readonly Run[]>> {
+    const values = [environments, kinds ?? null, statuses ?? null, limit]
+    const { rows } = await this.#db.query<RunRow>(`${selectNewestOfEach} order by r.number desc`, values)
+    const found = new Map<string, Run[]>(environments.map((name) => [name, []]))
+    for (const row of rows) found.get(row.environment)?.push(runOf(row))
+    return found
+  }
+
+  /**
    * Applies an event of the lifecycle. Raises TransitionRefused when the state does not allow it and EnvironmentBusy
    * when the run would execute while another one does; nothing changes then.
    */
@@ -167,6 +197,7 @@ export class RunStore {
     if (next.status === 'succeeded' && told.lock !== undefined) await leaveLock(sql, this.#db, run, told.lock)
     await touchParent(sql, run)
     for (const post of told.posts ?? []) await insertPost(sql, number, post)
+    if (alongside.request !== undefined) await endRequest(sql, alongside.request)
     for (const approval of lapsed)
       await recordAudit(sql, this.#db, {
         run: number,
@@ -176,6 +207,7 @@ export class RunStore {
         facts: { approval },
       })
     const after = await loadRun(sql, number)
+    if (run.status !== 'executing') await refuseShared(sql, after, this.#sharing(run.environment))
     const facts = { ...factsOf(after), ...decided }
     const head = await recordAudit(sql, this.#db, {
       run: number,
@@ -283,59 +315,6 @@ export class RunStore {
       throw new EnvironmentBusy(environment, holders.find((run) => !isReadOnly(run))?.number)
     }
   }
-}
-
-function requestText({ kind, version, environment, dryRun, breakGlass, freezeOverride, reason = '' }: NewRun): string {
-  const how = breakGlass
-    ? ` without approval: ${reason}`
-    : freezeOverride === undefined
-      ? ''
-      : ` in spite of the freeze “${freezeOverride}”: ${reason}`
-  return `${kind} ${version} in ${environment}${dryRun ? ' (dry run)' : ''}${how}`
-}
-
-async function insertRun(sql: Sql, input: NewRun, status: Run['status']): Promise<number> {
-  const planHash = input.plan === undefined ? null : hashOfPlan(input.plan)
-  const { rows } = await sql.query<{ number: string }>(
-    `insert into purser.runs (kind, service, environment, status, version, dry_run, parent, requested_by, channel, reason,
-       plan, plan_hash, approvals_needed, rotate_secret, break_glass, freeze_override, expires_at, started_at)
-     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$15,$16,$17, now() + make_interval(secs => $14 * 60), case when $4 = 'executing' then now() end)
-     returning number`,
-    [
-      input.kind,
-      input.service,
-      input.environment,
-      status,
-      input.version,
-      input.dryRun,
-      input.parent ?? null,
-      input.requestedBy,
-      input.channel,
-      input.reason ?? null,
-      input.plan === undefined ? null : JSON.stringify(input.plan),
-      planHash,
-      input.approvalsNeeded,
-      input.expiresInMinutes,
-      input.rotateSecret,
-      input.breakGlass,
-      input.freezeOverride ?? null,
-    ],
-  )
-  return Number(rows[0]?.number)
-}
-
-/** Makes the board of a diagnosis follow: it tells which run acts on it, and what may still be done. */
-async function touchParent(sql: Sql, { kind, parent }: Pick<Run, 'kind' | 'parent'>): Promise<void> {
-  if (kind === 'fix' && parent !== undefined)
-    await sql.query('update purser.runs set rev = rev + 1 where number = $1', [parent])
-}
-
-async function insertPhases(sql: Sql, run: number, input: NewRun, queued: PhaseName | undefined): Promise<void> {
-  for (const [ordinal, phase] of input.phases.entries())
-    await sql.query(
-      'insert into purser.phases (run, ordinal, name, status, budget_minutes) values ($1, $2, $3, $4, $5)',
-      [run, ordinal, phase.name, phase.name === queued ? 'queued' : 'pending', phase.budgetMinutes],
-    )
 }
 
 function isSlotViolation(error: unknown): boolean {

@@ -1,3 +1,4 @@
+import type { RefusedProbe } from '../model/refused-probe.ts'
 import type { MetricSample, Verification } from '../model/run.ts'
 import type { Sql } from './database.ts'
 import type { Fence } from './fence.ts'
@@ -36,6 +37,38 @@ export function phaseSamples({ claim, read, write }: Fence) {
         [claim.run],
       )
       return rows[0]?.verification
+    },
+
+    /** Tells whether a phase or a diagnosis of this environment has seen since then that the service takes what it must refuse. */
+    sawUnchecked: async (since: Date): Promise<boolean> => {
+      const { rows } = await read.query(
+        `select from purser.runs r join purser.runs own on own.number = $1
+         where r.environment = own.environment and r.service = own.service and (
+           exists (select from purser.phases p
+             where p.run = r.number and p.failure ->> 'code' = 'unsigned_accepted' and p.finished_at > $2)
+           or ((r.diagnosis ->> 'at')::timestamptz > $2
+             and r.diagnosis -> 'causes' @> '[{"code": "signatures_unchecked"}]'))
+         limit 1`,
+        [claim.run, since],
+      )
+      return rows.length > 0
+    },
+
+    /** Reads the test events that the service had to refuse since then: a step or a check of a run has told them. */
+    refusedProbes: async (since: Date): Promise<readonly RefusedProbe[]> => {
+      const { rows } = await read.query<{ refused: RefusedProbe }>(
+        `with others as (
+           select r.number, r.verification from purser.runs r join purser.runs own on own.number = $1
+           where r.environment = own.environment and r.service = own.service and (r.finished_at is null or r.finished_at > $2))
+         select refused from (
+           select s.result -> 'refused' as refused from purser.steps s join others o on o.number = s.run
+             where jsonb_typeof(s.result) = 'object'
+           union
+           select c.value -> 'refused' from others o, jsonb_array_elements(o.verification -> 'state') c) as told
+         where refused is not null and (refused ->> 'at')::timestamptz > $2 order by refused ->> 'at' desc`,
+        [claim.run, since],
+      )
+      return rows.map(({ refused }) => refused)
     },
   }
 }

@@ -26,6 +26,8 @@ export interface Alongside {
   readonly decisionReason?: string | undefined
   /** The lock that a success leaves. */
   readonly lock?: LeftLock
+  /** The kept request that is done with it. */
+  readonly request?: string | undefined
 }
 
 /** Marks approvals of the current plan by people who may no longer approve; returns these rows as they are stored. */
@@ -85,7 +87,7 @@ export async function storeTransition(
          started_at = case when $3 in ('queued', 'pending') then null else started_at end,
          finished_at = case when $3 in ('succeeded', 'failed', 'cancelled') then now() end,
          transient_failures = case when $3 = 'queued' then 0 else transient_failures end,
-         worker = null
+         queued_at = case when $3 = 'queued' then now() end, waits_for = null, worker = null
        where run = $1 and name = $2`,
       [
         run.number,
@@ -105,6 +107,8 @@ export async function storeTransition(
        expires_at = case when $8::double precision is null then expires_at else now() + make_interval(secs => $8 * 60) end,
        reminded = case when $8::double precision is null then reminded end,
        started_at = case when $3 = 'executing' then coalesce(started_at, now()) else started_at end,
+       -- A run that is retried has details again.
+       details_removed_at = case when $3 = 'executing' then null else details_removed_at end,
        finished_at = case when $3 in ('failed','left','planned','succeeded','rejected','expired','cancelled') then now() end
      where number = $1 and rev = $2`,
     [

@@ -1,7 +1,7 @@
 import { type AuditWriter, recordAudit } from './audit.ts'
 import { TransitionRefused } from '../model/errors.ts'
-import type { Breach, LogGroup, Run, WatchDecision } from '../model/run.ts'
-import { loadRun } from './rows.ts'
+import type { Breach, LogGroup, Run, RunWatch, WatchDecision } from '../model/run.ts'
+import { loadRun, watchOf, type WatchRow } from './rows.ts'
 import { insertPost } from './posts.ts'
 import type { Sql, StateDatabase } from './database.ts'
 import type { UndoPlan } from '../model/undo-plan.ts'
@@ -24,6 +24,15 @@ export async function beginWatch(sql: Sql, { run, attempt }: WatchKey, began: Da
   )
 }
 
+/** Reads a watch alone: every watch under way is asked for each second whether somebody has decided. */
+export async function watchState(sql: Sql, run: number): Promise<RunWatch | undefined> {
+  const { rows } = await sql.query<{ watch: WatchRow }>(
+    'select to_jsonb(w) as watch from purser.watches w where w.run = $1',
+    [run],
+  )
+  return rows[0] === undefined ? undefined : watchOf(rows[0].watch)
+}
+
 /** Stores the first breach of a watch; false when there was one. */
 export async function recordBreach(sql: Sql, { run, attempt }: WatchKey, breach: Breach) {
   const { rowCount } = await sql.query(
@@ -33,20 +42,24 @@ export async function recordBreach(sql: Sql, { run, attempt }: WatchKey, breach:
   return rowCount === 1
 }
 
-/** Stores a decision of the policy, not of a person; one that a person made before stays. */
+/**
+ * Stores a decision of the policy, not of a person; false when it was made before. At a later breach than the `first` one, what somebody
+ * has decided meanwhile stays.
+ */
 export async function decideByPolicy(
   sql: Sql,
   { run, attempt }: WatchKey,
   reason: string,
-  { source, writer }: { readonly source: string; readonly writer: AuditWriter },
-): Promise<void> {
+  { source, writer, first }: { readonly source: string; readonly writer: AuditWriter; readonly first: boolean },
+): Promise<boolean> {
   const { rowCount } = await sql.query(
     `update purser.watches set decision = 'roll_back', decided_by = 'purser', decided_at = now(), decision_reason = $3
-     where run = $1 and attempt = $2 and decision is distinct from 'roll_back'`,
-    [run, attempt, reason],
+     where run = $1 and attempt = $2 and (decision is null or ($4 and decision <> 'roll_back'))`,
+    [run, attempt, reason, first],
   )
-  if (rowCount === 1)
-    await recordAudit(sql, writer, { run, actor: 'purser', source, kind: 'watch_roll_back', text: reason })
+  if (rowCount !== 1) return false
+  await recordAudit(sql, writer, { run, actor: 'purser', source, kind: 'watch_roll_back', text: reason })
+  return true
 }
 
 /** Stores a person's decision about a watch under way. Raises TransitionRefused, and changes nothing then. */
@@ -135,6 +148,13 @@ export async function logPods(sql: Sql, { run, attempt }: WatchKey): Promise<rea
     [run, attempt],
   )
   return rows.map((row) => ({ ...row, errors: Number(row.errors) }))
+}
+
+export async function databaseTime(sql: Sql): Promise<Date> {
+  const { rows } = await sql.query<{ time: Date }>('select clock_timestamp() as time')
+  const [row] = rows
+  if (row === undefined) throw new Error('PostgreSQL answered without a time')
+  return row.time
 }
 
 /**

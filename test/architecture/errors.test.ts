@@ -48,6 +48,7 @@ const foreign: readonly [file: string, code: string][] = [
   ['src/config/', 'invalid_key'],
   ['src/config/', 'custom'],
   ['src/adapters/stripe/errors.ts', 'idempotency_key_in_use'],
+  ['src/adapters/stripe/errors.ts', 'lock_timeout'],
   ['src/adapters/stripe/errors.ts', 'resource_missing'],
 ]
 
@@ -99,8 +100,10 @@ describe('error codes', () => {
     expect(shapes.toSorted()).toEqual([
       'src/adapters/process/child.ts: code',
       'src/adapters/registry/login/docker-config.ts: code',
-      'src/jobs/failures.ts: code',
+      'src/jobs/disk-trouble.ts: code',
+      'src/start/data-directories.ts: code',
       'src/store/runs.ts: constraint',
+      'src/store/trouble.ts: code',
     ])
   })
 })

@@ -73,6 +73,7 @@ const allowed: [file: string, specifier: string][] = [
   ['src/runbook/rollout/a.ts', '../../adapters/kubernetes/port.ts'],
   ['src/runbook/rollout/a.ts', '../../adapters/kubernetes/deployments/port.ts'],
   ['src/runbook/a.ts', '../adapters/stripe/events.ts'],
+  ['src/runbook/a.ts', '../adapters/stripe/releases.ts'],
   ['src/jobs/a.ts', '../runbook/plan/plan.ts'],
   ['src/jobs/a.ts', '../messages/board/board.ts'],
   ['src/messages/a.ts', '../model/run.ts'],

@@ -269,6 +269,7 @@ describe('deploy/purser.yaml', () => {
 /** Slack's documentation of each method, and of slash commands: docs.slack.dev/reference/methods. */
 const scopesOf: Readonly<Record<string, readonly string[]>> = {
   'auth.test': [],
+  'chat.postEphemeral': ['chat:write'],
   'chat.postMessage': ['chat:write'],
   'chat.update': ['chat:write'],
   'chat.getPermalink': [],

@@ -7,7 +7,7 @@ import type { CommandContext } from '../../src/commands/command-context.ts'
 import { approve } from '../../src/commands/decide.ts'
 import { openDeployDialog } from '../../src/commands/deploy.ts'
 import { lock } from '../../src/commands/lock.ts'
-import { LookRate } from '../../src/commands/look-rate.ts'
+import { PersonRate, TooManyDeploys, TooManyLooks } from '../../src/commands/person-rate.ts'
 import { openRollbackDialog } from '../../src/commands/rollback.ts'
 import { status } from '../../src/commands/status.ts'
 import { verify } from '../../src/commands/verify.ts'
@@ -73,7 +73,10 @@ describe('who a payload says acts', () => {
       { channel: '', workspace: 'T1' },
     ],
   ])('%s', (_, body, expected) => {
-    expect(claimOf(body)).toMatchObject({ user: 'UDANA', ...expected })
+    expect({ workspace: undefined, enterprise: undefined, ...claimOf(body) }).toMatchObject({
+      user: 'UDANA',
+      ...expected,
+    })
   })
 
   const grid: SlackWorkspace = { team: 'T1', enterprise: 'E1' }
@@ -263,8 +266,9 @@ describe('a request that comes again', () => {
   })
 
   it('is answered with what it can be while the state database is away', async () => {
-    const isFirst = async () => Promise.reject(new Error('gone'))
-    const door = await openFrontDoor({ ...contextWith({}), isFirst })
+    const isGone = async () => Promise.reject(new Error('gone'))
+    const requests = { isFirst: isGone, keep: isGone, done: isGone }
+    const door = await openFrontDoor({ ...contextWith({}), requests })
     expect(String(await door.does(presses({ user: 'UDANA' }, 'CDEPLOYS', 'approve', '{"run":1}')))).toContain(
       'Something went wrong. Nothing changed.',
     )
@@ -314,13 +318,13 @@ describe('a flood of looks', () => {
 
   it('by one person ends after ten a minute, without a line in the audit for each', async () => {
     let now = new Date('2026-01-05T10:00:00Z')
-    const context = openContext({ lookRate: new LookRate(), now: () => now })
+    const context = openContext({ lookRate: new PersonRate(TooManyLooks), now: () => now })
     const look = (caller = sam) => said(context, caller, () => status(caller, undefined, context))
     for (let count = 0; count < 10; count += 1) expect(await look()).not.toContain('within a minute')
     now = new Date(now.getTime() + 20_000)
     const audit = await changesNothing(async () => {
       expect(await look()).toBe(
-        "You checked 10 times within a minute. Nothing changed.\nWait 40 s. Deploys, rollbacks and locks aren't limited.",
+        "You checked 10 times within a minute. Nothing changed.\nWait 40 s. Deploys, rollbacks and locks aren't counted with it.",
       )
       expect(await look(alex)).not.toContain('within a minute')
     })
@@ -335,8 +339,22 @@ describe('a flood of looks', () => {
     expect(await deploys(dana, 'v1.2.0', context)).toBe('')
   })
 
+  it('bounds deploys of one person, and neither rollbacks nor anybody else', async () => {
+    const now = new Date('2026-01-05T10:00:00Z')
+    const context = openContext({ deployRate: new PersonRate(TooManyDeploys), now: () => now })
+    for (let count = 0; count < 10; count += 1) expect(await deploys(dana, 'v1.2.0', context)).toBe('')
+    const audit = await changesNothing(async () => {
+      expect(await deploys(dana, 'v1.2.0', context)).toBe(
+        "You asked for 10 deploys within a minute. Nothing changed.\nWait 60 s. Rollbacks, decisions and locks aren't limited.",
+      )
+    })
+    expect(audit).toEqual([])
+    expect(await stores.runs.list({ limit: 50 })).toHaveLength(10)
+    expect(await deploys(alex, 'v1.2.0', context)).not.toContain('within a minute')
+  })
+
   it('remembers a thousand people', () => {
-    const rate = new LookRate()
+    const rate = new PersonRate(TooManyLooks)
     const now = new Date()
     for (let count = 0; count < 10; count += 1) rate.take('USAM', now)
     expect(() => rate.take('USAM', now)).toThrow('within a minute')

@@ -1,10 +1,10 @@
-import { keptBackups } from '../../src/store/backups.ts'
+import { keptBackups, newestBackups } from '../../src/store/backups.ts'
 import { readFileSync } from 'node:fs'
 import type { ModalView } from '@slack/types'
 import { pino } from 'pino'
 import { expect } from 'vitest'
 import type { Remembered, SlackPerson } from '../../src/adapters/slack/port.ts'
-import { LookRate } from '../../src/commands/look-rate.ts'
+import { PersonRate, TooManyDeploys, TooManyLooks } from '../../src/commands/person-rate.ts'
 import { approve } from '../../src/commands/decide.ts'
 import { type Answer, answering } from '../../src/commands/respond.ts'
 import type { Caller, CommandContext } from '../../src/commands/command-context.ts'
@@ -119,13 +119,25 @@ export const running: DeploymentSeen = {
 }
 export { revision as revisionSeen }
 
+const linkOf = (run: number) => `https://example.slack.com/archives/CDEPLOYS/p${run}`
+
 export function commandContexts(stores: () => TestStores) {
+  function openRequests(): CommandContext['requests'] {
+    const requests = new RequestStore(stores().db)
+    return {
+      isFirst: (keys) => requests.first(keys),
+      keep: (keys, request) => requests.keep(keys, request),
+      done: (id) => requests.done(id),
+    }
+  }
+
   /** What commands are handed, over real stores; it keeps what was enqueued. */
   function openContext(
     more: Partial<CommandContext> = {},
-  ): CommandContext & { readonly enqueued: string[]; readonly announced: string[] } {
+  ): CommandContext & { readonly enqueued: string[]; readonly announced: string[]; readonly told: string[] } {
     const enqueued: string[] = []
     const announced: string[] = []
+    const told: string[] = []
     return {
       runs: stores().runs,
       locks: stores().locks,
@@ -141,8 +153,10 @@ export function commandContexts(stores: () => TestStores) {
         channelMembers: async () => readNow(['UDANA', 'UALEX', 'USAM']),
       },
       mask: (value) => maskDeep(value, maskOf(new KnownSecrets([new Sensitive(knownSecret)])), slackStructure),
-      isFirst: (keys) => new RequestStore(stores().db).first(keys),
-      lookRate: new LookRate(),
+      requests: openRequests(),
+      tellPrivately: async ({ user, channel }, message) => void told.push(`${user} ${channel} ${message.text}`),
+      lookRate: new PersonRate(TooManyLooks),
+      deployRate: new PersonRate(TooManyDeploys),
       tagNames: async () => ['nightly', 'v1.1.0', 'v1.2.0'],
       versions: async () => [
         { name: 'v1.2.0', createdAt: '2026-01-05T10:00:00Z' },
@@ -150,6 +164,7 @@ export function commandContexts(stores: () => TestStores) {
         { name: 'v1.1.0', createdAt: '2025-12-01T10:00:00Z' },
       ],
       backups: (environment) => keptBackups(stores().db, environment),
+      newestBackups: (environments) => newestBackups(stores().db, environments),
       rowsNow: async () => [],
       deployment: async () => running,
       schema: async () => undefined,
@@ -158,11 +173,13 @@ export function commandContexts(stores: () => TestStores) {
       announce: async (channel, message) => void announced.push(`${channel} ${message.text}`),
       boardRefused: async () => undefined,
       refusedBySlack: (environments) => stores().boards.refusals(environments),
-      linkTo: async (run) => `https://example.slack.com/archives/CDEPLOYS/p${run}`,
+      linkTo: async (run) => linkOf(run),
+      linksTo: async (runs) => new Map(runs.map((run) => [run, linkOf(run)])),
       now: () => new Date(),
       log: pino({ level: 'silent' }),
       enqueued,
       announced,
+      told,
       ...more,
     }
   }

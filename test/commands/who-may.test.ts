@@ -115,6 +115,7 @@ function contextOf(more: Partial<CommandContext> = {}): CommandContext {
       channelMembers: (channel) => directory.channelMembers(channel, signal()),
     },
     lookRate: { take: () => undefined },
+    deployRate: { take: () => undefined },
     ...more,
   })
 }
@@ -146,6 +147,7 @@ const pressNeeds: Readonly<Record<string, Needed>> = {
   [actionIds.keepWatching]: 'approve',
   [actionIds.stopWatching]: 'approve',
   [actionIds.diagnoseAgain]: 'view',
+  [actionIds.diagnose]: 'view',
 }
 const answerNeeds: Readonly<Record<string, Needed>> = { [deployNearestId]: 'deploy' }
 const homeNeeds: Readonly<Record<string, Needed>> = {

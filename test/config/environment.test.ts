@@ -41,7 +41,7 @@ describe('reading the environment', () => {
       [...Object.values(complete), 'whsec_abcdef'].toSorted(),
     )
     expect(inspect(settings, { depth: 9 }) + JSON.stringify(settings)).not.toMatch(/password|sk_live|whsec|token-/)
-    expect(settings).toMatchObject({ role: 'all', port: 3000, redisUrl: undefined, logLevel: 'info' })
+    expect(settings).toMatchObject({ role: 'all', port: 3000, redis: undefined, logLevel: 'info' })
     expect(settings.backupDirectory).toBe(`${settings.dataDirectory}/backups`)
   })
 

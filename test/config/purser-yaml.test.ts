@@ -73,6 +73,18 @@ describe('service.paths', () => {
   )
 })
 
+describe('service.stripe.ignored', () => {
+  it.each([['invoice.created'], ['invoice.*'], ['customer.tax_id.*']])('takes %s of a subscribed family', (name) => {
+    const events = ['invoice.*', 'customer.*']
+    expect(problemsOf(withValue(['service.stripe.events', events], ['service.stripe.ignored', [name]]))).toEqual([])
+  })
+
+  it.each([['payout.paid'], ['invoice.*'], ['*']])('refuses %s where it is not subscribed', (name) => {
+    const yaml = withValue(['service.stripe.events', ['invoice.paid']], ['service.stripe.ignored', [name]])
+    expect(problemsOf(yaml)).toEqual([expect.stringMatching(/^service\.stripe\.ignored\[0\] \(line /)])
+  })
+})
+
 describe('a purser.yaml with problems', () => {
   it('tells all of them at once, each with its path, its line and the fix', () => {
     const yaml = withValue(
@@ -242,6 +254,26 @@ describe('a purser.yaml with problems', () => {
       /staging\.e2e\.envFrom\.TOKEN.*names SLACK_BOT_TOKEN, which is Purser's own/,
     ],
     [
+      'Purser’s own secrets for the command of the backups',
+      [['environments.staging.backups', { by: 'command', command: backupCommand({ TOKEN: 'SLACK_BOT_TOKEN' }) }]],
+      /staging\.backups\.command\.envFrom\.TOKEN.*names SLACK_BOT_TOKEN, which is Purser's own/,
+    ],
+    [
+      'production’s database for the command of the backups of staging',
+      [['environments.staging.backups', { by: 'command', command: backupCommand({ A: 'PRODUCTION_DATABASE_URL' }) }]],
+      /staging\.backups\.command\.envFrom\.A.*the database of production/,
+    ],
+    [
+      'backups by a command that is not named',
+      [['environments.staging.backups', { by: 'command' }]],
+      /staging\.backups\.command.*by: command wants it/,
+    ],
+    [
+      'a command that nobody would run',
+      [['environments.staging.backups', { command: backupCommand() }]],
+      /staging\.backups\.by.*must be command/,
+    ],
+    [
       'a variable that is set twice',
       [['environments.staging.e2e', { envFrom: { BILLING_API_URL: 'A' } }]],
       /staging\.e2e\.envFrom\.BILLING_API_URL.*is set in service\.e2e\.env too/,
@@ -250,6 +282,15 @@ describe('a purser.yaml with problems', () => {
       'a secret for a build that there is not',
       [['environments.staging.build', { envFrom: { TOKEN: 'A' } }]],
       /staging\.build\.envFrom\.TOKEN.*service\.image\.build is none/,
+    ],
+    ['details that go within the week', [['retention', { days: 6 }]], /retention\.days.*must be 7 or more/],
+    [
+      'details that go before the button Roll back',
+      [
+        ['retention', { days: 7 }],
+        ['environments.production.policy.rollbackButtonHours', 169],
+      ],
+      /retention\.days.*shorter than environments\.production\.policy\.rollbackButtonHours.*Write 8 or more/,
     ],
     ['a shared variable that nobody shares', [['sharedEnv', ['A']]], /sharedEnv\[0\].*names A, which no two/],
     [
@@ -336,3 +377,7 @@ it('keeps purser.schema.json fresh (npm run schema writes it)', () => {
   expect(JSON.parse(schema)).toEqual(purserJsonSchema())
   expect(text).toMatch(/^# yaml-language-server: \$schema=\.\/purser\.schema\.json\n/)
 })
+
+function backupCommand(envFrom: Readonly<Record<string, string>> = {}) {
+  return { create: ['backup', 'create'], describe: ['backup', 'describe'], verify: ['backup', 'verify'], envFrom }
+}

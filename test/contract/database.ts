@@ -128,9 +128,9 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
       expect(error).toMatchObject({
         code: 'unique_violation',
         message: expect.stringMatching(/statement 3 of 5, line 4\. Those before it are done/),
-        evidence: expect.arrayContaining([expect.stringMatching(/index public.Odd kind is left invalid/)]),
+        evidence: expect.arrayContaining([expect.stringMatching(/index public."Odd kind" is left invalid/)]),
       })
-      expect(await database.invalidIndexes(never)).toEqual(['public.Odd kind'])
+      expect(await database.invalidIndexes(never)).toEqual(['public."Odd kind"'])
       expect(await database.ledger(never)).toEqual([])
 
       await ask(url, 'update orders set kind = id')
@@ -146,18 +146,29 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
     it('does nothing twice when it died between a statement and its note', async () => {
       await ask(url, `create table orders as select n as id from generate_series(1, 10) n`)
       const sql = `create index concurrently orders_id on orders (id); insert into orders values (11); drop index concurrently orders_id`
-      for (const died of ['select', `create index orders_id on orders (id)`, `drop index if exists orders_id`]) {
+      const { sha256 } = migrationFile('x', sql)
+      // The places of statements that are done; of one that was begun, -1 less its place.
+      for (const [died, notes] of [
+        ['select', []],
+        ['create index orders_id on orders (id)', [-1]],
+        ['drop index if exists orders_id', [-1, 0, -3]],
+      ] as const) {
         await ask(url, died)
+        for (const note of notes)
+          await ask(url, `insert into purser.migration_statements values ('20260302', '${sha256}', ${note})`)
         await database.apply(migration('20260302_died.sql', sql), never)
         expect(await ask(url, 'select count(*)::int as n from orders')).toEqual([{ n: 11 }])
         await ask(url, `delete from orders where id = 11; truncate purser.migrations, purser.migration_statements`)
-        if (died.startsWith('create'))
-          await ask(
-            url,
-            `insert into purser.migration_statements (version, sha256, statement)
-          select '20260302', '${migration('x', sql).file.sha256}', n from generate_series(0, 0) n`,
-          )
       }
+    })
+
+    it.each([
+      ['an index that stands already', 'create index concurrently orders_id on orders (id)', 'already_exists'],
+      ['a lack of one', 'drop index concurrently orders_kind', 'database_failed'],
+    ])('does not take %s for its own work', async (_, sql, code) => {
+      await ask(url, 'create table orders (id int, kind int); create index orders_id on orders (kind)')
+      await expect(database.apply(migration('1_i.sql', sql), never)).rejects.toMatchObject({ code })
+      await expect(database.apply(migration('1_i.sql', `select 1; ${sql}`), never)).rejects.toMatchObject({ code })
     })
 
     it.each([
@@ -222,8 +233,15 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
       ['set lock_timeout = 0; alter table busy add column more text'],
       ['vacuum full busy'],
       ['cluster busy using busy_pkey; vacuum busy'],
+      ['alter table busy_parts detach partition busy concurrently'],
     ])('keeps nobody waiting behind a lock that it cannot get: %s', async (sql) => {
       await ask(url, 'create table busy (id bigint primary key)')
+      if (sql.includes('detach'))
+        await ask(
+          url,
+          `create table busy_parts (id bigint primary key) partition by range (id);
+           alter table busy_parts attach partition busy for values from (1) to (9)`,
+        )
       const holder = await sessionWith(url, 'begin; select * from busy')
       const retries: number[] = []
       const onRetry = (attempt: number): void => {
@@ -233,6 +251,57 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
       const file = migration('1_busy.sql', sql, { lockTimeoutMs: 300, onRetry })
       expect((await database.apply(file, never)).outcome).toBe('applied')
       expect(retries).toEqual([1])
+    })
+
+    it.each([
+      ['set local lock_timeout = 0', '1s'],
+      ["set lock_timeout = '100ms'", '100ms'],
+      ["select set_config('lock_timeout', '0', false)", '1s'],
+      ["select set_config('lock_timeout', '100ms', false)", '100ms'],
+      ["update pg_settings set setting = '0' where name = 'lock_timeout'", '1s'],
+      ['reset all', '1s'],
+      ['reset lock_timeout', '1s'],
+      ["do $$ begin perform set_config('lock_' || 'timeout', '1h', true); end $$", '1s'],
+      ['create function f() returns void language sql as $$ set lock_timeout = 0 $$; select f() /* ; */', '1s'],
+    ])('has its own limit for locks after %s', async (sql, limit) => {
+      const seen = migration(
+        '1_seen.sql',
+        `${sql};\ncreate table seen as select current_setting('lock_timeout') as limit`,
+      )
+      await database.apply(seen, never)
+      expect(await ask(url, 'select * from seen')).toEqual([{ limit }])
+      const wrong = migration(
+        '2_wrong.sql',
+        `select '🐘', set_config('lock_timeout', '0', true);\nselect missing from seen`,
+      )
+      await expect(database.apply(wrong, never)).rejects.toMatchObject({
+        evidence: expect.arrayContaining(['LINE 2: select missing from seen', '               ^']),
+      })
+    })
+
+    it.each([
+      ['as a whole', 'select pg_sleep(0.3); create table public.theirs (id bigint)'],
+      [
+        'statement by statement',
+        'create table public.theirs (id bigint); create index concurrently i on public.theirs (id); select pg_sleep(0.3)',
+      ],
+    ])('has its own limits, whatever the role has for ordinary sessions: run %s', async (_how, sql) => {
+      const role = `hasty_${Date.now()}`
+      const database = new URL(url).pathname.slice(1)
+      await ask(
+        url,
+        `create role ${role} login password 'x'; grant create on schema public to ${role}; grant create on database ${database} to ${role};
+         alter role ${role} set statement_timeout = '100ms'; alter role ${role} set lock_timeout = '1ms'; alter role ${role} set search_path = nowhere;
+         alter role ${role} set idle_in_transaction_session_timeout = '50ms'; alter role ${role} set default_transaction_read_only = on`,
+      )
+      const address = new URL(url)
+      address.username = role
+      address.password = 'x'
+      try {
+        expect((await open(address.href).apply(migration('1_hasty.sql', sql), never)).outcome).toBe('applied')
+      } finally {
+        await ask(url, `drop owned by ${role}; drop role ${role}`)
+      }
     })
 
     it('says of a text what keeps it from being applied, and which of its limits does not count', async () => {
@@ -256,10 +325,10 @@ export function databaseContract(name: string, open: (url: string) => ServiceDat
         insert into parts select n from generate_series(1, 5000) n`,
       )
       const sql = 'alter table big add x int; alter table public.parts add x int; create index on nowhere (x)'
-      const locks = await database.locks(sql, never)
+      const [locks = []] = await database.locks([sql], never)
       expect(locks.map(({ table, mode }) => `${table} ${mode}`)).toEqual([
         'big ACCESS EXCLUSIVE',
-        'public.parts ACCESS EXCLUSIVE',
+        'parts ACCESS EXCLUSIVE',
       ])
       expect(locks[0]).toMatchObject({ rows: 5000, blocks: 'reads and writes' })
       expect(Math.min(...locks.map(({ bytes }) => bytes))).toBeGreaterThan(100_000)

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { healthProbe } from '../../src/adapters/http/client.ts'
-import { webhookProbe } from '../../src/adapters/stripe/client.ts'
+import { webhookProbe } from '../../src/adapters/stripe/webhook-probe.ts'
 import { type Receiver, startReceiver } from '../stripe/receiver.ts'
 
 const signal = AbortSignal.timeout(30_000)
@@ -87,7 +87,13 @@ describe('link-local and metadata addresses', () => {
     'http://168.63.129.16/',
   ])('%s is not asked', async (url) => {
     await expect(healthProbe().get(url, signal)).rejects.toMatchObject({ code: 'http_address_refused' })
-    await expect(webhookProbe().unsigned(url, signal)).rejects.toMatchObject({ code: 'http_address_refused' })
+    await expect(
+      webhookProbe().unsigned(
+        url,
+        { asker: 'a test', type: 'file.created', apiVersion: null, livemode: false },
+        signal,
+      ),
+    ).rejects.toMatchObject({ code: 'http_address_refused' })
   })
 
   it('are asked where purser.yaml says so', async () => {

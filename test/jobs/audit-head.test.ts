@@ -66,6 +66,7 @@ it('the log has the audit head of a run that expires', async () => {
   const run = await stores.waiting()
   await stores.pool.query(`update purser.runs set expires_at = now() - interval '1 minute'`)
   await reconcile({
+    places: { heavy: 4, phases: 4, looks: 2, watches: 4 },
     runs: stores.runs,
     sweeps: stores.sweeps,
     config,

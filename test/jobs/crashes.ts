@@ -135,11 +135,14 @@ export function crashes(databaseOfRoom: () => Promise<string>, redisUrlOfRoom: (
       { timeout: 15_000, interval: 50 },
     )
     const leaving = (await acts())[0]?.worker ?? ''
-    workers.get(leaving)?.kill('SIGTERM')
+    const process = workers.get(leaving)
+    const exited = new Promise((resolve) => process?.once('exit', resolve))
+    process?.kill('SIGTERM')
     await vi.waitFor(async () => expect((await acts()).some((it) => it.worker !== leaving)).toBe(true), {
-      timeout: 8_000,
+      timeout: 10_000,
       interval: 50,
     })
+    expect(await exited).toBe(0)
     await vi.waitFor(async () => expect(await status(run)).toBe('succeeded'), { timeout: 30_000, interval: 100 })
     expect((await acts()).filter((it) => it.what === 'ended').map((it) => it.step)).toEqual([
       'one',
@@ -149,6 +152,25 @@ export function crashes(databaseOfRoom: () => Promise<string>, redisUrlOfRoom: (
     ])
     await close()
   }, 60_000)
+
+  it('hands a phase over that heeds no signal, and ends within its limit', async () => {
+    const { start, begin, acts, status, close } = await room()
+    const deaf = await start('deaf')
+    const run = await begin()
+    await vi.waitFor(async () => expect((await acts()).length).toBeGreaterThan(0), { timeout: 15_000, interval: 50 })
+    await start('other')
+    const exited = new Promise((resolve) => deaf.once('exit', resolve))
+    deaf.kill('SIGTERM')
+    expect(await exited).toBe(0)
+    const endedAt = performance.now()
+    await vi.waitFor(async () => expect((await acts()).some(({ worker }) => worker === 'other')).toBe(true), {
+      timeout: 10_000,
+      interval: 50,
+    })
+    expect(performance.now() - endedAt).toBeLessThan(10_000)
+    await vi.waitFor(async () => expect(await status(run)).toBe('succeeded'), { timeout: 30_000, interval: 100 })
+    await close()
+  }, 80_000)
 
   it('stops a phase that someone cancels', async () => {
     const { runs, start, begin, acts, status, close } = await room()

@@ -93,3 +93,13 @@ describe('what people are told', () => {
     expect(failureOf('a string', living)).toMatchObject({ message: 'a string', evidence: [] })
   })
 })
+
+it.each([
+  ['ENOSPC', 'own_disk_full'],
+  ['EDQUOT', 'own_disk_full'],
+  ['EROFS', 'own_disk_read_only'],
+])("a disk that answers %s is named, with what to do, and is no fault of Purser's", (code, told) => {
+  const failure = failureOf(coded(code, `${code}: write`), living)
+  expect(failure).toMatchObject({ code: told, message: `writing to Purser's own disk: ${code}: write` })
+  expect(failure.hint).toContain('retry the phase')
+})

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { parsePurserYaml } from '../../src/config/purser-yaml.ts'
 import type { DeploymentState } from '../../src/adapters/kubernetes/deployments/port.ts'
 import { PhaseExecutor } from '../../src/jobs/executor.ts'
@@ -197,4 +197,51 @@ it('a rollback leaves no lock where the policy does not say so, nor one that fai
   await execute(run.number, 'check', async () => ({ line: 'well' }))
   expect((await stores.runs.get(run.number)).status).toBe('succeeded')
   expect(await stores.locks.find('production')).toBeUndefined()
+})
+
+describe('passing trouble of the state database', () => {
+  /** Every step is refused with this SQLSTATE until `over` is called. */
+  async function refusedWith(code: string): Promise<{ over(): Promise<void> }> {
+    await stores.pool.query(
+      `create function purser.refuse_step() returns trigger language plpgsql as
+         $$ begin raise exception 'trouble' using errcode = '${code}'; end $$;
+       create trigger refuse_step before insert on purser.steps execute function purser.refuse_step()`,
+    )
+    return {
+      over: async () => {
+        await stores.pool.query('drop trigger refuse_step on purser.steps; drop function purser.refuse_step()')
+      },
+    }
+  }
+
+  it.each([
+    ['a full disk', '53100'],
+    ['no memory', '53200'],
+    ['no free connection', '53300'],
+    ['an I/O error', '58030'],
+    ['a statement that its time limit cancelled', '57014'],
+    ['a lock that was not got in time', '55P03'],
+  ])('is waited out: %s', async (_, code) => {
+    const { run } = await stores.approve(await stores.waiting())
+    const trouble = await refusedWith(code)
+    const act: Phase = async ({ step }) => {
+      await step('one', async () => undefined)
+      return { line: 'done' }
+    }
+    for (let time = 0; time < 3; time += 1)
+      await expect(execute(run.number, 'preflight', act)).rejects.toThrow('the job is done')
+    expect(await stores.runs.get(run.number)).toMatchObject({ status: 'executing' })
+    await trouble.over()
+    expect(await execute(run.number, 'preflight', act)).toEqual(['migrate'])
+  })
+
+  it('that stays is told as what it is, and never as a fault of Purser', async () => {
+    const { run } = await stores.approve(await stores.waiting())
+    await refusedWith('55P03')
+    const act: Phase = async ({ step }) => ({ line: String(await step('one', async () => undefined)) })
+    for (let time = 0; time < 5; time += 1)
+      await expect(execute(run.number, 'preflight', act)).rejects.toThrow('the job is done')
+    await execute(run.number, 'preflight', act)
+    expect(await stores.runs.get(run.number)).toMatchObject({ status: 'failed', failure: { code: 'state_slow' } })
+  })
 })

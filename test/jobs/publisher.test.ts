@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { SlackRateLimited, SlackTrouble } from '../../src/adapters/slack/errors.ts'
 import type { ThreadPost } from '../../src/model/post.ts'
 import { knownSecret, openStores, type TestStores } from '../store/stores.ts'
@@ -228,5 +228,25 @@ describe('the thread', () => {
     expect(await publishing.publish(claim.run)).toBeUndefined()
     expect(publishing.slack.thread).toEqual(['one'])
     expect(await stores.boards.outputs(claim.run)).toEqual([quiet])
+  })
+})
+
+describe('a process whose clock is wrong', () => {
+  it.each([
+    ['a minute behind', -60_000],
+    ['a minute ahead', 60_000],
+  ])('%s edits boards in time, and paces them as ever', async (_, off) => {
+    const claim = await publishing.published()
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + off })
+    onTestFinished(() => void vi.useRealTimers())
+    await stores.phases.report(claim, 'one of two')
+    await publishing.publish(claim.run)
+    expect(publishing.slack.boards.at(-1)).toContain('one of two')
+    await stores.phases.report(claim, 'two of two')
+    // Just sent: the next edit waits for its turn, which is less than a pause away.
+    expect(await publishing.publish(claim.run)).toBeGreaterThan(0)
+    expect(publishing.slack.boards.at(-1)).not.toContain('two of two')
+    // The phase began when the database says so, not a minute ago or in a minute.
+    expect(publishing.slack.boards.at(-1)).not.toMatch(/Migrate.{0,20} (1m|-)/)
   })
 })

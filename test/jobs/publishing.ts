@@ -36,6 +36,7 @@ export class Slack implements Chat {
   }
 
   permalink = async () => undefined
+  postEphemeral = async () => undefined
   publishHome = async () => undefined
 
   #refuse(message: OutgoingMessage, way: 'post' | 'update'): void {

@@ -19,6 +19,7 @@ const config = configWith({ approvals: 2, approvers: ['UALEX', 'UOLA', 'UDANA'] 
 async function sweep(now = config): Promise<readonly Lock[]> {
   const ended: Lock[] = []
   await reconcile({
+    places: { heavy: 4, phases: 4, looks: 2, watches: 4 },
     runs: stores.runs,
     sweeps: stores.sweeps,
     locks: stores.locks,

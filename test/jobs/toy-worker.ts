@@ -11,7 +11,10 @@ import { JobSystem } from '../../src/jobs/job-system.ts'
 import { PhaseExecutor } from '../../src/jobs/executor.ts'
 import { Publisher } from '../../src/jobs/publisher.ts'
 import { openQueues } from '../../src/jobs/queues.ts'
+import { tellThatWorkWaits } from '../../src/jobs/queue-away.ts'
 import { reconcile } from '../../src/jobs/reconciler.ts'
+import { endAtSignal } from '../../src/start/ending.ts'
+import { redisFrom } from '../support/redis.ts'
 import type { Phase } from '../../src/runbook/phase.ts'
 import type { World } from '../../src/runbook/world.ts'
 import { BoardStore } from '../../src/store/boards.ts'
@@ -34,6 +37,8 @@ const verify: Phase = async (context) => {
   for (const name of ['one', 'two', 'three', 'four'])
     await context.step(name, async (signal) => {
       await acts.query('insert into acts (worker, step, what) values ($1, $2, $3)', [worker, name, 'began'])
+      // A worker of this name is one whose work hears no signal and has no end.
+      if (worker === 'deaf') await pause(600_000)
       await pause(700, undefined, { signal })
       await acts.query('insert into acts (worker, step, what) values ($1, $2, $3)', [worker, name, 'ended'])
       return { by: worker }
@@ -50,7 +55,7 @@ await acts
   .catch(() => undefined)
 const db = new StateDatabase(pool, (value) => value)
 const runs = new RunStore(db)
-const queues = await openQueues({ redisUrl: process.env['REDIS_URL'], stateDatabaseUrl, log })
+const queues = await openQueues({ redis: redisFrom(process.env), stateDatabaseUrl, owner: 'purser-toys', log })
 const jobs = new JobSystem(queues, log)
 const publish = (run: number) => jobs.publish(run)
 const executor = new PhaseExecutor({
@@ -70,6 +75,7 @@ const publisher = new Publisher({
   chat: {
     post: async (channel) => ({ channel, ts: '1.000001' }),
     update: async () => undefined,
+    postEphemeral: async () => undefined,
     uploadText: async () => undefined,
     permalink: async () => undefined,
     publishHome: async () => undefined,
@@ -78,6 +84,7 @@ const publisher = new Publisher({
   mask: (value) => value,
   log,
 })
+const places = { heavy: 4, phases: 4, looks: 2, watches: 4 }
 const sweep = () =>
   reconcile({
     runs,
@@ -89,12 +96,21 @@ const sweep = () =>
     discardPrepared: async () => undefined,
     locks: new LockStore(db),
     tellLockEnded: async () => undefined,
+    places,
     log,
   })
-jobs.startWorkers({ executor, publisher, sweep })
-process.on('SIGTERM', () => {
-  jobs.stop()
-  executor.shutDown()
-  void queues.close().then(() => process.exit(0))
-})
+const tellWaiting = () => tellThatWorkWaits({ sweeps: new Sweeps(db), publisher, log }, 'the queue does not answer')
+jobs.startWorkers({ executor, publisher, sweep, places, tellWaiting })
+endAtSignal(
+  {
+    close: async () => {
+      executor.shutDown()
+      await jobs.stop()
+      await queues.close()
+      await pool.end()
+    },
+    handOver: () => executor.handOver(),
+  },
+  log,
+)
 process.stdout.write('ready\n')

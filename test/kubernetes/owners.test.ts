@@ -4,7 +4,7 @@ import type { ApiObject } from '../../src/adapters/kubernetes/api/objects.ts'
 import { claimsOn } from '../../src/adapters/kubernetes/owners/claims.ts'
 import { conflictsIn, fieldsTaken, ownersOf } from '../../src/adapters/kubernetes/owners/field-owners.ts'
 import { givingUp } from '../../src/adapters/kubernetes/owners/giving-up.ts'
-import { fieldOwner } from '../../src/adapters/kubernetes/owners/known-managers.ts'
+import { fieldOwner, secretOwner } from '../../src/adapters/kubernetes/owners/known-managers.ts'
 import { leftOver } from '../../src/adapters/kubernetes/owners/left-over.ts'
 
 describe('who has set a field', () => {
@@ -69,6 +69,32 @@ describe('who has set a field', () => {
   ])('%s comes back by itself', (manager, habit) => {
     expect(fieldOwner(manager, [])).toMatchObject({ byHand: false, habit: expect.stringMatching(habit) })
   })
+})
+
+describe('who has set a key of a Secret', () => {
+  it.each(['python-requests', 'OpenAPI-Generator', 'my-deploy-script', 'axios', 'Go-http-client', 'ci-runner'])(
+    '%s is a script: it wrote once, and may when it is run again',
+    (manager) => {
+      const owner = secretOwner(manager, ['data.key'], false)
+      expect(owner).toMatchObject({ byHand: true, script: true, habit: expect.stringMatching(/if it is run again/) })
+      expect(secretOwner(manager, ['data.key'], true)).toMatchObject({ byHand: false })
+      expect(fieldOwner(manager, ['data.key'])).toMatchObject({ byHand: false })
+    },
+  )
+
+  it.each([
+    'billing-operator',
+    'secret-sync',
+    'replicator',
+    'platform-controller',
+    'external-secrets',
+    'terraform',
+    '',
+  ])('%s comes back by itself', (manager) => expect(secretOwner(manager, [], false)).toMatchObject({ byHand: false }))
+
+  it.each(['kubectl-create', 'node-fetch', 'curl'])('%s is a person with a tool, and no script', (manager) =>
+    expect(secretOwner(manager, [], true)).toEqual(fieldOwner(manager, [])),
+  )
 })
 
 function conflict(causes: readonly (readonly [field: string, message: string])[]): ClusterError {

@@ -72,7 +72,7 @@ describe('the Secret that others use too', () => {
     await write({ 'webhook-secret.before-run-1': undefined })
     expect(values()).toEqual({ 'webhook-secret': 'two', 'api-key': 'theirs' })
     expect(await cluster.secretKey(name, 'api-key', signal)).toMatchObject({
-      managers: [{ manager: 'platform-team', fields: ['data.api-key'], byHand: false }],
+      managers: [{ manager: 'platform-team', fields: ['data.api-key'], byHand: true, script: true }],
     })
   })
 
@@ -88,6 +88,21 @@ describe('the Secret that others use too', () => {
     await write({ 'webhook-secret': 'three' }, ['kubectl-edit'])
     expect(values()).toEqual({ 'webhook-secret': 'three', 'api-key': 'theirs' })
     expect((await cluster.secretKey(name, 'webhook-secret', signal)).managers).toEqual([])
+  })
+
+  it('takes over what a script has written once, when that was agreed to, and not what one keeps applying', async () => {
+    await patchAs('my-deploy-script', { stringData: { 'webhook-secret': 'by a script' } })
+    const { managers } = await cluster.secretKey(name, 'webhook-secret', signal)
+    expect(managers).toMatchObject([{ manager: 'my-deploy-script', byHand: true, script: true }])
+    await expect(write({ 'webhook-secret': 'three' })).rejects.toMatchObject({ code: 'apply_conflict' })
+    await write({ 'webhook-secret': 'three' }, ['my-deploy-script'])
+    expect(values()).toMatchObject({ 'webhook-secret': 'three' })
+    const data = { 'webhook-secret': Buffer.from('from a pipeline').toString('base64') }
+    await patchAs('my-pipeline', { data }, 'application/apply-patch+yaml')
+    expect((await cluster.secretKey(name, 'webhook-secret', signal)).managers).toMatchObject([
+      { manager: 'my-pipeline', byHand: false },
+    ])
+    await write({ 'webhook-secret': 'three' }, ['my-pipeline'])
   })
 
   it('tells who writes whole manifests and would write its value back', async () => {

@@ -335,6 +335,12 @@ describe('the board', () => {
     expect(message.text).not.toContain('<!channel>')
   })
 
+  it('says that details were removed where the charts would be', () => {
+    const told = 'Samples, log errors and output of this run were removed on 2026-01-05.'
+    expect(board({ ...example.succeeded, detailsRemovedAt: example.now }).seen).toContain(told)
+    expect(board(example.succeeded).seen).not.toContain('removed on')
+  })
+
   it('keeps the budget when everything is as long as it can be', () => {
     for (const status of ['awaiting_approval', 'executing', 'failed', 'succeeded'] as const) {
       expectSlackTakes(board({ ...example.largest, status }).message)

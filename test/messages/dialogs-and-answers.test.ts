@@ -87,7 +87,7 @@ describe('the rollback dialog', () => {
 })
 
 it('the restore dialog says first what is lost, then the downtime and the way back, and last wants the name typed', () => {
-  const backup = example.production.backups[0]!
+  const backup = example.backups[0]
   const { tables } = example.restorePlan
   const price = { environment: 'production', backup, approvals: 2, tables, strategy: { kind: 'swap' } as const, now }
   const view = restoreView(price, 'ticket')

@@ -343,8 +343,36 @@ export const restorePlan: RestorePlan = {
   deployment: { name: 'valuecanvas-api', replicas: 3 },
   cronJobs: ['webhook-retry'],
   migrationsLost: [],
+  release: {
+    after: 'former',
+    running: { version: 'v1.3.0', image: 'valuecanvas/api:v1.3.0', templateHash: 't' },
+    earlier: { version: 'v1.2.0', image: 'valuecanvas/api:v1.2.0' },
+    because: ['v1.3.0 needs 20260201090000, which the backup does not have'],
+    undo: {
+      kind: 'undo',
+      run: 47,
+      steps: [
+        {
+          effect: 8,
+          covers: [8],
+          kind: 'cronjob',
+          target: 'webhook-retry',
+          line: 'CronJob webhook-retry: restore the previous manifest',
+        },
+        {
+          effect: 7,
+          covers: [7],
+          kind: 'image',
+          target: 'valuecanvas-api',
+          line: 'Deployment valuecanvas-api: back to v1.2.0 (revision 4)',
+        },
+      ],
+      stays: [],
+    },
+  },
   events: '212 events since 2026-01-05 14:07 UTC',
   risks: [
+    'v1.2.0 runs afterwards: v1.3.0 needs 20260201090000, which the backup does not have.',
     'public.webhook_events: 212 rows written since the backup are lost (18614 now, 18402 in the backup).',
     'public.billing_audit_log: 178 rows written since the backup are lost (9298 now, 9120 in the backup).',
     "Edited rows go back too. They can't be counted.",
@@ -468,7 +496,8 @@ export const diagnoseWebhook = deploy({
     causes: [
       {
         code: 'secret_mismatch',
-        sentence: "The Secret doesn't hold the endpoint's signing secret, so the service refuses Stripe's events.",
+        sentence:
+          "The Secret doesn't hold the secret with which the endpoint was made, so the service refuses Stripe's events.",
         next: "Redeploy the current version: it issues a new secret. The old one can't be recovered from Stripe.",
         remedies: [{ kind: 'deploy', target: '' }],
       },
@@ -566,6 +595,8 @@ const backup = (run: number, minutes: number): KeptBackup => ({
 
 const linked = (run: Run): LinkedRun => ({ run, link: `https://acme.slack.com/archives/C01BILLING/p${run.number}` })
 
+export const backups = [backup(42, 12), backup(39, 6 * 24 * 60)] as const
+
 export const production: HomeEnvironment = {
   name: 'production',
   channel: 'C01BILLING',
@@ -574,7 +605,7 @@ export const production: HomeEnvironment = {
   waitsForYou: [],
   lock: undefined,
   release: releasedIn([succeeded]),
-  backups: [backup(42, 12), backup(39, 6 * 24 * 60)],
+  backups: { newest: backups[0], count: backups.length },
   open: [linked({ ...executing, number: 45, version: 'v1.2.1' })],
   finished: [
     linked(verify),
@@ -594,7 +625,7 @@ export const home: HomeFacts = {
       ...production,
       name: 'staging',
       release: releasedIn([]),
-      backups: [],
+      backups: { newest: undefined, count: 0 },
       open: [linked({ ...waiting, number: 46, environment: 'staging' })],
       waitsForYou: [46],
       finished: [],

@@ -323,7 +323,7 @@ const schema = schemaRefusal(
   },
   { applied: [], changes: [] },
   [{ version: 'v1.1.1', migrations: [], image: 'valuecanvas/api:v1.1.1' }],
-  example.production.backups,
+  example.backups,
 )
 export const schemaTooNew: RefusedRollback = { refusal: { reason: 'schema_too_new', schema }, choices: [] }
 

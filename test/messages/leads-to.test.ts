@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { leadsToChapters } from '../../src/messages/plan/plan-text.ts'
-import { restoreChapters } from '../../src/messages/dialogs/restore.ts'
+import { restoreChapters } from '../../src/messages/plan/restore.ts'
 import { plan, restorePlan } from './example-runs.ts'
 
 describe('where a plan goes', () => {

@@ -8,7 +8,7 @@ import { restoreView } from '../../src/messages/dialogs/restore.ts'
 import { threadMessage } from '../../src/messages/thread/thread.ts'
 import { isRestorePlan } from '../../src/model/run.ts'
 import { arbitraryPost, arbitraryRun, arbitraryUndo } from './arbitrary-run.ts'
-import { alex, examples, now, production, watched } from './example-runs.ts'
+import { alex, backups, examples, now, watched } from './example-runs.ts'
 import { pictures } from './pictures.ts'
 import { expectSlackTakes, expectSlackTakesView } from './slack-takes.ts'
 
@@ -63,7 +63,7 @@ describe('Slack takes every message, and it keeps the size budget', () => {
         expectSlackTakesView(rollbackView(run, undo, 'ticket', now))
         expectSlackTakesView(detailsView(run))
         if (!isRestorePlan(run.plan)) return
-        const backup = { ...production.backups[0]!, file: run.plan.backup.file, untried: run.plan.backup.sha256 }
+        const backup = { ...backups[0], file: run.plan.backup.file, untried: run.plan.backup.sha256 }
         const price = { environment: 'production', backup, approvals: 2, tables: run.plan.tables, now }
         expectSlackTakesView(restoreView(price, 'ticket'))
       }),

@@ -23,7 +23,8 @@ import { lockAnnouncement, lockedRefusal } from '../../src/messages/answers/lock
 import type { Message } from '../../src/messages/blocks/message.ts'
 import { noSuchVersion } from '../../src/messages/answers/no-such-version.ts'
 import { notAllowed } from '../../src/messages/answers/not-allowed.ts'
-import { backupsMessage, restoreView } from '../../src/messages/dialogs/restore.ts'
+import { backupsMessage } from '../../src/messages/answers/backups.ts'
+import { restoreView } from '../../src/messages/dialogs/restore.ts'
 import type { Watched } from '../../src/messages/blocks/charts.ts'
 import type { StateView } from '../../src/messages/board/state.ts'
 import { threadMessage } from '../../src/messages/thread/thread.ts'
@@ -159,7 +160,7 @@ const events = [
 ]
 const price = {
   environment: 'production',
-  backup: example.production.backups[0]!,
+  backup: example.backups[0],
   approvals: 2,
   tables: example.restorePlan.tables,
   now,
@@ -458,7 +459,7 @@ export const pictures: readonly Picture[] = [
     'backups',
     'backups',
     'What there is to go back to, and what restores have left on the server.',
-    backupsMessage('production', example.production.backups, now, state.keptDatabases),
+    backupsMessage('production', example.backups, now, state.keptDatabases),
   ),
   answer(
     'history',

@@ -9,6 +9,7 @@ it('shows whoever approves what is disabled, deleted and restarted beside the en
     retires: ['we_old'],
     removes: ['stripe-credentials/webhook-secret.before-run-3', 'we_older'],
     restarts: ['billing-worker'],
+    notes: ["the account's default API version is 2016-07-06 today"],
   } as const
   const lines = planChapters({ ...plan, stripe }).find(({ title }) => title === 'Stripe')?.lines ?? []
   for (const what of [
@@ -17,6 +18,7 @@ it('shows whoever approves what is disabled, deleted and restarted beside the en
     'stripe-credentials/webhook-secret.before-run-3 is deleted: no longer needed',
     'we_older is deleted: no longer needed',
     'Deployment billing-worker is restarted, because it also reads this Secret',
+    "the account's default API version is 2016-07-06 today",
   ])
     expect(lines).toContain(what)
 })

@@ -99,7 +99,7 @@ describe('a dialog that offers no rollback says why and what else', () => {
     [
       { reason: 'schema_too_new', schema: { ...schema, nearest: 'v1.1.1', backupOfRun: 7 } },
       "v1.1.0 can't run on the current schema of production: 2_m.sql drops table t.",
-      'Either deploy v1.1.1: `/billing deploy v1.1.1`. Or restore the earlier backup: `/billing restore #7`, then `/billing rollback #42`',
+      'Either deploy v1.1.1: `/billing deploy v1.1.1`. Or restore the earlier backup: `/billing restore #7`, with the version that ran then',
     ],
     [
       { reason: 'revisions_unseen', why: 'no answer within 5 s' },

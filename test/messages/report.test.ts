@@ -42,6 +42,13 @@ describe('the report', () => {
     expect(reportMarkdown(example.succeeded, { samples })).not.toContain('Audit head')
   })
 
+  it('says that details were removed, and makes no table of none', () => {
+    const removed = reportMarkdown({ ...example.succeeded, detailsRemovedAt: example.now }, { samples: [] })
+    expect(removed).toContain('- **Removed:** samples, log errors and output, 2026-01-05 14:20 UTC')
+    expect(removed).not.toContain('## Metrics while monitoring')
+    expect(reportMarkdown(example.succeeded, { samples })).not.toContain('Removed')
+  })
+
   it('keeps tables and code fences whole whatever stands in them', () => {
     const failure = { code: 'x', message: 'a | b\nc', evidence: ['```', 'still evidence'] }
     const phases = [example.phase('rollout', { status: 'failed', failure })]

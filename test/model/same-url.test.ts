@@ -17,6 +17,7 @@ describe('two spellings of an address', () => {
     ['https://api.valuecanvas.com', 'https://api.valuecanvas.com/'],
     ['https://bücher.example/a', 'https://xn--bcher-kva.example/a'],
     ['https://a.example/%7euser', 'https://a.example/%7Euser'],
+    ['https://stripe:[masked]@a.example/hooks', 'https://stripe:correct-horse@a.example/hooks'],
   ])('%s is %s', (one, other) => {
     expect(sameUrl(one, other)).toBe(true)
     expect(sameUrl(other, one)).toBe(true)
@@ -29,6 +30,8 @@ describe('two spellings of an address', () => {
     [url.replace('https', 'http'), url],
     [url.replace('.com', '.com:8443'), url],
     [url.replace('api.', 'eu.api.'), url],
+    ['https://stripe:former-horse@a.example/hooks', 'https://stripe:correct-horse@a.example/hooks'],
+    ['https://stripe:[masked]@a.example/hooks', 'https://stripe:correct-horse@b.example/hooks'],
     ['not a URL', url],
     ['not a URL', 'Not a URL'],
     ['', url],

@@ -11,13 +11,14 @@ import {
 } from '../../src/model/schema-compatibility.ts'
 import { schemaRefusalWords } from '../../src/model/shared-sentences.ts'
 
-/** `+x` makes it, `-x` takes it away, `needs v1` declares. */
+/** `+x` makes it, `-x` takes it away, `?x` may make statements about it fail, `needs v1` declares. */
 function change(migration: string, ...what: readonly string[]): SchemaChange {
   const needs = what.find((it) => it.startsWith('needs '))?.slice(6)
   return {
     migration,
     name: `${migration}_m.sql`,
     takes: what.filter((it) => it.startsWith('-')).map((it) => ({ object: it.slice(1), what: `drops ${it.slice(1)}` })),
+    may: what.filter((it) => it.startsWith('?')).map((it) => ({ object: it.slice(1), what: `wants ${it.slice(1)}` })),
     makes: what.filter((it) => it.startsWith('+')).map((it) => it.slice(1)),
     ...(needs === undefined ? {} : { needs }),
   }
@@ -59,6 +60,32 @@ describe('a release cannot run on the schema', () => {
       old,
       [],
     ],
+    ['unless one gives back what another took', schema(change('2', '-empty a.c'), change('3', '+empty a.c')), old, []],
+    [
+      'when what was there again is taken once more',
+      schema(change('2', '-table t'), change('3', '+table t'), change('4', '-table t')),
+      old,
+      ['4_m.sql drops table t'],
+    ],
+    [
+      'when a column that it does not know wants a value by a later file',
+      schema(change('2', '+column a.c'), change('3', '?empty a.c')),
+      old,
+      ['3_m.sql wants empty a.c'],
+    ],
+    ['unless only some statements may fail', schema(change('2', '?column a.b')), old, []],
+    [
+      'unless the odd name is a column of a new table',
+      schema(change('2', '+table a'), change('3', '-column a."b.c"')),
+      old,
+      [],
+    ],
+    [
+      'when the odd name is another table than the new one',
+      schema(change('2', '+table a'), change('3', '-column "a.b".c')),
+      old,
+      ['3_m.sql drops column "a.b".c'],
+    ],
     ['in whatever order the ledger lists them', schema(change('3', '-table t'), change('2', '+table t')), old, []],
     [
       'when a newer one is declared to be needed',
@@ -77,9 +104,23 @@ describe('a release cannot run on the schema', () => {
     expect(incompatibility(it_, now).reasons).toEqual(reasons)
   })
 
+  it.each<[string, SchemaNow, KnownRelease, readonly string[]]>([
+    [
+      'of what it knows',
+      schema(change('2', '?column a.b', '?table a')),
+      old,
+      ['2_m.sql wants column a.b, wants table a'],
+    ],
+    ['not of what it never knew', schema(change('2', '+table t'), change('3', '?column t.c', '?table t')), old, []],
+    ['not where it is declared to run', schema(change('2', '?column a.b', 'needs v1.2.0')), old, []],
+    ['not with the migration itself', schema(change('2', '?column a.b')), release('v1.3.0', '1', '2'), []],
+  ])('may fail, %s', (_, now, it_, doubts) => {
+    expect(incompatibility(it_, now).doubts).toEqual(doubts)
+  })
+
   it('and nothing is claimed about files of which nothing is known', () => {
     const now = { applied: schema(change('2')).applied, changes: [] }
-    expect(incompatibility(old, now)).toEqual({ reasons: [], since: '', unknown: ['2_m.sql'] })
+    expect(incompatibility(old, now)).toEqual({ reasons: [], since: '', doubts: [], unknown: ['2_m.sql'] })
   })
 
   it('is put right by purser.yaml, for a file that may not be edited any more', () => {

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { openBackups } from '../../src/adapters/postgres/backups/backups.ts'
 import { fingerprint } from '../../src/adapters/postgres/backups/manifests.ts'
 import { libpqEnvironment } from '../../src/adapters/postgres/connection/libpq.ts'
-import type { Backups } from '../../src/adapters/postgres/port.ts'
+import { withoutWal } from '../../src/adapters/postgres/backups/unlogged.ts'
+import type { DumpBackups as Backups } from '../../src/adapters/postgres/backups/port.ts'
 import { openRestores } from '../../src/adapters/postgres/restores/restores.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { ask, sessionWith, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
@@ -112,6 +113,30 @@ describe('backups of the service database', () => {
     expect(counted).toBeLessThan(now?.['n'] as number)
     expect(manifest.restoreTest.outcome).toBe('passed')
     expect(await scratchDatabases(busy)).toEqual([])
+  })
+
+  it('keeps the rows that it tries out of the WAL, but for what permanent tables lean on', async () => {
+    const definitions = `
+      create table plain (id int primary key);
+      create table shared (id int primary key);
+      create table published (id int primary key, shared int);
+      create table parts (id int, shared int) partition by range (id);
+      create table parts_1 partition of parts for values from (0) to (10)`
+    const rest = `
+      alter table published add foreign key (shared) references shared;
+      alter table parts add foreign key (shared) references shared;
+      alter table plain add foreign key (id) references published;
+      create publication p for table published;
+      create publication everything for all tables`
+    const [source, scratch] = [await postgres.database(), await postgres.database()]
+    await ask(source, `${definitions};${rest}`)
+    await ask(scratch, definitions)
+    await withoutWal(new Sensitive(scratch), new Sensitive(source), 'trying out', never)
+    await ask(scratch, rest)
+    const unlogged = `select relname as name from pg_class where relpersistence = 'u' and relkind in ('r', 'p') order by 1`
+    expect(await ask(scratch, unlogged)).toEqual([{ name: 'parts_1' }, { name: 'plain' }])
+    const theirs = openBackups({ url: new Sensitive(source), directory })
+    expect((await theirs.create('published', quiet, never)).restoreTest).toMatchObject({ outcome: 'passed' })
   })
 
   it('drops the scratch database that a crash has left, at the next try', async () => {
@@ -269,8 +294,8 @@ describe('backups of the service database', () => {
     await writeFile(path, JSON.stringify({ ...manifest, bytes: 1e18 }))
     await expect(backups.create('next', quiet, never)).rejects.toMatchObject({
       code: 'backup_disk_full',
-      message: expect.stringMatching(/needs about [\d.]+ GB in .+, [\d.]+ GB are free/),
-      hint: expect.stringMatching(/^Free [\d.]+ GB there, or put PURSER_BACKUP_DIR on a larger volume/),
+      message: expect.stringMatching(/needs about [\d.]+ TB in .+, [\d.]+ [GT]B are free/),
+      hint: expect.stringMatching(/^Free [\d.]+ TB there, or put PURSER_BACKUP_DIR on a larger volume/),
     })
     expect((await readdir(directory)).sort()).toEqual(['former.dump', 'former.dump.json'])
   })

@@ -13,7 +13,19 @@ describe('reading the statements of a migration', () => {
     [`;;;\n  ;`, 0],
     [`select $1; select $$;$$;`, 2],
     [`select 'never closed; select 2`, 1],
+    [`select e'one'\n'two\\'; three'; select 2`, 2],
+    [`select 'one'\n'two\\'; select 2`, 2],
+    [`-- old Mac\rselect 1; select 2`, 2],
+    [`do $${'x'.repeat(100)}$ a; b $${'x'.repeat(100)}$; select 2`, 2],
+    [`create function f() returns int begin atomic select 1 as end; select 2; select x.end; end; select 2`, 2],
   ])('%j holds %i', (sql, count) => {
     expect(splitStatements(sql)).toHaveLength(count)
+  })
+
+  it.each([
+    ['/* a /* b */ c */ select 1', 'select 1'],
+    ['-- a\r\n/**/ /* /**/ */\n  select /* d */ 1 -- e', 'select /* d */ 1 -- e'],
+  ])('%j begins where its comments end', (sql, text) => {
+    expect(splitStatements(sql)).toMatchObject([{ text, start: sql.indexOf(text) }])
   })
 })

@@ -112,11 +112,19 @@ describe('what the migrate phase would refuse', () => {
     const { files, overruled } = await plan(
       file('1_a.sql', 'begin;\nset lock_timeout = 0;\nselect 1;\ncommit;'),
       file('2_b.sql', "set lock_timeout = '1s'; select 1"),
+      file(
+        '3_c.sql',
+        "select 1;\ndo $$ begin set local lock_timeout = 0; end $$; select set_config('lock_timeout', '0', true)",
+      ),
     )
-    expect(files.map(({ sql }) => sql.trim())).toEqual([
+    expect(files.slice(0, 2).map(({ sql }) => sql.trim())).toEqual([
       expect.stringMatching(/^;\nset lock_timeout = 0;\nselect 1;\n\s*;$/),
       "set lock_timeout = '1s'; select 1",
     ])
-    expect(overruled).toEqual(["1_a.sql:2 sets lock_timeout itself. Purser's limit of 2 s applies instead."])
+    expect(overruled).toEqual([
+      "1_a.sql:2 sets lock_timeout itself. Purser's limit of 2 s applies instead.",
+      "3_c.sql:2 sets lock_timeout itself. Purser's limit of 2 s applies instead.",
+      "3_c.sql:2 sets lock_timeout in a block or a function. While that runs, Purser's limit of 2 s doesn't hold.",
+    ])
   })
 })

@@ -40,6 +40,12 @@ describe('a plan is bound to every setting', () => {
     expect(Object.hasOwn(planned, `environment.${key}`)).toBe(!excused)
   })
 
+  it('but to no password of a URL, which the state database does not keep', () => {
+    const webhookUrl = 'https://stripe:correct-horse@api.example.com/hooks'
+    const { 'environment.webhookUrl': text } = comparedConfiguration(service, { ...environment, webhookUrl })
+    expect(text).toBe('"https://stripe:[masked]@api.example.com/hooks"')
+  })
+
   it('and names the one that is another now', () => {
     const e2e = { ...service.e2e, run: ['true'] as [string] }
     const now = comparedConfiguration({ ...service, e2e }, environment)

@@ -140,3 +140,26 @@ describe('a CronJob rests', () => {
     expect(health.value).toContain(words)
   })
 })
+
+describe('a CronJob at the change to summer time', () => {
+  const nightly = job({
+    schedule: '30 2 * * *',
+    timeZone: 'Europe/Berlin',
+    lastScheduleTime: '2026-03-28T01:30:00Z',
+    lastSuccessfulTime: '2026-03-28T01:31:00Z',
+  })
+
+  it('misses nothing at a time of day that does not exist: the controller starts nothing then', () => {
+    expect(cronHealth(nightly, new Date('2026-03-30T00:40:00Z'), { known: true, suspended: false })).toEqual({
+      verdict: 'pass',
+      value: '30 2 * * * Europe/Berlin: last success 2026-03-28 01:31 UTC, next at 2026-03-31 00:30 UTC',
+    })
+  })
+
+  it('counts the runs of the days after it', () => {
+    expect(cronHealth(nightly, new Date('2026-03-31T20:00:00Z'), { known: true, suspended: false })).toMatchObject({
+      verdict: 'fail',
+      value: expect.stringContaining('2 runs were due') as unknown,
+    })
+  })
+})

@@ -54,15 +54,35 @@ const secretState: SecretKeyState = {
 }
 
 const webhook: WebhookFacts = {
+  account: seen(undefined),
+  pinned: 'acct_1',
   url,
+  lookedAt: '2026-01-05T12:00:00Z',
   wanted: endpoint.enabledEvents,
   apiVersion: '2026-10-28.endive',
   endpoint: seen(endpoint),
-  undelivered: seen({ count: 0, oldestSeconds: 0 }),
-  missed: seen({ count: 0, since: '2026-01-04T10:00:00Z', line: '0 events since then' }),
+  undelivered: seen({
+    count: 0,
+    oldestSeconds: 0,
+    newestAt: undefined,
+    line: 'none undelivered',
+    unclear: 0,
+    complete: true,
+  }),
+  missed: seen({
+    stale: 0,
+    doubtful: false,
+    count: 0,
+    since: '2026-01-04T10:00:00Z',
+    line: '0 events since then',
+    complete: true,
+  }),
   secret: seen(secretState),
   signed: seen(answered(200)),
+  madeUp: seen(answered(400)),
   unsigned: seen(answered(400)),
+  refused: [],
+  readsBack: false,
   stripeClock: seen(0),
   clusterClock: seen(0),
   pods: seen([pod]),
@@ -71,9 +91,22 @@ const webhook: WebhookFacts = {
   dead: seen({ total: 0, lastHour: 0, kinds: [] }),
 }
 
+const refused: WebhookFacts['undelivered'] = seen({
+  count: 4,
+  oldestSeconds: 1_800,
+  newestAt: '2026-01-05T11:00:00Z',
+  line: '4 undelivered',
+  unclear: 0,
+  complete: true,
+})
+const withIds = (body: string): Partial<WebhookFacts> => ({
+  signed: seen(answered(400, { body: `${body} (request 1f0c9a3e-1111)` })),
+  madeUp: seen(answered(400, { body: `${body} (request 9ab3cd44-2222)` })),
+})
+
 const nothingAnswers = (reason: 'name' | 'refused' | 'tls' | 'timeout'): Partial<WebhookFacts> => {
   const none: Probe = { kind: 'none', reason, text: reason }
-  return { signed: seen(none), unsigned: seen(none) }
+  return { signed: seen(none), madeUp: seen(none), unsigned: seen(none) }
 }
 
 describe('why webhooks do not come', () => {
@@ -87,6 +120,11 @@ describe('why webhooks do not come', () => {
       [],
     ],
     ['no endpoint', { endpoint: seen(undefined) }, ['endpoint_missing']],
+    [
+      'a key of another account, for which Stripe was asked nothing else',
+      { account: seen('acct_2'), endpoint: unseen, undelivered: unseen, missed: unseen },
+      ['wrong_account'],
+    ],
     [
       'no secret',
       {
@@ -104,9 +142,13 @@ describe('why webhooks do not come', () => {
       ['url_unreachable', 'endpoint_disabled'],
     ],
     ['a redirect', { signed: seen(answered(301, { location: 'https://www.example.com/' })) }, ['url_redirects']],
-    ['a password', { signed: seen(answered(401)) }, ['url_forbidden']],
-    ['another version', { signed: seen(answered(404)) }, ['url_not_found']],
-    ['a broken service', { signed: seen(answered(502)) }, ['service_errors']],
+    [
+      'a password',
+      { signed: seen(answered(401)), madeUp: seen(answered(401)), undelivered: refused },
+      ['url_forbidden'],
+    ],
+    ['another version', { signed: seen(answered(404)), madeUp: seen(answered(404)) }, ['url_not_found']],
+    ['a broken service', { signed: seen(answered(502)), madeUp: seen(answered(502)) }, ['service_errors']],
     ['a late clock', { signed: seen(answered(400, { clockAheadMs: -660_000 })) }, ['clock_skew']],
     [
       'a late clock of our own',
@@ -121,7 +163,7 @@ describe('why webhooks do not come', () => {
     ['a clock within the tolerance', { signed: seen(answered(200, { clockAheadMs: -290_000 })) }, []],
     [
       'another secret than the endpoint has',
-      { secret: seen({ ...secretState, fingerprints: ['bbbb'] }) },
+      { secret: seen({ ...secretState, fingerprints: ['bbbb'] }), undelivered: refused },
       ['secret_mismatch'],
     ],
     ['two secrets, one of them right', { secret: seen({ ...secretState, fingerprints: ['bbbb', 'aaaa'] }) }, []],
@@ -154,6 +196,93 @@ describe('why webhooks do not come', () => {
       [],
     ],
     ['pods with another secret', { signed: seen(answered(400)) }, ['signature_refused']],
+    [
+      'a service that takes the signature and refuses the API version',
+      { signed: seen(answered(400, { body: 'unexpected api_version' })), undelivered: refused },
+      ['content_refused'],
+    ],
+    [
+      'a service that fails on the content',
+      { signed: seen(answered(500)), madeUp: seen(answered(400)), undelivered: refused },
+      ['content_refused'],
+    ],
+    [
+      'a service that reads the event back, as purser.yaml says',
+      { signed: seen(answered(404)), madeUp: seen(answered(400)), readsBack: true },
+      [],
+    ],
+    ['the id of the request in each answer', withIds('no signature matches'), ['signature_refused']],
+    ['a service that takes what nobody signed', { unsigned: seen(answered(200)) }, ['signatures_unchecked']],
+    ['a service that takes any signature', { madeUp: seen(answered(204)) }, ['signatures_unchecked']],
+    ['an unsigned event that makes the service fail', { unsigned: seen(answered(500)) }, []],
+    [
+      'too many requests of Purser, while deliveries arrive',
+      { signed: seen(answered(429)), madeUp: seen(answered(429)) },
+      [],
+    ],
+    [
+      'too many requests, and deliveries are refused',
+      { signed: seen(answered(429)), madeUp: seen(answered(429)), undelivered: refused },
+      ['url_limited'],
+    ],
+    [
+      'a body that is too large for a proxy',
+      { signed: seen(answered(413)), madeUp: seen(answered(413)), unsigned: seen(answered(413)) },
+      ['url_too_large'],
+    ],
+    [
+      'an allow list that keeps only Purser out, while deliveries arrive',
+      { signed: seen(answered(403)), madeUp: seen(answered(403)), unsigned: seen(answered(403)) },
+      [],
+    ],
+    [
+      'an allow list that keeps Stripe out as well',
+      {
+        signed: seen(answered(403)),
+        madeUp: seen(answered(403)),
+        events: seen({ received: 0, waiting: 0, oldestWaitingSeconds: 0, lastReceivedSeconds: undefined }),
+      },
+      ['url_forbidden'],
+    ],
+    [
+      'a secret that was rolled at Stripe: the missed events are not offered',
+      {
+        undelivered: refused,
+        missed: seen({
+          stale: 0,
+          doubtful: false,
+          count: 4,
+          since: '2026-01-05T10:30:00Z',
+          line: '4 events',
+          complete: true,
+        }),
+        events: seen({ received: 9, waiting: 0, oldestWaitingSeconds: 0, lastReceivedSeconds: 4_000 }),
+      },
+      ['deliveries_refused'],
+    ],
+    [
+      'deliveries that failed before the pods were up',
+      {
+        undelivered: refused,
+        pods: seen([{ ...pod, startedAt: '2026-01-05T11:30:00Z' }]),
+        events: seen({ received: 9, waiting: 0, oldestWaitingSeconds: 0, lastReceivedSeconds: 4_000 }),
+      },
+      [],
+    ],
+    ['some deliveries that failed between others that arrived', { undelivered: refused }, []],
+    [
+      'another secret than the endpoint was made with, since which no delivery arrived',
+      {
+        secret: seen({ ...secretState, fingerprints: ['bbbb'], changedAt: '2026-01-05T11:59:57Z' }),
+        pods: seen([{ ...pod, startedAt: '2026-01-05T11:59:59Z' }]),
+      },
+      ['secret_mismatch'],
+    ],
+    [
+      'another secret than the endpoint was made with, while deliveries arrive',
+      { secret: seen({ ...secretState, fingerprints: ['bbbb'] }) },
+      [],
+    ],
     ['a disabled endpoint', { endpoint: seen({ ...endpoint, status: 'disabled' }) }, ['endpoint_disabled']],
     ['an endpoint that lacks events', { wanted: ['invoice.paid', 'invoice.voided'] }, ['events_incomplete']],
     [
@@ -163,12 +292,59 @@ describe('why webhooks do not come', () => {
     ],
     [
       'missed events',
-      { missed: seen({ count: 3, since: '2026-01-05T08:00:00Z', line: '3 events' }) },
+      {
+        missed: seen({
+          stale: 0,
+          doubtful: false,
+          count: 3,
+          since: '2026-01-05T08:00:00Z',
+          line: '3 events',
+          complete: true,
+        }),
+      },
       ['events_missed'],
+    ],
+    [
+      'no missed events while Stripe signs with a secret that the cluster does not hold',
+      {
+        secret: seen({ ...secretState, fingerprints: ['bbbb'] }),
+        events: seen({ received: 0, waiting: 0, oldestWaitingSeconds: 0, lastReceivedSeconds: undefined }),
+        missed: seen({
+          stale: 0,
+          doubtful: false,
+          count: 24,
+          since: '2026-01-05T08:00:00Z',
+          line: '24 events',
+          complete: true,
+        }),
+      },
+      ['secret_mismatch'],
+    ],
+    [
+      'no missed events where all of them are outdated',
+      {
+        missed: seen({ stale: 3, doubtful: false, count: 0, since: '2026-01-05T08:00:00Z', line: '3', complete: true }),
+      },
+      [],
     ],
     [
       'dead letters',
       { dead: seen({ total: 9, lastHour: 2, kinds: ['2 × invoice.paid: no customer'] }) },
+      ['dead_letters'],
+    ],
+    [
+      'no missed events where all of them are dead letters',
+      {
+        missed: seen({
+          stale: 0,
+          doubtful: false,
+          count: 2,
+          since: '2026-01-05T08:00:00Z',
+          line: '2 events',
+          complete: true,
+        }),
+        dead: seen({ total: 9, lastHour: 2, kinds: ['2 × invoice.paid: no customer'] }),
+      },
       ['dead_letters'],
     ],
     ['old dead letters', { dead: seen({ total: 9, lastHour: 0, kinds: [] }) }, []],
@@ -184,7 +360,7 @@ describe('why webhooks do not come', () => {
   it('enables nothing that would be refused, and sends nothing again that would not be taken', () => {
     const disabled = {
       endpoint: seen({ ...endpoint, status: 'disabled' as const }),
-      missed: seen({ count: 3, since: '', line: '3 events' }),
+      missed: seen({ stale: 0, doubtful: false, count: 3, since: '', line: '3 events', complete: true }),
     }
     const remedies = (facts: Partial<WebhookFacts>) =>
       webhookCauses({ ...webhook, ...facts }).flatMap((cause) => cause.remedies.map(({ kind }) => kind))
@@ -204,6 +380,37 @@ describe('why webhooks do not come', () => {
     )
   })
 
+  it('passes no count of which there may be more', () => {
+    const none = { count: 0, line: 'at least 0', complete: false }
+    const facts = {
+      ...webhook,
+      undelivered: seen({ ...none, oldestSeconds: 0, newestAt: undefined, unclear: 0 }),
+      missed: seen({ stale: 0, doubtful: false, ...none, since: '' }),
+    }
+    const unknown = webhookFindings(facts).filter(({ verdict }) => verdict === 'unknown')
+    expect(unknown.map(({ name }) => name)).toEqual(['undelivered', 'missed'])
+  })
+
+  it.each<[string, number, number, string]>([
+    ['an allow list keeps only Purser out', 403, 403, 'only Purser is kept out'],
+    ['a limit meets only Purser', 429, 429, 'only Purser is kept out'],
+    ['the service refuses only the test event', 400, 401, 'See `service.stripe.probe`'],
+  ])('says that %s, while deliveries arrive', (_, status, other, words) => {
+    const facts = { ...webhook, signed: seen(answered(status)), madeUp: seen(answered(other)) }
+    const signed = webhookFindings(facts).find(({ name }) => name === 'signed')
+    expect(signed).toMatchObject({ verdict: 'unknown', seen: expect.stringContaining(words) })
+  })
+
+  it.each([403, 404, 413, 429])(
+    'takes no %i of what stands before the service for a refusal of a signature',
+    (status) => {
+      const same = seen(answered(status))
+      const looks = webhookFindings({ ...webhook, signed: same, madeUp: same, unsigned: same })
+      const refusals = looks.filter(({ name }) => name === 'madeUp' || name === 'unsigned')
+      expect(refusals.map(({ verdict }) => verdict)).toEqual(['warn', 'warn'])
+    },
+  )
+
   it('quotes no values of rows from an error', () => {
     const error = `insert violates "u": Key (customer_id)=(cus_12345) of 'Jane' jane@example.com exists, in_1AbC`
     expect(withoutValues(error)).not.toMatch(/cus_12345|Jane|jane@|in_1AbC/)
@@ -219,6 +426,7 @@ const far = (ms: number | undefined) => Math.abs(ms ?? 0) > 300_000
 
 /** What must have been seen before a cause may be named; said once more, in other words than the rules'. */
 const evident: Readonly<Record<string, (facts: WebhookFacts) => boolean>> = {
+  wrong_account: ({ account }) => account.ok && account.value !== undefined,
   endpoint_missing: ({ endpoint: it }) => it.ok && it.value === undefined,
   secret_missing: ({ secret }) => secret.ok && !secret.value.keyExists,
   url_unreachable: ({ unsigned }) => unsigned.ok && unsigned.value.kind === 'none',
@@ -233,13 +441,20 @@ const evident: Readonly<Record<string, (facts: WebhookFacts) => boolean>> = {
   url_redirects: (facts) => answersWith(facts, (it) => it >= 300 && it < 400),
   url_forbidden: (facts) => answersWith(facts, (it) => it === 401 || it === 403),
   url_not_found: (facts) => answersWith(facts, (it) => it === 404),
+  url_limited: (facts) => answersWith(facts, (it) => it === 429),
+  url_too_large: (facts) => answersWith(facts, (it) => it === 413),
   service_errors: (facts) => answersWith(facts, (it) => it >= 500),
   secret_mismatch: ({ secret, endpoint: it }) =>
     secret.ok &&
     it.ok &&
     it.value !== undefined &&
     !secret.value.fingerprints.includes(it.value.metadata['purser_secret'] ?? ''),
-  signature_refused: (facts) => status(facts.signed) === 400,
+  signature_refused: (facts) => answersWith(facts, (it) => it >= 400 && it < 500),
+  content_refused: (facts) => facts.madeUp.ok && !accepted(facts) && (status(facts.signed) ?? 0) >= 400,
+  signatures_unchecked: ({ madeUp, unsigned }) =>
+    [status(madeUp), status(unsigned)].some((it) => it !== undefined && it >= 200 && it < 300),
+  deliveries_refused: (facts) =>
+    facts.undelivered.ok && facts.undelivered.value.newestAt !== undefined && facts.pods.ok && facts.events.ok,
   endpoint_disabled: ({ endpoint: it }) => it.ok && it.value?.status === 'disabled',
   events_incomplete: ({ endpoint: it, wanted }) =>
     it.ok && wanted.some((type) => it.value?.enabledEvents.includes(type) === false),
@@ -263,7 +478,7 @@ const maybeSeen = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Seen<T>> =>
 const ms = fc.constantFrom(0, -660_000, 660_000, 299_000, -1_200)
 const anyProbe: fc.Arbitrary<Probe> = fc.oneof(
   fc
-    .tuple(fc.constantFrom(200, 204, 301, 400, 401, 404, 500, 503), fc.option(ms, { nil: undefined }))
+    .tuple(fc.constantFrom(200, 204, 301, 400, 401, 404, 413, 429, 500, 503), fc.option(ms, { nil: undefined }))
     .map(([code, ahead]): Probe => {
       const answer = { status: code, milliseconds: 5, body: '' }
       return { kind: 'answer', answer: ahead === undefined ? answer : { ...answer, clockAheadMs: ahead } }
@@ -275,8 +490,11 @@ const anyProbe: fc.Arbitrary<Probe> = fc.oneof(
 const times = fc.constantFrom('2026-01-05T08:00:00Z', '2026-01-05T09:00:00Z', '2026-01-05T10:00:00Z')
 const anyWebhook: fc.Arbitrary<WebhookFacts> = fc.record({
   url: fc.constant(url),
+  lookedAt: fc.constant('2026-01-05T12:00:00Z'),
   wanted: fc.subarray(['invoice.paid', 'invoice.voided', 'charge.failed']),
   apiVersion: fc.constant('2026-10-28.endive'),
+  account: maybeSeen(fc.constantFrom(undefined, 'acct_2')),
+  pinned: fc.constant('acct_1'),
   endpoint: maybeSeen(
     fc.option(
       fc
@@ -289,8 +507,26 @@ const anyWebhook: fc.Arbitrary<WebhookFacts> = fc.record({
       { nil: undefined },
     ),
   ),
-  undelivered: maybeSeen(fc.record({ count: fc.nat(3), oldestSeconds: fc.nat(9_000) })),
-  missed: maybeSeen(fc.record({ count: fc.nat(3), since: times, line: fc.constant('some events') })),
+  undelivered: maybeSeen(
+    fc.record({
+      count: fc.nat(3),
+      oldestSeconds: fc.nat(9_000),
+      newestAt: fc.option(times, { nil: undefined }),
+      line: fc.constant('some undelivered'),
+      unclear: fc.nat(2),
+      complete: fc.boolean(),
+    }),
+  ),
+  missed: maybeSeen(
+    fc.record({
+      stale: fc.nat(2),
+      doubtful: fc.boolean(),
+      count: fc.nat(3),
+      since: times,
+      line: fc.constant('some events'),
+      complete: fc.boolean(),
+    }),
+  ),
   secret: maybeSeen(
     fc
       .record({
@@ -308,7 +544,10 @@ const anyWebhook: fc.Arbitrary<WebhookFacts> = fc.record({
       })),
   ),
   signed: maybeSeen(fc.option(anyProbe, { nil: undefined })),
+  madeUp: maybeSeen(anyProbe),
   unsigned: maybeSeen(anyProbe),
+  refused: fc.constant([]),
+  readsBack: fc.boolean(),
   stripeClock: maybeSeen(fc.option(ms, { nil: undefined })),
   clusterClock: maybeSeen(fc.option(ms, { nil: undefined })),
   pods: maybeSeen(

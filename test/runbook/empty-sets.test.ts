@@ -17,8 +17,11 @@ describe('of nothing there is no good verdict', () => {
     const watch = { samples: [], planned: 5, baseline: new Map() }
     const judged = judge(rulesOf(service.monitor), watch, { over: true })
     expect(judged.length).toBeGreaterThan(0)
-    for (const { verdict, text } of judged)
-      expect([verdict, text]).toEqual(['inconclusive', expect.stringMatching(/no data/)])
+    for (const { rule, verdict, text } of judged) {
+      // Where another team's endpoint takes the same events there may never be a number. That is a warning.
+      const expected = rule.name === builtIn.undelivered ? 'warn' : 'inconclusive'
+      expect([verdict, text]).toEqual([expected, expect.stringMatching(/no data/)])
+    }
   })
 
   it('where a deployment is scaled to zero: no pod is missing, and none is there', async () => {
@@ -40,6 +43,7 @@ describe('of nothing there is no good verdict', () => {
     ['but where all logs were read and nothing is in them', 'pass', { pods: ['a', 'b'], unreadable: [] }],
   ])('in the logs %s: %s', async (_, verdict, read) => {
     const context = phaseContext({
+      records: { refusedProbes: async () => [] },
       world: {
         cluster: {
           recentLogs: async () => ({ ...read, cut: [] }),

@@ -114,7 +114,12 @@ describe('at the end of the watch', () => {
       watch([undefined, undefined]),
       'inconclusive: Metric: no data: only 0 of 2 samples',
     ],
-    ['unless the rule does not mind', { noData: 'ignore' }, watch([undefined, undefined]), 'pass: Metric: no data'],
+    [
+      'unless the rule does not mind: then it is a warning, as nothing was seen to be good',
+      { noData: 'ignore' },
+      watch([undefined, undefined]),
+      'warn: Metric: no data',
+    ],
     [
       'a rule just broken has no verdict',
       { atMost: 5 },

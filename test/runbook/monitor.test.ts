@@ -1,7 +1,8 @@
 import type { Claim, Fence } from '../../src/store/fence.ts'
 import { RecordedSteps } from '../../src/jobs/recorded-steps.ts'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { LogLine } from '../../src/adapters/kubernetes/logs/port.ts'
+import type { EventSummary, WebhookEndpoint } from '../../src/adapters/stripe/port.ts'
 import type { MonitorConfig } from '../../src/config/service-schema.ts'
 import { ClusterError } from '../../src/adapters/kubernetes/api/errors.ts'
 import { DatabaseError } from '../../src/adapters/postgres/errors.ts'
@@ -37,7 +38,21 @@ afterAll(() => stores.close())
 interface Scene {
   dead: number
   lines: LogLine[]
+  /** Events that Stripe could not deliver. */
+  refused: EventSummary[]
   follow: () => Promise<void>
+}
+
+const endpoint: WebhookEndpoint = {
+  id: 'we_1',
+  url: production.webhookUrl,
+  status: 'enabled',
+  enabledEvents: config.service.stripe.events,
+  apiVersion: null,
+  description: null,
+  metadata: {},
+  livemode: true,
+  created: new Date(0),
 }
 
 const noise = (pod: string, second: number): LogLine => ({
@@ -58,7 +73,7 @@ interface Stage {
 /** A deploy that has come to its last phase, in the real stores; the world around it is played. */
 async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
   const claim = await stores.under('monitor')
-  const scene: Scene = { dead: 0, lines: [], follow: () => new Promise(() => undefined) }
+  const scene: Scene = { dead: 0, lines: [], refused: [], follow: () => new Promise(() => undefined) }
   const world: WorldParts = {
     ...asPlanned,
     cluster: {
@@ -70,7 +85,7 @@ async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
         await Promise.race([scene.follow(), new Promise((resolve) => signal.addEventListener('abort', resolve))])
       },
     },
-    stripe: { undelivered: async () => [] },
+    stripe: { endpoints: async () => [endpoint], events: async () => ({ events: scene.refused, next: undefined }) },
     database: { query: async () => ({ columns: ['count'], rows: [[String(scene.dead)]] }) },
   }
   const metric = {
@@ -139,6 +154,25 @@ describe('watching a release', () => {
     const criteria = verification?.criteria.map(({ name, verdict }) => `${name} ${verdict}`)
     expect(criteria).toEqual(expect.arrayContaining(['e2e pass', 'logs pass', 'metrics pass']))
     expect((await stage.posts()).map((it) => it.kind)).toEqual(['report'])
+  })
+
+  it('ends in time, fully sampled, though the clock of the process is wrong and jumps', async () => {
+    const stage = await onStage({ minutes: 3 / 60 })
+    const wrong = Date.now() - 3_600_000
+    vi.useFakeTimers({ toFake: ['Date'], now: wrong })
+    onTestFinished(() => void vi.useRealTimers())
+    const began = performance.now()
+    const running = stage.run()
+    await expect.poll(async () => (await stores.runs.samples(stage.claim.run)).length).toBeGreaterThan(2)
+    vi.setSystemTime(wrong + 30_000)
+    expect((await running).line).toContain('success criteria met in')
+    expect(performance.now() - began).toBeGreaterThan(3_000)
+    const { watch } = await stores.runs.get(stage.claim.run)
+    const { rows } = await stores.pool.query<{ age: number }>(
+      'select extract(epoch from now() - $1::timestamptz)::float8 as age',
+      [watch?.beganAt],
+    )
+    expect(rows[0]?.age).toBeLessThan(60)
   })
 
   it('that breaks a rule asks once, with evidence and the people on call, and fails at its end', async () => {
@@ -236,6 +270,21 @@ describe('watching a release', () => {
         reason: expect.stringContaining('automatic rollback: Error lines: 1'),
       }),
     ])
+  })
+
+  it('is not rolled back by policy for what Stripe could not deliver, but told; then it is for an error', async () => {
+    const stage = await onStage({ minutes: 1 })
+    const created = new Date(Date.now() - 120_000)
+    stage.scene.refused = [{ id: 'evt_1', type: 'invoice.paid', created, pendingWebhooks: 1 }]
+    const running = stage.run({ auto: true })
+    const watch = async () => (await stores.runs.get(stage.claim.run)).watch
+    await expect.poll(async () => (await watch())?.breach?.text, { interval: 20 }).toMatch(/^Undelivered events: [12] /)
+    expect((await watch())?.decision).toBeUndefined()
+    stage.scene.dead = 3
+    await expect(running).rejects.toMatchObject({ code: 'monitor_breach' })
+    expect((await watch())?.decision).toMatchObject({ kind: 'roll_back', by: 'purser' })
+    const told = (await stage.posts()).flatMap((post) => (post.kind === 'breach' ? [post.automatic] : []))
+    expect(told).toEqual([false, true])
   })
 
   it('has no verdict when too little was seen, and that is no pass', async () => {

@@ -67,7 +67,11 @@ export function phaseContext(parts: ContextParts = {}): PhaseContext {
     environment: { ...production, ...parts.environment },
     signal,
     world: worldOf(world),
-    records: only('records', { ...records, watch: only('records.watch', records?.watch) }),
+    records: only('records', {
+      endpointEffects: async () => [],
+      ...records,
+      watch: only('records.watch', records?.watch),
+    }),
   }
 }
 
@@ -155,6 +159,7 @@ export function remembering(
   }
   const records = {
     effectsOf: async (of) => effects.filter(({ run }) => run === of),
+    endpointEffects: async () => effects.filter((one) => one.kind === 'stripe-endpoint'),
     undone: async (id) => settled(id, { status: 'undone' }),
     settle: async ({ id }, after) => settled(id, { status: 'applied', after }),
   } satisfies RecordsParts

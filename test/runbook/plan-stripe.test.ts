@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { fieldOwner } from '../../src/adapters/kubernetes/owners/known-managers.ts'
+import { fieldOwner, secretOwner } from '../../src/adapters/kubernetes/owners/known-managers.ts'
 import type { FieldOwner } from '../../src/adapters/kubernetes/owners/port.ts'
 import type { SecretConsumer, SecretKeyState } from '../../src/adapters/kubernetes/secrets/port.ts'
-import type { WebhookEndpoint } from '../../src/adapters/stripe/port.ts'
+import { StripeTrouble } from '../../src/adapters/stripe/errors.ts'
+import type { EventDestination, EventSummary, Refusal, WebhookEndpoint } from '../../src/adapters/stripe/port.ts'
 import { type Effect, storedEffect } from '../../src/model/effects/effects.ts'
 import { expandedEvents } from '../../src/runbook/stripe/event-types.ts'
+import { plan } from '../../src/runbook/plan/plan.ts'
 import { planStripe } from '../../src/runbook/plan/stripe-plan.ts'
 import { deploy } from '../messages/example-runs.ts'
 import { phaseContext, production, secretKeyState, service } from './phase-context.ts'
@@ -48,20 +50,46 @@ interface Facts {
   /** The keys of each write that the plan tries, in their order. */
   readonly tried?: string[]
   readonly restartTakes?: readonly FieldOwner[]
+  readonly mode?: 'test'
+  readonly keyMode?: 'test'
+  /** `service.stripe.apiVersion`. */
+  readonly version?: string
+  /** What Stripe says of a version that the SDK does not list. */
+  readonly newer?: Refusal
+  readonly destinations?: readonly EventDestination[] | Refusal
+  /** Events that Stripe lists, of which the service's table has none, or whether Stripe fails to list them. */
+  readonly owed?: readonly EventSummary[]
+  readonly unseen?: boolean
 }
 
 function planned(facts: Facts) {
   const context = phaseContext({
-    run: { ...deploy({ status: 'planning' }), rotateSecret: facts.rotate === true },
+    run: { ...deploy({ status: 'planning' }), createdAt: new Date(), rotateSecret: facts.rotate === true },
+    service: {
+      stripe: { ...service.stripe, ...(facts.version === undefined ? {} : { apiVersion: facts.version }) },
+    },
     environment: {
-      stripe: { ...production.stripe, ...(facts.pinned === undefined ? {} : { account: facts.pinned }) },
+      stripe: {
+        ...production.stripe,
+        mode: facts.mode ?? 'live',
+        ...(facts.pinned === undefined ? {} : { account: facts.pinned }),
+      },
     },
     world: {
       stripe: {
         apiVersion: '2099-01-01.other',
         endpoints: async () => facts.endpoints ?? [endpoint()],
+        keyMode: facts.keyMode ?? facts.mode ?? 'live',
+        takesVersion: async () => facts.newer,
+        destinations: async () => facts.destinations ?? [],
+        events: async ({ since, types }) => {
+          if (facts.unseen === true) throw new StripeTrouble('stripe_server_error', 'listing events: HTTP 503')
+          const listed = (facts.owed ?? []).filter(({ created, type }) => created >= since && types.includes(type))
+          return { events: listed, next: undefined }
+        },
         account: async () => ({ id: facts.account ?? 'acct_1', livemode: undefined }),
       },
+      database: { query: async () => ({ columns: ['event_id'], rows: [] }) },
       cluster: {
         secretKey: async () => secretKeyState(facts.secret),
         writeSecret: async (_, write) => {
@@ -105,6 +133,16 @@ describe('what a plan says of Stripe, before anything is made', () => {
       { action: 'replace', why: 'secret', takeOver: ['kubectl-edit'] },
     ],
     [
+      'that a script has set the key',
+      { secret: { ...missing, managers: [secretOwner('my-deploy-script', ['data.webhook-secret'], false)] } },
+      { action: 'replace', why: 'secret', takeOver: ['my-deploy-script'] },
+    ],
+    [
+      'nothing of an endpoint at the account’s default version: it is unknown, not wrong',
+      { endpoints: [endpoint({ apiVersion: null })] },
+      { action: 'keep', apiVersion: { stands: null, wanted: "the account's default" } },
+    ],
+    [
       'that a newline stands behind the secret, and that it goes',
       {
         secret: {
@@ -145,6 +183,36 @@ describe('what a plan says of Stripe, before anything is made', () => {
       'stripe_endpoint_limit',
       /16 of 16 webhook endpoints/,
     ],
+    [
+      'there is no room, because thin destinations and event buses take it',
+      {
+        endpoints: full.slice(1),
+        destinations: [
+          { id: 'we_1', sort: 'webhook endpoint', name: '', status: 'enabled' },
+          { id: 'ed_1', sort: 'EventBridge', name: 'audit', status: 'enabled' },
+        ],
+      },
+      'stripe_endpoint_limit',
+      /16 of 16 webhook endpoints and other event destinations/,
+    ],
+    [
+      'Stripe has no such API version',
+      { version: '2024-09-31.acacia' },
+      'unknown_stripe_version',
+      /2024-09-31\.acacia/,
+    ],
+    [
+      'Stripe does not know a newer API version',
+      { version: '2098-01-01.zebra', newer: { refused: 'Invalid Stripe API version' } },
+      'unknown_stripe_version',
+      /2098-01-01\.zebra/,
+    ],
+    [
+      'nothing says which sandbox a test key should be of',
+      { mode: 'test', endpoints: [endpoint({ livemode: false })] },
+      'stripe_account_unpinned',
+      /environments\.production\.stripe\.account isn't set/,
+    ],
     ['the key is of another account', { pinned: 'acct_9' }, 'wrong_stripe_account', /belongs to acct_1/],
     [
       'the endpoints are of the other mode',
@@ -152,6 +220,7 @@ describe('what a plan says of Stripe, before anything is made', () => {
       'wrong_stripe_mode',
       /test mode/,
     ],
+    ['the key is of the other mode', { keyMode: 'test', endpoints: [] }, 'wrong_stripe_mode', /is a test mode key/],
     ['the Secret is immutable', { secret: { ...missing, immutable: true } }, 'secret_immutable', /immutable/],
     [
       'a controller would write its own value back',
@@ -161,6 +230,53 @@ describe('what a plan says of Stripe, before anything is made', () => {
     ],
   ])('is refused when %s', async (_, facts, code, message) => {
     await expect(planned(facts)).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+
+  it('is refused before anything else is looked at when the key lacks rights, and names all of them', async () => {
+    const right = (name: string) => ({ right: name, answer: `needs ${name}` })
+    const missingRights = async () => [right('Webhook Endpoints: Write'), right('Events: Read')]
+    await expect(plan(phaseContext({ world: { stripe: { missingRights } } }))).rejects.toMatchObject({
+      code: 'stripe_permission_missing',
+      message: expect.stringContaining('STRIPE_SECRET_KEY lacks Webhook Endpoints: Write, Events: Read'),
+      evidence: ['needs Webhook Endpoints: Write', 'needs Events: Read'],
+    })
+  })
+
+  it('names what takes the room, the nearest version, and the account that would have to be pinned', async () => {
+    const bus = { id: 'ed_1', sort: 'EventBridge', name: 'audit', status: 'enabled' } as const
+    await expect(planned({ endpoints: full.slice(1), destinations: [bus] })).rejects.toMatchObject({
+      evidence: ['ed_1, EventBridge, enabled: audit'],
+    })
+    await expect(planned({ version: '2024-09-31' })).rejects.toMatchObject({
+      hint: expect.stringContaining('2024-09-30.acacia'),
+    })
+    await expect(planned({ mode: 'test', account: 'acct_7' })).rejects.toMatchObject({
+      hint: expect.stringContaining(
+        'If acct_7 is the sandbox you mean, set environments.production.stripe.account to it',
+      ),
+    })
+    const pinned = planned({ mode: 'test', pinned: 'acct_7', account: 'acct_7', endpoints: [], secret: missing })
+    expect((await pinned).stripe.action).toBe('create')
+  })
+
+  it('says what it could not see or does not know, and does not call it room or well', async () => {
+    const refused = { refused: 'Permission denied' }
+    const { risks } = await planned({ endpoints: full.slice(2), secret: missing, destinations: refused })
+    expect(risks).toContainEqual(expect.stringMatching(/14 of 16 webhook endpoints\..*the key can't list them\.$/))
+    expect((await planned({ destinations: refused })).risks).toEqual([])
+    const newer = await planned({ version: '2098-01-01.zebra' })
+    expect(newer.risks).toContainEqual(
+      expect.stringMatching(/^Purser was built before API version 2098-01-01\.zebra\./),
+    )
+  })
+
+  it('says that a script may write its own value again', async () => {
+    const managers = [secretOwner('python-requests', ['data.webhook-secret'], false)]
+    expect((await planned({ rotate: true, secret: { managers } })).risks).toContainEqual(
+      expect.stringMatching(
+        /^python-requests, probably a script, has set .*This deploy overwrites it\. If it is run again/,
+      ),
+    )
   })
 
   it('tries the very writes of the phase, in their order, and none where none will be', async () => {
@@ -221,6 +337,35 @@ describe('the endpoint of a URL', () => {
   it('with a slash at its end is another one, as Stripe keeps it', async () => {
     const endpoints = [endpoint({ url: `${production.webhookUrl}/` })]
     expect((await planned({ endpoints, secret: missing })).stripe).toMatchObject({ action: 'create' })
+  })
+})
+
+describe('what an endpoint that is to be disabled still owes', () => {
+  const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
+  const owed = [1, 2, 60 * 71, 60 * 100].map((minutes, index) => ({
+    id: `evt_${index}`,
+    type: 'invoice.paid',
+    created: minutesAgo(minutes),
+    pendingWebhooks: 1,
+  }))
+
+  it.each<[string, Facts, RegExp]>([
+    [
+      'is counted over the time of its retries',
+      { rotate: true, owed },
+      /^we_1 still owes 3 events, not processed since .* UTC\. They are sent again before we_1 is disabled\.$/,
+    ],
+    [
+      'is said to be unknown when Stripe does not tell',
+      { rotate: true, unseen: true },
+      /^Nobody could see which events we_1 still owes: listing events: HTTP 503\. The deploy looks again before we_1 is disabled\.$/,
+    ],
+  ])('%s', async (_, facts, line) => {
+    expect((await planned(facts)).risks).toContainEqual(expect.stringMatching(line))
+  })
+
+  it('is not asked when every endpoint stays', async () => {
+    expect((await planned({ unseen: true, owed })).risks).toEqual([])
   })
 })
 

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from 'vitest'
 import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
-import type { BackupManifest, Backups, Restores } from '../../src/adapters/postgres/port.ts'
+import type { BackupManifest, Backups } from '../../src/adapters/postgres/backups/port.ts'
+import type { Restores } from '../../src/adapters/postgres/restores/port.ts'
 import type { PhaseContext } from '../../src/runbook/phase.ts'
 import { CheckFailed } from '../../src/runbook/errors.ts'
 import { comparedConfiguration } from '../../src/runbook/confirm/compared-configuration.ts'
@@ -85,8 +86,8 @@ const manifestOf = (file: string): BackupManifest => ({
 })
 const backups: Partial<Backups> = {
   verify: async (file) => manifestOf(file),
-  list: async () => [manifestOf('backup.dump')],
-  create: async (name) => {
+  find: async () => manifestOf('backup.dump'),
+  dump: async (name) => {
     expect(outside.replicas, 'nothing may write while the way back is dumped').toBe(0)
     const { content, marks } = outside
     if (!outside.dumps.has(`${name}.dump`)) outside.dumps.set(`${name}.dump`, { content, marks: new Map(marks) })
@@ -96,6 +97,7 @@ const backups: Partial<Backups> = {
 const restores: Partial<Restores> = {
   whyNotSwap: async () => "purser isn't allowed to create databases (CREATEDB)",
   whyNotInPlace: async () => undefined,
+  rehearseInPlace: async () => undefined,
   doneInPlace: async (run) => outside.marks.get(run),
   inPlace: async ({ run, file, safety }) => {
     if (outside.marks.has(run)) return { milliseconds: 0 }
@@ -144,12 +146,19 @@ function contextOf(run: Run, trouble?: Trouble): PhaseContext {
       cluster: troubled({ ...cluster, ...leadsTo.cluster }),
       restores: troubled(restores),
       backups: troubled(backups),
+      database: { ...leadsTo.database, ledger: async () => [] },
     },
     signal: never,
     records: {
       ...records,
       keptBackups: async () => [{ ...manifestOf('backup.dump'), tables: 1, run: 1, environment: 'production' }],
       recordBackup: async () => undefined,
+      effectsSince: async () => [],
+      planOf: async () => undefined,
+      knownReleases: async () => [{ version: 'v1', image: 'api:v1', migrations: [] }],
+      schemaChanges: async () => [],
+      // What the checks say is not of this test.
+      firstResultOf: async () => [],
     },
   })
 }
@@ -166,6 +175,10 @@ const restoring = (): Run =>
       database: { live: 'app', restored: 'app_restore_7', kept: 'app_before_7' },
       inPlace: { why: "purser isn't allowed to create databases (CREATEDB)" },
       identities: identitiesOf('api'),
+      release: {
+        after: 'running',
+        running: { version: 'v1', image: 'api:v1', templateHash: deploymentState().templateHash },
+      },
       configuration: comparedConfiguration(
         { ...service, ...settings.service },
         { ...production, ...settings.environment },

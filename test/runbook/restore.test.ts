@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openBackups } from '../../src/adapters/postgres/backups/backups.ts'
-import type { BackupManifest, Restores } from '../../src/adapters/postgres/port.ts'
+import type { BackupManifest } from '../../src/adapters/postgres/backups/port.ts'
+import type { Restores } from '../../src/adapters/postgres/restores/port.ts'
 import { openRestores } from '../../src/adapters/postgres/restores/restores.ts'
 import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
 import type { PhaseContext } from '../../src/runbook/phase.ts'
@@ -12,8 +13,10 @@ import { comparedConfiguration } from '../../src/runbook/confirm/compared-config
 import { prepare, swap } from '../../src/runbook/restore/restore.ts'
 import { undo } from '../../src/runbook/rollback/rollback.ts'
 import type { Run } from '../../src/model/run.ts'
+import { type Effect, storedEffect } from '../../src/model/effects/effects.ts'
 import type { RestorePlan } from '../../src/model/restore-plan.ts'
-import { planUndo } from '../../src/model/undo-plan.ts'
+import type { RestoredRelease } from '../../src/model/restored-release.ts'
+import { planUndo, withRollbackTarget } from '../../src/model/undo-plan.ts'
 import { Sensitive } from '../../src/sensitive.ts'
 import { ask, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
 import { deploy } from '../messages/example-runs.ts'
@@ -51,7 +54,9 @@ describe('a restore, broken off at every call to the outside', () => {
   let manifest: BackupManifest
   let restores: Restores
   let stores: Remembered
-  const service = { replicas: 3, suspended: false, looks: 0 }
+  const service = { replicas: 3, suspended: false, hasCronJob: true, image: 'api:v2' }
+  /** Which release ran on which database, whenever pods were started. */
+  let served: string[] = []
 
   beforeAll(async () => {
     postgres = await startTestPostgres()
@@ -68,7 +73,8 @@ describe('a restore, broken off at every call to the outside', () => {
     manifest = await backups.create(new URL(url).pathname.slice(1), () => undefined, never)
     await ask(url, `update answers set which = 'later'`)
     restores = openRestores({ url: new Sensitive(url), directory })
-    stores = { steps: new Map(), effects: [] }
+    stores = { steps: new Map(), effects: [...deployed()] }
+    Object.assign(service, { replicas: 3, suspended: false, hasCronJob: true, image: 'api:v2' })
   })
   afterEach(async () => {
     const { restored, kept } = restores.names(restoreRun)
@@ -77,6 +83,63 @@ describe('a restore, broken off at every call to the outside', () => {
 
   const outside = (): string => url.replace(/[^/]+$/, 'postgres')
   const serving = async (): Promise<unknown> => (await ask(url, 'select which from answers'))[0]?.['which']
+
+  const hashOf = (image: string): string => `template of ${image}`
+  const replicaSetOf = (image: string) => ({ name: `api-${image}`, uid: `uid of ${image}` })
+  const imageOf = (image: string, version: string) => ({
+    image,
+    version,
+    replicaSet: replicaSetOf(image),
+    templateHash: hashOf(image),
+    proven: true,
+  })
+
+  /** What the deploy of v2 has changed, which made the backup first: the image, and a CronJob that v1 does not have. */
+  function deployed(): readonly Effect[] {
+    const facts = { run: 1, phase: 'rollout', status: 'applied', at: new Date() } as const
+    return [
+      storedEffect({
+        ...facts,
+        id: 1,
+        kind: 'image',
+        target: 'api',
+        before: imageOf('api:v1', 'v1'),
+        after: { image: 'api:v2', templateHash: hashOf('api:v2'), served: true },
+      }),
+      storedEffect({
+        ...facts,
+        id: 2,
+        kind: 'cronjob',
+        target: 'retry',
+        before: { manifest: null },
+        after: { outcome: 'created' },
+      }),
+    ]
+  }
+
+  function release(): RestoredRelease {
+    const undo = planUndo(restoreRun, deployed(), { strict: false })
+    return {
+      after: 'former',
+      running: { version: 'v2', image: 'api:v2', templateHash: hashOf('api:v2') },
+      earlier: { version: 'v1', image: 'api:v1' },
+      because: ['v2 needs 20270101000000, which the backup does not have'],
+      undo: withRollbackTarget(undo, {
+        kind: 'seen',
+        from: { image: 'api:v2', version: null, templateHash: hashOf('api:v2') },
+        to: { ...revisionOf('api:v1', '1'), version: 'v1', health: 'served' },
+        image: 'api:v1',
+        differences: [],
+        more: 0,
+        kept: 10,
+      }),
+    }
+  }
+
+  function revisionOf(image: string, revision: string) {
+    const current = image === service.image
+    return { revision, replicaSet: replicaSetOf(image), image, createdAt: null, changeCause: null, current }
+  }
 
   function planned(): RestorePlan {
     const { file, sha256, bytes, finishedAt } = manifest
@@ -89,6 +152,8 @@ describe('a restore, broken off at every call to the outside', () => {
       deployment: { name: 'api', replicas: 3 },
       cronJobs: ['retry'],
       migrationsLost: [],
+      release: release(),
+      effects: [],
       risks: [],
       identities: identitiesOf('api'),
       configuration: comparedConfiguration(
@@ -100,11 +165,52 @@ describe('a restore, broken off at every call to the outside', () => {
 
   const cluster: Partial<Cluster> = {
     ...leadsTo.cluster,
-    deployment: async () => deploymentState({ replicas: service.replicas, image: 'api:v1' }),
-    cronJob: async () => cronJobState({ suspended: service.suspended }),
+    deployment: async () => {
+      const { image, replicas } = service
+      const replicaSet = replicaSetOf(image)
+      const lastHealthy = replicas === 0 ? undefined : { revision: '1', replicaSet, image }
+      return deploymentState({ replicas, image, replicaSet, templateHash: hashOf(image), lastHealthy })
+    },
+    history: async () => ({
+      image: service.image,
+      images: [],
+      templateHash: hashOf(service.image),
+      paused: false,
+      revisionHistoryLimit: 10,
+      changeCause: undefined,
+      writers: [],
+      revisions: ['api:v2', 'api:v1'].map((image, index) => ({
+        ...revisionOf(image, String(2 - index)),
+        createdAt: undefined,
+        changeCause: undefined,
+        templateHash: hashOf(image),
+        serves: false,
+        differences: [],
+        changedSince: ['image'],
+      })),
+    }),
+    restoreReplicaSet: async ({ image }) => {
+      service.image = image
+      return { outcome: 'changed', differences: [], templateHash: hashOf(image), taken: [] }
+    },
+    cronJob: async () => (service.hasCronJob ? cronJobState({ suspended: service.suspended }) : undefined),
+    deleteCronJob: async () => void (service.hasCronJob = false),
+    apply: async ({ spec }) => {
+      Object.assign(service, {
+        hasCronJob: true,
+        suspended: (spec as { suspend?: boolean } | undefined)?.suspend === true,
+      })
+      return { outcome: 'created', differences: [] }
+    },
     stillRunning: async () => [],
-    suspendCronJob: async (_, suspended) => void (service.suspended = suspended),
-    scale: async ({ replicas }) => void (service.replicas = replicas),
+    suspendCronJob: async (_, suspended) => {
+      expect(service.hasCronJob).toBe(true)
+      service.suspended = suspended
+    },
+    scale: async ({ replicas }) => {
+      if (replicas > 0 && service.replicas === 0) served.push(`${service.image} on ${String(await serving())}`)
+      service.replicas = replicas
+    },
     waitForRollout: async () => ({ replicas: 3, updated: 3, ready: 3, old: 0, line: '' }),
     autoscaler: async () => 'none',
   }
@@ -149,15 +255,23 @@ describe('a restore, broken off at every call to the outside', () => {
       environment,
       world: {
         ...leadsTo,
+        repository: { tags: async () => [] },
         ...world,
+        database: { ...leadsTo.database, ledger: async () => [], ...world.database },
         cluster: troubled(cluster),
         restores: troubled(restores),
-        backups: { verify: async () => manifest, list: async () => [manifest] },
+        backups: { verify: async () => manifest, find: async () => manifest },
       },
       signal: never,
       records: {
         ...records,
-        keptBackups: async () => [{ ...manifest, tables: 1, run: 1, environment: 'production' }],
+        keptBackups: async () => [{ ...manifest, tables: 1, run: 1, environment: 'production', migrations: [] }],
+        effectsSince: async (first) => stores.effects.filter((one) => one.run >= first && one.run < run.number),
+        planOf: async () => undefined,
+        knownReleases: async () => [{ version: 'v2', image: 'api:v2', migrations: ['20270101000000'] }],
+        schemaChanges: async () => [],
+        // What the checks say is not of these tests.
+        firstResultOf: async () => [],
       },
     })
   }
@@ -171,7 +285,8 @@ describe('a restore, broken off at every call to the outside', () => {
   }
 
   function expectRunning(): void {
-    expect(service).toMatchObject({ replicas: 3, suspended: false })
+    expect(service).toMatchObject({ replicas: 3 })
+    if (service.hasCronJob) expect(service).toMatchObject({ suspended: false })
   }
 
   for (const how of ['killed', 'failing'] as const)
@@ -181,13 +296,15 @@ describe('a restore, broken off at every call to the outside', () => {
       let points = 0
       for (const moment of ['before', 'after'] as const)
         for (let at = 0; ; at += 1) {
-          stores = { steps: new Map([...stores.steps].filter(([key]) => key.includes('restore into'))), effects: [] }
+          const made = new Map([...stores.steps].filter(([key]) => key.includes('restore into')))
+          stores = { steps: made, effects: [...deployed()] }
+          served = []
           const legs = [
-            { phase: swap, run: restoring, is: 'backup' },
-            { phase: undo, run: undoing, is: 'later' },
+            { phase: swap, run: restoring, is: 'backup', image: 'api:v1', hasCronJob: false },
+            { phase: undo, run: undoing, is: 'later', image: 'api:v2', hasCronJob: true },
           ]
           let broken = false
-          for (const { phase, run, is } of legs) {
+          for (const { phase, run, is, ...runs } of legs) {
             const trouble: Trouble = { how, at, moment, calls: 0 }
             const failure: unknown = await phase(contextOf(run(), trouble)).then(
               () => undefined,
@@ -207,9 +324,13 @@ describe('a restore, broken off at every call to the outside', () => {
               await phase(contextOf(run()))
             }
             expect(await serving()).toBe(is)
+            expect(service).toMatchObject(runs)
             expectRunning()
           }
-          if (!broken) break
+          if (!broken) {
+            expect(served).toEqual(['api:v1 on backup', 'api:v2 on later'])
+            break
+          }
         }
       expect(points).toBeGreaterThan(30)
     }, 120_000)

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { usualAccountId } from '../../sandbox/stripe/account.ts'
 import { startStripe, type StripeSimulator } from '../../sandbox/stripe/server.ts'
 import type { Cluster } from '../../src/adapters/kubernetes/port.ts'
 import { openStripe } from '../../src/adapters/stripe/client.ts'
@@ -59,6 +60,9 @@ interface TestWorld extends Remembered {
   secret: Map<string, string>
   template: string
   pods: { template: string; believes: readonly string[] }[]
+  /** The configured API version, where a test changes it. */
+  apiVersion?: string
+  told: string[]
   /** Changes to the outside so far, and after which of them the worker dies. */
   changes: number
   diesAfter: number
@@ -81,6 +85,7 @@ describe('another signing secret', () => {
       pods: [],
       steps: new Map(),
       effects: [],
+      told: [],
       changes: 0,
       diesAfter: Number.POSITIVE_INFINITY,
     }
@@ -149,6 +154,7 @@ describe('another signing secret', () => {
           else world.secret.set(name, value.reveal())
         return changed
       },
+      examinePods: async () => [],
       removeSecretKey: async (_, name) => void world.secret.delete(name),
     }
   }
@@ -175,14 +181,20 @@ describe('another signing secret', () => {
 
   function contextOf(overlap: Overlap, phase: string, of: Partial<Run>, closed = 0): PhaseContext {
     const number = of.number ?? run
-    const service = { ...configured, stripe: { ...configured.stripe, secret: secretOf[overlap] } }
+    const { apiVersion } = world
+    const stripe = { ...configured.stripe, secret: secretOf[overlap], ...(apiVersion && { apiVersion }) }
+    const service = { ...configured, stripe }
     const { records, ...remembered } = remembering(world, { run: number, phase }, never)
     const accepted = (secret: Sensitive) => world.pods.every(({ believes }) => believes.includes(secret.reveal()))
     return phaseContext({
       ...remembered,
+      tell: async (post) => void world.told.push('text' in post ? post.text : post.kind),
       run: { ...deploy({ status: 'executing' }), rotateSecret: true, number, ...of },
       service,
-      environment: { webhookUrl: url, stripe: { secretKeyEnv: 'STRIPE_SECRET_KEY', mode: 'test' } },
+      environment: {
+        webhookUrl: url,
+        stripe: { secretKeyEnv: 'STRIPE_SECRET_KEY', mode: 'test', account: usualAccountId },
+      },
       world: {
         ...asPlanned,
         stripe: watched(
@@ -190,13 +202,14 @@ describe('another signing secret', () => {
         ),
         cluster: watched(clusterOf(service.stripe.secret)),
         webhook: {
-          signed: async (_, secret) => ({ status: accepted(secret) ? 200 : 400, milliseconds: 1, body: '' }),
+          signed: async (_, _event, secret) => ({ status: accepted(secret) ? 200 : 400, milliseconds: 1, body: '' }),
           unsigned: async () => ({ status: 400, milliseconds: 1, body: '' }),
         },
         database: { query: async () => ({ columns: ['event_id'], rows: [] }) },
       },
       signal: never,
-      records: { ...records, rollbackClosedUpTo: async () => closed },
+      // What the checks say before a rollback is not of these tests.
+      records: { ...records, rollbackClosedUpTo: async () => closed, firstResultOf: async () => [] },
     })
   }
 
@@ -359,6 +372,121 @@ describe('another signing secret', () => {
     }
     expect(world.stripe.endpoints()).toHaveLength(2)
     expect(Object.fromEntries(world.secret)).toEqual({ [key]: former.secret })
+  })
+
+  const on = 'POST /v1/webhook_endpoints'
+  const rolledOut = async () => rollout(contextOf('a list', 'rollout', await approved()))
+  /** What a person does who presses Retry phase: steps are executed again, the records of effects stay. */
+  const retried = () => {
+    world.steps.clear()
+    return rolledOut()
+  }
+
+  it('is asked for under a new key by Retry phase, when Stripe has saved an error 500 under the former one', async () => {
+    world.stripe.setFault({ does: 'answer', status: 500, on, times: 1 })
+    const kept = { code: 'stripe_answer_kept', transient: false }
+    await expect(rolledOut()).rejects.toMatchObject(kept)
+    // The next worker of the same attempt has the same decision, and gets the same answer.
+    await expect(rolledOut()).rejects.toMatchObject(kept)
+    expect(world.stripe.endpoints()).toHaveLength(1)
+    await retried()
+    expect(world.stripe.endpoints()).toHaveLength(2)
+    expect(world.secret.get(key)?.split(',')).toEqual([
+      world.stripe.secretOf(world.stripe.endpoints()[0]?.id ?? ''),
+      former.secret,
+    ])
+    expect(world.told).toEqual([])
+  })
+
+  it('is made anew by Retry phase when Stripe had made one, answered 500 and never showed its secret', async () => {
+    world.stripe.setFault({ does: 'answer', status: 500, takesEffect: true, on, times: 1 })
+    await expect(rolledOut()).rejects.toMatchObject({ code: 'stripe_answer_kept' })
+    const [lost] = world.stripe.endpoints()
+    await retried()
+    const [made, ...others] = world.stripe.endpoints()
+    expect(others.map(({ id }) => id)).toEqual([former.id])
+    expect(made?.id).not.toBe(lost?.id)
+    expect(world.secret.get(key)?.split(',')[0]).toBe(world.stripe.secretOf(made?.id ?? ''))
+    expect(world.told).toEqual([
+      expect.stringMatching(new RegExp(`^Stripe made ${lost?.id} but answered with an error`)),
+    ])
+  })
+
+  it('is made by Retry phase once there is room, although Stripe has saved that there was none', async () => {
+    const plan = await approved()
+    const others = Array.from({ length: 15 }, () => world.stripe.addEndpoint({ url, events: ['payout.paid'] }))
+    const full = rollout(contextOf('a list', 'rollout', plan))
+    await expect(full).rejects.toMatchObject({ code: 'stripe_endpoint_limit' })
+    const api = openStripe({ secretKey: new Sensitive(secretKey), apiBase: world.stripe.url })
+    for (const id of others) await api.deleteEndpoint(id, never)
+    await retried()
+    expect(world.stripe.endpoints()).toHaveLength(2)
+  })
+
+  it.each([
+    ['the next worker', () => rolledOut()],
+    ['Retry phase', () => retried()],
+  ])('is made anew by %s when somebody has deleted it meanwhile', async (_, goOn) => {
+    world.stripe.setFault({ does: 'cut', when: 'after', on })
+    await expect(rolledOut()).rejects.toMatchObject({ transient: true })
+    world.stripe.setFault(undefined)
+    const [lost] = world.stripe.endpoints()
+    await openStripe({ secretKey: new Sensitive(secretKey), apiBase: world.stripe.url }).deleteEndpoint(
+      lost?.id ?? '',
+      never,
+    )
+    await goOn()
+    const [made, ...others] = world.stripe.endpoints()
+    expect(others.map(({ id }) => id)).toEqual([former.id])
+    expect(made?.id).not.toBe(lost?.id)
+    expect(world.secret.get(key)?.split(',')[0]).toBe(world.stripe.secretOf(made?.id ?? ''))
+  })
+
+  it.each([
+    ['the next worker', () => rolledOut()],
+    ['Retry phase', () => retried()],
+  ])('is the one that was begun for %s, although the configuration has changed since', async (_, goOn) => {
+    world.stripe.setFault({ does: 'cut', when: 'after', on })
+    await expect(rolledOut()).rejects.toMatchObject({ transient: true })
+    world.stripe.setFault(undefined)
+    const [begun] = world.stripe.endpoints()
+    world.apiVersion = '2025-03-31.basil'
+    approvedPlan = undefined
+    await goOn()
+    expect(world.stripe.endpoints().map(({ id }) => id)).toEqual([begun?.id, former.id])
+    expect(world.secret.get(key)?.split(',')[0]).toBe(world.stripe.secretOf(begun?.id ?? ''))
+  })
+
+  it('is another one for a run of the same number in another state database', async () => {
+    await go('a list', deployLegs)
+    const { id } = expectRotated()
+    world.steps.clear()
+    world.effects.length = 0
+    approvedPlan = undefined
+    await rolledOut()
+    const [made] = world.stripe.endpoints()
+    expect(world.stripe.endpoints()).toHaveLength(3)
+    expect(made?.metadata).toMatchObject({ purser_run: String(run), purser_replaces: id })
+    expect(world.secret.get(key)?.split(',')[0]).toBe(world.stripe.secretOf(made?.id ?? ''))
+  })
+
+  it('of a run of the same number in another state database is left alone, and no event is sent again for it', async () => {
+    await go('a list', deployLegs)
+    const { id } = expectRotated()
+    world.steps.clear()
+    world.effects.length = 0
+    approvedPlan = undefined
+    world.stripe.emit('invoice.paid')
+    const now = await approved('a list', { rotateSecret: false })
+    await rollout(contextOf('a list', 'rollout', now))
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })
+    try {
+      await stripePhase(contextOf('a list', 'stripe', now))
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(world.effects.map(({ kind }) => kind)).toEqual(['restart'])
+    expect(enabled().map((endpoint) => endpoint.id)).toEqual([id])
   })
 
   it('is not made twice when the worker died right after it, and nobody went on for a day', async () => {

@@ -1,40 +1,65 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openDatabase } from '../../src/adapters/postgres/database.ts'
-import { changeOf } from '../../src/runbook/migrate/schema-check.ts'
-import { Sensitive } from '../../src/sensitive.ts'
+import { expect, it } from 'vitest'
+import type { FileChanges } from '../../src/adapters/postgres/port.ts'
+import { guardSchema, recordChanges, schemaRisks } from '../../src/runbook/migrate/schema-check.ts'
 import { migrationFile } from '../contract/database.ts'
-import { ask, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
-import { service, worldOf } from './phase-context.ts'
+import { phaseContext } from './phase-context.ts'
 
-describe('what a migration takes from the version that runs, on a real server', () => {
-  let postgres: TestPostgres
-  let url: string
-  beforeAll(async () => {
-    postgres = await startTestPostgres()
-    url = await postgres.database()
-    await ask(
-      url,
-      'create table a (id int, b text); create view v as select 1; create schema s; create table s.t (id int)',
-    )
-  }, 60_000)
-  afterAll(() => postgres.close())
+const never = new AbortController().signal
+const file = (name: string) => migrationFile(name, 'select 1')
+const nothing: FileChanges = { takes: [], may: [], makes: [], remarks: [] }
+const ledgerEntry = { version: '1', name: '1_a.sql', sha256: 'x', appliedAt: '2026-01-01', appliedBy: 'Purser' }
+const running = { version: 'v1.1.0', image: 'api:v1.1.0', migrations: [] }
+const doubt = { object: 'empty a.b', what: 'requires a value in column a.b' }
 
-  it.each([
-    ['drop table if exists never; drop view if exists nor_this', []],
-    ['drop table if exists a', ['drops table a']],
-    ['alter table a drop column if exists c; alter table if exists never drop column d', []],
-    ['alter table a drop column b', ['drops column a.b']],
-    ['drop view if exists v; drop table s.t', ['drops view v', 'drops table s.t']],
-    ['set search_path to s; drop table t', ['drops table t']],
-    ['alter table a add column c int not null', ['requires a value in the new column a.c']],
-  ])('%s', async (sql, takes) => {
-    const world = worldOf({ database: openDatabase({ url: new Sensitive(url) }) })
-    const change = await changeOf(
-      world,
-      migrationFile('1_a.sql', sql),
-      service.migrations,
-      new AbortController().signal,
-    )
-    expect(change.takes.map(({ what }) => what)).toEqual(takes)
+it('records nothing anew of a file that an earlier attempt has applied', async () => {
+  const asked: string[] = []
+  const recorded: string[] = []
+  const context = phaseContext({
+    world: {
+      database: {
+        changes: async (files) => {
+          asked.push(...files.map(({ sql }) => sql))
+          return { files: files.map(() => nothing), there: ['table b'], perhaps: [] }
+        },
+      },
+    },
+    records: { recordSchemaChange: async ({ name }) => void recorded.push(name) },
   })
+  const files = [migrationFile('1_a.sql', 'alter table a drop column b'), migrationFile('2_b.sql', 'create table b ()')]
+  expect(await recordChanges(context, files, [ledgerEntry], never)).toEqual({ there: ['table b'], perhaps: [] })
+  expect(asked).toEqual(['create table b ()'])
+  expect(recorded).toEqual(['2_b.sql'])
+})
+
+it('says in the plan what may fail, and what is there already, and keeps the way back open', async () => {
+  const told = { ...nothing, may: [doubt], remarks: ['leaves table c as it is, because it exists already'] }
+  const context = phaseContext({
+    world: { database: { changes: async () => ({ files: [told], there: [], perhaps: [] }) } },
+    records: { knownReleases: async () => [running], schemaChanges: async () => [] },
+  })
+  const pending = [file('2_b.sql')]
+  const outlook = await schemaRisks(context, { files: pending, ledger: [], pending }, 'v1.1.0')
+  expect(outlook).toEqual({
+    mayFail: true,
+    risks: [
+      'A rollback stays possible. v1.1.0 may fail on the new schema: 2_b.sql requires a value in column a.b.',
+      '2_b.sql leaves table c as it is, because it exists already.',
+    ],
+  })
+})
+
+it('rolls back all the same, and says in the thread what may fail', async () => {
+  const told: unknown[] = []
+  const context = phaseContext({
+    tell: async (post) => void told.push(post),
+    world: { database: { ledger: async () => [ledgerEntry] } },
+    records: {
+      knownReleases: async () => [running],
+      schemaChanges: async () => [{ migration: '1', name: '1_a.sql', takes: [], may: [doubt], makes: [] }],
+    },
+  })
+  await guardSchema(context, { version: 'v1.1.0', image: 'api:v1.1.0' })
+  expect(told).toEqual([
+    { kind: 'note', text: 'v1.1.0 may fail on the new schema: 1_a.sql requires a value in column a.b.' },
+  ])
 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { BackupForecast } from '../../src/adapters/postgres/backups/port.ts'
 import { openDatabase } from '../../src/adapters/postgres/database.ts'
 import { openMigrationLint } from '../../src/adapters/squawk/client.ts'
 import type { MigrationLint } from '../../src/adapters/squawk/port.ts'
@@ -31,7 +32,9 @@ beforeAll(async () => {
 })
 afterAll(() => postgres.close())
 
-async function planned(texts: readonly string[], lint: MigrationLint = openMigrationLint()) {
+const dumped: BackupForecast = { by: 'pg_dump', untried: undefined, leftOut: [], leaning: [], missing: [] }
+
+async function planned(texts: readonly string[], lint: MigrationLint = openMigrationLint(), backup = dumped) {
   const names = texts.map((_, index) => `20270101${String(index).padStart(6, '0')}_m.sql`)
   const context = phaseContext({
     world: {
@@ -41,7 +44,7 @@ async function planned(texts: readonly string[], lint: MigrationLint = openMigra
       },
       database: openDatabase({ url: new Sensitive(url) }),
       lint,
-      backups: { whyNoTestRestore: async () => undefined, clientVersion: async () => ({ text: '15', major: 15 }) },
+      backups: { forecast: async () => backup },
     },
   })
   return planMigrations(context, 'abc')
@@ -50,6 +53,38 @@ const first = '20270101000000_m.sql'
 const risksOf = async (...texts: string[]) => (await planned(texts)).risks
 const harmless = (many: number) =>
   Array.from({ length: many }, (_, n) => `insert into notes (n) values (${n});`).join('\n')
+
+describe('of the backup the plan says', () => {
+  it.each<[string, BackupForecast, RegExp | undefined]>([
+    ['nothing when it will be tried out', dumped, undefined],
+    ['that it will not be tried out', { ...dumped, untried: 'no CREATEDB' }, /won't be restore-tested: no CREATEDB/],
+    [
+      'what its test restore leaves out, and how that would change',
+      { ...dumped, leftOut: [{ what: 'owners and grants', why: 'no member of app', mend: 'grant app to purser' }] },
+      /backup is restore-tested without owners and grants: no member of app\. `grant app to purser` would change that\./,
+    ],
+    ['nothing when its command restores it', { by: 'command', program: 'backup create', restores: true }, undefined],
+    [
+      'that nobody restores it',
+      { by: 'command', program: 'backup create', restores: false },
+      /can't restore this backup/,
+    ],
+  ])('%s', async (_, forecast, expected) => {
+    const said = (await planned(['select 1'], openMigrationLint(), forecast)).risks.filter((risk) =>
+      /backup/.test(risk),
+    )
+    if (expected === undefined) expect(said).toEqual([])
+    else expect(said).toEqual([expect.stringMatching(expected)])
+  })
+})
+
+it('nothing is planned where the backup cannot be made, and the right is named with its grant', async () => {
+  const missing = [{ what: "purser can't read public.t", mend: 'grant pg_read_all_data to purser' }]
+  await expect(planned(['select 1'], openMigrationLint(), { ...dumped, missing })).rejects.toMatchObject({
+    code: 'rights_missing',
+    hint: expect.stringContaining('grant pg_read_all_data to purser'),
+  })
+})
 
 describe('the plan names', () => {
   it.each<[string, string, string]>([
@@ -104,17 +139,19 @@ describe('the plan names', () => {
       `${first}:1 calls setval(), which may change something.`,
     ],
     [
-      'a file that is no SQL',
-      'this is no SQL',
-      `${first}:1 cannot be read (syntax error at or near "this"): “this is no SQL”.`,
-    ],
-    [
       'a function that deletes when called',
       'create function f() returns void language sql as $$ delete from customers $$',
       `${first}:1 defines function f, which deletes all rows of customers – about 20,000 rows.`,
     ],
   ])('%s', async (_, sql, wanted) => {
     expect(await risksOf(sql)).toContain(wanted)
+  })
+
+  it('no risk of a file that is no SQL: it is refused', async () => {
+    await expect(risksOf('this is no SQL')).rejects.toMatchObject({
+      code: 'migrations_not_applicable',
+      message: expect.stringContaining(`${first}:1 has a syntax error (syntax error at or near "this")`),
+    })
   })
 
   it('a function that only reads as nothing', async () => {

@@ -67,6 +67,25 @@ describe('what the endpoint of the URL needs', () => {
     expect(decide(endpoints, secret)).toMatchObject({ action, secret: state })
   })
 
+  it.each<[string, string | null, string | undefined, string]>([
+    ['replaced when it was made in another version', '2024-06-20', '2026-10-28.endive', 'replace'],
+    ['kept when it was made in the wanted one', '2026-10-28.endive', '2026-10-28.endive', 'keep'],
+    ['kept at the account’s default, which is unknown and not wrong', null, '2026-10-28.endive', 'keep'],
+    ['kept in whatever version when none is wanted', '2024-06-20', undefined, 'keep'],
+  ])('is %s', (_, stands, apiVersion, action) => {
+    const endpoints = [endpoint({ ...ours('aa'), apiVersion: stands })]
+    expect(decideEndpoint({ url, events, endpoints, secret: held('aa'), apiVersion }).action).toBe(action)
+  })
+
+  it.each<[string, readonly string[], readonly string[], object]>([
+    ['nothing, where both are everything', ['*'], ['*'], { action: 'keep', added: [], removed: [] }],
+    ['everything, which takes nothing away', events, ['*'], { action: 'update', added: ['*'], removed: [] }],
+    ['less than everything, which adds nothing', ['*'], events, { action: 'update', added: [], removed: ['*'] }],
+  ])('is %s', (_, enabledEvents, wanted, decision) => {
+    const facts = { url, endpoints: [endpoint({ enabledEvents })], secret: held('aa') }
+    expect(decideEndpoint({ ...facts, events: wanted })).toMatchObject(decision)
+  })
+
   it('is told as the events that come and go', () => {
     const stands = endpoint({ ...ours('aa'), enabledEvents: ['invoice.paid', 'payout.paid'] })
     expect(decide([stands], held('aa'))).toMatchObject({ added: ['charge.failed'], removed: ['payout.paid'] })

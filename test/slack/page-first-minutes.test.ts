@@ -181,7 +181,13 @@ describe.skipIf(!chromiumIsHere)('the first five minutes at the page', { timeout
     await room.app.client.chat.update({ ...message('third', 48), ts: ts ?? '' })
     await page.getByText('line 47 of third').waitFor()
     await expect.poll(place).toBeLessThan(2)
-    await list.evaluate((it) => it.scrollTo({ top: 200 }))
+    // The content grows in the same frame, before the scroll event has come.
+    await page.evaluate(`new Promise((settled) => requestAnimationFrame(() => {
+      const list = document.querySelector('[role=log]')
+      list.scrollTo({ top: 200 })
+      list.firstElementChild.append(Object.assign(document.createElement('p'), { textContent: 'grown' }))
+      requestAnimationFrame(() => requestAnimationFrame(settled))
+    }))`)
     await room.app.client.chat.postMessage(message('fourth', 3))
     await page.getByRole('heading', { name: 'fourth' }).waitFor()
     expect(await list.evaluate((it) => Math.round(it.scrollTop))).toBe(200)

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { TransitionRefused } from '../../src/model/errors.ts'
 import { hashOfPlan } from '../../src/model/deploy-plan.ts'
 import { plan, undo } from '../messages/example-runs.ts'
+import { RunStore } from '../../src/store/runs.ts'
 import { openStores, type TestStores } from './stores.ts'
 
 let stores: TestStores
@@ -103,6 +104,38 @@ describe('the environment slot', () => {
     await stores.waiting()
     await stores.approve(await stores.waiting())
     expect(await stores.runs.list({ statuses: ['awaiting_approval', 'executing'] })).toHaveLength(2)
+  })
+
+  it('is one for environments that touch the same things, under whichever name', async () => {
+    const twins = new RunStore(stores.db, (name) => (name === 'other' ? [] : ['production', 'twin']))
+    const one = await stores.under('preflight')
+    const two = await stores.waiting({ environment: 'twin' })
+    const approval = { type: 'approved', by: 'UALEX', planHash: two.planHash ?? '' } as const
+    const who = { actor: 'UALEX', source: 'CDEPLOYS' }
+    await expect(twins.apply(two.number, approval, who)).rejects.toMatchObject({
+      code: 'environment_busy',
+      holder: one.run,
+      message: `run #${one.run} is already changing production, which shares something with twin`,
+    })
+    expect((await twins.get(two.number)).status).toBe('awaiting_approval')
+    const elsewhere = await stores.waiting({ environment: 'other' })
+    const there = { ...approval, planHash: elsewhere.planHash ?? '' }
+    expect((await twins.apply(elsewhere.number, there, who)).run.status).toBe('executing')
+  })
+
+  it('gives way to only one of two deploys of environments that touch the same things, approved at the same moment', async () => {
+    const twins = new RunStore(stores.db, () => ['production', 'twin'])
+    const both = [await stores.waiting(), await stores.waiting({ environment: 'twin' })]
+    const presses = await Promise.allSettled(
+      both.map((run) =>
+        twins.apply(
+          run.number,
+          { type: 'approved', by: 'UALEX', planHash: run.planHash ?? '' },
+          { actor: 'UALEX', source: 'CDEPLOYS' },
+        ),
+      ),
+    )
+    expect(presses.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
   })
 
   it('is one for each environment', async () => {
@@ -207,9 +240,9 @@ describe('the sweep for past rollback buttons', () => {
     await stores.pool.query(
       `update purser.runs set finished_at = now() - interval '25 hours', board_posted_at = now() - interval '25 hours'`,
     )
-    expect(await stores.sweeps.rollbackButtonsPast(24, 'production')).toEqual([run.number])
+    expect(await stores.sweeps.rollbackButtonsPast({ production: 24 })).toEqual([run.number])
     // The publisher finds the same message as before: there was no button.
     await stores.boards.unchanged(run.number, run.rev + 1)
-    expect(await stores.sweeps.rollbackButtonsPast(24, 'production')).toEqual([])
+    expect(await stores.sweeps.rollbackButtonsPast({ production: 24 })).toEqual([])
   })
 })

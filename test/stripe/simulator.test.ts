@@ -11,12 +11,16 @@ afterEach(async () => {
 })
 
 async function account(
-  options: Partial<StripeSimulatorOptions> = {},
+  options: Partial<StripeSimulatorOptions> & { readonly pauses?: "Stripe's" } = {},
 ): Promise<{ readonly simulator: StripeSimulator; readonly sdk: Stripe }> {
-  const simulator = await startStripe({ secretKey, retryDelaysMs: [20, 20], ...options })
+  const { pauses, ...given } = options
+  const quick = pauses === "Stripe's" ? {} : { retryDelaysMs: [20, 20] }
+  const simulator = await startStripe({ secretKey, ...quick, ...given })
   cleanUp.push(() => simulator.close())
   return { simulator, sdk: sdkFor(simulator, options.secretKey ?? secretKey) }
 }
+
+const stripesTime = { pauses: "Stripe's" } as const
 
 function sdkFor(simulator: StripeSimulator, key: string): Stripe {
   const { hostname, port } = new URL(simulator.url)
@@ -140,6 +144,71 @@ describe('idempotency keys', () => {
   })
 })
 
+describe('what is saved under an idempotency key', () => {
+  const create = (sdk: Stripe, key: string, to = url) =>
+    sdk.webhookEndpoints.create({ url: to, enabled_events: ['invoice.paid'] }, { idempotencyKey: key })
+  const on = 'POST /v1/webhook_endpoints'
+
+  it('includes a 500, for a day, whether or not the request took effect', async () => {
+    for (const takesEffect of [false, true]) {
+      const { sdk, simulator } = await account()
+      simulator.setFault({ does: 'answer', status: 500, takesEffect, on, times: 1 })
+      const first = (await failureOf(create(sdk, 'k'))) as Stripe.errors.StripeError
+      const again = (await failureOf(create(sdk, 'k'))) as Stripe.errors.StripeError
+      expect([first.statusCode, again.statusCode]).toEqual([500, 500])
+      expect([first, again].map(({ headers }) => headers?.['stripe-should-retry'])).toEqual(['false', 'false'])
+      expect(again.headers).toMatchObject({ 'idempotent-replayed': 'true', 'original-request': first.requestId })
+      expect(simulator.endpoints()).toHaveLength(takesEffect ? 1 : 0)
+      await simulator.letPass(24 * 3_600_000 + 1)
+      await create(sdk, 'k')
+      expect(simulator.endpoints()).toHaveLength(takesEffect ? 2 : 1)
+    }
+  })
+
+  it('leaves out what never began: 429, 503, a refused parameter', async () => {
+    const { sdk, simulator } = await account()
+    for (const status of [429, 503]) {
+      simulator.setFault({ does: 'answer', status, on, times: 1 })
+      expect(await failureOf(create(sdk, 'k'))).toMatchObject({ statusCode: status })
+    }
+    expect(await failureOf(create(sdk, 'k', 'nonsense'))).toMatchObject({ statusCode: 400 })
+    expect((await create(sdk, 'k')).lastResponse.headers).not.toHaveProperty('idempotent-replayed')
+  })
+
+  it('includes that the account was full, though there is room meanwhile', async () => {
+    const { sdk, simulator } = await account()
+    const ids = Array.from({ length: 16 }, () => simulator.addEndpoint({ url, events: ['*'] }))
+    expect(await failureOf(create(sdk, 'k'))).toMatchObject({ message: expect.stringContaining('maximum of 16') })
+    await sdk.webhookEndpoints.del(ids[0] ?? '')
+    expect(await failureOf(create(sdk, 'k'))).toMatchObject({ message: expect.stringContaining('maximum of 16') })
+    await create(sdk, 'another key')
+  })
+
+  it('is an endpoint that may have been deleted since', async () => {
+    const { sdk, simulator } = await account()
+    const first = await create(sdk, 'k')
+    await sdk.webhookEndpoints.del(first.id)
+    expect(await create(sdk, 'k')).toMatchObject({ id: first.id, secret: first.secret })
+    expect(simulator.endpoints()).toEqual([])
+  })
+
+  it('is waited for: a second request under the same key meanwhile is refused with 409', async () => {
+    const { sdk, simulator } = await account()
+    let finish = () => {}
+    simulator.setFault({ does: 'wait', until: new Promise((resolve) => (finish = resolve)), on, times: 1 })
+    const first = create(sdk, 'k')
+    const second = await vi.waitFor(async () => {
+      const failure = (await failureOf(create(sdk, 'k'))) as Stripe.errors.StripeError
+      expect(failure).toMatchObject({ statusCode: 409, code: 'idempotency_key_in_use' })
+      return failure
+    })
+    expect(second.headers).toMatchObject({ 'stripe-should-retry': 'true' })
+    finish()
+    const { id } = await first
+    expect(await create(sdk, 'k')).toMatchObject({ id })
+  })
+})
+
 describe('keys', () => {
   it('are needed, must be right, and a restricted one is told what it lacks', async () => {
     const { simulator } = await account({ restrictedKeys: { rk_test_reader: ['rak_webhook_read'] } })
@@ -154,8 +223,132 @@ describe('keys', () => {
     expect((await reader.webhookEndpoints.list()).data).toEqual([])
     expect(await failureOf(reader.webhookEndpoints.create({ url, enabled_events: ['*'] }))).toMatchObject({
       type: 'StripePermissionError',
-      message: expect.stringContaining('rak_webhook_write'),
+      message: expect.stringContaining("Enabling Webhook Endpoints Write ('webhook_write') permissions on this key"),
     })
+  })
+
+  it('are refused by right and name, in the words of today or in those before', async () => {
+    const rights = { restrictedKeys: { rk_test_events: ['rak_event_read'] } } as const
+    const today = await account(rights)
+    const former = await account({ ...rights, refusals: 'former' })
+    const wordsOf = async ({ simulator }: typeof today) => {
+      const reader = sdkFor(simulator, 'rk_test_events')
+      const { id } = simulator.emit('invoice.paid')
+      expect((await reader.events.list()).data).toHaveLength(1)
+      const calls = [
+        reader.webhookEndpoints.list(),
+        reader.webhookEndpoints.del('we_1'),
+        reader.rawRequest('POST', `/v1/events/${id}/retry`, { webhook_endpoint: 'we_1' }),
+        reader.accounts.retrieveCurrent(),
+        reader.v2.core.eventDestinations.list(),
+      ]
+      const failures = (await Promise.all(calls.map(failureOf))) as Stripe.errors.StripeError[]
+      expect(failures.every(({ statusCode }) => statusCode === 403)).toBe(true)
+      return failures.map(({ message }) => message)
+    }
+    const names = ['webhook_read', 'webhook_write', 'event_write', 'connected_account_read', 'event_destination_read']
+    expect((await wordsOf(today)).map((words) => /\('(\w+)'\)/.exec(words)?.[1])).toEqual(names)
+    expect(await wordsOf(former)).toEqual(
+      ['webhook_read', 'webhook_write', 'event_write', 'account_read', 'event_destination_read'].map(
+        (name) =>
+          `The provided key 'rk_test_**ents' does not have the required permissions for this endpoint on account ` +
+          `'acct_1Sandbox0Purser00'. Having the 'rak_${name}' permission would allow this request to continue.`,
+      ),
+    )
+  })
+
+  it('of several sandboxes of one name look alike, and lead to accounts of their own', async () => {
+    const other = { secretKey: 'sk_test_simulatos', accountId: 'acct_1OtherSandbox0000' }
+    const { simulator, sdk } = await account({ sandboxes: [other] })
+    const beside = sdkFor(simulator, other.secretKey)
+    const [one, two] = await Promise.all([sdk.accounts.retrieveCurrent(), beside.accounts.retrieveCurrent()])
+    expect(one.settings?.dashboard.display_name).toBe(two.settings?.dashboard.display_name)
+    expect([one.id, two.id]).toEqual([simulator.accountId, other.accountId])
+    await beside.webhookEndpoints.create({ url, enabled_events: ['*'] })
+    expect(simulator.endpoints()).toEqual([])
+    expect(simulator.sandbox(other.accountId).endpoints()).toHaveLength(1)
+    simulator.emit('invoice.paid')
+    expect((await beside.events.list()).data).toEqual([])
+  })
+})
+
+describe('releases', () => {
+  it('keep an event as the account had it, and deliver it as the endpoint has it', async () => {
+    const { sdk, simulator } = await account({ apiVersion: '2019-05-16' })
+    const [old, now] = [await receiver(), await receiver()]
+    simulator.addEndpoint({ url: old.url, events: ['invoice.paid'] })
+    simulator.addEndpoint({ url: now.url, events: ['invoice.paid'], apiVersion: '2026-10-28.endive' })
+    const { id } = simulator.emit('invoice.paid')
+    const former = { subscription: 'sub_sandbox01', billing: 'charge_automatically' }
+    const kept = await sdk.events.retrieve(id)
+    expect(kept).toMatchObject({ api_version: '2019-05-16', data: { object: former } })
+    expect(kept.data.object).not.toHaveProperty('parent')
+    expect((await sdk.events.list()).data).toMatchObject([{ id, api_version: '2019-05-16', data: kept.data }])
+    await vi.waitFor(() => expect([old.received.length, now.received.length]).toEqual([1, 1]))
+    const read = ({ received }: Receiver) => JSON.parse(received[0]?.body ?? '') as Stripe.Event
+    expect(read(old)).toMatchObject({ id, api_version: '2019-05-16', data: { object: former } })
+    expect(read(now)).toMatchObject({
+      id,
+      api_version: '2026-10-28.endive',
+      data: { object: { parent: { subscription_details: { subscription: 'sub_sandbox01' } } } },
+    })
+    expect(read(now).data.object).not.toHaveProperty('subscription')
+  })
+
+  it('of the account can be upgraded, and what was made before stays as it was', async () => {
+    const { sdk, simulator } = await account()
+    simulator.emit('charge.succeeded')
+    simulator.setDefaultVersion('2026-10-28.endive')
+    simulator.emit('charge.succeeded')
+    const events = (await sdk.events.list()).data
+    expect(events.map((event) => event.api_version)).toEqual(['2026-10-28.endive', '2020-08-27'])
+    expect(events.map(({ data }) => 'refunds' in data.object)).toEqual([false, true])
+  })
+
+  it('of a subscription tell the period where their readers look for it', async () => {
+    const { sdk, simulator } = await account({ apiVersion: '2025-02-24.acacia' })
+    simulator.emit('customer.subscription.updated')
+    simulator.setDefaultVersion('2025-03-31.basil')
+    simulator.emit('customer.subscription.updated')
+    const places = (await sdk.events.list()).data.map(({ data }) => {
+      const { items, ...subscription } = data.object as Stripe.Subscription
+      return ['current_period_end' in subscription, 'current_period_end' in (items.data[0] ?? {})]
+    })
+    expect(places).toEqual([
+      [false, true],
+      [true, false],
+    ])
+  })
+})
+
+describe('when requests are held up', () => {
+  it('tells by headers and codes what a repeat is good for', async () => {
+    const { simulator } = await account()
+    const ask = () => fetch(`${simulator.url}/v1/account`, { headers: { authorization: `Bearer ${secretKey}` } })
+    const answers = []
+    for (const fault of [
+      { status: 429, code: 'lock_timeout' },
+      { status: 429, retryAfterSeconds: 3 },
+      { status: 503 },
+      { status: 500 },
+    ] as const) {
+      simulator.setFault({ does: 'answer', times: 1, ...fault })
+      const { status, headers, ...response } = await ask().then(async (answer) => ({
+        status: answer.status,
+        headers: answer.headers,
+        body: (await answer.json()) as { readonly error: { readonly code?: string } },
+      }))
+      const header = (name: string) => headers.get(name)
+      const told = [header('stripe-should-retry'), header('retry-after'), header('stripe-rate-limited-reason')]
+      answers.push([status, response.body.error.code, ...told])
+    }
+    expect(answers).toEqual([
+      [429, 'lock_timeout', 'true', null, null],
+      [429, 'rate_limit', null, '3', 'global-rate'],
+      [503, undefined, 'true', null, null],
+      [500, undefined, 'true', null, null],
+    ])
+    expect((await ask()).status).toBe(200)
   })
 })
 
@@ -243,7 +436,190 @@ describe('delivery', () => {
   })
 })
 
+const hour = 3_600_000
+
+describe('retries', () => {
+  let hook: Receiver
+  beforeEach(async () => {
+    hook = await receiver()
+    hook.status = 500
+  })
+  const tries = (simulator: StripeSimulator) => simulator.deliveries().length
+
+  it('end after three within hours in a sandbox, and what was not taken stays pending', async () => {
+    const { simulator } = await account({ ...stripesTime })
+    simulator.addEndpoint({ url: hook.url, events: ['*'] })
+    simulator.emit('invoice.paid')
+    await simulator.letPass(0)
+    expect(tries(simulator)).toBe(1)
+    await simulator.letPass(4 * hour)
+    expect(tries(simulator)).toBe(4)
+    await simulator.letPass(100 * hour)
+    expect(tries(simulator)).toBe(4)
+    expect(simulator.events()[0]?.pending_webhooks).toBe(1)
+  })
+
+  it('go on in live mode with growing pauses, and end within three days', async () => {
+    const { simulator } = await account({ ...stripesTime, secretKey: 'sk_live_simulator' })
+    // Live endpoints want https, so this one is reached by nobody.
+    const id = simulator.addEndpoint({ url: `https://127.0.0.1:${new URL(hook.url).port}/hook`, events: ['*'] })
+    simulator.emit('invoice.paid')
+    await simulator.letPass(12 * hour)
+    const before = tries(simulator)
+    await simulator.letPass(60 * hour)
+    expect(tries(simulator)).toBeGreaterThan(before)
+    const at = simulator.deliveries().map((delivery) => delivery.at.getTime())
+    const pauses = at.slice(1).map((time, index) => Math.round((time - (at[index] ?? 0)) / 60_000))
+    expect(pauses).toEqual([...pauses].sort((a, b) => a - b))
+    expect((at.at(-1) ?? 0) - (at[0] ?? 0)).toBeLessThanOrEqual(72 * hour)
+    const all = tries(simulator)
+    await simulator.letPass(100 * hour)
+    expect(tries(simulator)).toBe(all)
+    expect(simulator.endpoints()[0]?.id).toBe(id)
+  })
+
+  it.each(['disabled', 'deleted'] as const)('end when one is due while the endpoint is %s', async (how) => {
+    const { sdk, simulator } = await account(stripesTime)
+    const id = simulator.addEndpoint({ url: hook.url, events: ['*'] })
+    const { id: event } = simulator.emit('invoice.paid')
+    await simulator.letPass(0)
+    if (how === 'deleted') await sdk.webhookEndpoints.del(id)
+    else await sdk.webhookEndpoints.update(id, { disabled: true })
+    simulator.emit('invoice.paid') // not for an endpoint that is off
+    await simulator.letPass(hour / 2)
+    if (how === 'disabled') await sdk.webhookEndpoints.update(id, { disabled: false })
+    hook.status = 200
+    await simulator.letPass(100 * hour)
+    expect(simulator.deliveries().map(({ eventId }) => eventId)).toEqual([event])
+  })
+
+  it('go on when the endpoint is enabled again before one is due', async () => {
+    const { sdk, simulator } = await account(stripesTime)
+    const id = simulator.addEndpoint({ url: hook.url, events: ['*'] })
+    simulator.emit('invoice.paid')
+    await simulator.letPass(0)
+    await sdk.webhookEndpoints.update(id, { disabled: true })
+    await sdk.webhookEndpoints.update(id, { disabled: false })
+    hook.status = 200
+    await simulator.letPass(hour)
+    expect(simulator.deliveries().map(({ outcome }) => outcome)).toEqual([500, 200])
+  })
+
+  it('are not ended by resending, which is answered before it is delivered and tried once', async () => {
+    const { sdk, simulator } = await account(stripesTime)
+    const id = simulator.addEndpoint({ url: hook.url, events: ['*'] })
+    const { id: event } = simulator.emit('invoice.paid')
+    await simulator.letPass(0)
+    const resend = () => sdk.rawRequest('POST', `/v1/events/${event}/retry`, { webhook_endpoint: id })
+    await resend()
+    await simulator.letPass(0)
+    hook.status = 200
+    expect(await resend()).toMatchObject({ id: event, pending_webhooks: 1 })
+    await simulator.letPass(0)
+    expect(simulator.events()[0]?.pending_webhooks).toBe(0)
+    await simulator.letPass(hour)
+    expect(simulator.deliveries().map(({ outcome, resent }) => [outcome, resent])).toEqual([
+      [500, false],
+      [500, true],
+      [200, true],
+      [200, false],
+    ])
+  })
+
+  it('are quicker by a factor where somebody watches', async () => {
+    const { simulator } = await account({ ...stripesTime, retriesFasterBy: 100_000 })
+    simulator.addEndpoint({ url: hook.url, events: ['*'] })
+    simulator.emit('invoice.paid')
+    await vi.waitFor(() => expect(tries(simulator)).toBe(4))
+  })
+})
+
+describe('several endpoints of an account', () => {
+  it('each get their deliveries; an event is undelivered while any of them owes it', async () => {
+    const [ours, dead] = [await receiver(), await receiver()]
+    dead.status = 410
+    const { sdk, simulator } = await account()
+    simulator.addEndpoint({ url: ours.url, events: ['invoice.paid', 'charge.failed'] })
+    const theirs = simulator.addEndpoint({ url: dead.url, events: ['invoice.paid'], description: "another team's" })
+    const [paid, failed] = [simulator.emit('invoice.paid'), simulator.emit('charge.failed')]
+    expect([paid.pending_webhooks, failed.pending_webhooks]).toEqual([2, 1])
+    await vi.waitFor(() => expect(simulator.deliveries()).toHaveLength(5))
+    expect(ours.received).toHaveLength(2)
+    const listed = async (delivery_success: boolean) =>
+      (await sdk.events.list({ delivery_success })).data.map((event) => [event.id, event.pending_webhooks])
+    expect(await listed(false)).toEqual([[paid.id, 1]])
+    expect(await listed(true)).toEqual([[failed.id, 0]])
+    await sdk.webhookEndpoints.del(theirs)
+    expect(await listed(false)).toEqual([])
+  })
+
+  it('may be for connected accounts, thin or EventBridge: API v2 shows what they are, the limit counts them', async () => {
+    const hook = await receiver()
+    const { sdk, simulator } = await account()
+    const own = simulator.addEndpoint({ url: hook.url, events: ['*'], apiVersion: '2026-10-28.endive' })
+    const connect = simulator.addEndpoint({ url: hook.url, events: ['*'], connect: true })
+    const events = ['v1.billing.meter.error_report_triggered']
+    simulator.addDestination({ type: 'webhook_endpoint', payload: 'thin', name: 'thin', events })
+    simulator.addDestination({ type: 'amazon_eventbridge', payload: 'snapshot', name: 'bus', events: ['*'] })
+    const shown = []
+    for await (const one of sdk.v2.core.eventDestinations.list({ limit: 3 }))
+      shown.push([one.id.slice(0, 3), one.type, one.event_payload, one.events_from?.[0], one.snapshot_api_version])
+    expect(shown).toEqual([
+      ['we_', 'webhook_endpoint', 'snapshot', '@accounts', undefined],
+      ['we_', 'webhook_endpoint', 'snapshot', '@self', '2026-10-28.endive'],
+      ['ed_', 'webhook_endpoint', 'thin', '@self', undefined],
+      ['ed_', 'amazon_eventbridge', 'snapshot', '@self', undefined],
+    ])
+    expect((await sdk.webhookEndpoints.list()).data.map(({ id }) => id)).toEqual([connect, own])
+    expect(simulator.emit('invoice.paid').pending_webhooks).toBe(1)
+    for (let count = 4; count < 16; count += 1) await sdk.webhookEndpoints.create({ url, enabled_events: ['*'] })
+    expect(await failureOf(sdk.webhookEndpoints.create({ url, enabled_events: ['*'] }))).toMatchObject({
+      message: expect.stringContaining('maximum of 16'),
+    })
+  })
+})
+
+describe('a signing secret that is rolled in the dashboard', () => {
+  it('signs beside the former one for as long as that one is good', async () => {
+    const hook = await receiver()
+    const { simulator } = await account()
+    const id = simulator.addEndpoint({ url: hook.url, events: ['*'] })
+    const former = simulator.secretOf(id) ?? ''
+    const current = simulator.rollSecret(id, 2 * hour)
+    expect(simulator.secretOf(id)).toBe(current)
+    const believed = async () => {
+      simulator.emit('invoice.paid')
+      await simulator.letPass(0)
+      const { body = '', headers = {} } = hook.received.at(-1) ?? {}
+      const signature = String(headers['stripe-signature'])
+      const good = (secret: string) => {
+        try {
+          return Stripe.webhooks.constructEvent(body, signature, secret) !== undefined
+        } catch {
+          return false
+        }
+      }
+      return { former: good(former), current: good(current), signatures: signature.split('v1=').length - 1 }
+    }
+    expect(await believed()).toEqual({ former: true, current: true, signatures: 2 })
+    await simulator.letPass(2 * hour)
+    expect(await believed()).toEqual({ former: false, current: true, signatures: 1 })
+    simulator.rollSecret(id, 0)
+    expect(await believed()).toEqual({ former: false, current: false, signatures: 1 })
+    expect(() => simulator.rollSecret(id, 25 * hour)).toThrow('a day at most')
+  })
+})
+
 describe('the list of events', () => {
+  it('reaches back 30 days', async () => {
+    const { sdk, simulator } = await account()
+    const { id } = simulator.emit('invoice.paid')
+    await simulator.letPass(31 * 24 * hour)
+    const fresh = simulator.emit('invoice.paid')
+    expect((await sdk.events.list()).data.map((event) => event.id)).toEqual([fresh.id])
+    expect(await failureOf(sdk.events.retrieve(id))).toMatchObject({ code: 'resource_missing' })
+  })
+
   it('is filtered by type, types and time, newest first', async () => {
     const { sdk, simulator } = await account()
     for (const type of ['invoice.paid', 'charge.failed', 'invoice.voided', 'invoiceitem.created']) simulator.emit(type)

@@ -48,11 +48,24 @@ export async function ask(url: string, sql: string): Promise<Record<string, unkn
   client.on('error', () => {})
   await client.connect()
   try {
-    const answer: pg.QueryResult | pg.QueryResult[] = await client.query(sql)
-    return Array.isArray(answer) ? (answer.at(-1)?.rows ?? []) : answer.rows
+    return rowsOf(await client.query(sql))
   } finally {
     await client.end()
   }
+}
+
+/** Asks the same database again and again: a connection for each question costs the server more than the question. */
+export function asker(url: string): {
+  readonly ask: (sql: string) => Promise<Record<string, unknown>[]>
+  readonly close: () => Promise<void>
+} {
+  const pool = new pg.Pool({ connectionString: url, max: 2 })
+  pool.on('error', () => {})
+  return { ask: async (sql) => rowsOf(await pool.query(sql)), close: () => pool.end() }
+}
+
+function rowsOf(answer: pg.QueryResult | pg.QueryResult[]): Record<string, unknown>[] {
+  return Array.isArray(answer) ? (answer.at(-1)?.rows ?? []) : answer.rows
 }
 
 /** A session that has run the SQL and stays open, with its transaction and locks, until `end()`. */

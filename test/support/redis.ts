@@ -1,9 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import type { RedisPlace } from '../../src/config/environment/environment.ts'
+import { SensitiveFile } from '../../src/config/environment/sensitive-file.ts'
+import { Sensitive } from '../../src/sensitive.ts'
 
 export interface TestRedis {
   readonly url: string
@@ -18,6 +22,19 @@ export const redisIsHere =
 
 if (!redisIsHere) process.stderr.write('skipped: tests on Redis need redis-server (apt-get install redis-server)\n')
 if (!redisIsHere && process.env['CI'] !== undefined) throw new Error('CI must have redis-server: see .ci/run')
+
+/** The place that these variables name, as `readSettings` reads them. */
+export function redisFrom(env: Readonly<Record<string, string | undefined>>): RedisPlace | undefined {
+  const { REDIS_URL: given, REDIS_URL_FILE: file, REDIS_MODE: mode, REDIS_CA: ca } = env
+  const url = file === undefined ? given : readFileSync(file, 'utf8').trim()
+  if (url === undefined) return undefined
+  return {
+    url: file === undefined ? new Sensitive(url) : new SensitiveFile(file, url),
+    mode: mode === 'cluster' || mode === 'sentinel' ? mode : 'single',
+    primary: env['REDIS_PRIMARY'] ?? 'mymaster',
+    ca,
+  }
+}
 
 /** A Redis of this test's own, with its data in a directory that goes with it. */
 export async function startTestRedis(): Promise<TestRedis> {

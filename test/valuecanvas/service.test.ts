@@ -210,6 +210,14 @@ describe('the sample service', () => {
     const noisy = await start('valuecanvas/api:v1.3.0-noisy', { DATABASE_URL: url })
     await vi.waitFor(() => expect(noisy.logs.join('\n')).toContain('"level":"error"'), { timeout: 10_000 })
     expect(await healthy(noisy)).toMatchObject({ version: '1.3.0-noisy' })
+    const pinned = await start('valuecanvas/api:v1.3.0-pinned', { DATABASE_URL: url, STRIPE_WEBHOOK_SECRET: secret })
+    await healthy(pinned)
+    const inRelease = async (version: string) => {
+      const object = { id: 'in_9', object: 'invoice', customer: 'cus_demo1' }
+      const event = { id: `evt_${version}`, type: 'invoice.paid', api_version: version, data: { object } }
+      return (await deliver(pinned, event)).status
+    }
+    expect([await inRelease('2026-10-28.endive'), await inRelease('2020-08-27')]).toEqual([200, 400])
     await expect(applyMigrations('v1.3.0-badmigration')).rejects.toMatchObject({ code: 'undefined_column' })
     expect(await ask(url, `select to_regclass('invoice_totals') as left_behind`)).toEqual([{ left_behind: null }])
   })

@@ -111,7 +111,7 @@ describe('a broken version', () => {
     await world.waitFor('a refusal', () => dialog().includes("v1.1.0 can't run on the current schema of production"))
     const number = String(run?.['number'])
     expect(dialog()).toContain(
-      `restore the earlier backup: /billing restore #${number}, then /billing rollback #${number}`,
+      `restore the earlier backup: /billing restore #${number}, with the version that ran then`,
     )
     expect(control.openView(people.dana.id)?.['submit']).toBeUndefined()
     await control.closeView(people.dana.id, true)

@@ -4,7 +4,7 @@ import { barriersIn, chromiumIsHere, openBrowser, troublesOf } from '../slack/br
 import { snapshotOf, type WorldSnapshot } from './snapshot.ts'
 import { startTestWorld, type TestWorld } from './test-world.ts'
 
-const runMs = 90_000
+const runMs = 180_000
 
 describe.skipIf(!chromiumIsHere)('a person at the page of the sandbox', () => {
   let world: TestWorld

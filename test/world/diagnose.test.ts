@@ -49,7 +49,8 @@ describe('what is broken is found, and the right thing is named', () => {
   async function found(number: number): Promise<Found> {
     const row = async () =>
       (await world.state(`select status, diagnosis from purser.runs where number = ${number}`))[0] as
-        { readonly status: string; readonly diagnosis: Diagnosis | null } | undefined
+        | { readonly status: string; readonly diagnosis: Diagnosis | null }
+        | undefined
     await expect.poll(async () => (await row())?.status, { timeout: 120_000 }).toMatch(/succeeded|failed/)
     const { causes = [] } = (await row())?.diagnosis ?? {}
     // Other boards name this run too: "Being fixed in run #16".
@@ -76,7 +77,7 @@ describe('what is broken is found, and the right thing is named', () => {
   )
 
   it.each([
-    ['wrong-secret', 'webhook', 'secret_mismatch', /Secret doesn't hold the endpoint's signing secret/],
+    ['wrong-secret', 'webhook', 'secret_mismatch', /Secret doesn't hold the secret with which the endpoint was made/],
     ['unreachable-url', 'webhook', 'url_unreachable', /refuses connections/],
     ['clock-skew', 'webhook', 'clock_skew', /clock is 11 min behind Stripe's/],
     ['dead-letters', 'webhook', 'dead_letters', /3 went to the dead letter queue/],
@@ -133,6 +134,8 @@ describe('what is broken is found, and the right thing is named', () => {
   })
 
   it('a disabled endpoint, which is enabled, and the events that it missed, which are sent again', async () => {
+    // What the scenes above have left unprocessed was seen to: sent again it would stay what it is, as the service has it.
+    await world.service('update webhook_events set processed = true')
     await breakWorld(world.sandbox, 'disabled-endpoint')
     const before = world.sandbox.stripe.events().length
     await expect.poll(() => world.sandbox.stripe.events().length, { timeout: 30_000 }).toBeGreaterThan(before + 2)
@@ -145,7 +148,7 @@ describe('what is broken is found, and the right thing is named', () => {
 
     const sent = await press('alex', 'fix_resend_events', enabled)
     expect(sent.causes).toEqual([])
-    expect(await sent.board()).toMatch(/(\d+) of \1 events accepted/)
+    expect(await sent.board()).toMatch(/(\d+) of \1 events processed/)
   }, 270_000)
 
   function cronJob() {

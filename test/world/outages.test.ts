@@ -84,6 +84,24 @@ describe('a deploy during which', () => {
     ).length
   }
 
+  // The other ways in which nothing can be opened are in test/slack/socket-connections.test.ts.
+  it('Slack drops a connection and lets nobody connect goes on in the same process and ends well, and commands arrive by the other one', async () => {
+    world = await startTestWorld({ monitorSeconds: 12 })
+    await deployUntil('running, 7 of 7')
+    const { control } = world.sandbox.slack
+    const tries = () => control.apiCalls('apps.connections.open').length
+    const before = tries()
+    control.setFault({ method: 'apps.connections.open', status: 503 })
+    control.dropSockets('oldest')
+    await world.waitFor('five attempts', () => tries() >= before + 5)
+    await world.types('dana', '/billing help')
+    await world.waitFor('an answer', () => world.toldOnly('dana')?.includes('/billing deploy') === true)
+    await endsWell()
+    expect(await world.state('select distinct epoch from purser.phases where run = 1 and epoch > 1')).toEqual([])
+    control.clearFaults()
+    await world.waitFor('both connections', () => control.connections === 2)
+  }, 540_000)
+
   it('Slack is away goes on, and the board shows what is so when Slack is back', async () => {
     world = await startTestWorld({ monitorSeconds: 5 })
     await deployUntil('running')

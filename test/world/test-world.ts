@@ -9,7 +9,7 @@ import { play } from '../../sandbox/play.ts'
 import type { Message } from '../../sandbox/slack/model.ts'
 import { startWorld, type World, type WorldOptions } from '../../sandbox/world.ts'
 import { auditCommand } from '../../src/start/audit-command.ts'
-import { ask } from '../support/postgres.ts'
+import { ask, asker } from '../support/postgres.ts'
 
 /** The whole sandbox with Purser in it, for tests that speak to it as people do. */
 export interface TestWorld {
@@ -48,6 +48,9 @@ export interface TestWorldOptions {
   readonly monitorSeconds?: number
   readonly slackMode?: 'socket' | 'http'
   readonly imageBuild?: NonNullable<WorldOptions['imageBuild']>
+  readonly retriesFasterBy?: number
+  readonly restrictedKeys?: NonNullable<WorldOptions['restrictedKeys']>
+  readonly stripeSandboxes?: NonNullable<WorldOptions['stripeSandboxes']>
 }
 
 /** The time within which a board has to show a button that is about to be pressed. */
@@ -64,6 +67,7 @@ export async function startTestWorld(options: TestWorldOptions = {}): Promise<Te
   })
   const { control } = sandbox.slack
   const channel = channels.deploys.id
+  const stateDatabase = asker(sandbox.stateDatabaseUrl)
   const bots: Bot[] = []
   const logs: string[] = []
 
@@ -109,7 +113,7 @@ export async function startTestWorld(options: TestWorldOptions = {}): Promise<Te
     waitFor: async (what, find, timeoutMs = 180_000) => {
       await control.waitFor(() => find() || undefined, timeoutMs, what)
     },
-    state: (sql) => ask(sandbox.stateDatabaseUrl, sql),
+    state: (sql) => stateDatabase.ask(sql),
     service: (sql) => ask(sandbox.serviceDatabaseUrl, sql),
     audit: async () => {
       const heads = [...world.threads().matchAll(/\b\d+:[0-9a-f]{64}\b/g)].map(([head]) => head)
@@ -128,6 +132,7 @@ export async function startTestWorld(options: TestWorldOptions = {}): Promise<Te
     },
     close: async () => {
       await Promise.all(bots.map((bot) => bot.stop()))
+      await stateDatabase.close()
       const said = world.logs()
       await sandbox.close()
       await rm(directory, { recursive: true, force: true })

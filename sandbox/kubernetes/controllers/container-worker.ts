@@ -3,7 +3,7 @@ import http from 'node:http'
 import net from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { type Container, type ContainerState, type ContainerStatus, type Pod, timestamp } from '../objects.ts'
+import { type Container, type ContainerState, type ContainerStatus, earlier, type Pod, timestamp } from '../objects.ts'
 import { ContainerLog } from '../pod-logs.ts'
 import { type ContainerRuntime, ImagePullFailure, type RunningContainer } from '../runtime.ts'
 import type { Store } from '../store.ts'
@@ -73,6 +73,12 @@ export class ContainerWorker {
       if (signal.aborted) return
       this.#restarts += 1
     }
+  }
+
+  /** A container that runs was started so much earlier. */
+  age(ms: number): void {
+    const { running } = this.#state
+    if (running !== undefined) this.#set({ running: { startedAt: earlier(running.startedAt, ms) } }, this.#ready)
   }
 
   async stop(graceMs: number): Promise<void> {

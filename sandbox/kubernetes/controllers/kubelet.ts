@@ -49,6 +49,11 @@ export class Kubelet implements Controller {
     return this.#workers.get(pod.metadata.uid ?? '')?.port
   }
 
+  /** What runs was started so much earlier. */
+  age(ms: number): void {
+    for (const worker of this.#workers.values()) worker.age(ms)
+  }
+
   async close(): Promise<void> {
     this.#unsubscribe()
     await Promise.all([...this.#workers.values()].map((worker) => worker.terminate(1)))
@@ -113,6 +118,10 @@ class PodWorker {
 
   get port(): number | undefined {
     return this.#containers[0]?.port
+  }
+
+  age(ms: number): void {
+    for (const container of this.#containers) container.age(ms)
   }
 
   logs(container: string): ContainerLogs {

@@ -31,19 +31,29 @@ export function MessageList(props: MessageListProps): ReactNode {
   const list = useRef<HTMLDivElement>(null)
   const inner = useRef<HTMLDivElement>(null)
   const hold = useRef<Hold>('head')
-  const held = useRef(-1)
+  const held = useRef({ top: -1, end: 0 })
   const newest = messages.at(-1)?.ts
 
+  // A scroll event comes a frame after the scrolling, and a message can come in between: whoever moves the list asks first.
+  const noticeReader = useCallback((it: HTMLElement) => {
+    const { top, end } = held.current
+    const clamped = it.scrollTop < top && it.scrollTop >= endOf(it) - 2
+    if (Math.abs(it.scrollTop - top) < 2 || clamped) return
+    hold.current = end - it.scrollTop < nearEndPx ? 'end' : 'nothing'
+    held.current = { top: it.scrollTop, end }
+  }, [])
   const settle = useCallback(() => {
     const it = list.current
-    if (it === null || hold.current === 'nothing') return
-    const end = it.scrollHeight - it.clientHeight
-    it.scrollTop = hold.current === 'end' ? end : Math.min(end, headOf(it))
-    held.current = it.scrollTop
-  }, [])
+    if (it === null) return
+    if (held.current.top >= 0) noticeReader(it)
+    const end = endOf(it)
+    if (hold.current !== 'nothing') it.scrollTop = hold.current === 'end' ? end : Math.min(end, headOf(it))
+    held.current = { top: it.scrollTop, end }
+  }, [noticeReader])
   useLayoutEffect(() => {
+    if (list.current !== null && held.current.top >= 0) noticeReader(list.current)
     if (hold.current === 'end') hold.current = 'head'
-  }, [newest])
+  }, [newest, noticeReader])
   useLayoutEffect(settle, [messages, settle])
   useEffect(() => {
     const content = inner.current
@@ -71,10 +81,7 @@ export function MessageList(props: MessageListProps): ReactNode {
       role="log"
       aria-label={label}
       tabIndex={0}
-      onScroll={({ currentTarget: it }) => {
-        if (Math.abs(it.scrollTop - held.current) < 2) return
-        hold.current = it.scrollHeight - it.scrollTop - it.clientHeight < nearEndPx ? 'end' : 'nothing'
-      }}
+      onScroll={({ currentTarget: it }) => noticeReader(it)}
     >
       <div ref={inner}>
         {messages.length === 0 && <div className="empty">{empty}</div>}
@@ -98,6 +105,11 @@ export function MessageList(props: MessageListProps): ReactNode {
       </div>
     </div>
   )
+}
+
+/** How far the list can be scrolled, in pixels. */
+function endOf(list: HTMLElement): number {
+  return list.scrollHeight - list.clientHeight
 }
 
 /** Where the newest message begins, in pixels from the top of everything. */

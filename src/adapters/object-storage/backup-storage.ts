@@ -13,7 +13,7 @@ import {
   removeRemains,
   staleMs,
 } from '../postgres/backups/manifests.ts'
-import type { BackupManifest } from '../postgres/port.ts'
+import type { BackupManifest } from '../postgres/backups/port.ts'
 import { S3Bucket, type S3Location, type StoredObject } from './bucket.ts'
 import { type BackupStorage, directoryStorage, gone } from '../postgres/backups/storage.ts'
 import { sizeOf } from '../../text.ts'

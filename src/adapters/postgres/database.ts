@@ -1,17 +1,23 @@
-import pg from 'pg'
 import type { Sensitive } from '../../sensitive.ts'
 import { databaseIdentity } from './connection/identity.ts'
 import { blockingSessions } from './migrations/blockers.ts'
 import { risksOf } from './grammar/risks.ts'
 import { defaultLedgerSchema, ledgerIn } from './migrations/ledger.ts'
+import { locksOf, readingOnce } from './locks/measured.ts'
 import { applyMigration } from './migrations/migrate.ts'
 import { transactionPooled } from './connection/pooling.ts'
 import { offThread } from '../off-thread/off-thread.ts'
-import { weakerLockLimits } from './migrations/file-text.ts'
+import type { ForecastInput } from '../off-thread/tasks.ts'
+import { weakerLockLimits } from './migrations/lock-limits.ts'
 import { invalidIndexes } from './migrations/outside-transaction.ts'
-import type { DatabaseFacts, MigrationLock, ServiceDatabase } from './port.ts'
+import { serverObstacles } from './migrations/server-obstacles.ts'
+import type { DatabaseFacts, MigrationFile, SchemaForecast, ServiceDatabase } from './port.ts'
 import { runQuery, whyRefused } from './queries.ts'
-import { type Session, withSession } from './connection/session.ts'
+import { type FileNeeds, missingForMigrations } from './rights/migration-rights.ts'
+import { readCatalog } from './schema/catalog.ts'
+import { parseKey } from './schema/keys.ts'
+import { withQuerySession } from './connection/query-sessions.ts'
+import type { Session } from './connection/session.ts'
 
 interface DatabaseOptions {
   readonly url: Sensitive
@@ -27,33 +33,51 @@ interface DatabaseOptions {
  */
 export function openDatabase({ url, readOnlyUrl, ledgerSchema }: DatabaseOptions): ServiceDatabase {
   const asker = { url: readOnlyUrl ?? url, readsOnly: readOnlyUrl !== undefined }
+  const reading = readingOnce()
   const ledger = ledgerIn(ledgerSchema ?? defaultLedgerSchema)
   return {
     facts: (signal) =>
-      withSession(url, 'reading the facts of the database', signal, (session) => readFacts(session, url, signal)),
-    identity: (signal) => withSession(url, 'reading which database it is', signal, databaseIdentity),
-    ledger: (signal) => withSession(url, 'reading the migration ledger', signal, (session) => ledger.entries(session)),
+      withQuerySession(url, 'reading the facts of the database', signal, (session) => readFacts(session, url, signal)),
+    identity: (signal) => withQuerySession(url, 'reading which database it is', signal, databaseIdentity),
+    ledger: (signal) =>
+      withQuerySession(url, 'reading the migration ledger', signal, (session) => ledger.entries(session)),
     apply: (migration, signal) => applyMigration(url, ledger, migration, signal),
     async applicability(sql, { lockTimeoutMs }, signal) {
       const text = await offThread('text', sql, signal)
-      return { sql: text.sql, obstacles: text.obstacles, overruled: weakerLockLimits(text, lockTimeoutMs) }
+      return { sql: text.sql, obstacles: text.obstacles, overruled: weakerLockLimits(text.lockLimits, lockTimeoutMs) }
     },
-    invalidIndexes: (signal) => withSession(url, 'looking for invalid indexes', signal, invalidIndexes),
-    async locks(sql, signal) {
-      const taken = await offThread('locks', sql, signal)
-      return withSession(url, 'measuring tables', signal, (session) => measured(session, taken))
+    async serverObstacles(sql, signal) {
+      const { reads, calls } = await offThread('syntax', sql, signal)
+      // A server is bothered, and its log, only when there is something to ask.
+      if (reads && calls.length === 0) return []
+      return withQuerySession(url, 'asking the server whether it reads a migration', signal, (session) =>
+        serverObstacles(session, { sql: reads ? undefined : sql, calls }),
+      )
+    },
+    async missingRights(files, signal) {
+      const needs: FileNeeds[] = []
+      for (const { name, sql } of files) needs.push({ file: name, needs: await offThread('rights', sql, signal) })
+      return withQuerySession(url, 'asking for the rights that migrations need', signal, (session) =>
+        missingForMigrations(session, ledgerSchema ?? defaultLedgerSchema, needs),
+      )
+    },
+    invalidIndexes: (signal) => withQuerySession(url, 'looking for invalid indexes', signal, invalidIndexes),
+    async locks(migrations, signal) {
+      const read = []
+      for (const sql of migrations) read.push(await reading(sql, signal))
+      return read.every(({ locks }) => locks.steps === '[]') ? read.map(() => []) : locksOf(url, read, signal)
     },
     blocking: (wanted, signal) =>
-      withSession(url, 'looking for blocking sessions', signal, (session) => blockingSessions(session, wanted)),
+      withQuerySession(url, 'looking for blocking sessions', signal, (session) => blockingSessions(session, wanted)),
     async risks(sql, signal) {
-      const text = await offThread('migration', sql, signal)
-      return withSession(url, 'looking at what a migration calls', signal, (session) => risksOf(session, text))
+      const text = await reading(sql, signal)
+      return withQuerySession(url, 'looking at what a migration calls', signal, (session) => risksOf(session, text))
     },
-    changes: (sql, signal) => offThread('changes', sql, signal),
+    changes: (files, signal) => changes(url, files, signal),
     missing: (objects, signal) =>
-      withSession(url, 'looking for what the migrations bring', signal, (session) => missing(session, objects)),
+      withQuerySession(url, 'looking for what the migrations bring', signal, (session) => missing(session, objects)),
     missingTables: (tables, signal) =>
-      withSession(url, 'looking for tables', signal, (session) => missingTables(session, tables)),
+      withQuerySession(url, 'looking for tables', signal, (session) => missingTables(session, tables)),
     query: (sql, { timeoutMs }, signal) => runQuery(asker, sql, timeoutMs, signal),
     whyNotReadOnly: (sql, signal) => whyRefused(asker, sql, signal),
   }
@@ -85,53 +109,34 @@ async function missingTables(session: Session, tables: readonly string[]): Promi
   return rows.map((row) => row.name)
 }
 
-/** The form of a plain name; others could be read in two ways. */
-const plainObject = /^(table|column|policy) ([A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*){0,2})$/
-
 async function missing(session: Session, objects: readonly string[]): Promise<readonly string[]> {
   const asked = objects.flatMap((object) => {
-    const [, kind, name = ''] = plainObject.exec(object) ?? []
-    if (kind === undefined) return []
-    const parts = name.split('.')
-    const part = kind === 'table' ? '' : (parts.pop() ?? '')
-    return parts.length === 0
-      ? []
-      : [{ object, kind, table: parts.map((part) => pg.escapeIdentifier(part)).join('.'), part }]
+    const key = parseKey(object)
+    return key === undefined ? [] : [{ object, ...key }]
   })
   const { rows } = await session.query<{ object: string }>(
-    `select object from json_to_recordset($1) as wanted (object text, kind text, "table" text, part text)
-     where not case kind
-       when 'column' then exists (select from pg_attribute
-         where attrelid = to_regclass("table") and attname = part and attnum > 0 and not attisdropped)
-       when 'policy' then exists (select from pg_policy where polrelid = to_regclass("table") and polname = part)
-       else to_regclass("table") is not null end`,
+    `select object from json_to_recordset($1) as wanted (object text, kind text, schema text, "table" text, part text)
+     where not exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       where n.nspname = wanted.schema and c.relname = wanted."table" and case wanted.kind
+         when 'column' then exists (select from pg_attribute where attrelid = c.oid and attname = wanted.part and attnum > 0 and not attisdropped)
+         when 'policy' then exists (select from pg_policy where polrelid = c.oid and polname = wanted.part)
+         else true end)`,
     [JSON.stringify(asked)],
   )
   return rows.map(({ object }) => object)
 }
 
-async function measured(
-  session: Session,
-  taken: readonly Omit<MigrationLock, 'bytes' | 'rows'>[],
-): Promise<readonly MigrationLock[]> {
-  const sizes = await tableSizes(
-    session,
-    taken.map(({ table }) => table),
+async function changes(
+  url: Sensitive,
+  files: readonly Pick<MigrationFile, 'sql'>[],
+  signal: AbortSignal,
+): Promise<SchemaForecast> {
+  if (files.length === 0) return { files: [], there: [], perhaps: [] }
+  const texts = files.map(({ sql }) => sql)
+  const names = await offThread('names', JSON.stringify(texts), signal)
+  const catalog = await withQuerySession(url, 'reading what the migrations change', signal, (session) =>
+    readCatalog(session, names),
   )
-  const known = new Map(sizes.map((size) => [size.table, size]))
-  return taken.flatMap((lock) => {
-    const size = known.get(lock.table)
-    return size === undefined ? [] : [{ ...lock, bytes: size.bytes, rows: size.rows }]
-  })
-}
-
-async function tableSizes(session: Session, tables: readonly string[]) {
-  const { rows } = await session.query<{ table: string; bytes: string; rows: number }>(
-    `select wanted.name as table, greatest(c.reltuples, 0) as rows,
-       (case when c.relkind = 'p' then (select coalesce(sum(pg_total_relation_size(part.relid)), 0) from pg_partition_tree(c.oid) part)
-        else pg_total_relation_size(c.oid) end)::text as bytes
-     from unnest($1::text[]) as wanted (name) join pg_class c on c.oid = to_regclass(wanted.name) and c.relkind in ('r', 'p')`,
-    [tables],
-  )
-  return rows.map(({ table, bytes, rows: count }) => ({ table, bytes: Number(bytes), rows: Math.round(Number(count)) }))
+  const input: ForecastInput = { files: texts, catalog }
+  return offThread('forecast', JSON.stringify(input), signal)
 }

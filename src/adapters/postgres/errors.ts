@@ -18,10 +18,12 @@ const databaseCodes = [
   'foreign_key_violation',
   'insufficient_resources',
   'lock_not_available',
+  'lock_table_full',
   'migration_drift',
   'migration_escaped',
   'migration_not_repeatable',
   'migration_not_transactional',
+  'migration_unreadable',
   'not_in_transaction',
   'not_read_only',
   'not_null_violation',
@@ -70,6 +72,7 @@ const backupCodes = [
   'database_address',
   'database_unreachable',
   'lock_not_available',
+  'lock_table_full',
   'permission_denied',
   'restore_differs',
   'restore_failed',
@@ -143,6 +146,14 @@ const meanings: Readonly<Record<string, Meaning>> = {
     code: 'not_in_transaction',
     hint: "The statement can't run inside a transaction. Put it in its own migration and run that by hand.",
   },
+  '2D000': {
+    code: 'migration_not_transactional',
+    hint: 'A procedure or DO block ends the transaction that calls it. Take its COMMIT and ROLLBACK out, or run it by hand.',
+  },
+  '55P04': {
+    code: 'migration_not_transactional',
+    hint: 'A new enum value is used in the file that adds it. Add it in a file of its own before.',
+  },
   '25006': { code: 'read_only', hint: 'Only reading is allowed here. Is this a standby?' },
   '23505': { code: 'unique_violation', hint: 'Existing rows contradict the new constraint. Clean them up first.' },
   '23502': { code: 'not_null_violation', hint: 'Existing rows contradict the new constraint. Fill them first.' },
@@ -191,7 +202,7 @@ export function explain(doing: string, thrown: unknown, sql?: string): Error {
   if (state === undefined || !/^[0-9A-Z]{5}$/.test(state)) {
     return new DatabaseError('database_failed', `${doing}: ${thrown.message}`, { cause: thrown })
   }
-  const meaning = meaningOf(state, thrown.message)
+  const meaning = meaningOf(state, thrown.message, server.hint ?? '')
   return new DatabaseError(meaning.code, `${doing}: ${thrown.message}`, {
     ...(meaning.hint === undefined ? {} : { hint: meaning.hint }),
     transient: meaning.transient ?? false,
@@ -201,7 +212,12 @@ export function explain(doing: string, thrown: unknown, sql?: string): Error {
   })
 }
 
-function meaningOf(state: string, message: string): Meaning {
+const lockTableFull: Meaning = {
+  code: 'lock_table_full',
+  hint: 'Raise max_locks_per_transaction on the server: each table that is touched in one transaction needs a lock.',
+}
+
+function meaningOf(state: string, message: string, hint: string): Meaning {
   if (state === '57014') {
     return message.includes('statement timeout')
       ? {
@@ -210,6 +226,10 @@ function meaningOf(state: string, message: string): Meaning {
         }
       : { code: 'query_cancelled', hint: 'The statement was cancelled on the server.' }
   }
+  // The server has one SQLSTATE for memory that ran out and for a lock table that is full; its English text tells them apart, and
+  // so does its hint in any language.
+  if (state === '53200' && /out of shared memory|max_locks_per_transaction/.test(`${message} ${hint}`))
+    return lockTableFull
   return meanings[state] ?? classes[state.slice(0, 2)] ?? { code: 'database_failed' }
 }
 
@@ -228,21 +248,40 @@ function describeNetwork(error: Error): string {
 
 function evidenceOf(server: ServerMessage, sql: string | undefined): readonly string[] {
   const lines = [`ERROR ${server.code}: ${server.message}`]
-  // "Key (email)=(dana@example.com) already exists" is shown without its value: which column helps, whose data does
-  // not.
-  if (server.detail)
-    lines.push(`DETAIL: ${server.detail.replaceAll(/\)=\(.*?\)(?= |$)/g, ')=(…)').replaceAll(/\(.*\)\.$/g, '(…).')}`)
+  if (server.detail) lines.push(withoutValues(`DETAIL: ${server.detail}`))
   if (server.hint) lines.push(`HINT: ${server.hint}`)
   if (sql !== undefined && server.position !== undefined) lines.push(...placeIn(sql, Number(server.position)))
   return lines
 }
 
+/**
+ * Leaves the values of rows out of a line of a server's message: "Key (email)=(dana@example.com) already exists" is shown as far as it
+ * tells the column. Which column helps, whose data does not.
+ */
+export function withoutValues(line: string): string {
+  // A value may have line ends in it.
+  if (/^DETAIL: /.test(line))
+    return line
+      .replace(/(Failing row contains) .*$/s, '$1 (…).')
+      .replaceAll(/\)=\(.*?\)(?= |$)/gs, ')=(…)')
+      .replace(/\(.*\)\.$/s, '(…).')
+  if (/^(CONTEXT: +)?COPY .+, line \d+/.test(line)) return line.replace(/(, line \d+(?:, column [^:]+)?): .*$/s, '$1')
+  return /COPY failed for table |^psql:/.test(line) ? line.replace(/(ERROR: .*): ".*"$/, '$1: "…"') : line
+}
+
 /** Shows the line of SQL at a character position that counts from 1, with a mark below it as psql makes it. */
 function placeIn(sql: string, position: number): readonly string[] {
-  // The server counts characters, JavaScript UTF-16 units.
-  const before = [...sql].slice(0, position - 1).join('')
+  const before = sql.slice(0, indexOfCharacter(sql, position - 1))
   const start = before.lastIndexOf('\n') + 1
   const line = sql.slice(start).split('\n', 1)[0] ?? ''
   const label = `LINE ${before.split('\n').length}: `
   return [`${label}${excerpt(line, 200)}`, `${' '.repeat(label.length + Math.min(before.length - start, 200))}^`]
+}
+
+/** The server counts characters, JavaScript UTF-16 units. */
+function indexOfCharacter(text: string, wanted: number): number {
+  let at = 0
+  for (let count = 0; count < wanted && at < text.length; count += 1)
+    at += (text.codePointAt(at) ?? 0) > 0xff_ff ? 2 : 1
+  return at
 }

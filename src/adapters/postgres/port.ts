@@ -1,3 +1,5 @@
+import type { MissingRight } from './rights/port.ts'
+
 export { DatabaseError } from './errors.ts'
 
 /** A migration file of the service's repository. `version` is the digits that begin its name. */
@@ -58,13 +60,17 @@ export interface ApplyMigration {
   readonly onEnded?: (sessions: readonly string[]) => void
 }
 
-/** What a statement of a migration holds others up with. */
+/** What a migration holds others up with: the strongest lock that it takes on something that was there before it. */
 export interface MigrationLock {
+  /** The line of the first statement that takes it. */
   readonly line: number
-  /** The table as the migration names it. */
+  /** The name, quoted where it has to be, with the schema where the session would not find it without. */
   readonly table: string
-  readonly mode: 'ACCESS EXCLUSIVE' | 'SHARE ROW EXCLUSIVE' | 'SHARE' | 'SHARE UPDATE EXCLUSIVE'
+  readonly kind: 'table' | 'view' | 'materialized view' | 'foreign table' | 'sequence'
+  readonly mode: 'ACCESS EXCLUSIVE' | 'EXCLUSIVE' | 'SHARE ROW EXCLUSIVE' | 'SHARE' | 'SHARE UPDATE EXCLUSIVE'
   readonly blocks: 'reads and writes' | 'writes' | 'only other schema changes'
+  /** The index that is locked so; whoever reads its table waits for that as well. */
+  readonly index?: string
   /** Its size with indexes and partitions. */
   readonly bytes: number
   /** The server's own estimate. */
@@ -73,7 +79,7 @@ export interface MigrationLock {
 
 /** A session that would keep a migration waiting. */
 export interface BlockingSession {
-  /** The table as the migration names it. */
+  /** The table as the lock names it. */
   readonly table: string
   readonly pid: number
   /** The name that the program gave itself, else the user. */
@@ -95,14 +101,28 @@ export interface TakenObject {
   readonly what: string
 }
 
-/** What the text of a migration does to those who do not know it. */
-export interface SchemaChanges {
-  /** What it takes away, in the order of its statements. */
+/** What a migration does to those who do not know it. */
+export interface FileChanges {
+  /** What it takes away: a statement that names it fails. */
   readonly takes: readonly TakenObject[]
-  /** What is there afterwards: `table t`, `column t.c`, `policy t.p`, `function f`. */
+  /** What makes some statements fail, depending on their values, on who runs them, or on a branch of the file. */
+  readonly may: readonly TakenObject[]
+  /** What is there afterwards and was not before: `table t`, `column t.c`, `policy t.p`, `function f(integer)`. */
   readonly makes: readonly string[]
+  /** What of it would fail or do nothing, as things are: "makes table t, which exists already". */
+  readonly remarks: readonly string[]
   /** The oldest release that runs with it, as a line `-- purser: needs v1.3.0` of it says. */
   readonly needs?: string
+}
+
+/** What migrations do one after the other, told before they run. */
+export interface SchemaForecast {
+  /** One for each file, in their order. */
+  readonly files: readonly FileChanges[]
+  /** The tables, columns and policies that are there after all of them for certain, and were not before. */
+  readonly there: readonly string[]
+  /** Those that may be there: a branch decides it, or SQL that nobody can read beforehand. */
+  readonly perhaps: readonly string[]
 }
 
 /**
@@ -134,7 +154,7 @@ export interface MigrationObstacle {
   readonly what: string
   /** One sentence that says what to do about it. */
   readonly fix: string
-  readonly code: 'migration_not_transactional' | 'migration_not_repeatable'
+  readonly code: 'migration_not_transactional' | 'migration_not_repeatable' | 'migration_unreadable' | 'syntax_error'
 }
 
 /** Whether a migration can be applied, read off its text. */
@@ -142,8 +162,15 @@ interface Applicability {
   /** What is run: the text without a transaction that the file has around it. Every statement keeps its line. */
   readonly sql: string
   readonly obstacles: readonly MigrationObstacle[]
-  /** Statements of the file that would weaken Purser's `lock_timeout`, and are left out. */
-  readonly overruled: readonly { readonly line: number; readonly text: string }[]
+  /**
+   * Statements of the file that would weaken Purser's `lock_timeout`. They are left out, or the limit is set again after them; one that stands
+   * `inside` a block or a function counts as long as that runs.
+   */
+  readonly overruled: readonly {
+    readonly line: number
+    readonly text: string
+    readonly how: 'left out' | 'set again' | 'inside'
+  }[]
 }
 
 /** A migration as PostgreSQL's own grammar reads it. */
@@ -184,10 +211,24 @@ export interface ServiceDatabase {
   apply(migration: ApplyMigration, signal: AbortSignal): Promise<MigrationOutcome>
   /** Tells what keeps a migration from being applied as it is, and what of it would be overruled. It only reads the text. */
   applicability(sql: string, limits: { readonly lockTimeoutMs: number }, signal: AbortSignal): Promise<Applicability>
-  /** Lists, as `schema.index`, indexes that a broken-off concurrent build left invalid. */
+  /** Tells what the server would not take of a text that has no obstacles: its syntax, calls of procedures that commit. Nothing of it is done. */
+  serverObstacles(sql: string, signal: AbortSignal): Promise<readonly MigrationObstacle[]>
+  /**
+   * Lists which rights the user of the address lacks for applying these files, as far as their text says what they need, and for the
+   * ledger. Nothing where there are none. Asks the catalogs only.
+   */
+  missingRights(
+    files: readonly Pick<MigrationFile, 'name' | 'sql'>[],
+    signal: AbortSignal,
+  ): Promise<readonly MissingRight[]>
+  /** Lists, as `schema.index` with the quotes that they need, indexes that a broken-off concurrent build left invalid. */
   invalidIndexes(signal: AbortSignal): Promise<readonly string[]>
-  /** Tells which locks a migration's statements take on tables that exist, and how large those are. */
-  locks(sql: string, signal: AbortSignal): Promise<readonly MigrationLock[]>
+  /**
+   * Tells for each of some migrations, applied in this order, which locks it takes on what exists, and how large that is: by PostgreSQL's own
+   * grammar and the catalog. Partitions are told with their table where they are locked alike. What a statement that cannot be read would
+   * lock is missing; `risks` names that statement.
+   */
+  locks(migrations: readonly string[], signal: AbortSignal): Promise<readonly (readonly MigrationLock[])[]>
   /**
    * Finds sessions whose transactions have for a while held what these locks would have to wait for, the oldest first.
    */
@@ -200,12 +241,12 @@ export interface ServiceDatabase {
    * read is a risk. Functions that it calls are looked up in the catalog.
    */
   risks(sql: string, signal: AbortSignal): Promise<MigrationReading>
-  /** Tells what a migration takes away and brings, read off its text. */
-  changes(sql: string, signal: AbortSignal): Promise<SchemaChanges>
   /**
-   * Tells which of these (`table t`, `column t.c`, `policy s.t.p`, as `changes` names them) do not exist; odd names are
-   * not looked for.
+   * Tells what files that are about to be applied will take away and bring, one after the other: read off their texts and the catalog as
+   * it is now. Changes nothing.
    */
+  changes(files: readonly Pick<MigrationFile, 'sql'>[], signal: AbortSignal): Promise<SchemaForecast>
+  /** Tells which of these (`table t`, `column t.c`, `policy s.t.p`, as `changes` names them) do not exist. */
   missing(objects: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /** Tells which of these tables do not exist (search_path aware, `schema.table` allowed). */
   missingTables(tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
@@ -216,158 +257,4 @@ export interface ServiceDatabase {
   query(sql: string, options: { readonly timeoutMs: number }, signal: AbortSignal): Promise<QueryAnswer>
   /** Tells why `query` would refuse this one; undefined when it would not. */
   whyNotReadOnly(sql: string, signal: AbortSignal): Promise<string | undefined>
-}
-
-export interface TableRows {
-  /** The table as `schema.table`, unquoted. */
-  readonly table: string
-  readonly rows: number
-}
-
-/** A sequence held these values when the dump began and when it ended; null means that it was never used. */
-export interface SequenceRange {
-  readonly sequence: string
-  readonly first: string | null
-  readonly last: string | null
-}
-
-export type RestoreTest =
-  | { readonly outcome: 'passed'; readonly milliseconds: number }
-  | { readonly outcome: 'skipped'; readonly reason: string }
-
-export interface BackupManifest {
-  /** The name of a directory (`pg_dump -Fd`) below the backup directory. */
-  readonly file: string
-  readonly database: string
-  /** The schemas that it was restricted to; absent when it holds the whole database. */
-  readonly schemas?: readonly string[]
-  readonly serverVersion: string
-  readonly clientVersion: string
-  /** The bytes that its tables took on the server's disk, without indexes; manifests of older versions do not say. */
-  readonly sourceBytes?: number
-  /** The size of all its files together. */
-  readonly bytes: number
-  /** The checksum over the names and checksums of all files. */
-  readonly sha256: string
-  readonly tables: readonly string[]
-  /** The rows, counted in the snapshot that was dumped. */
-  readonly rows: readonly TableRows[]
-  readonly sequences: readonly SequenceRange[]
-  readonly restoreTest: RestoreTest
-  readonly startedAt: string
-  readonly finishedAt: string
-}
-
-/**
- * Makes, proves and removes backups of the service's database by `pg_dump` and `pg_restore`. Raises BackupError.
- * Passwords are never in argv.
- */
-export interface Backups {
-  /**
-   * Returns the version of the client tools that this server gets: its own major, or the nearest newer one. Raises
-   * `client_tools_missing` or `client_tools_too_old`, each with what has to be installed.
-   */
-  clientVersion(signal: AbortSignal): Promise<{ readonly text: string; readonly major: number }>
-  /** Tells why backups are not tried out by a restore; undefined when they are. */
-  whyNoTestRestore(signal: AbortSignal): Promise<string | undefined>
-  /**
-   * Estimates whether the disk has room for it (`backup_disk_full`), dumps (directory format, as many jobs as cores)
-   * one snapshot to `<name>.partial` and counts that snapshot's rows, then proves it: exit code, table of contents,
-   * SHA-256, and a restore into a scratch database whose counts must equal the snapshot's (or a read-through of the
-   * whole archive); then moves the files to where backups are kept and writes the manifest beside them. A repeat
-   * overwrites only its own remains; a finished backup of this name is verified and returned.
-   */
-  create(name: string, onProgress: (line: string) => void, signal: AbortSignal): Promise<BackupManifest>
-  /** Repeats the proof on a finished backup, without the restore; raises `backup_damaged`. */
-  verify(file: string, signal: AbortSignal): Promise<BackupManifest>
-  /** Lists finished backups, the newest first. What has no manifest is none. */
-  list(signal: AbortSignal): Promise<readonly BackupManifest[]>
-  /**
-   * Removes finished backups of this database that are both beyond the newest `keep` and older than `days`. The newest
-   * that passed its test restore always stays (or the newest, when none did). Gives the names of those removed.
-   */
-  retain(rule: RetentionRule, signal: AbortSignal): Promise<readonly string[]>
-}
-
-export interface RetentionRule {
-  readonly keep: number
-  readonly days: number
-  readonly now: Date
-  /** Tells the backups that the rule is about: several environments may share a directory. */
-  readonly owns: (file: string) => boolean
-}
-
-/** The three databases of a restore; which of them exist tells how far it has come. */
-export interface RestoreNames {
-  readonly live: string
-  /** The name under which the backup is restored, before it takes the live name. */
-  readonly restored: string
-  /** The name that the database which served before has afterwards. */
-  readonly kept: string
-}
-
-export type SwapState = 'absent' | 'unfinished' | 'prepared' | 'swapped'
-
-export interface PrepareRestore {
-  readonly names: RestoreNames
-  readonly file: string
-  readonly sha256: string
-  readonly onProgress: (line: string) => void
-}
-
-export interface RestoreInPlace {
-  readonly run: number
-  readonly file: string
-  readonly sha256: string
-  /** The dump of what is there now, which leads back. */
-  readonly safety: string
-  readonly onProgress: (line: string) => void
-}
-
-/**
- * Restores without losing anything: into a new database beside the live one, then by a swap of names. Every method
- * looks before it acts and is safe to repeat after a crash at any point.
- */
-export interface Restores {
-  names(run: number): RestoreNames
-  /** Tells why databases cannot be swapped here (rights, pooler, a managed server); undefined when they can. */
-  whyNotSwap(signal: AbortSignal): Promise<string | undefined>
-  swapState(names: RestoreNames, signal: AbortSignal): Promise<SwapState>
-  /** Creates, fills, analyzes and checks `restored`; the live database is only read. */
-  prepare(restore: PrepareRestore, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
-  /**
-   * Ends every connection to the live database and renames both in one transaction. The live name never stays without a
-   * database.
-   */
-  swap(names: RestoreNames, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
-  /** Swaps the names back. */
-  swapBack(names: RestoreNames, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
-  /** Lets connections to the live name in again, whichever database has it now. */
-  reopen(names: RestoreNames, signal: AbortSignal): Promise<void>
-  /** Lists what restores have left beside the live database, the newest first. */
-  kept(signal: AbortSignal): Promise<
-    readonly {
-      readonly name: string
-      readonly run: number
-      readonly kind: 'before' | 'restore'
-      readonly bytes: number | undefined
-    }[]
-  >
-  /** Drops `restored`, unless it serves. */
-  discard(names: RestoreNames, signal: AbortSignal): Promise<void>
-  /**
-   * Tells why a backup (of these schemas, or of everything) cannot be restored into the live database itself; undefined
-   * when it can.
-   */
-  whyNotInPlace(schemas: readonly string[] | undefined, signal: AbortSignal): Promise<string | undefined>
-  /**
-   * Puts the content of a backup in the place of what the live database (or its schemas that were backed up) holds:
-   * emptied, filled, compared with the snapshot, analyzed and noted in one transaction. It is done once for a run,
-   * however often it is called.
-   */
-  inPlace(restore: RestoreInPlace, signal: AbortSignal): Promise<{ readonly milliseconds: number }>
-  /** Tells whether the restore in place of this run was committed, and which dump leads back from it. */
-  doneInPlace(run: number, signal: AbortSignal): Promise<{ readonly safety: string } | undefined>
-  /** Counts the rows now of these tables (`schema.table`), of those that can be counted within the time. */
-  countNow(tables: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<readonly TableRows[]>
 }

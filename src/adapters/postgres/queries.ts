@@ -1,5 +1,6 @@
 import type { Sensitive } from '../../sensitive.ts'
-import { type Session, withSession } from './connection/session.ts'
+import { withQuerySession } from './connection/query-sessions.ts'
+import type { Session } from './connection/session.ts'
 import { DatabaseError, explain } from './errors.ts'
 import { whyMayWrite, whyNotReading } from './grammar/read-only.ts'
 import type { QueryAnswer } from './port.ts'
@@ -13,7 +14,7 @@ interface Asker {
 
 /** Runs a query that was configured, once it is known that it only reads. */
 export function runQuery(asker: Asker, sql: string, timeoutMs: number, signal: AbortSignal): Promise<QueryAnswer> {
-  return withSession(asker.url, 'querying the database', signal, (session) =>
+  return withQuerySession(asker.url, 'querying the database', signal, (session) =>
     reading(session, timeoutMs, async () => {
       const why = await whyNotReadOnly(session, asker, sql)
       if (why !== undefined) throw refused(why)
@@ -24,7 +25,7 @@ export function runQuery(asker: Asker, sql: string, timeoutMs: number, signal: A
 
 /** Tells why a query would be refused, without running it; undefined when it would not. */
 export function whyRefused(asker: Asker, sql: string, signal: AbortSignal): Promise<string | undefined> {
-  return withSession(asker.url, 'looking at a query', signal, (session) =>
+  return withQuerySession(asker.url, 'looking at a query', signal, (session) =>
     reading(session, 10_000, () => whyNotReadOnly(session, asker, sql)),
   )
 }

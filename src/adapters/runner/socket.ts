@@ -19,6 +19,16 @@ export function runnerAt(path: string): Runner {
   }
 }
 
+/** Raises `runner_unreachable` when nobody listens at the socket now. Nothing is said to whoever does. */
+export async function requireRunner(path: string): Promise<void> {
+  try {
+    const socket = await connected(path)
+    socket.destroy()
+  } catch (error) {
+    throw unreachable(path, error)
+  }
+}
+
 async function reach(path: string, signal: AbortSignal): Promise<Socket> {
   const deadline = performance.now() + reachMs
   for (;;) {
@@ -26,15 +36,18 @@ async function reach(path: string, signal: AbortSignal): Promise<Socket> {
     try {
       return await connected(path)
     } catch (error) {
-      if (performance.now() > deadline)
-        throw new RunnerError('runner_unreachable', `reaching the runner at ${path}: ${messageOf(error)}`, {
-          hint: 'Nothing was run. Is its container up, and does PURSER_RUNNER name the socket in the volume that both share?',
-          transient: true,
-          cause: error,
-        })
+      if (performance.now() > deadline) throw unreachable(path, error)
       await new Promise((resolve) => setTimeout(resolve, againMs))
     }
   }
+}
+
+function unreachable(path: string, cause: unknown): RunnerError {
+  return new RunnerError('runner_unreachable', `reaching the runner at ${path}: ${messageOf(cause)}`, {
+    hint: 'Nothing was run. Is its container up, and does PURSER_RUNNER name the socket in the volume that both share?',
+    transient: true,
+    cause,
+  })
 }
 
 function connected(path: string): Promise<Socket> {

@@ -17,6 +17,11 @@ export function openChat(access: SlackAccess): Chat {
         return { channel: posted.channel ?? channel, ts: posted.ts ?? '' }
       }),
 
+    postEphemeral: (channel, user, message, signal) =>
+      call(`telling ${user} in ${channel}`, signal, async (client) => {
+        await client.chat.postEphemeral({ channel, user, ...contentOf(message) })
+      }),
+
     update: (posted, message, signal) =>
       call(`updating a message in ${posted.channel}`, signal, async (client) => {
         await client.chat.update({ channel: posted.channel, ts: posted.ts, ...contentOf(message) })

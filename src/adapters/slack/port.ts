@@ -29,6 +29,8 @@ export interface Chat {
     options: { readonly threadTs?: string },
     signal: AbortSignal,
   ): Promise<PostedMessage>
+  /** Shows a message in the channel that only this person sees, until they reload. */
+  postEphemeral(channel: string, user: string, message: OutgoingMessage, signal: AbortSignal): Promise<void>
   update(posted: PostedMessage, message: OutgoingMessage, signal: AbortSignal): Promise<void>
   /** Uploads a text file into the thread, in one message with the comment. */
   uploadText(
@@ -39,6 +41,21 @@ export interface Chat {
   /** Shows a person's App Home. */
   publishHome(user: string, view: HomeView, signal: AbortSignal): Promise<void>
   permalink(posted: PostedMessage, signal: AbortSignal): Promise<string | undefined>
+}
+
+/** What the app's tokens may do, and where. It posts nothing. Raises as Chat does. */
+export interface SlackInstallation {
+  /** The bot's name and workspace, and the scopes of its token. */
+  bot(
+    signal: AbortSignal,
+  ): Promise<{ readonly name: string; readonly team: string; readonly scopes: readonly string[] }>
+  /** Undefined: the bot cannot see it. */
+  channel(
+    id: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly name: string; readonly isMember: boolean; readonly isArchived: boolean } | undefined>
+  /** Raises where the app-level token opens no connection. None is opened. */
+  opensSockets(signal: AbortSignal): Promise<void>
 }
 
 /** Where the app is installed. */

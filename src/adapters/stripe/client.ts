@@ -1,22 +1,19 @@
-import { randomUUID } from 'node:crypto'
 import Stripe from 'stripe'
 import { learned } from '../../outside-text/known-secrets.ts'
 import type { Sensitive } from '../../sensitive.ts'
-import { withoutCredentials } from '../http/client.ts'
 import { clockAheadMs } from '../http/clock.ts'
-import { refuseLinkLocal } from '../http/addresses.ts'
-import { exchange, retrying, startOfBody } from '../http/request.ts'
+import { retrying } from '../http/request.ts'
 import { rightIn, StripeTrouble, stripeTrouble } from './errors.ts'
 import { STRIPE_API_VERSION } from './events.ts'
+import { absentVersion, defaultVersionOf, destinationsOf } from './outlook.ts'
 import type {
+  CreatedEndpoint,
   EventSummary,
   MissingRight,
   NewWebhookEndpoint,
-  ProbeAnswer,
   StripeAccount,
   WebhookEndpoint,
   WebhookEndpointChange,
-  WebhookProbe,
 } from './port.ts'
 
 interface StripeOptions {
@@ -29,6 +26,8 @@ interface StripeOptions {
   /** The pause before the second attempt; it doubles with each further one. */
   readonly retryDelayMs?: number
 }
+
+const absentEndpoint = 'we_purser_asks_for_the_right'
 
 /** The most undelivered events that are read: more say nothing more to a reader. */
 const UNDELIVERED_LIMIT = 1_000
@@ -47,13 +46,14 @@ export function openStripe({
    * The SDK takes no AbortSignal, so each call gets a client whose `fetch` carries it. The SDK's own retries are off
    * because their pauses cannot be interrupted; the ones here can.
    */
-  function sdkUnder(signal: AbortSignal): Stripe {
+  function sdkUnder(signal: AbortSignal, unversioned = false): Stripe {
     const abortableFetch: typeof fetch = (input, init) => {
       const signals = init?.signal ? [init.signal, signal] : [signal]
       // fetch counts the body itself; with an undici 7 in the process (client-node's), Node 20's fetch refuses a
       // request whose length the SDK has set too.
       const headers = new Headers(init?.headers)
       headers.delete('content-length')
+      if (unversioned) headers.delete('stripe-version')
       return fetch(input, { ...init, headers, signal: AbortSignal.any(signals) })
     }
     const httpClient = Stripe.createFetchHttpClient(abortableFetch)
@@ -67,13 +67,18 @@ export function openStripe({
     return new Stripe(secretKey.reveal(), { ...options, ...address })
   }
 
-  async function call<T>(doing: string, signal: AbortSignal, act: (sdk: Stripe) => Promise<T>): Promise<T> {
+  async function call<T>(
+    doing: string,
+    signal: AbortSignal,
+    act: (sdk: Stripe) => Promise<T>,
+    { sameKey = false, unversioned = false }: { readonly sameKey?: boolean; readonly unversioned?: boolean } = {},
+  ): Promise<T> {
     signal.throwIfAborted()
-    const sdk = sdkUnder(signal)
+    const sdk = sdkUnder(signal, unversioned)
     const once = () =>
       act(sdk).catch((error: unknown) => {
         signal.throwIfAborted()
-        throw stripeTrouble(doing, error)
+        throw stripeTrouble(doing, error, { sameKey })
       })
     const atLeastMs = (error: unknown) => (error instanceof StripeTrouble ? error.retryAfterMs : undefined)
     return retrying(once, { attempts: 3, delayMs: retryDelayMs, atLeastMs, signal })
@@ -90,11 +95,23 @@ export function openStripe({
       const answers = await Promise.all([
         ask('Webhook Endpoints: Read', (sdk) => sdk.webhookEndpoints.list({ limit: 1 })),
         // There is no such endpoint: whoever may write is told so, whoever may not is told that.
-        ask('Webhook Endpoints: Write', (sdk) => sdk.webhookEndpoints.update('we_purser_asks_for_the_right', {})),
+        ask('Webhook Endpoints: Write', (sdk) => sdk.webhookEndpoints.update(absentEndpoint, {})),
         ask('Events: Read', (sdk) => sdk.events.list({ limit: 1 })),
       ])
       return answers.filter((answer) => answer !== undefined)
     },
+    missingResendRight: (signal) =>
+      // Neither is there: whoever may resend is told so.
+      call('asking for the right Events: Write', signal, (sdk) =>
+        sdk.rawRequest('POST', '/v1/events/evt_purser_asks_for_the_right/retry', { webhook_endpoint: absentEndpoint }),
+      ).then(() => undefined, refusedFor('Events: Write', 'stripe_request_refused')),
+    defaultVersion: (signal) =>
+      call("reading the account's default API version", signal, defaultVersionOf, { unversioned: true }),
+    takesVersion: (version, signal) =>
+      call(`asking for API version ${version}`, signal, (sdk) =>
+        sdk.webhookEndpoints.list({ limit: 1 }, { apiVersion: version }),
+      ).then(() => undefined, absentVersion),
+    destinations: (signal) => call('listing event destinations', signal, destinationsOf).catch(asRefusal),
     clockAheadMs: (signal) =>
       call("reading Stripe's clock", signal, async (sdk) => {
         const { lastResponse } = await sdk.webhookEndpoints.list({ limit: 1 })
@@ -119,7 +136,9 @@ export function openStripe({
         ),
       ),
     createEndpoint: (endpoint, signal) =>
-      call(`creating the webhook endpoint for ${endpoint.url}`, signal, (sdk) => create(sdk, endpoint)),
+      call(`creating the webhook endpoint for ${endpoint.url}`, signal, (sdk) => create(sdk, endpoint), {
+        sameKey: true,
+      }),
     updateEndpoint: (id, change, signal) =>
       call(`updating webhook endpoint ${id}`, signal, async (sdk) =>
         asEndpoint(await sdk.webhookEndpoints.update(id, updateParams(change))),
@@ -133,11 +152,15 @@ export function openStripe({
         const events = sdk.events.list({ created, delivery_success: false, limit: 100 })
         return (await events.autoPagingToArray({ limit: UNDELIVERED_LIMIT })).map(summaryOf)
       }),
-    events: ({ since, types, undelivered, after }, signal) =>
+    events: ({ since, until, types, undelivered, after }, signal) =>
       call('listing events', signal, async (sdk) => {
         const page = await sdk.events.list({
-          created: { gte: Math.floor(since.getTime() / 1000) },
-          types: [...types],
+          created: {
+            gte: Math.floor(since.getTime() / 1000),
+            ...(until !== undefined && { lt: Math.floor(until.getTime() / 1000) }),
+          },
+          // Stripe knows no `*` here: a question without types is about all of them.
+          ...(types.includes('*') ? {} : { types: [...types] }),
           limit: 100,
           ...(undelivered && { delivery_success: false }),
           ...(after !== undefined && { starting_after: after }),
@@ -151,10 +174,15 @@ export function openStripe({
           return { ...summaryOf(event), apiVersion: event.api_version, body: JSON.stringify(event, null, 2) }
         }),
       ),
+    // https://github.com/stripe/stripe-cli/blob/master/pkg/cmd/resource/events_resend.go: the API's reference lacks it.
+    resendEvent: (id, endpoint, signal) =>
+      call(`having event ${id} sent again to ${endpoint}`, signal, (sdk) =>
+        sdk.rawRequest('POST', `/v1/events/${encodeURIComponent(id)}/retry`, { webhook_endpoint: endpoint }),
+      ).then(() => ({ refused: undefined }), asRefusal),
   }
 }
 
-async function create(sdk: Stripe, endpoint: NewWebhookEndpoint) {
+async function create(sdk: Stripe, endpoint: NewWebhookEndpoint): Promise<CreatedEndpoint> {
   const { url, enabledEvents, metadata, description, idempotencyKey, apiVersion = STRIPE_API_VERSION } = endpoint
   const params = {
     url,
@@ -174,7 +202,9 @@ async function create(sdk: Stripe, endpoint: NewWebhookEndpoint) {
       },
     )
   }
-  return { endpoint: asEndpoint(created), signingSecret: learned(created.secret) }
+  // The fetch client hands on a Headers object, whatever its type says.
+  const replayed = new Headers(created.lastResponse.headers).get('idempotent-replayed') === 'true'
+  return { endpoint: asEndpoint(created), signingSecret: learned(created.secret), replayed }
 }
 
 function updateParams({
@@ -197,8 +227,9 @@ function eventNames(events: readonly string[]): Stripe.WebhookEndpointCreatePara
   return [...events] as Stripe.WebhookEndpointCreateParams.EnabledEvent[]
 }
 
-function summaryOf({ id, type, created, pending_webhooks: pendingWebhooks }: Stripe.Event): EventSummary {
-  return { id, type, created: new Date(created * 1000), pendingWebhooks }
+function summaryOf({ id, type, created, pending_webhooks: pendingWebhooks, data }: Stripe.Event): EventSummary {
+  const object = 'id' in data.object && typeof data.object.id === 'string' ? { object: data.object.id } : {}
+  return { id, type, created: new Date(created * 1000), pendingWebhooks, ...object }
 }
 
 function asEndpoint(endpoint: Stripe.WebhookEndpoint): WebhookEndpoint {
@@ -215,14 +246,21 @@ function asEndpoint(endpoint: Stripe.WebhookEndpoint): WebhookEndpoint {
   }
 }
 
-/** Takes a refusal for want of a right for an answer; so is "no such endpoint". */
-function refusedFor(right: string): (error: unknown) => MissingRight | undefined {
+/** Takes a refusal for want of a right for an answer; so is "no such endpoint", and what else tells that the right is there. */
+function refusedFor(right: string, ...granted: readonly string[]): (error: unknown) => MissingRight | undefined {
   return (error) => {
     if (!(error instanceof StripeTrouble)) throw error
-    if (error.code === 'stripe_not_found') return undefined
+    if (error.code === 'stripe_not_found' || granted.includes(error.code)) return undefined
     if (error.code !== 'stripe_permission_missing') throw error
     return { right: rightIn(error.message) ?? right, answer: error.message }
   }
+}
+
+/** Takes for an answer that Stripe does not do this with this key, event or endpoint. */
+function asRefusal(error: unknown): { readonly refused: string } {
+  const codes = ['stripe_permission_missing', 'stripe_not_found', 'stripe_request_refused']
+  if (error instanceof StripeTrouble && codes.includes(error.code)) return { refused: error.message }
+  throw error
 }
 
 async function absentAsUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
@@ -252,72 +290,4 @@ function addressOf(apiBase: string | undefined): Pick<Stripe.StripeConfig, 'host
   }
   const protocol = base.protocol === 'http:' ? 'http' : 'https'
   return { protocol, host: base.hostname, port: base.port || (protocol === 'http' ? 80 : 443) }
-}
-
-/**
- * Speaks to a webhook URL. Raises `NoAnswer` when it gives none. Redirects are not followed: Stripe counts a 3xx as a
- * failed delivery.
- */
-export function webhookProbe({
-  timeoutMs = 10_000,
-  allowLinkLocal = false,
-}: { readonly timeoutMs?: number; readonly allowLinkLocal?: boolean } = {}): WebhookProbe {
-  async function post(
-    url: string,
-    body: string,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<ProbeAnswer> {
-    const started = performance.now()
-    const init: RequestInit = {
-      method: 'POST',
-      redirect: 'manual',
-      headers: { 'content-type': 'application/json; charset=utf-8', 'user-agent': 'Purser webhook probe', ...headers },
-      body,
-    }
-    const doing = `probing ${withoutCredentials(url)}`
-    if (!allowLinkLocal) await refuseLinkLocal(url, doing)
-    return exchange(url, init, { doing, timeoutMs, signal }, async (response) => {
-      const ahead = clockAheadMs(response.headers.get('date'))
-      const location = response.headers.get('location')
-      const text = await startOfBody(response, 200)
-      return {
-        status: response.status,
-        milliseconds: Math.round(performance.now() - started),
-        body: text,
-        ...(ahead === undefined ? {} : { clockAheadMs: ahead }),
-        ...(location === null ? {} : { location: withoutCredentials(new URL(location, url).href) }),
-      }
-    })
-  }
-
-  function deliver(url: string, payload: string, secret: Sensitive, signal: AbortSignal): Promise<ProbeAnswer> {
-    const signature = Stripe.webhooks.generateTestHeaderString({ payload, secret: secret.reveal() })
-    return post(url, payload, { 'stripe-signature': signature }, signal)
-  }
-
-  return {
-    signed: (url, secret, signal) => deliver(url, JSON.stringify(probeEvent(), null, 2), secret, signal),
-    deliver,
-    unsigned: (url, signal) => post(url, '{"test": true}', {}, signal),
-  }
-}
-
-/**
- * Makes an event shaped like any other, of a type that no handler acts on; whoever finds it in a table sees where it
- * came from.
- */
-function probeEvent(): Readonly<Record<string, unknown>> {
-  const id = `evt_purser_probe_${randomUUID().replaceAll('-', '')}`
-  return {
-    id,
-    object: 'event',
-    api_version: STRIPE_API_VERSION,
-    created: Math.floor(Date.now() / 1000),
-    data: { object: { id: 'purser_probe', object: 'purser.probe' } },
-    livemode: false,
-    pending_webhooks: 1,
-    request: { id: null, idempotency_key: null },
-    type: 'purser.probe',
-  }
 }

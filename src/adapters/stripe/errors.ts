@@ -14,6 +14,7 @@ const stripeCodes = [
   'stripe_rate_limited',
   'stripe_unreachable',
   'stripe_server_error',
+  'stripe_answer_kept',
 ] as const
 type StripeCode = (typeof stripeCodes)[number]
 
@@ -44,17 +45,21 @@ export class StripeTrouble extends PurserError {
 }
 
 /**
- * Explains an error of the SDK. `doing` is what was being done, in lower case. The error is not kept as `cause`: it
+ * Explains an error of the SDK. `doing` is what was being done, in lower case; `sameKey` says that every repeat would carry
+ * the same idempotency key. The error is not kept as `cause`: it
  * carries the answer's headers and body, and whatever prints causes would print them.
  */
-export function stripeTrouble(doing: string, error: unknown): StripeTrouble {
+export function stripeTrouble(doing: string, error: unknown, { sameKey = false } = {}): StripeTrouble {
   if (error instanceof StripeTrouble) return error
   if (!(error instanceof Stripe.errors.StripeError)) {
     return new StripeTrouble('stripe_request_refused', `${doing}: ${masked(String(error))}`, { cause: error })
   }
   if (error instanceof Stripe.errors.StripeConnectionError) return unreachable(doing, error)
-  const { code, hint, transient } = classify(error)
-  return new StripeTrouble(code, `${doing}: ${masked(error.message)}`, {
+  const { code, hint, transient } = sameKey && isKept(error) ? keptAnswer : asAdvised(error, classify(error))
+  // The right comes first: Stripe's own words are long, and may be cut.
+  const right = code === 'stripe_permission_missing' ? rightIn(error.message) : undefined
+  const lacks = right === undefined ? '' : `the key lacks ${right}. `
+  return new StripeTrouble(code, `${doing}: ${lacks}${masked(error.message)}`, {
     hint,
     transient,
     evidence: evidenceOf(error),
@@ -63,6 +68,36 @@ export function stripeTrouble(doing: string, error: unknown): StripeTrouble {
     status: error.statusCode,
     retryAfterMs: retryAfter(error),
   })
+}
+
+const keptAnswer: Classified = {
+  code: 'stripe_answer_kept',
+  hint: 'Stripe gives this answer to every repeat of the same request for a day. Retry phase asks in a new one.',
+  transient: false,
+}
+
+/**
+ * Tells whether a server error is the saved answer to an idempotency key. Stripe saves errors 500 too and marks what it
+ * gives back (https://docs.stripe.com/api/idempotent_requests), and it says by `Stripe-Should-Retry` that a repeat would be
+ * in vain (https://docs.stripe.com/error-low-level).
+ */
+function isKept({ statusCode = 0, headers = {} }: Stripe.errors.StripeError): boolean {
+  if (statusCode < 500) return false
+  const inVain = headers['idempotency-key'] !== undefined && headers['stripe-should-retry'] === 'false'
+  return inVain || headers['idempotent-replayed'] === 'true'
+}
+
+/**
+ * Follows `Stripe-Should-Retry`, which knows better than the status (https://docs.stripe.com/error-low-level and `_shouldRetry`
+ * of the SDK). A "false" to a request under an idempotency key is about that key: a repeat here carries another one, unless
+ * the caller has chosen it.
+ */
+function asAdvised({ headers = {} }: Stripe.errors.StripeError, classified: Classified): Classified {
+  const advice = headers['stripe-should-retry']
+  if (advice === 'true') return { ...classified, transient: true }
+  if (advice !== 'false' || !classified.transient || headers['idempotency-key'] !== undefined) return classified
+  const hint = 'Stripe says that the same request will fail again. Check status.stripe.com, then retry by hand.'
+  return { ...classified, hint, transient: false }
 }
 
 function unreachable(doing: string, error: Stripe.errors.StripeConnectionError): StripeTrouble {
@@ -85,6 +120,14 @@ interface Classified {
 
 function classify(error: Stripe.errors.StripeError): Classified {
   const { errors } = Stripe
+  // Its status is 429, and 409 in older words: it comes before what else has one of them.
+  if (error.code === 'lock_timeout') {
+    return {
+      code: 'stripe_rate_limited',
+      hint: 'Another request holds the same object. Retry in a moment.',
+      transient: true,
+    }
+  }
   if (error.statusCode === 409 || error.code === 'idempotency_key_in_use') {
     return {
       code: 'stripe_idempotency_conflict',
@@ -121,18 +164,26 @@ function classify(error: Stripe.errors.StripeError): Classified {
   return { code: 'stripe_server_error', hint: 'Check status.stripe.com. Retrying is safe.', transient: true }
 }
 
-/** The rights as the dashboard names them. */
+/** The rights as the dashboard names them, by the names in Stripe's refusals. */
 const rights: Readonly<Record<string, string>> = {
-  rak_webhook_read: 'Webhook Endpoints: Read',
-  rak_webhook_write: 'Webhook Endpoints: Write',
-  rak_event_read: 'Events: Read',
-  rak_account_read: 'Accounts: Read',
+  webhook_read: 'Webhook Endpoints: Read',
+  webhook_write: 'Webhook Endpoints: Write',
+  event_read: 'Events: Read',
+  event_write: 'Events: Write',
+  event_destination_read: 'Event Destinations: Read',
+  account_read: 'Accounts: Read',
+  connected_account_read: 'Accounts: Read',
 }
 
-/** Returns the right that Stripe says would have allowed the request. */
+/**
+ * Returns the right that Stripe says would have allowed the request. Two wordings are met: "Having the
+ * 'rak_webhook_write' permission would allow …", and since 2026 "Enabling Webhook Endpoints Write ('webhook_write')
+ * permissions on this key would allow …".
+ */
 export function rightIn(message: string): string | undefined {
-  const name = /\brak_\w+/.exec(message)?.[0]
-  return name === undefined ? undefined : (rights[name] ?? name)
+  const name = /\brak_(\w+)/.exec(message)?.[1] ?? /\('(\w+)'\)\W* permissions/.exec(message)?.[1]
+  if (name === undefined) return undefined
+  return rights[name] ?? /\bEnabling "?([\w ]+?)"? \('/.exec(message)?.[1] ?? name
 }
 
 function refusal(error: Stripe.errors.StripeError): Classified {
@@ -159,20 +210,24 @@ function evidenceOf(error: Stripe.errors.StripeError): readonly string[] {
   if (error.param) facts.push(`param ${error.param}`)
   const limited = error.headers?.['stripe-rate-limited-reason']
   if (limited !== undefined) facts.push(`rate limited: ${limited}`)
+  const pauseMs = retryAfter(error)
+  if (pauseMs !== undefined) facts.push(`retry after ${Math.ceil(pauseMs / 1_000)} s`)
   if (error.requestId) facts.push(`request ${error.requestId}`)
   return facts
 }
 
+/** Reads the wait that Stripe asks for: seconds, or a date where something on the way writes one. */
 function retryAfter(error: Stripe.errors.StripeError): number | undefined {
-  const seconds = Number(error.headers?.['retry-after'])
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined
+  const text = error.headers?.['retry-after'] ?? ''
+  const pauseMs = /^\d/.test(text) ? Number(text) * 1_000 : Date.parse(text) - Date.now()
+  return Number.isFinite(pauseMs) && pauseMs > 0 ? pauseMs : undefined
 }
 
 /**
- * Masks the wrong key, which Stripe repeats half starred out: even that half stays here. The long lists of allowed
+ * Masks the key, which Stripe repeats half starred or dotted out: even that half stays here. The long lists of allowed
  * values go, too.
  */
 function masked(text: string): string {
-  const safe = text.replace(/\b(sk|rk|pk)_(live|test)_[\w*]+/g, '$1_$2_…').replace(/\bwhsec_\w+/g, 'whsec_…')
+  const safe = text.replace(/\b(sk|rk|pk)_(live|test)_[\w*.…]+/g, '$1_$2_…').replace(/\bwhsec_\w+/g, 'whsec_…')
   return excerpt(safe, 400)
 }

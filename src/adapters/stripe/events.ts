@@ -287,11 +287,18 @@ const known: Readonly<Record<StripeEventType, 1>> = {
   'treasury.received_debit.created': 1,
 }
 
+/**
+ * Stripe waits two seconds for the answer, which decides about a card payment, so nobody gets it who has not asked for it by name:
+ * Stripe's own `*` leaves it out, and so does a family here. https://docs.stripe.com/issuing/controls/real-time-authorizations
+ */
+export const synchronousEventType = 'issuing_authorization.request' satisfies StripeEventType
+
 export const stripeEventTypes: readonly StripeEventType[] = Object.keys(known).sort() as StripeEventType[]
 
 /**
  * Turns the dashboard's way of choosing events (`invoice.*`) into the exact names that the API wants. A prefix
- * reaches every depth, as in the dashboard: `charge.*` includes `charge.dispute.created`. `*` stays as it is.
+ * reaches every depth, as in the dashboard: `charge.*` includes `charge.dispute.created`. `*` stays as it is, and includes
+ * everything but the synchronous type, which has to be named beside it.
  * `unmatched` holds the patterns that name nothing at this API version; they are the reader's mistake to repair.
  */
 export function expandEventPatterns(patterns: readonly string[]): {
@@ -300,12 +307,13 @@ export function expandEventPatterns(patterns: readonly string[]): {
 } {
   const unmatched = patterns.filter((pattern) => matching(pattern).length === 0)
   const events = new Set(patterns.flatMap(matching))
-  return { events: events.has('*') ? ['*'] : [...events].sort(), unmatched }
+  if (!events.has('*')) return { events: [...events].sort(), unmatched }
+  return { events: ['*', ...(patterns.includes(synchronousEventType) ? [synchronousEventType] : [])], unmatched }
 }
 
 function matching(pattern: string): readonly string[] {
   if (pattern === '*') return ['*']
   if (!pattern.endsWith('.*')) return stripeEventTypes.filter((type) => type === pattern)
   const prefix = pattern.slice(0, -1)
-  return stripeEventTypes.filter((type) => type.startsWith(prefix))
+  return stripeEventTypes.filter((type) => type.startsWith(prefix) && type !== synchronousEventType)
 }

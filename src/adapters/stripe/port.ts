@@ -19,8 +19,14 @@ export interface NewWebhookEndpoint {
   readonly description: string
   /** The API version, fixed for the endpoint's life; the adapter's by default. */
   readonly apiVersion?: string
-  /** The key, made of run and step: a repeat within 24 h returns the same endpoint *and its secret* again. */
+  /** A repeat with the same key and content within 24 h returns the same endpoint *and its secret* again. */
   readonly idempotencyKey: string
+}
+
+export interface CreatedEndpoint {
+  readonly endpoint: WebhookEndpoint
+  readonly signingSecret: Sensitive
+  readonly replayed: boolean
 }
 
 export interface WebhookEndpointChange {
@@ -36,6 +42,20 @@ export interface MissingRight {
   readonly answer: string
 }
 
+/** A destination of events of whatever sort: those beside webhook endpoints count against the same limit. */
+export interface EventDestination {
+  readonly id: string
+  readonly name: string
+  /** As people name it: "EventBridge", "thin events", "webhook endpoint". */
+  readonly sort: string
+  readonly status: 'enabled' | 'disabled'
+}
+
+/** What Stripe does not do for this key, in its own words. */
+export interface Refusal {
+  readonly refused: string
+}
+
 /** What Stripe tells about an event without its content. */
 export interface EventSummary {
   readonly id: string
@@ -43,11 +63,16 @@ export interface EventSummary {
   readonly created: Date
   /** The number of endpoints that have not acknowledged it (yet). */
   readonly pendingWebhooks: number
+  /** The id of the object that it tells of (`data.object.id`); missing for an object that has none, as a preview of an invoice. */
+  readonly object?: string
 }
 
 interface EventQuestion {
   /** The time from which on is asked: Stripe keeps events for 30 days. */
   readonly since: Date
+  /** The time before which is asked. */
+  readonly until?: Date
+  /** The types, at most 20; `*` alone is all of them. */
   readonly types: readonly string[]
   /** Whether only events are wanted that at least one endpoint has not acknowledged. */
   readonly undelivered: boolean
@@ -84,6 +109,20 @@ export interface StripeAccount {
    */
   missingRights(signal: AbortSignal): Promise<readonly MissingRight[]>
   /**
+   * Tells that the key lacks the right by which Stripe sends a missed event again; undefined when it has it. Asks by a
+   * call that changes nothing.
+   */
+  missingResendRight(signal: AbortSignal): Promise<MissingRight | undefined>
+  /**
+   * Tells the account's default API version of now: what events are kept in, and what an endpoint without a version of
+   * its own gets. Undefined when Stripe does not tell.
+   */
+  defaultVersion(signal: AbortSignal): Promise<string | undefined>
+  /** Asks whether Stripe has an API version. */
+  takesVersion(version: string, signal: AbortSignal): Promise<Refusal | undefined>
+  /** Lists what gets events beside webhook endpoints: thin ones, EventBridge. Many keys are not allowed to see it. */
+  destinations(signal: AbortSignal): Promise<readonly EventDestination[] | Refusal>
+  /**
    * Tells how far Stripe's clock is ahead of this machine's, to a second or so; undefined when its answer does not
    * tell.
    */
@@ -91,11 +130,12 @@ export interface StripeAccount {
   account(signal: AbortSignal): Promise<{ readonly id: string; readonly livemode: boolean | undefined }>
   endpoints(signal: AbortSignal): Promise<readonly WebhookEndpoint[]>
   endpoint(id: string, signal: AbortSignal): Promise<WebhookEndpoint | undefined>
-  /** Creates an endpoint. Its signing secret appears in this answer only. The API version is pinned by the adapter. */
-  createEndpoint(
-    endpoint: NewWebhookEndpoint,
-    signal: AbortSignal,
-  ): Promise<{ readonly endpoint: WebhookEndpoint; readonly signingSecret: Sensitive }>
+  /**
+   * Creates an endpoint. Its signing secret appears in this answer only. `replayed` says that it is the saved answer to an
+   * earlier request: the endpoint may have been deleted since. Raises StripeTrouble; `stripe_answer_kept` comes again
+   * for every repeat under the same key.
+   */
+  createEndpoint(endpoint: NewWebhookEndpoint, signal: AbortSignal): Promise<CreatedEndpoint>
   updateEndpoint(id: string, change: WebhookEndpointChange, signal: AbortSignal): Promise<WebhookEndpoint>
   /** Deletes an endpoint; a missing one is fine. */
   deleteEndpoint(id: string, signal: AbortSignal): Promise<void>
@@ -105,16 +145,39 @@ export interface StripeAccount {
   events(question: EventQuestion, signal: AbortSignal): Promise<EventPage>
   /** Reads an event with its content; undefined when Stripe does not have it any more. */
   event(id: string, signal: AbortSignal): Promise<StoredEvent | undefined>
+  /**
+   * Asks Stripe to deliver an event to an endpoint again, in the endpoint's API version, as `stripe events resend` of its
+   * CLI does. Its answer does not tell whether the endpoint took it. Gives Stripe's reason when it refuses.
+   */
+  resendEvent(id: string, endpoint: string, signal: AbortSignal): Promise<{ readonly refused: string | undefined }>
+}
+
+/** What Purser's own test events carry, so that nobody takes them for events: they are left out of every count of errors and of events. */
+export const probeMarks = {
+  /** The beginning of their ids. Real ones go on with a time, which never spells this. */
+  idPrefix: 'evt_1PurserProbe',
+  userAgent: 'Purser webhook probe',
+  header: 'x-purser-probe',
+} as const
+
+/** What makes a test event look like a delivery of one endpoint. */
+export interface ProbeEvent {
+  /** Who asks, such as "run 42 of billing in production": all test events of one asker are one event, told by its id. */
+  readonly asker: string
+  readonly type: string
+  /** The API version of the endpoint; null where nobody knows the account's default. */
+  readonly apiVersion: string | null
+  readonly livemode: boolean
 }
 
 /** Speaks to the service's webhook URL as Stripe would. */
 export interface WebhookProbe {
-  /** Posts a correctly signed, harmless event; resolves with the HTTP status and the time it took. */
-  signed(url: string, secret: Sensitive, signal: AbortSignal): Promise<ProbeAnswer>
+  /** Posts a harmless event, signed with this secret; resolves with the HTTP status and the time it took. */
+  signed(url: string, event: ProbeEvent, secret: Sensitive, signal: AbortSignal): Promise<ProbeAnswer>
   /** Posts an event of Stripe's as Stripe would: the body as it is, signed now. */
   deliver(url: string, body: string, secret: Sensitive, signal: AbortSignal): Promise<ProbeAnswer>
-  /** Posts `{"test": true}` unsigned, as the runbook's curl does: a healthy service refuses it with 400. */
-  unsigned(url: string, signal: AbortSignal): Promise<ProbeAnswer>
+  /** Posts the same harmless event without a signature: a healthy service refuses it with 400. */
+  unsigned(url: string, event: ProbeEvent, signal: AbortSignal): Promise<ProbeAnswer>
 }
 
 export interface ProbeAnswer {

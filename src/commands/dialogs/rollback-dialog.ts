@@ -4,10 +4,11 @@ import { noAnswerWithin } from '../../messages/refusals.ts'
 import { type RollbackTarget, rollbackTargetOf, targetOf } from '../../model/rollback-target.ts'
 import type { EffectOf } from '../../model/effects/effects.ts'
 import type { Run } from '../../model/run.ts'
-import { type UndoPlan, withRollbackTarget } from '../../model/undo-plan.ts'
+import { putsDatabaseBack, type UndoPlan, withRollbackTarget } from '../../model/undo-plan.ts'
 import { clipped } from '../../outside-text/excerpt.ts'
 import type { CommandContext } from '../command-context.ts'
-import { whySchemaForbids } from '../schema-guard.ts'
+import { paragraph, words } from '../../messages/blocks/message.ts'
+import { judgeSchema } from '../schema-guard.ts'
 
 /** The time for the cluster's answer, in milliseconds, while a person waits for the dialog. */
 const lookLimitMs = 5_000
@@ -38,12 +39,21 @@ export async function viewWithRevisions(asked: Asked, context: CommandContext): 
   ])
   const answer = seen === undefined ? undefined : rollbackTargetOf(seen, image, releases, revision)
   if (answer?.ok === false) return rollbackRefusedView(run, answer, now)
-  const schema = await whySchemaForbids(run, targetOf(image, answer?.rollbackTarget), context)
+  const { forbids: schema, doubt } = putsDatabaseBack(undo)
+    ? {}
+    : await judgeSchema(run, targetOf(image, answer?.rollbackTarget), context)
   if (schema !== undefined)
     return rollbackRefusedView(run, { refusal: { reason: 'schema_too_new', schema }, choices: [] }, now)
-  if (answer === undefined) return unseen(asked, context)
+  if (answer === undefined) return withDoubt(unseen(asked, context), doubt)
   const shown = fitting(answer.rollbackTarget, metadata)
-  return rollbackView(run, withRollbackTarget(undo, shown), metadata(shown), now, asked.breakGlass)
+  return withDoubt(rollbackView(run, withRollbackTarget(undo, shown), metadata(shown), now, asked.breakGlass), doubt)
+}
+
+/** What may fail is said above the rest, and stands in nobody's way. */
+function withDoubt(view: ModalView, doubt: string | undefined): ModalView {
+  return doubt === undefined
+    ? view
+    : { ...view, blocks: [paragraph(`:warning: ${words(doubt, longestDoubt)}`), ...view.blocks] }
 }
 
 function unseen({ run, undo, revision, breakGlass, metadata }: Asked, context: CommandContext): ModalView {
@@ -74,6 +84,7 @@ export async function hasMoved(
 
 const longestMetadata = 2_900
 const longestLine = 200
+const longestDoubt = 1_000
 
 /**
  * Shortens what a dialog carries, which is limited: differences that do not fit are counted, here and in what is shown.

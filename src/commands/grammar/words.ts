@@ -91,7 +91,8 @@ export function run(without: string) {
 export const backup = word(
   z
     .string()
-    .regex(/^(#?[1-9]\d{0,9}|backup_[\w.-]+)$/)
+    // What other tools call a backup has a date or a number in it; six digits are in no name of an environment.
+    .regex(/^(#?[1-9]\d{0,9}|backup_[\w.-]+|(?=(?:\D*\d){6})[A-Za-z0-9][\w.:/@+=-]+)$/)
     .max(200),
   (text) => `${text} isn't a backup. Name its run, such as #42, or its file.`,
 )

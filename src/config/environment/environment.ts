@@ -8,7 +8,7 @@ import type { PurserConfig } from '../purser-yaml.ts'
 import { SensitiveFile } from './sensitive-file.ts'
 import { namedVariables } from './named-variables.ts'
 import { placeOf, sharedValues } from './shared-variables.ts'
-import { environmentSchema } from './variables.ts'
+import { environmentSchema, isRedisAddress } from './variables.ts'
 
 /** PURSER_CONFIG is asked for before anything else is known. */
 const ownNames = Object.keys(environmentSchema.shape).filter((name) => name !== 'PURSER_CONFIG')
@@ -26,16 +26,29 @@ export interface StorageCredentials {
   readonly sessionToken: Sensitive | undefined
 }
 
+/** Where Redis is, and how it is reached. */
+export interface RedisPlace {
+  /** One address, or several with commas between them: Sentinels, or nodes of a cluster. */
+  readonly url: Sensitive
+  readonly mode: 'single' | 'sentinel' | 'cluster'
+  /** The name that the Sentinels have for the primary. */
+  readonly primary: string
+  readonly sentinelPassword?: Sensitive | undefined
+  /** Certificates (PEM) of the authority that signed the server's; undefined for those that Node knows. */
+  readonly ca?: string | undefined
+}
+
 /** What the environment variables say, read once. Secrets are Sensitive; everything unset is `undefined`. */
 export interface Settings {
   readonly role: Role
   /** The name of this process in records of who works on what. */
   readonly instance: string
   readonly stateDatabaseUrl: Sensitive
+  readonly stateDatabaseSchema: string
   /** The keys that make the hashes of audit events, the newest first. Without one whoever can write the table can make them too. */
   readonly auditKeys: readonly Sensitive[]
-  /** The address of Redis; undefined when BullMQ works on the state database. */
-  readonly redisUrl: Sensitive | undefined
+  /** Undefined when BullMQ works on the state database. */
+  readonly redis: RedisPlace | undefined
   readonly slack: {
     readonly botToken: Sensitive
     readonly apiUrl: string | undefined
@@ -44,6 +57,13 @@ export interface Settings {
   }
   /** The port of the health endpoint, and of Slack's requests in http mode. */
   readonly port: number
+  /** How many jobs of each sort this process does at once. */
+  readonly places: {
+    readonly heavy: number
+    readonly phases: number
+    readonly looks: number
+    readonly watches: number
+  }
   readonly stripeApiBase: string | undefined
   readonly kubeconfig: string | undefined
   /** Where commands of a version run: a socket's path, or how Purser runs them itself; undefined for the best that works. */
@@ -112,7 +132,7 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
   const optional = (value: string | undefined) => (value === undefined ? undefined : new Sensitive(value))
   const stateDatabaseUrl = new Sensitive(values.STATE_DATABASE_URL)
   const auditKeys = auditKeysOf(values.PURSER_AUDIT_KEY)
-  const redisUrl = optional(values.REDIS_URL)
+  const redis = redisOf(values, (url) => renewed('REDIS_URL', url, isRedisAddress))
   const botToken = renewed('SLACK_BOT_TOKEN', values.SLACK_BOT_TOKEN, (now) => now.startsWith('xoxb-'))
   const slackSecrets = [optional(values.SLACK_APP_TOKEN), optional(values.SLACK_SIGNING_SECRET)]
   const storageCredentials = storageCredentialsOf(values)
@@ -123,10 +143,17 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
     role: values.PURSER_ROLE,
     instance: values.PURSER_INSTANCE ?? `${hostname()}-${process.pid}`,
     stateDatabaseUrl,
+    stateDatabaseSchema: values.STATE_DATABASE_SCHEMA,
     auditKeys,
-    redisUrl,
+    redis,
     slack: { botToken, apiUrl: values.SLACK_API_URL, receiving: receivingOf(values) },
     port: values.PORT,
+    places: {
+      heavy: values.PURSER_CONCURRENCY_HEAVY,
+      phases: values.PURSER_CONCURRENCY_PHASES,
+      looks: values.PURSER_CONCURRENCY_LOOKS,
+      watches: values.PURSER_CONCURRENCY_WATCHES,
+    },
     stripeApiBase: values.STRIPE_API_BASE,
     kubeconfig: values.KUBECONFIG,
     runner: values.PURSER_RUNNER,
@@ -140,7 +167,9 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
     secrets,
     everySecret: [
       stateDatabaseUrl,
-      redisUrl,
+      redis?.url,
+      redis?.sentinelPassword,
+      ...redisPasswords(redis),
       botToken,
       ...auditKeys,
       ...slackSecrets,
@@ -153,12 +182,17 @@ export function readSettings(env: Environment, config: PurserConfig): Settings {
 /** The settings that a verification of the audit needs of the environment; `npm start` reads the same variables. */
 interface AuditSettings {
   readonly stateDatabaseUrl: Sensitive
+  readonly stateDatabaseSchema: string
   readonly auditKeys: readonly Sensitive[]
 }
 
 /** Reads the environment. Raises ConfigError that lists every problem; values never appear in it. */
 export function readAuditSettings(env: Environment): AuditSettings {
-  const needed = environmentSchema.pick({ STATE_DATABASE_URL: true, PURSER_AUDIT_KEY: true })
+  const needed = environmentSchema.pick({
+    STATE_DATABASE_URL: true,
+    STATE_DATABASE_SCHEMA: true,
+    PURSER_AUDIT_KEY: true,
+  })
   const { given, problems } = withFiles(withoutEmpty(env), Object.keys(needed.shape))
   const read = needed.safeParse(given)
   if (!read.success || problems.length > 0) {
@@ -167,6 +201,7 @@ export function readAuditSettings(env: Environment): AuditSettings {
   }
   return {
     stateDatabaseUrl: new Sensitive(read.data.STATE_DATABASE_URL),
+    stateDatabaseSchema: read.data.STATE_DATABASE_SCHEMA,
     auditKeys: auditKeysOf(read.data.PURSER_AUDIT_KEY),
   }
 }
@@ -241,6 +276,25 @@ function storageCredentialsOf(values: z.infer<typeof environmentSchema>): Storag
   if (accessKeyId === undefined || key === undefined) return undefined
   const sessionToken = token === undefined ? undefined : new Sensitive(token)
   return { accessKeyId, secretAccessKey: new Sensitive(key), sessionToken }
+}
+
+function redisOf(
+  values: z.infer<typeof environmentSchema>,
+  secret: (url: string) => Sensitive,
+): RedisPlace | undefined {
+  const { REDIS_URL: url, REDIS_MODE: mode, REDIS_PRIMARY: primary, REDIS_CA: ca } = values
+  const password = values.REDIS_SENTINEL_PASSWORD
+  if (url === undefined) return undefined
+  const sentinelPassword = password === undefined ? undefined : new Sensitive(password)
+  return { url: secret(url), mode, primary, sentinelPassword, ca }
+}
+
+/** Errors and logs may have a password without the address around it. */
+function redisPasswords(redis: RedisPlace | undefined): readonly Sensitive[] {
+  return (redis?.url.parts(',') ?? []).flatMap((address) => {
+    const password = new URL(address.reveal()).password
+    return password === '' ? [] : [new Sensitive(password), new Sensitive(decodeURIComponent(password))]
+  })
 }
 
 function mirrorsOf(text: string | undefined): ReadonlyMap<string, string> {

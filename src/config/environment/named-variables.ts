@@ -39,7 +39,8 @@ export function namedVariables({ service, environments }: PurserConfig): NamedVa
         required: enabled,
         usedBy: `environments.${environment}.backups.testRestore.databaseUrlEnv`,
       })
-    for (const [part, { envFrom }] of Object.entries({ build, e2e }))
+    const commands = { build, e2e, 'backups.command': backups.command ?? { envFrom: {} } }
+    for (const [part, { envFrom }] of Object.entries(commands))
       for (const [child, name] of Object.entries(envFrom))
         all.push({ name, bare: false, required: true, usedBy: `environments.${environment}.${part}.envFrom.${child}` })
   }

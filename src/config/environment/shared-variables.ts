@@ -12,7 +12,10 @@ interface EnvironmentVariables {
   readonly databaseUrlEnv: string
   readonly readOnlyDatabaseUrlEnv?: string
   readonly stripe: { readonly secretKeyEnv: string }
-  readonly backups: { readonly testRestore: { readonly databaseUrlEnv?: string } }
+  readonly backups: {
+    readonly testRestore: { readonly databaseUrlEnv?: string }
+    readonly command?: CommandVariables
+  }
   readonly build: CommandVariables
   readonly e2e: CommandVariables
 }
@@ -72,9 +75,15 @@ function usesIn(environments: Environments): readonly Use[] {
     const use = (as: Use['as'], variable: string, ...path: string[]): Use => ({ environment, path, variable, as })
     const { databaseUrlEnv: scratch } = one.backups.testRestore
     const { readOnlyDatabaseUrlEnv: reading } = one
-    const commands = (['build', 'e2e'] as const).flatMap((part) =>
-      Object.entries(one[part].envFrom).map(([name, variable]) => use('command', variable, part, 'envFrom', name)),
-    )
+    const given = (variables: CommandVariables | undefined, ...path: string[]): Use[] =>
+      Object.entries(variables?.envFrom ?? {}).map(([name, variable]) =>
+        use('command', variable, ...path, 'envFrom', name),
+      )
+    const commands = [
+      ...given(one.build, 'build'),
+      ...given(one.e2e, 'e2e'),
+      ...given(one.backups.command, 'backups', 'command'),
+    ]
     return [
       use('database', one.databaseUrlEnv, 'databaseUrlEnv'),
       ...(reading === undefined ? [] : [use('database', reading, 'readOnlyDatabaseUrlEnv')]),

@@ -3,6 +3,17 @@ import { z } from 'zod'
 const url = (protocols: RegExp, example: string) =>
   z.url({ protocol: protocols, error: `must be a URL as in ${example}` })
 
+/** Pure: one address of Redis, or several with commas between them. */
+export function isRedisAddress(text: string): boolean {
+  return text.split(',').every((address) => URL.canParse(address.trim()) && /^rediss?:\/\/[^/]/.test(address.trim()))
+}
+
+/** How many jobs of a sort one process does at once. */
+const places = (usual: number) => {
+  const error = 'must be a number from 1 to 1000'
+  return z.coerce.number({ error }).int(error).min(1, error).max(1_000, error).default(usual)
+}
+
 /** The variables of Purser's own environment. Whoever operates it reads their descriptions when one is missing. */
 export const environmentSchema = z.object({
   PURSER_CONFIG: z.string().default('purser.yaml'),
@@ -11,6 +22,11 @@ export const environmentSchema = z.object({
   STATE_DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://purser:password@host:5432/purser').describe(
     'PostgreSQL database of Purser itself',
   ),
+  STATE_DATABASE_SCHEMA: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]{0,40}$/, 'must be a name of small letters, digits and _, as in purser_shop')
+    .refine((name) => !/^(pg_|bullmq$|public$|information_schema$)/.test(name), 'must be a schema of its own')
+    .default('purser'),
   PURSER_AUDIT_KEY: z
     .string()
     .regex(
@@ -18,7 +34,19 @@ export const environmentSchema = z.object({
       'must have at least 32 characters without white space (openssl rand -hex 32 makes one). After a change: NEW,OLD',
     )
     .optional(),
-  REDIS_URL: url(/^rediss?$/, 'redis://host:6379').optional(),
+  REDIS_URL: z
+    .string()
+    .refine(
+      isRedisAddress,
+      'must be a URL as in redis://host:6379 (rediss:// for TLS), or several with commas between them',
+    )
+    .optional(),
+  REDIS_MODE: z
+    .enum(['single', 'sentinel', 'cluster'], { error: 'must be single, sentinel or cluster' })
+    .default('single'),
+  REDIS_PRIMARY: z.string().default('mymaster'),
+  REDIS_SENTINEL_PASSWORD: z.string().optional(),
+  REDIS_CA: z.string().includes('-----BEGIN CERTIFICATE-----', 'must hold certificates in PEM').optional(),
   SLACK_BOT_TOKEN: z
     .string()
     .startsWith('xoxb-', 'must be a bot token, which begins with xoxb-')
@@ -31,6 +59,10 @@ export const environmentSchema = z.object({
   SLACK_SIGNING_SECRET: z.string().optional().describe('signing secret of the Slack app (http mode)'),
   SLACK_MODE: z.enum(['socket', 'http'], { error: 'must be socket or http' }).default('socket'),
   SLACK_API_URL: url(/^https?$/, 'https://slack.com/api/').optional(),
+  PURSER_CONCURRENCY_HEAVY: places(4),
+  PURSER_CONCURRENCY_PHASES: places(32),
+  PURSER_CONCURRENCY_LOOKS: places(4),
+  PURSER_CONCURRENCY_WATCHES: places(250),
   PORT: z.coerce
     .number({ error: 'must be a port number' })
     .int('must be a port number')

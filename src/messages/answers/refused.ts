@@ -64,8 +64,8 @@ export function deploymentChanged(): Message {
   )
 }
 
-export function schemaTooNew(run: number, schema: SchemaRefusal): Message {
-  const { why, next } = schemaTooNewWords(run, schema)
+export function schemaTooNew(schema: SchemaRefusal): Message {
+  const { why, next } = schemaTooNewWords(schema)
   return refusal(`${why} Nothing changed.`, next)
 }
 

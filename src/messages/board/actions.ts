@@ -3,6 +3,7 @@ import { isReadOnly as readOnly, isUndoable } from '../../model/kinds.ts'
 import { can } from '../../model/lifecycle.ts'
 import type { RemedyKind } from '../../model/diagnosis.ts'
 import type { Run } from '../../model/run.ts'
+import { notWellWords } from '../../model/not-well.ts'
 import { neverPlanned, retryHelps } from '../../model/retry-helps.ts'
 import { watchChoices } from '../../model/watch.ts'
 import { remedyButtons } from '../thread/diagnosis.ts'
@@ -21,6 +22,7 @@ export const actionIds = {
   keepWatching: 'keep_watching',
   stopWatching: 'stop_watching',
   diagnoseAgain: 'diagnose_again',
+  diagnose: 'diagnose',
 } as const
 
 export const viewIds = {
@@ -108,6 +110,7 @@ export function failureButtons(run: Run, rollback: RollbackTime | undefined): Bu
     ...(rollback !== undefined && mayRollBack(run, rollback)
       ? [make('rollBack', 'Roll back…', { style: 'danger' })]
       : []),
+    ...(can('leave', run) && notWellWords(run) !== undefined ? [make('diagnose', 'Diagnose…')] : []),
     ...(can('leave', run) && !readOnly(run) && !neverPlanned(run) ? [make('leave', 'Leave as is')] : []),
   ]
 }
@@ -119,6 +122,7 @@ function isHarmless(run: Run): boolean {
 
 function retryText(run: Run): string {
   if (neverPlanned(run)) return 'Plan again'
+  if (notWellWords(run) !== undefined) return 'Check again'
   return readOnly(run) ? 'Retry' : 'Retry phase'
 }
 

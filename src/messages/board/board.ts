@@ -25,7 +25,7 @@ import { duration, oneLine } from '../../text.ts'
 import { overrideLine } from '../answers/freeze.ts'
 import { phaseLines } from './phase-lines.ts'
 import { planSummary, risksOf } from '../plan/plan-summary.ts'
-import { restoreSummary } from '../dialogs/restore.ts'
+import { restoreSummary } from '../plan/restore.ts'
 import { namedFailures, stateLines, type StateView } from './state.ts'
 import { sign, title } from './status-words.ts'
 import { localTime } from '../blocks/marks.ts'
@@ -46,6 +46,7 @@ export function boardMessage(run: Run, view: StateView): Message {
     ...actions(buttonsFor(run, view.now, view.rollbackUntil)),
     context(contextLine(run), timeLine(run, view)),
     ...commitLine(run),
+    ...removedLine(run),
     // The charts come last: on a phone two of them are a page, and whoever is asked to decide looks for the buttons.
     ...shown,
   ]
@@ -56,6 +57,17 @@ export function boardMessage(run: Run, view: StateView): Message {
     ...message(text, blocks(drawn(charts))),
     withoutCharts: blocks(list('While monitoring', charts.lines, style)),
   }
+}
+
+/** Without it, a board that lost its charts would look as if nothing had been sampled. */
+function removedLine({ detailsRemovedAt }: Run): Blocks {
+  return detailsRemovedAt === undefined
+    ? []
+    : [
+        context(
+          `Samples, log errors and output of this run were removed on ${detailsRemovedAt.toISOString().slice(0, 10)}.`,
+        ),
+      ]
 }
 
 function isUndecided({ status }: Run): boolean {

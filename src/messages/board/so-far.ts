@@ -1,6 +1,7 @@
 import { isReadOnly, isUndoable, phaseSpec } from '../../model/kinds.ts'
 import type { Effect, EffectKind } from '../../model/effects/effects.ts'
 import { neverPlanned, retryHelps } from '../../model/retry-helps.ts'
+import { notWellWords } from '../../model/not-well.ts'
 import { isDeployPlan, type Run } from '../../model/run.ts'
 import { isOpen } from '../../model/undo-plan.ts'
 import { joined } from '../blocks/message.ts'
@@ -68,9 +69,13 @@ export function choices(run: Run): string {
   if (isReadOnly(run)) return 'Retry to check again.'
   if (neverPlanned(run)) return retryHelps(run) ? 'Plan again once that is fixed.' : afresh(run)
   const undo = isUndoable(run) && run.hasEffects && run.rolledBackBy === undefined
-  const options = ['retry', ...(undo ? ['roll back'] : []), 'leave as is']
+  const options = [
+    notWellWords(run) === undefined ? 'retry' : 'check again',
+    ...(undo ? ['roll back'] : []),
+    'leave as is',
+  ]
   const [first = '', ...others] = options
-  return `${joined([first.replace('r', 'R'), ...others], 'or')}.`
+  return `${joined([first.replace(/^[a-z]/, (letter) => letter.toUpperCase()), ...others], 'or')}.`
 }
 
 /** Words how people begin again after a run that ended without a result. */

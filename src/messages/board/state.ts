@@ -1,8 +1,10 @@
-import { type Breach, elapsed, type Failure, type Run, type RunWatch } from '../../model/run.ts'
+import { type Breach, elapsed, type Failure, type PhaseState, type Run, type RunWatch } from '../../model/run.ts'
 import type { Effect } from '../../model/effects/effects.ts'
 import { isReadOnly, isUndoable } from '../../model/kinds.ts'
 import { countApprovals } from '../../model/lifecycle.ts'
 import { monitorCodeOf } from '../../model/monitor-codes.ts'
+import { isNotWell } from '../../model/not-well.ts'
+import { waits } from '../../model/waiting.ts'
 import { currentWatch } from '../../model/watch.ts'
 import type { Decision } from '../../model/decision.ts'
 import type { PhaseDurations } from '../../model/phase-durations.ts'
@@ -75,9 +77,12 @@ export function stateLines(run: Run, view: StateView): readonly string[] {
 }
 
 function planningLines(run: Run): readonly string[] {
-  const line = run.phases.find((phase) => phase.name === 'plan')?.line ?? ''
+  const plan = run.phases.find((phase) => phase.name === 'plan')
+  const line = plan?.line ?? ''
   const again = run.failure === undefined ? [] : [`Planning again: ${words(run.failure.message, 400)}`]
   const now = line === '' ? '*Planning.*' : `*Planning:* ${words(line, 200)}.`
+  if (plan?.waits !== undefined)
+    return [`*Planning:* ${waitingWords(plan.waits)}. Nothing changes before approval.`, ...again]
   return [`${now} Nothing changes before approval.`, ...again]
 }
 
@@ -110,10 +115,19 @@ function progressOf(run: Run, { now, pace = {} }: StateView): string {
   const line = oneLine(phase.line)
   const told = line === '' ? '' : `: ${words(line, 220)}`
   const attempt = phase.attempt > 1 ? ` (attempt ${phase.attempt})` : ''
-  if (phase.status === 'queued')
-    return phase.transientFailures > 0 ? `${attempt}: retrying after a temporary error` : `${attempt}: about to start`
+  if (phase.status === 'queued' && line.startsWith(waits)) return `${attempt}${told}`
+  if (phase.status === 'queued') {
+    if (phase.transientFailures > 0) return `${attempt}: retrying after a temporary error`
+    return `${attempt}: ${phase.waits === undefined ? 'about to start' : waitingWords(phase.waits)}`
+  }
   if (took === undefined) return `${attempt}${told}`
   return ` ${duration(took)}${lateness(phase, now, pace)}${attempt}${told}`
+}
+
+/** Words what a phase waits for: "waiting since 10:04 for another run". */
+function waitingWords({ for: what, since }: NonNullable<PhaseState['waits']>): string {
+  const whom = what === 'place' ? 'for another run to finish a phase' : 'for a worker'
+  return `waiting since ${localTime(since)} ${whom}`
 }
 
 /** Words a problem on which nobody has decided yet. The headline has the number. */
@@ -166,8 +180,9 @@ function failedLines(run: Run, view: StateView): readonly string[] {
 function whatBroke(failure: Failure | undefined): readonly string[] {
   if (failure === undefined) return ['*It failed.*']
   const reason = words(sentence(failure.message), 600)
-  // What monitoring finds is judged by Purser, and its evidence are its own long lines.
-  const telling = monitorCodeOf(failure) === undefined ? tellingLine(failure.evidence) : undefined
+  // What monitoring finds and what is compared is judged by Purser, and its evidence are its own long lines.
+  const isJudged = monitorCodeOf(failure) !== undefined || isNotWell(failure)
+  const telling = isJudged ? undefined : tellingLine(failure.evidence)
   return telling === undefined || failure.message.includes(telling)
     ? [`*${reason}*`]
     : [`*${words(telling, 300)}*`, reason]

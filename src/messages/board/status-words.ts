@@ -1,4 +1,5 @@
 import { type Check, isDeployPlan, isFixPlan, isUndoPlan, type Run, type Verdict } from '../../model/run.ts'
+import { notWellWords } from '../../model/not-well.ts'
 import { currentWatch } from '../../model/watch.ts'
 import { clip } from '../../outside-text/cut.ts'
 import { counted, oneLine } from '../../text.ts'
@@ -41,9 +42,9 @@ export function stateWords(run: Run): string {
     case 'cancelling':
       return 'being cancelled'
     case 'failed':
-      return `failed${failedPlace(run)}${rollbackWords(run)}`
+      return `${notWellWords(run) ?? `failed${failedPlace(run)}`}${rollbackWords(run)}`
     case 'left':
-      return `failed, left as is${rollbackWords(run)}`
+      return `${notWellWords(run) ?? 'failed'}, left as is${rollbackWords(run)}`
     case 'planned':
       return 'dry run, plan ready'
     case 'succeeded':
@@ -118,7 +119,7 @@ export function sign(run: Run): string {
     case 'awaiting_approval':
       return ':raised_hand:'
     case 'failed':
-      return ':x:'
+      return notWellWords(run) === undefined ? ':x:' : ':warning:'
     case 'planned':
       return ':memo:'
     case 'succeeded':

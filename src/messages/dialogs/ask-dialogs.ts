@@ -15,9 +15,11 @@ export const inputs = {
   lockEnds: 'lock_ends',
   overrideFreeze: 'override_freeze',
   subject: 'subject',
+  afterwards: 'afterwards',
 } as const
 export const dryRunOption = 'dry_run'
 export const rotateOption = 'rotate_secret'
+export const keepOption = 'keep_running'
 
 interface Version {
   readonly name: string

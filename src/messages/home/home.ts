@@ -40,8 +40,7 @@ export interface EnvironmentFacts {
   /** The freeze that was on when the page was made. */
   readonly freeze?: Freeze | undefined
   readonly release: Release
-  /** The backups, the newest first. */
-  readonly backups: readonly KeptBackup[]
+  readonly backups: { readonly newest: KeptBackup | undefined; readonly count: number }
   /** Under way or waiting for people, newest first. */
   readonly open: readonly LinkedRun[]
   /** Newest first. */
@@ -73,6 +72,8 @@ export interface HomeFacts {
   readonly notes: readonly string[]
 }
 
+/** As many as `/billing backups` lists. */
+const listedBackups = 100
 const shownRuns = 10
 /** The most environments of one view, which takes a hundred blocks: three for each leave room for the rest. */
 const shownEnvironments = 20
@@ -207,12 +208,17 @@ function numbered(run: Run, link: string | undefined): string {
   return link === undefined ? `*#${run.number}*` : `<${link}|#${run.number}>`
 }
 
-function backupLine(backups: readonly KeptBackup[]): string {
-  const [last] = backups
+function proofOf({ by, proof, restoreMs, restoredWithout }: KeptBackup): string {
+  if (by === 'command') return proof === undefined ? 'not proven' : 'proven by its command'
+  const without = restoredWithout === undefined ? '' : ` without ${words(restoredWithout, 60)}`
+  return restoreMs === undefined ? 'checksum-verified only' : `restore-tested${without}`
+}
+
+function backupLine({ newest: last, count }: EnvironmentFacts['backups']): string {
   if (last === undefined) return 'No backups yet. Every deploy makes one.'
   const at = new Date(last.finishedAt)
   const when = Number.isNaN(at.getTime()) ? words(last.finishedAt, 40) : localTime(at, dated)
-  const proof = last.restoreMs === undefined ? 'checksum-verified only' : 'restore-tested'
-  const others = backups.length > 1 ? ` · ${code('/billing backups')} lists ${backups.length}` : ''
+  const proof = proofOf(last)
+  const others = count > 1 ? ` · ${code('/billing backups')} lists ${Math.min(count, listedBackups)}` : ''
   return `Last backup ${when}, ${proof}${others}`
 }

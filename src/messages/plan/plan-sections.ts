@@ -3,7 +3,7 @@ import { isDeployPlan, isRestorePlan, isUndoPlan, type Run } from '../../model/r
 import { list } from '../blocks/list.ts'
 import { clip } from '../../outside-text/cut.ts'
 import { capped, codeBlock, linkTo, paragraph, words } from '../blocks/message.ts'
-import { restoreChapters } from '../dialogs/restore.ts'
+import { restoreChapters } from './restore.ts'
 import { fromTo, planChapters, undoChapters } from './plan-text.ts'
 import type { Chapter } from './chapter.ts'
 

@@ -27,7 +27,7 @@ export function risksOf(plan: DeployPlan): string {
 }
 
 /** Answers "can I go back?" from what the plan found out. */
-function wayBack({ current, closesRollback, migrations, stripe, rollback }: DeployPlan): string {
+function wayBack({ current, closesRollback, rollbackMayFail, migrations, stripe, rollback }: DeployPlan): string {
   if (closesRollback !== undefined)
     return `none after this. ${current.version ?? 'The current version'} can't run on the new schema. The only way back is restoring the backup.`
   if (rollback.length === 0) return 'nothing to roll back'
@@ -35,7 +35,9 @@ function wayBack({ current, closesRollback, migrations, stripe, rollback }: Depl
     ...(migrations.length === 0 ? [] : [counted(migrations.length, 'migration')]),
     ...(stripe.action === 'replace' && stripe.why === 'secret' ? ['the new Stripe endpoint'] : []),
   ]
-  return exceptions.length === 0 ? 'possible' : `possible, except ${exceptions.join(' and ')}`
+  const possible = exceptions.length === 0 ? 'possible' : `possible, except ${exceptions.join(' and ')}`
+  if (rollbackMayFail !== true) return possible
+  return `${possible}. ${current.version ?? 'The current version'} may fail on the new schema, see the risks`
 }
 
 function planChanges(plan: DeployPlan): string {

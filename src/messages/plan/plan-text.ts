@@ -6,7 +6,9 @@ import type {
   PlannedMigration,
 } from '../../model/deploy-plan.ts'
 import { type Identities, identityKeys, identityNames } from '../../model/identities.ts'
+import { subscriptionSize } from '../../model/subscription.ts'
 import type { UndoPlan } from '../../model/undo-plan.ts'
+import { backupChapters } from './backup.ts'
 import { changesChapters } from './changes.ts'
 import type { Chapter } from './chapter.ts'
 import { rollbackTargetChapters } from './rollback-target.ts'
@@ -75,14 +77,14 @@ export function noRisks({ read }: DeployPlan): string {
 }
 
 function stripeLine(stripe: DeployPlan['stripe']): string {
-  const events = counted(stripe.events.length, 'event')
+  const events = subscriptionSize(stripe.events)
   switch (stripe.action) {
     case 'create':
       return `new endpoint with ${events}`
     case 'replace':
       return `new endpoint with ${events}${whyReplaced(stripe.why)}, and the old one is disabled`
     case 'update':
-      return `events change: ${stripe.added.length} added, ${stripe.removed.length} removed, ${stripe.events.length} in all`
+      return `events change: ${stripe.added.length} added, ${stripe.removed.length} removed, ${stripe.events.includes('*') ? 'all events' : `${stripe.events.length} in all`}`
     case 'enable':
       return `endpoint enabled, with ${events}`
     case 'keep':
@@ -106,11 +108,11 @@ function versionLine({ apiVersion }: DeployPlan['stripe']): readonly string[] {
 export function stripeInShort({ action, events, added, removed, why }: DeployPlan['stripe']): string {
   switch (action) {
     case 'create':
-      return `new Stripe endpoint (${counted(events.length, 'event')})`
+      return `new Stripe endpoint (${subscriptionSize(events)})`
     case 'replace':
       return why === 'asked'
-        ? `new Stripe endpoint with a new signing secret (${counted(events.length, 'event')})`
-        : `Stripe endpoint replaced (${counted(events.length, 'event')})`
+        ? `new Stripe endpoint with a new signing secret (${subscriptionSize(events)})`
+        : `Stripe endpoint replaced (${subscriptionSize(events)})`
     case 'update':
       return `Stripe events: ${added.length} added, ${removed.length} removed`
     case 'enable':
@@ -162,6 +164,7 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
       ],
     },
     ...changesChapters(plan.changes),
+    ...backupChapters(plan.backup),
     {
       title: `Migrations (${plan.migrations.length} pending)`,
       lines: plan.migrations.length === 0 ? ['none'] : plan.migrations.map(migrationLine),
@@ -175,6 +178,7 @@ export function planChapters(plan: DeployPlan): readonly Chapter[] {
         secretLine(stripe.secret),
         ...cleanupLines(stripe),
         ...versionLine(stripe),
+        ...(stripe.notes ?? []),
         ...(stripe.added.length === stripe.events.length ? [] : names('added', stripe.added)),
         ...names('removed', stripe.removed),
         ...names('all', stripe.events),

@@ -16,7 +16,7 @@ import { isJudged, trendWords, verdictWords } from '../thread/checks.ts'
 import { counted, duration, milliseconds, minutes, oneLine, utc } from '../../text.ts'
 import { estimate, planChapters, undoChapters } from '../plan/plan-text.ts'
 import type { Chapter } from '../plan/chapter.ts'
-import { restoreChapters } from '../dialogs/restore.ts'
+import { restoreChapters } from '../plan/restore.ts'
 import { chapters, phaseTitle } from '../blocks/chapters.ts'
 import { failureOf } from '../board/state.ts'
 import { stateWords, subject } from '../board/status-words.ts'
@@ -63,6 +63,9 @@ function facts(run: Run, auditHead: AuditHead | undefined): string {
     ...(took === undefined ? [] : [`**Total time:** ${took}`]),
     ...(isDeployPlan(run.plan) ? [`**Estimate:** ${estimate(run.plan)}`] : []),
     ...(run.planHash === undefined ? [] : [`**Plan hash:** ${inline(run.planHash)}`]),
+    ...(run.detailsRemovedAt === undefined
+      ? []
+      : [`**Removed:** samples, log errors and output, ${utc(run.detailsRemovedAt)}`]),
     ...(auditHead === undefined
       ? []
       : [`**Audit head when this was written:** ${auditHead.sequence}:${inline(auditHead.hash)}`]),

@@ -1,5 +1,6 @@
 import type { Block, KnownBlock } from '@slack/types'
 import { monitorCodeOf } from '../../model/monitor-codes.ts'
+import { notWellWords } from '../../model/not-well.ts'
 import type { Run, Verification } from '../../model/run.ts'
 import type { ThreadPost } from '../../model/post.ts'
 import { currentWatch } from '../../model/watch.ts'
@@ -38,14 +39,16 @@ export interface ThreadFacts {
 
 export function failed(post: Post<'failed'>, run: Run, charts: Charts, { rollback }: ThreadFacts): Message {
   const { failure } = post
-  const what = `${words(change(run), 250)} (run #${run.number}) failed at ${words(phaseWords(run, post.phase))}`
+  const unwell = notWellWords(run)
+  const end = unwell === undefined ? ` failed at ${words(phaseWords(run, post.phase))}` : `: ${unwell}`
+  const what = `${words(change(run), 250)} (run #${run.number})${end}`
   const reason = words(sentence(failure.message), 800)
   const hint = failure.hint === undefined ? '' : `*Fix:* ${words(failure.hint, 600)}`
   const onCall = post.onCall === undefined || post.onCall === '' ? '' : `${mention(post.onCall)}: `
   const next = run.rolledBackBy === undefined ? choices(run) : `The rollback is run #${run.rolledBackBy}.`
   const evidence = tellingFirst(failure.evidence)
   const blocks: Blocks = [
-    paragraph(`:x: *${what}*\n${reason}`),
+    paragraph(`${unwell === undefined ? ':x:' : ':warning:'} *${what}*\n${reason}`),
     ...(evidence.length === 0 ? [] : [codeBlock(evidence.join('\n'))]),
     paragraph([...(hint === '' ? [] : [hint]), `${onCall}${next}`].join('\n')),
     ...actions(run.status === 'failed' ? failureButtons(run, rollback) : []),

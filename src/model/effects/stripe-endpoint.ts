@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { subscriptionSize } from '../subscription.ts'
 import { undoable } from './kind.ts'
 import { formerSecretLost } from './secret-key.ts'
 
@@ -17,6 +18,8 @@ const before = z
     bridges: z.literal(true).exactOptional(),
     /** Nobody holds its secret, so a rollback leaves it disabled. */
     unusable: z.literal(true).exactOptional(),
+    /** The half of the idempotency key that is known to this state database only; missing in older records. */
+    creation: z.string().exactOptional(),
   })
   .readonly()
 
@@ -35,9 +38,9 @@ export const stripeEndpoint = undoable({
     .readonly(),
   undoLine({ target, before: { id, insteadOf, enabledEvents, status } }, { strict }) {
     if (insteadOf !== undefined && !strict)
-      return `Stripe endpoint ${target}: the new one stays, with ${insteadOf.length} events`
+      return `Stripe endpoint ${target}: the new one stays, with ${subscriptionSize(insteadOf)}`
     if (id === null || strict) return `Stripe endpoint ${target}: disable`
-    return `Stripe endpoint ${target}: back to ${status} with ${enabledEvents.length} events`
+    return `Stripe endpoint ${target}: back to ${status} with ${subscriptionSize(enabledEvents)}`
   },
   unusableWhen: 'unusable',
   stays: formerSecretLost,

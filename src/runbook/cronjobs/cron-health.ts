@@ -1,6 +1,7 @@
 import { Cron } from 'croner'
 import type { CronJobState } from '../../adapters/kubernetes/cron-jobs/port.ts'
 import type { Verdict } from '../../model/run.ts'
+import { startsAfter, startsBefore } from './schedule-times.ts'
 import type { WantedRest } from './wanted-rest.ts'
 
 export type CronFacts = Pick<
@@ -39,9 +40,9 @@ export function cronHealth(job: CronFacts, now: Date, wanted: WantedRest): Healt
   if (rests) return told('fail', `active, but its manifest suspends it, ${last}`)
   const pattern = patternOf(job)
   if (pattern === undefined) return told('unknown', 'this schedule cannot be read')
-  const [latest, before] = pattern.previousRuns(2, now)
-  const next = pattern.nextRun(now)
-  const upcoming = next === null ? 'no next run' : `next at ${clock(next, now)}`
+  const [latest, before] = startsBefore(pattern, 2, now)
+  const [next] = startsAfter(pattern, 1, now)
+  const upcoming = next === undefined ? 'no next run' : `next at ${clock(next, now)}`
   const success = dateOf(job.lastSuccessfulTime)
   if (latest === undefined || before === undefined) return told('unknown', 'this schedule has no past runs to compare')
   if (success !== undefined && success >= before)
@@ -58,14 +59,14 @@ export function cronHealth(job: CronFacts, now: Date, wanted: WantedRest): Healt
 function overdue(job: CronFacts, pattern: Cron, since: Date | undefined, now: Date): string {
   const ever =
     job.lastSuccessfulTime === undefined ? 'never succeeded' : `no success since ${moment(job.lastSuccessfulTime, now)}`
-  const due = since === undefined ? [] : pattern.nextRuns(manyMissed + 1, since).filter((at) => at <= now)
+  const due = since === undefined ? [] : startsAfter(pattern, manyMissed + 1, since).filter((at) => at <= now)
   const many = due.length > manyMissed
   const missed =
     since === undefined
       ? ''
       : `, ${many ? `more than ${manyMissed}` : due.length} ${due.length === 1 ? 'run was' : 'runs were'} due`
   const started = dateOf(job.lastScheduleTime)
-  const [latest] = pattern.previousRuns(1, now)
+  const [latest] = startsBefore(pattern, 1, now)
   if (started !== undefined && latest !== undefined && started >= latest)
     return `${ever}${missed}. The last one started at ${clock(started, now)}`
   const givenUp =

@@ -7,7 +7,8 @@ import { cronJobManifest } from './manifests.ts'
 
 /** Whether a CronJob is meant to rest: what its manifest says, or that this cannot be told, and why not. */
 export type WantedRest =
-  { readonly known: true; readonly suspended: boolean } | { readonly known: false; readonly why: string }
+  | { readonly known: true; readonly suspended: boolean }
+  | { readonly known: false; readonly why: string }
 
 /**
  * Tells whether the manifest of the release that runs wants the CronJob suspended: by the plan of a deploy, else by the

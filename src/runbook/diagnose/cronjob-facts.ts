@@ -2,6 +2,7 @@ import { Cron } from 'croner'
 import type { CronJobExamination, JobExamination } from '../../adapters/kubernetes/cron-jobs/port.ts'
 import { type WantedRest, wantedRest } from '../cronjobs/wanted-rest.ts'
 import { known, type Looking, type Seen } from './seen.ts'
+import { startsAfter, startsBefore } from '../cronjobs/schedule-times.ts'
 
 export interface CronJobFacts {
   readonly name: string
@@ -87,9 +88,9 @@ export function scheduleOf(text: string, timeZone: string | undefined, now: Date
   try {
     // The controller takes a question mark for a star; croner would put the present moment there.
     const cron = new Cron(text.replaceAll('?', '*'), { paused: true, timezone: timeZone ?? 'UTC', mode: '5-part' })
-    const [next, second] = cron.nextRuns(2, now)
+    const [next, second] = startsAfter(cron, 2, now)
     if (next === undefined) return { kind: 'never' }
-    const [previous] = cron.previousRuns(1, now)
+    const [previous] = startsBefore(cron, 1, now)
     const everySeconds = second === undefined ? Number.POSITIVE_INFINITY : (second.getTime() - next.getTime()) / 1_000
     return { kind: 'times', next: next.toISOString(), previous: previous?.toISOString(), everySeconds }
   } catch (error) {

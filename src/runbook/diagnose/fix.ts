@@ -6,8 +6,9 @@ import { endpointBefore } from '../stripe/credentials.ts'
 import { jobName } from '../cronjobs/cronjobs.ts'
 import { waitForRunning } from '../cronjobs/still-running.ts'
 import { CheckFailed } from '../errors.ts'
-import { missedEvents, resendEvents } from '../stripe/missed-events.ts'
-import { probe } from '../stripe/probe.ts'
+import { missedHere } from '../stripe/missed/missed-here.ts'
+import { resendEvents } from '../stripe/missed/resend-events.ts'
+import { probe } from '../stripe/probe/probe.ts'
 
 /**
  * Does the one thing that a diagnosis proposed and an approver pressed. It looks first whether there is still cause.
@@ -104,7 +105,7 @@ async function enableEndpoint(context: PhaseContext, id: string): Promise<PhaseR
     return endpointBefore(endpoint)
   })
   if (before.status === 'enabled') return { line: `endpoint ${id} was already enabled, nothing changed` }
-  await context.report('asking the service with a signed and an unsigned event')
+  await context.report('asking the service with a signed, a wrongly signed and an unsigned event')
   await context.step('probe before enabling', (signal) => probe(context, signal))
   await context.report(`enabling ${id}`)
   await context.change('enable the endpoint', {
@@ -122,14 +123,13 @@ async function enableEndpoint(context: PhaseContext, id: string): Promise<PhaseR
 async function resend(context: PhaseContext, since: string): Promise<PhaseResult> {
   await context.report('looking for events that the service lacks')
   const { events } = await context.step('find the missed events', async (signal) => {
-    const missed = await missedEvents({ ...context, signal }, new Date(since))
+    const missed = await missedHere({ ...context, signal }, new Date(since))
     return { events: [...missed.events] }
   })
   const resent = await resendEvents(context, events)
-  if (resent.accepted === events.length) return { line: resent.line }
-  const refused = resent.events.filter((event) => event.outcome !== 'accepted')
+  if (resent.left.length === 0) return { line: resent.line }
   throw new CheckFailed('events_refused', `sending events again: ${resent.line}`, {
-    evidence: refused.slice(0, 40).map((event) => `${event.id} ${event.type}: ${event.detail}`),
+    evidence: resent.left.slice(0, 40).map((event) => `${event.id} ${event.type}: ${event.detail}`),
     hint: 'The accepted ones are done. Diagnose again to see what is left.',
   })
 }

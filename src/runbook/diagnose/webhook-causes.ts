@@ -1,19 +1,21 @@
 import { type Cause, type Remedy, rotate } from '../../model/diagnosis.ts'
 import { known } from './seen.ts'
+import { contentRefused, redeploy, signaturesUnchecked, urlAnswersWrong, urlWithoutAnswer } from './webhook-answers.ts'
 import type { WebhookFacts } from './webhook-facts.ts'
 import {
   clocks,
+  deliveriesArrive,
   endpointFingerprint,
   isAccepted,
   missingEvents,
   retriesOverSeconds,
   serviceAheadMs,
   stalePods,
-  toleranceSeconds,
+  verdictOf,
 } from './webhook.ts'
+import { toleranceSeconds } from '../stripe/probe/probe-verdict.ts'
 import { counted, roughly } from '../../text.ts'
 
-const redeploy: readonly Remedy[] = [{ kind: 'deploy', target: '' }]
 const rotation: readonly Remedy[] = [{ kind: 'deploy', target: rotate }]
 
 /** Lists every cause that the facts show, the most likely first: each explains the ones after it. Pure. */
@@ -24,6 +26,7 @@ export function webhookCauses(facts: WebhookFacts): readonly Cause[] {
 type Rule = (facts: WebhookFacts) => Cause | undefined
 
 const rules: readonly Rule[] = [
+  wrongAccount,
   endpointMissing,
   secretMissing,
   urlWithoutAnswer,
@@ -32,14 +35,29 @@ const rules: readonly Rule[] = [
   secretPadded,
   podsStale,
   urlAnswersWrong,
+  signaturesUnchecked,
+  contentRefused,
   secretMismatch,
   signatureRefused,
+  deliveriesRefused,
   endpointDisabled,
   eventsIncomplete,
   eventsMissed,
   deadLettersGrow,
   eventsNotRetried,
 ]
+
+/** In test mode every sandbox's key looks alike: what Stripe says for one of another account is about another endpoint. */
+function wrongAccount({ account, pinned }: WebhookFacts): Cause | undefined {
+  const other = known(account)
+  if (other === undefined) return undefined
+  return {
+    code: 'wrong_account',
+    sentence: `Purser's Stripe key belongs to ${other}, but this environment to ${pinned}. Nothing can be said about its endpoint.`,
+    next: `Put a key of ${pinned} into Purser's environment, restart Purser and diagnose again.`,
+    remedies: [],
+  }
+}
 
 function endpointMissing({ endpoint, url }: WebhookFacts): Cause | undefined {
   if (!endpoint.ok || endpoint.value !== undefined) return undefined
@@ -58,26 +76,6 @@ function secretMissing({ secret }: WebhookFacts): Cause | undefined {
     sentence: "The Secret with the signing secret is missing, so the service can't check events and refuses them all.",
     next: 'Redeploy the current version: it issues a new secret and gives it to the pods.',
     remedies: redeploy,
-  }
-}
-
-function urlWithoutAnswer({ unsigned, url }: WebhookFacts): Cause | undefined {
-  const probe = known(unsigned)
-  if (probe?.kind !== 'none') return undefined
-  const host = URL.canParse(url) ? new URL(url).host : url
-  const words: Readonly<Record<typeof probe.reason, string>> = {
-    name: `The host name of ${host} doesn't resolve, so Stripe can't reach the service.`,
-    refused: `${host} refuses connections, so Stripe can't reach the service.`,
-    tls: `The TLS certificate of ${host} isn't accepted, so Stripe delivers nothing.`,
-    timeout: `${host} doesn't answer in time, so every delivery fails.`,
-    cut: `${host} drops connections, so every delivery fails.`,
-    other: `${host} doesn't answer, so every delivery fails.`,
-  }
-  return {
-    code: 'url_unreachable',
-    sentence: words[probe.reason],
-    next: 'Check DNS, certificate, load balancer and ingress of that host. Stripe keeps retrying for up to 3 days.',
-    remedies: [],
   }
 }
 
@@ -113,7 +111,7 @@ function ownClock(facts: WebhookFacts): Cause | undefined {
 function secretPadded(facts: WebhookFacts): Cause | undefined {
   const strays = known(facts.secret)?.strays ?? []
   const probe = known(facts.signed)
-  if (strays.length === 0 || probe?.kind !== 'answer' || probe.answer.status !== 400) return undefined
+  if (strays.length === 0 || probe?.kind !== 'answer' || verdictOf(facts) !== 'secret') return undefined
   return {
     code: 'secret_padded',
     sentence: `In the Secret's signing secret ${strays.join(', ')}, so the service compares with a different value from Stripe's.`,
@@ -125,7 +123,7 @@ function secretPadded(facts: WebhookFacts): Cause | undefined {
 function podsStale(facts: WebhookFacts): Cause | undefined {
   const stale = stalePods(facts)
   const probe = known(facts.signed)
-  if (stale.length === 0 || probe?.kind !== 'answer' || isAccepted(probe)) return undefined
+  if (stale.length === 0 || probe?.kind !== 'answer' || verdictOf(facts) !== 'secret') return undefined
   if (secretPadded(facts) !== undefined) return undefined
   return {
     code: 'pods_stale',
@@ -135,63 +133,53 @@ function podsStale(facts: WebhookFacts): Cause | undefined {
   }
 }
 
-function urlAnswersWrong({ signed, unsigned }: WebhookFacts): Cause | undefined {
-  const probe = known(signed) ?? known(unsigned)
-  if (probe?.kind !== 'answer' || isAccepted(probe)) return undefined
-  const { status, location } = probe.answer
-  if (status >= 300 && status < 400)
-    return {
-      code: 'url_redirects',
-      sentence: `The webhook URL redirects${location === undefined ? '' : ` to ${location}`} (HTTP ${status}), and Stripe doesn't follow redirects.`,
-      next: 'Point webhookUrl in purser.yaml to the final address and deploy, or remove the redirect.',
-      remedies: [],
-    }
-  if (status === 401 || status === 403)
-    return {
-      code: 'url_forbidden',
-      sentence: `Something before the service asks for credentials (HTTP ${status}), which Stripe does not have.`,
-      next: 'Let the webhook path through: firewall, ingress rules, basic authentication.',
-      remedies: [],
-    }
-  if (status === 404 || status === 405 || status === 410)
-    return {
-      code: 'url_not_found',
-      sentence: `The service does not know the webhook path (HTTP ${status}): a different version runs, or the ingress routes elsewhere.`,
-      next: 'Compare the running version with the last deploy, then deploy the right one.',
-      remedies: redeploy,
-    }
-  if (status >= 500)
-    return {
-      code: 'service_errors',
-      sentence: `The service answers events with HTTP ${status}.`,
-      next: 'Check the log lines above. If it began with a deploy, roll back.',
-      remedies: [],
-    }
-  return undefined
-}
-
 function secretMismatch(facts: WebhookFacts): Cause | undefined {
   const secret = known(facts.secret)
   const expected = endpointFingerprint(facts)
   if (secret === undefined || !secret.keyExists || expected === undefined) return undefined
-  if (secret.fingerprints.includes(expected)) return undefined
+  if (secret.fingerprints.includes(expected) || deliveriesArrive(facts)) return undefined
   return {
     code: 'secret_mismatch',
-    sentence: "The Secret doesn't hold the endpoint's signing secret, so the service refuses Stripe's events.",
+    sentence: "The Secret doesn't hold the secret with which the endpoint was made.",
     next: "Redeploy the current version: it issues a new secret. The old one can't be recovered from Stripe.",
     remedies: redeploy,
   }
 }
 
 function signatureRefused(facts: WebhookFacts): Cause | undefined {
-  const probe = known(facts.signed)
-  if (probe?.kind !== 'answer' || probe.answer.status !== 400) return undefined
+  if (verdictOf(facts) !== 'secret') return undefined
   // A service whose clock is off refuses this signature, made by our clock, for another reason.
   const apart = Math.abs(clocks(facts).service ?? 0) > toleranceSeconds * 1_000
   if (apart || podsStale(facts) !== undefined || secretPadded(facts) !== undefined) return undefined
   return {
     code: 'signature_refused',
-    sentence: "The service refuses an event signed with the cluster's secret: its pods use a different one.",
+    sentence:
+      "The service answers an event signed with the cluster's secret as one signed with a made-up secret: its pods use a different one.",
+    next: 'Redeploy the current version with a new signing secret (--rotate-secret).',
+    remedies: rotation,
+  }
+}
+
+/**
+ * Stripe's own deliveries are refused while the same pods take what the cluster's secret signs: a secret that was rolled in the dashboard,
+ * or an endpoint of another API version. A service that was down for a while looks the same, so its pods must have been up before the
+ * newest refused event was made.
+ */
+function deliveriesRefused(facts: WebhookFacts): Cause | undefined {
+  const endpoint = known(facts.endpoint)
+  const undelivered = known(facts.undelivered)
+  if (endpoint?.status !== 'enabled' || undelivered?.newestAt === undefined) return undefined
+  if (verdictOf(facts) !== 'accepted') return undefined
+  const last = known(facts.events)?.lastReceivedSeconds
+  const pods = known(facts.pods) ?? []
+  const { newestAt, oldestSeconds, count } = undelivered
+  const wereUp =
+    pods.length > 0 &&
+    pods.every(({ ready, startedAt = newestAt }) => ready && Date.parse(startedAt) < Date.parse(newestAt))
+  if (!wereUp || !facts.events.ok || (last !== undefined && last < oldestSeconds)) return undefined
+  return {
+    code: 'deliveries_refused',
+    sentence: `${counted(count, 'delivery', 'deliveries')} of Stripe's failed and none arrived since, though the service takes events signed with the cluster's secret. Stripe signs with a different secret, or delivers another API version.`,
     next: 'Redeploy the current version with a new signing secret (--rotate-secret).',
     remedies: rotation,
   }
@@ -227,10 +215,17 @@ function eventsMissed(facts: WebhookFacts): Cause | undefined {
   const missed = known(facts.missed)
   const probe = known(facts.signed)
   if (missed === undefined || missed.count === 0 || probe?.kind !== 'answer' || !isAccepted(probe)) return undefined
+  // Signed with the cluster's secret they would be taken, and it would look healed: what Stripe signs is refused all the same.
+  if (deliveriesRefused(facts) !== undefined || secretMismatch(facts) !== undefined) return undefined
+  // A dead letter was taken and could not be processed: it would not be the next time, and is told as what it is.
+  if ((known(facts.dead)?.lastHour ?? 0) >= missed.count) return undefined
   return {
     code: 'events_missed',
     sentence: `The service takes events now, but ${missed.line}.`,
-    next: 'Send them again. Duplicates are ignored.',
+    next:
+      missed.stale === 0
+        ? 'Send them again. Duplicates are ignored.'
+        : `Send the other ${counted(missed.count, 'event')} again. Outdated ones are left out, duplicates are ignored.`,
     remedies: [{ kind: 'resend_events', target: facts.url, since: missed.since }],
   }
 }

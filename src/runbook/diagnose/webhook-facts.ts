@@ -3,27 +3,65 @@ import type { LogLine } from '../../adapters/kubernetes/logs/port.ts'
 import type { PodExamination } from '../../adapters/kubernetes/pods/port.ts'
 import type { SecretKeyState } from '../../adapters/kubernetes/secrets/port.ts'
 import type { QueryAnswer } from '../../adapters/postgres/port.ts'
-import type { ProbeAnswer, WebhookEndpoint } from '../../adapters/stripe/port.ts'
+import { type ProbeAnswer, type ProbeEvent, probeMarks, type WebhookEndpoint } from '../../adapters/stripe/port.ts'
+import type { RefusedProbe } from '../../model/refused-probe.ts'
 import type { PhaseContext } from '../phase.ts'
-import { missedEvents } from '../stripe/missed-events.ts'
+import { otherAccount, requirePinned } from '../stripe/account/requirements.ts'
+import { missedHere } from '../stripe/missed/missed-here.ts'
+import { unstoredWords } from '../stripe/missed/unstored-types.ts'
 import { expandedEvents } from '../stripe/event-types.ts'
+import { madeUpSecret, probeEvent } from '../stripe/probe/probe-event.ts'
+import { triedAgain } from '../stripe/probe/probe-tries.ts'
+import { undeliveredEvents, undeliveredWords } from '../stripe/undelivered.ts'
 import { decideEndpoint } from '../stripe/webhook-endpoint.ts'
 import { known, type Looking, type Seen } from './seen.ts'
 
 /** Everything that decides why events do not come: gathered first, judged afterwards by pure functions. */
 export interface WebhookFacts {
   readonly url: string
+  /** When it was looked, by RFC 3339: ages count from then. */
+  readonly lookedAt: string
   /** The event types that the service wants. */
   readonly wanted: readonly string[]
-  readonly apiVersion: string
+  readonly apiVersion: string | undefined
+  /** The account of the Stripe key, where it is another one than the pinned one: then nothing that Stripe says was looked at. */
+  readonly account: Seen<string | undefined>
+  readonly pinned: string | undefined
   /** Undefined when Stripe has no endpoint for the URL. */
   readonly endpoint: Seen<WebhookEndpoint | undefined>
-  readonly undelivered: Seen<{ readonly count: number; readonly oldestSeconds: number }>
-  readonly missed: Seen<{ readonly count: number; readonly since: string; readonly line: string }>
+  readonly undelivered: Seen<{
+    /** The events that only this service takes, or lacks. */
+    readonly count: number
+    readonly oldestSeconds: number
+    /** The time of the newest of them, by RFC 3339; undefined when there is none. */
+    readonly newestAt: string | undefined
+    /** Said in words, with what cannot be told apart from other endpoints' deliveries. */
+    readonly line: string
+    readonly unclear: number
+    /** False when there are more than were looked at. */
+    readonly complete: boolean
+  }>
+  readonly missed: Seen<{
+    /** Those that would be sent again: without outdated ones. */
+    readonly count: number
+    /** How many are left out, as the service has a newer event of the same object. */
+    readonly stale: number
+    /** Whether something can't be told: types of which the table has nothing, or events that another endpoint may owe. */
+    readonly doubtful: boolean
+    readonly since: string
+    readonly line: string
+    readonly complete: boolean
+  }>
   readonly secret: Seen<SecretKeyState>
   /** Undefined when there is no secret to sign with. */
   readonly signed: Seen<Probe | undefined>
+  /** The same event signed with a made-up secret. */
+  readonly madeUp: Seen<Probe>
   readonly unsigned: Seen<Probe>
+  /** What the service had to refuse, at the time of each posting: it may have logged it as an error. */
+  readonly refused: readonly RefusedProbe[]
+  /** Whether the service reads events back from Stripe, so that it cannot take one that Stripe does not know. */
+  readonly readsBack: boolean
   readonly stripeClock: Seen<number | undefined>
   readonly clusterClock: Seen<number | undefined>
   /** Undefined when there is no such Deployment. */
@@ -52,7 +90,9 @@ export async function webhookFacts(looking: Looking): Promise<WebhookFacts> {
   const { world, service, environment } = context
   const { name, key } = service.stripe.secret
   const wanted = expandedEvents(context)
+  const lookedAt = new Date().toISOString()
   const url = environment.webhookUrl
+  const probed = environment.probeUrl ?? url
   const secret = see(async (signal) => {
     const [state, value] = await Promise.all([
       world.cluster.secretKey(name, key, signal),
@@ -60,24 +100,51 @@ export async function webhookFacts(looking: Looking): Promise<WebhookFacts> {
     ])
     return { state, first: value?.parts(',')[0] }
   })
-  const endpoint = see(async (signal) => {
+  const account = await see((signal) => otherAccount({ ...context, signal }))
+  /** What Stripe says for a key of another account is not about this service. */
+  const seeStripe = <T>(look: (signal: AbortSignal) => Promise<T>) =>
+    see(async (signal) => {
+      requirePinned(context, known(account))
+      return look(signal)
+    })
+  const endpoint = seeStripe(async (signal) => {
     const [endpoints, stands] = await Promise.all([
       world.stripe.endpoints(signal),
       world.cluster.secretKey(name, key, signal),
     ])
     return decideEndpoint({ url, events: wanted, endpoints, secret: stands }).endpoint
   })
+  const posted: string[] = []
+  const posting = (
+    post: (event: ProbeEvent, signal: AbortSignal) => Promise<ProbeAnswer>,
+    { mayFail = true, mustBeRefused = true } = {},
+  ) =>
+    see((signal) =>
+      probing(async () => {
+        const event = await probeEvent(context, signal)
+        const once = () => {
+          if (mustBeRefused) posted.push(new Date().toISOString())
+          return post(event, signal)
+        }
+        return triedAgain(once, signal, { mayFail })
+      }, signal),
+    )
   const pods = see((signal) => world.cluster.examinePods(service.deployment, service.container, signal))
   const events = see((signal) => eventCounts(context, signal))
   const [endpointSeen, eventsSeen, secretSeen, podsSeen] = await Promise.all([endpoint, events, secret, pods])
   const first = known(secretSeen)?.first
-  const [undelivered, missed, signed, unsigned, stripeClock, clusterClock, log, dead] = await Promise.all([
-    see((signal) => undeliveredEvents(context, signal)),
-    see(() => missedSince(context, known(eventsSeen)?.first ?? known(endpointSeen)?.created.toISOString())),
-    see(async (signal) =>
-      first === undefined ? undefined : probing(() => world.webhook.signed(url, first, signal), signal),
-    ),
-    see((signal) => probing(() => world.webhook.unsigned(url, signal), signal)),
+  const madeUp = madeUpSecret()
+  const [undelivered, missed, signed, wrongly, unsigned, stripeClock, clusterClock, log, dead] = await Promise.all([
+    seeStripe((signal) => undeliveredNow({ ...context, signal })),
+    seeStripe(() => missedSince(context, known(eventsSeen)?.first ?? known(endpointSeen)?.created.toISOString())),
+    first === undefined
+      ? see(async () => undefined)
+      : posting((event, signal) => world.webhook.signed(probed, event, first, signal), {
+          mayFail: false,
+          mustBeRefused: false,
+        }),
+    posting((event, signal) => world.webhook.signed(probed, event, madeUp, signal)),
+    posting((event, signal) => world.webhook.unsigned(probed, event, signal)),
     see((signal) => world.stripe.clockAheadMs(signal)),
     see((signal) => world.cluster.clockAheadMs(signal)),
     see((signal) => matchingLog(context, known(podsSeen) ?? [], signal)),
@@ -85,14 +152,20 @@ export async function webhookFacts(looking: Looking): Promise<WebhookFacts> {
   ])
   return {
     url,
+    lookedAt,
     wanted,
-    apiVersion: service.stripe.apiVersion ?? world.stripe.apiVersion,
+    apiVersion: service.stripe.apiVersion,
+    account,
+    pinned: environment.stripe.account,
     endpoint: endpointSeen,
     undelivered,
     missed,
     secret: secretSeen.ok ? { ...secretSeen, value: secretSeen.value.state } : secretSeen,
     signed,
+    madeUp: wrongly,
     unsigned,
+    refused: refusedProbes(posted, known(wrongly), known(unsigned)),
+    readsBack: service.stripe.probe.readsBack,
     stripeClock,
     clusterClock,
     pods: podsSeen,
@@ -100,6 +173,16 @@ export async function webhookFacts(looking: Looking): Promise<WebhookFacts> {
     events: eventsSeen,
     dead,
   }
+}
+
+function refusedProbes(
+  posted: readonly string[],
+  madeUp: Probe | undefined,
+  unsigned: Probe | undefined,
+): readonly RefusedProbe[] {
+  if (madeUp?.kind !== 'answer' || unsigned?.kind !== 'answer') return []
+  const statuses = { madeUp: madeUp.answer.status, unsigned: unsigned.answer.status }
+  return posted.map((at) => ({ at, ...statuses }))
 }
 
 /** Probes the service. A missing answer is a fact too: in which way it is missing tells the cause. */
@@ -113,11 +196,19 @@ async function probing(probe: () => Promise<ProbeAnswer>, signal: AbortSignal): 
   }
 }
 
-async function undeliveredEvents({ world, service }: PhaseContext, signal: AbortSignal) {
-  const since = new Date(Date.now() - service.diagnose.lookBackHours * 3_600_000)
-  const events = await world.stripe.undelivered(since, signal)
-  const oldest = Math.min(...events.map((event) => event.created.getTime()))
-  return { count: events.length, oldestSeconds: events.length === 0 ? 0 : (Date.now() - oldest) / 1_000 }
+async function undeliveredNow(context: PhaseContext) {
+  const since = new Date(Date.now() - context.service.diagnose.lookBackHours * 3_600_000)
+  const endpoints = await context.world.stripe.endpoints(context.signal)
+  const undelivered = await undeliveredEvents(context, since, endpoints)
+  const times = undelivered.ours.map(({ created }) => created.getTime())
+  return {
+    count: times.length,
+    oldestSeconds: times.length === 0 ? 0 : (Date.now() - Math.min(...times)) / 1_000,
+    newestAt: times.length === 0 ? undefined : new Date(Math.max(...times)).toISOString(),
+    line: undeliveredWords(undelivered),
+    unclear: undelivered.unclear.length,
+    complete: undelivered.complete,
+  }
 }
 
 /** Looks for missed events since the service took its first one: what came before was for nobody. */
@@ -126,8 +217,18 @@ async function missedSince(context: PhaseContext, firstKnown: string | undefined
   // Stripe tells whole seconds, so nobody can say what came before the first event within its own second.
   const first = firstKnown === undefined ? lookBack : Math.floor(Date.parse(firstKnown) / 1_000) * 1_000 + 1_000
   const since = new Date(Math.max(lookBack, first))
-  const missed = await missedEvents(context, since)
-  return { count: missed.events.length, since: since.toISOString(), line: missed.line }
+  const missed = await missedHere(context, since)
+  const stale = context.service.stripe.resendStale ? [] : missed.events.filter(({ newer }) => newer !== undefined)
+  const ignored = missed.unstored.length === 0 ? '' : `. ${unstoredWords(missed.unstored)}`
+  const older = stale.length === 0 ? '' : `, ${stale.length} of them older than what it has of the object`
+  return {
+    count: missed.events.length - stale.length,
+    stale: stale.length,
+    doubtful: missed.unstored.length > 0 || missed.unclear > 0,
+    since: since.toISOString(),
+    line: `${missed.line}${older}${ignored}`,
+    complete: missed.complete,
+  }
 }
 
 async function matchingLog({ world, service }: PhaseContext, pods: readonly PodExamination[], signal: AbortSignal) {
@@ -159,7 +260,7 @@ async function eventCounts(context: PhaseContext, signal: AbortSignal) {
       extract(epoch from now() - max(e.received_at)) as last,
       to_char((select min(received_at) from ${eventsTable}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as first
     from ${eventsTable} e left join ${deadLetterTable} d on d.event_id = e.event_id
-    where e.received_at > now() - interval '${lookBackHours} hours'`
+    where e.event_id not like '${probeMarks.idPrefix}%' and e.received_at > now() - interval '${lookBackHours} hours'`
   const [received, waiting, oldest, last, first] = oneRow(await query(context, sql, signal))
   return {
     received: Number(received),

@@ -8,7 +8,7 @@ import type { LogRecord } from './records.ts'
 import { beginsTrace, beginsTraceback, namesError } from './traces.ts'
 
 /** What a record that counts as an error is shown as: one line. Undefined for every other record. */
-export type ErrorLine = (record: Pick<LogRecord, 'lines' | 'text'>) => string | undefined
+export type ErrorLine = (record: Pick<LogRecord, 'lines' | 'text'> & { readonly at?: string }) => string | undefined
 
 /**
  * Extends the runbook's `grep -i billing` to records: one that names a level is an error by it, whatever words it has;

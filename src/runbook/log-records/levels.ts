@@ -1,6 +1,16 @@
 /** The levels that loggers know, each by one name; `spellings` lists what they write for it. */
 type Level =
-  'trace' | 'debug' | 'info' | 'notice' | 'warn' | 'error' | 'critical' | 'fatal' | 'alert' | 'emergency' | 'panic'
+  | 'trace'
+  | 'debug'
+  | 'info'
+  | 'notice'
+  | 'warn'
+  | 'error'
+  | 'critical'
+  | 'fatal'
+  | 'alert'
+  | 'emergency'
+  | 'panic'
 
 /**
  * The words of pino, winston, bunyan, zap, zerolog, logrus, slog, log4j, java.util.logging, logback, Python, loguru,

@@ -1,8 +1,9 @@
+import type { SchemaForecast } from '../../adapters/postgres/port.ts'
 import { type Phase, type PhaseContext, planOf } from '../phase.ts'
 import { CheckFailed, PlanOutdated } from '../errors.ts'
-import { broughtBy, expectedTables, migrationFiles } from './migrations.ts'
-import { changeOf, newest, releaseOf } from './schema-check.ts'
-import { roughly } from '../../text.ts'
+import { expectedTables, migrationFiles } from './migrations.ts'
+import { newest, recordChanges, releaseOf } from './schema-check.ts'
+import { requireYoung } from '../preflight/backup-age.ts'
 
 /**
  * Chapter 1, Apply Database Migrations: each pending file runs in its own transaction, in order; then tables are
@@ -16,7 +17,7 @@ export const migrate: Phase = async (context) => {
   const before = await context.step('note invalid indexes', async (signal) => [
     ...(await context.world.database.invalidIndexes(signal)),
   ])
-  await recordWhatOlderReleasesLose(context, files)
+  const brought = await recordWhatOlderReleasesLose(context, files)
   for (const [index, planned] of plan.migrations.entries()) {
     const file = files.find((file) => file.name === planned.file)
     if (file?.sha256 !== planned.sha256)
@@ -32,27 +33,37 @@ export const migrate: Phase = async (context) => {
 
   const tables = expectedTables(files, context.service.migrations)
   await context.step('verify tables', () => verifyTables(context, tables))
-  await context.step('verify what the files bring', () => verifyBrought(context, files))
+  await context.step('verify what the files bring', () => verifyBrought(context, brought))
   await context.step('verify indexes', () => verifyIndexes(context, before))
   const count = plan.migrations.length
   const applied = count === 0 ? 'nothing pending' : `${count} migration${count === 1 ? '' : 's'} applied`
   return { line: tables.length === 0 ? applied : `${applied}, ${tables.length} expected tables exist` }
 }
 
-/** Records what the running version will lack, before anything is applied: a rollback has to know it afterwards. */
-async function recordWhatOlderReleasesLose(context: PhaseContext, files: readonly File[]): Promise<void> {
-  const { records, world, service, run } = context
+/** What the files bring, as it was told before they ran. */
+type Brought = Pick<SchemaForecast, 'there' | 'perhaps'>
+
+/**
+ * Records what the running version will lack, before anything is applied: a rollback has to know it afterwards. Returns what the files
+ * bring, which only the catalog of before can tell.
+ */
+async function recordWhatOlderReleasesLose(context: PhaseContext, files: readonly File[]): Promise<Brought> {
+  const { records, world, run } = context
   const { current, migrations } = planOf(run)
-  await context.step('record what older releases lose', async (signal) => {
+  const recorded: Brought | void = await context.step('record what older releases lose', async (signal) => {
     const { version, image } = current
+    const ledger = await world.database.ledger(signal)
     const release = version === undefined ? undefined : await releaseOf(context, { version })
     if (release !== undefined) {
-      const schema = newest(await world.database.ledger(signal))
+      const schema = newest(ledger)
       await records.recordRelease({ ...release, image, ...(schema === undefined ? {} : { schema }) })
     }
-    for (const file of files.filter(({ name }) => migrations.some((migration) => migration.file === name)))
-      await records.recordSchemaChange(await changeOf(world, file, service.migrations, signal))
+    const planned = files.filter(({ name }) => migrations.some((migration) => migration.file === name))
+    const { there, perhaps } = await recordChanges(context, planned, ledger, signal)
+    return { there, perhaps }
   })
+  // A step that an earlier version of Purser finished kept nothing.
+  return recorded ?? { there: [], perhaps: [] }
 }
 
 type File = Awaited<ReturnType<typeof migrationFiles>>[number]
@@ -96,31 +107,33 @@ async function requireProvenBackup(context: PhaseContext): Promise<void> {
     throw new CheckFailed('no_backup', 'starting migrations: this run has no verified backup', {
       hint: 'Start a new deploy.',
     })
-  const { maxAgeMinutes } = context.environment.backups
-  const age = Date.now() - Date.parse(backup.finishedAt)
-  if (age >= maxAgeMinutes * 60_000)
-    throw new CheckFailed('backup_too_old', `starting migrations: backup ${backup.file} is ${roughly(age)} old`, {
-      hint: `Migrations need a backup younger than ${maxAgeMinutes} min (backups.maxAgeMinutes). Start a new deploy.`,
-    })
+  requireYoung(backup, context.environment.backups, 'starting migrations')
   await context.step('verify the backup again', async (signal) => {
     const manifest = await context.world.backups.verify(backup.file, signal)
     if (manifest.sha256 !== backup.sha256)
-      throw new CheckFailed('backup_changed', `backup ${backup.file} is not the file that pre-flight made`)
+      throw new CheckFailed('backup_changed', `backup ${backup.file} is not the one that pre-flight made`)
+    if (manifest.by === 'command' && manifest.proof === undefined)
+      throw new CheckFailed('backup_not_proven', `starting migrations: ${backup.file} isn't called proven any more`, {
+        hint: 'Start a new deploy, which makes and proves another one.',
+      })
   })
 }
 
 /**
- * Raises when a table, column or policy is missing that this run's files create and do not take away again themselves.
+ * Raises when a table, column or policy is missing that the files make for certain. What a branch of theirs decides is only told: it is
+ * committed either way.
  */
-async function verifyBrought(context: PhaseContext, files: readonly File[]): Promise<void> {
+async function verifyBrought(context: PhaseContext, { there, perhaps }: Brought): Promise<void> {
   const { world, signal } = context
-  const { migrations } = planOf(context.run)
-  const pending = files.filter(({ name }) => migrations.some(({ file }) => file === name))
-  const missing = await world.database.missing(await broughtBy(world, pending, signal), signal)
-  if (missing.length > 0)
-    throw new CheckFailed('schema_incomplete', `verifying migrations: ${missing.join(', ')} do not exist`, {
+  const missing = await world.database.missing([...there, ...perhaps], signal)
+  const certain = missing.filter((object) => there.includes(object))
+  if (certain.length > 0)
+    throw new CheckFailed('schema_incomplete', `verifying migrations: ${certain.join(', ')} do not exist`, {
       hint: 'The files ran. Check for a trigger or statement that drops it.',
     })
+  if (missing.length === 0) return
+  const text = `Not there after the migrations: ${missing.join(', ')}. Purser couldn't tell before whether the files make it.`
+  await context.tell({ kind: 'note', text }, 'perhaps missing')
 }
 
 async function verifyIndexes({ world, signal }: PhaseContext, before: readonly string[]) {

@@ -164,31 +164,6 @@ export function expectedTables(
   return config.expect.filter((one) => present.has(one.file)).flatMap((one) => one.tables)
 }
 
-/**
- * Lists what is there after these files, one after the other. It leaves out what could have gone by ways that the text
- * does not show: a cascading drop, another search_path.
- */
-export async function broughtBy(
-  world: Pick<World, 'database'>,
-  files: readonly MigrationFile[],
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const brought = new Set<string>()
-  for (const { sql } of files) {
-    const { makes, takes } = await world.database.changes(sql, signal)
-    const odd = /\bsearch_path\b|\bdrop\b[^;]*\bcascade\b|\bexecute\b|\bdo\s+(language\s+\w+\s+)?\$/i.test(sql)
-    if (odd) brought.clear()
-    else for (const object of makes) if (/^(table|column|policy) /.test(object)) brought.add(object)
-    for (const { object } of takes) {
-      const inside = `${object.replace(/^table /, '')}.`
-      for (const name of brought)
-        if (name === object || (object.startsWith('table ') && name.replace(/^\w+ /, '').startsWith(inside)))
-          brought.delete(name)
-    }
-  }
-  return [...brought]
-}
-
 /** The rules of squawk whose breach locks a table for long or destroys data; the others are good advice. */
 const blocking = new Set([
   'adding-foreign-key-constraint',

@@ -1,4 +1,4 @@
-import type { LedgerEntry, MigrationFile } from '../../adapters/postgres/port.ts'
+import type { LedgerEntry, MigrationFile, SchemaForecast } from '../../adapters/postgres/port.ts'
 import type { MigrationsConfig } from '../../config/service-schema.ts'
 import { PurserError } from '../../errors.ts'
 import { sameImage } from '../../image-name.ts'
@@ -11,7 +11,7 @@ import {
   schemaRefusal,
   withDeclared,
 } from '../../model/schema-compatibility.ts'
-import { schemaRefusalWords } from '../../model/shared-sentences.ts'
+import { schemaDoubtWords, schemaRefusalWords } from '../../model/shared-sentences.ts'
 import type { PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { migrationNames, versionOf } from './migrations.ts'
@@ -28,6 +28,8 @@ interface SchemaOutlook {
   readonly risks: readonly string[]
   /** Why the version that runs now could not run afterwards. */
   readonly closesRollback?: string
+  /** Whether it may fail, although nothing is known to keep it from running. */
+  readonly mayFail?: boolean
 }
 
 /**
@@ -51,23 +53,37 @@ export async function schemaRisks(
           `${verdict.unknown.join(', ')} ${verdict.unknown.length === 1 ? 'is' : 'are'} applied, but not in ${run.version} and not by Purser: ` +
             `whether ${run.version} can run with ${verdict.unknown.length === 1 ? 'it' : 'them'} is not known.`,
         ]
+  const told = await world.database.changes(pending, context.signal)
+  const remarks = remarkRisks(pending, told)
   const running = current === undefined ? undefined : await releaseOf(context, { version: current })
-  if (running === undefined || current === run.version) return { risks: unknown }
-  const changes = await Promise.all(pending.map((file) => changeOf(world, file, service.migrations, context.signal)))
+  if (running === undefined || current === run.version) return { risks: [...remarks, ...unknown] }
   const after: SchemaNow = {
     applied: [...now.applied, ...pending.map(({ version, name }) => ({ version, name, appliedAt: '' }))],
-    changes: [...now.changes, ...changes],
+    changes: [...now.changes, ...changesOf(pending, told, service.migrations)],
   }
-  const { reasons } = incompatibility(running, after)
-  if (reasons.length === 0) return { risks: unknown }
+  const { reasons, doubts } = incompatibility(running, after)
+  if (reasons.length === 0)
+    return { mayFail: doubts.length > 0, risks: [...doubtRisk(current, doubts), ...remarks, ...unknown] }
   const closesRollback = reasons.join('; ')
   return {
     closesRollback,
     risks: [
       `No rollback to ${current} after this: it can't run once ${closesRollback}. The only way back is restoring the backup.`,
+      ...remarks,
       ...unknown,
     ],
   }
+}
+
+/** What of the files would fail or do nothing, as the catalog is. */
+function remarkRisks(files: readonly MigrationFile[], { files: told }: SchemaForecast): readonly string[] {
+  return files.flatMap(({ name }, index) => (told[index]?.remarks ?? []).map((words) => `${name} ${words}.`))
+}
+
+/** Nobody can tell from a file which statements an older version has: so it is a risk, and no reason to refuse. */
+function doubtRisk(version: string | undefined, doubts: readonly string[]): readonly string[] {
+  const words = schemaDoubtWords(version, doubts)
+  return words === undefined ? [] : [`A rollback stays possible. ${words}`]
 }
 
 /** Raises, before anything is undone, when the version that would come back cannot run on the schema that stays. */
@@ -80,7 +96,10 @@ export async function guardSchema(
   const ledger = await ledgerUnlessAway(context, release.version)
   if (ledger === undefined) return
   const now = await schemaNow(context, ledger)
-  if (incompatibility(release, now).reasons.length > 0) throw await tooNew(context, release, now, context.run.version)
+  const { reasons, doubts } = incompatibility(release, now)
+  if (reasons.length > 0) throw await tooNew(context, release, now, context.run.version)
+  const text = schemaDoubtWords(release.version, doubts)
+  if (text !== undefined) await context.tell({ kind: 'note', text }, 'schema-doubts')
 }
 
 /** Reads the ledger. Returns undefined when the database is away, which must not keep anybody from rolling back. */
@@ -95,42 +114,32 @@ async function ledgerUnlessAway(context: PhaseContext, version: string): Promise
   }
 }
 
-/** Tells what a migration does to older releases: it is read off its text and corrected by purser.yaml. */
-export async function changeOf(
-  world: World,
-  file: MigrationFile,
-  config: MigrationsConfig,
-  signal: AbortSignal,
-): Promise<SchemaChange> {
-  const { takes, ...read } = await world.database.changes(file.sql, signal)
-  const change: SchemaChange = {
-    migration: file.version,
-    name: file.name,
-    ...read,
-    takes: await thoseThere(world, file, takes, signal),
-  }
-  return withDeclared([change], config.needs)[0] ?? change
+/** Tells what migrations that are about to run do to older releases, as far as the catalog tells; corrected by purser.yaml. */
+function changesOf(files: readonly MigrationFile[], { files: told }: SchemaForecast, config: MigrationsConfig) {
+  const changes = files.flatMap((file, index): readonly SchemaChange[] => {
+    const one = told[index]
+    if (one === undefined) return []
+    const { takes, may, makes, needs } = one
+    return [{ migration: file.version, name: file.name, takes, may, makes, ...(needs === undefined ? {} : { needs }) }]
+  })
+  return withDeclared(changes, config.needs)
 }
 
 /**
- * Leaves out what is not there before the file is applied: `drop … if exists` of what never was takes nothing from anybody, and neither
- * does a file that drops what an earlier pending one makes.
+ * Records what the files take from releases that do not have them: a rollback has to know it afterwards. Returns what must be there once
+ * they are applied. What an earlier attempt has applied was recorded then, and looks different now.
  */
-async function thoseThere(
-  { database }: Pick<World, 'database'>,
-  { sql }: MigrationFile,
-  takes: SchemaChange['takes'],
+export async function recordChanges(
+  { world, records, service }: PhaseContext,
+  files: readonly MigrationFile[],
+  ledger: readonly LedgerEntry[],
   signal: AbortSignal,
-): Promise<SchemaChange['takes']> {
-  // With another search_path its names mean other tables than they do here.
-  if (takes.length === 0 || /\bsearch_path\b/i.test(sql)) return takes
-  const gone = new Set(
-    await database.missing(
-      takes.map(({ object }) => object),
-      signal,
-    ),
-  )
-  return takes.filter(({ object }) => !gone.has(object))
+): Promise<Pick<SchemaForecast, 'there' | 'perhaps'>> {
+  const applied = new Set(ledger.map(({ version }) => version))
+  const left = files.filter(({ version }) => !applied.has(version))
+  const told = await world.database.changes(left, signal)
+  for (const change of changesOf(left, told, service.migrations)) await records.recordSchemaChange(change)
+  return { there: told.there, perhaps: told.perhaps }
 }
 
 /** Finds a release that ran here, or one that the repository knows. */
@@ -181,7 +190,11 @@ export async function recordThatItRuns(
   })
 }
 
-async function schemaNow({ records, service }: PhaseContext, ledger: readonly LedgerEntry[]): Promise<SchemaNow> {
+/** Puts beside what is applied what each migration does to releases that lack it. */
+export async function schemaNow(
+  { records, service }: PhaseContext,
+  ledger: readonly LedgerEntry[],
+): Promise<SchemaNow> {
   return { applied: ledger, changes: withDeclared(await records.schemaChanges(), service.migrations.needs) }
 }
 

@@ -3,9 +3,11 @@ import { PurserError } from '../../errors.ts'
 import type { MetricSample } from '../../model/run.ts'
 import type { BaselineSample } from '../../model/watch.ts'
 import type { PhaseContext } from '../phase.ts'
+import { withoutOwnProbes } from '../log-records/own-probes.ts'
 import { errorLine } from '../log-records/error-records.ts'
 import { ErrorCounter } from './error-counter.ts'
 import { type Baseline, perMinute, type Rule } from './monitor-rules.ts'
+import { undeliveredSince } from './sources.ts'
 import { totalOf } from '../verify/query-checks.ts'
 
 /**
@@ -16,10 +18,12 @@ export async function sampleBaseline(context: PhaseContext): Promise<{ readonly 
   // A plan made anew after the image was set finds the version running that shall be watched, so it is no baseline.
   if (context.run.hasEffects) return { metrics: 0 }
   const at = new Date()
-  const { metrics } = context.service.monitor
+  const { metrics, minutes } = context.service.monitor
+  const asLong = { at: new Date(at.getTime() - minutes * 60_000).toISOString() }
   const values = await Promise.all([
     ...metrics.map(async ({ name, sql }) => ({ name, value: await ifAny(context, () => metricValue(context, sql)) })),
     ifAny(context, () => errorRate(context)).then((value) => ({ name: builtIn.errorRate, value })),
+    ifAny(context, () => undeliveredSince(context, asLong)).then((value) => ({ name: builtIn.undelivered, value })),
   ])
   const samples = values.flatMap(({ name, value }) => (value === undefined ? [] : [{ metric: name, at, value }]))
   await context.records.recordSamples(samples, 'before')
@@ -48,8 +52,13 @@ const mostLogLines = 20_000
  */
 async function errorRate({ world, service, records, signal }: PhaseContext): Promise<number | undefined> {
   const { windowMinutes } = service.monitor.logs
-  const counter = new ErrorCounter(errorLine(service.monitor), [], [])
-  const since = new Date(Date.now() - windowMinutes * 60_000).toISOString()
+  const from = new Date(Date.now() - windowMinutes * 60_000)
+  const counter = new ErrorCounter(
+    withoutOwnProbes(errorLine(service.monitor), await records.refusedProbes(from)),
+    [],
+    [],
+  )
+  const since = from.toISOString()
   const { deployment, container } = service
   const read = { deployment, container, since, mostLines: mostLogLines }
   const { pods, unreadable } = await world.cluster.recentLogs(read, (line) => counter.take(line), signal)

@@ -67,7 +67,7 @@ export class ErrorCounter {
       pod.settled = false
     }
     if (complete.some((record) => record !== before)) pod.settled = true
-    if (open !== undefined && (open !== before || complete.length === 0)) pod.cameAt = Date.now()
+    if (open !== undefined && (open !== before || complete.length === 0)) pod.cameAt = performance.now()
     pod.newest = stamp
   }
 
@@ -84,7 +84,7 @@ export class ErrorCounter {
 
   #drainPod(name: string, pod: PodLog, all: boolean): readonly LogPod[] {
     const { open } = pod.reader
-    const whole = all || pod.settled || Date.now() - pod.cameAt >= wholeAfterMs
+    const whole = all || pod.settled || performance.now() - pod.cameAt >= wholeAfterMs
     // It stays open: a line that still belongs to it may say what it is about.
     if (open !== undefined && whole) this.#judge(name, pod, open)
     pod.settled ||= whole

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { LogLine } from '../../adapters/kubernetes/logs/port.ts'
 import { PurserError } from '../../errors.ts'
 import type { LogPod } from '../../model/watch.ts'
+import { withoutOwnProbes } from '../log-records/own-probes.ts'
 import { errorLine } from '../log-records/error-records.ts'
 import type { PhaseContext } from '../phase.ts'
 import { ErrorCounter } from './error-counter.ts'
@@ -13,6 +14,8 @@ const longestWaitMs = 4_000
  * off at once.
  */
 const lastsMs = 500
+/** The test events of the run's own `stripe` phase, and those of somebody else's verification shortly before. */
+const probesReachMs = 3_600_000
 /** The number of pods whose rates are kept one by one; a crash loop makes new pods all the time. */
 const mostPods = 20
 
@@ -27,9 +30,14 @@ export class LogWatch {
   #counted: { readonly at: Date; readonly errors: ReadonlyMap<string, number> } | undefined
 
   static async open(context: PhaseContext): Promise<LogWatch> {
-    const { watch } = context.records
-    const [pods, groups] = await Promise.all([watch.logPods(), watch.logGroups()])
-    return new LogWatch(context, new ErrorCounter(errorLine(context.service.monitor), pods, groups))
+    const { records } = context
+    const [pods, groups, probes] = await Promise.all([
+      records.watch.logPods(),
+      records.watch.logGroups(),
+      records.refusedProbes(new Date(Date.now() - probesReachMs)),
+    ])
+    const counted = withoutOwnProbes(errorLine(context.service.monitor), probes)
+    return new LogWatch(context, new ErrorCounter(counted, pods, groups))
   }
 
   private constructor(context: PhaseContext, counter: ErrorCounter) {
@@ -39,7 +47,7 @@ export class LogWatch {
 
   /** Tells why the logs cannot be followed right now; undefined while they can. */
   get trouble(): string | undefined {
-    const lasts = this.#openedAt !== undefined && Date.now() - this.#openedAt > lastsMs
+    const lasts = this.#openedAt !== undefined && performance.now() - this.#openedAt > lastsMs
     return (lasts ? undefined : this.#trouble) ?? this.#gaps.values().next().value
   }
 
@@ -54,7 +62,7 @@ export class LogWatch {
           waitMs = firstWaitMs
           this.#counter.take(line)
         }
-        this.#openedAt = Date.now()
+        this.#openedAt = performance.now()
         await cluster.followLogs({ deployment, container, since }, onLine, signal, (pod, why) => this.#gap(pod, why))
       } catch (error) {
         if (signal.aborted) return

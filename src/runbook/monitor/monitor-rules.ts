@@ -13,6 +13,10 @@ export interface Rule {
   readonly atLeast?: number
   readonly atMostTimesBaseline?: number
   readonly atLeastTimesBaseline?: number
+  /** As much as there was before the rollout is no breach either, where that is more than `atMost`. */
+  readonly atMostOrBaseline?: true
+  /** People are told and decide: the policy rolls nothing back for a breach of this rule alone. */
+  readonly peopleDecide?: true
   readonly noData: 'inconclusive' | 'breach' | 'ignore'
   readonly breaches: number
 }
@@ -45,9 +49,9 @@ export function rulesOf(config: MonitorConfig): readonly Rule[] {
   return [
     ...config.metrics.map((metric) => ({ breaches, ...metric })),
     ...builtInMetrics.map((name): Rule => {
-      const { title, unit, limits } = sources[name]
+      const { title, unit, limits, rule } = sources[name]
       const about = unit === undefined ? { title } : { title, unit }
-      return { name, ...about, compare: 'value', noData: 'inconclusive', breaches, ...limits(config) }
+      return { name, ...about, compare: 'value', noData: 'inconclusive', breaches, ...limits(config), ...rule }
     }),
   ]
 }
@@ -102,6 +106,8 @@ function judgeOne(
     return told('inconclusive', streak, `${now}: only ${mine.length} of ${watch.planned} samples`)
   if (streak > 0) return told('inconclusive', streak, `${now} (${limit}), in the last ${streak} only`)
   if (longestRun(broken) >= rule.breaches) return told('warn', 0, `${now}. For a while it wasn't (${limit})`)
+  // Data that may be lacking was not seen to be good either.
+  if (mine.length === 0) return told('warn', 0, now)
   if (unjudged(rule, baseline)) return told('warn', 0, `${now}: no baseline to compare with`)
   return told('pass', 0, now)
 }
@@ -124,7 +130,8 @@ function readings(
 
 function breaks(rule: Rule, first: MetricSample, sample: MetricSample, baseline: Baseline | undefined): boolean {
   const seen = rule.compare === 'growth' ? sample.value - first.value : sample.value
-  if (rule.atMost !== undefined && seen > rule.atMost) return true
+  const forgiven = rule.atMostOrBaseline === true ? (baseline?.value ?? 0) : 0
+  if (rule.atMost !== undefined && seen > Math.max(rule.atMost, forgiven)) return true
   // A metric that has to grow may still do so: its minimum is judged at the end.
   if (rule.compare === 'value' && rule.atLeast !== undefined && seen < rule.atLeast) return true
   const compared = rule.compare === 'growth' ? perMinute(first, sample) : sample.value
@@ -186,6 +193,9 @@ export function limitWords(rule: Rule, baseline: Baseline | undefined): string {
   const base = baseline === undefined ? 'an unknown baseline' : `the baseline${from}, ${short(baseline.value)}${speed}`
   const parts = [
     ...(atMost === undefined ? [] : [`at most ${short(atMost)} allowed`]),
+    ...(rule.atMostOrBaseline === true && baseline !== undefined && baseline.value > (atMost ?? 0)
+      ? [`or as before, ${short(baseline.value)}`]
+      : []),
     ...(atLeast === undefined ? [] : [`at least ${short(atLeast)} expected`]),
     ...(most === undefined ? [] : [`at most ${most} × ${base}`]),
     ...(least === undefined ? [] : [`at least ${least} × ${base}`]),

@@ -12,10 +12,9 @@ export async function sample(
   context: PhaseContext,
   beginning: Beginning,
   logs: LogWatch,
-  { last }: { readonly last: boolean },
+  { at, last }: { readonly at: Date; readonly last: boolean },
 ): Promise<void> {
   const { service, records, signal } = context
-  const at = new Date()
   await logs.write({ last })
   const looks: readonly (readonly [string, () => Promise<number | undefined>])[] = [
     ...service.monitor.metrics.map(({ name, sql }) => [name, () => metricValue(context, sql)] as const),

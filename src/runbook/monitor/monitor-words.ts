@@ -8,9 +8,9 @@ import { roughly } from '../../text.ts'
 export function progressLine(
   judged: readonly Judgement[],
   watch: Watch,
-  times: { readonly ends: Date; readonly until: Date },
+  times: { readonly now: number; readonly ends: Date; readonly until: Date },
 ): string {
-  const left = times.ends.getTime() - Date.now()
+  const left = times.ends.getTime() - times.now
   const longer = times.until > times.ends ? 'a little longer, to be sure' : 'the last check'
   const off = judged.filter(({ rule, streak }) => streak > 0 || latest(rule, watch.samples) === undefined)
   const shown = off

@@ -12,6 +12,7 @@ import type { Beginning } from './sources.ts'
 import { breachEvidence, errorLines, progressLine } from './monitor-words.ts'
 import { lookAround } from '../verify/verify.ts'
 import { roughly } from '../../text.ts'
+import { type WatchClock, watchClock } from './watch-clock.ts'
 
 /** How a watch ended: by its time or by somebody's decision. */
 interface Ended {
@@ -25,12 +26,13 @@ interface Ended {
  * meanwhile. Samples, counts and decisions are in the state database, so a restart goes on with the same watch.
  */
 export const monitor: Phase = async (context) => {
-  const beginning = await context.step('begin the watch', () => begin(context))
+  const clock = watchClock(await context.records.watch.time())
+  const beginning = await context.step('begin the watch', () => begin(context, clock))
   const ends = new Date(new Date(beginning.at).getTime() + context.service.monitor.minutes * 60_000)
   await context.records.watch.begin(new Date(beginning.at), ends)
 
   const { watch, state } = await watching(context, beginning, (watched, logs) =>
-    watchUntil(watched, beginning, ends, logs),
+    watchUntil(watched, { beginning, ends, logs, clock }),
   )
   await throwIfStopped(context, watch, state)
   return conclude(context, watch, state)
@@ -42,9 +44,9 @@ async function throwIfStopped(context: PhaseContext, watch: Watch, state: RunWat
     throw await stopped(context, watch, state)
 }
 
-async function begin({ world, service, signal }: PhaseContext): Promise<Beginning> {
+async function begin({ world, service, signal }: PhaseContext, clock: WatchClock): Promise<Beginning> {
   const restarts = await world.cluster.restarts(service.deployment, service.container, signal)
-  return { at: new Date().toISOString(), restarts }
+  return { at: new Date(clock.now()).toISOString(), restarts }
 }
 
 /** Follows the logs while `work` runs. Each ends with the other, and an error that is not temporary ends both. */
@@ -66,7 +68,15 @@ async function watching<T>(
   }
 }
 
-async function watchUntil(context: PhaseContext, beginning: Beginning, ends: Date, logs: LogWatch): Promise<Ended> {
+interface Course {
+  readonly beginning: Beginning
+  readonly ends: Date
+  readonly logs: LogWatch
+  readonly clock: WatchClock
+}
+
+async function watchUntil(context: PhaseContext, course: Course): Promise<Ended> {
+  const { beginning, ends, logs, clock } = course
   const { service, records, run } = context
   const rules = rulesOf(service.monitor)
   const baseline = baselineOf(rules, await records.watch.samplesBefore(), run.number)
@@ -74,17 +84,17 @@ async function watchUntil(context: PhaseContext, beginning: Beginning, ends: Dat
   const planned = Math.floor((service.monitor.minutes * 60_000) / everyMs) + 1
   const latest = new Date(ends.getTime() + patienceMs(service.monitor.minutes, everyMs))
   for (;;) {
-    const began = Date.now()
-    await sample(context, beginning, logs, { last: began >= ends.getTime() })
+    const began = clock.now()
+    await sample(context, beginning, logs, { at: new Date(began), last: began >= ends.getTime() })
     const watch = { samples: await records.samples(new Date(beginning.at)), planned, baseline }
     const judged = judge(rules, watch)
     await tellNewErrors(context)
     await tellPutBack(context)
-    await alertOnce(context, judged)
+    await alertOnce(context, judged, new Date(clock.now()))
     const until = openEnd(rules, judged, watch) ? latest : ends
-    if (Date.now() >= until.getTime()) return { watch, state: await records.watch.state() }
-    await context.report(progressLine(judged, watch, { ends, until }))
-    const state = await untilDecided(context, Math.min(began + everyMs, until.getTime()))
+    if (clock.now() >= until.getTime()) return { watch, state: await records.watch.state() }
+    await context.report(progressLine(judged, watch, { now: clock.now(), ends, until }))
+    const state = await untilDecided(context, clock, Math.min(began + everyMs, until.getTime()))
     if (state?.decision !== undefined && state.decision.kind !== 'keep') return { watch, state }
   }
 }
@@ -112,30 +122,39 @@ function patienceMs(minutes: number, everyMs: number): number {
 const lookMs = 1_000
 
 /** Waits, and notices within a second what people decide. */
-async function untilDecided({ records, signal }: PhaseContext, until: number): Promise<RunWatch | undefined> {
+async function untilDecided(
+  { records, signal }: PhaseContext,
+  clock: WatchClock,
+  until: number,
+): Promise<RunWatch | undefined> {
   const known = (await records.watch.state())?.decision?.kind
   for (;;) {
-    const left = until - Date.now()
+    const left = until - clock.now()
     if (left > 0) await pause(Math.min(left, lookMs), undefined, { signal })
     const state = await records.watch.state()
     const news = state?.decision?.kind
-    if ((news !== undefined && (news !== known || news !== 'keep')) || Date.now() >= until) return state
+    if ((news !== undefined && (news !== known || news !== 'keep')) || clock.now() >= until) return state
   }
 }
 
-/** Tells a breach once; then people decide, or the policy has done so. */
-async function alertOnce(context: PhaseContext, judged: readonly Judgement[]): Promise<void> {
+/**
+ * Tells a breach once; then people decide, or the policy has done so. A breach for which the policy rolls nothing back is followed by one
+ * for which it does, unless somebody has decided meanwhile.
+ */
+async function alertOnce(context: PhaseContext, judged: readonly Judgement[], at: Date): Promise<void> {
   const broken = judged.filter((one) => one.verdict === 'fail')
   if (broken.length === 0) return
   const { watch } = context.records
-  if ((await watch.state())?.breach !== undefined) return
   const { policy, contacts } = context.environment
+  const automatic = policy.autoRollback && broken.some(({ rule }) => rule.peopleDecide !== true)
+  const known = await watch.state()
+  if (known?.breach !== undefined && (!automatic || known.decision !== undefined)) return
   const text = broken.map((one) => one.text).join('; ')
   const evidence = await breachEvidence(context, broken)
   await watch.breach(
-    { at: new Date().toISOString(), text, metrics: broken.map(({ rule }) => chartOf(rule)) },
-    { kind: 'breach', text, evidence, onCall: contacts.onCall, automatic: policy.autoRollback },
-    policy.autoRollback ? `automatic rollback: ${text}` : undefined,
+    { at: at.toISOString(), text, metrics: broken.map(({ rule }) => chartOf(rule)) },
+    { kind: 'breach', text, evidence, onCall: contacts.onCall, automatic },
+    automatic ? `automatic rollback: ${text}` : undefined,
   )
 }
 

@@ -1,7 +1,7 @@
 import { type BuiltInMetric, builtIn } from '../../config/watch-schema.ts'
 import type { MonitorConfig } from '../../config/service-schema.ts'
 import type { PhaseContext } from '../phase.ts'
-import { undeliveredEvents } from '../verify/state-checks.ts'
+import { undeliveredEvents } from '../stripe/undelivered.ts'
 
 /** What the watch knows from its beginning, the same after a restart. */
 export interface Beginning {
@@ -14,6 +14,8 @@ interface Source {
   readonly title: string
   readonly unit?: string
   readonly limits: (config: MonitorConfig) => { readonly atMost?: number; readonly atMostTimesBaseline?: number }
+  /** What is particular about its rule, in the words of `Rule`. */
+  readonly rule?: { readonly noData: 'ignore'; readonly atMostOrBaseline: true; readonly peopleDecide: true }
   /** Returns the number now; undefined is a gap. A source without this is counted by the log watch. */
   readonly sample?: (context: PhaseContext, beginning: Beginning) => Promise<number | undefined>
 }
@@ -36,7 +38,9 @@ export const sources: { readonly [M in BuiltInMetric]: Source } = {
   [builtIn.undelivered]: {
     title: 'Undelivered events',
     limits: ({ maxUndelivered }) => ({ atMost: maxUndelivered }),
-    sample: (context, beginning) => undeliveredEvents(context, new Date(beginning.at)),
+    // Stripe says that somebody did not take an event. That the release is to blame for it is for people to see.
+    rule: { noData: 'ignore', atMostOrBaseline: true, peopleDecide: true },
+    sample: undeliveredSince,
   },
 }
 
@@ -50,4 +54,14 @@ async function replicasNotReady({ world, service, signal }: PhaseContext): Promi
   // Of a deployment that is scaled to zero no pod is ready, and none is not: that says nothing.
   if (deployment === undefined || deployment.replicas === 0) return undefined
   return Math.max(0, deployment.replicas - deployment.availableReplicas)
+}
+
+/** Counts what could not be delivered to the service; where nobody can tell whose delivery failed, that is a gap. */
+export async function undeliveredSince(
+  context: PhaseContext,
+  { at }: Pick<Beginning, 'at'>,
+): Promise<number | undefined> {
+  const endpoints = await context.world.stripe.endpoints(context.signal)
+  const { ours, unclear } = await undeliveredEvents(context, new Date(at), endpoints)
+  return ours.length === 0 && unclear.length > 0 ? undefined : ours.length
 }

@@ -35,7 +35,9 @@ export function requireByHand({ object, owners }: Ownership, instead: string): r
 
 /** Says which fields are taken over, and whose they were. */
 export function takeOverRisks({ object, owners }: Ownership): readonly string[] {
-  return owners.map(({ manager, fields }) => {
+  return owners.map(({ manager, fields, script }) => {
+    if (script === true)
+      return `${manager}, probably a script, has set ${fields.join(', ')} of ${object}. This deploy overwrites it. If it is run again, it may write its own value.`
     const who = manager === 'before-first-apply' ? 'An unknown client' : manager
     return `${who} has set ${fields.join(', ')} of ${object} by hand. This deploy overwrites it.`
   })

@@ -21,12 +21,10 @@ export async function refuseObstacles(
     const { name } = file
     const read = await world.database.applicability(file.sql, { lockTimeoutMs: lockTimeoutSeconds * 1_000 }, signal)
     files.push({ ...file, sql: read.sql })
-    refused.push(...read.obstacles.map((obstacle) => ({ file: name, obstacle })))
-    const [first] = read.overruled
-    if (first !== undefined)
-      overruled.push(
-        `${name}:${first.line} sets lock_timeout itself. Purser's limit of ${lockTimeoutSeconds} s applies instead.`,
-      )
+    const obstacles =
+      read.obstacles.length > 0 ? read.obstacles : await world.database.serverObstacles(read.sql, signal)
+    refused.push(...obstacles.map((obstacle) => ({ file: name, obstacle })))
+    overruled.push(...limitsOfItsOwn(name, read.overruled, lockTimeoutSeconds))
   }
   const [first] = refused
   if (first === undefined) return { files, overruled }
@@ -40,4 +38,24 @@ export async function refuseObstacles(
       evidence: refused.map(({ file, obstacle }) => `${file}:${obstacle.line} ${obstacle.what}: ${obstacle.text}`),
     },
   )
+}
+
+/** What a file sets beside Purser's limit: what is overruled, and what can't be. */
+function limitsOfItsOwn(
+  file: string,
+  limits: Awaited<ReturnType<World['database']['applicability']>>['overruled'],
+  seconds: number,
+): readonly string[] {
+  const overruled = limits.find(({ how }) => how !== 'inside')
+  const inside = limits.find(({ how }) => how === 'inside')
+  return [
+    ...(overruled === undefined
+      ? []
+      : [`${file}:${overruled.line} sets lock_timeout itself. Purser's limit of ${seconds} s applies instead.`]),
+    ...(inside === undefined
+      ? []
+      : [
+          `${file}:${inside.line} sets lock_timeout in a block or a function. While that runs, Purser's limit of ${seconds} s doesn't hold.`,
+        ]),
+  ]
 }

@@ -10,9 +10,12 @@ import { CheckFailed } from '../errors.ts'
 import { containersBeside } from '../rollout/going-along.ts'
 import { planImage } from '../rollout/image.ts'
 import { revisionWords } from '../rollout/revision-words.ts'
+import { requireRights } from '../stripe/account/requirements.ts'
+import { stripeOutlook } from '../stripe/account/outlook.ts'
 import { planStripe } from './stripe-plan.ts'
 import { schemaRisks } from '../migrate/schema-check.ts'
 import { secretAnnotation } from '../stripe/signing-secret.ts'
+import { planBackup } from '../preflight/planned-backup.ts'
 import { planChanges } from './changes-plan.ts'
 import { comparedConfiguration } from '../confirm/compared-configuration.ts'
 import { planCronJobs } from './cronjobs-plan.ts'
@@ -35,8 +38,16 @@ export const plan: Phase = async (context) => {
 
 /** The plan with what is only for reading: it is not made again with the rest, so nothing of it can void an approval. */
 async function readablePlan(context: PhaseContext): Promise<DeployPlan> {
+  await requireRights(context)
   const made = await makePlan(context)
-  return { ...made, changes: await planChanges(context, made.current, made.commit.sha) }
+  const outlook = await stripeOutlook(context, made.stripe)
+  const stripe = { ...made.stripe, ...(outlook.notes.length === 0 ? {} : { notes: outlook.notes }) }
+  const risks = [...made.risks, ...outlook.risks]
+  const [changes, backup] = await Promise.all([
+    planChanges(context, made.current, made.commit.sha),
+    planBackup(context),
+  ])
+  return { ...made, stripe, risks, changes, ...(backup === undefined ? {} : { backup }) }
 }
 
 /**
@@ -114,6 +125,7 @@ export async function makePlan(context: PhaseContext): Promise<DeployPlan> {
       ...leadsTo.risks,
     ],
     ...(schema.closesRollback === undefined ? {} : { closesRollback: schema.closesRollback }),
+    ...(schema.mayFail === true ? { rollbackMayFail: true as const } : {}),
     ...(migrations.read === undefined ? {} : { read: migrations.read }),
     estimateMinutes: estimateOf(context),
     monitorMinutes: service.monitor.minutes,
@@ -154,7 +166,7 @@ export async function currentDeployment(
 const mostTagsTried = 10
 
 /** Tells which version runs now: the image's tag, or the newest tag that has its digest. */
-async function versionOf({ world, service, signal }: PhaseContext, image: string): Promise<string | undefined> {
+export async function versionOf({ world, service, signal }: PhaseContext, image: string): Promise<string | undefined> {
   const tag = tagOf(image)
   if (tag !== undefined) return tag
   const digest = image.split('@')[1]

@@ -20,7 +20,8 @@ export function plannedEffects(
     ...(stripe.restarts ?? []).map((target) => ({ kind: 'restart', target }) as const),
     ...(stripe.action === 'keep' ? [] : [{ kind: 'stripe-endpoint', target: environment.webhookUrl } as const]),
     ...(stripe.retires ?? []).map((target) => ({ kind: 'stripe-endpoint', target }) as const),
-    ...(stripe.action === 'replace' ? [{ kind: 'events', target: environment.webhookUrl } as const] : []),
+    // What an endpoint owes that is disabled, or that is gone, is sent again.
+    ...(creates || stripe.retires !== undefined ? [{ kind: 'events', target: environment.webhookUrl } as const] : []),
     ...cronJobs.map(({ name: target }) => ({ kind: 'cronjob', target }) as const),
   ]
 }

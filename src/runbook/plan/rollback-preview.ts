@@ -21,13 +21,17 @@ export function rollbackPreview(
     `Stripe endpoint ${environment.webhookUrl}: ${endpointBack(endpoint, lost)}`,
     `Deployment ${service.deployment}: back to ${tagOf(deployment.image) ?? deployment.image}`,
     ...(created && !lost
-      ? [`Secret ${service.stripe.secret.name}/${service.stripe.secret.key}: back to what it was`]
+      ? [`Secret ${service.stripe.secret.name}/${service.stripe.secret.key}: ${secretBack(endpoint)}`]
       : []),
     'Migrations stay. Rolling back never reverts the schema.',
     ...(typeof image.build === 'object'
       ? [`The image that is built stays in the registry as ${image.reference}.`]
       : []),
   ]
+}
+
+function secretBack({ secret }: EndpointDecision): string {
+  return secret === 'missing' ? 'remove it, as it is not there today' : 'restore the previous value'
 }
 
 function endpointBack({ action, endpoint }: EndpointDecision, lost: boolean): string {

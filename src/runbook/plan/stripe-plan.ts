@@ -2,15 +2,30 @@ import type { SecretConsumer, SecretKeyState } from '../../adapters/kubernetes/s
 import type { WebhookEndpoint } from '../../adapters/stripe/port.ts'
 import type { DeployPlan, SeenEndpoint } from '../../model/deploy-plan.ts'
 import { Sensitive } from '../../sensitive.ts'
+import { PurserError } from '../../errors.ts'
+import { counted } from '../../text.ts'
 import { causeOf, type PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
+import { requireAccount, requireMode, requireRelease } from '../stripe/account/requirements.ts'
+import { requireRoom } from '../stripe/account/room.ts'
+import { creationOf } from '../stripe/creation.ts'
 import { expandedEvents } from '../stripe/event-types.ts'
+import { goneEndpoint } from '../stripe/gone-endpoint.ts'
 import { describePermission } from '../preflight/permissions.ts'
 import { asideKey, endsOverlap, secretAnnotation } from '../stripe/signing-secret.ts'
+import { owedEvents } from '../stripe/missed/owed-events.ts'
+import { unstoredWords } from '../stripe/missed/unstored-types.ts'
 import { type MovedEndpoint, movedEndpoints } from '../stripe/moved-endpoints.ts'
 import { comesBackRisks, type Ownership, requireByHand, takeOverRisks } from '../owners/owners.ts'
 import { formerEndpoints, leftovers } from '../stripe/retire-endpoint.ts'
-import { decideEndpoint, type EndpointDecision, isUseless, unfinishedOf } from '../stripe/webhook-endpoint.ts'
+import { rolledSecret } from '../stripe/rolled-secret.ts'
+import {
+  decideEndpoint,
+  type EndpointDecision,
+  isUseless,
+  type RolledSecret,
+  unfinishedOf,
+} from '../stripe/webhook-endpoint.ts'
 
 interface StripePlan {
   readonly stripe: DeployPlan['stripe']
@@ -30,26 +45,26 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
     world.cluster.secretKey(name, key, signal),
     requireAccount(context),
   ])
-  requireMode(endpoints, environment.stripe.mode)
-  const decision = decideEndpoint({
+  requireMode(context, endpoints)
+  const maker = { run: run.number, creation: await creationOf(context, endpoints) }
+  const facts = {
+    ...maker,
     url: environment.webhookUrl,
     events,
     endpoints,
     secret,
     apiVersion: service.stripe.apiVersion,
-    run: run.number,
     rotate: run.rotateSecret === true,
-  })
-  const writes = decision.action === 'create' || decision.action === 'replace'
-  if (writes) {
-    // What this run has begun to make itself takes no further room.
-    const unfinished = unfinishedOf(run.number, environment.webhookUrl, endpoints)
-    requireRoom(
-      decision,
-      endpoints.filter((one) => one !== unfinished),
-    )
-    requireWritable(name, secret)
   }
+  const byMark = decideEndpoint(facts)
+  const rolled = await rolledSecret(context, { decision: byMark, endpoints, secret })
+  const decision = rolled === undefined ? byMark : decideEndpoint({ ...facts, rolled })
+  const releaseRisks = await requireRelease(context)
+  const writes = decision.action === 'create' || decision.action === 'replace'
+  if (writes) requireWritable(name, secret)
+  const begun = unfinishedOf(maker, environment.webhookUrl, endpoints) === undefined ? 0 : 1
+  const freed = (isUseless(decision) ? 1 : 0) + begun
+  const roomRisks = writes ? await requireRoom(context, { endpoints, freed }) : []
   const overlapEnds = !writes && (await endsOverlap(context, secret))
   // The other two write the value anew, without what does not belong to it.
   const strays = writes || overlapEnds ? [] : secret.strays
@@ -62,6 +77,7 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
   const moved = await movedEndpoints(context, endpoints)
   const beside = decision.endpoint === undefined ? [] : retiredBeside(decision, endpoints)
   const retires = [...beside, ...moved.map(({ endpoint }) => endpoint.id)]
+  const owed = await owedRisks(context, { decision, endpoints, retires })
   const removes = await removedWith(context, decision, { endpoints, keys: secret.keys })
   return {
     decision,
@@ -81,10 +97,13 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
       ...(secret.fingerprint === undefined ? {} : { fingerprint: secret.fingerprint }),
       ...(overlapEnds ? { endsOverlap: true } : {}),
       ...(tidies.length === 0 ? {} : { tidies }),
+      ...(rolled === undefined ? {} : { rolled: rolled.fingerprint }),
       ...(retires.length === 0 ? {} : { retires }),
       ...(removes.length === 0 ? {} : { removes }),
     },
     risks: [
+      ...releaseRisks,
+      ...roomRisks,
       ...(owned === undefined ? [] : [...takeOverRisks(owned), ...comesBackRisks(owned)]),
       ...secret.strays.map(
         (what) =>
@@ -92,6 +111,8 @@ export async function planStripe(context: PhaseContext, consumers: readonly Secr
       ),
       ...restarts.risks,
       ...replacementRisk(context, decision),
+      ...(rolled === undefined ? [] : [rolledRisk(rolled)]),
+      ...owed,
       ...moved.map(movedRisk),
     ],
   }
@@ -108,6 +129,46 @@ function retiredBeside({ action, endpoint }: EndpointDecision, endpoints: readon
   return action === 'replace' && endpoint.status === 'enabled' ? [endpoint.id, ...others] : others
 }
 
+interface Retiring {
+  readonly decision: EndpointDecision
+  readonly endpoints: readonly WebhookEndpoint[]
+  readonly retires: readonly string[]
+}
+
+/** Says what the endpoints that this deploy disables, or replaces, owe at this moment. */
+async function owedRisks(
+  context: PhaseContext,
+  { decision, endpoints, retires }: Retiring,
+): Promise<readonly string[]> {
+  const ids = [...new Set([...(decision.action === 'replace' ? [decision.endpoint?.id] : []), ...retires])]
+  const there = endpoints.filter(({ id }) => ids.includes(id))
+  const gone = decision.action === 'create' ? await goneEndpoint(context, endpoints) : undefined
+  const formers = [...there, ...(gone === undefined ? [] : [gone])]
+  if (formers.length === 0) return []
+  const names = [...there.map(({ id }) => id), ...(gone === undefined ? [] : [`${gone.id} (gone from Stripe)`])].join(
+    ', ',
+  )
+  const before = retires.length === 0 ? '' : ` before ${retires.join(', ')} is disabled`
+  try {
+    const { events, complete, because, since, unstored } = await owedEvents(context, { endpoints, formers })
+    const doubts = unstored.length === 0 ? [] : [`Not sent again: ${unstoredWords(unstored)}.`]
+    if (events.length === 0 && complete) return doubts
+    const number = `${complete ? '' : 'at least '}${counted(events.length, 'event')}`
+    const why = because === 'not acknowledged' ? 'not acknowledged by it or another endpoint' : because
+    const from = `${since.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+    const stale = context.service.stripe.resendStale ? [] : events.filter(({ newer }) => newer !== undefined)
+    const left =
+      stale.length === 0
+        ? ''
+        : ` ${stale.length} of them ${stale.length === 1 ? 'is' : 'are'} left out: the service has newer ones of the same objects.`
+    return [`${names} still owes ${number}, ${why} since ${from}. They are sent again${before}.${left}`, ...doubts]
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof PurserError)) throw error
+    return [`Nobody could see which events ${names} still owes: ${error.message}. The deploy looks again${before}.`]
+  }
+}
+
 /** What is deleted for good: leftovers of earlier runs, and a disabled endpoint whose secret nobody holds. */
 async function removedWith(
   context: PhaseContext,
@@ -118,43 +179,6 @@ async function removedWith(
   const old = await leftovers(context, seen.endpoints, seen.keys)
   const useless = isUseless(decision) && decision.endpoint !== undefined ? [decision.endpoint.id] : []
   return [...new Set([...useless, ...old.endpoints, ...old.keys.map((key) => `${name}/${key}`)])].sort()
-}
-
-/** Raises when the Stripe key is not of the pinned account: however valid it is, it must change nothing elsewhere. */
-export async function requireAccount({ world, environment, signal }: PhaseContext): Promise<void> {
-  const { account: pinned, secretKeyEnv } = environment.stripe
-  if (pinned === undefined) return
-  const { id } = await world.stripe.account(signal)
-  if (id === pinned) return
-  throw new CheckFailed('wrong_stripe_account', `checking the Stripe account: ${secretKeyEnv} belongs to ${id}`, {
-    hint: `This environment is pinned to ${pinned} (stripe.account in purser.yaml): put a key of that account there.`,
-  })
-}
-
-function requireMode(endpoints: readonly WebhookEndpoint[], mode: 'live' | 'test'): void {
-  const [stranger] = endpoints.filter(({ livemode }) => livemode !== (mode === 'live'))
-  if (stranger === undefined) return
-  throw new CheckFailed(
-    'wrong_stripe_mode',
-    `looking at webhook endpoints: ${stranger.id} is a ${stranger.livemode ? 'live' : 'test'} mode endpoint, the environment is ${mode}`,
-    { hint: "The Stripe key has the wrong mode. Set the right key in Purser's environment." },
-  )
-}
-
-/** Stripe's limit of endpoints for one account; live and test are counted apart. */
-const endpointLimit = 16
-
-function requireRoom(decision: EndpointDecision, endpoints: readonly WebhookEndpoint[]): void {
-  if (endpoints.length - (isUseless(decision) ? 1 : 0) < endpointLimit) return
-  const disabled = endpoints.filter(({ status }) => status === 'disabled')
-  throw new CheckFailed(
-    'stripe_endpoint_limit',
-    `planning the Stripe endpoint: the account has ${endpoints.length} of ${endpointLimit} webhook endpoints, and this deploy needs one more`,
-    {
-      hint: 'Delete endpoints that nobody uses in the Stripe dashboard (Developers > Webhooks), then plan again.',
-      evidence: disabled.map(({ id, url }) => `${id}, disabled: ${url}`),
-    },
-  )
 }
 
 function requireWritable(name: string, secret: SecretKeyState): void {
@@ -242,6 +266,10 @@ async function tryRestartOf(context: PhaseContext, deployment: string): Promise<
   }
   const { taken, claims } = await context.world.cluster.tryRestart(change, context.signal)
   return comesBackRisks({ object: `Deployment ${deployment}`, owners: taken, claims })
+}
+
+function rolledRisk({ endpoint }: RolledSecret): string {
+  return `${endpoint} was made with a different signing secret. Deliveries arrive with the cluster's, so Purser notes that one.`
 }
 
 function replacementRisk({ service }: PhaseContext, { action, why, endpoint }: EndpointDecision): readonly string[] {

@@ -1,13 +1,15 @@
-import type { BackupManifest } from '../../adapters/postgres/port.ts'
+import type { LedgerEntry } from '../../adapters/postgres/port.ts'
+import type { Backup } from '../../adapters/postgres/backups/port.ts'
 import type { Workspace } from '../../adapters/runner/port.ts'
 import type { CredentialConfig, PreflightCommandConfig } from '../../config/service-schema.ts'
 import type { BackupRecord } from '../../model/backup.ts'
 import { sampleBaseline } from '../monitor/baseline.ts'
 import type { Phase, PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
+import { requireYoung } from './backup-age.ts'
 import { buildImage } from '../rollout/image-build.ts'
 import { describePermission, neededPermissions } from './permissions.ts'
-import { requireAccount } from '../plan/stripe-plan.ts'
+import { requireAccount, requireRights } from '../stripe/account/requirements.ts'
 import { concurrently } from './concurrently.ts'
 import { runInWorkspace } from '../workspace/workspace-command.ts'
 import { inWorkspace } from '../workspace/workspace.ts'
@@ -47,7 +49,9 @@ function passedKey({ run }: PhaseContext): string {
 }
 
 function proven(backup: BackupRecord | undefined): string {
-  return backup?.restoreMs === undefined ? 'checksum-verified only' : `restore-tested in ${roughly(backup.restoreMs)}`
+  if (backup?.by === 'command') return backup.proof === undefined ? 'not proven' : `proven (${backup.proof})`
+  if (backup?.restoreMs === undefined) return 'checksum-verified only'
+  return `restore-tested in ${roughly(backup.restoreMs)}${withoutWords(backup)}`
 }
 
 async function runCommands(
@@ -90,11 +94,7 @@ async function checkCredentials(context: PhaseContext): Promise<void> {
     throw new CheckFailed('bad_credentials', `checking credentials: ${problems.join('; ')}`, {
       hint: "Correct the variables in Purser's environment and restart it, then retry the phase.",
     })
-  const [database, missing] = await Promise.all([
-    world.database.facts(signal),
-    world.stripe.missingRights(signal),
-    requireAccount(context),
-  ])
+  const [database] = await Promise.all([world.database.facts(signal), requireRights(context), requireAccount(context)])
   if (database.transactionPooled)
     throw new CheckFailed(
       'transaction_pooler',
@@ -107,15 +107,6 @@ async function checkCredentials(context: PhaseContext): Promise<void> {
     throw new CheckFailed('database_read_only', `${environment.databaseUrlEnv} names a read replica`, {
       hint: 'Use the address of the primary.',
     })
-  if (missing.length > 0)
-    throw new CheckFailed(
-      'stripe_permission_missing',
-      `checking the Stripe key: ${environment.stripe.secretKeyEnv} lacks ${missing.map(({ right }) => right).join(', ')}`,
-      {
-        evidence: missing.map(({ answer }) => answer),
-        hint: 'Give the restricted key these rights in the Stripe dashboard (API keys). All rights are in docs/stripe.md.',
-      },
-    )
 }
 
 const formats: Readonly<Record<CredentialConfig['kind'], RegExp>> = {
@@ -157,14 +148,17 @@ async function backUp(context: PhaseContext): Promise<void> {
       (line) => void context.report(`backup: ${line}`).catch(() => undefined),
       signal,
     )
-    const backup = backupRecordOf(manifest)
+    const backup = backupRecordOf(manifest, await world.database.ledger(signal))
+    requireYoung(backup, context.environment.backups, 'backing up the database')
     await context.records.recordBackup(backup)
     await context.tell(
       {
         kind: 'output',
         title: 'Backup',
         lines: [
-          `Backup ${backup.file}: ${sizeOf(backup.bytes)}, ${backup.tables} tables, sha256 ${backup.sha256.slice(0, 12)}, read through from end to end. ${proofOf(backup)}`,
+          backup.by === 'command'
+            ? `Backup ${backup.file}: ${sizeOf(backup.bytes)}, finished ${backup.finishedAt}, made by command. ${proofOf(backup)}`
+            : `Backup ${backup.file}: ${sizeOf(backup.bytes)}, ${backup.tables} tables, sha256 ${backup.sha256.slice(0, 12)}, read through from end to end. ${proofOf(backup)}`,
         ],
         quiet: true,
       },
@@ -174,8 +168,27 @@ async function backUp(context: PhaseContext): Promise<void> {
   await context.step('let old backups go', (signal) => letOldBackupsGo(context, signal))
 }
 
-/** Returns what the state database keeps of a backup. */
-export function backupRecordOf(manifest: BackupManifest): BackupRecord {
+/** Returns the ledger that a backup holds; undefined where something was applied while it was made: nobody knows of that. */
+export function ledgerHeld(
+  ledger: readonly LedgerEntry[],
+  { startedAt, finishedAt }: { readonly startedAt: string; readonly finishedAt: string },
+): readonly LedgerEntry[] | undefined {
+  const before = ledger.filter(({ appliedAt }) => appliedAt <= startedAt)
+  return ledger.some(({ appliedAt }) => appliedAt > startedAt && appliedAt <= finishedAt) ? undefined : before
+}
+
+/**
+ * Returns what the state database keeps of a backup. Nobody migrates between the dump and the reading of its ledger: the
+ * run that makes it holds the environment. A command may have given a backup that it made before.
+ */
+export function backupRecordOf(manifest: Backup, ledger: readonly LedgerEntry[]): BackupRecord {
+  if (manifest.by === 'command') {
+    const { file, database, bytes, sha256, startedAt, finishedAt, proof } = manifest
+    const proven = proof === undefined ? {} : { proof }
+    const held = ledgerHeld(ledger, { startedAt, finishedAt })
+    const migrations = held === undefined ? {} : { migrations: held.map(({ version, name }) => ({ version, name })) }
+    return { by: 'command', file, database, bytes, sha256, tables: 0, finishedAt, ...migrations, ...proven }
+  }
   return {
     file: manifest.file,
     database: manifest.database,
@@ -183,22 +196,40 @@ export function backupRecordOf(manifest: BackupManifest): BackupRecord {
     sha256: manifest.sha256,
     tables: manifest.tables.length,
     finishedAt: manifest.finishedAt,
+    migrations: ledger.map(({ version, name }) => ({ version, name })),
     rows: manifest.rows,
     ...(manifest.restoreTest.outcome === 'passed'
-      ? { restoreMs: manifest.restoreTest.milliseconds }
+      ? { restoreMs: manifest.restoreTest.milliseconds, ...restoredWithout(manifest.restoreTest) }
       : { untried: manifest.restoreTest.reason }),
   }
 }
 
-function proofOf({ restoreMs, untried, rows = [] }: BackupRecord): string {
+function restoredWithout({
+  without = [],
+}: {
+  readonly without?: readonly string[]
+}): Pick<BackupRecord, 'restoredWithout'> {
+  return without.length === 0 ? {} : { restoredWithout: without.join(', ') }
+}
+
+function withoutWords({ restoredWithout: what }: Pick<BackupRecord, 'restoredWithout'>): string {
+  return what === undefined ? '' : ` without ${what}`
+}
+
+function proofOf(backup: BackupRecord): string {
+  const { by, proof, restoreMs, untried, rows = [] } = backup
+  if (by === 'command') return proof === undefined ? 'Not proven.' : `Proven by its command: ${proof}.`
   if (restoreMs === undefined) return `Checksum-verified only: ${untried ?? 'unknown'}.`
   const total = rows.reduce((sum, row) => sum + row.rows, 0)
-  return `Restore-tested in ${roughly(restoreMs)}, all ${total} rows and every sequence as in the snapshot.`
+  return `Restore-tested in ${roughly(restoreMs)}${withoutWords(backup)}, all ${total} rows and every sequence as in the snapshot.`
 }
 
 async function letOldBackupsGo(context: PhaseContext, signal: AbortSignal) {
   const { world, environment, run, records } = context
-  const kept = new Set((await records.keptBackups()).map(({ file }) => file))
+  const known = (await records.keptBackups()).map(({ file, finishedAt, restoreMs, proof }) => {
+    return { file, finishedAt, proven: restoreMs !== undefined || proof !== undefined }
+  })
+  const kept = new Set(known.map(({ file }) => file))
   const gone = await world.backups.retain(
     // Others may share the directory, so only what the state database knows as this environment's is removed.
     {
@@ -206,6 +237,7 @@ async function letOldBackupsGo(context: PhaseContext, signal: AbortSignal) {
       days: environment.backups.days,
       now: run.createdAt,
       owns: (file) => kept.has(file),
+      known,
     },
     signal,
   )

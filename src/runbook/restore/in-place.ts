@@ -12,6 +12,8 @@ import {
   stopService,
 } from './service.ts'
 import type { RestorePlan } from '../../model/restore-plan.ts'
+import { afterStart, bringBack, rememberImage, runsNow } from './bring-back.ts'
+import { lookBefore } from '../verify/well-again.ts'
 import { roughly } from '../../text.ts'
 
 /*
@@ -26,8 +28,10 @@ import { roughly } from '../../text.ts'
 export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): Promise<PhaseResult> {
   const { world, run } = context
   const { live } = plan.database
+  await lookBefore(context)
   const began = await context.step('note the time', async () => ({ at: Date.now() }))
   const snapshot = await rememberService(context)
+  const stood = await rememberImage(context, plan.release)
   try {
     if ((await world.restores.doneInPlace(run.number, context.signal)) === undefined) {
       await context.report('suspending CronJobs and stopping the application')
@@ -40,8 +44,10 @@ export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): 
         act: async (_before, signal) => replace(context, { ...plan.backup, safety }, signal),
       })
     }
+    await bringBack(context, plan.release, snapshot, stood)
     await context.report('starting the application')
     await startService(context, snapshot, context.signal)
+    await afterStart(context, plan.release)
   } catch (error) {
     await putBack(context, snapshot)
     throw error
@@ -53,7 +59,7 @@ export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): 
       kind: 'note',
       text:
         `${live} now holds the backup ${plan.backup.file}. Its previous data is kept as backup ${done?.safety ?? '?'}. ` +
-        `rolling this run back restores that one, in place as well. The service stood still for at most ${down}.`,
+        `rolling this run back restores that one, in place as well. ${runsNow(plan.release)}The service stood still for at most ${down}.`,
     },
     'swapped',
   )
@@ -61,12 +67,14 @@ export async function restoreInPlace(context: PhaseContext, plan: RestorePlan): 
 }
 
 /**
- * Takes a restore in place back: dumps what was written since, then puts the dump from before the restore in its place.
+ * Takes a restore in place back: dumps what was written since, then puts the dump from before the restore in its place,
+ * and puts back, `meanwhile`, what else the restore has changed.
  */
 export async function undoInPlace(
   context: PhaseContext,
   effect: EffectOf<'database'>,
   snapshot: ServiceSnapshot,
+  meanwhile: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const { world, run } = context
@@ -79,6 +87,7 @@ export async function undoInPlace(
       const { file: safety } = await dumpWhatStands(context)
       await replace(context, { file, sha256, safety }, signal)
     }
+    await meanwhile()
     await startService(context, snapshot, signal)
   } catch (error) {
     await putBack(context, snapshot)
@@ -121,8 +130,8 @@ async function dumpWhatStands(context: PhaseContext): Promise<{ readonly file: s
   })
   return context.step(`dump what stands (${starts})`, async (signal) => {
     const onProgress = (line: string): void => void context.report(`dump before: ${line}`).catch(() => undefined)
-    const manifest = await world.backups.create(name, onProgress, signal)
-    await records.recordBackup(backupRecordOf(manifest))
+    const manifest = await world.backups.dump(name, onProgress, signal)
+    await records.recordBackup(backupRecordOf(manifest, await world.database.ledger(signal)))
     return { file: manifest.file }
   })
 }
@@ -139,10 +148,15 @@ async function putBack(context: PhaseContext, snapshot: ServiceSnapshot): Promis
   }
 }
 
-/** Verifies, before any downtime, what can be known of the backup without restoring it. */
+/** Verifies the backup before any downtime, and rehearses its restore where that is possible. */
 export async function verifyForInPlace(context: PhaseContext, { backup }: RestorePlan): Promise<PhaseResult> {
   const manifest = await context.world.backups.verify(backup.file, context.signal)
   if (manifest.sha256 !== backup.sha256)
     throw new CheckFailed('backup_changed', `${backup.file} is not the file that was planned`)
-  return { line: `${backup.file} verified, restored during the downtime` }
+  const { why } = await context.step('rehearse the restore in place', async (signal) => {
+    const onProgress = (line: string): void => void context.report(`rehearsal: ${line}`).catch(() => undefined)
+    return { why: (await context.world.restores.rehearseInPlace(backup.file, onProgress, signal)) ?? null }
+  })
+  const rehearsed = why === null ? 'rehearsed without its rows' : `not rehearsed (${why})`
+  return { line: `${backup.file} verified, ${rehearsed}, restored during the downtime` }
 }

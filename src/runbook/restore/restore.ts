@@ -1,19 +1,22 @@
-import type { RestoreNames } from '../../adapters/postgres/port.ts'
+import type { RestoreNames } from '../../adapters/postgres/restores/port.ts'
 import type { RestorePlan } from '../../model/restore-plan.ts'
 import type { Phase, PhaseContext } from '../phase.ts'
 import { CheckFailed } from '../errors.ts'
 import { confirmRestorePlan } from './restore-plan.ts'
 import { rememberService, type ServiceSnapshot, signalToPutBack, startService, stopService } from './service.ts'
-import { missedEvents, resendEvents } from '../stripe/missed-events.ts'
+import { afterStart, bringBack, rememberImage, runsNow } from './bring-back.ts'
+import { excuseOf } from './excuses.ts'
+import { sendMissedEvents } from './send-events.ts'
 import { restoreInPlace, verifyForInPlace } from './in-place.ts'
 import { healthState, rolloutState } from '../verify/state-checks.ts'
-import { lookAround, summaryOf } from '../verify/verify.ts'
+import { lookBefore, wellAgain } from '../verify/well-again.ts'
 import { roughly } from '../../text.ts'
 
 /*
  * A restore by a swap of names, and its way back. `prepare` restores beside the live database, which goes on serving;
  * `swap` remembers replicas and schedules, stops the service, exchanges two names in one transaction and starts it
- * again; `check` verifies and sends Stripe's events since the backup again. Every step looks at the names first, so a
+ * again, with the release that fits (bring-back.ts); `check` sends Stripe's events since the backup again and compares
+ * how the service is with how it was. Every step looks at the names first, so a
  * repeat after a crash goes on from what it finds; after an error the service is started again, unless another worker
  * goes on with this very run. In place (in-place.ts) the content is exchanged instead of the names.
  */
@@ -29,7 +32,9 @@ export const prepare: Phase = async (context) => {
   await context.report(`verifying ${plan.backup.file}`)
   if (plan.inPlace !== undefined) return verifyForInPlace(context, plan)
   await context.step('verify the backup again', async (signal) => {
-    await world.backups.verify(plan.backup.file, signal)
+    const { sha256 } = await world.backups.verify(plan.backup.file, signal)
+    if (sha256 !== plan.backup.sha256)
+      throw new CheckFailed('backup_changed', `${plan.backup.file} is not the backup that was planned`)
   })
   await context.report(`restoring into ${plan.database.restored}, ${plan.database.live} stays live`)
   try {
@@ -45,7 +50,10 @@ export const prepare: Phase = async (context) => {
       ),
     )
     return {
-      line: `${plan.database.restored} holds the backup, checked against its snapshot, in ${roughly(milliseconds)}`,
+      line:
+        plan.backup.by === 'command'
+          ? `${plan.database.restored} was filled by the restore command, in ${roughly(milliseconds)}`
+          : `${plan.database.restored} holds the backup, checked against its snapshot, in ${roughly(milliseconds)}`,
     }
   } catch (error) {
     const signal = signalToPutBack(context.signal)
@@ -65,8 +73,10 @@ export const swap: Phase = async (context) => {
   if (plan.inPlace !== undefined) return restoreInPlace(context, plan)
   const { world } = context
   const names = plan.database
+  await lookBefore(context)
   const began = await context.step('note the time', async () => ({ at: Date.now() }))
   const snapshot = await rememberService(context)
+  const stood = await rememberImage(context, plan.release)
   try {
     if ((await world.restores.swapState(names, context.signal)) !== 'swapped') {
       await context.report('suspending CronJobs and stopping the application')
@@ -79,8 +89,10 @@ export const swap: Phase = async (context) => {
       before: async () => ({ ...names, backup: plan.backup.file }),
       act: async (_before, signal) => world.restores.swap(names, signal),
     })
+    await bringBack(context, plan.release, snapshot, stood)
     await context.report('starting the application')
     await startService(context, snapshot, context.signal)
+    await afterStart(context, plan.release)
   } catch (error) {
     const signal = signalToPutBack(context.signal)
     if (signal !== undefined) await putBack(context, names, snapshot, signal)
@@ -92,7 +104,7 @@ export const swap: Phase = async (context) => {
       kind: 'note',
       text:
         `${names.live} is now the backup ${plan.backup.file}. What served before is kept as database ${names.kept}, closed to ` +
-        `connections until you drop it. Rolling back this run restores it. Downtime: at most ${roughly(down)}.`,
+        `connections until you drop it. Rolling back this run restores it. ${runsNow(plan.release)}Downtime: at most ${roughly(down)}.`,
     },
     'swapped',
   )
@@ -119,7 +131,7 @@ export async function putBack(
   }
 }
 
-/** Verifies the service on its restored database: pods, health, and the runbook's counts. */
+/** Verifies the service on its restored database: pods, health, events, and what passed before the restore. */
 export const checkAfterRestore: Phase = async (context) => {
   const plan = restorePlanOf(context)
   await context.report('counting and looking')
@@ -135,39 +147,9 @@ export const checkAfterRestore: Phase = async (context) => {
       hint: 'The running version may need a newer schema than the backup has: roll back the restore, or the deploy.',
     })
   const resent = await sendMissedEvents(context, plan)
-  const verification = await lookAround(context)
-  return {
-    line: `${pods.value}, health ${health.value}, ${resent}, ${summaryOf([...verification.counts, ...verification.state])}`,
-    verification,
-  }
-}
-
-const mostListed = 30
-
-/** Sends the events since the backup to the service once more: delivered or not, the restored database lacks them. */
-async function sendMissedEvents(context: PhaseContext, { backup }: RestorePlan): Promise<string> {
-  await context.report('looking for events since the backup')
-  const missed = await context.step('look for missed events', async () => {
-    const since = new Date(backup.startedAt ?? backup.finishedAt)
-    const { events, line, complete } = await missedEvents(context, since, { databaseSetBack: true })
-    return { events: [...events], line, complete }
-  })
-  const { events, line } = await resendEvents(context, missed.events)
-  const left = events.length - mostListed
-  const listed = events
-    .slice(0, mostListed)
-    .map(
-      (event) =>
-        `• ${event.created} ${event.type} ${event.id}: ${event.outcome}${event.outcome === 'accepted' ? '' : ` (${event.detail})`}`,
-    )
-  const rest = missed.complete
-    ? ''
-    : ' There are more than could be looked at: the rest has to be sent from the dashboard.'
-  const text = [`Stripe: ${missed.line}, ${line}.${rest}`, ...listed, ...(left > 0 ? [`… and ${left} more`] : [])].join(
-    '\n',
-  )
-  await context.tell({ kind: 'note', text }, 'events')
-  return line
+  const excuse = await excuseOf(context, plan)
+  const { line, verification } = await wellAgain(context, 'restored_not_well', 'restored', excuse)
+  return { line: `${pods.value}, health ${health.value}, ${resent}, ${line}`, verification }
 }
 
 function restorePlanOf({ run }: PhaseContext): RestorePlan {

@@ -90,7 +90,8 @@ export async function startService(
     await watchRollout(context, image, signal)
   }
   for (const [name, { suspended }] of Object.entries(snapshot.schedules))
-    if (suspended === false) await world.cluster.suspendCronJob(name, false, signal)
+    if (suspended === false && (await world.cluster.cronJob(name, signal)) !== undefined)
+      await world.cluster.suspendCronJob(name, false, signal)
   await settleService(context, true)
 }
 

@@ -58,7 +58,7 @@ export function asideKey(key: string, run: number): string {
 }
 
 /** Copies the former values to other keys of the same Secret, from where a rollback puts them back. */
-async function keepAside({ world, service, run }: PhaseContext, signal: AbortSignal): Promise<SecretBefore> {
+export async function keepAside({ world, service, run }: PhaseContext, signal: AbortSignal): Promise<SecretBefore> {
   const { name, key, previousKey } = service.stripe.secret
   const state = await world.cluster.secretKey(name, key, signal)
   const aside = async (one: string) => {

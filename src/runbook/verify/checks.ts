@@ -1,4 +1,5 @@
 import type { Check, Verdict, Verification } from '../../model/run.ts'
+import type { RefusedProbe } from '../../model/refused-probe.ts'
 import { PurserError } from '../../errors.ts'
 import { CheckFailed } from '../errors.ts'
 import { ownSignal } from '../../time-limit.ts'
@@ -9,6 +10,7 @@ export interface CheckResult {
   readonly value: string
   /** The number behind the value, for the comparison with the last time. */
   readonly number?: number
+  readonly refused?: RefusedProbe
 }
 
 /** Why checks that are still looking are cut off. */

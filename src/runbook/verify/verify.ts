@@ -12,9 +12,12 @@ export const verify: Phase = async (context) => {
 }
 
 /** Makes all checks side by side under one time limit, and puts beside each what the last verification here saw. */
-export async function lookAround(context: PhaseContext): Promise<Verification> {
+export async function lookAround(
+  context: PhaseContext,
+  seconds = context.service.verify.timeoutSeconds,
+): Promise<Verification> {
   const former = await context.records.formerVerification()
-  const [counted, stands] = await withinTime(context.service.verify.timeoutSeconds, context.signal, (signal) =>
+  const [counted, stands] = await withinTime(seconds, context.signal, (signal) =>
     Promise.all([counts({ ...context, signal }), state({ ...context, signal })]),
   )
   return withTrend({ at: new Date().toISOString(), counts: counted, state: stands, criteria: [] }, former)

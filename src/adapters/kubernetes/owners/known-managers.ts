@@ -5,6 +5,12 @@ type Habits = Pick<FieldOwner, 'byHand' | 'habit' | 'advice'>
 /** By hand: it sets a value once, and has no idea of its own to which it would come back. */
 const person: Habits = { byHand: true, habit: 'does not come back by itself', advice: 'give its fields up' }
 
+const script: Habits = {
+  byHand: true,
+  habit: 'writes its own value again if it is run again',
+  advice: 'give its fields up',
+}
+
 const gitOps = (habit: string, advice: string): Habits => ({ byHand: false, habit, advice })
 
 export const habits = {
@@ -65,7 +71,26 @@ const known: readonly (readonly [RegExp, Habits])[] = [
 
 /** What is known of a field manager by its name. Whoever is not known is taken for one that comes back. */
 function habitsOf(manager: string): Habits {
-  return known.find(([pattern]) => pattern.test(manager))?.[1] ?? habits.unknown
+  return knownHabits(manager) ?? habits.unknown
+}
+
+function knownHabits(manager: string): Habits | undefined {
+  return known.find(([pattern]) => pattern.test(manager))?.[1]
+}
+
+/** Words in the names of programs that watch objects and set them again, wherever they stand. */
+const watches =
+  /controller|operator|manager|agent|daemon|server|provider|webhook|inject|sync|reconcil|replicat|reflect|mirror|rotator|reload|gitops|vault/i
+
+/**
+ * Describes who has set a key of a Secret. A program of unknown name is taken for a script (`python-requests`,
+ * `OpenAPI-Generator`, `my-deploy-script`): it wrote the value once, as a person with kubectl does. It is not where its
+ * name is that of something that watches, or where it keeps the Secret (`keeps`): by applying it, or because something says that the Secret is its own.
+ */
+export function secretOwner(manager: string, fields: readonly string[], keeps: boolean): FieldOwner {
+  const owner = fieldOwner(manager, fields)
+  if (keeps || manager === '' || knownHabits(manager) !== undefined || watches.test(manager)) return owner
+  return { ...owner, ...script, script: true }
 }
 
 export function fieldOwner(manager: string, fields: readonly string[]): FieldOwner {

@@ -7,8 +7,10 @@ export interface FieldOwner {
   readonly manager: string
   /** The fields, as in `spec.suspend` or `spec.template.spec.containers[api].image`. */
   readonly fields: readonly string[]
-  /** Whether a person set them once with a tool, which does not come back to put its own value there again. */
+  /** Whether a person set them once with a tool or a script, which does not watch them to put its own value there again. */
   readonly byHand: boolean
+  /** A program that nobody here knows, taken for a script: it writes its own value again when it is run again. */
+  readonly script?: true
   /** What such a manager usually does when its fields get another value, as a clause: "puts … back". */
   readonly habit: string
   /** What to do so that it leaves an object alone, as an imperative without its end: "set … in its Application". */

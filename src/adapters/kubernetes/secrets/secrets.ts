@@ -18,7 +18,7 @@ import type { Paths } from '../api/paths.ts'
 import type { ApplyOutcome } from '../manifests/port.ts'
 import { claimsOn } from '../owners/claims.ts'
 import { conflictsIn } from '../owners/field-owners.ts'
-import { fieldOwner } from '../owners/known-managers.ts'
+import { secretOwner } from '../owners/known-managers.ts'
 import type { FieldOwner } from '../owners/port.ts'
 import type { SecretKeyState, SecretWrite } from './port.ts'
 
@@ -113,7 +113,7 @@ export class SecretsApi {
       doing: `writing ${Object.keys(write.keys).join(', ')} of secret ${name}`,
     })
     return this.#connection.json<Secret>(request(false), signal).catch((error: unknown) => {
-      const owners = conflictsIn(error)
+      const owners = conflictsIn(error)?.map(({ manager, fields }) => ownerIn(secret, manager, fields))
       if (owners === undefined) throw explained(error, name, secret)
       // What Purser wrote by a merge patch is recorded under a second manager of the same name, and is no conflict.
       const others = owners.filter(({ manager }) => write.takeOver?.includes(manager) !== true)
@@ -190,8 +190,14 @@ function managersOf(secret: Secret | undefined, key: string): SecretKeyState['ma
   return (secret?.metadata.managedFields ?? []).flatMap(({ manager = 'unknown', fieldsV1 }) => {
     const data = fieldsV1?.['f:data']
     const holds = data !== undefined && `f:${key}` in data && manager !== fieldManager
-    return holds ? [fieldOwner(manager, [`data.${key}`])] : []
+    return holds ? [ownerIn(secret, manager, [`data.${key}`])] : []
   })
+}
+
+/** A server-side apply declares what is to be, and is made again and again: whoever applies keeps the Secret as it wants it. */
+function ownerIn(secret: Secret | undefined, manager: string, fields: readonly string[]): FieldOwner {
+  const applies = secret?.metadata.managedFields?.some((one) => one.manager === manager && one.operation === 'Apply')
+  return secretOwner(manager, fields, applies === true || (secret !== undefined && claimsOn(secret).length > 0))
 }
 
 function requireMutable(secret: Secret | undefined, name: string): void {

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { ClientTools } from '../connection/client-tools.ts'
+import { type ClientTools, newestTools } from '../connection/client-tools.ts'
 import { BackupError } from '../errors.ts'
 import { runTool } from '../connection/tools.ts'
 
@@ -52,6 +52,27 @@ export async function readArchive(
     clientVersion: facts['Dumped by pg_dump version'] ?? '',
     tables: [...tables].sort(),
   }
+}
+
+/** Returns the table of contents, for `pg_restore --use-list`, without these entries ("EXTENSION - name") and the comments on them. */
+export async function contentsWithout(
+  path: string,
+  entries: readonly string[],
+  toolDirectories: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  const doing = 'reading the table of contents of the backup'
+  const { directory } = await newestTools(toolDirectories, signal)
+  const kept: string[] = []
+  const begins = entries.flatMap((entry) => [`${entry} `, `COMMENT - ${entry.replace(' - ', ' ')} `])
+  const onStdoutLine = (line: string): void => {
+    const entry = /^\d+; \d+ \d+ (.+)$/.exec(line)?.[1]
+    if (entry !== undefined && !begins.some((begin) => entry.startsWith(begin))) kept.push(line)
+  }
+  const run = { program: 'pg_restore', directory, args: ['--list', path], doing, cwd: dirname(path) } as const
+  const { exitCode, complaints } = await runTool({ ...run, timeoutMs: listLimitMs, onStdoutLine }, signal)
+  if (exitCode === 0) return `${kept.join('\n')}\n`
+  throw new BackupError('backup_damaged', `${doing}: pg_restore exited ${exitCode}`, { hint, evidence: complaints })
 }
 
 /**

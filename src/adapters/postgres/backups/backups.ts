@@ -6,10 +6,14 @@ import { type ClientTools, newestTools, toolsForServer } from '../connection/cli
 import { requireSpace, spaceNeeded } from './disk-space.ts'
 import { dumpSnapshot } from './dump.ts'
 import { BackupError, explain } from '../errors.ts'
+import { leaningFunctions } from './leaning-functions.ts'
 import { checkedName, fingerprint, outlived } from './manifests.ts'
-import type { BackupManifest, Backups } from '../port.ts'
+import type { BackupManifest, DumpBackups, KnownBackup } from './port.ts'
 import { type BackupStorage, directoryStorage } from './storage.ts'
-import { testRestore, type TestRestoreOptions, whyNoTestRestore } from './test-restore.ts'
+import { roleFacts } from '../rights/role-facts.ts'
+import { backupProblems } from '../rights/role-problems.ts'
+import { withSession } from '../connection/session.ts'
+import { testRestore, type TestRestoreOptions, trialHere } from './test-restore.ts'
 
 interface BackupOptions {
   readonly url: Sensitive
@@ -33,7 +37,7 @@ interface Place {
   readonly toolDirectories: readonly string[] | undefined
 }
 
-export function openBackups(options: BackupOptions): Backups {
+export function openBackups(options: BackupOptions): DumpBackups {
   const place: Place = {
     url: options.url,
     directory: options.directory,
@@ -43,17 +47,42 @@ export function openBackups(options: BackupOptions): Backups {
     toolDirectories: options.toolDirectories,
   }
   const { url, storage, toolDirectories } = place
+  const clientVersion: DumpBackups['clientVersion'] = async (signal) => {
+    const { version, major } = await toolsForServer(url, toolDirectories, signal)
+    return { text: version, major }
+  }
+  const missingRights: DumpBackups['missingRights'] = (signal) =>
+    withSession(url, 'asking for the rights that a backup needs', signal, async (session) =>
+      backupProblems(await roleFacts(session, place.schemas)),
+    )
+  const leaning: DumpBackups['leaningFunctions'] = (signal) =>
+    withSession(url, 'looking for functions that lean on search_path', signal, (session) =>
+      leaningFunctions(session, place.schemas),
+    )
+  const make: DumpBackups['create'] = (name, onProgress, signal) => create(place, name, onProgress, signal)
   return {
-    clientVersion: async (signal) => {
-      const { version, major } = await toolsForServer(url, toolDirectories, signal)
-      return { text: version, major }
+    clientVersion,
+    whyNoTestRestore: async (signal) => (await trialOf(place, signal)).untried,
+    leftOutOfTest: async (signal) => (await trialOf(place, signal)).leftOut,
+    leaningFunctions: leaning,
+    missingRights,
+    forecast: async (signal) => {
+      const [trial, missing, functions] = await Promise.all([
+        trialOf(place, signal),
+        missingRights(signal),
+        leaning(signal),
+        clientVersion(signal),
+      ])
+      const { untried, leftOut } = trial
+      return { by: 'pg_dump', untried, leftOut: untried === undefined ? leftOut : [], leaning: functions, missing }
     },
-    whyNoTestRestore: (signal) => whyNoTestRestore(url, place.testRestore, signal),
-    create: (name, onProgress, signal) => create(place, name, onProgress, signal),
+    create: make,
+    dump: make,
     verify: async (file, signal) => verify(place, checkedName(file), signal),
+    find: async (file, signal) => (await storage.list(signal)).find((one) => one.file === file),
     list: (signal) => storage.list(signal),
     retain: async (rule, signal) => {
-      const gone = outlived(await storage.list(signal), rule)
+      const gone = outlived((await storage.list(signal)).map(known), rule)
       for (const file of gone) {
         signal.throwIfAborted()
         await storage.remove(checkedName(file), signal)
@@ -62,6 +91,14 @@ export function openBackups(options: BackupOptions): Backups {
       return gone
     },
   }
+}
+
+function known({ file, finishedAt, restoreTest }: BackupManifest): KnownBackup {
+  return { file, finishedAt, proven: restoreTest.outcome === 'passed' }
+}
+
+function trialOf({ url, testRestore: options, schemas }: Place, signal: AbortSignal) {
+  return trialHere(url, options, schemas, signal)
 }
 
 async function create(
@@ -84,7 +121,8 @@ async function create(
     const tools = await toolsForServer(url, toolDirectories, signal)
     const former = await storage.list(signal)
     const beforehand = (bytes: number) => requireSpace(directory, spaceNeeded(bytes, former))
-    const triedOut = (await whyNoTestRestore(url, place.testRestore, signal)) === undefined
+    const trial = await trialOf(place, signal)
+    const triedOut = trial.untried === undefined
     const { expected, sourceBytes, ...snapshot } = await dumpSnapshot(
       { url, schemas, tools, triedOut, partial, beforehand, onProgress },
       signal,
@@ -92,7 +130,7 @@ async function create(
     const archive = await tableOfContents(partial, tools, expected, signal)
     const facts = await fingerprint(partial)
     const restoreTest = await testRestore(
-      { source: url, options: place.testRestore, path: partial, snapshot, schemas, toolDirectories, onProgress },
+      { source: url, options: place.testRestore, trial, path: partial, snapshot, schemas, toolDirectories, onProgress },
       signal,
     )
     // A restore reads every byte; without one, reading is all that can be proven.

@@ -1,6 +1,7 @@
 import pg from 'pg'
-import type { SequenceRange, TableRows } from '../port.ts'
-import type { Session } from '../connection/session.ts'
+import type { Sensitive } from '../../../sensitive.ts'
+import { type Session, withLongSession } from '../connection/session.ts'
+import type { SequenceRange, TableRows } from './port.ts'
 
 /** What a database holds, exactly: the rows of each table and the last value of each sequence. */
 interface Contents {
@@ -60,14 +61,53 @@ export function nameOf({ schema, name }: TableName): string {
 export async function rowsOf(session: Session, schemas?: Schemas): Promise<readonly TableRows[]> {
   await session.query('set row_security = off')
   const counted: TableRows[] = []
-  // Large objects belong to no table of the service, and are easily forgotten.
-  const largeObjects = { schema: 'pg_catalog', name: 'pg_largeobject_metadata' }
   for (const table of [...(await tablesOf(session, schemas)), largeObjects]) {
-    const place = `${pg.escapeIdentifier(table.schema)}.${pg.escapeIdentifier(table.name)}`
-    const { rows } = await session.query<{ count: string }>(`select count(*) from only ${place}`)
+    const { rows } = await session.query<{ count: string }>(countOf(table))
     counted.push({ table: nameOf(table), rows: Number(rows[0]?.count) })
   }
   return counted
+}
+
+/** Large objects belong to no table of the service, and are easily forgotten. */
+const largeObjects = { schema: 'pg_catalog', name: 'pg_largeobject_metadata' }
+
+function countOf({ schema, name }: TableName): string {
+  return `select count(*) from only ${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`
+}
+
+interface CountedSnapshot {
+  /** As `pg_export_snapshot` named it; the transaction that exported it must still be open. */
+  readonly snapshot: string
+  readonly tables: readonly TableName[]
+  /** The longest wait for a lock. */
+  readonly lockWaitMs: number
+}
+
+/**
+ * Counts every row of a snapshot that another session holds. Each table has a transaction of its own, for its lock stays to the end of
+ * one, and `pg_dump` needs what room the server has for locks.
+ */
+export function rowsIn(
+  url: Sensitive,
+  { snapshot, tables, lockWaitMs }: CountedSnapshot,
+  signal: AbortSignal,
+): Promise<readonly TableRows[]> {
+  return withLongSession(url, 'counting what is backed up', signal, async (session) => {
+    await session.query('set row_security = off')
+    await session.query(`set lock_timeout = ${lockWaitMs}`)
+    const counted: TableRows[] = []
+    const begin = `begin isolation level repeatable read read only; set transaction snapshot ${pg.escapeLiteral(snapshot)}`
+    for (const table of [...tables, largeObjects]) {
+      signal.throwIfAborted()
+      // Several statements in one text have an answer each.
+      const answers: pg.QueryResult<{ count?: string }> | pg.QueryResult<{ count?: string }>[] = await session.query(
+        `${begin}; ${countOf(table)}; commit`,
+      )
+      const [row] = [answers].flat().flatMap(({ rows }) => rows)
+      counted.push({ table: nameOf(table), rows: Number(row?.count) })
+    }
+    return counted
+  })
 }
 
 /** Reads the sequences, which are outside transactions: read one moment later, they may be further. */

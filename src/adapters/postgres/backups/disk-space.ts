@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import { BackupError } from '../errors.ts'
-import type { BackupManifest } from '../port.ts'
+import type { BackupManifest } from './port.ts'
 import { sizeOf } from '../../../text.ts'
 
 /**

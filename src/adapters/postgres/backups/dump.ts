@@ -1,13 +1,16 @@
 import { dirname } from 'node:path'
 import type { Sensitive } from '../../../sensitive.ts'
 import { type ClientTools, speakZstd } from '../connection/client-tools.ts'
-import { nameOf, rangesOf, rowsOf, type Schemas, sequencesOf, type Snapshot, type Table, tablesOf } from './contents.ts'
+import { accessOf } from './access.ts'
+import { nameOf, rangesOf, rowsIn, type Schemas, sequencesOf, type Snapshot, type Table, tablesOf } from './contents.ts'
 import { dumpProgress } from './dump-progress.ts'
+import { roomForParallel, sayWhetherFull } from './lock-room.ts'
 import { type BackupCode, BackupError } from '../errors.ts'
 import { libpqEnvironment, patternOf } from '../connection/libpq.ts'
 import { parallelJobs } from '../restores/new-database.ts'
+import type { AccessGroup, TableRows } from './port.ts'
 import { refusePooled } from '../connection/pooling.ts'
-import { type Session, withSession } from '../connection/session.ts'
+import { liftLimits, type Session, withSession } from '../connection/session.ts'
 import { runTool } from '../connection/tools.ts'
 
 interface DumpRequest {
@@ -27,6 +30,7 @@ interface DumpRequest {
 }
 
 interface Dumped extends Snapshot {
+  readonly access: readonly AccessGroup[]
   readonly expected: readonly string[]
   readonly sourceBytes: number
 }
@@ -35,27 +39,71 @@ interface Dumped extends Snapshot {
 const dumpLimitMs = 6 * 60 * 60 * 1000
 /** The wait for the share lock that `pg_dump` needs on each table; behind a migration it must give up, not queue. */
 const lockWaitMs = 5_000
+const doing = 'dumping the database'
 
 /** Dumps one snapshot and counts what is in it: only so can a restore be held against it while others write. */
 export async function dumpSnapshot(request: DumpRequest, signal: AbortSignal): Promise<Dumped> {
   const { url, schemas } = request
   return withSession(url, 'holding the snapshot to back up', signal, async (session) => {
     await refusePooled(session, url, signal)
+    await liftLimits(session)
     if (schemas !== undefined) await requireSchemas(session, schemas)
     await session.query('begin isolation level repeatable read read only')
-    await session.query(`set local idle_in_transaction_session_timeout = 0`)
-    await session.query(`set local statement_timeout = 0`)
     await session.query(`set local lock_timeout = ${lockWaitMs}`)
     const tables = await tablesOf(session, schemas)
     const sourceBytes = tables.reduce((sum, { bytes }) => sum + bytes, await largeObjectBytes(session))
     await request.beforehand(sourceBytes)
     const sequences = await sequencesOf(session, schemas)
     const snapshot = await exportSnapshot(session)
-    // Both go side by side: this session has nothing else to do than to hold the snapshot, and sees the same rows.
-    const [rows] = await Promise.all([rowsOf(session, schemas), dump(request, snapshot, tables, signal)])
+    const rows = await dumpAsServerCan(request, { session, snapshot, tables }, signal)
     const after = await sequencesOf(session, schemas)
-    return { expected: tables.map(nameOf), sourceBytes, rows, sequences: rangesOf(sequences, after) }
+    // Last, as it locks a hundred catalogs and their indexes until the end of the transaction: pg_dump needs the room.
+    const access = await accessOf(session, schemas)
+    return { expected: tables.map(nameOf), sourceBytes, access, rows, sequences: rangesOf(sequences, after) }
   })
+}
+
+interface Held {
+  /** The session that holds the snapshot. */
+  readonly session: Session
+  readonly snapshot: string
+  readonly tables: readonly Table[]
+}
+
+/**
+ * Each process of a parallel dump locks its tables once more. Where the server has no room for that, one process may still do: `pg_dump`
+ * alone would.
+ */
+async function dumpAsServerCan(request: DumpRequest, held: Held, signal: AbortSignal): Promise<readonly TableRows[]> {
+  const { session, tables } = held
+  const jobs = (await roomForParallel(tables.length, session)) ? parallelJobs() : 1
+  try {
+    return await dumpAndCount(request, held, jobs, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    throw await sayWhetherFull(doing, error, tables.length, session)
+  }
+}
+
+/** Both go side by side, and see the same rows. When one fails the other ends too. */
+async function dumpAndCount(
+  request: DumpRequest,
+  { snapshot, tables }: Held,
+  jobs: number,
+  signal: AbortSignal,
+): Promise<readonly TableRows[]> {
+  const over = new AbortController()
+  const both = AbortSignal.any([signal, over.signal])
+  const counting = rowsIn(request.url, { snapshot, tables, lockWaitMs }, both)
+  const dumping = dump({ ...request, jobs }, snapshot, tables, both)
+  try {
+    const [rows] = await Promise.all([counting, dumping])
+    return rows
+  } catch (error) {
+    over.abort(error)
+    await Promise.allSettled([counting, dumping])
+    throw error
+  }
 }
 
 async function requireSchemas(session: Session, schemas: readonly string[]): Promise<void> {
@@ -83,12 +131,11 @@ async function exportSnapshot(session: Session): Promise<string> {
 }
 
 async function dump(
-  { url, schemas, tools, triedOut, partial, onProgress }: DumpRequest,
+  { url, schemas, tools, triedOut, partial, jobs, onProgress }: DumpRequest & { readonly jobs: number },
   snapshot: string,
   tables: readonly Table[],
   signal: AbortSignal,
 ): Promise<void> {
-  const doing = 'dumping the database'
   const progress = dumpProgress(url, tables, onProgress)
   const over = new AbortController()
   const watching = progress.watch(AbortSignal.any([signal, over.signal]))
@@ -99,7 +146,7 @@ async function dump(
         directory: tools.directory,
         args: [
           '--format=directory',
-          `--jobs=${parallelJobs()}`,
+          `--jobs=${jobs}`,
           `--snapshot=${snapshot}`,
           '--no-password',
           '--verbose',
@@ -116,7 +163,7 @@ async function dump(
       },
       signal,
     )
-    if (exitCode !== 0) throw dumpFailed(doing, exitCode, complaints)
+    if (exitCode !== 0) throw dumpFailed(exitCode, complaints)
   } finally {
     over.abort()
     await watching
@@ -136,7 +183,7 @@ function selection(schemas: Schemas): readonly string[] {
   return schemas === undefined ? [] : ['--blobs', ...schemas.map((schema) => `--schema=${patternOf(schema)}`)]
 }
 
-function dumpFailed(doing: string, exitCode: number, complaints: readonly string[]): BackupError {
+function dumpFailed(exitCode: number, complaints: readonly string[]): BackupError {
   const said = complaints.join('\n')
   const make = (code: BackupCode, why: string, hint: string, transient = false): BackupError =>
     new BackupError(code, `${doing}: ${why}`, { hint, evidence: complaints, transient })
@@ -147,6 +194,9 @@ function dumpFailed(doing: string, exitCode: number, complaints: readonly string
       'Install client tools of the server’s major version or newer.',
     )
   }
+  // A process of pg_dump that could not lock a table says so whatever the reason was.
+  if (said.includes('out of shared memory'))
+    return make('lock_table_full', "the server's lock table is full", 'Raise max_locks_per_transaction on the server.')
   if (/lock timeout|could not obtain lock/.test(said)) {
     return make(
       'lock_not_available',

@@ -11,7 +11,7 @@ import {
   removeRemains,
   staleMs,
 } from './manifests.ts'
-import type { BackupManifest } from '../port.ts'
+import type { BackupManifest } from './port.ts'
 
 interface Fingerprint {
   readonly bytes: number

@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto'
-import type { Sensitive } from '../../../sensitive.ts'
+import { rm, writeFile } from 'node:fs/promises'
 import pg from 'pg'
+import type { Sensitive } from '../../../sensitive.ts'
+import { roleFacts } from '../rights/role-facts.ts'
+import { type Trial, trialOf } from '../rights/role-problems.ts'
+import { contentsWithout } from './archive.ts'
 import { differencesFrom, rowsOf, type Schemas, sequencesOf, type Snapshot } from './contents.ts'
 import { BackupError } from '../errors.ts'
 import { withPrerequisites } from '../restores/schema-prerequisites.ts'
 import { createAlike, databaseName, dropDatabase, onDatabase, restoreInto } from '../restores/new-database.ts'
-import type { RestoreTest } from '../port.ts'
-import { withLongSession, withSession } from '../connection/session.ts'
+import type { RestoreTest } from './port.ts'
+import { withoutWal } from './unlogged.ts'
+import { withLongSession } from '../connection/session.ts'
 
 /** The place where backups are tried out. */
 export interface TestRestoreOptions {
@@ -18,6 +23,7 @@ export interface TestRestoreOptions {
 interface TestRestoreRequest {
   readonly source: Sensitive
   readonly options: TestRestoreOptions
+  readonly trial: Trial
   /** The path of the dump. */
   readonly path: string
   readonly snapshot: Snapshot
@@ -29,19 +35,29 @@ interface TestRestoreRequest {
 
 const cleanUpLimitMs = 60_000
 
-/** Tells why a backup cannot be tried out; undefined when it can. */
-export async function whyNoTestRestore(
+/** Decides how a backup of these schemas can be tried out, by what the catalogs say of the user. Changes nothing. */
+export async function trialHere(
   source: Sensitive,
   options: TestRestoreOptions,
+  schemas: Schemas,
   signal: AbortSignal,
-): Promise<string | undefined> {
-  if (!options.enabled) return 'switched off in purser.yaml (backups.testRestore)'
-  return withSession(options.url ?? source, 'asking for the right to create databases', signal, async (session) => {
+): Promise<Trial> {
+  if (!options.enabled) return untriedFor('switched off in purser.yaml (backups.testRestore)')
+  const elsewhere = options.url !== undefined
+  return withLongSession(options.url ?? source, 'asking for the right to create databases', signal, async (session) => {
     const { rows } = await session.query<{ may: boolean; user: string }>(
       'select rolcreatedb or rolsuper as may, rolname as user from pg_roles where rolname = current_user',
     )
-    return rows[0]?.may ? undefined : `${rows[0]?.user ?? 'the user'} isn't allowed to create databases (CREATEDB)`
+    if (!rows[0]?.may) return untriedFor(`${rows[0]?.user ?? 'the user'} isn't allowed to create databases (CREATEDB)`)
+    if (!elsewhere) return trialOf(await roleFacts(session, schemas), { elsewhere })
+    return withLongSession(source, 'asking what a test restore needs', signal, async (live) =>
+      trialOf(await roleFacts(live, schemas, session), { elsewhere }),
+    )
   })
+}
+
+function untriedFor(untried: string): Trial {
+  return { untried, withOwners: false, withTablespaces: false, entries: [], leftOut: [] }
 }
 
 /**
@@ -49,23 +65,23 @@ export async function whyNoTestRestore(
  * whatever happens; its name depends on nothing but the source, so the next try also drops what a crash has left.
  */
 export async function testRestore(request: TestRestoreRequest, signal: AbortSignal): Promise<RestoreTest> {
-  const { source, options, snapshot, onProgress } = request
-  const reason = await whyNoTestRestore(source, options, signal)
-  if (reason !== undefined) return { outcome: 'skipped', reason }
+  const { source, options, trial, snapshot, onProgress } = request
+  if (trial.untried !== undefined) return { outcome: 'skipped', reason: trial.untried }
   const server = options.url ?? source
   const scratch = scratchName(source)
   const doing = 'restoring the backup into a scratch database'
   try {
     await withLongSession(server, doing, signal, async (session) => {
       await dropDatabase(session, scratch)
-      if (options.url === undefined) await createAlike(session, scratch)
+      if (options.url === undefined) await createAlike(session, scratch, trial)
       else await session.query(`create database ${pg.escapeIdentifier(scratch)} template template0 encoding 'UTF8'`)
     })
     const url = onDatabase(server, scratch)
     const milliseconds = await fill(request, url, doing, signal)
     onProgress('comparing the restored rows with the snapshot')
     await compareWith(snapshot, url, 'comparing the test restore', signal)
-    return { outcome: 'passed', milliseconds }
+    const without = trial.leftOut.map(({ what }) => what)
+    return { outcome: 'passed', milliseconds, ...(without.length === 0 ? {} : { without }) }
   } finally {
     await withLongSession(server, 'dropping the scratch database', AbortSignal.timeout(cleanUpLimitMs), (session) =>
       dropDatabase(session, scratch),
@@ -74,15 +90,31 @@ export async function testRestore(request: TestRestoreRequest, signal: AbortSign
 }
 
 async function fill(request: TestRestoreRequest, url: Sensitive, doing: string, signal: AbortSignal): Promise<number> {
-  const { source, options, path, schemas, toolDirectories, onProgress } = request
-  const withOwners = options.url === undefined
+  const { source, trial, path, schemas, toolDirectories, onProgress } = request
+  const { withOwners, withTablespaces, entries } = trial
   const restore = async (listFile?: string): Promise<number> => {
     const began = performance.now()
-    await restoreInto({ url, path, doing, withOwners, toolDirectories, listFile, onProgress }, signal)
+    const whole = { url, path, doing, withOwners, withTablespaces, toolDirectories, listFile, onProgress }
+    await restoreInto({ ...whole, section: 'pre-data' }, signal)
+    await withoutWal(url, source, doing, signal)
+    await restoreInto({ ...whole, section: 'data' }, signal)
+    await restoreInto({ ...whole, section: 'post-data' }, signal)
     return Math.round(performance.now() - began)
   }
-  if (schemas === undefined) return restore()
-  return withPrerequisites({ source, target: url, schemas, path, withOwners, toolDirectories, doing }, signal, restore)
+  if (schemas !== undefined)
+    return withPrerequisites(
+      { source, target: url, schemas, path, withOwners, toolDirectories, doing },
+      signal,
+      restore,
+    )
+  if (entries.length === 0) return restore()
+  const listFile = `${path}.list`
+  try {
+    await writeFile(listFile, await contentsWithout(path, entries, toolDirectories, signal), { mode: 0o600 })
+    return await restore(listFile)
+  } finally {
+    await rm(listFile, { force: true })
+  }
 }
 
 /** Raises `restore_differs` when a database does not hold exactly what the snapshot held. */

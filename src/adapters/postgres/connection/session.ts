@@ -23,10 +23,27 @@ export async function withSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   shared.throwIfAborted()
+  const client = newSession(url)
+  try {
+    return await lent(client, doing, shared, async (session) => {
+      await session.connect()
+      shared.throwIfAborted()
+      return work(session)
+    })
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+/** Lends a connection for one piece of work and does not close it. On abort it does what `withSession` does. */
+export async function lent<T>(
+  client: Session,
+  doing: string,
+  shared: AbortSignal,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  shared.throwIfAborted()
   const signal = ownSignal(shared)
-  const client = newClient(url)
-  // Unless somebody listens, a connection that the server closes while idle would end the whole process.
-  client.on('error', () => {})
   const over = new AbortController()
   let cancelling: Promise<void> | undefined
   const onAbort = (): void => {
@@ -34,8 +51,6 @@ export async function withSession<T>(
   }
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    await client.connect()
-    signal.throwIfAborted()
     return await work(client)
   } catch (error) {
     signal.throwIfAborted()
@@ -44,14 +59,10 @@ export async function withSession<T>(
     over.abort()
     signal.removeEventListener('abort', onAbort)
     await cancelling
-    await client.end().catch(() => {})
   }
 }
 
-/**
- * Lends a connection like `withSession` for work that takes as long as it takes: making, comparing and analyzing a database. The limits
- * that a role or a database has for its ordinary statements do not hold there; the signal's do.
- */
+/** Lends a connection like `withSession` for work that takes as long as it takes: making, comparing and analyzing a database. */
 export function withLongSession<T>(
   url: Sensitive,
   doing: string,
@@ -59,21 +70,35 @@ export function withLongSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   return withSession(url, doing, signal, async (session) => {
-    // Which of them there are differs between the majors.
-    await session.query(`select set_config(name, '0', false) from pg_settings where name in ('statement_timeout', 'lock_timeout',
-      'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`)
+    await liftLimits(session)
     return work(session)
   })
 }
 
-function newClient(url: Sensitive): Session {
+/**
+ * Lifts the limits that a role or a database has for ordinary sessions; the signal's hold. Through a transaction-mode pooler it would lift
+ * them for whoever comes next. Where the server or the database is read only, and not the role, somebody means it now.
+ */
+export async function liftLimits(session: Session): Promise<void> {
+  // Which of them there are differs between the majors.
+  await session.query(`select set_config(name, '0', false) from pg_settings where name in ('statement_timeout', 'lock_timeout',
+      'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout');
+    select set_config(name, 'off', false) from pg_settings
+      where name = 'default_transaction_read_only' and source in ('user', 'database user')`)
+}
+
+/** A connection that is not open yet. Raises DatabaseError where the address is none. */
+export function newSession(url: Sensitive): Session {
   try {
-    return new pg.Client({
+    const client = new pg.Client({
       connectionString: url.reveal(),
       application_name: 'purser',
       connectionTimeoutMillis: connectLimitMs,
       keepAlive: true,
-    }) as Session
+    })
+    // Unless somebody listens, a connection that the server closes while idle would end the whole process.
+    client.on('error', () => {})
+    return client as Session
   } catch {
     // The parser's message would quote the address, password and all.
     throw new DatabaseError('database_address', 'reading the database address: it is not a postgresql:// address')

@@ -4,6 +4,7 @@ import { runChild } from '../../process/child.ts'
 import { CommandError } from '../../process/errors.ts'
 import { LineReader, LineSplitter, type RawLine } from '../../../outside-text/lines.ts'
 import { BackupError } from '../errors.ts'
+import { ToolMessages } from './tool-messages.ts'
 
 export interface ToolRun {
   readonly program: 'pg_dump' | 'pg_restore' | 'psql'
@@ -24,21 +25,19 @@ export interface ToolRun {
 
 interface ToolOutcome {
   readonly exitCode: number
-  /** The last lines of stderr without what `--verbose` reports. */
+  /** The last lines of its errors, without what `--verbose` reports. */
   readonly complaints: readonly string[]
 }
 
 /** Runs a client program of PostgreSQL with messages in English, so that they can be understood. */
 export async function runTool(tool: ToolRun, signal: AbortSignal): Promise<ToolOutcome> {
-  const complaints: string[] = []
+  const messages = new ToolMessages()
   // What is read by a program stays as it is: a table may have the name of a secret.
   const stdout = new LineReader()
   const hand = (lines: readonly RawLine[]): void => lines.forEach(({ text }) => tool.onStdoutLine?.(text))
   const stderr = new LineSplitter((line) => {
     tool.onStderrLine?.(line)
-    if (!/: (error|warning|detail|hint|fatal)\b/i.test(line)) return
-    complaints.push(line)
-    if (complaints.length > 20) complaints.shift()
+    messages.push(line)
   })
   try {
     const { exitCode } = await runChild(
@@ -56,11 +55,11 @@ export async function runTool(tool: ToolRun, signal: AbortSignal): Promise<ToolO
     )
     hand(stdout.end())
     stderr.end()
-    return { exitCode, complaints }
+    return { exitCode, complaints: messages.complaints }
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
     if (error.code === 'command_not_found') throw toolsMissing(tool, error)
-    const evidence = { evidence: complaints, cause: error }
+    const evidence = { evidence: messages.complaints, cause: error }
     throw new BackupError(error.code, `${tool.doing}: ${error.message}`, evidence)
   }
 }

@@ -58,7 +58,7 @@ export async function readPlpgsql(
   }
 }
 
-async function statementsOf({ query = '', parseMode = 0 }: Expression): Promise<readonly string[]> {
+export async function statementsOf({ query = '', parseMode = 0 }: Expression): Promise<readonly string[]> {
   if (parseMode === 0) return [query]
   if (parseMode === 1) return []
   if (parseMode === 2) return [`SELECT ${query}`]
@@ -79,7 +79,7 @@ async function assigned(text: string): Promise<readonly string[]> {
 }
 
 /** The text that an expression is, when it is nothing but a literal. */
-async function constantText(expression: string): Promise<string | undefined> {
+export async function constantText(expression: string): Promise<string | undefined> {
   const tree = await parse(`SELECT ${expression}`).catch(() => undefined)
   const stmt = tree?.stmts?.[0]?.stmt
   const target = stmt !== undefined && 'SelectStmt' in stmt ? stmt.SelectStmt.targetList?.[0] : undefined

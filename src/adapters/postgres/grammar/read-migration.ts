@@ -7,6 +7,7 @@ import { type NodeOf, partKinds, type StatementKind } from './node-kinds.ts'
 import { readPlpgsql } from './plpgsql.ts'
 import { type MigrationText, type Place, Reading } from './reading.ts'
 import { isMild } from './rights.ts'
+import { lockingPart } from '../locks/steps.ts'
 import type { Used } from './catalog.ts'
 import { isInside, type Visited, walk } from './walk.ts'
 
@@ -107,21 +108,30 @@ async function readStatement(
   const place =
     fn === undefined
       ? outer
-      : { ...outer, within: `${fn.is_procedure === true ? 'procedure' : 'function'} ${dotted(fn.funcname ?? [])}` }
+      : {
+          ...outer,
+          routine: partsOf(fn.funcname ?? []).at(-1) ?? '',
+          within: `${fn.is_procedure === true ? 'procedure' : 'function'} ${dotted(fn.funcname ?? [])}`,
+        }
   // What a function's body does is done later, to tables that are there by then.
   const seen: Earlier = fn === undefined ? around : { made: new Set(), prepared: new Set() }
   let calls = false
+  const locking = lockingPart(stmt)
+  if (locking !== undefined) reading.step({ statement: locking }, place)
   walk(stmt, (visited) => {
     const { kind, node } = visited
     if (isStatement(kind)) for (const judgement of judged(kind, node, seen)) reading.add(judgement, place)
     else if (!partKinds.has(kind))
       reading.add({ weight: 'unreadable', what: `holds ${kind}, which cannot be judged` }, place)
     if (kind === 'AlterTableCmd' && 'subtype' in node && node.subtype === 'AT_ColumnDefault') return false
+    if (kind === 'FuncCall' && 'funcname' in node && !isInside(visited, definitions))
+      reading.callsRoutine(used('call', node.funcname)?.name.at(-1) ?? '', place)
     const called = usedBy(visited)
     if (called?.how === 'call') calls = true
     if (called !== undefined && !isInside(visited, definitions)) reading.call(called.name, called.how, place)
     return true
   })
+  if (place.routine !== undefined && fn !== undefined) reading.makesRoutine(place.routine)
   if (fn !== undefined) await readFunction(fn, outer, place, text, reading)
   if ('DoStmt' in stmt) await readDo(stmt.DoStmt, place, text, reading)
   remember(stmt, around, calls)
@@ -241,7 +251,7 @@ function isTrue(node: Node | undefined): boolean {
 }
 
 /** Tells the line of an offset; asked in ascending order, it reads the text once. */
-function lineCounter(bytes: Buffer): (offset: number) => number {
+export function lineCounter(bytes: Buffer): (offset: number) => number {
   let line = 1
   let at = 0
   return (offset) => {
@@ -251,7 +261,7 @@ function lineCounter(bytes: Buffer): (offset: number) => number {
 }
 
 /** Skips the space and the comments before a statement. */
-function firstWord(bytes: Buffer, from: number): number {
+export function firstWord(bytes: Buffer, from: number): number {
   const two = (index: number): string => bytes.toString('latin1', index, index + 2)
   let at = from
   while (at < bytes.length) {

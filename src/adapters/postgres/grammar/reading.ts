@@ -1,3 +1,4 @@
+import { type LockStep, needDependencies } from '../locks/steps.ts'
 import type { RiskWeight } from '../port.ts'
 import type { Used } from './catalog.ts'
 import type { Judgement } from './judgement.ts'
@@ -6,6 +7,8 @@ import type { Judgement } from './judgement.ts'
 export interface Place {
   readonly line: number
   readonly within?: string
+  /** The name of that function, without its schema. */
+  readonly routine?: string
   /** How many texts it is nested in: a body that executes a text that holds a body … */
   readonly depth: number
 }
@@ -34,12 +37,22 @@ export interface MigrationText {
   readonly statements: number
   readonly found: readonly Found[]
   readonly calls: readonly Call[]
+  readonly locks: LockText
+}
+
+/** What of a migration may lock something. */
+interface LockText {
+  /** LockStep[] as JSON: a thread hands a text over at once, and not a tree. */
+  readonly steps: string
+  readonly needsDependencies: boolean
 }
 
 /** Gathers what is found. What is said more than once is counted, so the list stays as short as there are different things to say. */
 export class Reading {
   readonly #found = new Map<string, Found>()
   readonly #calls = new Map<string, Call>()
+  readonly #steps: LockStep[] = []
+  readonly #routines = new Set<string>()
   statements = 0
 
   add({ weight, what, rowsOf }: Judgement, { line, within }: Place): void {
@@ -57,7 +70,21 @@ export class Reading {
     this.#calls.set(key, { name, how, line: known?.line ?? line, more, ...(within === undefined ? {} : { within }) })
   }
 
+  makesRoutine(name: string): void {
+    this.#routines.add(name)
+  }
+
+  /** What a routine of the migration locks is locked when the migration calls it. */
+  callsRoutine(name: string, place: Place): void {
+    if (this.#routines.has(name)) this.step({ calls: name }, place)
+  }
+
+  step(step: Pick<LockStep, 'statement' | 'calls'>, { line, routine, depth }: Place): void {
+    this.#steps.push({ line, sure: depth === 0, ...(routine === undefined ? {} : { within: routine }), ...step })
+  }
+
   get text(): MigrationText {
-    return { statements: this.statements, found: [...this.#found.values()], calls: [...this.#calls.values()] }
+    const locks = { steps: JSON.stringify(this.#steps), needsDependencies: needDependencies(this.#steps) }
+    return { statements: this.statements, found: [...this.#found.values()], calls: [...this.#calls.values()], locks }
   }
 }

@@ -23,10 +23,10 @@ const typedFields: Readonly<Record<string, string>> = {
   onConflictClause: 'OnConflictClause',
 }
 /** `base` of a foreign table and `action` of default privileges are statements too. */
-const typedIn: Readonly<Record<string, string>> = {
-  'CreateForeignTableStmt.base': 'CreateStmt',
-  'AlterDefaultPrivilegesStmt.action': 'GrantStmt',
-  'PLAssignStmt.val': 'SelectStmt',
+const typedIn: Readonly<Record<string, { readonly above: string; readonly kind: string }>> = {
+  base: { above: 'CreateForeignTableStmt', kind: 'CreateStmt' },
+  action: { above: 'AlterDefaultPrivilegesStmt', kind: 'GrantStmt' },
+  val: { above: 'PLAssignStmt', kind: 'SelectStmt' },
 }
 
 /**
@@ -42,11 +42,16 @@ export function walk(root: object, visit: (visited: Visited) => boolean | void):
       for (let index = value.length - 1; index >= 0; index -= 1) waiting.push({ value: value[index], above })
       continue
     }
-    for (const [name, child] of Object.entries(value).reverse()) {
+    const fields = value as Readonly<Record<string, unknown>>
+    const names = Object.keys(fields)
+    for (let index = names.length - 1; index >= 0; index -= 1) {
+      const name = names[index] ?? ''
+      const child = fields[name]
       if (typeof child !== 'object' || child === null) continue
-      const kind = kindOf(name, child as object, above)
+      const kind = kindOf(name, child, above)
       if (kind === undefined) waiting.push({ value: child, above })
-      else if (visit({ kind, node: child as object, above }) !== false)
+      // A constant holds nothing, and a file of rows is made of them.
+      else if (visit({ kind, node: child, above }) !== false && kind !== 'A_Const')
         waiting.push({ value: child, above: { kind, above } })
     }
   }
@@ -55,10 +60,16 @@ export function walk(root: object, visit: (visited: Visited) => boolean | void):
 /** Only nodes have names that begin with a capital; fields never do. */
 function kindOf(name: string, child: object, above: Above | undefined): string | undefined {
   if (Array.isArray(child)) return undefined
-  if (/^[A-Z]/.test(name)) return name
-  const field = typedIn[`${above?.kind ?? ''}.${name}`] ?? typedFields[name]
+  if (isCapital(name)) return name
+  const inOne = typedIn[name]
+  const field = inOne !== undefined && inOne.above === above?.kind ? inOne.kind : typedFields[name]
   // A field of the same name may hold a node that says its kind itself.
-  return field === undefined || Object.keys(child).some((key) => /^[A-Z]/.test(key)) ? undefined : field
+  return field === undefined || Object.keys(child).some(isCapital) ? undefined : field
+}
+
+function isCapital(name: string): boolean {
+  const first = name.charCodeAt(0)
+  return first >= 65 && first <= 90
 }
 
 export function someNode(root: Node, matches: (kind: string) => boolean): boolean {

@@ -40,6 +40,12 @@ export function ledgerIn(schema: string): Ledger {
     return rows[0]?.found ?? false
   }
 
+  /** Asked first: even where it exists, `create schema if not exists` wants the right to make schemas in the database. */
+  async function makeSchema(session: Session): Promise<void> {
+    const { rows } = await session.query('select from pg_namespace where nspname = $1', [schema])
+    if (rows.length === 0) await session.query(`create schema if not exists ${pg.escapeIdentifier(schema)}`)
+  }
+
   return {
     exists,
     async entries(session) {
@@ -68,8 +74,8 @@ export function ledgerIn(schema: string): Ledger {
       return new Set(rows.map((row) => row.statement))
     },
     async noteStatement(session, { version, sha256 }, index) {
-      await session.query(`create schema if not exists ${pg.escapeIdentifier(schema)};
-        create table if not exists ${statements} (version text, sha256 text, statement integer,
+      await makeSchema(session)
+      await session.query(`create table if not exists ${statements} (version text, sha256 text, statement integer,
           done_at timestamptz not null default now(), primary key (version, sha256, statement))`)
       await session.query(
         `insert into ${statements} (version, sha256, statement) values ($1, $2, $3) on conflict do nothing`,
@@ -77,7 +83,10 @@ export function ledgerIn(schema: string): Ledger {
       )
     },
     async record(session, file, { run, release, milliseconds }) {
-      if (!(await exists(session))) await session.query(definition(schema, table))
+      if (!(await exists(session))) {
+        await makeSchema(session)
+        await session.query(definition(table))
+      }
       await session.query(
         `insert into ${table} (version, name, sha256, applied_by, run, release, duration_ms)
          values ($1, $2, $3, current_user, $4, $5, $6)`,
@@ -88,9 +97,8 @@ export function ledgerIn(schema: string): Ledger {
   }
 }
 
-function definition(schema: string, table: string): string {
+function definition(table: string): string {
   return `
-    create schema if not exists ${pg.escapeIdentifier(schema)};
     create table ${table} (
       version text primary key,
       name text not null,

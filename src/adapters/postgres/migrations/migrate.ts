@@ -6,9 +6,11 @@ import type { Ledger } from './ledger.ts'
 import { applyOutsideTransaction } from './outside-transaction.ts'
 import { refusePooled } from '../connection/pooling.ts'
 import { asOurselves } from './as-ourselves.ts'
-import { blanked, type MigrationText, weakerLockLimits } from './file-text.ts'
+import { blanked, type MigrationText } from './file-text.ts'
+import { weakerLockLimits } from './lock-limits.ts'
+import { runText } from './run-text.ts'
 import type { ApplyMigration, MigrationFile, MigrationOutcome } from '../port.ts'
-import { type Session, withSession } from '../connection/session.ts'
+import { liftLimits, type Session, withSession } from '../connection/session.ts'
 import { offThread } from '../../off-thread/off-thread.ts'
 
 const tries = 5
@@ -30,6 +32,7 @@ export async function applyMigration(
   const text = await runnable(file, signal)
   return withSession(url, doing, signal, async (session) => {
     await refusePooled(session, url, signal)
+    await liftLimits(session)
     // The plan read the file with this setting, which a role or a database may have otherwise.
     await session.query('set standard_conforming_strings = on')
     const retry = { doing, signal, onRetry: migration.onRetry }
@@ -44,7 +47,7 @@ export async function applyMigration(
       namingBlockers(url, session, migration, attempt === tries, () =>
         text.runs === 'by statement'
           ? applyOutsideTransaction(session, ledger, migration, signal)
-          : applyOnce(session, ledger, { ...migration, sql: ownLimitsOut(text, migration) }, signal),
+          : applyOnce(session, ledger, { ...migration, text: ownLimitsOut(text, migration) }, signal),
       ),
     )
   })
@@ -153,18 +156,19 @@ async function namingBlockers<T>(
   }
 }
 
-/** Purser's limit for a lock holds, not the `set lock_timeout = 0` that every dump has. */
-function ownLimitsOut(text: MigrationText, { lockTimeoutMs }: ApplyMigration): string {
-  return blanked(text.sql, weakerLockLimits(text, lockTimeoutMs))
+/** Purser's limit for a lock holds, not the `set lock_timeout = 0` that every dump has. Every statement keeps its place. */
+function ownLimitsOut(text: MigrationText, { lockTimeoutMs }: ApplyMigration): MigrationText {
+  const weaker = weakerLockLimits(text.lockLimits, lockTimeoutMs).filter(({ how }) => how === 'left out')
+  return { ...text, sql: blanked(text.sql, weaker) }
 }
 
 async function applyOnce(
   session: Session,
   ledger: Ledger,
-  migration: ApplyMigration & { readonly sql: string },
+  migration: ApplyMigration & { readonly text: MigrationText },
   signal: AbortSignal,
 ): Promise<MigrationOutcome> {
-  const { file, sql, run, release, lockTimeoutMs, statementTimeoutMs } = migration
+  const { file, text, run, release, lockTimeoutMs, statementTimeoutMs } = migration
   const doing = `applying ${file.name}`
   const started = performance.now()
   try {
@@ -173,7 +177,7 @@ async function applyOnce(
     await session.query(`set local statement_timeout = ${Math.round(statementTimeoutMs)}`)
     const transaction = await transactionId(session)
     signal.throwIfAborted()
-    await session.query(sql)
+    await runText(session, text, { lockTimeoutMs, statementTimeoutMs })
     if ((await transactionId(session)) !== transaction) throw escaped(doing)
     await session.query(asOurselves)
     const milliseconds = Math.round(performance.now() - started)

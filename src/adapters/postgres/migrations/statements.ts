@@ -14,28 +14,35 @@ export interface Statement {
 export function splitStatements(sql: string): readonly Statement[] {
   const statements: Statement[] = []
   const lines = lineCounter(sql)
-  let from = 0
   // What stands between two semicolons of the statement; joined at its end, as a long text that grows is copied again and again.
   let parts: string[] = []
   let part = ''
   let body = new AtomicBody()
+  // Where the first token stands that is neither space nor comment.
+  let start: number | undefined
   const flush = (end: number): void => {
-    const raw = sql.slice(from, end)
-    const start = from + lead(raw)
-    const words = [...parts, part].join('')
-    if (words.trim() !== '') {
-      statements.push({ line: lines(start), start, text: sql.slice(start, end).trim(), words: tidy(words) })
+    if (start !== undefined) {
+      const words = tidy([...parts, part].join(''))
+      statements.push({ line: lines(start), start, text: sql.slice(start, end).trim(), words })
     }
+    start = undefined
     parts = []
     part = ''
     body = new AtomicBody()
   }
   for (let at = 0; at < sql.length;) {
-    const token = tokenAt(sql, at)
+    const next = nextSpecial(sql, at)
+    // Most of a text is plain words, which are taken at once up to what could hide or end something.
+    const plain = sql.slice(at, next)
+    const first = start === undefined ? plain.search(/\S/) : -1
+    if (first >= 0) start = at + first
+    part += plain
+    if (next >= sql.length) break
+    const token = tokenAt(sql, next, at)
     const separates = token.kind === 'separator'
+    if (!separates && start === undefined && token.shown.trim() !== '') start = next
     if (separates && !body.goesOn(part)) {
-      flush(at)
-      from = at + 1
+      flush(next)
     } else if (separates) {
       parts.push(part, token.shown)
       part = ''
@@ -54,44 +61,83 @@ interface Token {
   readonly shown: string
 }
 
-function tokenAt(sql: string, at: number): Token {
+const special = /[;'"$]|--|\/\*/g
+
+/** Finds what could hide or end something; the end of the text when there is nothing more. */
+function nextSpecial(sql: string, from: number): number {
+  special.lastIndex = from
+  return special.exec(sql)?.index ?? sql.length
+}
+
+/** `from`: where the plain text before it began. */
+function tokenAt(sql: string, at: number, from: number): Token {
   const other = (end: number, shown: string): Token => ({ kind: 'other', end, shown })
-  const two = sql.slice(at, at + 2)
-  if (two === '--') return other(orEnd(sql, sql.indexOf('\n', at), 0), ' ')
-  if (two === '/*') return other(endOfComment(sql, at), ' ')
   const char = sql[at] ?? ''
   if (char === ';') return { kind: 'separator', end: at + 1, shown: ';' }
   if (char === "'") return other(endOfString(sql, at), " '' ")
   if (char === '"') return other(orEnd(sql, sql.indexOf('"', at + 1), 1), ' "" ')
-  if (char === '$') {
-    const tag = /^\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/.exec(sql.slice(at, at + 70))?.[0]
-    if (tag !== undefined) return other(orEnd(sql, sql.indexOf(tag, at + tag.length), tag.length), " '' ")
-  }
-  // A whole word is taken at once: the `$` of `a$b$` opens no quote.
-  const word = /^[\w$\u0080-\uffff]+/.exec(sql.slice(at, at + 200))?.[0]
-  return word === undefined ? other(at + 1, char) : other(at + word.length, word)
+  if (char === '-') return other(matchAt(lineComment, sql, at), ' ')
+  if (char === '/') return other(endOfComment(sql, at), ' ')
+  // The `$` of `a$b$` opens no quote.
+  const inWord = at > from && /[\w\u0080-\uffff]/.test(sql[at - 1] ?? '')
+  const tag = inWord ? '' : sql.slice(at, matchAt(dollarTag, sql, at))
+  if (tag !== '') return other(orEnd(sql, sql.indexOf(tag, at + tag.length), tag.length), " '' ")
+  const end = Math.max(at + 1, matchAt(word, sql, at))
+  return other(end, sql.slice(at, end))
 }
+
+const lineComment = /--[^\n\r]*/y
+const dollarTag = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y
+const word = /[\w$\u0080-\uffff]+/y
+
+/** Returns the end of what a sticky pattern matches at this place; the place itself when it does not match. */
+function matchAt(pattern: RegExp, sql: string, at: number): number {
+  pattern.lastIndex = at
+  return pattern.test(sql) ? pattern.lastIndex : at
+}
+
+/** Leaves comments out, each for a space, and keeps everything else as it is. */
+export function withoutComments(sql: string): string {
+  const parts: string[] = []
+  for (let at = 0; at < sql.length;) {
+    const next = nextSpecial(sql, at)
+    parts.push(sql.slice(at, next))
+    if (next >= sql.length) break
+    const { end, shown } = tokenAt(sql, next, at)
+    parts.push(shown === ' ' ? ' ' : sql.slice(next, end))
+    at = end
+  }
+  return parts.join('')
+}
+
+const commentMark = /\/\*|\*\//g
 
 function endOfComment(sql: string, at: number): number {
   let depth = 0
-  for (let index = at; index < sql.length;) {
-    const two = sql.slice(index, index + 2)
-    if (two === '/*') depth += 1
-    if (two === '*/') depth -= 1
-    if (two === '*/' && depth === 0) return index + 2
-    index += two === '/*' || two === '*/' ? 2 : 1
+  commentMark.lastIndex = at
+  for (let mark = commentMark.exec(sql); mark !== null; mark = commentMark.exec(sql)) {
+    depth += mark[0] === '/*' ? 1 : -1
+    if (depth === 0) return commentMark.lastIndex
   }
   return sql.length
 }
 
 function endOfString(sql: string, at: number): number {
   const escapes = /[eE]/.test(sql[at - 1] ?? '') && !/[\w$]/.test(sql[at - 2] ?? '')
+  if (!escapes) return orEnd(sql, sql.indexOf("'", at + 1), 1)
   for (let index = at + 1; index < sql.length; index += 1) {
-    if (escapes && sql[index] === '\\') index += 1
-    else if (sql[index] === "'") return index + 1
+    if (sql[index] === '\\') index += 1
+    else if (sql[index] === "'") {
+      // A string goes on behind a line break, with the escapes of its beginning.
+      const next = matchAt(continued, sql, index + 1)
+      if (next === index + 1) return next
+      index = next - 1
+    }
   }
   return sql.length
 }
+
+const continued = /[ \t\f\v]*[\n\r]\s*'/y
 
 /**
  * A function body in standard SQL (`begin atomic … end`), whose semicolons separate nothing of ours. It is asked at each semicolon,
@@ -106,17 +152,14 @@ class AtomicBody {
     if (body === undefined) return false
     if (!this.#begun) this.#open = 1
     this.#begun = true
-    this.#open += (body.match(/\bcase\b/gi)?.length ?? 0) - (body.match(/\bend\b/gi)?.length ?? 0)
+    // `select 1 as end` and `x.end` are names.
+    this.#open += (body.match(/\bcase\b/gi)?.length ?? 0) - (body.match(/(?<!\bas\s+|\.\s*)\bend\b/gi)?.length ?? 0)
     return this.#open > 0
   }
 }
 
 function orEnd(sql: string, index: number, length: number): number {
   return index < 0 ? sql.length : index + length
-}
-
-function lead(raw: string): number {
-  return /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/.exec(raw)?.[0].length ?? 0
 }
 
 /** Tells the line of an index; asked in ascending order, it reads the text once. */

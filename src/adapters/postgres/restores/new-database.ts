@@ -3,10 +3,11 @@ import { cpus } from 'node:os'
 import { dirname } from 'node:path'
 import { Sensitive } from '../../../sensitive.ts'
 import { toolsForServer } from '../connection/client-tools.ts'
-import { BackupError } from '../errors.ts'
-import { connectionName, libpqEnvironment } from '../connection/libpq.ts'
-import { type Session, withSession } from '../connection/session.ts'
+import { connectionName } from '../connection/libpq.ts'
+import type { Session } from '../connection/session.ts'
+import { restoreFailed } from './restore-failure.ts'
 import { runTool } from '../connection/tools.ts'
+import { writingEnvironment } from '../connection/writing-environment.ts'
 
 const restoreLimitMs = 12 * 60 * 60 * 1000
 
@@ -28,12 +29,13 @@ export function databaseName(base: string, suffix: string): string {
 export async function findDatabase(
   session: Session,
   name: string,
-): Promise<{ readonly comment: string; readonly open: boolean } | undefined> {
-  const { rows } = await session.query<{ comment: string | null; open: boolean }>(
-    `select shobj_description(oid, 'pg_database') as comment, datallowconn as open from pg_database where datname = $1`,
+): Promise<{ readonly comment: string; readonly open: boolean; readonly template: boolean } | undefined> {
+  const { rows } = await session.query<{ comment: string | null; open: boolean; template: boolean }>(
+    `select shobj_description(oid, 'pg_database') as comment, datallowconn as open, datistemplate as template
+     from pg_database where datname = $1`,
     [name],
   )
-  return rows[0] && { comment: rows[0].comment ?? '', open: rows[0].open }
+  return rows[0] && { ...rows[0], comment: rows[0].comment ?? '' }
 }
 
 export async function dropDatabase(session: Session, name: string): Promise<void> {
@@ -54,11 +56,21 @@ interface Likeness {
   readonly owner: string
 }
 
+/** What of it is taken over; without owners the new database belongs to the user of the session. */
+interface Likenesses {
+  readonly withOwners: boolean
+  readonly withTablespaces: boolean
+}
+
 /**
  * Creates an empty database with the encoding, locale, tablespace and owner of the database that the session is in. How the columns of
  * `pg_database` are called differs between the majors: https://www.postgresql.org/docs/current/catalog-pg-database.html.
  */
-export async function createAlike(session: Session, name: string): Promise<void> {
+export async function createAlike(
+  session: Session,
+  name: string,
+  { withOwners, withTablespaces }: Likenesses = { withOwners: true, withTablespaces: true },
+): Promise<void> {
   const { rows } = await session.query<Likeness>(`
     select pg_encoding_to_char(encoding) as encoding, datcollate as collate, datctype as ctype,
       pg_get_userbyid(datdba) as owner, spcname as tablespace,
@@ -68,9 +80,9 @@ export async function createAlike(session: Session, name: string): Promise<void>
   const [like] = rows
   if (!like) throw new Error('the server does not know the database of this session')
   await session.query(
-    `create database ${pg.escapeIdentifier(name)} owner ${pg.escapeIdentifier(like.owner)} template template0
+    `create database ${pg.escapeIdentifier(name)}${withOwners ? ` owner ${pg.escapeIdentifier(like.owner)}` : ''} template template0
      encoding ${pg.escapeLiteral(like.encoding)} lc_collate ${pg.escapeLiteral(like.collate)}
-     lc_ctype ${pg.escapeLiteral(like.ctype)}${localeOf(like)}${placeOf(like)}`,
+     lc_ctype ${pg.escapeLiteral(like.ctype)}${localeOf(like)}${withTablespaces ? placeOf(like) : ''}`,
   )
 }
 
@@ -92,19 +104,23 @@ interface RestoreInto {
   readonly doing: string
   /** Whether owners are restored: false where the roles of the dumped database may not exist. */
   readonly withOwners: boolean
+  /** Whether tables go into the tablespaces that they were in; true by default. */
+  readonly withTablespaces?: boolean
   /** The directories in which client tools are looked for. */
   readonly toolDirectories?: readonly string[] | undefined
   /** The path of a table of contents with the entries that are wanted; without one, all are. */
   readonly listFile?: string | undefined
+  /** The part of the archive that is wanted; without one, all of it is. */
+  readonly section?: 'pre-data' | 'data' | 'post-data'
   readonly onProgress: (line: string) => void
 }
 
 /** Fills an empty database. Any error ends it: half a restore is none. */
 export async function restoreInto(
-  { url, path, doing, withOwners, toolDirectories, listFile, onProgress }: RestoreInto,
+  { url, path, doing, withOwners, withTablespaces = true, toolDirectories, listFile, section, onProgress }: RestoreInto,
   signal: AbortSignal,
 ): Promise<void> {
-  const { PGDATABASE = '', ...env } = libpqEnvironment(url)
+  const { PGDATABASE = '', ...env } = await writingEnvironment(url, signal)
   const tools = await toolsForServer(url, toolDirectories, signal)
   const { exitCode, complaints } = await runTool(
     {
@@ -117,7 +133,9 @@ export async function restoreInto(
         '--verbose',
         `--jobs=${parallelJobs()}`,
         ...(withOwners ? [] : ['--no-owner', '--no-acl']),
+        ...(withTablespaces ? [] : ['--no-tablespaces']),
         ...(listFile === undefined ? [] : [`--use-list=${listFile}`]),
+        ...(section === undefined ? [] : [`--section=${section}`]),
         // The name goes as a connection string, or one with `=` in it would be read as such.
         `--dbname=${connectionName(PGDATABASE)}`,
         path,
@@ -134,53 +152,10 @@ export async function restoreInto(
     signal,
   )
   if (exitCode === 0) return
-  const tooNew = complaints.some((line) => line.includes('unrecognized configuration parameter'))
-  throw new BackupError('restore_failed', `${doing}: pg_restore exited ${exitCode}`, {
-    hint: tooNew
-      ? `The live database is unchanged. pg_restore ${tools.version} is newer than the server and says what that does not understand: install the client tools of the server's own version beside it.`
-      : 'The live database is unchanged. The messages say which object could not be made.',
-    evidence: complaints,
-  })
+  throw restoreFailed(doing, exitCode, complaints, tools.version)
 }
 
 /** Returns the number of cores: each job is a connection and a process of its own. */
 export function parallelJobs(): number {
   return Math.min(8, Math.max(1, cpus().length))
-}
-
-/** Copies what a dump leaves out because it belongs to the database as a whole: settings, grants, connection limit. */
-export async function copyDatabaseFacts(session: Session, url: Sensitive, name: string, signal: AbortSignal) {
-  const target = pg.escapeIdentifier(name)
-  const settings = await session.query<{ role: string | null; name: string; value: string }>(`
-    select case when setrole <> 0 then pg_get_userbyid(setrole) end as role,
-      split_part(line, '=', 1) as name, substr(line, strpos(line, '=') + 1) as value
-    from pg_db_role_setting, unnest(setconfig) as line
-    where setdatabase = (select oid from pg_database where datname = current_database())`)
-  const grants = await session.query<{ limit: number; own: boolean }>(
-    `select datconnlimit as limit, datacl is not null as own from pg_database where datname = current_database()`,
-  )
-  const rights = await session.query<{ grantee: string | null; right: string; grantable: boolean }>(`
-    select case when grantee <> 0 then pg_get_userbyid(grantee) end as grantee, privilege_type as right,
-      is_grantable as grantable
-    from pg_database, aclexplode(datacl) where datname = current_database()`)
-  await withSession(url, `copying settings and grants to ${name}`, signal, async (elsewhere) => {
-    for (const { role, name: setting, value } of settings.rows) {
-      // `from current` keeps lists such as a search_path exactly; written out they would need quoting by kind.
-      await elsewhere.query('select set_config($1, $2, false)', [setting, value])
-      const whose = role === null ? `database ${target}` : `role ${pg.escapeIdentifier(role)} in database ${target}`
-      const part = setting.split('.').map((one) => pg.escapeIdentifier(one))
-      await elsewhere.query(`alter ${whose} set ${part.join('.')} from current`)
-      await elsewhere.query('reset all')
-    }
-    const [facts] = grants.rows
-    if (facts?.own) await elsewhere.query(`revoke all on database ${target} from public`)
-    for (const { grantee, right, grantable } of rights.rows) {
-      const to = grantee === null ? 'public' : pg.escapeIdentifier(grantee)
-      await elsewhere.query(
-        `grant ${right} on database ${target} to ${to}${grantable && grantee !== null ? ' with grant option' : ''}`,
-      )
-    }
-    if (facts !== undefined && facts.limit >= 0)
-      await elsewhere.query(`alter database ${target} connection limit ${facts.limit}`)
-  })
 }

@@ -1,21 +1,20 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Sensitive } from '../../../sensitive.ts'
 import { DatabaseError } from '../errors.ts'
-import { whyPreparedTransactions } from './prepared-transactions.ts'
-import { doneInPlace, restoreInPlace, whyNotInPlace } from './in-place.ts'
+import { compareAccess } from './access-check.ts'
+import { doneInPlace, restoreInPlace } from './in-place/in-place.ts'
+import { whyNotInPlace } from './in-place/check.ts'
+import { rehearseInPlace } from './in-place/rehearsal.ts'
+import { restoreRisks } from './risks.ts'
+import type { CommandRestore } from '../backups/by-command/backups.ts'
 import { checkedName } from '../backups/manifests.ts'
-import {
-  copyDatabaseFacts,
-  createAlike,
-  databaseName,
-  dropDatabase,
-  findDatabase,
-  onDatabase,
-  restoreInto,
-} from './new-database.ts'
-import { transactionPooled } from '../connection/pooling.ts'
-import type { BackupManifest, PrepareRestore, RestoreNames, Restores, SwapState, TableRows } from '../port.ts'
+import { commandContent, type RestoredContent } from './restored-content.ts'
+import { copyDatabaseFacts } from './swap/database-facts.ts'
+import { exchange, markIn, markOf, openTo, outside } from './swap/swap.ts'
+import { whyNotSwap } from './swap/check.ts'
+import { createAlike, databaseName, dropDatabase, findDatabase, onDatabase, restoreInto } from './new-database.ts'
+import type { BackupManifest, TableRows } from '../backups/port.ts'
+import type { PrepareRestore, RestoreNames, Restores, SwapState } from './port.ts'
 import { type Session, withLongSession, withSession } from '../connection/session.ts'
 import { type BackupStorage, directoryStorage } from '../backups/storage.ts'
 import { compareWith } from '../backups/test-restore.ts'
@@ -23,7 +22,7 @@ import { compareWith } from '../backups/test-restore.ts'
 /*
  * Restores by a swap of database names. The phases of a restore and of its rollback call these methods, each of which
  * looks at the names first and may be repeated after a crash at any point. A prepared database is marked in its comment
- * once it has been compared with the backup's snapshot; only a marked one is swapped in. The exchange renames both in
+ * (swap.ts) once it has been compared with the backup's snapshot; only a marked one is swapped in. The exchange renames both in
  * one transaction after connections were refused and ended, and is asked for by names, so that a repeat finds it done.
  * Nothing that served is ever dropped.
  */
@@ -35,14 +34,12 @@ interface RestoreOptions {
   readonly storage?: BackupStorage | undefined
   /** The directories with client tools; see BackupOptions. */
   readonly toolDirectories?: readonly string[] | undefined
+  /** What brings back the backups that are no dumps; without it, all are. */
+  readonly byCommand?: CommandRestore | undefined
 }
 
-const connectionsLimitMs = 15_000
-const cleanUpLimitMs = 15_000
-const marker = /^purser: restored \S+ ([0-9a-f]{64}) in (\d+) ms$/
-
 export function openRestores(options: RestoreOptions): Restores {
-  const { url, directory, storage = directoryStorage(directory), toolDirectories } = options
+  const { url, directory, storage = directoryStorage(directory), toolDirectories, byCommand } = options
   const live = decodeURIComponent(new URL(url.reveal()).pathname.slice(1))
   return {
     names: (run) => ({
@@ -50,11 +47,16 @@ export function openRestores(options: RestoreOptions): Restores {
       restored: databaseName(live, `_restore_${run}`),
       kept: databaseName(live, `_before_${run}`),
     }),
-    whyNotSwap: (signal) => whyNotSwap(url, live, signal),
+    whyNotSwap: (backup, signal) => whyNotSwap(url, live, backup, signal),
     swapState: (names, signal) =>
       outside(url, 'looking at the databases', signal, (session) => swapState(session, names)),
-    prepare: (restore, signal) => prepare({ url, storage, toolDirectories }, restore, signal),
-    swap: ({ live: name, restored, kept }, signal) => exchange(url, { from: name, in: restored, out: kept }, signal),
+    prepare: (restore, signal) => {
+      const content = byCommand?.holds(restore.file)
+        ? commandContent(byCommand, restore)
+        : dumpContent({ storage, toolDirectories }, restore)
+      return prepare(url, content, restore, signal)
+    },
+    swap: (names, signal) => swap(url, names, signal),
     swapBack: ({ live: name, restored, kept }, signal) =>
       exchange(url, { from: name, in: kept, out: restored }, signal),
     reopen: (names, signal) =>
@@ -62,7 +64,10 @@ export function openRestores(options: RestoreOptions): Restores {
     discard: (names, signal) =>
       outside(url, `dropping ${names.restored}`, signal, (session) => dropDatabase(session, names.restored)),
     kept: (signal) => withSession(url, 'looking for kept databases', signal, (session) => keptDatabases(session, live)),
-    whyNotInPlace: (schemas, signal) => whyNotInPlace({ url, storage, toolDirectories }, schemas, signal),
+    whyNotInPlace: (backup, signal) => whyNotInPlace({ url, toolDirectories }, backup, signal),
+    risks: (backup, strategy, signal) => restoreRisks(url, backup, strategy, signal),
+    rehearseInPlace: (file, onProgress, signal) =>
+      rehearseInPlace({ url, storage, toolDirectories }, file, onProgress, signal),
     inPlace: (restore, signal) => restoreInPlace({ url, storage, toolDirectories }, restore, signal),
     doneInPlace: (run, signal) => doneInPlace({ url }, run, signal),
     countNow: (tables, timeoutMs, signal) =>
@@ -70,45 +75,13 @@ export function openRestores(options: RestoreOptions): Restores {
   }
 }
 
-/**
- * Opens a session in another database, as none can be renamed from inside; `postgres` is there for this, `template1`
- * always is.
- */
-async function outside<T>(
-  url: Sensitive,
-  doing: string,
-  signal: AbortSignal,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  try {
-    return await withSession(onDatabase(url, 'postgres'), doing, signal, work)
-  } catch (error) {
-    if (!(error instanceof DatabaseError) || error.sqlState !== '3D000') throw error
-    return withSession(onDatabase(url, 'template1'), doing, signal, work)
-  }
-}
-
-async function whyNotSwap(url: Sensitive, live: string, signal: AbortSignal): Promise<string | undefined> {
-  const doing = 'asking whether databases can be swapped'
-  const problem = await withSession(url, doing, signal, async (session) => {
-    if (await transactionPooled(session, url, signal)) return 'the address leads to a transaction-mode pooler'
-    const { rows } = await session.query<{ may: boolean; owns: boolean; user: string; standby: boolean }>(`
-      select rolcreatedb or rolsuper as may, rolname as user, pg_is_in_recovery() as standby,
-        pg_has_role(current_user, (select datdba from pg_database where datname = current_database()), 'member') as owns
-      from pg_roles where rolname = current_user`)
-    const [found] = rows
-    if (found?.standby) return 'this server is a standby'
-    if (!found?.may) return `${found?.user ?? 'the user'} isn't allowed to create databases (CREATEDB)`
-    return found.owns ? whyPreparedTransactions(session) : `${found.user} does not own the database ${live}`
+/** Swaps the names. What was set or granted since the new database was prepared goes along. */
+async function swap(url: Sensitive, { live, restored, kept }: RestoreNames, signal: AbortSignal) {
+  await outside(url, `copying settings and grants to ${restored}`, signal, async (session) => {
+    if ((await findDatabase(session, kept)) !== undefined) return
+    await copyDatabaseFacts(session, { from: live, to: restored, target: onDatabase(url, restored) }, signal)
   })
-  if (problem !== undefined) return problem
-  try {
-    await outside(url, doing, signal, (session) => session.query('select 1'))
-    return undefined
-  } catch (error) {
-    if (error instanceof DatabaseError && !error.transient) return `no other database can be reached: ${error.message}`
-    throw error
-  }
+  return exchange(url, { from: live, in: restored, out: kept }, signal)
 }
 
 async function swapState(session: Session, { live, restored, kept }: RestoreNames): Promise<SwapState> {
@@ -123,22 +96,22 @@ async function swapState(session: Session, { live, restored, kept }: RestoreName
     })
   if (former !== undefined && fresh === undefined) return 'swapped'
   if (fresh === undefined) return 'absent'
-  return marker.test(fresh.comment) ? 'prepared' : 'unfinished'
+  return markIn(fresh.comment) === undefined ? 'unfinished' : 'prepared'
 }
 
 async function prepare(
-  { url, storage, toolDirectories }: Required<Omit<RestoreOptions, 'directory'>> & { readonly storage: BackupStorage },
+  url: Sensitive,
+  content: RestoredContent,
   { names, file, sha256, onProgress }: PrepareRestore,
   signal: AbortSignal,
 ): Promise<{ readonly milliseconds: number }> {
   const { restored } = names
   const doing = `restoring ${file} into ${restored}`
-  const manifest = await storage.manifest(checkedName(file), doing, signal)
-  requireWhole(manifest, doing)
+  await content.require(doing, signal)
   const done = await withLongSession(url, doing, signal, async (session) => {
     const found = await findDatabase(session, restored)
-    const [, mark, took] = marker.exec(found?.comment ?? '') ?? []
-    if (mark === sha256) return Number(took)
+    const mark = markIn(found?.comment ?? '')
+    if (mark?.sha256 === sha256) return mark.milliseconds
     await dropDatabase(session, restored)
     await createAlike(session, restored)
     return undefined
@@ -146,22 +119,43 @@ async function prepare(
   if (done !== undefined) return { milliseconds: done }
   const began = performance.now()
   const target = onDatabase(url, restored)
-  await storage.withFiles(manifest, signal, (path) =>
-    restoreInto({ url: target, path, doing, withOwners: true, toolDirectories, onProgress }, signal),
-  )
-  onProgress('analyzing, and comparing with the snapshot of the backup')
+  await content.fill(target, doing, signal)
+  onProgress('analyzing and checking')
   await Promise.all([
     withLongSession(target, `analyzing ${restored}`, signal, (session) => session.query('analyze')),
-    compareWith(manifest, target, `checking ${restored}`, signal),
+    content.check(target, `checking ${restored}`, signal),
   ])
   const milliseconds = Math.round(performance.now() - began)
   await withLongSession(url, doing, signal, async (session) => {
-    await copyDatabaseFacts(session, target, restored, signal)
+    await copyDatabaseFacts(session, { from: names.live, to: restored, target }, signal)
     // The comment is written last: it says that all before it was done.
-    const note = `purser: restored ${file} ${sha256} in ${milliseconds} ms`
-    await session.query(`comment on database ${pg.escapeIdentifier(restored)} is ${pg.escapeLiteral(note)}`)
+    const note = pg.escapeLiteral(markOf(file, sha256, milliseconds))
+    await session.query(`comment on database ${pg.escapeIdentifier(restored)} is ${note}`)
   })
   return { milliseconds }
+}
+
+interface DumpPlace {
+  readonly storage: BackupStorage
+  readonly toolDirectories: readonly string[] | undefined
+}
+
+function dumpContent({ storage, toolDirectories }: DumpPlace, { file, onProgress }: PrepareRestore): RestoredContent {
+  const manifestOf = (doing: string, signal: AbortSignal) => storage.manifest(checkedName(file), doing, signal)
+  return {
+    require: async (doing, signal) => requireWhole(await manifestOf(doing, signal), doing),
+    fill: async (target, doing, signal) =>
+      storage.withFiles(await manifestOf(doing, signal), signal, (path) =>
+        restoreInto({ url: target, path, doing, withOwners: true, toolDirectories, onProgress }, signal),
+      ),
+    check: async (target, doing, signal) => {
+      const manifest = await manifestOf(doing, signal)
+      await Promise.all([
+        compareWith(manifest, target, doing, signal),
+        withLongSession(target, doing, signal, (session) => compareAccess(session, manifest, doing)),
+      ])
+    },
+  }
 }
 
 /** Raises for a backup of some schemas: swapped in, it would take all others away. */
@@ -170,100 +164,6 @@ function requireWhole({ schemas }: BackupManifest, doing: string): void {
   throw new DatabaseError('backup_partial', `${doing}: it holds only ${schemas.join(', ')}, not the whole database`, {
     hint: "It can't replace the database. Restore its schemas in place. Nothing changed.",
   })
-}
-
-interface Exchange {
-  /** The name under which applications find the database. */
-  readonly from: string
-  /** The database that gets that name. */
-  readonly in: string
-  /** The name that the former holder of the name has afterwards. */
-  readonly out: string
-}
-
-/**
- * Exchanges two names in one transaction, so at every moment the live name has one database, the old or the new. The
- * one that leaves stays closed to connections: what a forgotten client would write there would be lost.
- */
-async function exchange(
-  url: Sensitive,
-  names: Exchange,
-  signal: AbortSignal,
-): Promise<{ readonly milliseconds: number }> {
-  const began = performance.now()
-  const doing = `renaming ${names.in} to ${names.from}`
-  try {
-    await outside(url, doing, signal, async (session) => {
-      const coming = await findDatabase(session, names.in)
-      const gone = await findDatabase(session, names.out)
-      if (coming === undefined && gone !== undefined) return
-      if (coming === undefined || gone !== undefined) throw inTheWay(doing, names, coming === undefined)
-      await openTo(session, names.from, false)
-      await endConnections(session, [names.from, names.in], signal)
-      await rename(session, names, signal)
-    })
-  } finally {
-    // The name that applications use must let them in, whatever happened.
-    await outside(url, `opening ${names.from}`, AbortSignal.timeout(cleanUpLimitMs), (session) =>
-      openTo(session, names.from, true),
-    )
-  }
-  return { milliseconds: Math.round(performance.now() - began) }
-}
-
-async function rename(session: Session, names: Exchange, signal: AbortSignal): Promise<void> {
-  const [from, coming, out] = [names.from, names.in, names.out].map((one) => pg.escapeIdentifier(one))
-  await session.query('begin')
-  try {
-    await session.query(`set local lock_timeout = ${connectionsLimitMs}`)
-    await session.query(`alter database ${from} rename to ${out}`)
-    await session.query(`alter database ${coming} rename to ${from}`)
-    await session.query(`alter database ${from} with allow_connections true`)
-    signal.throwIfAborted()
-    await session.query('commit')
-  } catch (error) {
-    await session.query('rollback').catch(() => {})
-    throw error
-  }
-}
-
-async function openTo(session: Session, name: string, open: boolean): Promise<void> {
-  const found = await findDatabase(session, name)
-  if (found === undefined || found.open === open) return
-  await session.query(`alter database ${pg.escapeIdentifier(name)} with allow_connections ${String(open)}`)
-}
-
-/**
- * Ends all connections but autovacuum's, which leaves by itself when a database is renamed, and only a superuser may
- * end it.
- */
-async function endConnections(session: Session, names: readonly string[], signal: AbortSignal): Promise<void> {
-  const deadline = performance.now() + connectionsLimitMs
-  for (;;) {
-    const { rows } = await session.query<{ line: string }>(
-      `select format('pid %s (%s, %s)', pid, usename, coalesce(nullif(application_name, ''), backend_type)) as line,
-         pg_terminate_backend(pid) as ended
-       from pg_stat_activity where datname = any($1) and pid <> pg_backend_pid() and backend_type <> 'autovacuum worker'`,
-      [names],
-    )
-    if (rows.length === 0) return
-    if (performance.now() > deadline)
-      throw new DatabaseError('connections_stay', 'ending the connections to the database: some do not end', {
-        hint: 'End them by hand, then retry.',
-        evidence: rows.map((row) => row.line),
-      })
-    await sleep(20, undefined, { signal }).catch(() => signal.throwIfAborted())
-  }
-}
-
-function inTheWay(doing: string, names: Exchange, nothing: boolean): DatabaseError {
-  return nothing
-    ? new DatabaseError('database_missing', `${doing}: ${names.in} doesn't exist`, {
-        hint: 'It was dropped or renamed by hand. The live database is unchanged.',
-      })
-    : new DatabaseError('already_exists', `${doing}: there is a ${names.out} already`, {
-        hint: `Check what ${names.out} is. Rename or drop it, then retry. The live database is unchanged.`,
-      })
 }
 
 async function keptDatabases(session: Session, live: string) {

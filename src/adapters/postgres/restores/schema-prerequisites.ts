@@ -5,8 +5,9 @@ import type { Sensitive } from '../../../sensitive.ts'
 import { newestTools, toolsForServer } from '../connection/client-tools.ts'
 import { BackupError } from '../errors.ts'
 import { connectionName, libpqEnvironment, patternOf } from '../connection/libpq.ts'
-import { withSession } from '../connection/session.ts'
+import { withLongSession, withSession } from '../connection/session.ts'
 import { runTool } from '../connection/tools.ts'
+import { writingEnvironment } from '../connection/writing-environment.ts'
 
 interface PrerequisitesRequest {
   readonly source: Sensitive
@@ -79,11 +80,11 @@ async function layRest(
   rest: string,
   signal: AbortSignal,
 ) {
-  await withSession(target, doing, signal, async (session) => {
+  await withLongSession(target, doing, signal, async (session) => {
     for (const schema of schemas) await session.query(`create schema if not exists ${pg.escapeIdentifier(schema)}`)
   })
   const { directory } = await toolsForServer(target, toolDirectories, signal)
-  const { PGDATABASE = '', ...env } = libpqEnvironment(target)
+  const { PGDATABASE = '', ...env } = await writingEnvironment(target, signal)
   const owners = withOwners ? [] : ['--no-owner', '--no-acl']
   const args = ['--no-password', ...owners, `--dbname=${connectionName(PGDATABASE)}`, rest]
   await runTool({ program: 'pg_restore', directory, args, doing, cwd: dirname(path), env, timeoutMs: limitMs }, signal)

@@ -1,4 +1,5 @@
 import type { EffectOf } from '../../../model/effects/effects.ts'
+import type { RollbackTarget } from '../../../model/rollback-target.ts'
 import { CheckFailed } from '../../errors.ts'
 import type { PhaseContext } from '../../phase.ts'
 import { neverRestored, undoInPlace } from '../../restore/in-place.ts'
@@ -11,17 +12,23 @@ import {
   stopService,
 } from '../../restore/service.ts'
 
-/** Undoes a restore by the same stop, the reverse swap and the same start. The restored database is kept beside. */
+/**
+ * Undoes a restore by the same stop, the reverse swap and the same start. The restored database is kept beside.
+ * `meanwhile` puts back what else the restore has changed, while nothing serves: neither release ever runs on the schema
+ * of the other one.
+ */
 export async function undoRestore(
   context: PhaseContext,
   effect: EffectOf<'database'>,
   signal: AbortSignal,
+  _rollbackTarget: RollbackTarget | undefined,
+  meanwhile: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   const { world } = context
   const { before: names } = effect
   if (names.inPlace === true) {
     if ((await neverRestored(context, effect, signal)) && !(await hasRemembered(context))) return
-    return undoInPlace(context, effect, await snapshotBefore(context, effect.run), signal)
+    return undoInPlace(context, effect, await snapshotBefore(context, effect.run), meanwhile, signal)
   }
   const state = await world.restores.swapState(names, signal)
   if (state === 'absent' && effect.status === 'applied')
@@ -37,6 +44,7 @@ export async function undoRestore(
       await stopService(context, snapshot, signal)
       await world.restores.swapBack(names, signal)
     }
+    await meanwhile()
     await world.restores.reopen(names, signal)
     await startService(context, snapshot, signal)
   } catch (error) {

@@ -31,6 +31,16 @@ export async function undoImage(
   signal: AbortSignal,
   rollbackTarget: RollbackTarget | undefined,
 ): Promise<void> {
+  await watchRollout(context, await putImageBack(context, effect, signal, rollbackTarget), signal)
+}
+
+/** Puts the deployment back, and returns the image that it has then. Nothing is waited for. Safe to repeat. */
+export async function putImageBack(
+  context: PhaseContext,
+  effect: EffectOf<'image'>,
+  signal: AbortSignal,
+  rollbackTarget: RollbackTarget | undefined,
+): Promise<string> {
   const { world, service } = context
   const { image, uid } = targetOf(effect, rollbackTarget)
   const history = await world.cluster.history(effect.target, service.container, signal)
@@ -46,7 +56,7 @@ export async function undoImage(
   }
   if (uid === undefined) await world.cluster.setImage(change, signal)
   else await world.cluster.restoreReplicaSet({ ...change, replicaSetUid: uid }, signal)
-  await watchRollout(context, image, signal)
+  return image
 }
 
 function targetOf(

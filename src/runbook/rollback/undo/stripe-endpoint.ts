@@ -1,7 +1,8 @@
 import type { EffectOf } from '../../../model/effects/effects.ts'
 import { sameUrl } from '../../../model/same-url.ts'
+import { fingerprintOf } from '../../../sensitive.ts'
 import type { PhaseContext } from '../../phase.ts'
-import { madeBy, retiredBy } from '../../stripe/webhook-endpoint.ts'
+import { isMadeBy, retiredBy } from '../../stripe/webhook-endpoint.ts'
 
 /**
  * Disables an endpoint that the run created (its deliveries can still be looked at); gives another its former state
@@ -42,7 +43,7 @@ async function createdId(
 ): Promise<string | undefined> {
   if (effect.after !== undefined) return effect.after.id
   const endpoints = await world.stripe.endpoints(signal)
-  return endpoints.find(
-    (endpoint) => sameUrl(endpoint.url, effect.target) && endpoint.metadata[madeBy] === String(effect.run),
-  )?.id
+  const { creation } = effect.before
+  const maker = { run: effect.run, creation: creation === undefined ? undefined : fingerprintOf(creation) }
+  return endpoints.find((endpoint) => sameUrl(endpoint.url, effect.target) && isMadeBy(maker, endpoint))?.id
 }

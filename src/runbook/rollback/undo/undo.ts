@@ -16,6 +16,8 @@ type Undo<K extends UndoableEffectKind> = (
   effect: EffectRecord<K>,
   signal: AbortSignal,
   rollbackTarget: RollbackTarget | undefined,
+  /** What is put back along with it, while the service is stopped for it. */
+  meanwhile: () => Promise<void>,
 ) => Promise<void>
 
 /** What puts an effect of each kind back. A kind that can be put back and has no function here does not compile. */
@@ -35,6 +37,7 @@ export function undoEffect<K extends UndoableEffectKind>(
   effect: EffectRecord<K>,
   signal: AbortSignal,
   rollbackTarget: RollbackTarget | undefined,
+  meanwhile: () => Promise<void>,
 ): Promise<void> {
-  return undoOf[effect.kind](context, effect, signal, rollbackTarget)
+  return undoOf[effect.kind](context, effect, signal, rollbackTarget, meanwhile)
 }
