@@ -236,9 +236,12 @@ export class Writes {
       this.#store.remove(request.resource, before.metadata.namespace, before.metadata.name)
       return this.#withOwners(next, owners)
     }
-    const moved = !same(managedFields(owners), managedFields(this.#owners.get(uid ?? '') ?? []))
-    this.#owners.set(uid ?? '', owners)
-    return this.shown(this.#store.update(request.resource, next, 'client', moved))
+    const present = this.#owners.get(uid ?? '') ?? []
+    const moved = !same(timeless(owners), timeless(present))
+    const stored = this.#store.update(request.resource, next, 'client', moved)
+    // A write that changes nothing but the times of managedFields is none: the server keeps the old ones.
+    if (stored !== before || moved) this.#owners.set(uid ?? '', owners)
+    return this.shown(stored)
   }
 
   #withOwners(object: KubeObject, owners: readonly Owner[]): KubeObject {
@@ -314,4 +317,10 @@ function parsed(text: string, prefix: string): unknown {
 
 function withoutNulls(map: JsonMap): JsonMap {
   return Object.fromEntries(Object.entries(map).filter(([, value]) => value !== null && value !== undefined))
+}
+
+function timeless(owners: readonly Owner[]): readonly string[] {
+  return managedFields(owners.map((owner) => ({ ...owner, time: '' })))
+    .map((entry) => JSON.stringify(entry))
+    .toSorted()
 }
