@@ -72,6 +72,10 @@ export interface PhaseRecords {
   backupsRemoved(files: readonly string[]): Promise<void>
   /** Reads the last verification of this environment, by whichever run. */
   formerVerification(): Promise<Verification | undefined>
+  /** Notes that a test event is about to be posted that the service must refuse; called before each posting. */
+  announceTestEvent(): Promise<void>
+  /** Reads when test events were posted since then that the service had to refuse, by any run of this environment. */
+  testEventsSince(since: Date): Promise<readonly Date[]>
   /** Reads which test events the service had to refuse since then, in any run of this environment, the newest first. */
   refusedProbes(since: Date): Promise<readonly RefusedProbe[]>
   /** Tells whether a run of this environment has seen since then that the service takes what it must refuse. */

@@ -39,6 +39,31 @@ export function phaseSamples({ claim, read, write }: Fence) {
       return rows[0]?.verification
     },
 
+    /** Notes that a test event is about to be posted that the service must refuse. It comes first: services log refusals at once. */
+    announceTestEvent: (): Promise<void> =>
+      write(async (sql) => {
+        await sql.query(
+          `delete from purser.test_events t using purser.runs own where own.number = $1
+             and t.environment = own.environment and t.service = own.service and t.posted_at < now() - interval '1 day'`,
+          [claim.run],
+        )
+        await sql.query(
+          'insert into purser.test_events (environment, service) select environment, service from purser.runs where number = $1',
+          [claim.run],
+        )
+      }),
+
+    /** Reads when test events were posted since then that the service had to refuse, by any run of the environment. */
+    testEventsSince: async (since: Date): Promise<readonly Date[]> => {
+      const { rows } = await read.query<{ posted_at: Date }>(
+        `select t.posted_at from purser.test_events t join purser.runs own on own.number = $1
+           and t.environment = own.environment and t.service = own.service
+         where t.posted_at > $2`,
+        [claim.run, since],
+      )
+      return rows.map(({ posted_at: at }) => at)
+    },
+
     /** Tells whether a phase or a diagnosis of this environment has seen since then that the service takes what it must refuse. */
     sawUnchecked: async (since: Date): Promise<boolean> => {
       const { rows } = await read.query(

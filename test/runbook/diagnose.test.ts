@@ -81,7 +81,6 @@ const webhook: WebhookFacts = {
   signed: seen(answered(200)),
   madeUp: seen(answered(400)),
   unsigned: seen(answered(400)),
-  refused: [],
   readsBack: false,
   stripeClock: seen(0),
   clusterClock: seen(0),

@@ -69,6 +69,8 @@ export function phaseContext(parts: ContextParts = {}): PhaseContext {
     world: worldOf(world),
     records: only('records', {
       endpointEffects: async () => [],
+      announceTestEvent: async () => undefined,
+      testEventsSince: async () => [],
       ...records,
       watch: only('records.watch', records?.watch),
     }),

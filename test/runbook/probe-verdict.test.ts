@@ -1,9 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { RefusedProbe } from '../../src/model/refused-probe.ts'
-import { errorLine } from '../../src/runbook/log-records/error-records.ts'
-import { withoutOwnProbes } from '../../src/runbook/log-records/own-probes.ts'
 import { type ProbeVerdict, probeVerdict, refusesSignature } from '../../src/runbook/stripe/probe/probe-verdict.ts'
-import { service } from './phase-context.ts'
 
 const answer = (status: number, body = '') => ({ status, body })
 const noMatch = 'no signature matches the payload'
@@ -38,6 +34,11 @@ describe('what the answers to test events mean', () => {
     ['an unknown path', 'path', { signed: answer(404), madeUp: answer(404) }],
     ['too large', 'too_large', { signed: answer(413), madeUp: answer(413), unsigned: answer(413) }],
     ['too many requests', 'limited', { signed: answer(429), madeUp: answer(429) }],
+    ...[406, 408, 411, 415, 421, 426, 431].map((status): [string, ProbeVerdict, object] => [
+      `refused by a status that is not about signatures: ${status}`,
+      'other_reason',
+      { signed: answer(status), madeUp: answer(status) },
+    ]),
     ['every answer an error', 'failing', { signed: answer(503), madeUp: answer(503), unsigned: answer(503) }],
   ])('%s: %s', (_, verdict, answers) => {
     const usual = { signed: answer(200), madeUp: answer(400, noMatch), unsigned: answer(400, 'no signature') }
@@ -52,25 +53,12 @@ it.each([
   [422, true],
   [404, false],
   [413, false],
+  [408, false],
+  [415, false],
+  [421, false],
   [429, false],
   [302, false],
   [500, false],
 ])('an answer %i to what must be refused is a refusal of the signature: %s', (status, refuses) => {
   expect(refusesSignature({ status })).toBe(refuses)
-})
-
-describe('what a service logs about test events', () => {
-  const probe: RefusedProbe = { at: '2026-01-05T10:00:00.000Z', unsigned: 400, madeUp: 400 }
-  const counted = withoutOwnProbes(errorLine(service.monitor), [probe])
-  const error = (message: string) => `{"level":"error","msg":"billing: ${message}"}`
-
-  it.each([
-    ['a refusal at the time of the test event', error('webhook signature verification failed'), '10:00:01', false],
-    ['a refusal at another time', error('webhook signature verification failed'), '10:00:09', true],
-    ['something else at that time', error('charge failed'), '10:00:01', true],
-    ['a line with the id of the event', error('refused evt_1PurserProbe0123456789ab'), '11:00:00', false],
-    ['a line with the name of the sender', error('400 POST /hook "Purser webhook probe"'), '11:00:00', false],
-  ])('%s', (_, text, time, isError) => {
-    expect(counted({ text, lines: [text], at: `2026-01-05T${time}.500Z` }) !== undefined).toBe(isError)
-  })
 })

@@ -24,6 +24,25 @@ describe('test events that a service had to refuse', () => {
     expect(await refusedProbes(new Date(ago(60)))).toEqual(probes.slice(0, 2))
   })
 
+  it('are announced before they are posted, for every run of the environment', async () => {
+    const claim = await stores.under('stripe')
+    const { announceTestEvent, testEventsSince } = phaseSamples(stores.phases.fence(claim, 'production'))
+    const before = new Date(Date.now() - 60_000)
+    await announceTestEvent()
+    await stores.pool.query(
+      `insert into purser.test_events values ('staging', 'billing', now()), ('production', 'other', now())`,
+    )
+    await stores.pool.query(
+      `update purser.test_events set posted_at = now() - interval '2 days' where environment = 'production'`,
+    )
+    await announceTestEvent()
+    const [posted, ...others] = await testEventsSince(before)
+    expect(others).toEqual([])
+    expect(Math.abs(Date.now() - (posted?.getTime() ?? 0))).toBeLessThan(60_000)
+    const { rows } = await stores.pool.query(`select environment, service from purser.test_events order by 1, 2`)
+    expect(rows).toHaveLength(3)
+  })
+
   it('are outdated once a phase or a diagnosis has seen that the service takes them', async () => {
     const claim = await stores.under('stripe')
     const { sawUnchecked } = phaseSamples(stores.phases.fence(claim, 'production'))

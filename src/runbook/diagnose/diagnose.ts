@@ -30,9 +30,6 @@ async function diagnosisOf(context: PhaseContext, { subject, cronJob }: Diagnose
   switch (subject) {
     case 'webhook': {
       const facts = await webhookFacts(looking)
-      // Whoever counts errors in the logs leaves out what the service logged about these.
-      for (const [index, refused] of facts.refused.entries())
-        await context.step(`the service refused test event ${index + 1}`, async () => ({ refused: { ...refused } }))
       return { at, findings: webhookFindings(facts), causes: webhookCauses(facts), remedies: [] }
     }
     case 'cronjob': {

@@ -60,6 +60,13 @@ export function urlAnswersWrong(facts: WebhookFacts): Cause | undefined {
       next: 'Compare the running version with the last deploy, then deploy the right one.',
       remedies: redeploy,
     }
+  if (verdict === 'other_reason')
+    return {
+      code: 'url_refuses_request',
+      sentence: `The service, or something before it, refuses the test event for a reason other than its signature (HTTP ${status}).`,
+      next: 'Read its answer above. Compare the rules of the proxy or load balancer with what the webhook path needs.',
+      remedies: [],
+    }
   if (status >= 500)
     return {
       code: 'service_errors',

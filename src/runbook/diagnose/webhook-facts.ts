@@ -4,7 +4,6 @@ import type { PodExamination } from '../../adapters/kubernetes/pods/port.ts'
 import type { SecretKeyState } from '../../adapters/kubernetes/secrets/port.ts'
 import type { QueryAnswer } from '../../adapters/postgres/port.ts'
 import { type ProbeAnswer, type ProbeEvent, probeMarks, type WebhookEndpoint } from '../../adapters/stripe/port.ts'
-import type { RefusedProbe } from '../../model/refused-probe.ts'
 import type { PhaseContext } from '../phase.ts'
 import { otherAccount, requirePinned } from '../stripe/account/requirements.ts'
 import { missedHere } from '../stripe/missed/missed-here.ts'
@@ -58,8 +57,6 @@ export interface WebhookFacts {
   /** The same event signed with a made-up secret. */
   readonly madeUp: Seen<Probe>
   readonly unsigned: Seen<Probe>
-  /** What the service had to refuse, at the time of each posting: it may have logged it as an error. */
-  readonly refused: readonly RefusedProbe[]
   /** Whether the service reads events back from Stripe, so that it cannot take one that Stripe does not know. */
   readonly readsBack: boolean
   readonly stripeClock: Seen<number | undefined>
@@ -114,7 +111,6 @@ export async function webhookFacts(looking: Looking): Promise<WebhookFacts> {
     ])
     return decideEndpoint({ url, events: wanted, endpoints, secret: stands }).endpoint
   })
-  const posted: string[] = []
   const posting = (
     post: (event: ProbeEvent, signal: AbortSignal) => Promise<ProbeAnswer>,
     { mayFail = true, mustBeRefused = true } = {},
@@ -122,8 +118,8 @@ export async function webhookFacts(looking: Looking): Promise<WebhookFacts> {
     see((signal) =>
       probing(async () => {
         const event = await probeEvent(context, signal)
-        const once = () => {
-          if (mustBeRefused) posted.push(new Date().toISOString())
+        const once = async () => {
+          if (mustBeRefused) await context.records.announceTestEvent()
           return post(event, signal)
         }
         return triedAgain(once, signal, { mayFail })
@@ -164,7 +160,6 @@ export async function webhookFacts(looking: Looking): Promise<WebhookFacts> {
     signed,
     madeUp: wrongly,
     unsigned,
-    refused: refusedProbes(posted, known(wrongly), known(unsigned)),
     readsBack: service.stripe.probe.readsBack,
     stripeClock,
     clusterClock,
@@ -173,16 +168,6 @@ export async function webhookFacts(looking: Looking): Promise<WebhookFacts> {
     events: eventsSeen,
     dead,
   }
-}
-
-function refusedProbes(
-  posted: readonly string[],
-  madeUp: Probe | undefined,
-  unsigned: Probe | undefined,
-): readonly RefusedProbe[] {
-  if (madeUp?.kind !== 'answer' || unsigned?.kind !== 'answer') return []
-  const statuses = { madeUp: madeUp.answer.status, unsigned: unsigned.answer.status }
-  return posted.map((at) => ({ at, ...statuses }))
 }
 
 /** Probes the service. A missing answer is a fact too: in which way it is missing tells the cause. */

@@ -241,7 +241,14 @@ function onlyPurser(facts: WebhookFacts): string | undefined {
 }
 
 /** What stands before the service answers so, whatever is signed how. */
-const beforeService: readonly (ProbeVerdict | undefined)[] = ['redirect', 'kept_out', 'too_large', 'path', 'limited']
+const beforeService: readonly (ProbeVerdict | undefined)[] = [
+  'redirect',
+  'kept_out',
+  'too_large',
+  'path',
+  'limited',
+  'other_reason',
+]
 
 /** A service must refuse it by a 4xx. Another refusal is odd, and says nothing about whether signatures are checked. */
 function refusedWords(facts: WebhookFacts, probe: Probe) {

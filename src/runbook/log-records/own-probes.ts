@@ -1,23 +1,27 @@
 import { probeMarks } from '../../adapters/stripe/port.ts'
-import type { RefusedProbe } from '../../model/refused-probe.ts'
-import type { ErrorLine } from './error-records.ts'
+import type { LogRecord } from './records.ts'
+
+/*
+ * What a service logs about Purser's own test events. A service that logs refused signatures as errors would else fail its own check.
+ */
 
 /** A service writes a refusal down at once; clocks of nodes differ by a little. */
 const aroundMs = 3_000
 const marks = Object.values(probeMarks)
 const aboutSignatures = /signature|webhook|stripe/i
 
-/**
- * Leaves out what the service logged about Purser's own test events: lines that carry their marks, and refusals of a signature at the very
- * time at which Purser posted what must be refused. A service that logs refused signatures as errors would else fail its own check.
- */
-export function withoutOwnProbes(errorLine: ErrorLine, probes: readonly RefusedProbe[]): ErrorLine {
-  const times = probes.map(({ at }) => Date.parse(at))
-  return (record) => {
-    const { text, at } = record
-    if (marks.some((mark) => text.includes(mark))) return undefined
-    const logged = at === undefined ? Number.NaN : Date.parse(at)
-    const isOwn = times.some((time) => Math.abs(logged - time) <= aroundMs) && aboutSignatures.test(text)
-    return isOwn ? undefined : errorLine(record)
-  }
+/** Tells whether a record carries a mark of Purser's test events. */
+export function hasProbeMark({ text }: Pick<LogRecord, 'text'>): boolean {
+  return marks.some((mark) => text.includes(mark))
+}
+
+/** Tells whether a record is about a signature, so that only its time tells whose event it refuses. */
+export function isAboutSignatures({ text }: Pick<LogRecord, 'text'>): boolean {
+  return aboutSignatures.test(text)
+}
+
+/** Tells whether something was logged at the very time at which Purser posted what must be refused. */
+export function isAtTestEvent(loggedAt: string, testEvents: readonly Date[]): boolean {
+  const logged = Date.parse(loggedAt)
+  return testEvents.some((posted) => Math.abs(logged - posted.getTime()) <= aroundMs)
 }

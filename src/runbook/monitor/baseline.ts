@@ -3,7 +3,6 @@ import { PurserError } from '../../errors.ts'
 import type { MetricSample } from '../../model/run.ts'
 import type { BaselineSample } from '../../model/watch.ts'
 import type { PhaseContext } from '../phase.ts'
-import { withoutOwnProbes } from '../log-records/own-probes.ts'
 import { errorLine } from '../log-records/error-records.ts'
 import { ErrorCounter } from './error-counter.ts'
 import { type Baseline, perMinute, type Rule } from './monitor-rules.ts'
@@ -53,17 +52,13 @@ const mostLogLines = 20_000
 async function errorRate({ world, service, records, signal }: PhaseContext): Promise<number | undefined> {
   const { windowMinutes } = service.monitor.logs
   const from = new Date(Date.now() - windowMinutes * 60_000)
-  const counter = new ErrorCounter(
-    withoutOwnProbes(errorLine(service.monitor), await records.refusedProbes(from)),
-    [],
-    [],
-  )
+  const counter = new ErrorCounter(errorLine(service.monitor), [], [])
   const since = from.toISOString()
   const { deployment, container } = service
   const read = { deployment, container, since, mostLines: mostLogLines }
   const { pods, unreadable } = await world.cluster.recentLogs(read, (line) => counter.take(line), signal)
   if (pods.length === 0 || unreadable.length > 0) return undefined
-  const { groups } = counter.drain({ all: true })
+  const { groups } = counter.drain({ all: true, testEvents: await records.testEventsSince(from) })
   await records.watch.addLogsBefore(groups)
   return groups.reduce((sum, { count }) => sum + count, 0) / windowMinutes
 }

@@ -2,7 +2,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { LogLine } from '../../adapters/kubernetes/logs/port.ts'
 import { PurserError } from '../../errors.ts'
 import type { LogPod } from '../../model/watch.ts'
-import { withoutOwnProbes } from '../log-records/own-probes.ts'
 import { errorLine } from '../log-records/error-records.ts'
 import type { PhaseContext } from '../phase.ts'
 import { ErrorCounter } from './error-counter.ts'
@@ -14,8 +13,10 @@ const longestWaitMs = 4_000
  * off at once.
  */
 const lastsMs = 500
-/** The test events of the run's own `stripe` phase, and those of somebody else's verification shortly before. */
-const probesReachMs = 3_600_000
+/** How far back test events are asked for: the log is read from before the watch, and again after a crash. */
+const testEventsReachMs = 3_600_000
+/** Beside a flood of refused signatures, it does not matter whether one of them was caused by Purser. */
+const mostAsked = 3
 /** The number of pods whose rates are kept one by one; a crash loop makes new pods all the time. */
 const mostPods = 20
 
@@ -31,13 +32,8 @@ export class LogWatch {
 
   static async open(context: PhaseContext): Promise<LogWatch> {
     const { records } = context
-    const [pods, groups, probes] = await Promise.all([
-      records.watch.logPods(),
-      records.watch.logGroups(),
-      records.refusedProbes(new Date(Date.now() - probesReachMs)),
-    ])
-    const counted = withoutOwnProbes(errorLine(context.service.monitor), probes)
-    return new LogWatch(context, new ErrorCounter(counted, pods, groups))
+    const [pods, groups] = await Promise.all([records.watch.logPods(), records.watch.logGroups()])
+    return new LogWatch(context, new ErrorCounter(errorLine(context.service.monitor), pods, groups))
   }
 
   private constructor(context: PhaseContext, counter: ErrorCounter) {
@@ -94,8 +90,17 @@ export class LogWatch {
 
   /** Writes down what was counted. The last time, records that may still grow are counted as they stand. */
   async write({ last }: { readonly last: boolean }): Promise<void> {
-    const counts = this.#counter.drain({ all: last })
+    const counts = this.#counter.drain({ all: last, testEvents: await this.#testEvents() })
     if (counts.pods.length > 0) await this.#context.records.watch.addLogs(counts)
+  }
+
+  /** Asks again when errors came meanwhile: they may be about a test event that was announced after the question. */
+  async #testEvents(): Promise<readonly Date[]> {
+    for (let asked = 1; ; asked += 1) {
+      const { inDoubt } = this.#counter
+      const testEvents = await this.#context.records.testEventsSince(new Date(Date.now() - testEventsReachMs))
+      if (this.#counter.inDoubt === inDoubt || asked === mostAsked) return testEvents
+    }
   }
 
   #gap(pod: string, why: string | undefined): void {

@@ -7,7 +7,6 @@ import type { PhaseContext } from '../phase.ts'
 import { cronHealth } from '../cronjobs/cron-health.ts'
 import { wantedRest } from '../cronjobs/wanted-rest.ts'
 import { releasedImage } from '../rollout/image.ts'
-import { withoutOwnProbes } from '../log-records/own-probes.ts'
 import { errorLine } from '../log-records/error-records.ts'
 import { ErrorCounter } from '../monitor/error-counter.ts'
 import { subscriptionSize } from '../../model/subscription.ts'
@@ -155,17 +154,13 @@ async function logState(context: PhaseContext): Promise<CheckResult> {
   const { world, service, signal } = context
   const { logs } = service.monitor
   const from = new Date(Date.now() - logs.windowMinutes * 60_000)
-  const counter = new ErrorCounter(
-    withoutOwnProbes(errorLine(service.monitor), await context.records.refusedProbes(from)),
-    [],
-    [],
-  )
+  const counter = new ErrorCounter(errorLine(service.monitor), [], [])
   const since = from.toISOString()
   const { deployment, container } = service
   const read = { deployment, container, since, mostLines: mostLogLines }
   const { pods, cut, unreadable } = await world.cluster.recentLogs(read, (line) => counter.take(line), signal)
   if (pods.length === 0) return { verdict: 'unknown', value: 'no pods with readable logs' }
-  const { groups } = counter.drain({ all: true })
+  const { groups } = counter.drain({ all: true, testEvents: await context.records.testEventsSince(from) })
   const errors = groups.reduce((sum, { count }) => sum + count, 0)
   const rate = Math.round((errors / logs.windowMinutes) * 10) / 10
   const atLeast = cut.length + unreadable.length > 0 ? 'at least ' : ''

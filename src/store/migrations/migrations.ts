@@ -95,4 +95,15 @@ export const migrations: readonly Migration[] = [
         taken_over integer not null default 0
       );`,
   },
+  {
+    version: 21,
+    name: 'when test events were posted that a service must refuse',
+    sql: `
+      create table purser.test_events (
+        environment text not null,
+        service     text not null,
+        posted_at   timestamptz not null default clock_timestamp()
+      );
+      create index test_events_posted on purser.test_events (environment, service, posted_at);`,
+  },
 ]

@@ -117,6 +117,8 @@ describe('with ten thousand finished runs in a hundred environments', () => {
     await records.samples(new Date(0))
     await records.formerVerification()
     await records.refusedProbes(new Date(Date.now() - 3_600_000))
+    await records.announceTestEvent()
+    await records.testEventsSince(new Date(Date.now() - 3_600_000))
     await watch.addLogs({
       groups: [{ fingerprint: 'a', example: 'a', pod: 'a', firstAt: 'a', lastAt: 'a', count: 1 }],
       pods: [],

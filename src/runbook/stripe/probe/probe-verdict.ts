@@ -22,7 +22,7 @@ interface ProbeAnswers {
  * - `unchecked`: it takes what was signed with any secret, or with none
  * - `secret`: it answers as to a made-up secret, so it does not know the cluster's
  * - `content`: it knows the secret and refuses the event all the same
- * - `redirect`, `kept_out`, `too_large`, `path`, `limited`, `failing`: the answer tells nothing about the signature
+ * - `redirect`, `kept_out`, `too_large`, `path`, `limited`, `other_reason`, `failing`: the answer tells nothing about the signature
  */
 export type ProbeVerdict =
   | 'accepted'
@@ -34,6 +34,7 @@ export type ProbeVerdict =
   | 'too_large'
   | 'path'
   | 'limited'
+  | 'other_reason'
   | 'failing'
 
 /** Pure. */
@@ -47,11 +48,15 @@ export function probeVerdict({ signed, madeUp, unsigned, readsBack }: ProbeAnswe
   if (status === 404 || status === 405 || status === 410) return 'path'
   if (status === 413) return 'too_large'
   if (status === 429) return 'limited'
+  if (otherReasons.includes(status)) return 'other_reason'
   return status >= 500 ? 'failing' : 'secret'
 }
 
-/** Statuses by which a service, or what stands before it, refuses an event for another reason than its signature. */
-const otherReasons: readonly number[] = [404, 405, 408, 410, 413, 429]
+/**
+ * Statuses by which a service, or what stands before it, refuses an event for another reason than its signature.
+ * https://www.rfc-editor.org/rfc/rfc9110#name-client-error-4xx, https://www.rfc-editor.org/rfc/rfc6585
+ */
+const otherReasons: readonly number[] = [404, 405, 406, 407, 408, 410, 411, 413, 414, 415, 417, 421, 426, 429, 431]
 
 /** Tells whether an answer to an event that must be refused is a refusal of its signature. Pure. */
 export function refusesSignature({ status }: Pick<ProbeAnswer, 'status'>): boolean {

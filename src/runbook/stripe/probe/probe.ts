@@ -56,16 +56,17 @@ export async function probe(
 }
 
 async function mustBeRefused(
-  { world }: PhaseContext,
+  { world, records }: PhaseContext,
   url: string,
   event: Awaited<ReturnType<typeof probeEvent>>,
   signal: AbortSignal,
 ) {
-  const mayFail = { mayFail: true }
-  const madeUp = madeUpSecret()
+  const secret = madeUpSecret()
+  const announced = (post: () => Promise<ProbeAnswer>) =>
+    triedAgain(() => records.announceTestEvent().then(post), signal, { mayFail: true })
   return {
-    madeUp: await triedAgain(() => world.webhook.signed(url, event, madeUp, signal), signal, mayFail),
-    unsigned: await triedAgain(() => world.webhook.unsigned(url, event, signal), signal, mayFail),
+    madeUp: await announced(() => world.webhook.signed(url, event, secret, signal)),
+    unsigned: await announced(() => world.webhook.unsigned(url, event, signal)),
   }
 }
 
@@ -103,6 +104,8 @@ function refusal(
       'Something before the service takes no body of this size, and those of real events are larger. Raise its limit.',
     path: 'The service does not know this path: a different version runs, or the ingress routes elsewhere.',
     limited: 'The service, or something before it, limits requests. Wait, then try again.',
+    other_reason:
+      'This status is about the request, and not about its signature. Check the proxy or load balancer, and the logs of the pods.',
     failing: 'Look at the logs of the pods for this request.',
   }
   const untold = verdict === 'kept_out' || verdict === 'limited'
