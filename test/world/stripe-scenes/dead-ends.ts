@@ -261,4 +261,16 @@ export const deadEnds: readonly Scene[] = [
     deploy: { says: ['Succeeded in'], never: ['Failed in'] },
     events: { made: 3, missing: 0 },
   },
+  {
+    ...healthy('D14', 'Stripe limits requests while the secret is replaced, and says for how many seconds'),
+    group: 'D',
+    typed: rotate,
+    prepare: madeEarlier,
+    beforeApproval: async ({ stripe }) =>
+      stripe.setFault({ does: 'answer', status: 429, retryAfterSeconds: 6, on: creation, times: 2 }),
+    acts: ['deploy', 'verify', 'diagnose'],
+    plan: { says: ['is replaced as asked'] },
+    deploy: { says: ['Succeeded in'], never: ['Failed in'] },
+    events: { made: 3, missing: 0 },
+  },
 ]

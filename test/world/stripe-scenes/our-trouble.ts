@@ -6,6 +6,7 @@ import { healthy, minute } from './shared.ts'
 import type { Stage } from './stage.ts'
 
 const notPlanned = { notReached: 'nothing is deployed' } as const
+const notAsked = { notReached: 'what it says is not looked at' } as const
 
 /** Pods that have logged nothing yet. */
 async function newPods({ world: { sandbox } }: Stage): Promise<void> {
@@ -148,6 +149,28 @@ export const ourTrouble: readonly Scene[] = [
     },
     acts: ['deploy', 'diagnose', 'verify'],
     verify: { says: ['failed –', '0.2 per minute', 'billing webhook refused'] },
+    events: { made: 4, missing: 0 },
+  },
+  {
+    ...healthy(
+      'B10',
+      'Somebody diagnoses while the release is watched, and the service logs each refused signature as an error',
+    ),
+    group: 'B',
+    configuration: {
+      'service.monitor.logs.levels': ['warn', 'error', 'fatal'],
+      'service.monitor.minutes': 1 / 3,
+      'environments.production.policy.autoRollback': true,
+    },
+    prepare: async (stage) => {
+      await newPods(stage)
+      await stage.makes(4)
+      await stage.age(2 * minute)
+    },
+    whileWatched: (theatre) => theatre.types('sam', 'diagnose webhook'),
+    acts: ['deploy', 'verify'],
+    monitor: { says: ['Undelivered events: 0', 'Error lines: 0'], never: ['rolled back'] },
+    diagnose: notAsked,
     events: { made: 4, missing: 0 },
   },
 ]

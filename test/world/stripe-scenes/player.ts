@@ -38,7 +38,8 @@ export async function played(theatre: Theatre, scene: Scene): Promise<Played> {
       said.plan = plan
       if (plan.status !== 'awaiting_approval') continue
       await scene.beforeApproval?.(theatre)
-      said.deploy = await theatre.approves(plan)
+      const { whileWatched } = scene
+      said.deploy = await theatre.approves(plan, whileWatched && (() => whileWatched(theatre)))
       continue
     }
     if (act === 'retry') {

@@ -1,4 +1,4 @@
-import type { Stage } from './stage.ts'
+import type { Stage, Theatre } from './stage.ts'
 
 export const groups = {
   A: 'No event lost',
@@ -56,6 +56,8 @@ export interface Scene {
   readonly typedAgain?: string
   /** Happens while the deploy waits for its approval. */
   readonly beforeApproval?: (stage: Stage) => Promise<void>
+  /** Happens while the deploy watches the release. */
+  readonly whileWatched?: (theatre: Theatre) => Promise<unknown>
   /** Happens before the act of that name. */
   readonly before?: Partial<Readonly<Record<Act, (stage: Stage) => Promise<void>>>>
   readonly plan: Said

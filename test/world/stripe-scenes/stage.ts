@@ -77,7 +77,8 @@ export interface Theatre extends Stage {
   types(who: PersonName, text: string): Promise<Run>
   /** Presses a button, and follows the run that it begins. */
   presses(who: PersonName, button: string): Promise<Run>
-  approves(run: Run): Promise<Run>
+  /** Approves a run and follows it to its end; `whileWatched` happens when its last phase has begun. */
+  approves(run: Run, whileWatched?: () => Promise<unknown>): Promise<Run>
   /** Presses Retry on a run that has failed, and follows it to its next end. */
   retries(run: Run): Promise<Run>
   /** Purser's database is lost; what stood in it after the base was deployed comes back, from a backup. */
@@ -221,8 +222,13 @@ export async function openTheatre(options: TestWorldOptions): Promise<Theatre> {
     },
     types: (who, text) => next(() => world.types(who, `/billing ${text}`)),
     presses: (who, button) => next(() => world.presses(who, button)),
-    async approves({ number }) {
+    async approves({ number }, whileWatched) {
       await world.presses('alex', 'approve')
+      if (whileWatched !== undefined) {
+        const begun = `select from purser.phases where run = ${number} and name = 'monitor' and started_at is not null`
+        await until('the watch', async () => (await world.state(begun)).length > 0, 240_000)
+        await whileWatched()
+      }
       return found(number, ended)
     },
     async retries({ number }) {
