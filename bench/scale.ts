@@ -94,6 +94,7 @@ const chat = {
   update: async () => void (edits += 1),
   uploadText: async () => undefined,
   postEphemeral: async () => undefined,
+  findMarked: async () => undefined,
   permalink: async () => undefined,
   publishHome: async () => undefined,
 }

@@ -56,6 +56,7 @@ const defaultScopes = [
   'channels:history',
   'channels:join',
   'groups:read',
+  'groups:history',
   'im:write',
   'users:read',
   'usergroups:read',

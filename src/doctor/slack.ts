@@ -15,6 +15,9 @@ const neededScopes = [
   'groups:read',
 ] as const
 
+/** With these a board is found that was posted just before a crash. */
+const optionalScopes = ['channels:history', 'groups:history'] as const
+
 interface SlackParts {
   readonly installation: SlackInstallation
   readonly directory: Directory
@@ -35,6 +38,7 @@ export function lookAtSlack(parts: SlackParts): Promise<readonly Finding[]> {
 
 async function botAndScopes(installation: SlackInstallation, signal: AbortSignal): Promise<readonly Seen[]> {
   const { name, team, scopes } = await installation.bot(signal)
+  const withoutHistory = optionalScopes.filter((scope) => !scopes.includes(scope))
   const lacking = neededScopes.filter((scope) => !scopes.includes(scope))
   return [
     works(`The bot is ${name} in ${team}.`),
@@ -44,6 +48,14 @@ async function botAndScopes(installation: SlackInstallation, signal: AbortSignal
           `The bot token lacks ${lacking.join(', ')}.`,
           'Add them in the app under OAuth & Permissions, install it again, and set the new SLACK_BOT_TOKEN (slack-manifest.yaml).',
         ),
+    ...(withoutHistory.length === 0
+      ? []
+      : [
+          note(
+            `The bot token lacks ${withoutHistory.join(', ')}, which are optional: after a crash a run can have two boards.`,
+            'Add them to find the first one again (docs/slack-setup.md).',
+          ),
+        ]),
   ]
 }
 

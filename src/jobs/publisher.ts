@@ -8,6 +8,7 @@ import type { ThreadPost } from '../model/post.ts'
 import type { Run } from '../model/run.ts'
 import type { BoardState, BoardStore } from '../store/boards.ts'
 import type { RunStore } from '../store/runs.ts'
+import { postNewBoard } from './new-board.ts'
 import { offer } from './offer.ts'
 import type { TakenJob } from './queue-worker.ts'
 import { RunDrawing } from './run-drawing.ts'
@@ -48,7 +49,7 @@ const youngBoardMs = 60_000
  * call it, whatever became of the jobs before: it may run at any time and again. It sends at most one post and one edit
  * a second for a run, sends no unchanged board, waits a rate limit out, and the last state always arrives. What Slack
  * refuses is offered in a plainer form; what it refuses because of the channel waits, and is tried again on a slow
- * timer. A crash between Slack's answer and its record sends that one message once more.
+ * timer. A crash between Slack's answer and its record sends a post of the thread once more; a board is found again (new-board.ts).
  */
 export class Publisher {
   readonly #deps: PublisherDependencies
@@ -115,7 +116,7 @@ export class Publisher {
 
   async #send(run: Run, board: BoardState, message: OutgoingMessage, signal: AbortSignal) {
     if (board.channel === undefined || board.ts === undefined)
-      return this.#deps.chat.post(run.channel, message, {}, signal)
+      return postNewBoard(this.#deps, { run, channel: run.channel, message }, signal)
     const posted = { channel: board.channel, ts: board.ts }
     try {
       await this.#deps.chat.update(posted, message, signal)
@@ -125,7 +126,7 @@ export class Publisher {
       const isGone = error instanceof SlackTrouble && error.code === 'message_not_found'
       if (isYoung(posted.ts, board.now) && !isGone) throw error
       // The run needs a board that shows its state.
-      return this.#deps.chat.post(board.channel, message, {}, signal)
+      return postNewBoard(this.#deps, { run, channel: board.channel, message }, signal)
     }
   }
 

@@ -82,12 +82,32 @@ export class BoardStore {
     return new Map(rows.map((row) => [Number(row.number), { channel: row.board_channel, ts: row.board_ts }]))
   }
 
+  /**
+   * Notes that a new board is about to be posted. Returns since when that was tried before and not known to have come to anything:
+   * such a board may be there.
+   */
+  async beginPosting(run: number): Promise<Date | undefined> {
+    const { rows } = await this.#db.query<{ earlier: Date | null }>(
+      `update purser.runs r set board_posting_at = coalesce(r.board_posting_at, clock_timestamp())
+       from (select number, board_posting_at as earlier from purser.runs where number = $1 for update) o
+       where r.number = o.number returning o.earlier`,
+      [run],
+    )
+    return rows[0]?.earlier ?? undefined
+  }
+
+  /** Notes that Slack has refused the new board, so that none is there. */
+  async notPosted(run: number): Promise<void> {
+    await this.#db.query('update purser.runs set board_posting_at = null where number = $1', [run])
+  }
+
   async shown(
     run: number,
     board: { readonly channel: string; readonly ts: string; readonly hash: string; readonly rev: number },
   ): Promise<void> {
     await this.#db.query(
-      `update purser.runs set board_channel = $2, board_ts = $3, board_hash = $4, board_rev = $5, board_posted_at = now()
+      `update purser.runs set board_channel = $2, board_ts = $3, board_hash = $4, board_rev = $5, board_posted_at = now(),
+         board_posting_at = null
        where number = $1`,
       [run, board.channel, board.ts, board.hash, board.rev],
     )

@@ -281,14 +281,24 @@ const scopesOf: Readonly<Record<string, readonly string[]>> = {
   'usergroups.users.list': ['usergroups:read'],
 }
 
+/** What an app does as well, where it is granted. https://docs.slack.dev/changelog/2026/03/16/optional-scopes */
+const optionalScopesOf: Readonly<Record<string, readonly string[]>> = {
+  'conversations.history': ['channels:history', 'groups:history'],
+}
+
 it('slack-manifest.yaml asks for the scopes of the methods that are called, and for no other', () => {
   const files = ['client.ts', 'directory.ts'].map((file) => readFileSync(path(`src/adapters/slack/${file}`), 'utf8'))
   const called = [...files.join('\n').matchAll(/\bclient\.([\w.]+)\(/g)].map((match) => match[1] ?? '')
-  expect(called.toSorted()).toEqual(Object.keys(scopesOf).toSorted())
+  expect(called.toSorted()).toEqual([...Object.keys(scopesOf), ...Object.keys(optionalScopesOf)].toSorted())
 
   const manifest = parse(readFileSync(path('slack-manifest.yaml'), 'utf8')) as {
-    readonly oauth_config: { readonly scopes: { readonly bot: readonly string[] } }
+    readonly oauth_config: {
+      readonly scopes: { readonly bot: readonly string[]; readonly bot_optional: readonly string[] }
+    }
   }
   const needed = new Set(['commands', ...called.flatMap((method) => scopesOf[method] ?? [])])
   expect(manifest.oauth_config.scopes.bot.toSorted()).toEqual([...needed].toSorted())
+  expect(manifest.oauth_config.scopes.bot_optional.toSorted()).toEqual(
+    Object.values(optionalScopesOf).flat().toSorted(),
+  )
 })

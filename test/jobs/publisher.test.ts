@@ -51,6 +51,58 @@ it('posts a verification without charts where Slack takes none, and says the sam
 })
 
 describe('the board', () => {
+  describe('whose first post nobody knows the end of', () => {
+    const lost = new SlackTrouble('slack_unreachable', 'posting to CDEPLOYS: no answer', { transient: true })
+    const second = expect.stringContaining('only this one is kept up to date')
+
+    it('is found by its mark, and edited', async () => {
+      const { run } = await stores.create()
+      publishing.slack.refusals.push(lost)
+      await publishing.publish(run.number)
+      const mark = {
+        eventType: 'purser_board',
+        payload: { run: run.number, requested_at: run.createdAt.toISOString() },
+      }
+      publishing.slack.findMarked = async (channel, wanted, since) => {
+        expect(wanted).toEqual(mark)
+        expect(since.getTime()).toBeLessThan(Date.now())
+        return { channel, ts: '7.000' }
+      }
+      await publishing.publishAll(run.number)
+      expect(await stores.boards.board(run.number)).toMatchObject({ ts: '7.000' })
+      expect(publishing.slack.thread).not.toContainEqual(second)
+    })
+
+    it('is posted where Slack has none', async () => {
+      const { run } = await stores.create()
+      publishing.slack.refusals.push(lost)
+      await publishing.publish(run.number)
+      await publishing.publishAll(run.number)
+      expect(await stores.boards.board(run.number)).toMatchObject({ ts: '1.000' })
+      expect(publishing.slack.thread).not.toContainEqual(second)
+    })
+
+    it('is posted, and says that it is the one that counts, where nobody can look for it', async () => {
+      const { run } = await stores.create()
+      publishing.slack.refusals.push(lost)
+      await publishing.publish(run.number)
+      publishing.slack.findMarked = () =>
+        Promise.reject(new SlackTrouble('missing_scope', 'looking for a message: Slack says missing_scope'))
+      await publishing.publishAll(run.number)
+      expect(await stores.boards.board(run.number)).toMatchObject({ ts: '1.000' })
+      expect(publishing.slack.thread).toEqual([second])
+    })
+
+    it('is not looked for when Slack has refused it', async () => {
+      const { run } = await stores.create()
+      publishing.slack.refusals.push(new SlackRateLimited('posting to CDEPLOYS', 1_000))
+      await publishing.publish(run.number)
+      publishing.slack.findMarked = () => Promise.reject(new Error('it looks for what was refused'))
+      await publishing.publishAll(run.number)
+      expect(await stores.boards.board(run.number)).toMatchObject({ ts: '1.000' })
+    })
+  })
+
   it('is posted once, then edited; each time as the state database is', async () => {
     const { run } = await stores.create()
     expect(await publishing.publish(run.number)).toBeUndefined()

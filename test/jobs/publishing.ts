@@ -35,6 +35,7 @@ export class Slack implements Chat {
     this.thread.push(`${file.name}: ${file.content.split('\n')[0]}${comment}`)
   }
 
+  findMarked: Chat['findMarked'] = async () => undefined
   permalink = async () => undefined
   postEphemeral = async () => undefined
   publishHome = async () => undefined

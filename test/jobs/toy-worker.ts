@@ -76,6 +76,7 @@ const publisher = new Publisher({
     post: async (channel) => ({ channel, ts: '1.000001' }),
     update: async () => undefined,
     postEphemeral: async () => undefined,
+    findMarked: async () => undefined,
     uploadText: async () => undefined,
     permalink: async () => undefined,
     publishHome: async () => undefined,

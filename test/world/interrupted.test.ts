@@ -76,6 +76,18 @@ describe.each(queues)('Purser that is killed with kill -9, on the %s queue,', (q
     await endsOnOneBoard()
   }, 180_000)
 
+  it('between Slack’s answer to its first board and its record: another process goes on with that board', async () => {
+    const { control } = world.sandbox.slack
+    control.setFault({ method: 'chat.postMessage', loseAnswer: true, times: 1 })
+    const posted = () => control.apiCalls('chat.postMessage').length
+    const before = posted()
+    await acknowledged('/billing verify')
+    await world.waitFor('the post', () => posted() > before)
+    await killed()
+    await startsAgain()
+    await endsOnOneBoard()
+  }, 180_000)
+
   it('after it has acknowledged an approval and before that is stored: it counts, once', async () => {
     await acknowledged('/billing deploy v1.2.0')
     await world.waitFor('the plan', () => (world.seenBy('dana').at(-1) ?? '').includes('waiting for approval'))

@@ -1,7 +1,7 @@
-import { type Channel, type Json, SlackRefusal, type User } from '../model.ts'
+import { type Channel, type Json, type Message, SlackRefusal, type User } from '../model.ts'
 import { teamId, type Workspace } from '../workspace.ts'
 import { shownOutside } from './chat.ts'
-import { type Method, page, requiredArg, textArg } from './method.ts'
+import { flagArg, type Method, type MethodWorld, page, requiredArg, textArg } from './method.ts'
 
 function described(channel: Channel, workspace: Workspace): Json {
   const direct = channel.kind === 'direct'
@@ -34,6 +34,20 @@ function readable(args: Json, workspace: Workspace): Channel {
   const channel = visible(args, workspace)
   if (!channel.members.has(workspace.botUserId)) throw new SlackRefusal('not_in_channel')
   return channel
+}
+
+function historyScope(args: Json, { workspace }: MethodWorld): string {
+  return workspace.channels.get(textArg(args, 'channel') ?? '')?.kind === 'private'
+    ? 'groups:history'
+    : 'channels:history'
+}
+
+/** Without `include_all_metadata` only the type of metadata is told. https://docs.slack.dev/messaging/message-metadata */
+function inHistory(message: Message, args: Json): Json {
+  const { metadata, ...shown } = shownOutside(message)
+  if (metadata === undefined) return shown
+  const { event_type: type } = metadata as { readonly event_type?: string }
+  return { ...shown, metadata: flagArg(args, 'include_all_metadata') ? metadata : { event_type: type } }
 }
 
 export const conversationMethods: Readonly<Record<string, Method>> = {
@@ -86,7 +100,7 @@ export const conversationMethods: Readonly<Record<string, Method>> = {
   },
   'conversations.history': {
     tier: 3,
-    scope: 'channels:history',
+    scope: historyScope,
     run(args, { workspace }) {
       const channel = readable(args, workspace)
       const oldest = textArg(args, 'oldest')
@@ -100,7 +114,7 @@ export const conversationMethods: Readonly<Record<string, Method>> = {
         )
       const { items, metadata } = page(top.toReversed(), args)
       return {
-        messages: items.map(shownOutside),
+        messages: items.map((message) => inHistory(message, args)),
         has_more: metadata.next_cursor !== '',
         response_metadata: metadata,
       }
@@ -108,7 +122,7 @@ export const conversationMethods: Readonly<Record<string, Method>> = {
   },
   'conversations.replies': {
     tier: 3,
-    scope: 'channels:history',
+    scope: historyScope,
     run(args, { workspace }) {
       const channel = readable(args, workspace)
       const ts = requiredArg(args, 'ts')
@@ -119,7 +133,7 @@ export const conversationMethods: Readonly<Record<string, Method>> = {
         .filter((message) => message.is_ephemeral !== true && (message.ts === ts || message.thread_ts === ts))
       const { items, metadata } = page(thread, args)
       return {
-        messages: items.map(shownOutside),
+        messages: items.map((message) => inHistory(message, args)),
         has_more: metadata.next_cursor !== '',
         response_metadata: metadata,
       }

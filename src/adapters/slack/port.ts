@@ -18,6 +18,13 @@ export interface PostedMessage {
   readonly ts: string
 }
 
+/** Tells one message of Purser's from every other, for Purser alone: nobody sees it. https://docs.slack.dev/messaging/message-metadata */
+export interface MessageMark {
+  /** Letters, digits and underscores. */
+  readonly eventType: string
+  readonly payload: Readonly<Record<string, string | number>>
+}
+
 /**
  * What Purser says in Slack. Raises SlackTrouble: `code` is Slack's error (`channel_not_found`, …); rate limits raise
  * SlackRateLimited with `retryAfterMs`; network trouble is `transient`.
@@ -26,9 +33,14 @@ export interface Chat {
   post(
     channel: string,
     message: OutgoingMessage,
-    options: { readonly threadTs?: string },
+    options: { readonly threadTs?: string; readonly mark?: MessageMark },
     signal: AbortSignal,
   ): Promise<PostedMessage>
+  /**
+   * Looks for a message with that mark which the bot has posted in the channel since then. Needs a history scope, which the
+   * app may lack: raises SlackTrouble `missing_scope`.
+   */
+  findMarked(channel: string, mark: MessageMark, since: Date, signal: AbortSignal): Promise<PostedMessage | undefined>
   /** Shows a message in the channel that only this person sees, until they reload. */
   postEphemeral(channel: string, user: string, message: OutgoingMessage, signal: AbortSignal): Promise<void>
   update(posted: PostedMessage, message: OutgoingMessage, signal: AbortSignal): Promise<void>

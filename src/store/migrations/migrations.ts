@@ -106,4 +106,11 @@ export const migrations: readonly Migration[] = [
       );
       create index test_events_posted on purser.test_events (environment, service, posted_at);`,
   },
+  {
+    version: 22,
+    name: 'boards that are being posted',
+    sql: `
+      -- When a board was first to be posted whose place in Slack is not known yet.
+      alter table purser.runs add column board_posting_at timestamptz;`,
+  },
 ]
