@@ -34,7 +34,13 @@ export const rotate = 'rotate'
 export type Remedy =
   | { readonly kind: 'resume_cronjob' | 'run_cronjob'; readonly target: string }
   | { readonly kind: 'enable_endpoint'; readonly target: string }
-  | { readonly kind: 'resend_events'; readonly target: string; readonly since: string }
+  | {
+      readonly kind: 'resend_events'
+      readonly target: string
+      readonly since: string
+      /** Only Stripe sends: whether the service takes what Stripe signs is in question, and Purser's signature proves nothing. */
+      readonly byStripe?: true
+    }
   | { readonly kind: 'deploy'; readonly target: string }
 
 export const remedyKinds = ['resume_cronjob', 'run_cronjob', 'enable_endpoint', 'resend_events', 'deploy'] as const

@@ -244,7 +244,7 @@ describe('why webhooks do not come', () => {
       ['url_forbidden'],
     ],
     [
-      'a secret that was rolled at Stripe: the missed events are not offered',
+      'a secret that was rolled at Stripe, or what was repaired since: only Stripe may send the missed events',
       {
         undelivered: refused,
         missed: seen({
@@ -366,6 +366,14 @@ describe('why webhooks do not come', () => {
     expect(remedies(disabled)).toEqual(['enable_endpoint', 'resend_events'])
     expect(remedies({ ...disabled, ...nothingAnswers('refused') })).toEqual([])
     expect(remedies({ ...disabled, signed: seen(answered(400)) })).toEqual(['deploy'])
+  })
+
+  it('has Stripe alone send again what was refused, where its own signature is in question', () => {
+    const missed = seen({ stale: 0, doubtful: false, count: 3, since: '', line: '3 events', complete: true })
+    const events = seen({ received: 9, waiting: 0, oldestWaitingSeconds: 0, lastReceivedSeconds: 4_000 })
+    const [cause] = webhookCauses({ ...webhook, undelivered: refused, missed, events })
+    expect(cause?.sentence).toContain('Either it was repaired since, or Stripe signs with a different secret')
+    expect(cause?.remedies).toMatchObject([{ kind: 'resend_events', byStripe: true }, { kind: 'deploy' }])
   })
 
   it('never names a cause whose facts are not there', () => {

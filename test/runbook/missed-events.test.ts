@@ -335,6 +335,19 @@ describe('events that the service missed', () => {
     expect(events.map(({ newer }) => newer)).toEqual([undefined, undefined, undefined])
   })
 
+  it('are held back, and not posted by Purser, where only what Stripe signs would tell whether it is taken', async () => {
+    simulator.emit('charge.failed')
+    const { events } = await missedEvents(contextOf(), minutesAgo(5))
+    const posts = hook.received.length
+    const sent = await resendEvents(contextOf(), events, { byStripe: true })
+    expect(sent.line).toMatch(/1 held back: Stripe doesn't send them again/)
+    expect(sent.left).toMatchObject([
+      { outcome: 'held', detail: expect.stringMatching(/^only what Stripe signs tells/) },
+    ])
+    // One test event tells that the service takes signed events at all.
+    expect(hook.received.length - posts).toBe(1)
+  })
+
   it('are sent again as Stripe would: the same content, signed with the secret of the endpoint', async () => {
     const event = simulator.emit('charge.failed')
     const { events } = await missedEvents(contextOf(), minutesAgo(5))

@@ -160,7 +160,10 @@ function asks(remedy: Remedy, environment: string): { readonly label: string } &
         label: 'Re-send missed events',
         confirm: {
           title: 'Re-send missed events?',
-          text: `Purser sends the events that the service in ${environment} missed, signed like Stripe's. Duplicates are ignored.`,
+          text:
+            remedy.byStripe === true
+              ? `Stripe sends the events again that the service in ${environment} missed. Duplicates are ignored.`
+              : `Purser sends the events that the service in ${environment} missed, signed like Stripe's. Duplicates are ignored.`,
           verb: 'Re-send',
           deny,
         },

@@ -28,7 +28,7 @@ function act(context: PhaseContext, remedy: Remedy): Promise<PhaseResult> {
     case 'enable_endpoint':
       return enableEndpoint(context, remedy.target)
     case 'resend_events':
-      return resend(context, remedy.since)
+      return resend(context, remedy)
     case 'deploy':
       throw new Error('a deploy is a run of its own')
   }
@@ -120,13 +120,16 @@ async function enableEndpoint(context: PhaseContext, id: string): Promise<PhaseR
   return { line: `endpoint ${id} enabled` }
 }
 
-async function resend(context: PhaseContext, since: string): Promise<PhaseResult> {
+async function resend(
+  context: PhaseContext,
+  { since, byStripe }: Extract<Remedy, { kind: 'resend_events' }>,
+): Promise<PhaseResult> {
   await context.report('looking for events that the service lacks')
   const { events } = await context.step('find the missed events', async (signal) => {
     const missed = await missedHere({ ...context, signal }, new Date(since))
     return { events: [...missed.events] }
   })
-  const resent = await resendEvents(context, events)
+  const resent = await resendEvents(context, events, { byStripe: byStripe === true })
   if (resent.left.length === 0) return { line: resent.line }
   throw new CheckFailed('events_refused', `sending events again: ${resent.line}`, {
     evidence: resent.left.slice(0, 40).map((event) => `${event.id} ${event.type}: ${event.detail}`),

@@ -163,7 +163,8 @@ function signatureRefused(facts: WebhookFacts): Cause | undefined {
 /**
  * Stripe's own deliveries are refused while the same pods take what the cluster's secret signs: a secret that was rolled in the dashboard,
  * or an endpoint of another API version. A service that was down for a while looks the same, so its pods must have been up before the
- * newest refused event was made.
+ * newest refused event was made. What stood before the service and was repaired since cannot be told apart from here: Stripe itself
+ * sending them again tells.
  */
 function deliveriesRefused(facts: WebhookFacts): Cause | undefined {
   const endpoint = known(facts.endpoint)
@@ -171,6 +172,7 @@ function deliveriesRefused(facts: WebhookFacts): Cause | undefined {
   if (endpoint?.status !== 'enabled' || undelivered?.newestAt === undefined) return undefined
   if (verdictOf(facts) !== 'accepted') return undefined
   const last = known(facts.events)?.lastReceivedSeconds
+  const missed = known(facts.missed) ?? { count: 0, since: undelivered.newestAt }
   const pods = known(facts.pods) ?? []
   const { newestAt, oldestSeconds, count } = undelivered
   const wereUp =
@@ -179,9 +181,15 @@ function deliveriesRefused(facts: WebhookFacts): Cause | undefined {
   if (!wereUp || !facts.events.ok || (last !== undefined && last < oldestSeconds)) return undefined
   return {
     code: 'deliveries_refused',
-    sentence: `${counted(count, 'delivery', 'deliveries')} of Stripe's failed and none arrived since, though the service takes events signed with the cluster's secret. Stripe signs with a different secret, or delivers another API version.`,
-    next: 'Redeploy the current version with a new signing secret (--rotate-secret).',
-    remedies: rotation,
+    sentence: `${counted(count, 'delivery', 'deliveries')} of Stripe's failed and none arrived since, though the service takes events signed with the cluster's secret. Either it was repaired since, or Stripe signs with a different secret or delivers another API version.`,
+    next:
+      missed.count === 0
+        ? 'Redeploy the current version with a new signing secret (--rotate-secret).'
+        : 'Have Stripe send them again. If they are not taken, redeploy with a new signing secret (--rotate-secret).',
+    remedies:
+      missed.count === 0
+        ? rotation
+        : [{ kind: 'resend_events', target: facts.url, since: missed.since, byStripe: true }, ...rotation],
   }
 }
 

@@ -46,7 +46,7 @@ export const missedBefore: readonly Scene[] = [
     monitor: notPlanned,
     verify: { says: ['none of 132 missing', 'none undelivered in the last hour'], never: ['failed –'] },
     diagnose: {
-      says: ['The service takes events now, but 130 events since', '130 of 130 events processed'],
+      says: ["130 deliveries of Stripe's failed and none arrived since", '130 of 130 events processed'],
       never: ['at least', 'held back'],
     },
     events: { made: 132, missing: 0 },
@@ -151,7 +151,7 @@ export const missedBefore: readonly Scene[] = [
     plan: notPlanned,
     deploy: notPlanned,
     monitor: notPlanned,
-    diagnose: { says: ['The service takes events now, but 6 events since', '6 of 6 events processed'] },
+    diagnose: { says: ["2 deliveries of Stripe's failed and none arrived since", '6 of 6 events processed'] },
     verify: { says: ['none of # missing', 'none undelivered in the last hour'], never: ['failed –'] },
     events: { made: 8, missing: 0 },
   },

@@ -97,7 +97,13 @@ export const noEventLost: readonly Scene[] = [
     deploy: { notReached: 'a dry run' },
     monitor: { notReached: 'a dry run' },
     verify: { says: ['3 of # missing'] },
-    diagnose: { says: ['The service takes events now, but 3 events since', 'held back'] },
+    diagnose: {
+      says: [
+        "3 deliveries of Stripe's failed and none arrived since",
+        'Have Stripe send them again',
+        "3 held back: Stripe doesn't send them again",
+      ],
+    },
     events: { made: 5, missing: 3 },
   },
 ]

@@ -3,7 +3,7 @@ import type { PhaseContext } from '../../phase.ts'
 import { expandedEvents } from '../event-types.ts'
 import { probe } from '../probe/probe.ts'
 import { lackingIn } from './received-events.ts'
-import { type MissedEvent, type ResentEvent, sendGroup } from './resend.ts'
+import { type MissedEvent, onlyByStripe, type ResentEvent, sendGroup } from './resend.ts'
 import { decideEndpoint } from '../webhook-endpoint.ts'
 
 /*
@@ -34,10 +34,14 @@ interface Resent {
 
 /**
  * Sends missed events to the service again: by Stripe, which renders each in the endpoint's API version, or by Purser where
- * Stripe does not do it and the shape is the endpoint's. Safe to repeat: a service knows events by their id. Raises when
+ * Stripe does not do it and the shape is the endpoint's; `byStripe`: by Stripe only. Safe to repeat: a service knows events by their id. Raises when
  * the service does not take signed events at all.
  */
-export async function resendEvents(context: PhaseContext, missed: readonly MissedEvent[]): Promise<Resent> {
+export async function resendEvents(
+  context: PhaseContext,
+  missed: readonly MissedEvent[],
+  { byStripe = false }: { readonly byStripe?: boolean } = {},
+): Promise<Resent> {
   const stale = context.service.stripe.resendStale ? [] : missed.flatMap(leftOut)
   const events = missed.filter(({ id }) => !stale.some((one) => one.id === id))
   const without = stale.length === 0 ? '' : `, ${stale.length} left out: older than what the service has`
@@ -48,12 +52,12 @@ export async function resendEvents(context: PhaseContext, missed: readonly Misse
     target: context.environment.webhookUrl,
     before: async () => ({ events: events.length }),
     act: async () => {
-      done.sent = await sendAll(context, events)
+      done.sent = await sendAll(context, events, byStripe)
       return countsOf(done.sent)
     },
   })
   // An earlier execution may have finished the change; every step of it has ended and gives back what was stored.
-  const sent = done.sent ?? (await sendAll(context, events))
+  const sent = done.sent ?? (await sendAll(context, events, byStripe))
   return {
     events: [...sent, ...stale],
     stale,
@@ -68,7 +72,11 @@ function leftOut({ newer, ...event }: MissedEvent): readonly ResentEvent[] {
   return [{ ...event, outcome: 'stale', detail: `older than what the service has of ${event.object}: ${newer}` }]
 }
 
-async function sendAll(context: PhaseContext, events: readonly MissedEvent[]): Promise<readonly ResentEvent[]> {
+async function sendAll(
+  context: PhaseContext,
+  events: readonly MissedEvent[],
+  byStripe: boolean,
+): Promise<readonly ResentEvent[]> {
   await context.step('probe before sending events again', (signal) => probe(context, signal, { signedOnly: true }))
   const endpoint = await context.step('read the API version of the endpoint', (signal) => endpointOf(context, signal))
   const { receivedEvents: sql } = context.service.stripe
@@ -82,7 +90,7 @@ async function sendAll(context: PhaseContext, events: readonly MissedEvent[]): P
     const patience = lost ? patienceMs.afterNone : patienceMs.usual
     const name = `send events ${first} to ${first + group.length - 1} again, from ${group[0]?.id}`
     const answered = await context.step(name, async (signal) => [
-      ...(await sendGroup(context, group, endpoint, { patienceMs: patience, signal })),
+      ...(await sendGroup(context, group, { ...endpoint, byStripe }, { patienceMs: patience, signal })),
     ])
     sent.push(...(group === early ? await judged(context, answered, 'the first ones') : answered))
     if (group === early && isStuck(sent)) return [...sent, ...events.slice(sent.length).map(heldBack)]
@@ -161,12 +169,14 @@ function resentLine(sent: readonly ResentEvent[], asked: boolean): string {
   const processed = of('processed').length
   const why = of('refused')[0]?.detail
   const stuck = of('held').filter(({ detail }) => detail === stuckDetail).length
-  const held = of('held').length - stuck
+  const left = of('held').filter(({ detail }) => detail.startsWith(onlyByStripe)).length
+  const held = of('held').length - stuck - left
   const rest = [
     ...(unprocessed === 0 ? [] : [`${unprocessed} accepted but not processed`]),
     ...(refused === 0 ? [] : [`${refused} refused (${why})`]),
     ...(unseen === 0 ? [] : [`${unseen} left to Stripe and not seen to arrive`]),
     ...(stuck === 0 ? [] : [`${stuck} held back: none of the first was processed`]),
+    ...(left === 0 ? [] : [`${left} held back: Stripe doesn't send them again, use "stripe events resend"`]),
     ...(held === 0 ? [] : [`${held} held back: another API release, use "stripe events resend"`]),
     ...(gone === 0 ? [] : [`${gone} gone from Stripe`]),
   ]

@@ -45,6 +45,8 @@ interface Endpoint {
   /** Null when there is none; undefined in a record of an earlier version. */
   readonly id?: string | null
   readonly apiVersion: string | null
+  /** Purser posts nothing itself. */
+  readonly byStripe?: boolean
 }
 
 type Sent = Pick<ResentEvent, 'outcome' | 'detail'>
@@ -59,6 +61,8 @@ const lookMs = 500
 const arrivalLooks = 20
 const arrivalLookMs = 100
 const byStripe = 'sent by Stripe'
+/** Begins the detail of an event that Purser could have posted. */
+export const onlyByStripe = 'only what Stripe signs tells whether it is taken'
 
 /**
  * Sends events again. Without a table to ask, those that were left to Stripe are waited for, as long as `patienceMs`; else
@@ -141,10 +145,13 @@ async function sendOne(
   if (typeof first === 'object') return first
   const event = await world.stripe.event(id, signal)
   if (event === undefined) return { outcome: 'gone', detail: 'Stripe does not have it any more' }
-  const postable = service.stripe.resendOtherVersions || sameShape(event.apiVersion, endpoint.apiVersion)
+  const postable =
+    endpoint.byStripe !== true &&
+    (service.stripe.resendOtherVersions || sameShape(event.apiVersion, endpoint.apiVersion))
   if (postable) return post(context, event, endpoint.secret, signal)
   const second = first ?? (await askStripe(event.pendingWebhooks > 0))
   if (typeof second === 'object') return second
+  if (endpoint.byStripe === true) return { outcome: 'held', detail: `${onlyByStripe}: ${second}` }
   return {
     outcome: 'held',
     detail: `kept in API version ${event.apiVersion}, the endpoint has ${endpoint.apiVersion} (${second})`,
