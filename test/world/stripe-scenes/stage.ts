@@ -77,7 +77,7 @@ export interface Theatre extends Stage {
   types(who: PersonName, text: string): Promise<Run>
   /** Presses a button, and follows the run that it begins. */
   presses(who: PersonName, button: string): Promise<Run>
-  /** Approves a run and follows it to its end; `whileWatched` happens when its last phase has begun. */
+  /** Approves a run and follows it to its end; `whileWatched` happens when the first sample of its watch is there. */
   approves(run: Run, whileWatched?: () => Promise<unknown>): Promise<Run>
   /** Presses Retry on a run that has failed, and follows it to its next end. */
   retries(run: Run): Promise<Run>
@@ -225,7 +225,7 @@ export async function openTheatre(options: TestWorldOptions): Promise<Theatre> {
     async approves({ number }, whileWatched) {
       await world.presses('alex', 'approve')
       if (whileWatched !== undefined) {
-        const begun = `select from purser.phases where run = ${number} and name = 'monitor' and started_at is not null`
+        const begun = `select from purser.samples where run = ${number} and stage = 'watching' limit 1`
         await until('the watch', async () => (await world.state(begun)).length > 0, 240_000)
         await whileWatched()
       }
