@@ -20,8 +20,7 @@ describe('in a cluster that people have touched', () => {
 
   it('a CronJob that somebody suspended and resumed by hand is taken over once the plan has said so', async () => {
     await breakWorld(world.sandbox, 'resumed-by-hand')
-    const [outcome] = await world.plays('deploy v1.2.0')
-    expect(outcome).toMatchObject({ ok: true })
+    await world.succeeds('deploy v1.2.0')
     expect(world.threads()).toContain(
       'kubectl-patch has set spec.suspend of CronJob webhook-retry by hand. This deploy overwrites it.',
     )
@@ -53,8 +52,7 @@ describe('in a cluster that people have touched', () => {
   }, 240_000)
 
   it('pods that exit twice and then serve are a rollout that succeeds', async () => {
-    const [outcome] = await world.plays('deploy v1.3.0-slowstart')
-    expect(outcome).toMatchObject({ ok: true })
+    await world.succeeds('deploy v1.3.0-slowstart')
     expect(world.threads()).not.toContain('CrashLoopBackOff')
   }, 120_000)
 

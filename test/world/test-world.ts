@@ -17,6 +17,8 @@ export interface TestWorld {
   readonly bots: Bot[]
   /** Plays lines as `npm run sandbox -- --play` does. */
   plays(script: string): Promise<readonly Outcome[]>
+  /** Plays commands that must all succeed; raises what was said of the first that did not. */
+  succeeds(script: string): Promise<void>
   types(who: PersonName, text: string): Promise<void>
   /** Presses a button of the newest board that has it. */
   presses(who: PersonName, action: string): Promise<void>
@@ -76,6 +78,10 @@ export async function startTestWorld(options: TestWorldOptions = {}): Promise<Te
     sandbox,
     bots,
     plays: (script) => play(sandbox, script, () => undefined),
+    succeeds: async (script) => {
+      const failed = (await world.plays(script)).find(({ ok }) => !ok)
+      if (failed !== undefined) throw new Error(`${failed.line}: ${failed.why}`)
+    },
     types: async (who, text) => {
       await control.type(people[who].id, channel, text)
     },
