@@ -19,7 +19,7 @@ import { approvalsNeeded } from './approvals-needed.ts'
 import { approversOf } from './approvers.ts'
 import { logAuditHead } from './audit-head.ts'
 import { backoffMs, failureOf, verdictOn } from './failures.ts'
-import { startHeartbeat } from './heartbeat.ts'
+import { type Heartbeat, startHeartbeat } from './heartbeat.ts'
 import { contextFor } from './phase-context.ts'
 import { RecordedSteps } from './recorded-steps.ts'
 import type { TakenJob } from './queue-worker.ts'
@@ -105,7 +105,7 @@ export class PhaseExecutor {
     try {
       heartbeat.signal.throwIfAborted()
       log.info('phase begins')
-      const result = await this.#work(claim, run, heartbeat.signal)
+      const result = await this.#work(claim, run, heartbeat)
       heartbeat.signal.throwIfAborted()
       await this.#succeed(claim, run, result)
       log.info({ line: result.line }, 'phase succeeded')
@@ -121,7 +121,7 @@ export class PhaseExecutor {
     }
   }
 
-  async #work(claim: Claim, run: Run, signal: AbortSignal): Promise<PhaseResult> {
+  async #work(claim: Claim, run: Run, { signal, progressed }: Heartbeat): Promise<PhaseResult> {
     const phase = this.#deps.phaseOf(run.kind, claim.phase)
     const environment = this.#deps.config.environments[run.environment]
     if (phase === undefined || environment === undefined)
@@ -137,6 +137,7 @@ export class PhaseExecutor {
       phases: this.#deps.phases,
       publish: this.#deps.publish,
       signal,
+      progressed,
     })
     const result = await phase(context)
     await this.#tellForgotten(claim, await steps.neverAskedFor())

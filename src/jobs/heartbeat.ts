@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import { phaseLimitMinutes } from '../config/phase-limit.ts'
 import { FencedOut, Stopped } from '../model/errors.ts'
 import type { PhaseName } from '../model/kinds.ts'
@@ -10,9 +9,13 @@ import type { PhaseStore } from '../store/phases.ts'
 const heartbeatMs = 2_000
 /** The time without contact to the state database after which a worker stops: soon another may take the phase. */
 const lostContactMs = 6_000
+/** Work that tells of its progress is stopped beyond its time limit when it has told of none for so long. */
+const standstillMs = 300_000
 
-interface Heartbeat {
+export interface Heartbeat {
   readonly signal: AbortSignal
+  /** The work has come further: the time limit waits for as long as that goes on. */
+  readonly progressed: () => void
   stop(): void
 }
 
@@ -35,20 +38,33 @@ export function startHeartbeat(claim: Claim, run: Run, phases: PhaseStore, shutd
       work.abort(new Stopped('lost_contact', "the state database hasn't answered, so a different worker can take over"))
     void beat()
   }, heartbeatMs)
-  const limit = setTimeout(() => {
-    const hint = 'Look at what it was doing (above), then retry the phase or roll back.'
-    work.abort(new Stopped('time_limit', `stopped after ${Math.round(limitMs / 60_000)} min without an end`, hint))
-  }, limitMs)
+  const beganAt = performance.now()
+  let progressedAt: number | undefined
+  const atLimit = () => {
+    const goesOnMs = progressedAt === undefined ? 0 : progressedAt + standstillMs - performance.now()
+    if (goesOnMs > 0) limit = setTimeout(atLimit, goesOnMs)
+    else work.abort(timeLimit(performance.now() - beganAt, progressedAt !== undefined))
+  }
+  let limit = setTimeout(atLimit, limitMs)
   // The run was cancelled between two phases, so nothing of this one may begin.
   if (run.status === 'cancelling') work.abort(cancelled())
   else void beat()
   return {
     signal: AbortSignal.any([work.signal, shutdown]),
+    progressed: () => {
+      progressedAt = performance.now()
+    },
     stop: () => {
       clearInterval(beating)
       clearTimeout(limit)
     },
   }
+}
+
+function timeLimit(afterMs: number, toldOfProgress: boolean): Stopped {
+  const hint = 'Look at what it was doing (above), then retry the phase or roll back.'
+  const why = toldOfProgress ? `: no progress in the last ${standstillMs / 60_000} min` : ' without an end'
+  return new Stopped('time_limit', `stopped after ${Math.round(afterMs / 60_000)} min${why}`, hint)
 }
 
 function cancelled(): Stopped {

@@ -33,6 +33,7 @@ interface ContextInput {
   readonly steps: RecordedSteps
   readonly publish: (run: number) => Promise<void>
   readonly signal: AbortSignal
+  readonly progressed: () => void
 }
 
 /**
@@ -40,6 +41,7 @@ interface ContextInput {
  */
 export function contextFor(input: ContextInput): PhaseContext {
   const { claim, phases, signal } = input
+  let progress = ''
   const context: PhaseContext = {
     run: input.run,
     service: input.service,
@@ -65,6 +67,12 @@ export function contextFor(input: ContextInput): PhaseContext {
     async report(line) {
       await phases.report(claim, line)
       await input.publish(claim.run)
+    },
+
+    async progress(line) {
+      if (line !== progress) input.progressed()
+      progress = line
+      await context.report(line)
     },
 
     async tell(post, key) {

@@ -58,6 +58,11 @@ export interface PhaseContext {
   change<K extends EffectKind, A extends AfterOf<K>>(name: string, change: Change<K, A>): Promise<A>
   /** Shows what happens now, in one line of the board. */
   report(line: string): Promise<void>
+  /**
+   * Shows how far long work has come: a new line says that it has come further. Beyond its time limit the phase is stopped when it stands
+   * still, not while it comes further.
+   */
+  progress(line: string): Promise<void>
   /** Puts something into the thread. With a key it is posted once for the run, however often this line runs. */
   tell(post: ThreadPost, key?: string): Promise<void>
   readonly records: PhaseRecords

@@ -130,6 +130,7 @@ async function onStage(watched: Partial<MonitorConfig> = {}): Promise<Stage> {
           phases,
           publish: async () => undefined,
           signal,
+          progressed: () => undefined,
         }),
       ),
     posts: async () => (await stores.boards.waiting(claim.run)).map((it) => it.post),

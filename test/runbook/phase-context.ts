@@ -61,6 +61,7 @@ export function phaseContext(parts: ContextParts = {}): PhaseContext {
     step: (_, act) => act(signal),
     change: async (_, { before, act }) => act(await before(signal), signal),
     report: async () => undefined,
+    progress: async () => undefined,
     tell: async () => undefined,
     ...given,
     service: { ...service, ...parts.service },

@@ -145,7 +145,7 @@ async function backUp(context: PhaseContext): Promise<void> {
   await context.step('back up the database', async (signal) => {
     const manifest = await world.backups.create(
       backupName(run.environment, run.number, run.createdAt),
-      (line) => void context.report(`backup: ${line}`).catch(() => undefined),
+      (line) => void context.progress(`backup: ${line}`).catch(() => undefined),
       signal,
     )
     const backup = backupRecordOf(manifest, await world.database.ledger(signal))

@@ -111,7 +111,7 @@ async function replace(
 ) {
   const { file, sha256, safety } = backup
   await context.report(`restoring ${file} in place`)
-  const onProgress = (line: string): void => void context.report(`in place: ${line}`).catch(() => undefined)
+  const onProgress = (line: string): void => void context.progress(`in place: ${line}`).catch(() => undefined)
   return context.world.restores.inPlace({ run: context.run.number, file, sha256, safety, onProgress }, signal)
 }
 
@@ -129,7 +129,7 @@ async function dumpWhatStands(context: PhaseContext): Promise<{ readonly file: s
     return { name: `before_${stamp}_${run.environment}_run${run.number}_${once}` }
   })
   return context.step(`dump what stands (${starts})`, async (signal) => {
-    const onProgress = (line: string): void => void context.report(`dump before: ${line}`).catch(() => undefined)
+    const onProgress = (line: string): void => void context.progress(`dump before: ${line}`).catch(() => undefined)
     const manifest = await world.backups.dump(name, onProgress, signal)
     await records.recordBackup(backupRecordOf(manifest, await world.database.ledger(signal)))
     return { file: manifest.file }
@@ -154,7 +154,7 @@ export async function verifyForInPlace(context: PhaseContext, { backup }: Restor
   if (manifest.sha256 !== backup.sha256)
     throw new CheckFailed('backup_changed', `${backup.file} is not the file that was planned`)
   const { why } = await context.step('rehearse the restore in place', async (signal) => {
-    const onProgress = (line: string): void => void context.report(`rehearsal: ${line}`).catch(() => undefined)
+    const onProgress = (line: string): void => void context.progress(`rehearsal: ${line}`).catch(() => undefined)
     return { why: (await context.world.restores.rehearseInPlace(backup.file, onProgress, signal)) ?? null }
   })
   const rehearsed = why === null ? 'rehearsed without its rows' : `not rehearsed (${why})`

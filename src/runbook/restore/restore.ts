@@ -44,7 +44,7 @@ export const prepare: Phase = async (context) => {
           names: plan.database,
           file: plan.backup.file,
           sha256: plan.backup.sha256,
-          onProgress: (line) => void context.report(`${plan.database.restored}: ${line}`).catch(() => undefined),
+          onProgress: (line) => void context.progress(`${plan.database.restored}: ${line}`).catch(() => undefined),
         },
         signal,
       ),

@@ -5,6 +5,7 @@ import { Sensitive } from '../../../sensitive.ts'
 import { toolsForServer } from '../connection/client-tools.ts'
 import { connectionName } from '../connection/libpq.ts'
 import type { Session } from '../connection/session.ts'
+import { whileFilling } from './fill-progress.ts'
 import { restoreFailed } from './restore-failure.ts'
 import { runTool } from '../connection/tools.ts'
 import { writingEnvironment } from '../connection/writing-environment.ts'
@@ -122,35 +123,33 @@ export async function restoreInto(
 ): Promise<void> {
   const { PGDATABASE = '', ...env } = await writingEnvironment(url, signal)
   const tools = await toolsForServer(url, toolDirectories, signal)
-  const { exitCode, complaints } = await runTool(
-    {
-      program: 'pg_restore',
-      directory: tools.directory,
-      args: [
-        '--exit-on-error',
-        '--no-password',
-        '--no-subscriptions',
-        '--verbose',
-        `--jobs=${parallelJobs()}`,
-        ...(withOwners ? [] : ['--no-owner', '--no-acl']),
-        ...(withTablespaces ? [] : ['--no-tablespaces']),
-        ...(listFile === undefined ? [] : [`--use-list=${listFile}`]),
-        ...(section === undefined ? [] : [`--section=${section}`]),
-        // The name goes as a connection string, or one with `=` in it would be read as such.
-        `--dbname=${connectionName(PGDATABASE)}`,
-        path,
-      ],
-      doing,
-      cwd: dirname(path),
-      env,
-      timeoutMs: restoreLimitMs,
-      onStderrLine: (line) => {
-        const item = /(?:processing|launching) item \d+ (TABLE DATA|INDEX|CONSTRAINT|FK CONSTRAINT) (.+)/.exec(line)
-        if (item) onProgress(`${item[1]?.toLowerCase()} ${item[2]}`)
-      },
+  const run = {
+    program: 'pg_restore',
+    directory: tools.directory,
+    args: [
+      '--exit-on-error',
+      '--no-password',
+      '--no-subscriptions',
+      '--verbose',
+      `--jobs=${parallelJobs()}`,
+      ...(withOwners ? [] : ['--no-owner', '--no-acl']),
+      ...(withTablespaces ? [] : ['--no-tablespaces']),
+      ...(listFile === undefined ? [] : [`--use-list=${listFile}`]),
+      ...(section === undefined ? [] : [`--section=${section}`]),
+      // The name goes as a connection string, or one with `=` in it would be read as such.
+      `--dbname=${connectionName(PGDATABASE)}`,
+      path,
+    ],
+    doing,
+    cwd: dirname(path),
+    env,
+    timeoutMs: restoreLimitMs,
+    onStderrLine: (line: string) => {
+      const item = /(?:processing|launching) item \d+ (TABLE DATA|INDEX|CONSTRAINT|FK CONSTRAINT) (.+)/.exec(line)
+      if (item) onProgress(`${item[1]?.toLowerCase()} ${item[2]}`)
     },
-    signal,
-  )
+  } as const
+  const { exitCode, complaints } = await whileFilling(url, onProgress, signal, () => runTool(run, signal))
   if (exitCode === 0) return
   throw restoreFailed(doing, exitCode, complaints, tools.version)
 }

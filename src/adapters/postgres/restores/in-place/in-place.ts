@@ -1,3 +1,5 @@
+import type { Writable } from 'node:stream'
+import { whileFilling } from '../fill-progress.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -63,13 +65,14 @@ export async function restoreInPlace(
     await storage.withFiles(manifest, signal, async (path) => {
       const archive = { path, tools, doing, directory, onProgress: restore.onProgress }
       const selection = selectContents(await contentsOf(archive, signal), existing)
-      await runAsOne({ url, tools, doing }, signal, async (sql, over) => {
+      const fill = async (sql: Writable, over: AbortSignal) => {
         sql.write(beginEmptied(selection.schemas, manifest.schemas))
         await writeArchive(archive, selection, sql, over)
         restore.onProgress('comparing with the snapshot of the backup')
         over.throwIfAborted()
         sql.write(checkedCommit(manifest, restore))
-      })
+      }
+      await whileFilling(url, restore.onProgress, signal, () => runAsOne({ url, tools, doing }, signal, fill))
     })
   } finally {
     await rm(directory, { recursive: true, force: true })
