@@ -12,7 +12,7 @@ type ReadYaml =
   | { readonly ok: false; readonly problems: readonly string[] }
 
 /** Files of this kind have a few kB. Work grows with the text, and this much is read in well under a second. */
-const mostCharacters = 256 * 1024
+export const mostCharacters = 256 * 1024
 /** Each alias may stand for a large part of the file, and stand in another one that is repeated. */
 const mostAliases = 100
 const mostProblems = 20
@@ -45,14 +45,15 @@ export function readYaml(text: string): ReadYaml {
 }
 
 /** The documents of a text, each with the line at which it begins, or everything that is wrong with them. */
-type ReadDocuments =
+export type ReadDocuments =
   | { readonly ok: true; readonly documents: readonly { readonly value: unknown; readonly line: number }[] }
   | { readonly ok: false; readonly problems: readonly string[] }
 
 /**
  * Reads all documents of a manifest as kubectl does: by YAML 1.1 as Go reads it, with merge keys; empty documents are
  * left out. The text may be as hostile as any other. It is stricter than kubectl in two things: a key that stands twice
- * is a problem, where kubectl takes the last one in silence, and so is a number that JavaScript cannot hold.
+ * is a problem, where kubectl takes the last one in silence, and so is a number that JavaScript cannot hold. A text of the
+ * full size takes half a second: the cluster's adapter has it read in another thread.
  */
 export function readKubernetesYaml(text: string): ReadDocuments {
   if (text.length > mostCharacters) return wrong([tooLong(text)])

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type KubernetesSimulator, startKubernetes } from '../../sandbox/kubernetes/server.ts'
+import { readKubernetesYaml } from '../../src/config/yaml-text.ts'
 import { readManifest } from '../../src/runbook/cronjobs/read-manifest.ts'
 import { fakeRuntime } from './fake-runtime.ts'
 
@@ -175,7 +176,7 @@ describe.skipIf(!present)('a manifest file is read as kubectl reads it', () => {
 
   it.each(alike)('%s', async (_, text) => {
     const theirs = await kubectl(text)
-    const { cronJob: ours, others } = readManifest(text, wanted)
+    const { cronJob: ours, others } = readManifest(text, readKubernetesYaml(text), wanted)
     expect(plain(ours)).toEqual(
       plain(theirs.find(({ kind, metadata }) => kind === 'CronJob' && metadata.name === 'retry')),
     )
@@ -185,7 +186,7 @@ describe.skipIf(!present)('a manifest file is read as kubectl reads it', () => {
 
   it.each(refused)('%s is refused by both', async (_, text, words) => {
     await expect(kubectl(text)).rejects.toThrow(/error|Error/)
-    expect(() => readManifest(text, wanted)).toThrow(
+    expect(() => readManifest(text, readKubernetesYaml(text), wanted)).toThrow(
       expect.objectContaining({ code: 'bad_manifest', message: expect.stringMatching(words) }),
     )
   })

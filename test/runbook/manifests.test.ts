@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { cronJobManifest, suspended } from '../../src/runbook/cronjobs/manifests.ts'
+import { readKubernetesYaml } from '../../src/config/yaml-text.ts'
+import { cronJobManifest as taken, suspended } from '../../src/runbook/cronjobs/manifests.ts'
 
 const image = `valuecanvas/api@sha256:${'4f'.repeat(32)}`
 const release = {
@@ -34,6 +35,8 @@ spec:
             - name: proxy
               image: envoyproxy/envoy:v1.30
 `
+
+const cronJobManifest = (text: string, of: typeof release) => taken(text, readKubernetesYaml(text), of)
 
 const podOf = (object: object) =>
   (object as { spec: { jobTemplate: { spec: { template: { spec: Record<string, unknown> } } } } }).spec.jobTemplate.spec

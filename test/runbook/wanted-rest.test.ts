@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { readKubernetesYaml } from '../../src/config/yaml-text.ts'
 import { RepositoryError } from '../../src/adapters/git/errors.ts'
 import { wantedRest } from '../../src/runbook/cronjobs/wanted-rest.ts'
 import { deploy, plan } from '../messages/example-runs.ts'
@@ -46,7 +47,10 @@ function asked(facts: Facts) {
       knownReleases: async () => [{ version: 'v1.1.0', migrations: [], image: 'valuecanvas/api@sha256:known' }],
     },
     world: {
-      cluster: { deployment: async () => deploymentState({ image: facts.image ?? 'valuecanvas/api:v1.2.0' }) },
+      cluster: {
+        deployment: async () => deploymentState({ image: facts.image ?? 'valuecanvas/api:v1.2.0' }),
+        readManifest: async (text) => readKubernetesYaml(text),
+      },
       registry: {
         resolve: async () => ({ digest: 'sha256:1', platforms: [], revision: facts.revision }),
       },

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RepositoryError } from './errors.ts'
 import { keepSettings } from './settings.ts'
 import { git, type GitAnswer, type GitRequest, gitText, lines } from './git.ts'
+import { records } from './records.ts'
 
 /** The place from which a mirror gets its commits, and the place where it is. */
 export interface Origin {
@@ -121,7 +122,7 @@ async function refsFor(origin: Origin, tag: string, signal: AbortSignal): Promis
 export async function tagsOfOrigin(origin: Origin, signal: AbortSignal): Promise<readonly string[]> {
   if (!(await isMade(origin))) await make(origin, signal)
   const listed = await refsOfOrigin(origin, ['--tags'], 'listing the tags of the repository', signal)
-  return listed.split('\n').flatMap((line) => /\trefs\/tags\/(.+)$/.exec(line)?.[1] ?? [])
+  return records(Buffer.from(listed), '\n', (line) => /\trefs\/tags\/(.+)$/.exec(line)?.[1])
 }
 
 async function refsOfOrigin(

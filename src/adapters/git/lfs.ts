@@ -7,6 +7,7 @@ import { contents } from './contents.ts'
 import { git, type GitAnswer, gitFailed, lines } from './git.ts'
 import { isPointer, longestPointer } from './lfs-pointer.ts'
 import type { Mirror } from './mirror.ts'
+import { records } from './records.ts'
 
 const doing = 'looking for files in Git LFS'
 /** Bytes of the shortest pointer that there can be. */
@@ -29,14 +30,11 @@ export async function lfsFiles(mirror: Mirror, commit: string, signal: AbortSign
   if (named.exitCode !== 0) throw gitFailed({ doing }, named)
   const tree = await mirror.ask(['ls-tree', '-r', '-z', '--long', commit], doing, signal)
   if (tree.exitCode !== 0) throw gitFailed({ doing }, tree)
-  const small = tree.stdout
-    .toString()
-    .split('\0')
-    .flatMap((line) => {
-      const [, object, size, path] = /^100\d+ blob (\S+) +(\d+)\t(.*)$/s.exec(line) ?? []
-      if (object === undefined || path === undefined) return []
-      return Number(size) >= smallest && Number(size) <= longestPointer ? [{ object, path }] : []
-    })
+  const small = await records(tree.stdout, '\0', (line) => {
+    const [, object, size, path] = /^100\d+ blob (\S+) +(\d+)\t(.*)$/s.exec(line) ?? []
+    if (object === undefined || path === undefined) return undefined
+    return Number(size) >= smallest && Number(size) <= longestPointer ? { object, path } : undefined
+  })
   if (small.length === 0) return []
   const ids = new Set(small.map(({ object }) => object))
   const texts = await contents(mirror, ids, { doing, mostBytes: ids.size * longestPointer }, signal)

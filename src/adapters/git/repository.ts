@@ -7,6 +7,7 @@ import { readAll } from './files.ts'
 import { gitFailed } from './git.ts'
 import { hasLfs, lfsFiles } from './lfs.ts'
 import { type Mirror, openMirror, type RepositoryLogin } from './mirror.ts'
+import { records } from './records.ts'
 import { nearest } from '../../nearest.ts'
 import { firstOf } from '../../outside-text/excerpt.ts'
 import type { Commit, FetchedBeside, Repository, Tag } from './port.ts'
@@ -99,14 +100,10 @@ async function listTags(mirror: Mirror, signal: AbortSignal): Promise<readonly T
   const args = ['for-each-ref', '--sort=-version:refname', '--sort=-creatordate', format, 'refs/tags/']
   const answer = await mirror.ask(args, 'listing the tags', signal)
   if (answer.exitCode !== 0) throw gitFailed({ doing: 'listing the tags' }, answer)
-  return answer.stdout
-    .toString()
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => {
-      const [name = '', sha = '', createdAt = ''] = line.split('\0')
-      return { name, sha, createdAt }
-    })
+  return records(answer.stdout, '\n', (line) => {
+    const [name = '', sha = '', createdAt = ''] = line.split('\0')
+    return name === '' ? undefined : { name, sha, createdAt }
+  })
 }
 
 function checkedCommit(commit: string): string {

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { clipped } from '../../outside-text/excerpt.ts'
 import { gitFailed } from './git.ts'
 import type { Mirror } from './mirror.ts'
+import { records } from './records.ts'
 import type { Submodule } from './port.ts'
 
 const doing = 'looking for submodules'
@@ -16,13 +17,10 @@ export async function submodulesOf(
 ): Promise<readonly Submodule[]> {
   const tree = await mirror.ask(['ls-tree', '-r', '-z', commit], doing, signal)
   if (tree.exitCode !== 0) throw gitFailed({ doing }, tree)
-  const links = tree.stdout
-    .toString()
-    .split('\0')
-    .flatMap((line) => {
-      const [, sha, path] = /^160000 commit (\S+)\t(.*)$/s.exec(line) ?? []
-      return sha === undefined || path === undefined ? [] : [{ path, commit: sha }]
-    })
+  const links = await records(tree.stdout, '\0', (line) => {
+    const [, sha, path] = /^160000 commit (\S+)\t(.*)$/s.exec(line) ?? []
+    return sha === undefined || path === undefined ? undefined : { path, commit: sha }
+  })
   if (links.length === 0) return []
   const addresses = await addressesOf(mirror, commit, signal)
   return links.map((link) => {

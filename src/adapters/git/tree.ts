@@ -1,5 +1,6 @@
 import { RepositoryError } from './errors.ts'
 import type { Mirror } from './mirror.ts'
+import { records } from './records.ts'
 
 export interface TreeEntry {
   readonly path: string
@@ -34,11 +35,8 @@ export async function treeEntries(
       hint: 'Check the path in the configuration against the repository at this version.',
       evidence: answer.stderr.split('\n').filter(Boolean).slice(-3),
     })
-  return answer.stdout
-    .toString()
-    .split('\0')
-    .flatMap((line) => {
-      const [, mode = '', object, path] = /^(\d+) \w+ (\S+)\t(.*)$/s.exec(line) ?? []
-      return object === undefined || path === undefined ? [] : [{ object, path, kind: kinds[mode] ?? 'file' }]
-    })
+  return records(answer.stdout, '\0', (line) => {
+    const [, mode = '', object, path] = /^(\d+) \w+ (\S+)\t(.*)$/s.exec(line) ?? []
+    return object === undefined || path === undefined ? undefined : { object, path, kind: kinds[mode] ?? 'file' }
+  })
 }

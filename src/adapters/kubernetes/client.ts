@@ -1,3 +1,4 @@
+import { offThread } from '../off-thread/off-thread.ts'
 import { Connection } from './api/connection.ts'
 import { type Paths, pathsIn } from './api/paths.ts'
 import { CronJobsApi } from './cron-jobs/cron-jobs.ts'
@@ -56,6 +57,7 @@ export function openCluster(options: ClusterOptions): Cluster {
     missingPermissions: (needed, signal) => missingPermissions(connection, namespace, needed, signal),
     nodePlatforms: (signal) => nodePlatforms(connection, signal),
     apply: (manifest, how, signal) => applyManifest(connection, namespace, manifest, how, signal),
+    readManifest: (text, signal) => offThread('manifest', text, signal),
     tryApply: (manifest, signal) => tryManifest(connection, namespace, manifest, signal),
     ...deploymentsOf(api),
     ...podsOf(api),

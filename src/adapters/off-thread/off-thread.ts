@@ -30,6 +30,7 @@ export async function offThread<T extends TaskName>(task: T, text: string, signa
 
 async function inThread<T extends TaskName>(task: T, text: string, signal: AbortSignal): Promise<Outcome<T>> {
   const worker = newWorker({ task, text })
+  const failed = (why: string, cause?: Error) => readingFailed(task, why, cause)
   const limit = AbortSignal.timeout(limitMs)
   const stop = AbortSignal.any([signal, limit])
   let onStop: () => void = () => undefined
@@ -60,9 +61,10 @@ function newWorker(workerData: { readonly task: TaskName; readonly text: string 
   return new Worker(steps, { ...options, eval: true })
 }
 
-function failed(why: string, cause?: Error): ReadingFailed {
-  return new ReadingFailed(`reading a long SQL text: ${why}`, {
-    hint: 'Divide the migration into several files.',
+function readingFailed(task: TaskName, why: string, cause?: Error): ReadingFailed {
+  const [text, file] = task === 'manifest' ? ['manifest', 'manifest'] : ['SQL text', 'migration']
+  return new ReadingFailed(`reading a long ${text}: ${why}`, {
+    hint: `Divide the ${file} into several files.`,
     ...(cause === undefined ? {} : { cause }),
   })
 }

@@ -1,3 +1,4 @@
+import { readKubernetesYaml } from '../../config/yaml-text.ts'
 import { neededRightsOf } from '../postgres/grammar/needed-rights.ts'
 import { readMigration } from '../postgres/grammar/read-migration.ts'
 import { isReadByTheGrammar } from '../postgres/grammar/syntax.ts'
@@ -33,6 +34,7 @@ export const tasks = {
   syntax: async (sql: string) => ({ reads: await isReadByTheGrammar(sql), calls: migrationText(sql).calls }),
   rights: neededRightsOf,
   findings: findingsOf,
+  manifest: readKubernetesYaml,
 } as const
 
 type Tasks = typeof tasks

@@ -28,8 +28,8 @@ interface SessionOptions {
   readonly doing: string
 }
 
-/** The largest body that is read. Registries limit manifests to 4 MiB; configs are smaller. */
-const LARGEST_BODY = 8 * 1024 * 1024
+/** The largest body that is read, in bytes. Registries limit manifests to 4 MiB; configs, and pages of a thousand tags, are smaller. */
+const LARGEST_BODY = 4 * 1024 * 1024
 const MOST_REDIRECTS = 5
 
 /** Read access to one repository; proves who we are when it is asked to, and keeps the token for the session's life. */
@@ -174,7 +174,7 @@ export class RegistrySession {
       for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
         size += chunk.byteLength
         if (size > LARGEST_BODY)
-          throw new ImageError('image_registry_trouble', `${doing}: the answer is larger than a manifest can be`)
+          throw new ImageError('image_registry_trouble', `${doing}: the answer is larger than the 4 MiB of a manifest`)
         chunks.push(chunk)
       }
       const elsewhere = origin === repository.origin ? undefined : host

@@ -3,6 +3,7 @@ import { learned } from '../../outside-text/known-secrets.ts'
 import type { Sensitive } from '../../sensitive.ts'
 import { clockAheadMs } from '../http/clock.ts'
 import { retrying } from '../http/request.ts'
+import { boundedAnswer } from './body.ts'
 import { rightIn, StripeTrouble, stripeTrouble } from './errors.ts'
 import { STRIPE_API_VERSION } from './events.ts'
 import { absentVersion, defaultVersionOf, destinationsOf } from './outlook.ts'
@@ -15,6 +16,7 @@ import type {
   WebhookEndpoint,
   WebhookEndpointChange,
 } from './port.ts'
+import { addressOf, modeOf } from './settings.ts'
 
 interface StripeOptions {
   /** The key: `sk_…` or a restricted `rk_…`, live or test. */
@@ -28,6 +30,9 @@ interface StripeOptions {
 }
 
 const absentEndpoint = 'we_purser_asks_for_the_right'
+
+const usualPage = 100
+const smallPage = 10
 
 /** The most undelivered events that are read: more say nothing more to a reader. */
 const UNDELIVERED_LIMIT = 1_000
@@ -47,14 +52,14 @@ export function openStripe({
    * because their pauses cannot be interrupted; the ones here can.
    */
   function sdkUnder(signal: AbortSignal, unversioned = false): Stripe {
-    const abortableFetch: typeof fetch = (input, init) => {
+    const abortableFetch: typeof fetch = async (input, init) => {
       const signals = init?.signal ? [init.signal, signal] : [signal]
       // fetch counts the body itself; with an undici 7 in the process (client-node's), Node 20's fetch refuses a
       // request whose length the SDK has set too.
       const headers = new Headers(init?.headers)
       headers.delete('content-length')
       if (unversioned) headers.delete('stripe-version')
-      return fetch(input, { ...init, headers, signal: AbortSignal.any(signals) })
+      return boundedAnswer(await fetch(input, { ...init, headers, signal: AbortSignal.any(signals) }))
     }
     const httpClient = Stripe.createFetchHttpClient(abortableFetch)
     const options = {
@@ -82,6 +87,14 @@ export function openStripe({
       })
     const atLeastMs = (error: unknown) => (error instanceof StripeTrouble ? error.retryAfterMs : undefined)
     return retrying(once, { attempts: 3, delayMs: retryDelayMs, atLeastMs, signal })
+  }
+
+  /** Reads pages of a hundred. Where the events are so large that a page is too much, ten at a time. */
+  function inPages<T>(doing: string, signal: AbortSignal, act: (sdk: Stripe, limit: number) => Promise<T>): Promise<T> {
+    return call(doing, signal, (sdk) => act(sdk, usualPage)).catch((error: unknown) => {
+      if (!(error instanceof StripeTrouble) || error.code !== 'stripe_answer_too_large') throw error
+      return call(doing, signal, (sdk) => act(sdk, smallPage))
+    })
   }
 
   return {
@@ -147,13 +160,13 @@ export function openStripe({
       await absentAsUndefined(call(`deleting webhook endpoint ${id}`, signal, (sdk) => sdk.webhookEndpoints.del(id)))
     },
     undelivered: (since, signal) =>
-      call('listing undelivered events', signal, async (sdk) => {
+      inPages('listing undelivered events', signal, async (sdk, limit) => {
         const created = { gte: Math.floor(since.getTime() / 1000) }
-        const events = sdk.events.list({ created, delivery_success: false, limit: 100 })
+        const events = sdk.events.list({ created, delivery_success: false, limit })
         return (await events.autoPagingToArray({ limit: UNDELIVERED_LIMIT })).map(summaryOf)
       }),
     events: ({ since, until, types, undelivered, after }, signal) =>
-      call('listing events', signal, async (sdk) => {
+      inPages('listing events', signal, async (sdk, limit) => {
         const page = await sdk.events.list({
           created: {
             gte: Math.floor(since.getTime() / 1000),
@@ -161,7 +174,7 @@ export function openStripe({
           },
           // Stripe knows no `*` here: a question without types is about all of them.
           ...(types.includes('*') ? {} : { types: [...types] }),
-          limit: 100,
+          limit,
           ...(undelivered && { delivery_success: false }),
           ...(after !== undefined && { starting_after: after }),
         })
@@ -270,24 +283,4 @@ async function absentAsUndefined<T>(answer: Promise<T>): Promise<T | undefined> 
     if (error instanceof StripeTrouble && error.code === 'stripe_not_found') return undefined
     throw error
   }
-}
-
-function modeOf(secretKey: Sensitive): 'live' | 'test' {
-  const mode = /^(?:sk|rk)_(live|test)_\w+$/.exec(secretKey.reveal())?.[1]
-  if (mode === 'live' || mode === 'test') return mode
-  throw new StripeTrouble('stripe_key_malformed', 'reading the Stripe key: it is not a secret key', {
-    hint: 'Secret keys begin with sk_live_, sk_test_, rk_live_ or rk_test_, not with whsec_ or pk_.',
-  })
-}
-
-function addressOf(apiBase: string | undefined): Pick<Stripe.StripeConfig, 'host' | 'port' | 'protocol'> {
-  if (apiBase === undefined) return {}
-  const base = URL.canParse(apiBase) ? new URL(apiBase) : undefined
-  if (!base || !/^https?:$/.test(base.protocol)) {
-    throw new StripeTrouble('stripe_request_refused', `reading the Stripe address: ${apiBase} is not an http(s) URL`, {
-      hint: 'STRIPE_API_BASE looks like http://127.0.0.1:12111. Leave it unset for Stripe itself.',
-    })
-  }
-  const protocol = base.protocol === 'http:' ? 'http' : 'https'
-  return { protocol, host: base.hostname, port: base.port || (protocol === 'http' ? 80 : 443) }
 }

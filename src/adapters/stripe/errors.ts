@@ -2,6 +2,7 @@ import { excerpt } from '../../outside-text/excerpt.ts'
 import Stripe from 'stripe'
 import { type ErrorFacts, PurserError } from '../../errors.ts'
 import { networkReason } from '../http/request.ts'
+import { largestAnswer, TooLarge } from './body.ts'
 
 const stripeCodes = [
   'stripe_key_malformed',
@@ -15,6 +16,7 @@ const stripeCodes = [
   'stripe_unreachable',
   'stripe_server_error',
   'stripe_answer_kept',
+  'stripe_answer_too_large',
 ] as const
 type StripeCode = (typeof stripeCodes)[number]
 
@@ -100,8 +102,17 @@ function asAdvised({ headers = {} }: Stripe.errors.StripeError, classified: Clas
   return { ...classified, hint, transient: false }
 }
 
+function tooLarge(doing: string): StripeTrouble {
+  return new StripeTrouble(
+    'stripe_answer_too_large',
+    `${doing}: the answer has more than ${largestAnswer / 1024 / 1024} MiB`,
+    { hint: 'Check STRIPE_API_BASE: an answer of Stripe is far smaller.' },
+  )
+}
+
 function unreachable(doing: string, error: Stripe.errors.StripeConnectionError): StripeTrouble {
   const inner: unknown = error.detail
+  if (inner instanceof TooLarge) return tooLarge(doing)
   const why = /timeout/i.test(error.message)
     ? 'no answer from Stripe in time'
     : `no answer from Stripe: ${networkReason(inner ?? error)}`

@@ -58,7 +58,7 @@ async function manifestsOf(
   if (wanted.length === 0) return []
   const image = (await releasedImage(context)).reference
   const files = await world.repository.readAll(planOf(run).commit.sha, wanted, signal)
-  return files.map(({ job, text }) => {
+  const reading = files.map(async ({ job, text }) => {
     const release = {
       file: job.manifest,
       name: job.name,
@@ -66,8 +66,9 @@ async function manifestsOf(
       repository: service.image.repository,
       image,
     }
-    return { job, manifest: cronJobManifest(text, release) }
+    return { job, manifest: cronJobManifest(text, await world.cluster.readManifest(text, signal), release) }
   })
+  return Promise.all(reading)
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { ReadDocuments } from '../../config/yaml-text.ts'
 import type { KubernetesObject } from '../../adapters/kubernetes/manifests/port.ts'
 import { sameRepository } from '../../image-name.ts'
 import { type Container, readManifest } from './read-manifest.ts'
@@ -19,11 +20,12 @@ export interface CronJobManifest {
 }
 
 /**
- * Reads a manifest file and ties it to the release: the environment's namespace, and the planned digest in every
+ * Takes a manifest file, `yaml` being what was read of its text, and ties it to the release: the environment's namespace, and the planned digest in every
  * container that runs the service's image. The repository's file stays the source of everything else.
  */
 export function cronJobManifest(
   text: string,
+  yaml: ReadDocuments,
   release: {
     readonly file: string
     readonly name: string
@@ -32,7 +34,7 @@ export function cronJobManifest(
     readonly image: string
   },
 ): CronJobManifest {
-  const { cronJob: read, others } = readManifest(text, release)
+  const { cronJob: read, others } = readManifest(text, yaml, release)
   const template = read.spec.jobTemplate.spec.template.spec
   const isReleased = ({ image }: Container) => sameRepository(image, release.repository)
   const released = (container: Container) =>

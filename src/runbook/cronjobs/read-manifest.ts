@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { readKubernetesYaml } from '../../config/yaml-text.ts'
+import { mostCharacters, type ReadDocuments } from '../../config/yaml-text.ts'
 import { CheckFailed } from '../errors.ts'
 
 const Container = z.looseObject({ name: z.string(), image: z.string() })
@@ -45,10 +45,12 @@ interface Identified {
 }
 
 /** Finds the CronJob in a manifest file, which may hold several documents and lists, as kubectl reads it. */
-export function readManifest(text: string, wanted: Wanted): ManifestFile {
-  const template = templateLine(text)
+export function readManifest(text: string, yaml: ReadDocuments, wanted: Wanted): ManifestFile {
+  // What is too long to be read is not searched either.
+  const template = text.length > mostCharacters ? undefined : templateLine(text)
   if (template !== undefined) throw isTemplate(wanted, template)
-  const yaml = readKubernetesYaml(text)
+  if (!yaml.ok && text.length > mostCharacters)
+    throw unfit(wanted, `reading ${wanted.file}: it is too long for a manifest`, yaml.problems)
   if (!yaml.ok) {
     const braces = lineWith(text, /\{\{/)
     if (braces !== undefined) throw isTemplate(wanted, { line: braces, of: 'a template' })

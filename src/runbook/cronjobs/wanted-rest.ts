@@ -41,7 +41,9 @@ async function restInManifest(context: PhaseContext, name: string): Promise<Want
     repository: service.image.repository,
     image: '',
   }
-  return { known: true, suspended: cronJobManifest(file?.text ?? '', release).suspended }
+  const text = file?.text ?? ''
+  const yaml = await world.cluster.readManifest(text, signal)
+  return { known: true, suspended: cronJobManifest(text, yaml, release).suspended }
 }
 
 async function commitThatRuns(context: PhaseContext): Promise<string | undefined> {

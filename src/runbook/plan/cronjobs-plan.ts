@@ -18,7 +18,7 @@ export async function planCronJobs(context: PhaseContext, commit: string, image:
   const wanted = service.cronJobs.map((job) => ({ job, path: job.manifest }))
   const files = await world.repository.readAll(commit, wanted, signal)
   const plans = await Promise.all(
-    files.map(({ job, text }) => {
+    files.map(async ({ job, text }) => {
       const release = {
         file: job.manifest,
         name: job.name,
@@ -26,7 +26,8 @@ export async function planCronJobs(context: PhaseContext, commit: string, image:
         repository: service.image.repository,
         image,
       }
-      return planCronJob(context, job, cronJobManifest(text, release))
+      const yaml = await world.cluster.readManifest(text, signal)
+      return planCronJob(context, job, cronJobManifest(text, yaml, release))
     }),
   )
   return { planned: plans.map((one) => one.planned), risks: [...new Set(plans.flatMap((one) => one.risks))] }

@@ -9,7 +9,6 @@
 
 import http from 'node:http'
 import https from 'node:https'
-import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import type { RawLine } from '../../../outside-text/lines.ts'
@@ -17,7 +16,8 @@ import { clockAheadMs } from '../../http/clock.ts'
 import { ClusterAccess } from '../access/cluster-access.ts'
 import { learnCredentials } from './credentials.ts'
 import { boundedLines, wholeLines } from './lines.ts'
-import type { JsonMap } from './objects.ts'
+import type { ApiList, JsonMap } from './objects.ts'
+import { boundedBody } from './body.ts'
 import type { ApiRequest } from './request.ts'
 import { ClusterError } from './errors.ts'
 import { copied, refusal, statusOf, waitBefore } from './answers.ts'
@@ -32,6 +32,8 @@ interface ConnectionOptions {
 
 /** How often a request is sent at most. */
 const mostAttempts = 4
+/** Pods and jobs have some 10 kB: a page of them is read in a few milliseconds. */
+const pageSize = 250
 
 export class Connection {
   readonly #access: ClusterAccess
@@ -50,6 +52,18 @@ export class Connection {
   async json<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
     const body = await this.text(request, signal)
     return JSON.parse(body) as T
+  }
+
+  /** Lists objects page by page, so that no answer is long, however many there are. */
+  async list<T>(request: ApiRequest, signal: AbortSignal): Promise<ApiList<T>> {
+    const items: T[] = []
+    for (let next: string | undefined; ;) {
+      const query = { ...request.query, limit: pageSize, continue: next }
+      const page = await this.json<ApiList<T>>({ ...request, query }, signal)
+      for (const item of page.items) items.push(item)
+      next = page.metadata.continue
+      if (next === undefined || next === '') return { ...page, items }
+    }
   }
 
   /** Returns undefined for 404, be it that the object, its namespace or its kind does not exist. */
@@ -80,7 +94,7 @@ export class Connection {
     const both = AbortSignal.any([signal, timeout])
     try {
       const response = await this.#send(request, both)
-      const body = await text(response)
+      const body = await boundedBody(response, request.doing)
       if (isSuccess(response)) return this.#served(request, body)
       throw this.#refusal(request, response, body)
     } catch (error) {
@@ -116,7 +130,7 @@ export class Connection {
 
   async *#stream<Line>(
     request: ApiRequest,
-    linesOf: (response: http.IncomingMessage) => AsyncGenerator<Line>,
+    linesOf: (response: http.IncomingMessage, doing: string) => AsyncGenerator<Line>,
     signal: AbortSignal,
   ): AsyncGenerator<Line> {
     const timeout = timeLimit(request.openingMs ?? this.#timeoutMs)
@@ -127,14 +141,14 @@ export class Connection {
       const response = await this.#send(request, AbortSignal.any([signal, opening.signal]))
       timeout.removeEventListener('abort', giveUp)
       if (!isSuccess(response)) {
-        const refused = this.#refusal(request, response, await text(response))
+        const refused = this.#refusal(request, response, await boundedBody(response, request.doing))
         throw await this.#explained(refused, request, signal)
       }
       this.#refusals.served(request)
       if (request.idleMs !== undefined)
         response.setTimeout(request.idleMs, () => response.destroy(new Error('the connection went silent')))
       try {
-        yield* linesOf(response)
+        yield* linesOf(response, request.doing)
       } finally {
         response.destroy()
       }

@@ -10,6 +10,7 @@ const clusterCodes = [
   'cluster_conflict',
   'cluster_refused',
   'cluster_server_error',
+  'cluster_answer_too_large',
   'cluster_no_log',
   'apply_conflict',
   'container_missing',

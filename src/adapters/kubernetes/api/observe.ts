@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import type { ApiList, ApiObject } from './objects.ts'
+import type { ApiObject } from './objects.ts'
 import type { Connection } from './connection.ts'
 import { ClusterError } from './errors.ts'
 
@@ -99,7 +99,7 @@ async function relist<T extends ApiObject>(
   signal: AbortSignal,
 ): Promise<string> {
   const { path, query, doing } = what
-  const list = await connection.json<ApiList<T>>({ method: 'GET', path, query, doing }, signal)
+  const list = await connection.list<T>({ method: 'GET', path, query, doing }, signal)
   objects.clear()
   for (const item of list.items) objects.set(item.metadata.uid, item)
   onChange([...objects.values()])

@@ -1,4 +1,4 @@
-import { type ApiList, conditionOf, controlledBy, type CronJob, isMap, type Job, type Pod } from '../api/objects.ts'
+import { conditionOf, controlledBy, type CronJob, isMap, type Job, type Pod } from '../api/objects.ts'
 import { fieldManager } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
@@ -77,7 +77,7 @@ export class CronJobsApi {
     const cronJob = await this.#find(name, signal)
     if (cronJob === undefined) return []
     const request = { method: 'GET', path: this.#paths.jobs, doing: `listing the jobs of ${name}` } as const
-    const { items } = await this.#connection.json<ApiList<Job>>(request, signal)
+    const { items } = await this.#connection.list<Job>(request, signal)
     const counted = new Set((cronJob.status?.active ?? []).map(({ uid }) => uid))
     return items
       .filter((job) => controlledBy(job, cronJob.metadata.uid) && runs(job))
@@ -130,10 +130,7 @@ export class CronJobsApi {
     const { name, uid } = job.metadata
     const query = { labelSelector: `job-name=${name}` }
     const doing = `reading the logs of job ${name}`
-    const list = await this.#connection.json<ApiList<Pod>>(
-      { method: 'GET', path: this.#paths.pods, query, doing },
-      signal,
-    )
+    const list = await this.#connection.list<Pod>({ method: 'GET', path: this.#paths.pods, query, doing }, signal)
     const own = list.items.filter((pod) => controlledBy(pod, uid))
     const byAge = [...own].sort((a, b) =>
       (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''),

@@ -1,5 +1,4 @@
 import {
-  type ApiList,
   type ApiObject,
   type ClusterEvent,
   conditionOf,
@@ -27,8 +26,8 @@ export async function examineCronJob(
   const found = await connection.find<CronJob>({ method: 'GET', path: `${paths.cronJobs}/${name}`, doing }, signal)
   if (found === undefined) return undefined
   const [jobs, events] = await Promise.all([
-    connection.json<ApiList<Job>>({ method: 'GET', path: paths.jobs, doing: 'listing jobs' }, signal),
-    connection.json<ApiList<ClusterEvent>>({ method: 'GET', path: paths.events, doing: 'listing events' }, signal),
+    connection.list<Job>({ method: 'GET', path: paths.jobs, doing: 'listing jobs' }, signal),
+    connection.list<ClusterEvent>({ method: 'GET', path: paths.events, doing: 'listing events' }, signal),
   ])
   const own = jobs.items
     .filter((job) => controlledBy(job, found.metadata.uid))

@@ -3,7 +3,7 @@
  * because a quota or an admission policy refuses each of them.
  */
 
-import { type ApiList, type ClusterEvent, conditionOf, controlledBy, type Job, type Pod } from '../api/objects.ts'
+import { type ClusterEvent, conditionOf, controlledBy, type Job, type Pod } from '../api/objects.ts'
 import type { Connection } from '../api/connection.ts'
 import { byName, observe } from '../api/observe.ts'
 import type { Paths } from '../api/paths.ts'
@@ -130,7 +130,7 @@ class JobWatcher {
     const { name, uid } = this.#asked.metadata
     const query = { fieldSelector: `involvedObject.uid=${uid}` }
     const request = { method: 'GET', path: this.#paths.events, query, doing: `reading the events of ${name}` } as const
-    const { items } = await this.#connection.json<ApiList<ClusterEvent>>(request, signal)
+    const { items } = await this.#connection.list<ClusterEvent>(request, signal)
     const timeOf = ({ lastTimestamp, eventTime }: ClusterEvent) => lastTimestamp ?? eventTime ?? ''
     return items
       .filter(({ reason, type }) => type === 'Warning' && reason === 'FailedCreate')

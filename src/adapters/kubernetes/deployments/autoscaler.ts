@@ -1,4 +1,4 @@
-import type { ApiList, ApiObject } from '../api/objects.ts'
+import type { ApiObject } from '../api/objects.ts'
 import type { Connection } from '../api/connection.ts'
 import { orUnknown } from '../api/or-unknown.ts'
 import type { Paths } from '../api/paths.ts'
@@ -20,7 +20,7 @@ export async function autoscaler(
   signal: AbortSignal,
 ): Promise<Autoscaler | 'none' | 'unknown'> {
   const request = { method: 'GET', path: paths.autoscalers, doing: 'listing autoscalers' } as const
-  const list = await orUnknown(connection.json<ApiList<HorizontalPodAutoscaler>>(request, signal))
+  const list = await orUnknown(connection.list<HorizontalPodAutoscaler>(request, signal))
   if (list === 'unknown') return 'unknown'
   const found = list.items.find(
     ({ spec }) => spec.scaleTargetRef.kind === 'Deployment' && spec.scaleTargetRef.name === deployment,

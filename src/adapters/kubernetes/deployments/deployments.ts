@@ -8,7 +8,6 @@
  */
 
 import {
-  type ApiList,
   changeCauseAnnotation,
   controlledBy,
   type Deployment,
@@ -196,7 +195,7 @@ export class DeploymentsApi {
   async #owned<T>(path: string, { metadata, spec }: Deployment, signal: AbortSignal): Promise<readonly T[]> {
     const query = { labelSelector: selectorText(spec.selector) }
     const doing = `listing what belongs to deployment ${metadata.name}`
-    return (await this.#connection.json<ApiList<T>>({ method: 'GET', path, query, doing }, signal)).items
+    return (await this.#connection.list<T>({ method: 'GET', path, query, doing }, signal)).items
   }
 
   #patch(before: Deployment, body: object, dryRun: boolean, signal: AbortSignal): Promise<Deployment> {

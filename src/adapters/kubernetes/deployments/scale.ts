@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type ApiList, type Pod, selectorText } from '../api/objects.ts'
+import { type Pod, selectorText } from '../api/objects.ts'
 import { fieldManager } from '../api/field-manager.ts'
 import type { Connection } from '../api/connection.ts'
 import type { DeploymentsApi } from './deployments.ts'
@@ -43,7 +43,7 @@ export async function scale(
     )
   const query = { labelSelector: selectorText(spec.selector) }
   while (replicas === 0) {
-    const pods = await connection.json<ApiList<Pod>>({ method: 'GET', path: paths.pods, query, doing }, signal)
+    const pods = await connection.list<Pod>({ method: 'GET', path: paths.pods, query, doing }, signal)
     const left = pods.items.filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed').length
     if (left === 0 && (await hasSettled(deployments, name, signal))) return
     onProgress(`${left} pod${left === 1 ? '' : 's'} of ${name} left`)

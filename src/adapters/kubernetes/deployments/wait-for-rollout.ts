@@ -7,14 +7,7 @@
  * they disagree on counts only when it lasts for two seconds.
  */
 
-import {
-  type ApiList,
-  type ClusterEvent,
-  type Deployment,
-  type Pod,
-  type ReplicaSet,
-  selectorText,
-} from '../api/objects.ts'
+import { type ClusterEvent, type Deployment, type Pod, type ReplicaSet, selectorText } from '../api/objects.ts'
 import type { Connection } from '../api/connection.ts'
 import { ClusterError, RolloutFailed } from '../api/errors.ts'
 import { byName, observe } from '../api/observe.ts'
@@ -248,7 +241,7 @@ class RolloutWatcher {
   async #eventsOf(pod: string, signal: AbortSignal): Promise<readonly ClusterEvent[]> {
     const query = { fieldSelector: `involvedObject.kind=Pod,involvedObject.name=${pod}` }
     const request = { method: 'GET', path: this.#paths.events, query, doing: `reading the events of ${pod}` } as const
-    const list = await this.#connection.json<ApiList<ClusterEvent>>(request, signal).catch((error: unknown) => {
+    const list = await this.#connection.list<ClusterEvent>(request, signal).catch((error: unknown) => {
       ignoreRefusal(error)
       return { items: [] }
     })

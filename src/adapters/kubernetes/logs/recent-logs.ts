@@ -1,4 +1,4 @@
-import { type ApiList, type Deployment, type Pod, selectorText } from '../api/objects.ts'
+import { type Deployment, type Pod, selectorText } from '../api/objects.ts'
 import type { Connection } from '../api/connection.ts'
 import { ClusterError } from '../api/errors.ts'
 import type { Paths } from '../api/paths.ts'
@@ -18,7 +18,7 @@ export async function recentLogs(
 ): Promise<RecentLogs> {
   const query = { labelSelector: selectorText(deployment.spec.selector) }
   const doing = `listing the pods of ${deployment.metadata.name}`
-  const { items } = await connection.json<ApiList<Pod>>({ method: 'GET', path: paths.pods, query, doing }, signal)
+  const { items } = await connection.list<Pod>({ method: 'GET', path: paths.pods, query, doing }, signal)
   const names = items.map((pod) => pod.metadata.name)
   const ends = await Promise.all(names.map((pod) => readPod(connection, paths, pod, read, onLine, signal)))
   return {

@@ -1,6 +1,9 @@
+import type { ReadDocuments } from '../../../config/yaml-text.ts'
 import type { Claim, FieldOwner } from '../owners/port.ts'
 
 export interface Manifests {
+  /** Reads the documents of a manifest file as kubectl does. A long one is read in another thread, so that nobody waits for it. */
+  readManifest(text: string, signal: AbortSignal): Promise<ReadDocuments>
   /**
    * Applies a manifest on the server with Purser's field manager and strict validation. Raises `apply_conflict` naming
    * the other field managers when one has set a field of the manifest to another value, unless its fields may be taken

@@ -1,4 +1,4 @@
-import type { ApiList, ApiObject } from '../api/objects.ts'
+import type { ApiObject } from '../api/objects.ts'
 import type { Connection } from '../api/connection.ts'
 import { orUnknown } from '../api/or-unknown.ts'
 
@@ -16,7 +16,7 @@ export async function nodePlatforms(
   signal: AbortSignal,
 ): Promise<readonly string[] | 'unknown'> {
   const request = { method: 'GET', path: '/api/v1/nodes', doing: 'listing nodes' } as const
-  const list = await orUnknown(connection.json<ApiList<Node>>(request, signal))
+  const list = await orUnknown(connection.list<Node>(request, signal))
   if (list === 'unknown') return 'unknown'
   const platforms = list.items
     .filter((node) => node.spec?.unschedulable !== true)

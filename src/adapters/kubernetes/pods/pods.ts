@@ -1,11 +1,4 @@
-import {
-  type ApiList,
-  conditionOf,
-  type ContainerStatus,
-  type Deployment,
-  type Pod,
-  selectorText,
-} from '../api/objects.ts'
+import { conditionOf, type ContainerStatus, type Deployment, type Pod, selectorText } from '../api/objects.ts'
 import type { Connection } from '../api/connection.ts'
 import type { Paths } from '../api/paths.ts'
 import type { DeploymentsApi } from '../deployments/deployments.ts'
@@ -71,7 +64,7 @@ export async function listPods(
   signal: AbortSignal,
 ): Promise<readonly Pod[]> {
   const request = { method: 'GET', path: paths.pods, query: { labelSelector }, doing: 'listing pods' } as const
-  return (await connection.json<ApiList<Pod>>(request, signal)).items
+  return (await connection.list<Pod>(request, signal)).items
 }
 
 /** Returns why the container waits, unless its pod is just being created. */

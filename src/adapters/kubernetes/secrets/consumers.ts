@@ -1,13 +1,4 @@
-import type {
-  ApiList,
-  ApiObject,
-  ContainerSecretUse,
-  CronJob,
-  Deployment,
-  Pod,
-  ReplicaSet,
-  SecretUse,
-} from '../api/objects.ts'
+import type { ApiObject, ContainerSecretUse, CronJob, Deployment, Pod, ReplicaSet, SecretUse } from '../api/objects.ts'
 import type { Connection } from '../api/connection.ts'
 import type { Paths } from '../api/paths.ts'
 import type { SecretConsumer, SecretConsumers } from './port.ts'
@@ -54,8 +45,8 @@ async function otherConsumers(
   signal: AbortSignal,
 ): Promise<readonly SecretConsumer[]> {
   const [pods, sets] = await Promise.all([
-    connection.json<ApiList<Pod>>(get(paths.pods, 'listing pods'), signal),
-    connection.json<ApiList<ReplicaSet>>(get(paths.replicaSets, 'listing replica sets'), signal),
+    connection.list<Pod>(get(paths.pods, 'listing pods'), signal),
+    connection.list<ReplicaSet>(get(paths.replicaSets, 'listing replica sets'), signal),
   ])
   const controllerOf = ({ metadata }: ApiObject) => metadata.ownerReferences?.find((one) => one.controller === true)
   const consumers = new Map<string, SecretConsumer>()
