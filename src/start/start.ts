@@ -55,9 +55,10 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
   const mask = <T>(value: T): T => maskDeep(value, maskText, slackStructure)
   const words = new Set(wordsOf(config))
   const maskStored = <T>(value: T): T => maskDeep(value, maskText, storedStructure, words)
-  const pool = statePool(settings.stateDatabaseUrl.reveal(), (error) =>
-    log.warn({ err: error }, 'state database connection lost'),
-  )
+  const onLost = (error: Error) => log.warn({ err: error }, 'state database connection lost')
+  const pool = statePool(settings.stateDatabaseUrl.reveal(), onLost)
+  // An acknowledgement waits until the request is kept, so it never queues behind the answers to others.
+  const requestsPool = statePool(settings.stateDatabaseUrl.reveal(), onLost, 2)
   const auditKeys = settings.auditKeys.map(auditKey)
   await migrateStateDatabase(pool, auditKeys, settings.stateDatabaseSchema)
   const db = new StateDatabase(pool, maskStored, auditKeys, settings.stateDatabaseSchema)
@@ -104,7 +105,9 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
     await refuseWritingQueries(config, worldOf, log)
     startWorkers({ config, db, runs, locks, boards, chat, worldOf, jobs, executor, mask, places: settings.places, log })
   }
-  const requests = new RequestStore(db)
+  const requests = new RequestStore(
+    new StateDatabase(requestsPool, maskStored, auditKeys, settings.stateDatabaseSchema),
+  )
   const context = commandContext({
     config,
     db,
@@ -150,7 +153,7 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
       await Promise.all([Promise.race([quiet, delay(slackCloseMs)]), jobs.stop()])
       await stopTakingOver()
       await queues.close()
-      await pool.end()
+      await Promise.all([pool.end(), requestsPool.end()])
     },
     handOver: () => executor.handOver(),
   }

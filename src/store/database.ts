@@ -63,11 +63,11 @@ export class StateDatabase implements Sql {
   }
 }
 
-/** Makes a pool for the state database: 10 s for a statement, 5 s for a connection. */
-export function statePool(connectionString: string, onError: (error: Error) => void): Pool {
+/** Makes a pool of `max` connections for the state database: 10 s for a statement, 5 s for a connection. */
+export function statePool(connectionString: string, onError: (error: Error) => void, max = 7): Pool {
   const pool = new pg.Pool({
     connectionString,
-    max: 8,
+    max,
     connectionTimeoutMillis: 5_000,
     statement_timeout: 10_000,
     application_name: 'purser',

@@ -5,8 +5,8 @@ import type { Sql, StateDatabase } from './database.ts'
 
 /** So long a request of Slack is remembered: twice as long as its signature is taken. */
 const rememberedMinutes = 10
-/** Each request clears away so many that are older, so that the table holds little more than ten minutes. */
-const clearedAtOnce = 50
+/** Each round of `hold` clears away so many that are older: more than people ask in the three seconds between two rounds. */
+const clearedAtOnce = 2_000
 /** A kept request that its process has not claimed again for so long is taken over by another. */
 const heldSeconds = 10
 const takenOverAtOnce = 20
@@ -40,25 +40,39 @@ export class RequestStore {
    * True for whoever takes a request up first. `keys` are what is the same when it comes again: its signature, its trigger, its
    * event. They are stored as hashes.
    */
-  first(keys: readonly string[]): Promise<boolean> {
-    return this.#db.transaction((sql) => isFirst(sql, keys))
+  async first(keys: readonly string[]): Promise<boolean> {
+    const hashes = hashesOf(keys)
+    const { rowCount } = await this.#db.transaction((sql) => sql.query(taking, [hashes, rememberedMinutes]))
+    return rowCount === hashes.length
   }
 
-  /** The same, and keeps the request until it is done. Returns its id; undefined when it was taken up before. */
+  /**
+   * The same, and keeps the request until it is done. Returns its id; undefined when it was taken up before. Slack's acknowledgement waits
+   * for it, so it is one statement. It stands in a transaction all the same: what a process was killed over does not come to stand later.
+   */
   async keep(keys: readonly string[], request: object): Promise<string | undefined> {
     const id = randomUUID()
     this.#underWay.add(id)
     let isKept = false
     try {
-      await this.#db.transaction(async (sql) => {
-        if (!(await isFirst(sql, keys))) return
-        await sql.query(
-          `insert into purser.kept_requests (id, request, holder, held_until)
-           values ($1, $2, $3, now() + make_interval(secs => $4))`,
-          [id, JSON.stringify(this.#db.mask(request)), this.#holder, heldSeconds],
-        )
-        isKept = true
-      })
+      const hashes = hashesOf(keys)
+      const { rowCount } = await this.#db.transaction((sql) =>
+        sql.query(
+          `with taken as (${taking} returning 1)
+         insert into purser.kept_requests (id, request, holder, held_until)
+         select $3, $4, $5, now() + make_interval(secs => $6) where (select count(*) from taken) = $7`,
+          [
+            hashes,
+            rememberedMinutes,
+            id,
+            JSON.stringify(this.#db.mask(request)),
+            this.#holder,
+            heldSeconds,
+            hashes.length,
+          ],
+        ),
+      )
+      isKept = rowCount > 0
       return isKept ? id : undefined
     } catch (error) {
       // Whoever asked is told that nothing was done: a row that came to stand all the same is removed by `hold`.
@@ -75,7 +89,7 @@ export class RequestStore {
     await removed(this.#db, id).catch(() => undefined)
   }
 
-  /** Holds what this process carries out for a while longer, and notes what it has done. */
+  /** Holds what this process carries out for a while longer, notes what it has done, and clears away what need not be remembered. */
   async hold(): Promise<void> {
     const underWay = [...this.#underWay]
     await this.#db.query(
@@ -86,6 +100,11 @@ export class RequestStore {
       this.#holder,
       underWay,
     ])
+    await this.#db.query(
+      `delete from purser.requests where key in (
+         select key from purser.requests where at < now() - make_interval(mins => $1) order by at limit $2 for update skip locked)`,
+      [rememberedMinutes, clearedAtOnce],
+    )
   }
 
   /** Lets another process, or this one later, take over what this one has not done: one request, or all. */
@@ -132,18 +151,8 @@ async function removed(sql: Sql, id: string): Promise<boolean> {
   return rowCount > 0
 }
 
-async function isFirst(sql: Sql, keys: readonly string[]): Promise<boolean> {
-  // In one order, so that two processes with the same keys wait for each other and never in a circle.
-  const hashes = [...new Set(keys.map(sha256))].toSorted()
-  await sql.query(
-    `delete from purser.requests where key in (
-       select key from purser.requests where at < now() - make_interval(mins => $1) order by at limit $2 for update skip locked)`,
-    [rememberedMinutes, clearedAtOnce],
-  )
-  const { rowCount } = await sql.query(
-    `insert into purser.requests (key) select unnest($1::text[])
-     on conflict (key) do update set at = now() where purser.requests.at < now() - make_interval(mins => $2)`,
-    [hashes, rememberedMinutes],
-  )
-  return rowCount === hashes.length
-}
+/** Two processes with the same keys take them in one order, so that they wait for each other and never in a circle. */
+const hashesOf = (keys: readonly string[]) => [...new Set(keys.map(sha256))].toSorted()
+
+const taking = `insert into purser.requests (key) select unnest($1::text[])
+  on conflict (key) do update set at = now() where purser.requests.at < now() - make_interval(mins => $2)`

@@ -257,6 +257,7 @@ describe('a request that comes again', () => {
     await stores.pool.query(`update purser.requests set at = at - interval '2 minutes'`)
     expect(await requests.first(['a'])).toBe(true)
     for (const key of ['b', 'c', 'd']) await requests.first([key])
+    await requests.hold()
     expect((await stores.pool.query('select 1 from purser.requests')).rowCount).toBe(4)
   })
 

@@ -106,6 +106,17 @@ describe.each(queues)('Purser that is killed with kill -9, on the %s queue,', (q
     expect((await world.audit()).lines).toContain('No problems found.')
   }, 300_000)
 
+  it('keeps every command, however many answers wait for the state database', async () => {
+    const locked = await lock('purser.audit_events')
+    const [answers, asked] = [7, 10]
+    for (let typed = 0; typed < asked; typed += 1) await acknowledged('/billing status')
+    await expect.poll(() => world.state('select 1 from pg_locks where not granted')).toHaveLength(answers)
+    await acknowledged('/billing status')
+    expect(await world.state('select 1 from purser.kept_requests')).toHaveLength(asked + 1)
+    await locked.release()
+    await expect.poll(() => world.state('select 1 from purser.kept_requests')).toEqual([])
+  }, 180_000)
+
   it('answers within two and a half seconds what it cannot keep, and never does it later', async () => {
     const before = (await world.state('select 1 from purser.runs')).length
     const locked = await lock('purser.requests')

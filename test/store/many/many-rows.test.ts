@@ -152,7 +152,9 @@ describe('with ten thousand finished runs in a hundred environments', () => {
 
   it('no command and no press reads a growing table whole', async () => {
     const { db, runs, boards, locks, explained } = open()
-    await new RequestStore(db).first(['a key'])
+    const requests = new RequestStore(db)
+    await requests.keep(['a key'], {})
+    await requests.hold()
     await runs.audit({ run: 7, actor: 'UDANA', source: 'C', kind: 'command', text: 'status' })
     await runs.list({ environments: environmentNames, limit: 10 })
     for (const statuses of [
