@@ -12,11 +12,13 @@ import { measureCounts } from './counts.ts'
 import { fillBilling } from './database.ts'
 import { measureGit } from './git.ts'
 import { measureJobHop } from './job-hop.ts'
+import { measureLatency } from './latency/latency.ts'
 import { measureMigrations } from './migrations.ts'
 import { measureOutsideText } from './outside-text.ts'
 import { measureRestore } from './restore.ts'
 import { type Result, tableOf } from './measure.ts'
 import { type BenchOptions, benchOptions, usage } from './options.ts'
+import { measureStep } from './step.ts'
 import { measureVerify } from './verify.ts'
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
@@ -83,6 +85,11 @@ function benchmarks(
     },
   ]
   if (options.copiesOnly) return copies
+  const latency: Benchmark = {
+    name: 'latency',
+    measure: () => measureLatency({ directory: join(directory, 'latency'), ...options.latency }),
+  }
+  if (options.latencyOnly) return [latency]
   if (!redisIsHere) say('job hops: skipped, there is no redis-server (apt-get install redis-server)')
   return [
     { name: 'a large repository', measure: () => measureGit(join(directory, 'git'), options.quick) },
@@ -94,8 +101,12 @@ function benchmarks(
       measure: async () => [await measureVerify(join(directory, 'sandbox'), service, options.verifyRuns)],
     },
     ...copies,
+    latency,
     ...(redisIsHere
-      ? [{ name: 'job hops', measure: async () => [await measureJobHop(url('state'), options.hops)] }]
+      ? [
+          { name: 'job hops', measure: async () => [await measureJobHop(url('state'), options.hops)] },
+          { name: 'steps', measure: async () => [await measureStep(options.hops)] },
+        ]
       : []),
     {
       name: 'many watches at once',

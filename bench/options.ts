@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util'
+import type { LatencyWanted } from './latency/latency.ts'
 
 export const usage = `usage: npm run bench [-- options]
   --quick       every benchmark once, with next to no data: only shows that all of them run
+  --latency     only how long people wait: acknowledgements, first board; also with --quick
   --size 1GB    only backups and restores, of a database of that size (MB or GB)
   --runs 5      how often each backup and restore is measured (3, after one that warms up)`
 
@@ -21,6 +23,9 @@ export interface BenchOptions {
   /** Releases that are watched at once, one measurement after the other. */
   readonly watches: readonly number[]
   readonly watchSeconds: number
+  /** Whether only acknowledgements, boards and the like are measured. */
+  readonly latencyOnly: boolean
+  readonly latency: LatencyWanted
 }
 
 const full = {
@@ -30,6 +35,7 @@ const full = {
   logLines: 1_000_000,
   watches: [10, 50, 200],
   watchSeconds: 45,
+  latency: { rounds: 500, boards: 5, bytes: 10_000_000 },
 } as const
 const once = {
   events: 300,
@@ -40,6 +46,7 @@ const once = {
   logLines: 20_000,
   watches: [3],
   watchSeconds: 2,
+  latency: { rounds: 10, boards: 1, bytes: 100_000 },
 } as const
 /** Some 260 MB. */
 const usualEvents = 150_000
@@ -48,15 +55,16 @@ const bytesOfEvent = 1_670
 
 /** Throws an error of one line for what the command line cannot mean. */
 export function benchOptions(argv: readonly string[]): BenchOptions {
-  const { quick, size, runs } = parsed(argv)
+  const { quick, size, runs, latency: latencyOnly } = parsed(argv)
   if (quick) {
     if (size !== undefined || runs !== undefined) throw new Error('--quick has its own size and number of runs')
-    return { quick, copiesOnly: false, ...once }
+    return { quick, copiesOnly: false, latencyOnly, ...once }
   }
   if (runs !== undefined && !/^[1-9]\d*$/.test(runs)) throw new Error(`--runs ${runs}: must be a number from 1 on`)
   return {
     quick,
     copiesOnly: size !== undefined,
+    latencyOnly,
     events: size === undefined ? usualEvents : Math.max(1, Math.round(bytesOf(size) / bytesOfEvent)),
     runs: Number(runs ?? 3),
     ...full,
@@ -69,6 +77,7 @@ function parsed(argv: readonly string[]) {
       args: [...argv],
       options: {
         quick: { type: 'boolean', default: false },
+        latency: { type: 'boolean', default: false },
         size: { type: 'string' },
         runs: { type: 'string' },
       },

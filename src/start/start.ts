@@ -106,6 +106,7 @@ export async function start(config: PurserConfig, settings: Settings, log: Logge
     startWorkers({ config, db, runs, locks, boards, chat, worldOf, jobs, executor, mask, places: settings.places, log })
   }
   const requests = new RequestStore(
+    db,
     new StateDatabase(requestsPool, maskStored, auditKeys, settings.stateDatabaseSchema),
   )
   const context = commandContext({

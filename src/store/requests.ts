@@ -27,13 +27,16 @@ export interface InterruptedRequest {
  */
 export class RequestStore {
   readonly #db: StateDatabase
+  readonly #keeping: StateDatabase
   /** Not the name of the instance, which the next process has too. */
   readonly #holder = randomUUID()
   /** What this process carries out. Other rows that it holds are done, though the database was away when that was to be noted. */
   readonly #underWay = new Set<string>()
 
-  constructor(db: StateDatabase) {
+  /** `keeping` has connections that nothing else uses: what Slack waits for queues behind nothing. */
+  constructor(db: StateDatabase, keeping: StateDatabase = db) {
     this.#db = db
+    this.#keeping = keeping
   }
 
   /**
@@ -42,7 +45,7 @@ export class RequestStore {
    */
   async first(keys: readonly string[]): Promise<boolean> {
     const hashes = hashesOf(keys)
-    const { rowCount } = await this.#db.transaction((sql) => sql.query(taking, [hashes, rememberedMinutes]))
+    const { rowCount } = await this.#keeping.transaction((sql) => sql.query(taking, [hashes, rememberedMinutes]))
     return rowCount === hashes.length
   }
 
@@ -56,7 +59,7 @@ export class RequestStore {
     let isKept = false
     try {
       const hashes = hashesOf(keys)
-      const { rowCount } = await this.#db.transaction((sql) =>
+      const { rowCount } = await this.#keeping.transaction((sql) =>
         sql.query(
           `with taken as (${taking} returning 1)
          insert into purser.kept_requests (id, request, holder, held_until)

@@ -18,7 +18,7 @@ import { Sensitive } from '../../src/sensitive.ts'
 
 /**
  * Ten megabytes of everything that comes from outside: each is refused with its limit named, or read where nobody waits for it. How long
- * the event loop stands still is measured in bench/latency.ts, as it depends on the machine.
+ * the event loop stands still is measured in bench/latency, as it depends on the machine.
  */
 
 const megabytes = 10_000_000

@@ -6,6 +6,12 @@ it('measures everything unless told, and only copies of the database when a size
   expect(benchOptions(['--size', '1.67MB', '--runs', '5'])).toMatchObject({ copiesOnly: true, events: 1_000, runs: 5 })
 })
 
+it('measures only how long people wait when that is asked for, in the quick form too', () => {
+  expect(benchOptions(['--latency'])).toMatchObject({ latencyOnly: true, latency: { rounds: 500 } })
+  expect(benchOptions(['--latency', '--quick'])).toMatchObject({ latencyOnly: true, latency: { rounds: 10 } })
+  expect(benchOptions([])).toMatchObject({ latencyOnly: false })
+})
+
 it('runs every benchmark in the quick form, once', () => {
   expect(benchOptions(['--quick'])).toMatchObject({
     quick: true,
