@@ -20,7 +20,7 @@ it('can be aborted while it waits for a server that accepts and says nothing', a
     const aborted = performance.now()
     cancel.abort(reason)
     await expect(reading).rejects.toBe(reason)
-    expect(performance.now() - aborted).toBeLessThan(1_000)
+    expect(performance.now() - aborted).toBeLessThan(5_000)
   } finally {
     for (const socket of sockets) socket.destroy()
     mute.close()
